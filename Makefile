@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 #: What development and CI install, by hash; torch is left out of it. LOCK= takes what the bounds allow instead.
 LOCK   ?= requirements.lock
 
-.PHONY: help setup report test fuzz kills check settings docs wheel lock bench clean
+.PHONY: help setup report test fuzz kills check settings docs wheel release lock bench clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,7 +18,7 @@ report: $(VENV)/.run ## run the default experiment and print the report's path
 	@$(BIN)/deepseek-report $(ARGS)
 
 test: $(VENV)/.test ## set up and pass the tests
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 MINUTES ?= 30
 fuzz: $(VENV)/.test ## damage run folders for MINUTES (30), every command on each, with 3 GB of memory
@@ -47,6 +47,9 @@ docs: $(VENV)/.docs ## build the documentation into build/docs; a warning is an 
 wheel: $(VENV)/.dev ## build the wheel into dist/, with its bill of materials (CycloneDX) beside it
 	$(BIN)/python -m build --wheel --outdir dist .
 	$(BIN)/python .ci/sbom.py dist/*.whl
+
+release: ## build wheel and sdist into dist/, check them, install them elsewhere, write hashes, bill of materials and notes
+	.ci/release
 
 lock: ## write requirements.lock anew; needs uv. torch has builds for each machine, so it keeps its range
 	mkdir -p build

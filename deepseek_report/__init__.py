@@ -7,7 +7,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 #: The Python API, loaded when it is first used, so that importing the package stays light.
-_API = ("Comparison", "Run", "compare", "load_run", "report", "run")
+_API = ("Comparison", "Run", "compare", "load_run", "quick", "report", "run")
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,11 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-from collections.abc import Callable
+import fcntl
+import functools
+import gc
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,40 +32,102 @@ settings.load_profile("here")
 #: Small enough for a test, large enough that every part of the default experiment has something
 #: to say.
 SMALL = ("debug=fast", "jobs=1", "measure_time=false")
+#: Few parts of each kind, so that a report is written in less than a second.
+SHORT = (
+    *("explainers=[shap,random]", "frameworks=[gdpr]", "visualizations=[roc_curve]"),
+    "metrics=[roc_auc,expected_calibration_error,impact_ratio,deletion,importance,cases]",
+    "sections=[summary,performance,compliance]",
+)
 
 
 @dataclass(frozen=True)
 class SmallRun:
-    """The default experiment on few rows: its run folder, and where its stages are stored."""
+    """An experiment on few rows: its run folder, the store of its stages, what it consists of."""
 
     folder: Path
     store: Path
     exit_code: int
+    parts: tuple[str, ...] = ()
 
     def overrides(self, reports: Path, store: Path | None = None) -> list[str]:
         """The same experiment, writing its report elsewhere and taking its stages from here."""
-        return [*SMALL, f"paths.reports={reports}", f"paths.store={store or self.store}"]
+        places = [f"paths.reports={reports}", f"paths.store={store or self.store}"]
+        return [*SMALL, *places, *self.parts]
+
+
+#: Folders in the order of their turns: those whose tests take long come first, lest one process be
+#: left alone with them at the end. The first two keep two processes busy: `api` needs no small run.
+FIRST = ("visualizations", "api", "end_to_end", "safety", "browser", "runner", "cli", "rendering")
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = item.path.parent.relative_to(Path(__file__).parent).parts[:1]
+    return FIRST.index(folder[0]) if folder and folder[0] in FIRST else len(FIRST)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_turn)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage all that is loaded by now, and most of its young rounds."""
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_composer() -> Iterator[None]:
+    """Lets the shipped configuration be read once by a process, not once for each test."""
+    from deepseek_report.config.compose import Composer
+
+    of, shared = Composer.of, functools.cache(Composer.of)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Composer, "of", lambda folder: of(folder) if folder else shared(None))
+        yield
 
 
 @pytest.fixture(scope="session")
-def shared_store(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The store of all test processes, whose locks let one of them do the work."""
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder of all test processes."""
     base = tmp_path_factory.getbasetemp()
-    return (base if worker_id == "master" else base.parent) / "store"
+    return base if worker_id == "master" else base.parent
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory, shared_store: Path) -> SmallRun:
-    """The default experiment on few rows, run once."""
+def shared_store(shared_folder: Path) -> Path:
+    """The store of all test processes, whose locks let one of them do the work."""
+    return shared_folder / "store"
+
+
+def _made_once(name: str, shared: Path, *parts: str) -> SmallRun:
+    """A run that whichever process comes first makes for all."""
     from deepseek_report.config.compose import compose
     from deepseek_report.config.validate import validate
     from deepseek_report.runner.execution.run_events import NoReporter
     from deepseek_report.runner.run import run_experiment
 
-    base, store = tmp_path_factory.getbasetemp(), shared_store
-    overrides = [*SMALL, f"paths.reports={base / 'reports'}", f"paths.store={store}"]
-    finished = run_experiment(validate(compose(overrides)), NoReporter(), overrides)
-    return SmallRun(finished.folder, store, finished.exit_code)
+    record, store = shared / f"{name}.json", shared / "store"
+    with record.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not record.exists():
+            paths = [f"paths.reports={shared / name}", f"paths.store={store}"]
+            overrides = [*SMALL, *paths, *parts]
+            finished = run_experiment(validate(compose(overrides)), NoReporter(), overrides)
+            record.write_text(json.dumps([str(finished.folder), finished.exit_code]))
+    folder, exit_code = json.loads(record.read_text())
+    return SmallRun(Path(folder), store, exit_code, parts)
+
+
+@pytest.fixture(scope="session")
+def small_run(shared_folder: Path) -> SmallRun:
+    """The default experiment on few rows, run once."""
+    return _made_once("reports", shared_folder)
+
+
+@pytest.fixture(scope="session")
+def short_run(small_run: SmallRun) -> SmallRun:
+    """The small run with few parts of each kind, for tests that verify and render it often."""
+    return _made_once("short", small_run.store.parent, *SHORT)
 
 
 @pytest.fixture(scope="session")

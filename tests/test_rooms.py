@@ -18,7 +18,6 @@ SHARED_NAMES = {
     **dict.fromkeys(
         (
             *("agreement", "behaviour", "cases", "cohorts", "class_distributions"),
-            "confusion_matrix",
             *("feature_effects", "group_rates", "interactions", "surrogate_tree"),
             "labels_table",
             *(

@@ -36,10 +36,10 @@ from deepseek_report.metrics.performance.classification_scores import (
     AveragePrecision,
     BalancedAccuracy,
     BrierScore,
+    ConfusionMatrix,
     RocAuc,
 )
-from deepseek_report.metrics.performance.confusion_matrix import ConfusionMatrix
-from deepseek_report.metrics.shared.dependence import measured
+from deepseek_report.metrics.plugin import measured
 from deepseek_report.statistics.ranking import auc_influence
 
 from . import data, groups

@@ -25,10 +25,16 @@ from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.reference import ranges
 from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdict_of
-from deepseek_report.metrics.explanations.faithfulness import Deletion, Insertion
-from deepseek_report.metrics.explanations.faithfulness_effect import FaithfulnessEffect
-from deepseek_report.metrics.explanations.null_players import NullPlayers
-from deepseek_report.metrics.explanations.stability import MaxSensitivity, ParameterRandomisation
+from deepseek_report.metrics.explanations.faithfulness import (
+    Deletion,
+    FaithfulnessEffect,
+    Insertion,
+)
+from deepseek_report.metrics.explanations.stability import (
+    MaxSensitivity,
+    NullPlayers,
+    ParameterRandomisation,
+)
 from worlds.trials import Plan, Share, Table, repeat
 
 #: Players, training rows, and bootstrap resamples (fewer than a report draws: verdicts do not hang

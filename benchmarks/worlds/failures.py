@@ -23,7 +23,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.findings.find import measured_findings
+from deepseek_report.findings.conclude import measured_findings
 from deepseek_report.metrics.failures.conditions import all_conditions
 from deepseek_report.metrics.failures.robustness import Robustness
 from deepseek_report.metrics.failures.slices import Slices
@@ -35,7 +35,7 @@ from deepseek_report.metrics.performance.classification_scores import (
     BrierScore,
     RocAuc,
 )
-from deepseek_report.metrics.performance.threshold_choice import choose_threshold
+from deepseek_report.metrics.performance.predicting import choose_threshold
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.ranking import auc_influence, average_precision_statistic
 from deepseek_report.tasks.decisions import decide

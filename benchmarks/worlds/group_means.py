@@ -14,8 +14,8 @@ from functools import partial
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
-from deepseek_report.statistics.mean_gaps import largest_mean_gap
+from deepseek_report.findings.severity import SIGNIFICANT
+from deepseek_report.statistics.gaps import largest_mean_gap
 
 from .trials import Plan, Table, repeat, share
 

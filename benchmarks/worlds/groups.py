@@ -27,17 +27,15 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
-from deepseek_report.findings import rules_calibration, rules_errors, rules_groups
-from deepseek_report.metrics.fairness.direct_use import DirectUse
-from deepseek_report.metrics.fairness.gap_split import PARTS
+from deepseek_report.findings import rules_calibration, rules_groups
+from deepseek_report.metrics.fairness.direct_use import PARTS, DirectUse
 from deepseek_report.metrics.fairness.group_calibration import GroupCalibration
 from deepseek_report.metrics.fairness.group_gaps import (
     EqualizedOddsDifference,
     EqualOpportunityDifference,
 )
 from deepseek_report.metrics.fairness.groups import Grouping, Outcomes
-from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio
-from deepseek_report.metrics.fairness.labelled_gaps import labelled_gaps
+from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio, labelled_gaps
 from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap
 from deepseek_report.statistics.intervals import Z95, any_pair, level_within, rate_ratio
 
@@ -135,7 +133,7 @@ METRICS: Mapping[str, Any] = {
     "equalized_odds_difference": EqualizedOddsDifference(),
     "group_calibration": GroupCalibration(),
 }
-RULES = (rules_groups.impact, rules_errors.error_rates, rules_calibration.within_groups)
+RULES = (rules_groups.impact, rules_groups.error_rates, rules_calibration.within_groups)
 
 
 def concluded(

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.metrics.explanations.interactions import PairSizes
-from deepseek_report.metrics.explanations.model_pairs import PairSearch
+from deepseek_report.metrics.explanations.interactions import PairSearch, PairSizes
 from deepseek_report.models.estimators.trees.tree_readers import read_trees
 from worlds.trials import Plan, Table, repeat, share
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.findings.stream_drift import drift_verdicts
+from deepseek_report.findings.thresholds import drift_verdicts
 from deepseek_report.statistics.exchangeability import Monitor, stability_index
 from worlds.trials import Plan, Table, repeat, share
 

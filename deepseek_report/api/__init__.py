@@ -4,6 +4,6 @@
 """
 
 from deepseek_report.api.finished import Run, load_run
-from deepseek_report.api.reporting import Comparison, compare, report, run
+from deepseek_report.api.reporting import Comparison, compare, quick, report, run
 
-__all__ = ["Comparison", "Run", "compare", "load_run", "report", "run"]
+__all__ = ["Comparison", "Run", "compare", "load_run", "quick", "report", "run"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from deepseek_report.api.shown import (
 )
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
+from deepseek_report.config.portable import deepening
 from deepseek_report.rendering.report_options import page_of
 from deepseek_report.runner.run_folders.open_run import open_run, reading, results_of
 from deepseek_report.runner.run_folders.writing import concluded_record
@@ -39,17 +40,42 @@ class Run:
     """A run folder, read; whatever it holds is checked before it is read, and nothing is imported.
 
     path : the folder. record : `run.json` with findings, verdicts on thresholds and all problems.
-    details : {stage that failed: its traceback}, of a run that was made just now.
+    details : {stage that failed: its traceback}, of a run that was made just now. deepened : makes
+    its whole report, as `deepen` does.
     """
 
     path: Path
     record: Mapping[str, Any] = field(repr=False)
     details: Mapping[str, str] = field(default_factory=dict, repr=False)
+    deepened: Callable[[], Run] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def of(cls, finished: Finished) -> Run:
-        """The run that was just made."""
-        return cls(finished.folder.absolute(), finished.record, finished.details)
+    def of(cls, finished: Finished, deepened: Callable[[], Run]) -> Run:
+        """The run that was just made; deepened : makes the whole report of the same call."""
+        return cls(finished.folder.absolute(), finished.record, finished.details, deepened)
+
+    def deepen(self) -> Run:
+        """The whole report of what `quick`, or `report=quick`, reported; itself where it is whole.
+
+        What the quick one computed is taken from the store, so that it costs the rest alone.
+
+        Raises
+        ------
+        ArgumentProblems : the run was read from its folder, and what was given in Python for it
+            is no longer there.
+        """
+        if not self.results.skipped:
+            return self
+        if self.deepened is None:
+            command = deepening(self.results.provenance.get("command") or {})
+            asked_again = command.startswith("run.")
+            refuse(
+                "run",
+                "it was read from its folder, which holds no model and no rows to go on with",
+                "the run that quick returned, or a call of report with the same arguments",
+                "call report as quick was called" if asked_again else f"run {command}",
+            )
+        return self.deepened()
 
     @property
     def page(self) -> Path:
@@ -86,7 +112,7 @@ class Run:
 
         Raises ArgumentProblems: the metric `cases` was not measured, or may not leave the store.
         """
-        from deepseek_report.findings.explainer_ranking import listed_for_cases
+        from deepseek_report.findings.explainer_verdicts import listed_for_cases
         from deepseek_report.wording.of_results import words_of
 
         table, reasons = self.table("cases/cases"), None

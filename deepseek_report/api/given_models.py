@@ -101,7 +101,7 @@ def refit_of(recognised: Recognised, rows: Rows, hints: Hints, own: Any) -> Refi
     Raises ArgumentProblems: `own` is no function, or there are no rows to fit a model to.
     """
     if own is None:
-        return _cloned(recognised.estimator) if rows.has_training else None
+        return clone_fitting(recognised.estimator) if rows.has_training else None
     if not callable(own):
         refuse(
             "refit",
@@ -124,8 +124,10 @@ def refit_of(recognised: Recognised, rows: Rows, hints: Hints, own: Any) -> Refi
     return refit
 
 
-def _cloned(estimator: Any) -> Refit | None:
+def clone_fitting(estimator: Any) -> Refit | None:
     """Fits a clone; of a search its best estimator, since that is the model.
+
+    Without a seed it draws as the estimator says, and by 0 where that leaves it to chance.
 
     None of what has no `fit`, and of what holds a part that stays as it was fitted.
     """
@@ -136,13 +138,14 @@ def _cloned(estimator: Any) -> Refit | None:
     if any(type(part).__name__ == "FrozenEstimator" for part in held.values()):
         return None
     draws = [name for name in held if name.rpartition("__")[2] == "random_state"]
+    open_draws = [name for name in draws if held[name] is None]
 
     def refit(table: Any, labels: Any, seed: int | None) -> Any:
         from sklearn.base import clone
 
         fresh = clone(best)
-        if seed is not None:
-            fresh.set_params(**dict.fromkeys(draws, seed))
+        changed = draws if seed is not None else open_draws
+        fresh.set_params(**dict.fromkeys(changed, seed or 0))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return fresh.fit(table, labels)

@@ -107,6 +107,7 @@ class ReportArguments(TypedDict, total=False):
     encoder: Callable[[Any], Any]  # of a torch module: table -> tensor
     outputs: Literal["logits", "probabilities"]  # of a torch module
     refit: Callable[[Any, Any], Any]  # (X, y) -> such a model fitted to these rows
+    folds: int  # cross-validation: so many more fits, each judged on other rows of all rows
     tokenizer: Any  # of a model of transformers, which reads texts
     max_length: int  # most tokens of a text
     text: str  # the column of texts, where X is a table that holds more

@@ -14,6 +14,7 @@ import pandas as pd
 
 from deepseek_report.api.composing import experiment_of, paths_of
 from deepseek_report.api.finished import Run
+from deepseek_report.api.model_recipes import fitted_here
 from deepseek_report.api.pieces import pieces_of
 from deepseek_report.api.report_arguments import (
     ReportArguments,
@@ -27,11 +28,13 @@ from deepseek_report.api.report_arguments import (
 from deepseek_report.api.rows import rows_of
 from deepseek_report.api.shown import no_foreign_warnings, reporter_for
 from deepseek_report.api.transformers_model import text_pieces
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.plain_files import folders_in
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Paths
+from deepseek_report.config.portable import QUICK, whole_report
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.comparing import CompareOptions, compare_runs
 from deepseek_report.runner.run import run_experiment
@@ -59,7 +62,13 @@ def run(
     jobs = [] if any(text.startswith("jobs=") for text in overrides) else ["jobs=1"]
     checked = validate(compose([*stated, *jobs], config_dir), trust)
     with no_foreign_warnings(), reporter_for(progress) as reporter:
-        return Run.of(run_experiment(checked, reporter, stated, config_dir))
+        finished = run_experiment(checked, reporter, stated, config_dir)
+
+    def deepened() -> Run:
+        whole = whole_report(overrides)
+        return run(experiment, whole, config_dir=config_dir, trust=trust, progress=progress)
+
+    return Run.of(finished, deepened)
 
 
 @dataclass(frozen=True)
@@ -154,6 +163,8 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     model : a fitted estimator or pipeline of scikit-learn, a model of xgboost or lightgbm, a torch
         module, or a function from rows to probabilities. It is asked in this process and never
         stored. None where predictions or attributions are given instead.
+        With `folds=` also an estimator that is cloned and fitted, or a function without arguments
+        that makes one: where no training rows are given, a quarter of the rows is held out first.
         With `tokenizer=`, a sequence classifier of transformers, and X holds texts; it is written
         into the store as safetensors.
     X_test, y_test : rows to judge it on, a pandas DataFrame or an array, and their labels. `X` and
@@ -179,6 +190,14 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     with in_words_of_the_call(), _threads_as_before(), no_foreign_warnings(), shown as reporter:
         validation, train = (X_validation, y_validation), (X_train, y_train)
         left_out = columns_left_out(options)
+        remarks: list[Text] = []
+        if options.get("folds") is not None and predictions is None:
+            fitted = fitted_here(model, test, train, options, left_out)
+            if fitted is not None:
+                model, test, train = fitted.model, fitted.test, fitted.train
+                remarks.append(fitted.notice)
+                if fitted.refit is not None:
+                    options = {**options, "refit": fitted.refit}
         classes = options.get("classes") or getattr(model, "classes_", None)
         rows = rows_of(
             test,
@@ -187,6 +206,7 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
             options.get("target"),
             left_out,
             classes if classes is not None else (),
+            remarks,
         )
         check_cases(options.get("cases", ()), rows.n_test)
         for notice in rows.held.notices:
@@ -198,7 +218,59 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
             pieces = pieces_of(rows, model, predictions, attributions, options)
         experiment, overrides = experiment_of(pieces, options)
         finished = run_experiment(experiment, reporter, overrides, options.get("config_dir"))
-    return Run.of(finished)
+    given = {
+        "X_train": X_train,
+        "y_train": y_train,
+        "X_validation": X_validation,
+        "y_validation": y_validation,
+        "predictions": predictions,
+        "attributions": attributions,
+        "base_values": base_values,
+    }
+
+    def deepened() -> Run:
+        whole = {**options, "overrides": whole_report(options.get("overrides", ()))}
+        return report(model, *test, **given, **whole)  # type: ignore[arg-type, misc]
+
+    return Run.of(finished, deepened)
+
+
+def quick(model: Any = None, *rows: Any, **arguments: Any) -> Run:
+    """The first answer in seconds: first screen, cases, performance and bias of a model.
+
+    It takes the arguments of `report`, by the same names. By place it takes the model and then
+    `X_test, y_test`, as `report` does, or `X_train, y_train, X_test, y_test`. What it leaves out
+    stands on its page, and `deepen()` of the run that it returns makes the whole report from
+    there: what is computed is not computed again.
+
+    Raises
+    ------
+    ConfigError : the arguments do not fit together; all problems at once.
+    DataError : the rows cannot be used.
+    """
+    names = _PLACES.get(len(rows), ())
+    if len(rows) != len(names):
+        refuse(
+            "quick",
+            f"{len(rows)} arguments without a name follow the model",
+            "X_test, y_test; or X_train, y_train, X_test, y_test",
+            "name the others: y_test=…",
+        )
+    if twice := sorted({*names} & {*arguments}):
+        refuse(twice[0], "it is given by its place and by its name", "one of the two", "")
+    own = arguments.pop("overrides", ())
+    stated = [own] if isinstance(own, str) else [*own]
+    by_place = dict(zip(names, rows, strict=True))
+    return report(model, **by_place, **arguments, overrides=[QUICK, *stated])
+
+
+#: What the arguments of `quick` behind the model are, by how many there are.
+_PLACES: Mapping[int, tuple[str, ...]] = {
+    0: (),
+    1: ("X_test",),
+    2: ("X_test", "y_test"),
+    4: ("X_train", "y_train", "X_test", "y_test"),
+}
 
 
 def _one_of(name: str, value: Any, other: str, same: Any) -> Any:

@@ -158,6 +158,7 @@ def rows_of(
     target: str | None,
     left_out: Sequence[str] = (),
     classes: Sequence[Any] = (),
+    remarks: Sequence[Text] = (),
 ) -> Rows:
     """The rows of a call, test rows first.
 
@@ -166,6 +167,7 @@ def rows_of(
     test, validation, train : a table and its labels; (None, None) where a part is not given.
     target : what the label is called; None: the name of the labels, or "target".
     left_out : columns that are no features. classes : as the model knows them, where it does.
+    remarks : notices on how the rows came about.
 
     Raises ArgumentProblems: a table or its labels cannot be used.
     """
@@ -173,7 +175,7 @@ def rows_of(
     present = {name: part for name, part in named.items() if _is_given(name, part)}
     indices = {name: getattr(table, "index", None) for name, (table, _) in present.items()}
     indices = {name: own for name, own in indices.items() if isinstance(own, pd.Index)}
-    notices: list[Text] = []
+    notices: list[Text] = list(remarks)
     tables = {name: _table(name, table) for name, (table, _) in present.items()}
     whole = _joined(tables, notices)
     _check_columns(whole, left_out)

@@ -60,6 +60,7 @@ _RENAMED = {
     "explain.background": "background",
     "decision.threshold": "threshold",
     "decision.costs": "costs",
+    "split.folds": "folds",
     "model.classes": "classes",
     "paths.reports": "reports",
     "paths.store": "store",
@@ -80,7 +81,9 @@ _OF_REPORTS = frozenset(
         *("thresholds", "as_of", "interactive", "privacy", "privacy_floor", "cases"),
     }
 )
-_GROUPS = "dataset|report|decision|explain|model|paths|metrics|explainers|visualizations|trainer"
+_GROUPS = (
+    "dataset|report|decision|explain|split|model|paths|metrics|explainers|visualizations|trainer"
+)
 _LIST = r"\[[^\]\n]*\]"
 _OVERRIDE = re.compile(
     rf"""(?<![\w./"\[])(?P<quote>'?)\+?(?P<key>(?:{_GROUPS})(?:\.[A-Za-z_]\w*)+)"""

@@ -61,6 +61,16 @@ class Estimate:
         """The interval, or None where there is none."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
+    def cells(self, key: str, prefix: str = "") -> dict[str, float]:
+        """As cells of a row, in the columns of `table.estimate`; NaN where there is none.
+
+        >>> Estimate(0.5, 0.4, 0.6).cells("share", "share")
+        {'share': 0.5, 'share_low': 0.4, 'share_high': 0.6}
+        """
+        low, high = (f"{prefix}_low", f"{prefix}_high") if prefix else ("low", "high")
+        ends = (math.nan if end is None else float(end) for end in (self.low, self.high))
+        return {key: float(self.value), **dict(zip((low, high), ends, strict=True))}
+
     def negated(self) -> Estimate:
         """The same difference seen from the other side.
 

@@ -55,6 +55,10 @@ def message(id: str, /, **values: Any) -> Message:  # noqa: A002 - it is one
     return Message(id, values)
 
 
+#: Why a part is missing that the study chooses, and that the quick report leaves out.
+SKIPPED = message("refusals.skipped")
+
+
 def all_reasons(reasons: Iterable[Text]) -> Text:
     """Reasons as one, each told once."""
     different = list(dict.fromkeys(reasons))

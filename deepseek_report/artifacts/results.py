@@ -18,7 +18,7 @@ from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import Text, from_plain, message
+from deepseek_report.artifacts.message import SKIPPED, Text, from_plain, message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.predictions import (
     SUMMARY,
@@ -108,6 +108,11 @@ class Results:
             if ArtifactId(missing).is_within(artifact) or made_by.is_within(missing):
                 return reason
         return message("refusals.not_asked_for")
+
+    @property
+    def skipped(self) -> list[ArtifactId]:
+        """What the study chooses and a report such as the quick one leaves out."""
+        return [ArtifactId(part) for part, reason in self.refused.items() if reason == SKIPPED]
 
     def path_of(self, artifact: str) -> Path:
         """Where the artifact with exactly this id lies.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,8 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 Severity = Literal["high", "medium", "low", "info"]
 #: How the names of arrays begin in a stored part that hold groups, or texts.
 _GROUP, _TEXT = "group/", "text/"
+#: Fields of a part with one entry an instance, beside the groups and the texts.
+_ARRAYS = ("inputs", "labels", "instance_ids", "all_labels", "truth", "entities", "moments")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Split:
         that nothing in this instance does.
     entities : (instance,) int64, the same number for rows of one entity (a person, a machine) in
         all parts; None where none is declared, and rows are taken as independent.
+    moments : (instance,) float64, when each row comes from: seconds since 1970 of dates, or
+        numbers; NaN is missing. None where no column says it.
     texts : the texts as they were written; None for other data.
     """
 
@@ -49,6 +53,7 @@ class Split:
     truth: NDArray[np.bool_] | None = None
     entities: NDArray[np.int64] | None = None
     texts: WrittenTexts | None = None
+    moments: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -64,7 +69,24 @@ class Split:
             None if self.truth is None else self.truth[positions],
             None if self.entities is None else self.entities[positions],
             None if self.texts is None else self.texts.take(positions),
+            None if self.moments is None else self.moments[positions],
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Split]) -> Split:
+        """All instances of several parts of one data set, part after part."""
+
+        def together(name: str) -> NDArray[Any] | None:
+            arrays = [getattr(part, name) for part in parts]
+            return None if any(array is None for array in arrays) else np.concatenate(arrays)
+
+        whole: dict[str, Any] = {name: together(name) for name in _ARRAYS}
+        groups = {
+            name: np.concatenate([part.groups[name] for part in parts]) for name in parts[0].groups
+        }
+        texts = [part.texts for part in parts if part.texts is not None]
+        written = WrittenTexts.joined(texts) if len(texts) == len(parts) else None
+        return cls(**whole, groups=groups, texts=written)
 
     def save(self, path: Path) -> None:
         groups = {f"{_GROUP}{name}": codes for name, codes in self.groups.items()}
@@ -73,6 +95,7 @@ class Split:
             "all_labels": self.all_labels,
             "truth": self.truth,
             "entities": self.entities,
+            "moments": self.moments,
         }
         save_arrays(
             path,

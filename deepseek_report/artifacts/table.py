@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -52,6 +52,8 @@ _TEXTS = frozenset(
 )
 #: The unit of a column that holds values of what is predicted.
 OF_TARGET = "target"
+#: Between several names in one cell.
+SEPARATOR = "; "
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,23 @@ class Column:
         return tuple(key for key in (self.key, self.low, self.high) if key)
 
 
+def columns_of(named: str, **settings: Any) -> tuple[Column, ...]:
+    """Several columns, named in one string; each may say its kind behind a colon.
+
+    settings : further fields that all of them have.
+
+    >>> [(column.key, column.kind) for column in columns_of("label n:count")]
+    [('label', 'text'), ('n', 'count')]
+    """
+    made = []
+    for name in named.split():
+        key, _, kind = name.partition(":")
+        if kind and kind not in get_args(Kind):
+            raise ValueError(f"the column {key} has the unknown kind {kind!r}")
+        made.append(Column(key, cast(Kind, kind or "text"), **settings))
+    return tuple(made)
+
+
 def estimate(key: str, kind: Kind = "number", prefix: str = "", **settings: Any) -> Column:
     """A column with an interval in `<prefix>_low` and `<prefix>_high`; `low`, `high` without."""
     low, high = (f"{prefix}_low", f"{prefix}_high") if prefix else ("low", "high")
@@ -122,6 +141,28 @@ class TableType:
     def keys(self) -> list[str]:
         """The columns of the frame, in order."""
         return list(dict.fromkeys(key for column in self.columns for key in column.with_ends))
+
+    def frame(self, rows: Iterable[Mapping[str, Any] | Sequence[Any]]) -> pd.DataFrame:
+        """A frame of rows, which are mappings by key, or cells in the order of the columns.
+
+        Columns of numbers hold numbers also where none is known. Optional columns that no mapping
+        has are left out.
+        """
+        import pandas as pd
+
+        rows = list(rows)
+        frame = pd.DataFrame(rows, columns=self.keys)
+        named = {key for row in rows if isinstance(row, Mapping) for key in row}
+        lacking = {key for column in self.columns if column.optional for key in column.with_ends}
+        frame = frame.drop(columns=list(lacking - named) if named else [])
+        numbers = {
+            key
+            for column in self.columns
+            if column.kind not in _TEXTS | {"yes_no"}
+            for key in column.with_ends
+        }
+        unsure = [key for key in frame if key in numbers and frame[key].dtype == object]
+        return frame.astype(dict.fromkeys(unsure, np.float64))
 
     def restricted_to(self, keys: Iterable[str]) -> TableType:
         """The type of a copy that lacks some columns, as one passed on for privacy does."""

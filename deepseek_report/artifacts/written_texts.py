@@ -59,6 +59,12 @@ class WrittenTexts:
         """The texts of the instances at these positions, in this order."""
         return WrittenTexts.of([self.text(at) for at in positions.tolist()], self.spans[positions])
 
+    @classmethod
+    def joined(cls, parts: Sequence[WrittenTexts]) -> WrittenTexts:
+        """The texts of several parts, part after part."""
+        texts = [part.text(at) for part in parts for at in range(len(part.ends))]
+        return cls.of(texts, np.concatenate([part.spans for part in parts]))
+
     def text(self, at: int) -> str:
         """The whole text of one instance."""
         start = int(self.ends[at - 1]) if at else 0

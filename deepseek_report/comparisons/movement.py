@@ -46,7 +46,7 @@ class MovedScore:
         """Whether it is where its interval says that it may be."""
         if self.before is None or self.after is None:
             return "outside"
-        if _is_same(self.before, self.after):
+        if abs(self.after - self.before) <= ROUNDING * max(abs(self.before), abs(self.after)):
             return "same"
         if self.low is None or self.high is None:
             return "not judged"
@@ -93,8 +93,6 @@ class MovedExplanation:
 def moved_scores(before: Results, after: Results, volatile: frozenset[str]) -> list[MovedScore]:
     """Every score of both runs.
 
-    Parameters
-    ----------
     volatile : artifacts that measure time or memory, and so are never the same.
     """
     scores, again = _scores(before, volatile), _scores(after, volatile)
@@ -161,9 +159,7 @@ def _shared_rows(
 
 
 def _errors(
-    before: Explanation,
-    after: Explanation,
-    rows: tuple[NDArray[np.int64], NDArray[np.int64]],
+    before: Explanation, after: Explanation, rows: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> NDArray[np.float64] | None:
     """The standard error of each difference, None where a method states none."""
     if before.standard_error is None or after.standard_error is None:
@@ -194,10 +190,6 @@ def _named_scores(results: Results, volatile: frozenset[str]) -> Iterator[tuple[
 
 def _both_empty(first: Score, second: Score) -> bool:
     return _finite(first.value) is None and _finite(second.value) is None
-
-
-def _is_same(before: float, after: float) -> bool:
-    return abs(after - before) <= ROUNDING * max(abs(before), abs(after))
 
 
 def _finite(value: float | None) -> float | None:

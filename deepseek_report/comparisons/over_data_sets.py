@@ -15,14 +15,10 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.comparisons.methods import methods_of
 from deepseek_report.comparisons.paired_performance import Region
-from deepseek_report.statistics.several_data_sets import (
-    critical_difference,
-    mean_ranks,
-    signed_rank,
-)
+from deepseek_report.statistics.paired import critical_difference, mean_ranks, signed_rank
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.row_measures import RowMeasure
 
@@ -36,31 +32,17 @@ _OPEN = 0.01
 #: Methods that have a sentence for each pair.
 _MOST_PAIRS = 3
 
-DATA_SETS = TableType(
-    (
-        Column("data_set"),
-        Column("method"),
-        Column("seeds", "count"),
-        Column("value", "number"),
-        Column("n", "count"),
-    )
-)
+DATA_SETS = TableType(columns_of("data_set method seeds:count value:number n:count"))
 PAIRS = TableType(
     (
-        Column("first"),
-        Column("other"),
-        Column("data_sets", "count"),
-        Column("first_better", "share"),
-        Column("alike", "share"),
-        Column("other_better", "share"),
-        Column("concluded"),
+        *columns_of("first other data_sets:count first_better:share alike:share"),
+        *columns_of("other_better:share concluded"),
     )
 )
 #: half : of the critical difference.
 RANKS = TableType(
     (
-        Column("method"),
-        Column("rank", "number"),
+        *columns_of("method rank:number"),
         Column("half", "number", shown=False),
         Column("data_sets", "count"),
     )

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
-from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.comparisons.methods import pairs_to_compare
 from deepseek_report.statistics.intervals import holm, rate_difference
 from deepseek_report.statistics.paired import share_difference
@@ -30,10 +30,7 @@ _ALL_PAIRS = 4
 
 RATES = TableType(
     (
-        Column("run"),
-        Column("attribute", "attribute"),
-        Column("level"),
-        Column("n", "count"),
+        *columns_of("run attribute:attribute level n:count"),
         estimate("rate", "share"),
         Column("highest"),
         estimate("gap", "points", prefix="gap"),
@@ -41,28 +38,13 @@ RATES = TableType(
 )
 CHANGES = TableType(
     (
-        Column("first"),
-        Column("other"),
-        Column("attribute", "attribute"),
-        Column("level"),
-        Column("n", "count"),
-        Column("gained", "count"),
-        Column("lost", "count"),
-        Column("changed", "share"),
-        Column("p_adjusted", "p_value"),
+        *columns_of("first other attribute:attribute level n:count gained:count lost:count"),
+        *columns_of("changed:share p_adjusted:p_value"),
     )
 )
 #: Decisions that change from the baseline to another run, the largest change of score first.
 CASES = TableType(
-    (
-        Column("run"),
-        Column("row", "row"),
-        Column("now_favourable", "yes_no"),
-        Column("before", "number"),
-        Column("now", "number"),
-        Column("truth"),
-    ),
-    folded=True,
+    columns_of("run row:row now_favourable:yes_no before:number now:number truth"), folded=True
 )
 _MOST_CASES = 12
 TYPES = {"rates": RATES, "changes": CHANGES, "cases": CASES}

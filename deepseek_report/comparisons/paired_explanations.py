@@ -16,7 +16,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
-from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.comparisons.methods import Method
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman, top_overlap
@@ -28,25 +28,15 @@ FEWEST = 10
 
 AGREEMENT = TableType(
     (
-        Column("explainer", "explainer"),
-        Column("first"),
-        Column("other"),
-        Column("pairs", "count"),
+        *columns_of("explainer:explainer first other pairs:count"),
         estimate("spearman", prefix="spearman"),
-        Column("same_sign", "share"),
-        Column("top", "share"),
-        Column("by_chance", "share"),
-        Column("n", "count"),
+        *columns_of("same_sign:share top:share by_chance:share n:count"),
     )
 )
 SOURCES = TableType(
     (
-        Column("explainer", "explainer"),
-        Column("case", "share"),
-        Column("method", "share"),
-        Column("seed", "share"),
-        Column("sampling", "share"),
-        Column("n", "count"),
+        *columns_of("explainer:explainer case:share method:share seed:share sampling:share"),
+        *columns_of("n:count"),
     )
 )
 TYPES = {"agreement": AGREEMENT, "sources": SOURCES}

@@ -14,9 +14,9 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
-from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.comparisons.methods import Method, pairs_to_compare
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.statistics.intervals import Z95, holm
 from deepseek_report.statistics.paired import FEWEST_SEEDS, SeedRuns, method_gap
 from deepseek_report.tasks import task_of
@@ -28,8 +28,7 @@ _ALL_PAIRS = 8
 VALUES = TableType(
     (
         Column("method", shown=False),
-        Column("run"),
-        Column("measure", "metric"),
+        *columns_of("run measure:metric"),
         estimate("value"),
         Column("n", "count"),
     ),
@@ -37,39 +36,25 @@ VALUES = TableType(
 )
 FITTED = TableType(
     (
-        Column("first"),
-        Column("other"),
-        Column("measure", "metric"),
+        *columns_of("first other measure:metric"),
         estimate("difference"),
-        Column("n", "count", shown=False),
-        Column("p_value", "p_value", shown=False),
-        Column("p_adjusted", "p_value"),
-        Column("better"),
+        *columns_of("n:count p_value:p_value", shown=False),
+        *columns_of("p_adjusted:p_value better"),
     )
 )
 METHODS = TableType(
     (
-        Column("first"),
-        Column("other"),
-        Column("measure", "metric"),
+        *columns_of("first other measure:metric"),
         estimate("difference"),
         Column("seeds", "count"),
         Column("p_value", "p_value", shown=False),
-        Column("p_adjusted", "p_value"),
-        Column("better"),
-        Column("within_region", "share"),
-        Column("seeds_needed", "count"),
+        *columns_of("p_adjusted:p_value better within_region:share seeds_needed:count"),
     )
 )
 SPREAD = TableType(
     (
-        Column("method"),
-        Column("measure", "metric"),
-        Column("seeds", "count"),
-        Column("mean", "number"),
-        Column("spread", "number"),
-        Column("least", "number"),
-        Column("most", "number"),
+        *columns_of("method measure:metric seeds:count mean:number spread:number least:number"),
+        *columns_of("most:number"),
     )
 )
 TYPES = {"values": VALUES, "fitted": FITTED, "methods": METHODS, "spread": SPREAD}

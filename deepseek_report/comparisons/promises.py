@@ -14,20 +14,15 @@ from deepseek_report.artifacts.message import Message, from_plain, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
-from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.findings.conclude import all_findings, conclusions_of
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.severity import SIGNIFICANT
 
 PROMISES = TableType(
     (
         Column("metric", "metric"),
-        Column("attribute", "attribute", optional=True),
-        Column("level", optional=True),
-        Column("explainer", "explainer", optional=True),
-        Column("slice", optional=True),
-        Column("side", "side"),
-        Column("bound", "declared"),
-        Column("run"),
+        *columns_of("attribute:attribute level explainer:explainer slice", optional=True),
+        *columns_of("side:side bound:declared run"),
         estimate("value"),
         Column("outcome", "outcome"),
     )
@@ -129,8 +124,6 @@ def to_decide(
 ) -> Iterator[Message]:
     """For each run but the baseline: what of the baseline's approval does not hold for it.
 
-    Parameters
-    ----------
     changes : the table of decisions that change, first − other, where there is one.
     """
     others = [position for position in range(len(study)) if position != baseline]
@@ -152,11 +145,7 @@ def to_decide(
 
 
 def _to_decide(
-    study: Study,
-    labels: Sequence[str],
-    baseline: int,
-    position: int,
-    changes: pd.DataFrame | None,
+    study: Study, labels: Sequence[str], baseline: int, position: int, changes: pd.DataFrame | None
 ) -> Message:
     before, after = study.runs[baseline], study.runs[position]
     old, new = _verdicts(before), _verdicts(after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
@@ -87,7 +87,7 @@ class OpenField:
 class ComplianceReport:
     """Evidence, frameworks and the form of human statements, for one run.
 
-    others : frameworks that are shipped and not shown here, in the language of the report.
+    words : of the language of the report.
     """
 
     as_of: AsOf
@@ -96,8 +96,15 @@ class ComplianceReport:
     frameworks: tuple[FrameworkReport, ...]
     form: tuple[OpenField, ...]
     milestones: tuple[Milestone, ...]
-    others: tuple[Framework, ...] = ()
+    words: Wording
     declared: DataDeclarations = field(default_factory=DataDeclarations)
+
+    @cached_property
+    def others(self) -> tuple[Framework, ...]:
+        """Frameworks that are shipped and not shown here, in the language of the report."""
+        shown = {report.framework.id for report in self.frameworks}
+        names = (name for name in framework_ids() if name not in shown)
+        return tuple(FrameworkChoice(name).shown_in(self.words) for name in names)
 
 
 def evaluate(
@@ -130,9 +137,7 @@ def evaluate(
         frameworks=reports,
         form=_form(reports, options.human, index),
         milestones=milestones(as_of.day, shown),
-        others=tuple(
-            FrameworkChoice(name).shown_in(words) for name in framework_ids() if name not in shown
-        ),
+        words=words,
         declared=declared,
     )
 

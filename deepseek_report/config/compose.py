@@ -9,6 +9,8 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.storage import bounded_yaml
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.config_files import (
@@ -32,15 +34,25 @@ from deepseek_report.config.overrides import (
     refused,
     twice,
 )
-from deepseek_report.config.own_folders import found_elsewhere, misplaced, read_layers, together
+from deepseek_report.config.own_folders import (
+    found_elsewhere,
+    is_of_report,
+    misplaced,
+    read_layers,
+    together,
+)
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.sets import (
     Layer,
+    Origin,
     Sets,
     bare_name,
     find_sets,
 )
 from deepseek_report.config.setting_names import EXAMPLES
+
+#: The metric that `split.folds` asks for.
+CROSS_VALIDATION = "cross_validation"
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
@@ -93,11 +105,13 @@ class Composer:
         layers = _layers(kept, study, roots)
         problems.extend(_unknown_words(sets, layers, roots))
         selected = {group: sets[group].select(layers[group]) for group in MULTIPLE}
+        whole = {group: sets[group].select(_of_study(layers[group])) for group in MULTIPLE}
         single = (override for override in kept if override.key_or_group not in MULTIPLE)
         values = [forced(override, known) for override in single]
         taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}
         all_overrides = [*study, *values, *starmap(_listed, taken.items())]
         raw, chosen_names, unresolved = _compose(all_overrides, self.trees)
+        _add_folds(raw, selected["metrics"])
         sweep = raw.pop("sweep", None) or {}
         launcher = raw.pop("launcher", None) or {}
         composed = Composed(
@@ -107,6 +121,7 @@ class Composer:
             roots,
             chosen_names,
             tuple(problems),
+            skipped={group: _beyond(whole[group], selected[group]) for group in MULTIPLE},
             sweep=sweep,
             launcher=launcher,
         )
@@ -159,6 +174,15 @@ def _layers(
     return layers
 
 
+def _of_study(layers: Sequence[Layer]) -> list[Layer]:
+    """The lists without those of the chosen kind of report."""
+    return [layer for layer in layers if not is_of_report(layer)]
+
+
+def _beyond(whole: Mapping[str, Origin], selected: Mapping[str, Origin]) -> dict[str, Origin]:
+    return {part: origin for part, origin in whole.items() if part not in selected}
+
+
 def _unknown_words(
     sets: Mapping[str, Sets], layers: Mapping[str, Sequence[Layer]], roots: Sequence[Path]
 ) -> Iterator[Problem]:
@@ -166,6 +190,17 @@ def _unknown_words(
         words = [word for layer in layers[group] for word in layer.words]
         for problem in sets[group].problems(layers[group]):
             yield _with_hint(problem, group, words, roots)
+
+
+def _add_folds(raw: dict[str, Any], metrics: dict[str, Origin]) -> None:
+    """What `split.folds` asks for is measured whatever other metrics are chosen."""
+    split = raw.get("split")
+    folds = split.get("folds") if isinstance(split, Mapping) else None
+    if folds is not None and CROSS_VALIDATION not in metrics:
+        entry = bounded_yaml.load(shipped("conf") / "metrics" / f"{CROSS_VALIDATION}.yaml")
+        raw["metrics"] = {**(raw.get("metrics") or {}), **entry}
+        raw["metrics"][CROSS_VALIDATION]["folds"] = folds
+        metrics[CROSS_VALIDATION] = "config"
 
 
 def _listed(group: str, parts: Iterable[str]) -> str:

@@ -28,6 +28,8 @@ class Composed:
     choices : {group: the name that counts in the end}, for groups of which one is chosen.
     problems : overrides that were left out, since they cannot be read or name an unknown choice.
     left_out : {explainer: why a recommender left it out}.
+    skipped : {group: {part: who chose it}} of what the study chooses and the kind of report that is
+        chosen, `report=quick` say, leaves out.
     held : {place of a plug-in: the object that it holds}, where these were given in Python.
     sweep : what the experiment declares to be varied, as it stands there.
     launcher : how stages come to processes; empty where those of this machine are meant.
@@ -40,6 +42,7 @@ class Composed:
     choices: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     left_out: Mapping[str, Text] = field(default_factory=dict)
+    skipped: Mapping[str, Mapping[str, Origin]] = field(default_factory=dict)
     held: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
     sweep: Any = field(default_factory=dict)
     launcher: Mapping[str, Any] = field(default_factory=dict)

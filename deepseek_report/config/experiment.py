@@ -11,10 +11,10 @@ from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.conclusions import DecisionCosts, Expectations, ThresholdRule
 from deepseek_report.artifacts.disclosure import Privacy
-from deepseek_report.artifacts.message import Message, Text, from_plain
+from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.launchers import Launcher
-from deepseek_report.artifacts.protocols.models import ComesFitted
+from deepseek_report.artifacts.protocols.models import ComesFitted, FitsAnew, OnlyAnswered
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.config.composed import Undecided
@@ -89,6 +89,17 @@ class ExplainOptions:
 
 
 @dataclass(frozen=True)
+class SplitOptions:
+    """What is asked of the split beyond the one in a training, a validation and a test part.
+
+    folds : how often the model is trained again, each time to judge it on other rows of all rows
+        (cross-validation); null: not at all.
+    """
+
+    folds: Annotated[int, Field(ge=2, le=20)] | None = None
+
+
+@dataclass(frozen=True)
 class SeedOptions:
     """The seed of each step that draws at random; null takes `seed`. See `artifacts/seeds.py`."""
 
@@ -124,7 +135,8 @@ class Settings:
     measure_time : with False nothing that differs from run to run is measured or printed, so two
         runs from an empty store give the same bytes.
     jobs : processes that work at the same time; null: as many as there are cores, and memory for.
-    decision : how a probability becomes a decision. explain : how much is explained.
+    split : cross-validation beside the split. decision : how a probability becomes a decision.
+    explain : how much is explained.
     behaviour : what is expected of the model, see `Expectation`.
     paths : where reports go.
     """
@@ -135,6 +147,7 @@ class Settings:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     measure_time: bool = True
     jobs: Annotated[int, Field(ge=1, le=64)] | None = None
+    split: SplitOptions = field(default_factory=SplitOptions)
     decision: DeclaredDecision = field(default_factory=DeclaredDecision)
     explain: ExplainOptions = field(default_factory=ExplainOptions)
     behaviour: Expectations = ()
@@ -208,9 +221,26 @@ class Experiment:
         )
 
     @property
+    def is_quick(self) -> bool:
+        """Whether the report leaves out parts of the study.
+
+        Its few stages wait for one another: further processes would load libraries for nothing.
+        """
+        return any(refusal.reason == SKIPPED for refusal in self.refused)
+
+    @property
     def privacy(self) -> Privacy:
         """What the run folder may hold of single persons."""
         return Privacy.of(self.raw["report"])
+
+    @property
+    def can_refit(self) -> bool:
+        """Whether the model is fitted here, or somebody says how it is fitted again."""
+        model = self.single["model"]
+        if isinstance(model, FitsAnew):
+            return model.can_fit_anew
+        fitted = isinstance(model, ComesFitted) and model.comes_fitted
+        return not (fitted or self.is_given or isinstance(model, OnlyAnswered))
 
     def is_named(self, artifact: str) -> bool:
         """Whether a person named the part that an artifact comes from: `measures/deletion/shap`."""

@@ -118,6 +118,8 @@ def _loader() -> Any:
 
 
 _ROOT = "config"
+#: A kind of report, `report=quick` say, decides how much of what a study lists is done.
+_REPORT = "report"
 
 
 @dataclass(frozen=True)
@@ -207,4 +209,12 @@ def read_layers(roots: Sequence[Path], chosen: Mapping[str, Any]) -> dict[str, l
     """
     reader = _Reader([*roots[-1:], *roots[:-1]], dict(chosen))
     reader.visit(_ROOT)
-    return reader.layers
+    return {
+        group: sorted(layers, key=lambda layer: not is_of_report(layer))
+        for group, layers in reader.layers.items()
+    }
+
+
+def is_of_report(layer: Layer) -> bool:
+    """Whether the kind of report that is chosen wrote a list, which then stands for the study's."""
+    return layer.file is not None and layer.file.parent.name == _REPORT

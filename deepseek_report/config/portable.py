@@ -19,6 +19,8 @@ from deepseek_report.artifacts.storage.plain_files import sha256_file
 PROGRAM = "deepseek-report"
 #: Stands for the program where rows or a model were given in Python.
 CALL = "deepseek_report.report"
+#: The override that asks for the first answer alone.
+QUICK = "report=quick"
 #: Settings of one machine: where output goes, and on what and how many processes it is computed.
 _LEFT_OUT = frozenset({"paths", "device", "jobs"})
 #: Overrides that belong to one machine or one run of it, not to the experiment.
@@ -160,6 +162,29 @@ def _divided(shown: str) -> tuple[str, str]:
 
 def _sha256(path: Path) -> str:
     return sha256_file(path, links=True) if path.is_file() else ""
+
+
+def deepening(command: Mapping[str, Any]) -> str:
+    """The command by which the whole report follows a quick one, from that of the quick one.
+
+    What was given in Python is deepened there, by the `Run` that the call returned.
+    """
+    if command.get("program") == [CALL]:
+        return "run.deepen()"
+    overrides = [str(override) for override in command.get("overrides") or ()]
+    return shell_line({"program": [PROGRAM], **command, "overrides": whole_report(overrides)})
+
+
+def whole_report(overrides: Sequence[str]) -> list[str]:
+    """Overrides of a quick report as those of the whole one.
+
+    Where it was not they that asked for the quick one, a file of the study did.
+
+    >>> whole_report(["seed=2", "report=quick"]), whole_report(["seed=2"])
+    (['seed=2'], ['seed=2', 'report=html'])
+    """
+    kept = [text for text in overrides if text.lstrip("+") != QUICK]
+    return kept if len(kept) < len(overrides) else [*kept, "report=html"]
 
 
 def shell_line(command: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import Message, Text, all_reasons, message
+from deepseek_report.artifacts.message import SKIPPED, Message, Text, all_reasons, message
 from deepseek_report.artifacts.protocols.datasets import CutsIntoTokens, DataTraits, TellsNature
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.models import (
@@ -117,6 +117,7 @@ def problems_of_single_choices(experiment: Experiment, composed: Composed) -> It
         _unfit_model,
         _named_cases,
         _decision,
+        _folds,
     ):
         yield from rule(experiment, composed)
 
@@ -230,6 +231,18 @@ def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
     )
 
 
+def _folds(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """Folds of a model that nobody can train again."""
+    if experiment.settings.split.folds is not None and not experiment.can_refit:
+        yield Problem(
+            locate(composed, ("split", "folds")),
+            "each fold trains the model again, and nothing says how this one is trained",
+            "a model that is trained here; in Python an estimator with `fit`, or refit=(X, y) -> "
+            "a fitted model, both with X_train and y_train",
+            "give such a model, or leave split.folds out",
+        )
+
+
 def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     rule = experiment.settings.decision
     if rule.rule == "declared" and rule.threshold is None:
@@ -254,11 +267,13 @@ _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualization
 def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[Problem]]:
     """The experiment without what cannot be applied, and the problems found."""
     named = frozenset(_named_parts(experiment, composed))
+    skipped = list(_skipped(composed))
     problems = list(problems_of_single_choices(experiment, composed))
     experiment, refused = _without_private(experiment)
     refused += [
         Refusal(ArtifactId.explanation(key), reason) for key, reason in composed.left_out.items()
     ]
+    refused += skipped
     multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
     for group in ("explainers", "metrics"):
         for key, reason in _refused(experiment, group):
@@ -300,9 +315,18 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
 
 def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
     for group, kind in _ARTIFACT.items():
-        for key in experiment.multiple[group]:
-            if composed.origin(group, key) not in {"set", "recommended"}:
+        skipped = composed.skipped.get(group, {})
+        chosen = {key: composed.origin(group, key) for key in experiment.multiple[group]}
+        for key, origin in {**skipped, **chosen}.items():
+            if origin not in {"set", "recommended"}:
                 yield f"{kind}/{key}"
+
+
+def _skipped(composed: Composed) -> Iterator[Refusal]:
+    """What the study chooses and a report such as the quick one leaves out."""
+    for group, parts in composed.skipped.items():
+        for key in parts:
+            yield Refusal(ArtifactId.of(_ARTIFACT.get(group, group), key), SKIPPED)
 
 
 def _without_private(experiment: Experiment) -> tuple[Experiment, list[Refusal]]:

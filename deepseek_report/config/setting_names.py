@@ -212,9 +212,15 @@ def _homes() -> dict[str, str]:
         DeclaredDecision,
         ExplainOptions,
         Paths,
+        SplitOptions,
     )
 
-    nested = {"decision": DeclaredDecision, "explain": ExplainOptions, "paths": Paths}
+    nested = {
+        "decision": DeclaredDecision,
+        "explain": ExplainOptions,
+        "paths": Paths,
+        "split": SplitOptions,
+    }
     places = [
         (field.name, group) for group, cls in nested.items() for field in dataclasses.fields(cls)
     ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.message import SKIPPED, Text
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import (
     CROSS,
@@ -228,7 +228,7 @@ def measured(
                     "",
                     "remove attribute, or choose a measure of groups",
                 )
-        elif metric in known:
+        elif metric in known and reasons.get(known[metric][0].metric) != SKIPPED:
             key = known[metric][0].metric
             reason = wording().say(reasons.get(key, f"the metric {key} is not chosen"))
             todo = "take it away (report.thresholds=[] takes all away)"
@@ -252,7 +252,7 @@ def _about_explainer(
     elif explainer == _CONTROL:
         fault = "random is what explanations are judged against, so it is never judged itself"
         yield threshold.problem(fault, choices(running))
-    elif explainer not in running:
+    elif explainer not in running and reasons.get(explainer) != SKIPPED:
         reason = f" ({wording().say(reasons[explainer])})" if explainer in reasons else ""
         fault = f'no explainer "{explainer}" runs here{reason}'
         yield threshold.problem(fault, choices(running), nearest(explainer, running))

@@ -36,17 +36,8 @@ from deepseek_report.config.trusted import (
     trusted_types,
 )
 
-_PEOPLE = (
-    "write it to people/NAME.yaml in the run folder, or name the file in "
-    "`deepseek-report render RUN --people NAME.yaml`; see docs/statements.md"
-)
 #: The launcher where none is chosen.
 _LOCAL = {"_target_": f"{OWN}.runner.launchers.local_launcher.LocalLauncher"}
-#: Keys of older configurations, and what to do instead.
-MOVED: Mapping[tuple[str, ...], str] = {
-    ("report", "statements"): _PEOPLE,
-    ("report", "not_applicable"): _PEOPLE,
-}
 
 
 def validate(
@@ -276,10 +267,6 @@ class _Checker:
         return Problem(self.where(location), fault, misfit.allowed, todo)
 
     def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
-        if moved := MOVED.get(tuple(location[:2])):
-            return Problem(
-                self.where(location), f"{'.'.join(location[:2])} is no longer read", "", moved
-            )
         where, known = self.where(location), list(known)
         hint = nearest(location[-1], known)
         if len(location) == 1:

@@ -9,8 +9,10 @@ from typing import Any
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.findings.records import Row, attribute_label, first, rows
-from deepseek_report.metrics.fairness.options import OWN, SEPARATOR, TODAY
+from deepseek_report.metrics.fairness.options import OWN, TODAY
+from deepseek_report.tasks.task import REFERENCES
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
@@ -24,9 +26,8 @@ NO_OPTION: Mapping[str, Any] = MappingProxyType({"option": "", "no_option": ""})
 def best_option(results: Results, attribute: str) -> dict[str, Any]:
     """What the validation part speaks for and the test part confirms, of one attribute.
 
-    Returns
-    -------
-    `option` : what it would change, with its price; empty where it is not shown to narrow the gap.
+    Returns `option` : what it would change, with its price; empty where it is not shown to narrow
+        the gap.
     `no_option` : then, that none of those measured is proposed; empty where none was measured.
     """
     measured = options_of(results, attribute)
@@ -47,9 +48,7 @@ def without_attributes(results: Results, attributes: list[str]) -> dict[str, Any
 
     These are what the attributes were made from.
 
-    Returns
-    -------
-    `tried`, the first of them or that none was tried, and `tested`, the others.
+    Returns `tried`, the first of them or that none was tried, and `tested`, the others.
     """
     sentences = []
     for attribute in attributes:
@@ -108,4 +107,44 @@ def _told(results: Results, row: Row, today: Row) -> Message:
         level=row["level"],
         reference=row["reference"],
         **changes,
+    )
+
+
+_REFITS = "without_inputs"
+#: The plain predictor that stands for the model, which is not refitted.
+_REFITTED = "gradient_boosting"
+
+
+#: Values of a finding whose text has a place for what was tried, where nothing is advised.
+NOTHING_TRIED: Mapping[str, Any] = MappingProxyType({"tried": "", "tested": []})
+
+
+def without_suspects(results: Results) -> dict[str, Any]:
+    """What the score became without the inputs that may hold the answer.
+
+    Returns `tried`, the first in a few words for beside the action, and `tested`, all in whole
+    sentences.
+    """
+    tried = [_told_refit(results, row) for row in rows(results, _REFITS, "refits")]
+    if not tried:
+        return {"tried": message("advice.suspects_not_tried"), "tested": []}
+    return {"tried": message("advice.short", **tried[0].values), "tested": tried}
+
+
+def refits_of(results: Results) -> tuple[str, ...]:
+    """The evidence for what is said here, where there is any."""
+    measured = ArtifactId.measure(_REFITS)
+    return (measured,) if results.has(measured) else ()
+
+
+def _told_refit(results: Results, row: Row) -> Message:
+    words = words_of(results)
+    return message(
+        "advice.refitted",
+        predictor=REFERENCES[_REFITTED],
+        inputs=[words.inline(name) for name in str(row["inputs"]).split(SEPARATOR)],
+        rows=int(row["rows"]),
+        metric=words.label("metrics", str(row["metric"])),
+        score=float(row["score"]),
+        score_change=estimates.of_row(row, "score_change", "score_change"),
     )

@@ -2,17 +2,161 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Conclusions
-from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.finding import SEVERITIES, Finding
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.explainer_ranking import leading_explainer, leading_for_cases
-from deepseek_report.findings.explainer_verdicts import verdicts
-from deepseek_report.findings.find import measured_findings
+from deepseek_report.findings import (
+    rules_behaviour,
+    rules_bottlenecks,
+    rules_calibration,
+    rules_data,
+    rules_explanations,
+    rules_groups,
+    rules_parts,
+    rules_performance,
+    rules_sources,
+)
+from deepseek_report.findings.explainer_verdicts import (
+    leading_explainer,
+    leading_for_cases,
+    verdicts,
+)
+from deepseek_report.findings.records import rows
 from deepseek_report.findings.rules_failures import failures
+from deepseek_report.findings.rules_performance import PROMISES
+from deepseek_report.findings.skill import SkillVerdict
 from deepseek_report.findings.thresholds import judge, unjudged
+
+Rule = Callable[[Results], list[Finding]]
+
+#: Within one severity and one share of the cases, findings keep the order of their rules.
+RULES: tuple[Rule, ...] = (
+    rules_performance.skill,
+    rules_performance.thresholds,
+    rules_behaviour.broken,
+    rules_data.labels,
+    rules_groups.not_judged,
+    rules_groups.impact,
+    rules_sources.direct_use,
+    rules_performance.baselines,
+    rules_calibration.leaning,
+    rules_calibration.within_groups,
+    rules_groups.error_gaps,
+    rules_parts.part_gaps,
+    rules_data.near_copies,
+    rules_bottlenecks.worst_slice,
+    rules_bottlenecks.hard_slice,
+    rules_groups.error_rates,
+    rules_calibration.calibration,
+    rules_calibration.intervals,
+    rules_explanations.uses,
+    rules_explanations.localisation,
+    rules_explanations.agreement,
+    rules_bottlenecks.robustness,
+    rules_bottlenecks.moved,
+    rules_explanations.overview,
+    rules_sources.proxies,
+    rules_sources.explanation_quality,
+    rules_behaviour.questions,
+    rules_behaviour.relations,
+    rules_data.issues,
+    rules_performance.training,
+    rules_performance.train_and_test,
+    rules_bottlenecks.luck,
+    rules_bottlenecks.more_data,
+    rules_explanations.completeness,
+    rules_bottlenecks.experts,
+    rules_bottlenecks.heads,
+    rules_bottlenecks.hot_spot,
+)
+
+
+#: Evidence without which a rule still draws its finding: the rows, and the advice that was tested.
+_BESIDE = frozenset({"data", "predictions/test", "measures/options"})
+#: Where findings stand that are worth nothing where a model has no skill.
+_OF_NO_USE = frozenset({"bias", "explanations", "trust", "cases"})
+
+
+def measured_findings(results: Results) -> tuple[Finding, ...]:
+    """Every finding on what was measured, one a cause, the gravest and widest first."""
+    findings = one_per_cause([finding for rule in RULES for finding in rule(results)])
+    verdict = SkillVerdict.of(results)
+    if verdict is not None and verdict.kind != "shown":
+        findings = [_marked(finding, verdict) for finding in findings]
+    findings = over_folds(findings, results)
+    return tuple(sorted(findings, key=lambda finding: (_rank(finding), -finding.touches)))
+
+
+def over_folds(findings: Sequence[Finding], results: Results) -> list[Finding]:
+    """The findings, and of each that folds can make again in how many of them it was made.
+
+    A fold can where everything that the finding rests on was measured in all of them.
+    """
+    made = results.table("cross_validation", "findings")
+    if made is None:
+        return list(findings)
+    of = len(rows(results, "cross_validation", "folds"))
+    measured = {
+        str(ArtifactId.measure(row["metric"]))
+        for row in rows(results, "cross_validation", "measured")
+        if row["folds"] == of
+    }
+    times = dict(zip(made["finding"], made["held"], strict=True))
+    return [
+        replace(
+            finding,
+            values={**finding.values, "in_folds": int(times.get(finding.id, 0)), "of_folds": of},
+        )
+        if _rests_on(finding, measured)
+        else finding
+        for finding in findings
+    ]
+
+
+def _rests_on(finding: Finding, measured: set[str]) -> bool:
+    """Whether what the claim rests on is among what was measured."""
+    kept = {*finding.evidence} - _BESIDE
+    return bool(kept) and kept <= measured
+
+
+def one_per_cause(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings without those whose cause another one tells.
+
+    A broken promise stands in the table of the promises; it is no finding of its own where another
+    one says the same, which then is as grave as the gravest of that cause.
+    """
+    by_cause: dict[str, list[Finding]] = {}
+    for k, finding in enumerate(findings):
+        by_cause.setdefault(finding.cause or f"#{k}", []).append(finding)
+    return [_telling(alike) for alike in by_cause.values()]
+
+
+def _telling(alike: Sequence[Finding]) -> Finding:
+    """The one of several findings of one cause that is told."""
+    grave = [finding for finding in alike if finding.severity != "info"]
+    own = [finding for finding in grave if finding.message not in PROMISES]
+    gravest = min(alike, key=_rank)
+    return replace(min(own, key=_rank), severity=gravest.severity) if own else gravest
+
+
+def _marked(finding: Finding, verdict: SkillVerdict) -> Finding:
+    """A finding on a model without skill, or of which that is open, with a remark that says so."""
+    if finding.section not in _OF_NO_USE:
+        return finding
+    if verdict.kind == "absent":
+        return replace(finding, limits=(*finding.limits, "no_skill"))
+    values = {**finding.values, "rarest": verdict.level, "rarest_cases": verdict.cases}
+    return replace(finding, values=values, limits=(*finding.limits, "skill_open"))
+
+
+def _rank(finding: Finding) -> int:
+    return SEVERITIES.index(finding.severity)
+
 
 _STAGE = "conclusions"
 #: Settings of the report that decide a conclusion or its words; all of `dataset` and `metrics` may.

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.explainer_ranking import leading_explainer
+from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import Row, first, rows
 from deepseek_report.statistics.graphical_procedure import FamilyOfTests, levels_of
 from deepseek_report.statistics.intervals import holm

@@ -80,8 +80,6 @@ def first_page(
 ) -> FirstPage:
     """The first page of a report.
 
-    Parameters
-    ----------
     promises : the verdict on each promise. findings : all of the run, gravest first.
     pictures : those of the report by name, in its order. shown : how many findings it tells.
     """

@@ -11,21 +11,16 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.conclusion_limits import (
+from deepseek_report.findings.error_budget import is_under, level_of
+from deepseek_report.findings.records import Row, cause_of, first, rows, setting, unit_of
+from deepseek_report.findings.severity import (
     GAIN_WORTHWHILE,
     SIGNIFICANT,
+    Size,
     more_rows_help,
+    severity,
+    size_of,
 )
-from deepseek_report.findings.error_budget import is_under, level_of
-from deepseek_report.findings.records import (
-    Row,
-    cause_of,
-    first,
-    rows,
-    setting,
-    unit_of,
-)
-from deepseek_report.findings.severity import Size, severity, size_of
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.wording import estimates

@@ -11,7 +11,6 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.error_budget import is_under, level_of
 from deepseek_report.findings.records import (
     Row,
@@ -24,7 +23,7 @@ from deepseek_report.findings.records import (
     unit_of,
 )
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
-from deepseek_report.findings.severity import gravest_of_doubt, severity, size_of
+from deepseek_report.findings.severity import SIGNIFICANT, gravest_of_doubt, severity, size_of
 from deepseek_report.findings.thresholds import within_promise
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates

@@ -12,8 +12,9 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.best_option import NOTHING_TRIED, refits_of, without_suspects
 from deepseek_report.findings.error_budget import level_of, near_copy_p_values
-from deepseek_report.findings.explainer_ranking import leading_explainer
+from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import (
     Row,
     explainer_label,
@@ -23,11 +24,6 @@ from deepseek_report.findings.records import (
     unit_of,
 )
 from deepseek_report.findings.severity import severity, size_of
-from deepseek_report.findings.tested_advice import (
-    NOTHING_TRIED,
-    refits_of,
-    without_suspects,
-)
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.wording import estimates

@@ -8,11 +8,9 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.conclusion_limits import GAIN_WORTHWHILE
 from deepseek_report.findings.records import cause_of, is_share, rows, subject, subject_of, unit_of
-from deepseek_report.findings.rules_errors import has_uneven_errors
-from deepseek_report.findings.rules_groups import has_doubtful_ratio
-from deepseek_report.findings.severity import Size, severity, size_of
+from deepseek_report.findings.rules_groups import has_doubtful_ratio, has_uneven_errors
+from deepseek_report.findings.severity import GAIN_WORTHWHILE, Size, severity, size_of
 from deepseek_report.findings.skill import SkillVerdict, ranks_backwards
 from deepseek_report.findings.thresholds import judge, severity_of_promise
 from deepseek_report.tasks import task_of

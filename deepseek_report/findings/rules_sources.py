@@ -9,18 +9,16 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.findings.best_option import (
     NO_OPTION,
+    NOTHING_TRIED,
     best_option,
     evidence_of_options,
     without_attributes,
 )
-from deepseek_report.findings.conclusion_limits import (
-    DIRECT_USE,
-    LARGE_DIRECT_USE,
-)
 from deepseek_report.findings.error_budget import level_of
-from deepseek_report.findings.explainer_ranking import leading_explainer
+from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -31,10 +29,14 @@ from deepseek_report.findings.records import (
     setting,
 )
 from deepseek_report.findings.rules_groups import gravest
-from deepseek_report.findings.severity import severity, severity_of_gap, size_of
-from deepseek_report.findings.tested_advice import NOTHING_TRIED
-from deepseek_report.metrics.fairness.direct_use import SEPARATOR
-from deepseek_report.metrics.fairness.gap_split import PARTS as GAP_PARTS
+from deepseek_report.findings.severity import (
+    DIRECT_USE,
+    LARGE_DIRECT_USE,
+    severity,
+    severity_of_gap,
+    size_of,
+)
+from deepseek_report.metrics.fairness.direct_use import PARTS as GAP_PARTS
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import ends
@@ -117,10 +119,8 @@ def _use_of(results: Results, score: Score) -> dict[str, Any]:
 def surest_gap(results: Results) -> dict[str, Any] | None:
     """The parts of the gap in favourable decisions whose interval lies farthest from 0.
 
-    Returns
-    -------
-    Its groups and parts as in the values of `direct_use`; None where every gap may be 0, or where
-    no gap was split.
+    Returns its groups and parts as in the values of `direct_use`; None where every gap may be 0, or
+    where no gap was split.
     """
     split = [_use_of(results, score) for score in results.find("decisions_turned")]
     low = {use["attribute"]: use["gap"].low for use in split if use["gap"] is not None}

@@ -6,6 +6,28 @@ from collections.abc import Mapping
 from typing import Literal
 
 from deepseek_report.artifacts.finding import SEVERITIES, Severity
+from deepseek_report.artifacts.score import Score
+
+#: A p-value, corrected for all tests of its kind, under which a difference is beyond chance where
+#: a page asks one question alone, as a comparison or a stream does. The findings of a report share
+#: one such chance, see `findings/error_budget.py`.
+SIGNIFICANT = 0.05
+#: A gap in error rates between groups of people that is large, as a share.
+LARGE_GAP = 0.10
+#: Share of decisions that turn with a sensitive attribute alone that is worth telling, and large.
+DIRECT_USE, LARGE_DIRECT_USE = 0.01, 0.05
+#: Gain in AUC from doubling the data that is worth collecting them for.
+GAIN_WORTHWHILE = 0.005
+
+
+def more_rows_help(gain: Score) -> bool | None:
+    """Whether the last doubling of the rows paid; None where its interval leaves that open."""
+    low = gain.value if gain.low is None else gain.low
+    high = gain.value if gain.high is None else gain.high
+    if low > 0 and gain.value >= GAIN_WORTHWHILE:
+        return True
+    return None if high > GAIN_WORTHWHILE else False
+
 
 #: What is harmed: people who are treated differently, the decisions or numbers that are given, or
 #: what is told about the model (explanations, records, cost).
@@ -26,8 +48,6 @@ _CERTAIN: Mapping[Harm, tuple[Severity, Severity, Severity]] = {
 def severity(harm: Harm, size: Size, *, certain: bool = True) -> Severity:
     """The severity of a finding.
 
-    Parameters
-    ----------
     harm : what is harmed. size : how large the harm is, see `size_of`.
     certain : whether it is beyond chance; else one step less.
 
@@ -52,8 +72,6 @@ def gravest_of_doubt(grade: Severity) -> Severity:
 def size_of(least: float, moderate: float, large: float) -> Size:
     """How large a harm is, by what it is at least.
 
-    Parameters
-    ----------
     least : the end of the interval that is nearer to no harm, not the estimate: an estimate that
         happens to lie on a limit would be graded by its rounding.
     moderate, large : from where on it is called so.
@@ -69,8 +87,6 @@ def size_of(least: float, moderate: float, large: float) -> Size:
 def severity_of_gap(*, beyond_chance: bool, surely_large: bool, maybe_large: bool) -> Severity:
     """The severity of a difference between groups of people.
 
-    Parameters
-    ----------
     beyond_chance : by a test that is corrected for all comparisons of people that the report makes.
     surely_large, maybe_large : whether all, or some, of the interval lies beyond the size that
         counts as large.

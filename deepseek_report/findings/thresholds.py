@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Outcome, Side, Verdict
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Severity
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.message import SKIPPED, Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.severity import Harm, severity
-from deepseek_report.metrics.shared.plugin import FAVOURABLE_SCORES
+from deepseek_report.findings.severity import SIGNIFICANT, Harm, severity
+from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
+from deepseek_report.statistics.intervals import holm
 from deepseek_report.tasks import task_of
 
 CONTROL = "random"
@@ -117,6 +118,8 @@ def _why_not_measured(results: Results, metric: str) -> Text:
     undeclared = results.has("data") and not results.schema.target.is_judged
     if metric in FAVOURABLE_SCORES and undeclared and task_of(results.schema.target).decides:
         return NOT_JUDGED
+    if results.skipped and not results.has(ArtifactId.measure(metric)):
+        return SKIPPED  # a promise that the whole report would not measure is refused before a run
     return results.why_missing(ArtifactId.measure(metric))
 
 
@@ -139,3 +142,36 @@ def _of_score(common: Mapping[str, Any], score: Score) -> Verdict:
         n=score.n,
         unit=score.unit,
     )
+
+
+@dataclass(frozen=True)
+class DriftVerdict:
+    """Whether a quantity has drifted.
+
+    p_adjusted : anytime-valid p-value, corrected for all watched quantities. since : number of the
+        batch in which it was found first, from 1; None where no drift is shown.
+    """
+
+    p_adjusted: float
+    since: int | None
+
+    @property
+    def drifted(self) -> bool:
+        return self.since is not None
+
+
+def drift_verdicts(
+    p_values: Sequence[float], batch: int, before: Sequence[DriftVerdict] = ()
+) -> list[DriftVerdict]:
+    """The verdict on each quantity after a batch; what was found once stays found.
+
+    The p-values hold at any time (`statistics.exchangeability`) and only fall, so Holm's correction
+    keeps the chance of any false verdict, over all quantities and all batches, at `SIGNIFICANT`.
+
+    p_values : of each quantity so far. before : the verdicts after the batch before, if any.
+    """
+    earlier = [verdict.since for verdict in before] or [None] * len(p_values)
+    return [
+        DriftVerdict(float(p), batch if known is None and p < SIGNIFICANT else known)
+        for p, known in zip(holm(p_values), earlier, strict=True)
+    ]

@@ -13,6 +13,8 @@ from deepseek_report.wording.words import DEFAULT_LANGUAGE, Wording, wording
 _SCRIPT = {
     "light_page": (),
     "dark_page": (),
+    "unfold": ("section",),
+    "short_note": (),
     "views": (),
     "text": (),
     "scrolls": ("caption",),

@@ -22,7 +22,7 @@ from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import built
 from deepseek_report.errors import ArtifactError, DataError
-from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
+from deepseek_report.metrics.cases.what_if import WhatIfAnswers
 from deepseek_report.rendering.embedded import with_live_script
 from deepseek_report.rendering.notes import FOLDER
 from deepseek_report.runner.execution.given_rows import StoredModel, refuse_private, stored_model

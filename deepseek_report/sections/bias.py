@@ -25,7 +25,7 @@ from deepseek_report.findings.rules_groups import (
     labelled_gaps,
 )
 from deepseek_report.findings.rules_sources import proxy_features, stand_ins_of, surest_gap
-from deepseek_report.metrics.fairness.gap_split import PARTS as GAP_PARTS
+from deepseek_report.metrics.fairness.direct_use import PARTS as GAP_PARTS
 from deepseek_report.sections.bias_decisions import DIFFERENCES, decision_values
 from deepseek_report.sections.bias_undeclared import (
     answer_undeclared,

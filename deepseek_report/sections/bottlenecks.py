@@ -12,7 +12,7 @@ from deepseek_report.artifacts.message import all_reasons
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType, estimate
-from deepseek_report.findings.explainer_ranking import leading_explainer
+from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import Row, rows, unit_of
 from deepseek_report.findings.rules_bottlenecks import (
     expected_slice,

@@ -14,8 +14,11 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_ranking import leading_for_cases, listed_for_cases
-from deepseek_report.findings.explainer_verdicts import verdict_of
+from deepseek_report.findings.explainer_verdicts import (
+    leading_for_cases,
+    listed_for_cases,
+    verdict_of,
+)
 from deepseek_report.findings.records import Row, explainer_label, rows, setting
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.case_browser import browser

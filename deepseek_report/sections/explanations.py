@@ -14,8 +14,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_ranking import leading_explainer
-from deepseek_report.findings.explainer_verdicts import verdict_of
+from deepseek_report.findings.explainer_verdicts import leading_explainer, verdict_of
 from deepseek_report.findings.records import (
     Row,
     explainer_label,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.schema import AttributeKind
-from deepseek_report.findings.explainer_ranking import leading_explainer
+from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import of_kind, rows
 from deepseek_report.findings.rules_sources import is_enough
 from deepseek_report.findings.thresholds import CONTROL

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import Row, is_share, rows
 from deepseek_report.sections.data_parts import part_values
+from deepseek_report.sections.performance_folds import CROSS_VALIDATION, fold_range, fold_values
 from deepseek_report.sections.performance_tables import answer_numbers, class_values
 from deepseek_report.sections.shared.display_cells import share_cell, value_cell
 from deepseek_report.sections.shared.draft import Draft
@@ -68,6 +69,7 @@ _METRICS = (
     "prediction_intervals",
     "part_performance",
     "period_drift",
+    "cross_validation",
 )
 _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/roc_curve",
@@ -94,7 +96,7 @@ class PerformanceSection:
         draft = Draft("performance", results)
         _answer(draft)
         _caveats(draft)
-        draft.notes(_METRICS)
+        draft.notes(name for name in _METRICS if name != CROSS_VALIDATION)
         draft.values |= {
             "scores": _scores(draft),
             "comparison": _comparison(draft),
@@ -105,6 +107,7 @@ class PerformanceSection:
             "train_and_test": _train_and_test(draft),
             "sweep": _sweep(draft),
             "slider": slider_data(draft),
+            "folds": fold_values(draft),
             "explained": results.schema.target.explained_class,
         }
         return draft.content(self.needs, _USES)
@@ -182,7 +185,14 @@ def _caveats(draft: Draft) -> None:
 
 
 _SCORES = TableType(
-    (Column("metric"), Column("value"), Column("better"), Column("n", "count"), Column("method"))
+    (
+        Column("metric"),
+        Column("value"),
+        Column("folds", optional=True),
+        Column("better"),
+        Column("n", "count"),
+        Column("method"),
+    )
 )
 
 
@@ -199,8 +209,10 @@ def _scores(draft: Draft) -> ShownTable:
 def _score(draft: Draft, score: Score) -> dict[str, Any]:
     estimate = estimates.of_score(score)
     cell = share_cell if is_share(score) else value_cell
+    over = fold_range(draft, score)
     return {
         "metric": _named(draft, score),
+        **({"folds": over} if over else {}),
         **cell(draft.words.numbers, "value", estimate),
         "better": draft.words.label("directions", score.direction),
         "n": score.n,

@@ -41,6 +41,8 @@ class ReproducibilitySection:
             budget=BUDGET,
         )
         draft.answer("problems", n=len(results.failures))
+        lacking, texts = draft.words.untranslated
+        draft.answer("untranslated", lacking=lacking, texts=texts)
         draft.caveat("same_machine")
         draft.values |= {
             **_command(draft),

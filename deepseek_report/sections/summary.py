@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
@@ -17,11 +18,14 @@ from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import RunRecord
+from deepseek_report.config.portable import deepening
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.decision_effect import decision_effect
 from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
 from deepseek_report.findings.records import is_share, period_of, promise_name
 from deepseek_report.findings.rules_failures import applicable, by_reason
+from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.sections.performance_folds import fold_ends
 from deepseek_report.sections.privacy import privacy_line
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.tasks import task_of
@@ -49,6 +53,7 @@ class SummarySection:
         if results.has("data"):
             draft.answer("decides", decision=_decision(draft), period=period_of(results))
         draft.values |= _first_screen(draft, page) | _behind(draft)
+        draft.values["quick"] = _quick(draft)
         content = draft.content(self.needs)
         return replace(content, actions=(), caveats=())  # each finding says what to do itself
 
@@ -91,7 +96,8 @@ def _how_good(draft: Draft) -> list[str]:
     if score is None or finite(score.value) is None:
         return []
     estimate = estimates.of_score(score)
-    return [draft.text("how_good", metric=draft.words.label("metrics", key), score=estimate)]
+    label, over = draft.words.label("metrics", key), fold_ends(draft, score)
+    return [draft.text("how_good", metric=label, score=estimate, **over)]
 
 
 def _not_read(draft: Draft) -> list[str]:
@@ -142,6 +148,7 @@ def _behind(draft: Draft) -> dict[str, Any]:
             not_measured=len(not_measured) - luck,
             never=len(never),
             luck=luck,
+            quick=bool(results.skipped),
         ),
         "failed": by_reason(words, results.failures),
         "unfit": by_reason(words, unfit),
@@ -154,6 +161,22 @@ def _behind(draft: Draft) -> dict[str, Any]:
     }
 
 
+def _quick(draft: Draft) -> dict[str, Any]:
+    """What the quick report leaves out of the study, and how to have it; empty for a whole one."""
+    results, words = draft.results, draft.words
+    if not (skipped := results.skipped):
+        return {}
+    kinds = Counter(part.kind for part in skipped if part.name != CONTROL)
+    return {
+        "sections": [
+            words.label("section_titles", part.name) for part in skipped if part.kind == "sections"
+        ],
+        "measures": kinds["measures"],
+        "methods": kinds["explanations"],
+        "command": deepening(results.provenance.get("command") or {}),
+    }
+
+
 def _refused(results: Results) -> tuple[dict[str, Text], dict[str, Text], dict[str, Text]]:
     """What cannot be applied here, each with the reason.
 
@@ -163,11 +186,10 @@ def _refused(results: Results) -> tuple[dict[str, Text], dict[str, Text], dict[s
     private : what shows more of single persons than the report may; pictures too, since what they
         would show is told nowhere else.
     """
-    private = {artifact: why for artifact, why in results.refused.items() if is_left_out(why)}
-    named = {
-        artifact: why for artifact, why in results.refused.items() if artifact in results.named
-    }
-    of_sets = applicable({k: why for k, why in results.refused.items() if k not in named})
+    refused = _without(results.refused, dict.fromkeys(results.skipped, ""))
+    private = {artifact: why for artifact, why in refused.items() if is_left_out(why)}
+    named = {artifact: why for artifact, why in refused.items() if artifact in results.named}
+    of_sets = applicable({k: why for k, why in refused.items() if k not in named})
     return _without(named, private), _without(of_sets, private), private
 
 
@@ -242,7 +264,7 @@ def _not_measured(draft: Draft) -> list[str]:
     """What this package can measure and the config did not ask for."""
     results = draft.results
     refused = {part: why for part, why in results.refused.items() if not _is_not_asked(why)}
-    known = {**results.failures, **refused}
+    known = {**results.failures, **_without(refused, dict.fromkeys(results.skipped, ""))}
     return [
         meaning
         for name, meaning in draft.words.table("assessable").items()

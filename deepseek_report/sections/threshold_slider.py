@@ -14,10 +14,11 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.findings.decision_effect import declared_costs
 from deepseek_report.findings.records import Row, rows
-from deepseek_report.metrics.fairness.group_rates import POOLED, STEPPED
+from deepseek_report.metrics.fairness.group_rates import STEPPED
 from deepseek_report.metrics.fairness.groups import UNKNOWN, groupings
 from deepseek_report.metrics.performance.threshold_sweep import STEP_COUNTS, STEP_RATES, rates_at
 from deepseek_report.sections.shared.display_cells import DASH
@@ -124,7 +125,7 @@ class _Levels:
         names = tuple(row["level"] for row in listed) or (*attribute.levels, UNKNOWN)
         place = {name: at for at, name in enumerate(names)}
         for row in listed:
-            pooled = (row.get("pooled") or "").split(POOLED)
+            pooled = (row.get("pooled") or "").split(SEPARATOR)
             place |= {name: place[row["level"]] for name in pooled if name}
         of_level = [place.get(name, -1) for name in (*attribute.levels, UNKNOWN)]
         return cls(attribute, names, np.array(of_level)[codes])

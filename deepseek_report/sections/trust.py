@@ -14,15 +14,13 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_ranking import quoted
-from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdicts
+from deepseek_report.findings.explainer_verdicts import CONDEMNED, quoted, verdicts
 from deepseek_report.findings.records import (
     Row,
     explainer_label,
     rows,
 )
-from deepseek_report.findings.rules_explanations import quotation
-from deepseek_report.findings.rules_localisation import hits, telling_gains
+from deepseek_report.findings.rules_explanations import hits, quotation, telling_gains
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.group_explanations import quality
 from deepseek_report.sections.shared.draft import Draft

@@ -80,16 +80,12 @@ def accumulated(bins: Bins, differences: Floats, resamples: int, seed: int) -> E
     Rows are moved over their own bin alone, so that no combination of values is made up that does
     not occur, and what correlated features do is not counted as this one's.
 
-    Parameters
-    ----------
     bins : of the feature; every bin must hold a row.
     differences : (probe,) output at the upper end of the bin less that at the lower one, all other
         values as they are in the row.
     resamples, seed : of the bootstrap of rows.
 
-    References
-    ----------
-    Apley & Zhu 2020, doi:10.1111/rssb.12377.
+    Reference: Apley & Zhu 2020, doi:10.1111/rssb.12377.
 
     >>> bins = Bins.of(np.array([0.0, 1.0, 2.0]), most=5)
     >>> accumulated(bins, 3 * (bins.ends[1] - bins.ends[0]), resamples=100, seed=0).effect
@@ -112,15 +108,11 @@ def accumulated(bins: Bins, differences: Floats, resamples: int, seed: int) -> E
 def averaged(bins: Bins, outputs: Floats, resamples: int, seed: int) -> EffectCurve:
     """Partial dependence: the mean output with every row set to each end of a bin.
 
-    Parameters
-    ----------
     bins : of the feature.
     outputs : (row, edge) with the feature set to the end, all other values as they are in the row.
     resamples, seed : of the bootstrap of rows.
 
-    References
-    ----------
-    Friedman 2001, doi:10.1214/aos/1013203451.
+    Reference: Friedman 2001, doi:10.1214/aos/1013203451.
 
     >>> bins = Bins.of(np.array([0.0, 1.0]), most=5)
     >>> averaged(bins, np.array([[1.0, 3.0], [5.0, 7.0]]), resamples=100, seed=0).effect
@@ -136,4 +128,4 @@ def averaged(bins: Bins, outputs: Floats, resamples: int, seed: int) -> EffectCu
 
 
 def _by_rows(statistic: Statistic, n: int, resamples: int, seed: int) -> Replicates:
-    return bootstrap(statistic, Resampling(n), resamples, np.random.default_rng(seed))
+    return bootstrap(statistic, Resampling(n), resamples, seed)

@@ -11,10 +11,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import mean_of_rates, rate
-from deepseek_report.statistics.ranking import (
-    average_precision_statistic,
-    one_vs_rest,
-)
+from deepseek_report.statistics.ranking import average_precision_statistic, one_vs_rest
 from deepseek_report.statistics.resampling import (
     Replicates,
     Resampling,
@@ -31,11 +28,7 @@ def require_both(labels: Ints) -> None:
 
 
 def balanced_accuracy(
-    labels: Ints,
-    decisions: Ints,
-    n_resamples: int,
-    seed: int,
-    resampling: Resampling | None = None,
+    labels: Ints, decisions: Ints, n_resamples: int, seed: int, resampling: Resampling | None = None
 ) -> Estimate:
     """Mean over the classes that occur of the share decided correctly; 1/classes is guessing.
 
@@ -71,9 +64,7 @@ def brier_errors(labels: Ints, probabilities: Floats, explained: int) -> Floats:
     With two classes (p − y)² of the explained class, in [0, 1]; with more the sum over classes, in
     [0, 2].
 
-    References
-    ----------
-    Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
+    Reference: Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
 
     >>> probabilities = np.array([[0.2, 0.8], [0.5, 0.5]])
     >>> brier_errors(np.array([1, 0]), probabilities, explained=1).round(2).tolist()
@@ -112,7 +103,7 @@ def average_precision_and_brier(
         return np.stack([ranked, brier], axis=1)
 
     drawn = resampling or Resampling(len(labels))
-    replicates = bootstrap(statistic, drawn, n_resamples, np.random.default_rng(seed))
+    replicates = bootstrap(statistic, drawn, n_resamples, seed)
     n, worst = len(labels), float(probabilities.shape[1] - 1 if probabilities.shape[1] == 2 else 2)
     ranked = bootstrapped(replicates.of(0), n, seed)
     if ranked.value == 1.0:
@@ -135,9 +126,8 @@ def brier_estimate(
 def equal_mass_bins(scores: Floats, n_bins: int) -> tuple[Ints, Floats]:
     """Bins that hold equally many scores; equal scores share a bin.
 
-    Returns
-    -------
-    bins : (instance,) 0, 1, …; edges : (bin + 1,) ascending, fewer bins where scores are tied.
+    Returns bins : (instance,) 0, 1, …; edges : (bin + 1,) ascending, fewer bins where scores are
+        tied.
 
     >>> bins, edges = equal_mass_bins(np.array([0.1, 0.2, 0.6, 0.9]), 2)
     >>> bins.tolist()
@@ -155,17 +145,11 @@ def calibration_error(
 ) -> Floats:
     """Expected calibration error Σ_b (n_b / n) |mean of y − mean of p in b|, L1.
 
-    Parameters
-    ----------
     happened, scores, bins : (instance,). weights : (resample, instance), or None for one of each.
 
-    Returns
-    -------
-    (resample,) in [0, 1]; 0 means that the mean prediction in each bin comes true.
+    Returns (resample,) in [0, 1]; 0 means that the mean prediction in each bin comes true.
 
-    References
-    ----------
-    Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602; equal mass: Nixon et al. 2019,
+    Reference: Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602; equal mass: Nixon et al. 2019,
     arXiv:1904.01685.
 
     >>> happened, scores = np.array([True, False]), np.array([0.8, 0.8])

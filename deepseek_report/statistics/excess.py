@@ -20,16 +20,12 @@ def larger_mean_p_value(
 ) -> float:
     """Welch's one-sided test; the null is that the mean inside is not larger than outside.
 
-    Parameters
-    ----------
     values : (instance,). inside : (instance,) the part; at least two are in it, and two are not.
     least : variances that instances of either have where the null holds, if they are known: those
         of few instances without an event are 0, and say nothing.
     resampling : what the rows are of; the means of dependent ones are those of entities.
 
-    References
-    ----------
-    Welch 1947, doi:10.1093/biomet/34.1-2.28.
+    Reference: Welch 1947, doi:10.1093/biomet/34.1-2.28.
 
     >>> inside = np.array([True] * 3 + [False] * 3)
     >>> round(larger_mean_p_value(np.array([2.0, 3.0, 4.0, 0.0, 1.0, 2.0]), inside), 3)
@@ -56,14 +52,10 @@ def larger_share_p_value(
 ) -> float:
     """Fisher's one-sided test; the null is that events are no more frequent inside than outside.
 
-    Parameters
-    ----------
     events : (instance,) of 0 and 1. inside : (instance,) the part.
     resampling : what the rows are of; of dependent ones the counts are effective ones.
 
-    Returns
-    -------
-    The chance of as many events in a random part of the same size, in (0, 1].
+    Returns the chance of as many events in a random part of the same size, in (0, 1].
 
     >>> larger_share_p_value(np.array([1, 1, 0, 0]), np.array([True, True, False, False]))
     0.16666666666666666
@@ -82,8 +74,6 @@ def share_scores(
 
     The two-proportion score test, whose variance is that of both together.
 
-    Parameters
-    ----------
     successes, trials, other_successes, other_trials : counts of like shape.
 
     >>> float(share_scores(2, 3, 1, 3).round(3))
@@ -150,11 +140,7 @@ class Excess:
 
     @classmethod
     def of_events(
-        cls,
-        happened: Bools,
-        chances: Floats,
-        weights: Floats,
-        resampling: Resampling | None = None,
+        cls, happened: Bools, chances: Floats, weights: Floats, resampling: Resampling | None = None
     ) -> Excess:
         """Of (instance,) events with known chances, each weighed: weight × (event − chance)."""
         variance = weights**2 * chances * (1 - chances)
@@ -177,8 +163,6 @@ class Excess:
     def totals(self, matrix: Floats, first: Ints, second: Ints) -> Totals:
         """Of the parts that meet two conditions each, by matrix products.
 
-        Parameters
-        ----------
         matrix : (instance, condition) of 0 and 1.
         first, second : (part,) positions of the two conditions; twice the same for a single one.
         """
@@ -194,17 +178,12 @@ class Excess:
         takes in. Where the variance is not known but estimated from all cases, that of the part
         counts if it is larger: a part that merely varies more does not lose more.
 
-        Parameters
-        ----------
         inside : (instance,) the part.
 
-        Returns
-        -------
-        In [0, 1]; 1 where nothing in the part could vary.
+        Returns in [0, 1]; 1 where nothing in the part could vary.
 
-        References
-        ----------
-        Hall 1992, The bootstrap and Edgeworth expansion, doi:10.1007/978-1-4612-4384-7, section 2.
+        Reference: Hall 1992, The bootstrap and Edgeworth expansion, doi:10.1007/978-1-4612-4384-7,
+        section 2.
 
         >>> fair = Excess.of_events(np.arange(100) < 70, np.full(100, 0.5), np.ones(100))
         >>> fair.p_value(np.ones(100, bool)) < 0.001

@@ -13,9 +13,7 @@ parts of all values every order within a part is as likely as any other. The ran
 among those of its part is then uniform, and so are ties broken. What is lost is power against
 changes within one part, which holds about 1 / `MOST_POINTS` of the reference.
 
-References
-----------
-Vovk, Gammerman & Shafer 2022, Algorithmic Learning in a Random World, chapter 8,
+Reference: Vovk, Gammerman & Shafer 2022, Algorithmic Learning in a Random World, chapter 8,
 doi:10.1007/978-3-031-06649-8; Shafer et al. 2011, doi:10.1214/10-STS347 (p-values from capital);
 Holm 1979, jstor.org/stable/4615733.
 """
@@ -59,8 +57,6 @@ class Bets:
     def on(cls, pilot: Floats | None = None) -> Bets:
         """Half of the capital on smooth changes, half on intervals of the p-values.
 
-        Parameters
-        ----------
         pilot : (value,) of cases that are neither in the reference nor in the stream, NaN is
             missing: bets that were chosen by the values that they judge would not be fair. Of at
             most `MOST_VALUES` different values each has an interval, as a category needs; else, and
@@ -187,9 +183,7 @@ class StabilityIndex:
     cuts : (part - 1,) where parts of numbers begin; None for categories. values : (part,) the
     categories. counts : (part,) of the reference, missing values last.
 
-    References
-    ----------
-    Yurdakul & Naranjo 2020, doi:10.21314/JRMV.2020.227.
+    Reference: Yurdakul & Naranjo 2020, doi:10.21314/JRMV.2020.227.
     """
 
     cuts: Floats | None

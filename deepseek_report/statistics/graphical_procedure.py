@@ -54,14 +54,10 @@ def levels_of(families: Mapping[str, FamilyOfTests]) -> dict[str, float]:
     alarm in any family stays below `BUDGET`, whichever hypotheses are true, since a part is passed
     on only where nothing of the family is left that could be rejected falsely.
 
-    Parameters
-    ----------
     families : some keys of `SHARES`, none of those that are set aside.
 
-    References
-    ----------
-    Bretz, Maurer, Brannath, Posch 2009, doi:10.1002/sim.3495; for whole families Burman, Sonesson,
-    Guilbaud 2009, doi:10.1002/sim.3513.
+    Reference: Bretz, Maurer, Brannath, Posch 2009, doi:10.1002/sim.3495; for whole families Burman,
+    Sonesson, Guilbaud 2009, doi:10.1002/sim.3513.
 
     >>> only = levels_of({"stated": FamilyOfTests((0.2,), 1)})
     >>> round(only["stated"], 4)

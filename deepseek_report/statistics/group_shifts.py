@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.statistics.recalibrating import log_odds, recalibrated
+from deepseek_report.statistics.logistic import log_odds, recalibrated
 from deepseek_report.statistics.resampling import Resampling, permutation_p_value
 
 #: Draws that are held in memory at once.
@@ -29,10 +29,8 @@ class GroupShifts:
     was stated. null : (draw,) the largest absolute distance of any group where outcomes are drawn
     from the recalibrated probabilities.
 
-    References
-    ----------
-    Cox 1958, doi:10.1093/biomet/45.3-4.562; Westfall & Young 1993, Resampling-based multiple
-    testing (single step).
+    Reference: Cox 1958, doi:10.1093/biomet/45.3-4.562; Westfall & Young 1993, Resampling-based
+    multiple testing (single step).
     """
 
     distances: Floats
@@ -50,8 +48,6 @@ class GroupShifts:
     ) -> GroupShifts:
         """Test all groups at once.
 
-        Parameters
-        ----------
         happened, stated : (instance,) outcomes, and the probability stated of each.
         groups : (instance,) whether in it, of each group; they may overlap.
         n_draws, seed : of the null.
@@ -134,14 +130,10 @@ def share_off(happened: Bools, stated: Floats, chances: Floats, critical: float)
     lying more than `critical` standard errors away: Wilson's interval where all probabilities are
     equal, and narrower where they differ.
 
-    Parameters
-    ----------
     happened, stated : (person,) outcomes and stated probabilities. chances : (person,) the latter
         recalibrated on everybody, for the standard error. critical : above 0; 1.96 for one group.
 
-    References
-    ----------
-    Wilson 1927, doi:10.1080/01621459.1927.10502953.
+    Reference: Wilson 1927, doi:10.1080/01621459.1927.10502953.
 
     >>> happened, stated = np.arange(20) < 8, np.full(20, 0.25)
     >>> off = share_off(happened, stated, stated, 1.96)

@@ -34,18 +34,12 @@ def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tupl
     What is told has `blaker`'s: of rare events this interval holds the rate in as few as 84 instead
     of 95 of 100 samples, and the surer it is to be, the farther it falls short.
 
-    Parameters
-    ----------
     successes, trials : counts of any one shape, 0 ≤ successes ≤ trials.
     level : how often the interval is to cover the rate.
 
-    Returns
-    -------
-    low, high : of that shape, in [0, 1]; never of zero width, unlike Wald's interval.
+    Returns low, high : of that shape, in [0, 1]; never of zero width, unlike Wald's interval.
 
-    References
-    ----------
-    Wilson 1927, doi:10.1080/01621459.1927.10502953.
+    Reference: Wilson 1927, doi:10.1080/01621459.1927.10502953.
 
     >>> low, high = wilson(0, 20)
     >>> float(low), round(float(high), 3)
@@ -72,18 +66,12 @@ def blaker(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tupl
     samples, and lies within the interval of Clopper and Pearson. As counts are whole numbers it
     holds the rates of few trials, and rare ones, more often.
 
-    Parameters
-    ----------
     successes, trials : counts of any one shape, 0 ≤ successes ≤ trials.
     level : how often the interval is to cover the rate, at least.
 
-    Returns
-    -------
-    low, high : of that shape, in [0, 1]; never of zero width.
+    Returns low, high : of that shape, in [0, 1]; never of zero width.
 
-    References
-    ----------
-    Blaker 2000, doi:10.2307/3315916.
+    Reference: Blaker 2000, doi:10.2307/3315916.
 
     >>> low, high = blaker(1, 20)
     >>> round(float(low), 3), round(float(high), 3)
@@ -143,9 +131,7 @@ def rate(successes: float, trials: float, level: float = 0.95) -> Estimate:
 def mean_of_rates(successes: Floats, trials: Floats) -> Estimate:
     """Plain mean of independent rates; their exact intervals are joined, each end in squares.
 
-    References
-    ----------
-    Zou & Donner 2008, doi:10.1002/sim.3095 (method of variance estimates recovery).
+    Reference: Zou & Donner 2008, doi:10.1002/sim.3095 (method of variance estimates recovery).
     """
     rates = successes / trials
     low, high = blaker(successes, trials)
@@ -167,9 +153,7 @@ def difference_of_means(first: Estimate, other: Estimate) -> tuple[float, float,
 
     The intervals (l, u) of both are joined, each end in squares; without one, the mean is exact.
 
-    References
-    ----------
-    Zou & Donner 2008, doi:10.1002/sim.3095 (method of variance estimates recovery).
+    Reference: Zou & Donner 2008, doi:10.1002/sim.3095 (method of variance estimates recovery).
 
     >>> gap, low, high = difference_of_means(rate(8, 10), rate(4, 10))
     >>> round(gap, 2), round(low, 2), round(high, 2)
@@ -200,10 +184,9 @@ def rate_difference(
     With Wilson's, as Newcombe joins them, it holds differences of rare events and few trials in 91
     instead of 95 of 100 samples.
 
-    References
-    ----------
-    Newcombe 1998, method 10, doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I;
-    with other intervals Zou & Donner 2008, doi:10.1002/sim.3095.
+    Reference: Newcombe 1998, method 10,
+    doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I; with other intervals Zou &
+    Donner 2008, doi:10.1002/sim.3095.
 
     >>> low, high = rate_difference(8, 10, 4, 10)
     >>> round(float(low), 2), round(float(high), 2)
@@ -233,10 +216,8 @@ def any_pair(n_levels: int, level: float = 0.95) -> float:
     so for the pair that is picked because it lies furthest apart as well. With two levels it is
     1.96: which of the two is put over the other changes nothing.
 
-    References
-    ----------
-    Agresti, Bini, Bertaccini & Ryu 2008, doi:10.1111/j.1541-0420.2008.00990.x (the studentised
-    range with score statistics).
+    Reference: Agresti, Bini, Bertaccini & Ryu 2008, doi:10.1111/j.1541-0420.2008.00990.x (the
+    studentised range with score statistics).
 
     >>> [round(any_pair(n), 2) for n in (2, 3, 5)]
     [1.96, 2.34, 2.73]
@@ -281,14 +262,11 @@ def rate_ratio(
     Koopman and Nam holds ratios of a rate with less than one expected success in as few as 86
     instead of 95 of 100 samples.
 
-    Returns
-    -------
-    low, high : low is 0 where the first rate is 0, high is infinite where the other rate is 0;
-        NaN where nothing was tried.
+    Returns low, high : low is 0 where the first rate is 0, high is infinite where the other rate is
+        0; NaN where nothing was tried.
 
-    References
-    ----------
-    Donner & Zou 2012, doi:10.1177/0962280210383082 (method of variance estimates recovery).
+    Reference: Donner & Zou 2012, doi:10.1177/0962280210383082 (method of variance estimates
+    recovery).
 
     >>> rate_ratio(0, 10, 5, 10)[0], rate_ratio(5, 10, 0, 10)[1]
     (0.0, inf)
@@ -345,14 +323,10 @@ def compare_rates(
     Two-sided. Where an expected count is below 5: Boschloo's exact test up to 120 instances,
     Fisher's above; else the two-proportion score test (pooled variance).
 
-    Returns
-    -------
-    test : "score", "boschloo", "fisher", "equal_rates" where none is needed, or "none".
+    Returns test : "score", "boschloo", "fisher", "equal_rates" where none is needed, or "none".
     p_value : in [0, 1]; NaN where nothing was tried.
 
-    References
-    ----------
-    Boschloo 1970, doi:10.1111/j.1467-9574.1970.tb00104.x.
+    Reference: Boschloo 1970, doi:10.1111/j.1467-9574.1970.tb00104.x.
 
     >>> compare_rates(0, 10, 0, 20)
     ('equal_rates', 1.0)
@@ -367,10 +341,7 @@ def compare_rates(
         return "score", _score_test(successes, trials, other_successes, other_trials)
     from scipy import stats
 
-    table = [
-        [successes, other_successes],
-        [trials - successes, other_trials - other_successes],
-    ]
+    table = [[successes, other_successes], [trials - successes, other_trials - other_successes]]
     if total <= _BOSCHLOO_MOST:
         return "boschloo", float(min(stats.boschloo_exact(table).pvalue, 1.0))
     return "fisher", float(stats.fisher_exact(table).pvalue)
@@ -389,9 +360,7 @@ def holm(p_values: ArrayLike, families: int = 1) -> Floats:
     NaN stays NaN and is not counted. Of several families of tests each is given so small a part of
     the chance that it holds for all of them together (Bonferroni).
 
-    References
-    ----------
-    Holm 1979, Scandinavian Journal of Statistics 6(2), 65–70.
+    Reference: Holm 1979, Scandinavian Journal of Statistics 6(2), 65–70.
     """
     p = np.asarray(p_values, np.float64)
     known = np.flatnonzero(~np.isnan(p))
@@ -415,20 +384,14 @@ def mean_interval(
     skewness is averaged with that of the sample: the interval of a mean absolute error of 30 cases
     with strongly skewed errors then holds it in 94 instead of 90 of 100 (docs/conclusions.md).
 
-    Parameters
-    ----------
     values : any shape; means are taken along `axis`.
     level : how often the interval is to cover the mean.
     among : (instance,) a larger sample that the values are a part of.
 
-    Returns
-    -------
-    mean, low, high : `values` without `axis`; the interval is NaN below two instances, and of none
-        the mean is as well.
+    Returns mean, low, high : `values` without `axis`; the interval is NaN below two instances, and
+        of none the mean is as well.
 
-    References
-    ----------
-    Hall 1992, doi:10.1111/j.2517-6161.1992.tb01872.x.
+    Reference: Hall 1992, doi:10.1111/j.2517-6161.1992.tb01872.x.
 
     >>> mean, low, high = mean_interval(np.array([1.0, 2.0, 3.0]))
     >>> float(mean), round(float(low), 2), round(float(high), 2)
@@ -487,8 +450,6 @@ def _error_and_skewness(values: Floats, axis: int) -> tuple[Floats, Floats]:
 def unskewed_distance(t: Floats, skew: Floats) -> Floats:
     """Distances of means in standard errors, corrected for the skewness of these means.
 
-    Parameters
-    ----------
     t, skew : of like shape; without skewness a distance stays as it is. See `mean_interval`.
     """
     straight = np.abs(skew) <= _STRAIGHT

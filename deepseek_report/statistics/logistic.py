@@ -28,17 +28,14 @@ def last_coefficient(
 ) -> Estimate:
     """The last coefficient of a logistic regression, with Wald's 95 % interval.
 
-    Parameters
-    ----------
     happened : (row,) outcomes.
     design : (row, column), with a column of ones where there is to be an intercept.
     offset : (row,) log-odds that are added as they are.
     resampling : what the rows are of; the covariance of dependent rows is the sandwich of scores
         that are added up within entities, and Student's quantile takes the place of Wald's.
 
-    Returns
-    -------
-    The estimate; NaN where the likelihood has no single maximum, as with separated outcomes.
+    Returns the estimate; NaN where the likelihood has no single maximum, as with separated
+    outcomes.
 
     Reference: McCullagh & Nelder 1989, doi:10.1201/9780203753736, section 2.5; Liang & Zeger 1986,
     doi:10.1093/biomet/73.1.13.
@@ -93,3 +90,31 @@ def fit_logistic(
         if np.abs(step).max() < _SMALLEST_STEP:
             return LogisticFit(coefficients, np.asarray(covariance, np.float64))
     return None
+
+
+def log_odds(chances: Floats) -> Floats:
+    """(instance,) log-odds of probabilities, which are kept 1e-9 away from 0 and 1.
+
+    >>> log_odds(np.array([0.5])).tolist()
+    [0.0]
+    """
+    clipped = np.clip(chances, 1e-9, 1 - 1e-9)
+    return np.log(clipped / (1 - clipped))
+
+
+def recalibrated(happened: Bools, chances: Floats) -> Floats:
+    """(instance,) the probabilities after a shift and a stretch of their log-odds that fit best.
+
+    Two numbers are fitted, so that what is left is about parts of the data, not about the whole.
+    Where no fit is best (outcomes that are separated, or stated to be certain), nothing is changed.
+
+    happened, chances : (instance,) outcomes, and the probability stated of each.
+
+    Reference: Cox 1958, doi:10.1093/biomet/45.3-4.562.
+    """
+    stated = log_odds(chances)
+    fitted = fit_logistic(happened, np.column_stack([np.ones(len(stated)), stated]))
+    if fitted is None:
+        return chances
+    shift, stretch = fitted.coefficients
+    return np.asarray(1 / (1 + np.exp(-np.clip(shift + stretch * stated, -500, 500))))

@@ -50,15 +50,11 @@ def near_copies(rows: Any, others: Any) -> Nearness | None:
     A ratio r of the distance to the nearest row and to the fifth in the sample has, by chance, a
     probability of about 5 · (others / sample) · r^dimension; r is set so that this is `CHANCE`.
 
-    Parameters
-    ----------
     rows, others : (row, column) standardised columns, arrays or sparse arrays. Of many, rows at
         even distances are looked at, so that there are at most `MOST_DISTANCES` distances.
 
-    References
-    ----------
-    Levina & Bickel 2004, maximum likelihood estimation of intrinsic dimension (NIPS 17); Johnson &
-    Lindenstrauss 1984, doi:10.1090/conm/026/737400.
+    Reference: Levina & Bickel 2004, maximum likelihood estimation of intrinsic dimension (NIPS 17);
+    Johnson & Lindenstrauss 1984, doi:10.1090/conm/026/737400.
 
     >>> others = np.random.default_rng(0).normal(size=(900, 6))
     >>> near_copies(others[:2] + np.array([[1e-4], [1.0]]), others).is_near.tolist()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.statistics.intervals import blaker
 from deepseek_report.statistics.resampling import Resampling
 
@@ -23,14 +23,10 @@ _MOST_SEEDS = 1000
 
 
 def influence_difference(
-    first: tuple[float, Floats],
-    other: tuple[float, Floats],
-    resampling: Resampling | None = None,
+    first: tuple[float, Floats], other: tuple[float, Floats], resampling: Resampling | None = None
 ) -> tuple[Estimate, float]:
     """First − other on the same rows with Student's 95 % interval, and the two-sided p-value.
 
-    Parameters
-    ----------
     first, other : a value, and what each row adds to its error: (row,), squares add up to its
         variance.
     resampling : what the rows are of; influences are added up within entities.
@@ -77,10 +73,9 @@ def share_difference(
     The interval is Newcombe's for paired shares with exact ends, the p-value McNemar's mid-p. Of
     dependent rows both are Student's of the differences, by entity.
 
-    References
-    ----------
-    Newcombe 1998, doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C,
-    method 10; Fagerland, Lydersen & Laake 2013, doi:10.1186/1471-2288-13-91.
+    Reference: Newcombe 1998,
+    doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C, method 10; Fagerland,
+    Lydersen & Laake 2013, doi:10.1186/1471-2288-13-91.
 
     >>> first = np.array([True] * 43 + [False] * 7)
     >>> other = np.array([True] * 36 + [False] * 14)
@@ -130,14 +125,10 @@ def balanced_accuracy_difference(
     The paired intervals of the classes, which are independent, are joined in squares; of dependent
     rows, where an entity may have rows of several classes, it is Student's by entity.
 
-    Parameters
-    ----------
     labels : (row,) classes. first, other : (row,) whether the decisions of each are right.
     resampling : what the rows are of.
 
-    References
-    ----------
-    Zou & Donner 2008, doi:10.1002/sim.3095 (method of variance estimates recovery).
+    Reference: Zou & Donner 2008, doi:10.1002/sim.3095 (method of variance estimates recovery).
 
     >>> labels = np.repeat([0, 1], 10)
     >>> change = balanced_accuracy_difference(labels, np.ones(20, bool), labels == 0)
@@ -290,9 +281,7 @@ def method_gap(first: SeedRuns, other: SeedRuns) -> MethodGap:
     Reference: Welch 1947, doi:10.1093/biomet/34.1-2.28; Bouthillier et al. 2021,
     arXiv:2103.03098 (sources of variance of a benchmark).
 
-    Raises
-    ------
-    ValueError : a method has fewer than two seeds.
+    Raises ValueError: a method has fewer than two seeds.
     """
     from scipy.special import stdtr, stdtrit
 
@@ -323,3 +312,136 @@ def method_gap(first: SeedRuns, other: SeedRuns) -> MethodGap:
         math.sqrt(rows),
         parts[0] * len(first) + parts[1] * len(other),
     )
+
+
+#: (fit, row) decisions -> (row,) numbers whose mean is estimated.
+PerRow = Callable[[Ints], Floats]
+
+
+def ambiguity_of(own: Ints) -> PerRow:
+    """(fit, row) decisions -> (row,) 1 where at least one fit decides otherwise than `own` does.
+
+    >>> ambiguity_of(np.array([0, 1]))(np.array([[0, 1], [1, 1]])).tolist()
+    [1.0, 0.0]
+    """
+    return lambda decisions: np.asarray((decisions != own).any(axis=0), dtype=np.float64)
+
+
+def self_consistency(decisions: Ints) -> Floats:
+    """(fit, row) decisions -> (row,) share of the pairs of fits that decide alike.
+
+    1 means that all fits agree; of two classes it is about 1/2 where each decides like a coin.
+
+    >>> self_consistency(np.array([[0, 1], [1, 1], [1, 1]])).round(3).tolist()
+    [0.333, 1.0]
+    """
+    fits = len(decisions)
+    alike = np.zeros(decisions.shape[1])
+    for level in np.unique(decisions):
+        n = (decisions == level).sum(axis=0)
+        alike += n * (n - 1)
+    return np.asarray(alike / (fits * (fits - 1)))
+
+
+def over_rows_and_fits(per_row: PerRow, decisions: Ints, rows: Resampling) -> Estimate:
+    """The mean over rows with a 95 % interval for other rows and other fits.
+
+    decisions : (fit, row) of at least three fits.
+    """
+    values, fits = per_row(decisions), len(decisions)
+    units = rows.per_unit(values)
+    of_rows = float(units.var(ddof=1) / len(units)) if len(units) > 1 else 0.0
+    without = [float(per_row(np.delete(decisions, fit, axis=0)).mean()) for fit in range(fits)]
+    of_fits = float((fits - 1) * np.var(without))
+    value, variance = float(values.mean()), of_rows + of_fits
+    half = _quantile(of_rows, len(units) - 1, of_fits, fits - 1) * np.sqrt(variance)
+    return Estimate(
+        value, max(value - half, 0.0), min(value + half, 1.0), rows.n, rows.describe(_METHOD)
+    )
+
+
+_METHOD: Message = message("interval_methods.rows_and_fits")
+
+
+def _quantile(of_rows: float, n_rows: int, of_fits: float, n_fits: int) -> float:
+    """Student's two-sided 95 % quantile for the sum of two variances (Satterthwaite)."""
+    from scipy.special import stdtrit
+
+    squares = of_rows**2 / max(n_rows, 1) + of_fits**2 / max(n_fits, 1)
+    degrees = (of_rows + of_fits) ** 2 / squares if squares > 0 else 1.0
+    return float(stdtrit(max(degrees, 1.0), 0.975))
+
+
+#: Weight of the pseudo-observation of no difference, and draws from the posterior.
+_PRIOR, _DRAWS = 0.5, 20_000
+
+
+@dataclass(frozen=True)
+class SignedRank:
+    """Posterior probabilities that add up to one: of which of the three is the likeliest.
+
+    less, more : that the differences of another data set lie below or above the region of no
+    practical size. alike : that they lie within it.
+    """
+
+    less: float
+    alike: float
+    more: float
+
+
+def signed_rank(differences: Floats, region: float, seed: int = 0) -> SignedRank:
+    """The Bayesian signed-rank test of one difference a data set.
+
+    The weights of the data sets have a Dirichlet posterior, with a pseudo-observation of no
+    difference of weight 0.5; of the means of all pairs of differences, three shares lie below,
+    within and above the region. Counted is which share is the largest.
+
+    differences : (data set,), first − other. region : half width, in their unit.
+
+    Reference: Benavoli, Corani, Demšar & Zaffalon 2017, jmlr.org/papers/v18/16-305.html, section 4.
+
+    >>> signed_rank(np.full(8, 0.1), 0.01).more > 0.99
+    True
+    >>> signed_rank(np.zeros(8), 0.01).alike
+    1.0
+    """
+    values = np.concatenate([[0.0], np.asarray(differences, dtype=float)])
+    prior = np.ones(len(values))
+    prior[0] = _PRIOR
+    weights = np.random.default_rng(seed).dirichlet(prior, _DRAWS)
+    sums = values[:, None] + values[None, :]
+    more = ((weights @ (sums > 2 * region)) * weights).sum(axis=1)
+    less = ((weights @ (sums < -2 * region)) * weights).sum(axis=1)
+    largest = np.argmax(np.stack([less, 1 - less - more, more]), axis=0)
+    shares = np.bincount(largest, minlength=3) / _DRAWS
+    return SignedRank(*map(float, shares))
+
+
+def mean_ranks(values: Floats, *, higher_is_better: bool) -> Floats:
+    """(method,) the mean rank over data sets; 1 is the best, ties share their ranks.
+
+    values : (data set, method).
+
+    >>> mean_ranks(np.array([[0.9, 0.8, 0.8], [0.7, 0.6, 0.5]]), higher_is_better=True)
+    array([1.  , 2.25, 2.75])
+    """
+    from scipy.stats import rankdata
+
+    signed = -np.asarray(values) if higher_is_better else np.asarray(values)
+    return np.asarray(rankdata(signed, axis=1).mean(axis=0))
+
+
+def critical_difference(methods: int, data_sets: int) -> float:
+    """The distance of two mean ranks that chance exceeds in 5 % of studies of equal methods.
+
+    Nemenyi's test, corrected for all pairs.
+
+    Reference: Demšar 2006, jmlr.org/papers/v7/demsar06a.html, equation 6 and table 5.
+
+    >>> round(critical_difference(5, 14), 2)  # q of 2.728, sqrt(5 * 6 / (6 * 14))
+    1.63
+    """
+    from scipy.stats import studentized_range
+
+    quantile = float(studentized_range.ppf(0.95, methods, np.inf)) / math.sqrt(2)
+    return quantile * math.sqrt(methods * (methods + 1) / (6 * data_sets))

@@ -29,18 +29,12 @@ def auc_influence(truths: Bools, scores: Floats) -> tuple[float, Floats]:
     structural components, centred and scaled such that Σφ² is his variance, and Σ(φ_a − φ_b)² his
     variance of a paired difference. O(n log n) by mid-ranks.
 
-    Parameters
-    ----------
     truths : (instance,) whether positive; both kinds must occur, else AUC is NaN.
     scores : (instance,) higher means more likely positive.
 
-    Returns
-    -------
-    auc : in [0, 1]; 0.5 means no order. influence : (instance,).
+    Returns auc : in [0, 1]; 0.5 means no order. influence : (instance,).
 
-    References
-    ----------
-    DeLong et al. 1988, doi:10.2307/2531595; Sun & Xu 2014, doi:10.1109/LSP.2014.2337313.
+    Reference: DeLong et al. 1988, doi:10.2307/2531595; Sun & Xu 2014, doi:10.1109/LSP.2014.2337313.
 
     >>> auc, _ = auc_influence(np.array([True, False, True]), np.array([0.9, 0.1, 0.1]))
     >>> auc
@@ -78,16 +72,10 @@ def spearman(values: Floats, columns: Sequence[int] | None = None) -> Floats:
     ρ is Pearson's correlation of the ranks. Where cells are missing, each column is ranked among
     its own known cells, and a pair uses the rows where both are known.
 
-    Parameters
-    ----------
-    values :
-        (instance, feature), NaN is missing.
-    columns :
-        The features whose correlations with all are asked for; None: all.
+    values : (instance, feature), NaN is missing.
+    columns : the features whose correlations with all are asked for; None: all.
 
-    Returns
-    -------
-    (asked feature, feature) in [-1, 1].
+    Returns (asked feature, feature) in [-1, 1].
 
     >>> spearman(np.array([[1.0, 5.0], [2.0, 7.0], [9.0, 8.0]])).round(6)
     array([[1., 1.],
@@ -159,18 +147,14 @@ def delong(
     follows from the area, holds it there, and too seldom where scores are a mixture. Both together
     are conservative where a class has some tens of instances at most.
 
-    Parameters
-    ----------
     auc, influence : what `auc_influence` or `macro_auc` gave.
     labels : (instance,) the classes. Where every pair is ordered alike the variance is 0, and the
         open end is that of a rate's interval for as many trials as the rarest class has instances.
     resampling : what the rows are of; influences are added up within entities (Obuchowski), and
         Hanley and McNeil's error is that of as many rows as tell as much.
 
-    References
-    ----------
-    Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747, as in Newcombe 2006, method 5,
-    doi:10.1002/sim.2324; Obuchowski 1997, doi:10.2307/2533958.
+    Reference: Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747, as in Newcombe 2006,
+    method 5, doi:10.1002/sim.2324; Obuchowski 1997, doi:10.2307/2533958.
 
     >>> truths = np.array([True] * 3 + [False] * 3)
     >>> area = delong(*auc_influence(truths, np.array([5.0, 4, 2, 3, 1, 0])), truths)
@@ -260,14 +244,10 @@ def paired_difference(
     100 samples. So DeLong's variance is averaged with that of Hanley and McNeil's errors and the
     correlation seen, where this is larger; with some hundred instances of a class it counts little.
 
-    Parameters
-    ----------
     first, other : what `auc_influence` or `macro_auc` gave for the same instances in one order.
     labels : (instance,) their classes. resampling : see `delong`.
 
-    References
-    ----------
-    DeLong et al. 1988, doi:10.2307/2531595; Hanley & McNeil 1983,
+    Reference: DeLong et al. 1988, doi:10.2307/2531595; Hanley & McNeil 1983,
     doi:10.1148/radiology.148.3.6878708.
     """
     drawn = resampling or Resampling(len(labels))
@@ -326,3 +306,68 @@ def thin(n: int, most: int) -> Ints:
     [0, 50, 99]
     """
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
+
+
+def most_telling(columns: Floats, labels: Ints, most: int) -> Ints:
+    """Positions of the columns whose class means differ most against their spread, ascending.
+
+    The F statistic of a one-way analysis of variance; a missing value counts as the column's mean.
+
+    columns : (instance, column). labels : (instance,) classes. most : how many columns.
+
+    >>> noise_and_label = np.array([[3.0, 0.0], [1.0, 0.1], [2.0, 0.9], [2.0, 1.0]])
+    >>> most_telling(noise_and_label, np.array([0, 0, 1, 1]), most=1).tolist()
+    [1]
+    """
+    if columns.shape[1] <= most:
+        return np.arange(columns.shape[1])
+    known = ~np.isnan(columns)
+    total = np.where(known, columns, 0.0).sum(axis=0)
+    filled = np.where(known, columns, total / np.maximum(known.sum(axis=0), 1))
+    member = (labels[:, None] == np.unique(labels)).astype(np.float64)
+    sizes = member.sum(axis=0)
+    means = (member.T @ filled) / sizes[:, None]
+    between = sizes @ (means - filled.mean(axis=0)) ** 2
+    within = ((filled - filled.mean(axis=0)) ** 2).sum(axis=0) - between
+    telling = np.divide(between, within, out=np.zeros_like(between), where=within > 1e-12)
+    return np.sort(np.argsort(-telling, kind="stable")[:most])
+
+
+def most_correlated(columns: Floats, values: Floats, most: int) -> Ints:
+    """Positions of the columns with the largest |correlation| with a number, ascending.
+
+    A missing value counts as the column's mean.
+
+    columns : (instance, column). values : (instance,) the number. most : how many columns.
+    """
+    if columns.shape[1] <= most:
+        return np.arange(columns.shape[1])
+    known = ~np.isnan(columns)
+    means = np.where(known, columns, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    centred = np.where(known, columns - means, 0.0)
+    scale = np.maximum(np.linalg.norm(centred, axis=0), 1e-12)
+    strength = np.abs((values - values.mean()) @ centred) / scale
+    return np.sort(np.argsort(-strength, kind="stable")[:most])
+
+
+def column_quantiles(values: Floats, shares: Floats) -> Floats:
+    """(share, column) quantiles of what is known of each column, as `numpy.quantile` has them; of
+    a column without any the quantiles of one 0.
+
+    values : (row, column), at least one row; what is not finite is not known.
+    shares : (share,) in [0, 1].
+
+    >>> column_quantiles(np.array([[1.0, np.nan], [5.0, 2.0], [2.0, np.nan]]), np.array([0.25, 1]))
+    array([[1.5, 2. ],
+           [5. , 2. ]])
+    """
+    known = np.isfinite(values)
+    counts = known.sum(axis=0)
+    ordered = np.sort(np.where(known, values, np.inf), axis=0)
+    ordered[:, counts == 0] = 0.0
+    at = shares[:, None] * (np.maximum(counts, 1) - 1)
+    below = np.floor(at).astype(np.int64)
+    above = np.minimum(below + 1, np.maximum(counts, 1) - 1)
+    low, high = (np.take_along_axis(ordered, rows, axis=0) for rows in (below, above))
+    part, rise = at - below, high - low
+    return np.asarray(np.where(part >= 0.5, high - rise * (1 - part), low + rise * part))

@@ -17,10 +17,11 @@ from deepseek_report.statistics.intervals import mean_p_value
 from deepseek_report.statistics.resampling import (
     Replicates,
     Resampling,
+    Studentized,
     bootstrap,
     bootstrapped,
+    kurtosis,
 )
-from deepseek_report.statistics.studentized import Studentized, kurtosis
 
 #: What is computed of errors, and which way is better.
 MEASURES: dict[str, Direction] = {
@@ -47,8 +48,6 @@ def weighted_errors(weights: Floats, labels: Floats, values: Floats) -> Floats:
     MAE = Σ w|e| / Σ w; RMSE = √(Σ w e² / Σ w); R² = 1 − Σ w e² / Σ w (y − ȳ)², NaN where the
     labels do not vary; the median of |e| is the plain one for equal weights.
 
-    Parameters
-    ----------
     weights : (resample, instance), how often each instance counts.
     labels, values : (instance,) the true and the predicted number, in one unit.
     """
@@ -144,9 +143,7 @@ def error_estimates(
     MAE, RMSE and R² by the studentized bootstrap of the logarithm of what they are made of; the
     median, what has no spread, and all of entities by BCa.
 
-    Raises
-    ------
-    NotApplicableError : fewer than two instances.
+    Raises NotApplicableError: fewer than two instances.
     """
     n, tails = len(labels), Tails.of(labels, values)
     if n < 2:
@@ -157,7 +154,7 @@ def error_estimates(
         return np.concatenate([weighted_errors(weights, labels, values), logs], axis=1)
 
     drawn = resampling or Resampling(n)
-    replicates = bootstrap(statistic, drawn, n_resamples, np.random.default_rng(seed))
+    replicates = bootstrap(statistic, drawn, n_resamples, seed)
     estimates = {}
     for k, name in enumerate(MEASURES):
         by_rows = name in _FROM_LOG and drawn.units is None  # errors are those of single rows

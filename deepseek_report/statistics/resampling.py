@@ -81,11 +81,9 @@ class Resampling:
     such as groups; None for one stratum, which leaves the share of each class to chance, as it was
     in the data. Entities are drawn as one stratum.
 
-    References
-    ----------
-    Field & Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x (bootstrap of clusters); Rao & Scott
-    1992, doi:10.2307/2532311 (effective counts); Obuchowski 1997, doi:10.2307/2533958 (areas); Kish
-    1965, Survey Sampling, section 11.7 (unequal weights).
+    Reference: Field & Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x (bootstrap of clusters); Rao
+    & Scott 1992, doi:10.2307/2532311 (effective counts); Obuchowski 1997, doi:10.2307/2533958
+    (areas); Kish 1965, Survey Sampling, section 11.7 (unequal weights).
     """
 
     n: int
@@ -188,8 +186,6 @@ class Resampling:
     def per_unit_and_level(self, values: Floats, codes: Ints) -> tuple[Floats, Ints]:
         """One number for each observation in each level that it has rows of, and the level.
 
-        Parameters
-        ----------
         values : (row,). codes : (row,) level 0, 1, …; rows of −1 are in none.
         """
         if self.units is None:
@@ -201,14 +197,10 @@ class Resampling:
     def counts(self, hits: Bools, among: Bools | None = None) -> tuple[int, int]:
         """Hits and trials of a rate, as many as independent rows would tell as much.
 
-        Parameters
-        ----------
         hits : (row,). among : (row,) the rows that are tried; all by default.
 
-        Returns
-        -------
-        Both divided by the design effect of the rate among the rows tried, in whole numbers; where
-        all rows are alike, which hides it, as many trials as entities.
+        Returns both divided by the design effect of the rate among the rows tried, in whole
+        numbers; where all rows are alike, which hides it, as many trials as entities.
         """
         among = np.ones(self.n, bool) if among is None else among
         n, x = int(among.sum()), int((hits & among).sum())
@@ -369,20 +361,27 @@ def _counts(instances: NDArray[Any], n: int) -> Floats:
     return counts.reshape(-1, n).astype(np.float64)
 
 
+def weighted_means(values: Floats) -> Statistic:
+    """The means of (row, …) values, as a statistic of (resample, row) weights."""
+
+    def statistic(weights: Floats) -> Floats:
+        total = weights.sum(axis=1).reshape(-1, *[1] * (values.ndim - 1))
+        return np.asarray(weights @ values / total)
+
+    return statistic
+
+
 def bootstrap(
-    statistic: Statistic, resampling: Resampling, n_resamples: int, rng: np.random.Generator
+    statistic: Statistic, resampling: Resampling, n_resamples: int, seed: int | np.random.Generator
 ) -> Replicates:
     """Bootstrap of rows or of entities for a statistic that takes weights.
 
-    Parameters
-    ----------
     statistic : (resample, row) weights -> (resample, …).
     resampling : what is drawn. n_resamples : how many resamples.
 
-    Returns
-    -------
-    Replicates; its jackknife leaves out one of at most 200 seeded blocks at a time.
+    Returns Replicates; its jackknife leaves out one of at most 200 seeded blocks at a time.
     """
+    rng = np.random.default_rng(seed)
     kept = resampling.left_out(rng)
     resampled = [statistic(chunk) for chunk in resampling.weights(n_resamples, rng)]
     left_out = [statistic(chunk) for chunk in kept]
@@ -413,8 +412,6 @@ def bootstrap_rates(
 ) -> Replicates:
     """The same for a statistic of rates: resampled counts are binomial, the jackknife is exact.
 
-    Parameters
-    ----------
     successes, trials : (cell,) with trials > 0; instances are drawn within each cell.
     statistic : (resample, cell) rates -> (resample,).
     rates : (cell,) where the counts are effective ones, of which these are not the ratios.
@@ -441,13 +438,9 @@ def bca(replicates: Replicates) -> tuple[Floats, Floats]:
     2 value − the quantiles. It forgets that the value may be too small as well, so it is joined
     with the quantiles moved by their mean's distance from the value.
 
-    Returns
-    -------
-    low, high : of the shape of the value; equal to it where all resamples are.
+    Returns low, high : of the shape of the value; equal to it where all resamples are.
 
-    References
-    ----------
-    Efron 1987, doi:10.1080/01621459.1987.10478410; Davison & Hinkley 1997, section 5.2.
+    Reference: Efron 1987, doi:10.1080/01621459.1987.10478410; Davison & Hinkley 1997, section 5.2.
     """
     from scipy.special import ndtr
 
@@ -504,9 +497,7 @@ def permuted_counts(
 
     The same as shuffling the group labels, without touching a single instance.
 
-    Returns
-    -------
-    (permutation, group) counts, each row sums to `successes`.
+    Returns (permutation, group) counts, each row sums to `successes`.
     """
     return rng.multivariate_hypergeometric(
         sizes, successes, size=n_permutations, method="marginals"
@@ -556,3 +547,51 @@ def stratified_order(labels: Ints, rng: np.random.Generator) -> Ints:
         members = rng.permutation(np.flatnonzero(labels == label))
         place[members] = (np.arange(len(members)) + 0.5) / len(members)
     return np.argsort(place, kind="stable")
+
+
+@dataclass(frozen=True)
+class Studentized:
+    """A number with its standard error, on the sample and on its resamples.
+
+    The distance from the sample's number, in standard errors of the resample, is nearly the same
+    whatever the data, so that its quantiles give an interval that allows for skewness.
+
+    value, error : of the sample. values, errors : (resample,).
+
+    Reference: Hall 1988, doi:10.1214/aos/1176350933; Davison & Hinkley 1997, section 5.2.1.
+    """
+
+    value: float
+    error: float
+    values: Floats
+    errors: Floats
+
+    @property
+    def is_defined(self) -> bool:
+        """Whether the sample and every resample have a number that varies with the cases."""
+        numbers = np.append(self.values, self.value)
+        errors = np.append(self.errors, self.error)
+        return bool(np.isfinite(numbers).all() and (errors > 1e-9 * abs(self.error)).all())
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """The ends of an interval of a nominal level in (0, 1); the value lies within.
+
+        >>> draws = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+        >>> Studentized(0.0, 0.5, draws, np.ones(5)).interval(0.5)
+        (-0.5, 0.5)
+        """
+        distances = (self.values - self.value) / self.errors
+        low, high = np.quantile(distances, [(1 - level) / 2, (1 + level) / 2])
+        ends = self.value - max(high, 0.0) * self.error, self.value - min(low, 0.0) * self.error
+        return float(ends[0]), float(ends[1])
+
+
+def kurtosis(values: Floats) -> float:
+    """Mean fourth power of the standardised values, 3 for normal ones; NaN where none vary.
+
+    >>> round(kurtosis(np.array([-1.0, 1.0, -1.0, 1.0])), 2)
+    1.0
+    """
+    centred = values - values.mean()
+    variance = float(np.mean(centred**2))
+    return float(np.mean(centred**4)) / variance**2 if variance > 0 else float("nan")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.statistics.column_quantiles import column_quantiles
+from deepseek_report.statistics.ranking import column_quantiles
 
 #: A number is cut into so many bins of about equal size, and for pairs into so many.
 BINS, PAIR_LEVELS = 16, 8
@@ -60,11 +60,9 @@ def cut(
 ) -> tuple[BinnedPart, BinnedPart]:
     """The rows that rates are learnt from and those that they are judged on, cut alike.
 
-    Parameters
-    ----------
     learnt, judged : (row, column) values, NaN is missing, with (row,) labels.
-    categories : (column,) how many categories a column has; 0 says that it holds numbers, which
-        are cut at quantiles of the rows that are learnt from.
+    categories : (column,) how many categories a column has; 0 says that it holds numbers, which are
+        cut at quantiles of the rows that are learnt from.
     """
     width = max(BINS, int(categories.max(initial=0))) + 1
     numbers = categories == 0
@@ -152,9 +150,7 @@ def missing_areas(judged: BinnedPart, class_index: int) -> Floats:
 def area_error(area: Floats, own: float, others: float) -> Floats:
     """Standard error of an area under the ROC curve, from the area and the two sizes alone.
 
-    References
-    ----------
-    Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747.
+    Reference: Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747.
 
     >>> round(float(area_error(np.array(0.9), 60, 60)), 3)
     0.029
@@ -173,9 +169,8 @@ def scorecard_area(learnt: BinnedPart, judged: BinnedPart, class_index: int) -> 
 
     A ridge logistic regression of the log-odds of each cell's bin. 0.5 without columns.
 
-    References
-    ----------
-    Good 1950, Probability and the Weighing of Evidence; Siddiqi 2006, Credit Risk Scorecards.
+    Reference: Good 1950, Probability and the Weighing of Evidence; Siddiqi 2006, Credit Risk
+    Scorecards.
     """
     if not learnt.codes.shape[1]:
         return 0.5
@@ -293,8 +288,6 @@ def likeliest_triples(
     others, a missing cell is 0); what three columns tell beyond pairs shows in the correlation of
     the product of their sides with the class. At most one triple for each first column.
 
-    Parameters
-    ----------
     categories : (column,) see `cut`. most : how many triples.
     """
     sides, owners = _sides(learnt, categories)
@@ -367,10 +360,8 @@ def chance_of_highest(
     The judged rows get the labels of one another; the rates stay those of the rows learnt from. It
     holds for all columns at once, however few rows the class has.
 
-    References
-    ----------
-    Westfall & Young 1993, Resampling-Based Multiple Testing; for the added one Phipson & Smyth
-    2010, doi:10.2202/1544-6115.1585.
+    Reference: Westfall & Young 1993, Resampling-Based Multiple Testing; for the added one Phipson &
+    Smyth 2010, doi:10.2202/1544-6115.1585.
     """
     rates = bin_rates(learnt, class_index)
     own = int((judged.labels == class_index).sum())

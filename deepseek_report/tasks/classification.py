@@ -25,15 +25,15 @@ from deepseek_report.statistics.classification_errors import (
     require_both,
 )
 from deepseek_report.statistics.intervals import SHARE, enough_events
+from deepseek_report.statistics.logistic import log_odds
 from deepseek_report.statistics.ranking import (
     auc_estimate,
     macro_auc,
     macro_auc_estimate,
+    most_telling,
     paired_difference,
 )
-from deepseek_report.statistics.recalibrating import log_odds
 from deepseek_report.statistics.resampling import Resampling, stratified_order
-from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks.comparisons import AccuracyGap
 from deepseek_report.tasks.decisions import (
     calibration_subject,

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.statistics.gaps import Gap, RateTable, largest_gap
+from deepseek_report.statistics.gaps import Gap, RateTable, largest_gap, largest_mean_gap
 from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.statistics.mean_gaps import largest_mean_gap
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.loss import Limits
 

@@ -18,7 +18,7 @@ from deepseek_report.statistics.excess import (
     larger_share_p_value,
 )
 from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.statistics.recalibrating import recalibrated
+from deepseek_report.statistics.logistic import recalibrated
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.decisions import calibration_subject
 

@@ -17,9 +17,9 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.table import Column, estimate
+from deepseek_report.statistics.ranking import most_correlated
 from deepseek_report.statistics.regression_errors import error_estimates, paired_gain
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.statistics.telling import most_correlated
 from deepseek_report.tasks.comparisons import AbsoluteErrorGap, MeanErrorGap
 from deepseek_report.tasks.loss import AbsoluteError
 from deepseek_report.tasks.row_measures import MeanLoss, RootMeanSquare

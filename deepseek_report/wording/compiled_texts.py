@@ -1,6 +1,6 @@
-"""Texts and templates of a language, compiled once for an installation.
+"""Texts and templates of a language, parsed and compiled once for an installation.
 
-Jinja needs a millisecond for each, and a report has some five hundred. What it made of them lies
+Jinja needs a millisecond for each, and a report has some five hundred. What was made of them lies
 where Python keeps its own compiled modules, beside this package: whoever may write there decides
 what runs anyway. It is kept by the rules of Python's: none is written with `-B`, and
 `PYTHONPYCACHEPREFIX` moves the place.
@@ -18,12 +18,12 @@ import tempfile
 from collections.abc import Hashable
 from importlib.util import cache_from_source
 from pathlib import Path
-from types import CodeType
+from typing import Any
 
 import jinja2
 
-#: {text, or key of a template: its code}
-Compiled = dict[Hashable, CodeType]
+#: {text, or key of a template: its code}; {"catalog" and the digest of its files: the catalog}
+Compiled = dict[Hashable, Any]
 #: A file larger than this holds what nobody reads any more: it is begun anew.
 _MOST_BYTES = 2**24
 

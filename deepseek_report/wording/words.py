@@ -6,7 +6,7 @@ import copy
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -36,6 +36,8 @@ _SENTENCES = re.compile(
     r"(?<=[a-z)”%][.!?]) (?=[A-Z“0-9])|(?<=[a-z)”%][.!?]⟧) (?=⟦?[A-Z“0-9])|(?<=[。！？])"
 )
 
+#: What a language says as a whole or takes from English as a whole: how it writes numbers.
+_WHOLE = ("formats",)
 #: {kind of artifact: the group of the catalog that names its artifacts}: by their names alone, and
 #: beside that of the kind.
 _NAMED_ALONE = {"measures": "metrics", "explanations": "explainers", "pictures": "pictures"}
@@ -58,6 +60,7 @@ class WordedFinding:
     evidence: tuple[str, ...]
     limits: tuple[str, ...]
     more: str = ""
+    folds: str = ""
 
 
 class Wording:
@@ -67,7 +70,8 @@ class Wording:
     are explained by. data_set : its name where the package ships it, and with it the names of its
     columns and values. own_names : names that the data have, whoever gave them. stored : how names
     are put together in English, from the catalog of that language. compiled : where compiled texts
-    and templates are kept; wordings of one catalog share it.
+    and templates are kept; wordings of one catalog share it. untranslated : how many texts the
+    language lacks, which stand in English, and of how many.
     """
 
     def __init__(
@@ -78,8 +82,10 @@ class Wording:
         own_names: frozenset[str] = frozenset(),
         stored: Mapping[str, str] | None = None,
         compiled: Compiled | None = None,
+        untranslated: tuple[int, int] = (0, 0),
     ) -> None:
         self._texts = texts
+        self.untranslated = untranslated
         self.compiled: Compiled = {} if compiled is None else compiled
         symbols = dict(texts.get("formats", {}))
         self._small_inside = symbols.pop("labels_inside", "") == "small"
@@ -216,7 +222,10 @@ class Wording:
         return {key: text for key, text in (self._look_up(group) or {}).items() if text}
 
     def finding(self, finding: Finding) -> WordedFinding:
-        """The texts of a finding, and its labels; `more` where it has more to tell."""
+        """The texts of a finding, and its labels; `more` where it has more to tell.
+
+        `folds` says in how many folds of a cross-validation it was made, where that was looked at.
+        """
         values = from_plain(finding.values)
         texts = {
             part: self.text(f"findings.{finding.message}.{part}", **values)
@@ -231,6 +240,7 @@ class Wording:
             section_title=self.label("section_titles", finding.section),
             evidence=finding.evidence,
             limits=tuple(self.text(f"limits.{key}", **values) for key in finding.limits),
+            folds=self.text("in_folds", **values) if "of_folds" in values else "",
             **texts,
         )
 
@@ -248,8 +258,9 @@ CATALOGS = "DEEPSEEK_REPORT_CATALOGS"
 
 def languages() -> list[str]:
     """The languages that have a catalog, sorted."""
-    files = [path for folder in _folders() for path in folder.glob("*.yaml")]
-    return sorted({path.stem for path in files if "." not in path.stem})
+    places = [path for folder in _folders() if folder.is_dir() for path in folder.iterdir()]
+    names = {path.stem for path in places if path.is_dir() or path.suffix == ".yaml"}
+    return sorted(name for name in names if "." not in name)
 
 
 def _folders() -> tuple[Path, ...]:
@@ -265,7 +276,7 @@ def wording(
     data_set: str = "",
     own_names: frozenset[str] = frozenset(),
 ) -> Wording:
-    """The texts of a language; those of the default language where it has none.
+    """The texts of a language; those of the default language for each that it lacks.
 
     task : what `tasks.<task>` of the catalog says replaces the other texts, as `regression` does,
     where a number is predicted and nothing is decided. noun : what the columns are explained by.
@@ -288,12 +299,41 @@ def _wording(
     data_set: str,
     own_names: frozenset[str],
 ) -> Wording:
-    folder = next(path for path in folders if (path / f"{language}.yaml").is_file())
-    texts = dict(_catalog(folder, language))
-    own = texts.pop("tasks", {}).get(task, {})
-    stored = _catalog(folders[0], DEFAULT_LANGUAGE)["composed"]
-    compiled = _compiled_texts(folder, language)
-    return Wording(_merged(texts, own), noun, data_set, own_names, stored, compiled)
+    english = _catalog(folders[0], DEFAULT_LANGUAGE)
+    texts = english
+    if language != DEFAULT_LANGUAGE:
+        own = _catalog(_folder_of(language), language)
+        texts = {**_merged(english, own), **{key: own[key] for key in _WHOLE if key in own}}
+    texts = _merged(texts, texts["tasks"].get(task, {}))
+    compiled = _compiled_texts(_folder_of(language), language)
+    lacking = untranslated(language)
+    counts = len(lacking), sum(1 for _ in _keys(english)) if lacking else 0
+    return Wording(texts, noun, data_set, own_names, english["composed"], compiled, counts)
+
+
+def untranslated(language: str) -> list[str]:
+    """The keys of the texts that a language lacks: they stand in English."""
+    if language == DEFAULT_LANGUAGE:
+        return []
+    own = set(_keys(_catalog(_folder_of(language), language)))
+    return [key for key in _keys(_catalog(_folders()[0], DEFAULT_LANGUAGE)) if key not in own]
+
+
+def _keys(texts: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key, inside in texts.items():
+        if isinstance(inside, Mapping):
+            yield from _keys(inside, f"{above}{key}.")
+        elif f"{above}{key}".partition(".")[0] not in _WHOLE:
+            yield f"{above}{key}"
+
+
+def _folder_of(language: str) -> Path:
+    """The folder of catalogs that has this language."""
+    return next(
+        path
+        for path in _folders()
+        if (path / f"{language}.yaml").is_file() or (path / language).is_dir()
+    )
 
 
 @cache
@@ -304,28 +344,50 @@ def _compiled_texts(folder: Path, language: str) -> Compiled:
 
 def texts_digest(language: str) -> str:
     """SHA-256 of the files of a language: what words inside of pictures are made from."""
-    language = _having_texts(language)
-    folder = next(path for path in _folders() if (path / f"{language}.yaml").is_file())
-    files = sorted([*folder.glob(f"{language}*.yaml"), *(folder / language).glob("*.yaml")])
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    files = {
+        path
+        for name in (_having_texts(language), DEFAULT_LANGUAGE)
+        for path in _files(_folder_of(name), name)
+    }
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
 
 
 @cache
 def _catalog(folder: Path, language: str) -> Mapping[str, Any]:
-    return read_catalog(folder, language)
-
-
-def read_catalog(folder: Path, language: str) -> Mapping[str, Any]:
-    """`<language>.yaml`, with what further files in the folder `<language>` add to it."""
-    texts = _texts(folder / f"{language}.yaml")
-    for path in sorted((folder / language).glob("*.yaml")):
-        texts = _merged(texts, _texts(path))
+    """What `read_catalog` reads, parsed once for an installation."""
+    contents = [path.read_bytes() for path in _files(folder, language)]
+    parsed = _compiled_texts(folder, language)
+    key = "catalog", hashlib.sha256(b"\0".join(contents)).digest()
+    if key not in parsed:
+        parsed[key] = _joined(contents)
+    texts: Mapping[str, Any] = parsed[key]
     return texts
 
 
-def _texts(path: Path) -> Mapping[str, Any]:
+def read_catalog(folder: Path, language: str) -> Mapping[str, Any]:
+    """`<language>.yaml`, and what the files in the folder `<language>`, however deep, add to it."""
+    return _joined(path.read_bytes() for path in _files(folder, language))
+
+
+def _files(folder: Path, language: str) -> list[Path]:
+    alone = folder / f"{language}.yaml"
+    return [*([alone] if alone.is_file() else []), *sorted((folder / language).rglob("*.yaml"))]
+
+
+def _joined(contents: Iterable[bytes]) -> dict[str, Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return dict(yaml.load(path.read_text(encoding="utf-8"), Loader=loader))  # noqa: S506 - a safe one
+    texts: dict[str, Any] = {}
+    for content in contents:
+        _add(texts, yaml.load(content, Loader=loader))  # noqa: S506 - a safe one
+    return texts
+
+
+def _add(texts: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(texts.get(key), dict):
+            _add(texts[key], value)
+        else:
+            texts[key] = value
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -132,12 +132,67 @@ const reportPage = (() => {
     select(0);
   });
 
+  /* The short view folds what a person in a hurry can do without; a click opens one section again.
+     The address keeps it: `#short`, or `#short:` and the id of what is looked at. */
+  const SHORT = "short", ACTED_ON = ".finding:not(.severity-info)", KEPT = {
+    "sec-cases": ".answer, .case-browser, .case-list",
+    "sec-performance": ".answer",
+    "sec-bias": ".answer, .incomplete, #fig-group-rates",
+  };
+  const shortButton = document.querySelector(".short-view"), shortNote = document.querySelector(".short-note");
+  const isShort = () => shortButton.getAttribute("aria-pressed") === "true";
+  const beyond = (block, kept) => [...block.children].flatMap((child) => {
+    if (/^H[1-6]$/.test(child.tagName) || child.matches(kept)) return [];
+    return child.querySelector(kept) ? beyond(child, kept) : [child];
+  });
+  const foldable = all("main > section.level2:not(#sec-summary)").map((section) => {
+    const blocks = beyond(section, [ACTED_ON, KEPT[section.id]].filter(Boolean).join()), heading = section.querySelector("h2");
+    if (!blocks.length || !heading) return null;
+    const button = element("button", { type: "button", class: "fold unfold", hidden: "" }, say("unfold", "section", heading.lastChild.textContent.trim()));
+    heading.after(button);
+    const show = (open) => {
+      for (const block of blocks) {
+        block.classList.toggle("beyond", !open);
+        if (open) block.removeAttribute("hidden"); else block.setAttribute("hidden", "until-found");
+      }
+      button.setAttribute("aria-expanded", String(open));
+      section.classList.toggle("shortened", !open);
+      if (open) noteScrolling(section);
+    };
+    button.addEventListener("click", () => show(button.getAttribute("aria-expanded") !== "true"));
+    for (const block of blocks) {
+      block.addEventListener("beforematch", () => show(true));
+      block.reveal = () => { if (block.classList.contains("beyond")) show(true); };
+    }
+    section.reveal = (target) => { if (target === section && isShort()) show(true); };
+    return (on) => { button.hidden = !on; show(!on); };
+  }).filter(Boolean);
+  const target = () => location.hash.slice(1).replace(new RegExp(`^${SHORT}(:|$)`), "");
+  const showShort = (on) => {
+    shortButton.setAttribute("aria-pressed", String(on));
+    shortNote.textContent = on ? words.short_note : "";
+    shortNote.hidden = !on;
+    foldable.forEach((fold) => fold(on));
+    markCurrent();
+  };
+  const noteShort = () => {
+    const hash = [isShort() ? SHORT : "", target()].filter(Boolean).join(":");
+    history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
+  };
+  if (foldable.length && document.getElementById("sec-summary")) {
+    shortButton.hidden = false;
+    shortButton.addEventListener("click", () => { showShort(!isShort()); noteShort(); });
+  }
+
   /* A link to something inside a closed part opens it. */
   const reveal = () => {
-    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (!target) return;
-    for (let node = target; node; node = node.parentElement) if (node.reveal) node.reveal();
-    target.scrollIntoView();
+    const asked = new RegExp(`^#${SHORT}(:|$)`).test(location.hash);
+    if (asked && !isShort() && !shortButton.hidden) showShort(true);
+    const place = target() && document.getElementById(decodeURIComponent(target()));
+    if (!place) return;
+    for (let node = place; node; node = node.parentElement) if (node.reveal) node.reveal(place);
+    if (isShort() && !asked) noteShort();
+    place.scrollIntoView();
   };
   addEventListener("hashchange", reveal);
 

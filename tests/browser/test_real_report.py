@@ -144,3 +144,91 @@ def test_no_sentence_of_the_audit_is_in_view_twice(real_page: Any) -> None:
     sentences = Counter(real_page.run(_SENTENCES, AUDIT))
     assert len(sentences) > 50
     assert [sentence for sentence, times in sentences.items() if times > 1] == []
+
+
+_SHOWN = """
+return arguments[0].filter((selector) => [...document.querySelectorAll(selector)]
+  .some((part) => part.offsetParent !== null && part.getBoundingClientRect().height > 0
+    && !part.closest('[hidden]')));
+"""
+_IN_SHORT = [
+    "#sec-summary .overall",
+    "#sec-summary .promises",
+    "#sec-cases .case-browser",
+    "#sec-performance .answer",
+    "#sec-bias .answer",
+    "#fig-group-rates",
+]
+_FOLDED = ["#fig-roc-curve", "#sec-data .answer", "#sec-reproducibility .answer", "#fig-beeswarm"]
+
+
+def _press(page: Any, selector: str, key: str) -> None:
+    """Press a key on an element that the keyboard has reached."""
+    from selenium.webdriver.common.by import By
+
+    page.driver.find_element(By.CSS_SELECTOR, selector).send_keys(key)
+
+
+@pytest.fixture
+def short_page(real_page: Any) -> Any:
+    """The report at `#short`, as a link to its short view opens it."""
+    real_page.driver.get("about:blank")
+    real_page.url = f"{real_page.url.partition('#')[0]}#short"
+    yield real_page
+    real_page.url = real_page.url.partition("#")[0]
+    real_page.driver.get("about:blank")
+
+
+def test_the_short_view_folds_all_but_what_a_person_in_a_hurry_needs(short_page: Any) -> None:
+    short_page.open()
+    assert short_page.run(_SHOWN, _IN_SHORT) == _IN_SHORT
+    assert short_page.run(_SHOWN, _FOLDED) == []
+    critical = "return [...document.querySelectorAll('.finding:not(.severity-info)')]"
+    kept = ".every((card) => !card.closest('.beyond') || card.closest('#sec-summary'))"
+    assert short_page.run(critical + kept)
+    assert short_page.requests() == []
+
+
+def test_the_keyboard_shortens_the_page_and_makes_it_whole_again(real_page: Any) -> None:
+    real_page.open()
+    tall = real_page.run("return document.documentElement.scrollHeight")
+    _press(real_page, ".short-view", " ")
+    assert real_page.run("return location.hash") == "#short"
+    assert real_page.run("return document.documentElement.scrollHeight") < tall / 2
+    _press(real_page, ".short-view", " ")
+    assert real_page.run("return location.hash") == ""
+    assert real_page.run("return document.documentElement.scrollHeight") == tall
+    assert real_page.run("return document.querySelectorAll('.beyond').length") == 0
+
+
+def test_one_click_shows_a_section_of_the_short_view_whole(short_page: Any) -> None:
+    short_page.open()
+    _press(short_page, "#sec-data > .unfold", "\n")
+    assert short_page.run(_SHOWN, _FOLDED) == ["#sec-data .answer"]
+    short_page.run("location.hash = '#sec-reproducibility'")
+    assert (
+        short_page.run("return new Promise((done) => setTimeout(() => done(location.hash), 200))")
+        == "#short:sec-reproducibility"
+    )
+    assert "#sec-reproducibility .answer" in short_page.run(_SHOWN, _FOLDED)
+
+
+def test_an_address_opens_the_short_view_at_a_folded_picture(short_page: Any) -> None:
+    short_page.url += ":fig-roc-curve"
+    short_page.open()
+    assert short_page.run(_SHOWN, _FOLDED) == ["#fig-roc-curve"]
+
+
+def test_paper_holds_what_the_short_view_shows_and_says_so(short_page: Any) -> None:
+    short_page.open(media="print")
+    assert short_page.run(_SHOWN, [".short-note", "#sec-performance .answer"]) == [
+        ".short-note",
+        "#sec-performance .answer",
+    ]
+    assert short_page.run(_SHOWN, [*_FOLDED, ".short-view", ".unfold"]) == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_axe_finds_no_violation_in_the_short_view(short_page: Any, width: int, scheme: str) -> None:
+    assert short_page.open(width, scheme).violations() == []
+    assert short_page.run("return document.documentElement.scrollWidth") <= width

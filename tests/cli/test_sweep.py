@@ -38,9 +38,9 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_sweep_ends_with_a_table_of_its_jobs(
-    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    short_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["-m", *small_run.overrides(tmp_path), "report.title=First,Second"]) == 0
+    assert run(["-m", *short_run.overrides(tmp_path), "report.title=First,Second"]) == 0
     captured = capsys.readouterr()
     printed = captured.out
     assert printed.startswith("job 1 of 2: report.title=First\njob 2 of 2: report.title=Second\n")
@@ -180,20 +180,20 @@ def test_a_stopped_sweep_tells_what_is_done(
 
 
 def test_jobs_that_are_one_run_have_one_folder(
-    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    short_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["-m", *small_run.overrides(tmp_path), "device=cpu,auto"]) == 0
+    assert run(["-m", *short_run.overrides(tmp_path), "device=cpu,auto"]) == 0
     rows = capsys.readouterr().out.splitlines()[-2:]
     assert rows[0].split()[-1] == rows[1].split()[-1]
     assert len(list((tmp_path / "credit_risk").iterdir())) == 1
 
 
 def test_the_summary_of_a_run_fits_on_one_screen(
-    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    short_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     promised = ",".join(f"{{metric: roc_auc, at_least: 0.{i}, set_by: me}}" for i in range(10, 30))
     many = f"report.thresholds=[{promised}]"
-    assert run([*small_run.overrides(tmp_path), many]) == 0
+    assert run([*short_run.overrides(tmp_path), many]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) <= 30
     assert "and 12 more in the report" in "\n".join(printed)

@@ -14,9 +14,8 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.comparison import compare
-from deepseek_report.comparisons.methods import methods_of, run_labels
+from deepseek_report.comparisons.methods import methods_of, run_labels, what_varied
 from deepseek_report.comparisons.paired_explanations import _mean_agreement
-from deepseek_report.comparisons.what_varied import what_varied
 from deepseek_report.errors import ArtifactError
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
 from deepseek_report.statistics.intervals import mean_interval

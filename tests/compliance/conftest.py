@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -159,9 +160,10 @@ class Run:
         return path
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    run = Run(tmp_path)
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run, which each test copies."""
+    run = Run(tmp_path_factory.mktemp("compliance") / "run")
     save_json(run.path("data") / "card.json", CARD)
     group_by(run, "sex")
     save_json(run.path("data") / "issues.json", [])
@@ -180,7 +182,13 @@ def run(tmp_path: Path) -> Run:
     (run.folder / "config.yaml").write_text("seed: 0\n")
     save_json(run.folder / "run.json", {"run_id": RUN_ID})
     save_json(run.folder / "provenance.json", PROVENANCE)
-    return run
+    return run.folder
+
+
+@pytest.fixture
+def run(written: Path, tmp_path: Path) -> Run:
+    shutil.copytree(written, tmp_path, dirs_exist_ok=True)
+    return Run(tmp_path)
 
 
 def group_by(run: Run, *names: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,6 +30,11 @@ JOBS = [
 ]
 
 
+def own_composer() -> Composer:
+    """A composer that shares nothing with those of other tests."""
+    return replace(Composer.of(None), trees=HydraTrees(ROOTS, groups(ROOTS)))
+
+
 @pytest.fixture
 def by_hydra(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """The overrides of every tree that Hydra composes."""
@@ -54,7 +60,7 @@ def test_a_value_in_a_copy_is_what_hydra_makes_of_it(values: tuple[str, ...]) ->
 
 
 def test_hydra_composes_the_same_files_once(by_hydra: list[tuple[str, ...]]) -> None:
-    composer = Composer.of(None)
+    composer = own_composer()
     first = [composer.compose([*CHOOSING, f"seed={seed}"]) for seed in (1, 2)]
     other = composer.compose([*CHOOSING, "model=mlp", "seed=1"])
     assert len(by_hydra) == 2
@@ -66,10 +72,10 @@ def test_hydra_composes_the_same_files_once(by_hydra: list[tuple[str, ...]]) -> 
     "override", ["~trainer.epochs", "seed@place=3", "seed.inside=3", "trainer=[1]"]
 )
 def test_what_hydra_refuses_is_refused_in_its_words(override: str) -> None:
-    composer = Composer.of(None)
+    composer = own_composer()
     composer.compose(CHOOSING)
     reasons = []
-    for again in (composer, Composer.of(None)):
+    for again in (composer, own_composer()):
         try:
             composed = again.compose([*CHOOSING, override])
             reasons.append([str(problem) for problem in composed.problems] or composed.raw)

@@ -29,18 +29,6 @@ def test_unknown_keys_wrong_types_and_ranges_come_in_one_list() -> None:
     assert "'auto', 'cpu', 'cuda' or 'mps'" in text
 
 
-@pytest.mark.parametrize(
-    "override",
-    ["+report.statements.roles.text=We", "+report.not_applicable.GDPR-22_1.reason=No"],
-)
-def test_statements_of_people_in_a_config_are_refused_with_where_they_go(override: str) -> None:
-    key = ".".join(override.lstrip("+").split(".")[:2])
-    text = problems(override)
-    assert f"{key} is no longer read" in text
-    assert "write it to people/NAME.yaml in the run folder" in text
-    assert "docs/statements.md" in text
-
-
 def test_a_device_that_is_not_there_is_a_problem_before_anything_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

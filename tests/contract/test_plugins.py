@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -83,19 +84,32 @@ def self_explaining(group: str, name: str) -> list[str]:
     return [f"model={serving[need]}" for need in sorted(needed)]
 
 
-@pytest.mark.parametrize(("group", "name"), PLUGINS)
-def test_a_yaml_can_be_chosen_and_built(group: str, name: str) -> None:
-    chosen = f"{group}=[{name}]" if group in MULTIPLE else f"{group}={name}"
-    others = [*self_explaining(group, name), *company(group, name), "report.thresholds=[]"]
+def together() -> list[Any]:
+    """(group, names, what they need beside them): parts that one configuration can hold."""
+    sharing: dict[str, tuple[str, list[str], list[str]]] = {}
+    for group, name in PLUGINS:
+        others = [*self_explaining(group, name), *company(group, name), "report.thresholds=[]"]
+        alone = "" if group in MULTIPLE else name
+        sharing.setdefault(f"{group}{alone}{others}", (group, [], others))[1].append(name)
+    return [pytest.param(*each, id=f"{each[0]}-{each[1][0]}") for each in sharing.values()]
+
+
+@pytest.mark.parametrize(("group", "names", "others"), together())
+def test_every_yaml_can_be_chosen_and_built(
+    group: str, names: list[str], others: list[str]
+) -> None:
+    chosen = f"{group}=[{','.join(names)}]" if group in MULTIPLE else f"{group}={names[0]}"
     composed = compose([chosen, *others])
     assert not composed.problems
     if group in MULTIPLE:
         built = [key for key, entry in composed.raw[group].items() if "_target_" in entry]
-        assert built == [name]
+        assert sorted(built) == sorted(names)
     if group not in {"dataset", "visualizations", "sections"}:
         experiment = validate(composed)
-        part = experiment.multiple[group][name] if group in MULTIPLE else experiment.single[group]
-        assert type(part) is plugin_class(group, name)
+        parts = experiment.multiple[group] if group in MULTIPLE else experiment.single
+        for name in names:
+            part = parts[name if group in MULTIPLE else group]
+            assert type(part) is plugin_class(group, name), name
 
 
 @pytest.mark.parametrize("name", groups([ROOT])["model"])

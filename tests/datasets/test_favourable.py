@@ -39,9 +39,9 @@ from deepseek_report.metrics.fairness.group_gaps import (
 from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio
 from deepseek_report.metrics.fairness.options import Options
-from deepseek_report.metrics.performance.confusion_matrix import ConfusionMatrix
+from deepseek_report.metrics.performance.classification_scores import ConfusionMatrix
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
-from deepseek_report.metrics.shared.plugin import FAVOURABLE_SCORES
+from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.against_data import not_judged
 from deepseek_report.runner.planning.forecast import forecast

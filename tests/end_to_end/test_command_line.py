@@ -52,9 +52,9 @@ def test_a_bad_data_file_gives_2_and_says_what_to_do(
 
 
 def test_a_run_from_the_store_prints_the_path_of_the_page_last(
-    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    short_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(small_run.overrides(tmp_path)) == 0
+    assert run(short_run.overrides(tmp_path)) == 0
     page = Path(capsys.readouterr().out.strip().splitlines()[-1])
     assert page.name == "report.html"
     assert page.is_file()

@@ -119,7 +119,7 @@ def test_what_is_computed_for_the_page_alone_fails_alone(
     place: str, small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if place == "a rule of the findings":
-        monkeypatch.setattr("deepseek_report.findings.find.RULES", (broken,))
+        monkeypatch.setattr("deepseek_report.findings.conclude.RULES", (broken,))
     elif place == "the evidence":
         monkeypatch.setattr(writing, "evaluate_results", broken)
         monkeypatch.setattr("deepseek_report.sections.compliance.evaluate_results", broken)
@@ -135,10 +135,10 @@ def test_what_is_computed_for_the_page_alone_fails_alone(
     assert "Performance" in page
 
 
-@pytest.mark.parametrize("after", [0, 1, 40, 200])
+@pytest.mark.parametrize("after", [0, 1, 40, 80])
 def test_a_disk_that_is_full_while_the_report_is_written_is_told_in_a_sentence(
     after: int,
-    small_run: Any,
+    short_run: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -157,21 +157,21 @@ def test_a_disk_that_is_full_while_the_report_is_written_is_told_in_a_sentence(
     with monkeypatch.context() as patch:
         patch.setattr(io, "open", opened)
         patch.setattr(builtins, "open", opened)
-        assert run_cli(small_run.overrides(reports)) == 1
+        assert run_cli(short_run.overrides(reports)) == 1
     printed = capsys.readouterr().err
     assert len(written) > after
     assert "No space left on device, so that the report was not written" in printed
     assert ".work-" not in printed
     assert "nobody foresaw" not in printed
-    assert run_cli(small_run.overrides(reports)) == 0
+    assert run_cli(short_run.overrides(reports)) == 0
     assert verify(next((reports / "credit_risk").iterdir())).problems == []
 
 
 def test_an_error_of_render_names_the_file_of_the_person(
-    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    short_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
-    shutil.copytree(small_run.folder, folder)
+    shutil.copytree(short_run.folder, folder)
     (folder / "notes").mkdir()
     note = folder / "notes" / "no_such_section.qmd"
     note.write_text("words", encoding="utf-8")

@@ -14,10 +14,10 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.findings.cohort_verdict import cohort_verdict
 from deepseek_report.findings.conclude import conclude
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.findings.rules_calibration import calibration
+from deepseek_report.findings.rules_parts import cohort_verdict
 from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.sections.bottlenecks import BottlenecksSection
 from deepseek_report.sections.compliance import ComplianceSection

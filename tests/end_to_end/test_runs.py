@@ -61,12 +61,12 @@ def content(folder: Path) -> dict[str, str]:
 
 
 def test_the_same_config_again_computes_nothing_and_changes_no_byte(
-    small_run: Any, tmp_path: Path
+    short_run: Any, tmp_path: Path
 ) -> None:
-    first, computed = run(*small_run.overrides(tmp_path))
+    first, computed = run(*short_run.overrides(tmp_path))
     assert computed == ["report"]
     before = hash_folder(first.folder)
-    second, computed = run(*small_run.overrides(tmp_path))
+    second, computed = run(*short_run.overrides(tmp_path))
     assert computed == []
     assert second.from_store
     assert hash_folder(second.folder) == before
@@ -217,7 +217,7 @@ def test_the_run_folder_says_all_and_holds_no_training_rows(small_run: Any) -> N
 
 
 def test_a_section_that_breaks_says_its_own_reason(
-    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from deepseek_report.sections.summary import SummarySection
 
@@ -225,7 +225,7 @@ def test_a_section_that_breaks_says_its_own_reason(
         raise LookupError("no ink left")
 
     monkeypatch.setattr(SummarySection, "content", broken)
-    finished, _ = run(*small_run.overrides(tmp_path))
+    finished, _ = run(*short_run.overrides(tmp_path))
     assert finished.exit_code == 1
     page = (finished.folder / "report.html").read_text()
     assert "LookupError: no ink left" in page

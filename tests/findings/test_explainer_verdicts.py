@@ -6,11 +6,7 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.findings import (
-    explainer_ranking,
-    rules_explanations,
-    rules_localisation,
-)
+from deepseek_report.findings import explainer_verdicts, rules_explanations
 from deepseek_report.findings.conclude import conclude
 from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.findings.skill import has_skill
@@ -98,7 +94,7 @@ def test_the_verdict_decides_before_the_size_of_the_effect_who_leads(run: Any) -
         lime={**great, "completeness_gap": (0.3, 0.2, 0.4)},
         integrated_gradients={**great, "randomisation_correlation": (1.0, 1.0, 1.0)},
     )
-    assert explainer_ranking.leading_explainer(run.results()) == "shap"
+    assert explainer_verdicts.leading_explainer(run.results()) == "shap"
 
 
 def test_a_method_that_gives_0_by_construction_does_not_lead(run: Any) -> None:
@@ -107,10 +103,10 @@ def test_a_method_that_gives_0_by_construction_does_not_lead(run: Any) -> None:
     typical = run.real.explanations["integrated_gradients"].inputs[0]
     run.explanation("integrated_gradients", params={"baseline": typical.tolist()})
     results = run.results()
-    zeros = explainer_ranking.zeros_by_construction(results, "integrated_gradients")
-    assert zeros > explainer_ranking.ZEROS_ALLOWED
-    assert explainer_ranking.leading_explainer(results) == "shap"
-    assert explainer_ranking.leading_for_cases(results) == "shap"
+    zeros = explainer_verdicts.zeros_by_construction(results, "integrated_gradients")
+    assert zeros > explainer_verdicts.ZEROS_ALLOWED
+    assert explainer_verdicts.leading_explainer(results) == "shap"
+    assert explainer_verdicts.leading_for_cases(results) == "shap"
 
 
 @pytest.mark.parametrize(("gap", "leading"), [(0.0, "shap"), (0.4, "lime")])
@@ -121,7 +117,7 @@ def test_cases_are_told_by_log_odds_that_add_up_before_probabilities_that_do_not
         shap={"completeness_gap": (gap, gap, gap)}, lime={"completeness_gap": (0.3, 0.3, 0.3)}
     )
     run.explanation("shap", "logit")
-    assert explainer_ranking.leading_for_cases(run.results()) == leading
+    assert explainer_verdicts.leading_for_cases(run.results()) == leading
 
 
 @pytest.mark.parametrize(
@@ -143,7 +139,7 @@ def test_what_misses_more_than_it_finds_is_not_quoted_for_an_order(
 def test_one_method_is_quoted_and_the_others_that_pass_are_checks_on_it(run: Any, say: Any) -> None:
     run.tests_of(shap={}, lime={"deletion_effect": (0.99, 0.98, 1.0)})
     results = run.results()
-    best = explainer_ranking.quoted(results)
+    best = explainer_verdicts.quoted(results)
     assert best is not None
     standings = {v.explainer: v.standing(best) for v in conclude(results).explainers}
     assert sorted(standings.values()) == ["amounts", "check"]
@@ -161,7 +157,7 @@ def test_only_what_did_not_fail_stands_on_the_pages_of_cases(
     run: Any, changes: dict[str, Any], listed: bool
 ) -> None:
     run.tests_of(shap=changes)
-    assert (explainer_ranking.listed_for_cases(run.results()) is not None) == listed
+    assert (explainer_verdicts.listed_for_cases(run.results()) is not None) == listed
 
 
 def test_methods_with_one_fault_are_one_finding_and_grave_only_if_the_leading_has_it(
@@ -260,7 +256,7 @@ def test_where_a_method_points_is_concluded_only_if_it_depends_on_the_model(
 ) -> None:
     gain = run.score("localisation_gain", 0.1, 0.05, 0.15, explainer="shap")
     run.tests_of(shap=changes).measure("localisation/shap", gain)
-    findings = rules_localisation.localisation(run.results())
+    findings = rules_explanations.localisation(run.results())
     assert [finding.message for finding in findings] == messages
 
 

@@ -10,11 +10,10 @@ from deepseek_report.artifacts.finding import SEVERITIES
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.findings import (
-    explainer_ranking,
+    explainer_verdicts,
     rules_bottlenecks,
     rules_calibration,
     rules_data,
-    rules_errors,
     rules_failures,
     rules_groups,
     rules_performance,
@@ -285,7 +284,7 @@ def gap(p, attribute="sex"):
 
 def test_errors_fall_unevenly_only_beyond_chance(run):
     tests = [gap(0.01), gap(0.2, "age_band")]
-    findings = rules_errors.error_rates(
+    findings = rules_groups.error_rates(
         run.measure("equalized_odds_difference", tests=tests).results()
     )
     assert [finding.message for finding in findings] == ["errors_apart", "errors_even"]
@@ -303,7 +302,7 @@ def test_errors_fall_unevenly_only_beyond_chance(run):
 def test_where_errors_of_one_kind_alone_could_be_compared_it_is_said(run, p_value, compared, limit):
     """Few people of a group may have one of the labels: the other rate was once left out unsaid."""
     tests = [gap(p_value) | {"rates": compared}]
-    (finding,) = rules_errors.error_rates(
+    (finding,) = rules_groups.error_rates(
         run.measure("equalized_odds_difference", tests=tests).results()
     )
     limits = wording().finding(finding).limits
@@ -314,7 +313,7 @@ def test_where_errors_of_one_kind_alone_could_be_compared_it_is_said(run, p_valu
 def test_a_gap_that_could_not_be_tested_is_no_evidence_of_evenness(run):
     tests = [gap(float("nan")) | {"value": float("nan")}]
     assert (
-        rules_errors.error_rates(run.measure("equalized_odds_difference", tests=tests).results())
+        rules_groups.error_rates(run.measure("equalized_odds_difference", tests=tests).results())
         == []
     )
 
@@ -352,7 +351,7 @@ def test_a_difference_beyond_chance_is_told_whatever_its_ratio(run, say):
 def test_the_surer_of_two_error_gaps_decides(run, say):
     run.measure("equalized_odds_difference", tests=[gap(0.07)])
     run.measure("equal_opportunity_difference", tests=[gap(0.009)])
-    (finding,) = rules_errors.error_rates(run.results())
+    (finding,) = rules_groups.error_rates(run.results())
     assert finding.message == "errors_apart"
     assert "cases with sex “women” and “men”. Their error rates lie 10\u00a0points" in say(finding)
 
@@ -368,7 +367,7 @@ def test_uneven_errors_are_told_by_the_rate_that_lies_apart(run, say):
     surest = {"surest_rate": "fpr", "surest_highest": "men", "surest_lowest": "women"}
     run.measure("equalized_odds_difference", tests=[gap(0.01) | surest])
     run.measure("group_rates", groups=[rates("men", 0.8, 0.4), rates("women", 0.79, 0.3)])
-    (finding,) = rules_errors.error_rates(run.results())
+    (finding,) = rules_groups.error_rates(run.results())
     text = say(finding)
     assert text.startswith(
         "Cases with sex “men” are wrongly decided favourably more often than “women”."
@@ -379,7 +378,7 @@ def test_uneven_errors_are_told_by_the_rate_that_lies_apart(run, say):
 
 def test_attributes_with_uneven_errors_share_one_finding(run, say):
     run.measure("equalized_odds_difference", tests=[gap(0.01), gap(0.02, "age_band")])
-    (finding,) = rules_errors.error_rates(run.results())
+    (finding,) = rules_groups.error_rates(run.results())
     text = say(finding)
     assert text.startswith("Errors fall unevenly on ")
     assert " Also: " in text
@@ -468,7 +467,7 @@ def test_a_broken_promise_makes_the_finding_on_the_groups_as_grave_as_itself(run
 def test_uneven_errors_are_as_grave_as_their_interval_is_large(run, low, high, severity):
     surest = {"surest_gap": (low + high) / 2, "surest_low": low, "surest_high": high}
     run.measure("equalized_odds_difference", tests=[gap(0.001) | surest])
-    (finding,) = rules_errors.error_rates(run.results())
+    (finding,) = rules_groups.error_rates(run.results())
     assert finding.severity == severity
 
 
@@ -563,7 +562,7 @@ def test_the_control_is_never_judged(run, score):
 
 def test_a_method_without_sign_never_leads(run):
     run.explanation("attention_rollout", "none", signed=False).explanation("random", "none")
-    assert explainer_ranking.leading_explainer(run.results()) is None
+    assert explainer_verdicts.leading_explainer(run.results()) is None
 
 
 # --- data ---

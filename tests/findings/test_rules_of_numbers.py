@@ -7,7 +7,7 @@ import pytest
 from deepseek_report.findings import (
     rules_bottlenecks,
     rules_calibration,
-    rules_errors,
+    rules_groups,
     rules_performance,
 )
 from deepseek_report.findings.records import words_of
@@ -64,7 +64,7 @@ def test_gaps_between_groups_are_beyond_chance_or_not(number, p, kind):
     too_few = test | {"value": float("nan"), "p_adjusted": float("nan")}
     number.measure("group_rates", tests=[too_few, test])
     results = number.results()
-    (finding,) = rules_errors.error_gaps(results)
+    (finding,) = rules_groups.error_gaps(results)
     assert finding.message == f"error_gaps_{kind}"
     assert "“men”" in text_of(results, finding)
 

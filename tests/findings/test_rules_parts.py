@@ -16,7 +16,7 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import rules_parts
-from deepseek_report.findings.find import measured_findings
+from deepseek_report.findings.conclude import measured_findings
 from deepseek_report.metrics.failures.part_performance import PartPerformance
 from deepseek_report.sections.data_parts import part_values
 from deepseek_report.sections.shared.draft import Draft

@@ -9,7 +9,7 @@ import pytest
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
-from deepseek_report.findings.find import one_per_cause
+from deepseek_report.findings.conclude import one_per_cause
 from deepseek_report.findings.severity import HARMS, SIZES, severity
 from deepseek_report.wording.words import wording
 

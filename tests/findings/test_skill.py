@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deepseek_report.findings.conclude import measured_findings
 from deepseek_report.findings.explainer_verdicts import verdict_of
-from deepseek_report.findings.find import measured_findings
 from deepseek_report.findings.skill import SkillVerdict, has_skill, ranks_backwards
 from deepseek_report.statistics.ranking import auc_estimate
 from deepseek_report.wording.words import wording

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepseek_report.findings.stream_drift import drift_verdicts
+from deepseek_report.findings.thresholds import drift_verdicts
 
 
 def test_a_p_value_is_corrected_for_all_watched_quantities() -> None:

@@ -21,8 +21,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import ExplanationM
 from deepseek_report.metrics.failures.slices import Slices
 from deepseek_report.metrics.performance.baselines import Baselines
 from deepseek_report.metrics.performance.classification_scores import Accuracy, RocAuc
-from deepseek_report.metrics.shared.dependence import measured
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ModelMetric, measured
 from tests.worded import say
 
 #: Metrics of the model whose intervals suppose independent rows, and why they may.

@@ -13,7 +13,6 @@ from torch import nn
 
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.metrics.internals.attention import Attention
-from deepseek_report.metrics.internals.capacity import Ablation
 from deepseek_report.metrics.internals.compute import (
     Latency,
     LayerProfile,
@@ -28,11 +27,12 @@ from deepseek_report.metrics.internals.projection import (
     vectors_of,
 )
 from deepseek_report.metrics.internals.routing import (
+    Ablation,
     ExpertLoad,
     RouteEntropy,
     normalised_entropy,
 )
-from deepseek_report.metrics.internals.timing import Stopwatch, median_interval
+from deepseek_report.metrics.internals.tracing import Stopwatch, median_interval
 from deepseek_report.statistics.classification_errors import cross_entropy
 from tests.worded import refused
 
@@ -140,7 +140,7 @@ def test_a_layer_profile_adds_up_and_leaves_no_hook(routed) -> None:
 def test_the_time_of_a_part_is_without_the_parts_inside_it(monkeypatch) -> None:
     clock = iter([0.0, 1.0, 4.0, 9.0])
     monkeypatch.setattr(
-        "deepseek_report.metrics.internals.timing.perf_counter", lambda: next(clock)
+        "deepseek_report.metrics.internals.tracing.perf_counter", lambda: next(clock)
     )
     model = nn.Sequential(nn.Sequential(nn.Identity()))
     with Stopwatch(model, lambda: None) as watch:

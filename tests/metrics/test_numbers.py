@@ -19,13 +19,12 @@ from deepseek_report.metrics.failures.slices import Slices
 from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.metrics.performance.baselines import Baselines
 from deepseek_report.metrics.performance.labels_table import LabelsTable, set_measures
-from deepseek_report.metrics.performance.number_errors import MeanAbsoluteError
 from deepseek_report.metrics.performance.prediction_intervals import (
     PredictionIntervals,
     coverage_p_value,
     half_width,
 )
-from deepseek_report.metrics.performance.residuals import Residuals
+from deepseek_report.metrics.performance.residuals import MeanAbsoluteError, Residuals
 from deepseek_report.statistics.regression_errors import (
     MEASURES,
     error_estimates,

@@ -16,9 +16,13 @@ from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds.encoding import Words, encoding_of
 from deepseek_report.data_kinds.text import TextKind
+from deepseek_report.metrics.cases.case_changes import (
+    masking_rows,
+    smallest_masking,
+    without_players,
+)
 from deepseek_report.metrics.cases.cases import CasePages
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule
-from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking, without_players
 from deepseek_report.metrics.explanations.agreement import (
     ExplainerAgreement,
     rowwise_spearman,
@@ -31,8 +35,8 @@ from deepseek_report.metrics.failures.label_suspects import neighbours_agreeing
 from deepseek_report.metrics.failures.robustness import Robustness
 from deepseek_report.metrics.failures.slices import Slices
 from deepseek_report.metrics.fairness.proxies import Proxies
-from deepseek_report.metrics.performance.reference_predictors import fit_predictor, limits_of
-from deepseek_report.statistics.telling import most_telling
+from deepseek_report.metrics.performance.baselines import fit_predictor, limits_of
+from deepseek_report.statistics.ranking import most_telling
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import wording
 from tests.worded import refused

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.own.intrinsic import Intrinsic, contrasted
-from deepseek_report.metrics.internals.own_terms import contributions
+from deepseek_report.metrics.internals.tracing import contributions
 from deepseek_report.models.self_explaining.nam import NAM
 from deepseek_report.models.self_explaining.nam_module import GroupedLinear
 from deepseek_report.models.self_explaining.prototype import Prototype

@@ -558,7 +558,7 @@ def test_check_says_that_texts_must_be_cut_into_the_tokens_of_the_checkpoint(ber
 def test_ablation_judges_every_head_of_a_transformer(bert: Path) -> None:
     from types import SimpleNamespace
 
-    from deepseek_report.metrics.internals.capacity import Ablation
+    from deepseek_report.metrics.internals.routing import Ablation
 
     data, plugin = dataset(), HuggingFace(checkpoint=str(bert), train="none")
     classifier = plugin.wrap(model(plugin), data.schema, "cpu")

@@ -64,8 +64,8 @@ def reseal(folder: Path) -> None:
 
 
 @pytest.fixture
-def received(small_run: Any, tmp_path: Path) -> Path:
-    """A copy of the small run, as a reviewer gets it, in a folder with nothing else in it."""
+def received(short_run: Any, tmp_path: Path) -> Path:
+    """A copy of the short run, as a reviewer gets it, in a folder with nothing else in it."""
     folder = tmp_path / "received" / "run"
-    shutil.copytree(small_run.folder, folder)
+    shutil.copytree(short_run.folder, folder)
     return folder

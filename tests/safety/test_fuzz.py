@@ -124,11 +124,11 @@ def check(
 @pytest.mark.parametrize("number", range(600 if LONG else 2))
 @pytest.mark.parametrize("name", [*RECORDS, "artifacts"])
 def test_damage_that_the_manifests_do_not_know_of(
-    small_run: Any, tmp_path: Path, name: str, number: int, capsys: pytest.CaptureFixture[str]
+    short_run: Any, tmp_path: Path, name: str, number: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance = random.Random(f"{name} {number}")
     folder = tmp_path / "run"
-    shutil.copytree(small_run.folder, folder)
+    shutil.copytree(short_run.folder, folder)
     path = folder / name
     if path.is_dir():
         path = chance.choice(sorted(file for file in path.rglob("*") if file.is_file()))
@@ -144,7 +144,12 @@ SEALED = ("artifacts/data", "artifacts/predictions", "artifacts/measures", "arti
 @pytest.mark.parametrize("number", range(200 if LONG else 1))
 @pytest.mark.parametrize("name", [*SEALED, "artifacts/pictures", "artifacts/training", "run.json"])
 def test_damage_that_is_sealed_again(
-    small_run: Any, tmp_path: Path, name: str, number: int, capsys: pytest.CaptureFixture[str]
+    small_run: Any,
+    short_run: Any,
+    tmp_path: Path,
+    name: str,
+    number: int,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     chance = random.Random(f"sealed {name} {number}")
     folder = tmp_path / "run"
@@ -156,6 +161,6 @@ def test_damage_that_is_sealed_again(
     with contextlib.suppress(AttributeError, TypeError, KeyError, OSError, ValueError):
         reseal(folder)  # else it is so damaged that nobody could seal it
     with TemporaryDirectory() as place:
-        others = [str(small_run.folder), "--output", f"{place}/compared"]
+        others = [str(short_run.folder), "--output", f"{place}/compared"]
         repeat = ["reproduce", str(folder), "--dry-run"]
         check(folder, done, capsys, ["compare", str(folder), *others], repeat)

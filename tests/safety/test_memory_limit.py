@@ -195,9 +195,9 @@ def test_texts_that_are_counted_first_are_the_same_texts(
 
 
 @pytest.fixture(scope="module")
-def rows(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rows(short_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A row as a person would write it."""
-    results = small_results(small_run)
+    results = small_results(short_run)
     table = {
         feature.label: [feature.display(results.test.inputs[0, at])]
         if feature.categories
@@ -209,19 +209,19 @@ def rows(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def all_commands(folder: Path, small_run: Any, rows: Path, place: Path) -> list[list[str]]:
+def all_commands(folder: Path, short_run: Any, rows: Path, place: Path) -> list[list[str]]:
     """Each command that reads a run folder; what it writes goes below `place`."""
-    run, store = str(folder), ["--store", str(small_run.store)]
+    run, store = str(folder), ["--store", str(short_run.store)]
     replay = ["--replay", "--once", "--explain", "1", "--board", str(place / "board")]
     return [
         ["verify", run],
-        ["compare", run, str(small_run.folder), "--output", str(place / "compared")],
+        ["compare", run, str(short_run.folder), "--output", str(place / "compared")],
         ["reproduce", run, "--dry-run"],
         ["explain-case", run, "--row", str(rows), "--out", str(place / "case.html"), *store],
         ["score-stream", run, *replay, *store],
         ["track", run, "--uri", str(place / "mlruns")],
         ["runs", f"paths.reports={folder.parent.parent}"],
-        ["clean", f"paths.reports={folder.parent.parent}", f"paths.store={small_run.store}"],
+        ["clean", f"paths.reports={folder.parent.parent}", f"paths.store={short_run.store}"],
         ["render", run],
     ]
 
@@ -237,10 +237,10 @@ def check(answers: list[dict[str, Any]], commands: list[list[str]], damage: str)
 
 
 @pytest.fixture
-def strange(small_run: Any, tmp_path: Path) -> Path:
-    """A copy of the small run with nothing of the person's beside it."""
+def strange(short_run: Any, tmp_path: Path) -> Path:
+    """A copy of the short run with nothing of the person's beside it."""
     folder = tmp_path / "received" / "study" / "run"
-    shutil.copytree(small_run.folder, folder)
+    shutil.copytree(short_run.folder, folder)
     return folder
 
 
@@ -267,15 +267,15 @@ SHORT = {
     ],
 )
 def test_no_command_needs_3_gb_for_a_folder_with_a_bomb(
-    bomb: Callable[[Path], None], place: str, strange: Path, small_run: Any, rows: Path
+    bomb: Callable[[Path], None], place: str, strange: Path, short_run: Any, rows: Path
 ) -> None:
     bomb(strange / place)
     if place != "run.json":
         reseal(strange)
     outside = strange.parents[1] / "out"
     outside.mkdir()
-    commands = all_commands(strange, small_run, rows, outside)
-    before = small_run.folder, hash_folder(small_run.folder)
+    commands = all_commands(strange, short_run, rows, outside)
+    before = short_run.folder, hash_folder(short_run.folder)
     answers = answers_of(*commands)
     check(answers, commands, f"{bomb.__name__} in {place}")
     assert answers[0]["code"] == 1 or place != "scores.parquet", "verify was content with a bomb"
@@ -284,7 +284,7 @@ def test_no_command_needs_3_gb_for_a_folder_with_a_bomb(
 
 @pytest.mark.parametrize("number", range(400 if LONG else 1))
 def test_no_command_needs_3_gb_for_a_damaged_folder(
-    number: int, strange: Path, small_run: Any, rows: Path
+    number: int, strange: Path, short_run: Any, rows: Path
 ) -> None:
     chance = random.Random(f"limited {number}")
     files = sorted(path for path in strange.rglob("*") if path.is_file())
@@ -295,7 +295,7 @@ def test_no_command_needs_3_gb_for_a_damaged_folder(
     changed = path.read_bytes() != before and not path.is_relative_to(strange / "people")
     outside = strange.parents[1] / "out"
     outside.mkdir()
-    commands = all_commands(strange, small_run, rows, outside)
+    commands = all_commands(strange, short_run, rows, outside)
     answers = answers_of(*commands)
     check(answers, commands, done)
     assert answers[0]["code"] in ({1} if changed else {0, 3}), done
@@ -303,12 +303,12 @@ def test_no_command_needs_3_gb_for_a_damaged_folder(
 
 @pytest.mark.parametrize("number", range(100 if LONG else 1))
 def test_no_command_needs_3_gb_for_a_damaged_store(
-    number: int, small_run: Any, tmp_path: Path
+    number: int, short_run: Any, tmp_path: Path
 ) -> None:
     """One file of a shared store was changed; what follows a run in it, and what cleans it."""
     chance = random.Random(f"store {number}")
     store, reports = tmp_path / "store", tmp_path / "reports"
-    shutil.copytree(small_run.store, store)
+    shutil.copytree(short_run.store, store)
     files = sorted(path for path in store.rglob("*") if path.is_file() and path.stat().st_size)
     path = chance.choice(files)
     damage = chance.choice(DAMAGE if path.suffix == ".json" else DAMAGE[:2])
@@ -359,7 +359,7 @@ def test_a_very_deep_folder_is_told_and_can_be_removed(
 
 @pytest.mark.parametrize("name", [".store", ".boards", ".boards/stream-run", "comparisons"])
 def test_nothing_is_written_through_a_link_beside_a_run_folder(
-    name: str, strange: Path, small_run: Any, rows: Path, capsys: pytest.CaptureFixture[str]
+    name: str, strange: Path, short_run: Any, rows: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Who made the run folder may have made what lies beside it, too."""
     from deepseek_report.cli import run as command
@@ -370,13 +370,13 @@ def test_nothing_is_written_through_a_link_beside_a_run_folder(
     for kept in ("stream/events.out.tfevents.1", "in-use"):
         (victim / kept).write_text("kept", encoding="utf-8")
     if name != ".store":
-        shutil.copytree(small_run.store, home / ".store")
+        shutil.copytree(short_run.store, home / ".store")
     (home / name).parent.mkdir(exist_ok=True)
     (home / name).symlink_to(victim)
     before = hash_folder(victim)
     for words in (
         ["score-stream", str(strange), "--replay", "--once", "--explain", "0"],
-        ["compare", str(strange), str(small_run.folder)],
+        ["compare", str(strange), str(short_run.folder)],
         ["explain-case", str(strange), "--row", str(rows), "--out", str(home / "x.html")],
     ):
         assert command(words) in {0, 1}

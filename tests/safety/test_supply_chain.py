@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import re
+import runpy
 import tomllib
 import zipfile
 from pathlib import Path
@@ -113,3 +114,12 @@ def test_every_reference_of_the_bill_has_its_target_and_the_bytes_repeat(wheel: 
     assert len(known) == len(set(known))
     assert {*bill["dependencies"][0]["dependsOn"]} <= {*known}
     assert json.dumps(bill) == json.dumps(bill_of(wheel))
+
+
+def test_a_release_says_what_the_changelog_says_of_its_version_and_refuses_without() -> None:
+    notes_of = runpy.run_path(str(ROOT / ".ci" / "notes.py"))["notes_of"]
+    changelog = "# Changelog\n\n## 0.2.0 (2027-01-01)\n\n- New.\n\n## 0.1.0\n\nThe first.\n"
+    assert notes_of("0.2.0", changelog) == "- New."
+    assert notes_of("0.1.0", changelog) == "The first."
+    with pytest.raises(SystemExit, match=r"nothing of 0\.3\.0 \(it has 0\.2\.0, 0\.1\.0\)"):
+        notes_of("0.3.0", changelog)

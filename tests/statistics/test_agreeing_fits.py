@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from deepseek_report.statistics.agreeing_fits import (
+from deepseek_report.statistics.paired import (
     ambiguity_of,
     over_rows_and_fits,
     self_consistency,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepseek_report.statistics.column_quantiles import column_quantiles
+from deepseek_report.statistics.ranking import column_quantiles
 
 
 @pytest.mark.parametrize("bins", [2, 16])

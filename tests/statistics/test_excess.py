@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from deepseek_report.statistics.excess import Excess, larger_mean_p_value
-from deepseek_report.statistics.recalibrating import recalibrated
+from deepseek_report.statistics.logistic import recalibrated
 
 
 def test_totals_are_those_of_a_loop() -> None:

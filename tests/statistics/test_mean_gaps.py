@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.statistics.gaps import GroupMoments, StudentisedNull, largest_mean_gap
 from deepseek_report.statistics.intervals import skewed_distance, unskewed_distance
-from deepseek_report.statistics.mean_gaps import GroupMoments, StudentisedNull, largest_mean_gap
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import friedmanchisquare
 
 from deepseek_report.comparisons.over_data_sets import FEWEST_TO_CONCLUDE
-from deepseek_report.statistics import several_data_sets
-from deepseek_report.statistics.several_data_sets import (
+from deepseek_report.statistics import paired
+from deepseek_report.statistics.paired import (
     critical_difference,
     mean_ranks,
     signed_rank,
@@ -56,7 +56,7 @@ def test_the_critical_difference_has_the_quantiles_of_demsar(methods: int, quant
 
 def test_two_equal_methods_are_seldom_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """In at most 6 % of studies, of 300 with two standard errors; with no region at all."""
-    monkeypatch.setattr(several_data_sets, "_DRAWS", 2000)
+    monkeypatch.setattr(paired, "_DRAWS", 2000)
     rng = np.random.default_rng(5)
     apart = [
         max(posterior.less, posterior.more) >= 0.99

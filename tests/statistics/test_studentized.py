@@ -8,7 +8,7 @@ from scipy import stats
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.statistics.regression_errors import Tails, _with_errors, error_estimates
-from deepseek_report.statistics.studentized import Studentized, kurtosis
+from deepseek_report.statistics.resampling import Studentized, kurtosis
 
 RNG = np.random.default_rng
 

@@ -251,14 +251,14 @@ class ReadOnly:
 
 
 def test_a_complete_store_that_can_only_be_read_gives_the_report(
-    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = hash_folder(small_run.store)
-    ReadOnly(small_run.store, monkeypatch)
-    assert run_cli(small_run.overrides(tmp_path)) == small_run.exit_code
+    before = hash_folder(short_run.store)
+    ReadOnly(short_run.store, monkeypatch)
+    assert run_cli(short_run.overrides(tmp_path)) == short_run.exit_code
     (folder,) = (tmp_path / "credit_risk").iterdir()
-    assert hash_folder(folder).keys() == hash_folder(small_run.folder).keys()
-    assert hash_folder(small_run.store) == before
+    assert hash_folder(folder).keys() == hash_folder(short_run.folder).keys()
+    assert hash_folder(short_run.store) == before
 
 
 def test_a_store_that_can_only_be_read_and_lacks_a_stage_is_told_before_anything_is_made(

@@ -25,7 +25,7 @@ ALLOWED = {
     "models/given/given_answers.py": (3, _GIVEN),
     "api/pieces.py": (2, _GIVEN),
     "explainers/surrogates/lime.py": (2, _EXPLAINER),
-    "metrics/explanations/model_pairs.py": (1, _EXPLAINER),
+    "metrics/explanations/interactions.py": (1, _EXPLAINER),
 }
 PACKAGE = Path(deepseek_report.__file__).parent
 

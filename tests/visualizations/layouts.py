@@ -29,8 +29,11 @@ from deepseek_report.artifacts.schema import (
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import save_json
-from deepseek_report.findings.explainer_ranking import leading_explainer, leading_for_cases
-from deepseek_report.findings.explainer_verdicts import verdicts
+from deepseek_report.findings.explainer_verdicts import (
+    leading_explainer,
+    leading_for_cases,
+    verdicts,
+)
 
 N, EXPLAINED = 24, 24
 WORDS = (

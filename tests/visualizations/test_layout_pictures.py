@@ -16,7 +16,7 @@ import pytest
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.written_texts import gaps, joined
-from deepseek_report.findings.explainer_ranking import leading_for_cases
+from deepseek_report.findings.explainer_verdicts import leading_for_cases
 from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
 from deepseek_report.visualizations.cases.case_views import by_players, cases_of
 from deepseek_report.visualizations.cases.image_heatmaps import ImageHeatmapsPicture

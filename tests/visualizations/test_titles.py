@@ -14,7 +14,7 @@ from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError
-from deepseek_report.findings.certain_attributions import case_explanation
+from deepseek_report.findings.listed_reasons import case_explanation
 from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
 from deepseek_report.visualizations.drawing.read_results import leading, leading_for_cases
 from deepseek_report.visualizations.explanations.agreement import AgreementPicture
@@ -298,7 +298,7 @@ def test_reliability_of_three_classes_is_about_the_most_probable_one(build: Buil
 
 @pytest.mark.parametrize("kind", ["plain", "gaps"])
 def test_pictures_and_text_speak_of_the_same_explainer(build: Build, kind: str) -> None:
-    from deepseek_report.findings.explainer_ranking import leading_explainer
+    from deepseek_report.findings.explainer_verdicts import leading_explainer
 
     results = build(kind=kind)
     assert leading(results) == leading_explainer(results)

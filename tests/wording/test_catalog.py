@@ -6,41 +6,38 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
-import yaml
 from jinja2 import meta
 
 import deepseek_report
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.datasets.sources import known_tables
 from deepseek_report.models.transformers import transformer_parts
-from deepseek_report.wording.words import wording
+from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog, wording
 
 PACKAGE = Path(deepseek_report.__file__).parent
-#: Groups of `en.yaml` are asked for by key, from sections, findings and pictures. A group whose
-#: texts are given as messages moves to a file in `en/`, where both tests below read it.
-FOLDER = shipped("templates") / "locale" / "en"
 #: Names of columns and values, which are looked up by their English name.
 LOOKED_UP = re.compile(r"^(names|composed|feature_kinds|data_sets\.\w+\.names)\.")
-#: Groups of labels, and what sections and templates ask for by key; they have tests of their own.
-LABELS = (
-    *("metrics", "templates", "statuses", "evidence_states", "recorded", "digest_subjects"),
-    *("starts", "steps", "sanity_tests", "human_fields", "responsible", "sectors"),
-    *("groups_of_people", "applies_from", "dates"),
-)
 #: What runs of earlier versions say, and nothing says any more.
 EARLIER = {"pictures.deletion_curves.title", "preparation.identifier"}
 #: What every text can use without being given it.
-GIVEN = {"noun", "nouns", "the_noun", "the_nouns", "interval"}
+GIVEN = {"noun", "nouns", "the_noun", "the_nouns", "interval", "case_one", "case_many"}
 
 
 #: The one message whose id is made of whatever it is given; pictures are drawn in other tests.
 ANY_PICTURE = "pictures.{}"
-#: Files whose texts are given as messages alone; those of the others are asked for by key as well,
+#: Groups whose texts are given as messages alone; those of the others are asked for by key as well,
 #: and have tests of their own (`metrics/test_texts.py`, `rendering/test_texts.py`).
-OWNED = ("compliance", "data", "data_sets", "models")
+OWNED = (
+    *("compliance", "evidence_kinds", "given_rows", "data", "values", "refusals", "capabilities"),
+    *("kinds_of_data", "columns_as", "noise_on", "predicted", "labels_as", "kinds", "card"),
+    *("preparation", "data_sets", "explainer_variants", "explainer_notes", "recommendation"),
+    *("explainer_refusals", "model_refusals", "training_notes", "precision", "architectures"),
+    "tokens",
+)
 
 
 @dataclass(frozen=True)
@@ -59,12 +56,18 @@ class Use:
         return re.compile(re.escape(self.id).replace(r"\{\}", "[^.]+"))
 
 
-def uses() -> Iterator[Use]:
+@cache
+def read_code() -> tuple[tuple[Use, ...], frozenset[str]]:
+    """Every message that the code makes, and every literal text of the code."""
+    uses, literals = [], set()
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "message":
                 where = f"{path.relative_to(PACKAGE)}:{node.lineno}"
-                yield Use(where, id_of(node.args[0], where), values_of(node))
+                uses.append(Use(where, id_of(node.args[0], where), values_of(node)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                literals.add(node.value)
+    return tuple(uses), frozenset(literals)
 
 
 def id_of(node: ast.expr, where: str) -> str:
@@ -88,62 +91,37 @@ def flat(tree: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield f"{prefix}{key}", value
 
 
-USES = tuple(uses())
-KEYS = dict(
-    pair
-    for path in sorted(FOLDER.glob("*.yaml"))
-    for pair in flat(yaml.safe_load(path.read_text(encoding="utf-8")))
-)
+KEYS = dict(flat(dict(read_catalog(shipped("templates") / "locale", DEFAULT_LANGUAGE))))
 
 
 def test_every_message_has_a_text() -> None:
-    words = wording("en")
-    every = [key for key, _ in flat(dict(words._texts))]
-    named = [use for use in USES if use.id != ANY_PICTURE]
-    lost = [use for use in named if not any(use.pattern.fullmatch(key) for key in every)]
+    unsure = [use for use in read_code()[0] if use.id not in KEYS.keys() | {ANY_PICTURE}]
+    lost = [use for use in unsure if not any(use.pattern.fullmatch(key) for key in KEYS)]
     assert [f"{use.where}: {use.id}" for use in lost] == []
 
 
 def test_every_text_is_said_somewhere() -> None:
-    patterns = [use.pattern for use in USES]
-    owned = {
-        key
-        for name in OWNED
-        for key, _ in flat(yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")))
-    }
-    texts = [key for key in sorted(owned) if not LOOKED_UP.match(key)]
-    texts = [key for key in texts if key.partition(".")[0] not in LABELS]
-    texts = sorted(set(texts) - asked_by_key() - EARLIER)
+    uses, literals = read_code()
+    patterns = [use.pattern for use in uses if "{}" in use.id]
+    literals |= {use.id for use in uses}
+    owned = {key for key in KEYS if key.partition(".")[0] in OWNED and not LOOKED_UP.match(key)}
+    texts = sorted(owned - literals - EARLIER)  # a section asks by key
     unused = [key for key in texts if not any(pattern.fullmatch(key) for pattern in patterns)]
     assert unused == []
 
 
-def asked_by_key() -> set[str]:
-    """All literals of the code: what a section asks for by its key stands there as it is."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")]
-    return {
-        node.value
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-
-
-@pytest.mark.parametrize("use", USES, ids=lambda use: f"{use.where}-{use.id}")
-def test_a_message_gives_all_that_its_text_uses(use: Use) -> None:
-    if use.values is None:
-        return
-    for key, text in KEYS.items():
-        if use.pattern.fullmatch(key):
-            needed = meta.find_undeclared_variables(wording("en")._environment.parse(text))
-            assert needed - GIVEN <= use.values, key
-
-
-def test_texts_in_the_folder_of_a_language_are_valid_templates() -> None:
+def test_a_message_gives_all_that_its_text_uses() -> None:
     environment = wording("en")._environment
-    for key, text in KEYS.items():
-        assert isinstance(text, str), key
-        environment.parse(text)
+    needed = {key: meta.find_undeclared_variables(environment.parse(KEYS[key])) for key in KEYS}
+    families = {key for key in KEYS if key.partition(".")[0] in OWNED}
+    lacking = [
+        f"{use.where}: {key}"
+        for use in read_code()[0]
+        if use.values is not None
+        for key in (families if "{}" in use.id else KEYS.keys() & {use.id})
+        if use.pattern.fullmatch(key) and not needed[key] - GIVEN <= use.values
+    ]
+    assert lacking == []
 
 
 @pytest.mark.parametrize("name", ["boston_hmda", "breast_cancer", "diabetes", "taiwan_credit"])

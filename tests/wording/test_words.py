@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
-import yaml
 from jinja2 import UndefinedError
 
 from deepseek_report.artifacts.bounds import TEXT
@@ -13,11 +11,11 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.tasks import TASKS
-from deepseek_report.wording.words import Wording, wording
+from deepseek_report.wording.words import Wording, languages, read_catalog, wording
 
-LOCALES = sorted((shipped("templates") / "locale").glob("*.yaml"))
-LANGUAGES = [path for path in LOCALES if "." not in path.stem]
-VARIANTS = [path for path in LOCALES if "." in path.stem]
+CATALOGS = shipped("templates") / "locale"
+#: Texts that quote a requirement.
+QUOTES = ("evidence_kinds.", "human_fields.")
 FORBIDDEN = re.compile(
     r"\b(debias\w*|unbiased|solve[sd]?|compliant|unfair\w*|fair|fairness)\b", re.I
 )
@@ -31,15 +29,16 @@ def flat(tree, prefix=""):
             yield f"{prefix}{key}", value
 
 
-@pytest.mark.parametrize("path", LOCALES, ids=lambda path: path.stem)
-def test_no_text_claims_what_no_report_can_show(path: Path):
-    texts = flat(yaml.safe_load(path.read_text(encoding="utf-8")))
+@pytest.mark.parametrize("language", languages())
+def test_no_text_claims_what_no_report_can_show(language: str):
+    texts = flat(read_catalog(CATALOGS, language))
+    texts = [(key, text) for key, text in texts if not key.startswith(QUOTES)]
     assert [key for key, text in texts if FORBIDDEN.search(str(text))] == []
 
 
-@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
-def test_every_text_is_a_valid_template_and_every_finding_has_four(path: Path):
-    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("language", languages())
+def test_every_text_is_a_valid_template_and_every_finding_has_four(language: str):
+    tree = read_catalog(CATALOGS, language)
     words = Wording(tree)
     for key, text in flat(tree):
         assert isinstance(text, str), key
@@ -48,14 +47,14 @@ def test_every_text_is_a_valid_template_and_every_finding_has_four(path: Path):
         assert set(parts) - {"more"} == {"claim", "detail", "why", "do"}, key
 
 
-@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("task", list(TASKS))
 def test_a_task_says_otherwise_only_what_the_language_says_or_what_sections_of_it_ask(
-    path: Path, task: str
+    language: str, task: str
 ):
-    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    tree = read_catalog(CATALOGS, language)
     assert set(tree["tasks"]) <= set(TASKS)
-    base, merged = wording(path.stem), wording(path.stem, task)
+    base, merged = wording(language), wording(language, task)
     for key, text in flat(tree["tasks"].get(task, {})):
         assert isinstance(text, str), key
         merged._environment.parse(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
@@ -14,7 +14,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.split import Dataset
 
 Scope = Literal["model", "explainer", "explainers"]
@@ -83,6 +83,31 @@ class Refits(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class FoldRun:
+    """What the run comes to where other rows are tested, by a model fitted to others again.
+
+    parts : the rows of the fold as a split of their own. threshold : None where there is none.
+    scores : {metric: its scores of the model}. findings : ids of all findings on these scores.
+    """
+
+    parts: Dataset
+    threshold: float | None
+    scores: Mapping[str, Sequence[Score]]
+    findings: frozenset[str]
+
+
+class FoldRuns(Protocol):
+    """Makes the run again in each fold of a cross-validation over all of its rows."""
+
+    @property
+    def drawn_by(self) -> Literal["random", "entities", "time"]:
+        """What decides which rows are tested together, see `datasets.split.fold_rows`."""
+
+    def __call__(self, folds: int, seed: int) -> Iterator[FoldRun]:
+        """Fold by fold; each is a training by the settings and the seed of the run."""
+
+
 class ExplainRows(Protocol):
     """An explainer of the run, in full or in its cheapest form, for other rows of the test part."""
 
@@ -102,6 +127,7 @@ class MeasureContext:
     explanations : all of them (scope "explainers"). explain : see `ExplainAgain`.
     explainers : {name: how it explains further rows} (scope "explainers").
     refits : fits the model anew; None where it came fitted and nothing says how.
+    folds : makes the run again in each fold; None but for the metric that reads it.
     expectations : declared by `behaviour:` in the config.
     measured : {id: measurement} of the metrics that it `takes`, such as `measures/deletion/random`.
     """
@@ -120,6 +146,7 @@ class MeasureContext:
     explain: ExplainAgain | None = None
     explainers: Mapping[str, ExplainRows] = field(default_factory=dict)
     refits: Refits | None = None
+    folds: FoldRuns | None = None
     expectations: Expectations = ()
     progress: Progress = field(default_factory=Silent)
 

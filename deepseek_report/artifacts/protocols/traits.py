@@ -6,13 +6,14 @@ written. A part of a user need not: whoever asks for a trait asks `traits_of`.
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from deepseek_report.artifacts.disclosure import Releases
+from deepseek_report.artifacts.disclosure import Releases, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import Scope
 from deepseek_report.artifacts.schema import ALL_TASKS, AttributeKind, Modality, TaskName
-from deepseek_report.artifacts.score import Bounds
+from deepseek_report.artifacts.score import Bounds, Category, Direction, Score
 from deepseek_report.artifacts.table import TableTypes
 
 
@@ -47,6 +48,10 @@ class ExplainerPart(Part):
 class MetricPart(Part):
     """What a metric says of itself besides."""
 
+    reveals: ClassVar[Reveals]
+    """What of single rows its measurement holds; every metric of the package says it."""
+    category: ClassVar[Category]
+    """The family of its scores; every metric of the package says it."""
     scope: ClassVar[Scope] = "model"
     """What it judges."""
     reads: ClassVar[frozenset[str]]
@@ -64,6 +69,15 @@ class MetricPart(Part):
     """What its tables hold."""
     released_arrays: ClassVar[frozenset[str]] = frozenset()
     """Arrays that are passed on below `report.privacy: full`."""
+
+    @classmethod
+    def score(cls, metric: str, measured: Estimate, direction: Direction, **fields: Any) -> Score:
+        """A score of the metric, in its category and within the bounds that it declares.
+
+        fields : further fields of the score.
+        """
+        bounds = (cls.bounds or {}).get(metric, (None, None))
+        return measured.score(metric, cls.category, direction, **{"bounds": bounds, **fields})
 
 
 class PicturePart(Part):

@@ -44,6 +44,8 @@ def say_forecast(plan: Forecast) -> None:
     _say_data(plan.data, texts)
     _say_issues(plan.data, texts)
     _say_stages(plan.stages)
+    if plan.trainings:
+        say(f"Cross-validation: {plural(plan.trainings, 'more training')}")
     say_choice(plan.chosen, plan.evaluations, texts)
     _say_left_out("Asked for by name, and not applicable here", plan.unfit, texts)
     _say_left_out("Left out", plan.refused, texts)

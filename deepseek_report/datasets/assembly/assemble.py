@@ -234,7 +234,7 @@ class _EncodedColumns:
             return False
         self.identifiers.append(identifier)
         if not self.source.reads_all:
-            self.notes.append(left_out_identifier(identifier))
+            self.notes.append(_left_out_identifier(identifier))
         return not self.source.reads_all
 
     def _date(self, cells: Cells) -> bool:
@@ -257,16 +257,25 @@ class _EncodedColumns:
             self.values.append(values)
 
 
-def left_out_identifier(identifier: Identifier) -> Message:
-    """The sentence on a column that is left out, and what keeps it."""
+def reason_of(identifier: Identifier) -> Message:
+    """Why a column identifies rows, as a part of a sentence."""
     return message(
         f"preparation.identifiers.{identifier.sign}",
-        column=identifier.column,
         n=identifier.n,
         repeated=identifier.n - identifier.different,
         expected=identifier.expected,
         size=identifier.size,
-        keep=column_override(identifier.column, "kind", "numeric"),
+    )
+
+
+def _left_out_identifier(identifier: Identifier) -> Message:
+    """The sentence on a column that is left out, and what keeps it where it holds numbers."""
+    name, holds_numbers = identifier.column, identifier.sign in ("order", "unrepeated", "digits")
+    return message(
+        "preparation.left_out_identifier",
+        column=name,
+        reason=reason_of(identifier),
+        keep=column_override(name, "kind", "numeric") if holds_numbers else "",
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import (
     NUMBER_TASKS,
     Attribute,
@@ -91,7 +91,7 @@ class OwnDataDeclarations(Shares, Bounds):
         """What the card says of the data beyond their values; `name` where there is no title."""
         stated = {field: getattr(self, field) for field in _STATED}
         decisions = [message("card.labels_are_decisions")] if self.labels_are_decisions else []
-        limits = (*self.limits, *decisions)
+        limits: tuple[Text, ...] = (*self.limits, *decisions)
         return Description(name=name, title=self.title or name, limits=limits, **stated)
 
     def rule_of(self, task: Literal["auto"] | TaskName, targets: Sequence[str]) -> TargetRule:

@@ -139,11 +139,14 @@ class RowMetadata:
         return replace(constraint, method=constraint.method or method, entity=self.entity)
 
     def with_periods(self, schema: Schema, rows: Split) -> tuple[Schema, Split]:
-        """The schema and the rows with the periods as an attribute, where moments are known.
+        """The schema and the rows with moments and periods, where a column says the moments.
 
         rows : their `instance_ids` are positions in the source.
         """
-        periods = None if self.moments is None else self.moments.periods()
+        if self.moments is None:
+            return schema, rows
+        rows = replace(rows, moments=self.moments.values[rows.instance_ids])
+        periods = self.moments.periods()
         if periods is None or periods[0].name in rows.groups:
             return schema, rows
         attribute, codes = periods

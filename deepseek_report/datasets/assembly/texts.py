@@ -31,6 +31,7 @@ from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.targets import EncodedTarget
 from deepseek_report.datasets.card.part_cards import Copies, TextFacts
 from deepseek_report.datasets.readers.tokenizing import (
+    CutText,
     Tokenizer,
     core,
     hide,
@@ -156,9 +157,9 @@ def assemble_texts(
         tokenizer = learn(
             text_rule.tokenizer, [texts[i] for i in train.instance_ids], text_rule.vocabulary
         )
-        width = _width(tokenizer, [texts[i] for i in train.instance_ids], text_rule.max_length)
-        placed = _with_places(schema, tokenizer, width)
-        return _Encoder(tokenizer, texts, placed, copies, text_rule, corpus.repaired)
+        encoder = _Encoder(tokenizer, texts, schema, copies, text_rule, corpus.repaired)
+        encoder.make_places(train)
+        return encoder
 
     notes = (*source.notes, *corpus.notes, *_hidden_note(text_rule))
     together = (
@@ -268,11 +269,6 @@ def length_bands(texts: Sequence[str]) -> tuple[Attribute, Ints]:
 # --- tokens ---------------------------------------------------------------------------------------
 
 
-def _width(tokenizer: Tokenizer, train: Sequence[str], most: int) -> int:
-    """Places: as many as the longest text of the training part has tokens, at most `most`."""
-    return max(1, min(most, max(len(tokens) for tokens in tokenizer.cut(train))))
-
-
 def _with_places(schema: Schema, tokenizer: Tokenizer, width: int) -> Schema:
     vocabulary = as_vocabulary(tokenizer.tokens)
     noun = tokenizer.noun
@@ -311,27 +307,33 @@ class _Encoder:
         self.tokenizer, self.schema = tokenizer, schema
         self._texts, self._copies, self._rule = texts, copies, rule
         self._repaired = repaired
-        self._lengths: dict[int, int] = {}
+        self._cut: dict[int, CutText] = {}
+
+    def make_places(self, train: Split) -> None:
+        """Add a column for each place of the longest text of the training part, up to the limit."""
+        longest = max(len(text.tokens) for text in self._cut_of(train))
+        width = max(1, min(self._rule.max_length, longest))
+        self.schema = _with_places(self.schema, self.tokenizer, width)
 
     def encode(self, rows: Split) -> Split:
-        """The same rows with one column a place."""
-        texts = [self._texts[i] for i in rows.instance_ids]
-        cut = self.tokenizer.cut(texts)
-        inputs = np.full((len(rows), len(self.schema.features)), np.nan)
-        for row, tokens in enumerate(cut):
-            shown = tokens[: inputs.shape[1]] or [max(self.tokenizer.unknown, 0)]
-            inputs[row, : len(shown)] = shown
-        ids = rows.instance_ids.tolist()
-        self._lengths = {i: len(tokens) for i, tokens in zip(ids, cut, strict=True)}
-        return replace(rows, inputs=inputs, texts=self._written(texts, inputs.shape[1]))
+        """The same rows with one column a place, and their texts, of which hidden signs stay so."""
+        width = len(self.schema.features)
+        inputs = np.full((len(rows), width), np.nan)
+        spans = np.full((len(rows), width, 2), -1, dtype=np.int32)
+        for row, text in enumerate(self._cut_of(rows)):
+            tokens = text.tokens[:width] or [max(self.tokenizer.unknown, 0)]
+            inputs[row, : len(tokens)] = tokens
+            places = text.spans[:width]
+            spans[row, : len(places)] = np.array(places).reshape(-1, 2)
+        written = WrittenTexts.of([self._texts[i] for i in rows.instance_ids], spans)
+        return replace(rows, inputs=inputs, texts=written)
 
-    def _written(self, texts: Sequence[str], width: int) -> WrittenTexts:
-        """The texts, of which hidden signs stay hidden, and where their tokens stand."""
-        spans = np.full((len(texts), width, 2), -1, dtype=np.int32)
-        for row, text in enumerate(texts):
-            shown = self.tokenizer.place(text)[:width]
-            spans[row, : len(shown)] = np.array(shown).reshape(-1, 2)
-        return WrittenTexts.of(texts, spans)
+    def _cut_of(self, rows: Split) -> list[CutText]:
+        """The tokens of each row's text, which is cut once."""
+        ids = rows.instance_ids.tolist()
+        new = [i for i in ids if i not in self._cut]
+        self._cut |= zip(new, self.tokenizer.cut([self._texts[i] for i in new]), strict=True)
+        return [self._cut[i] for i in ids]
 
     def facts(self, whole: Split, parts: Mapping[str, Split]) -> TextFacts:
         """What the card and the checks say of the texts."""
@@ -340,7 +342,7 @@ class _Encoder:
             tokenizer=self.tokenizer.description,
             noun=self.tokenizer.noun,
             words=tuple(self._words(whole)),
-            lengths=np.array([self._lengths[i] for i in ids], dtype=np.int64),
+            lengths=np.array([len(text.tokens) for text in self._cut_of(whole)], dtype=np.int64),
             unknown=self.tokenizer.unknown,
             unknown_share={name: self._unknown(part) for name, part in parts.items()},
             copies=self._copies,

@@ -144,14 +144,24 @@ _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.mo
 
 
 @dataclass(frozen=True)
+class CutText:
+    """The tokens of a text.
+
+    tokens : their positions in `Tokenizer.tokens`. spans : where each stands in the text; empty
+    where nobody knows.
+    """
+
+    tokens: list[int]
+    spans: list[Span]
+
+
+@dataclass(frozen=True)
 class Tokenizer:
     """Cuts texts into positions in `tokens`.
 
-    cut : the positions of each text's tokens. place : where the same tokens of one text stand in
-    it, each from its first character to the one behind its last; empty where nobody knows.
-    unknown, mask : positions of the token for what is not in the vocabulary, and of the one that
-    stands for "taken away". noun : what a person calls a token. description : one sentence for the
-    card.
+    cut : the tokens of each text. unknown, mask : positions of the token for what is not in the
+    vocabulary, and of the one that stands for "taken away". noun : what a person calls a token.
+    description : one sentence for the card.
     """
 
     tokens: tuple[str, ...]
@@ -159,8 +169,7 @@ class Tokenizer:
     mask: int
     noun: str
     description: Message
-    cut: Callable[[Sequence[str]], list[list[int]]]
-    place: Callable[[str], list[Span]]
+    cut: Callable[[Sequence[str]], list[CutText]]
 
 
 def learn(kind: str, texts: Sequence[str], size: int) -> Tokenizer:
@@ -199,8 +208,7 @@ def _listed(
     place = {token: i for i, token in enumerate(tokens)}
     description = message(f"preparation.tokens.{kind}", fewest=FEWEST, most=size)
     look_up = _LookUp(cut, place, bool(spelled))
-    noun = NOUNS[kind]
-    return Tokenizer(tokens, 0, 1, noun, description, look_up.positions, look_up.spans)
+    return Tokenizer(tokens, 0, 1, NOUNS[kind], description, look_up.of_texts)
 
 
 def _often(cut: Callable[[str], list[Placed]], texts: Sequence[str]) -> list[str]:
@@ -219,17 +227,18 @@ class _LookUp:
     place: Mapping[str, int]
     spells: bool
 
-    def positions(self, texts: Sequence[str]) -> list[list[int]]:
-        """Of the tokens of each text."""
-        return [[i for token, _, _ in self.cut(text) for i in self._of(token)] for text in texts]
+    def of_texts(self, texts: Sequence[str]) -> list[CutText]:
+        """The tokens of each text, and where they stand."""
+        return [self._of_text(text) for text in texts]
 
-    def spans(self, text: str) -> list[Span]:
-        """Where the same tokens stand in the text."""
-        return [
-            span
-            for token, start, end in self.cut(text)
-            for span in _spread(len(self._of(token)), start, end)
-        ]
+    def _of_text(self, text: str) -> CutText:
+        tokens: list[int] = []
+        spans: list[Span] = []
+        for token, start, end in self.cut(text):
+            positions = self._of(token)
+            tokens += positions
+            spans += [(start, end)] if len(positions) == 1 else _spread(len(positions), start, end)
+        return CutText(tokens, spans)
 
     def _of(self, token: str) -> list[int]:
         if token in self.place or not self.spells:
@@ -332,17 +341,22 @@ def _of_checkpoint(name: str) -> Tokenizer:
     unknown = tokenizer.unk_token_id
     description = message("preparation.tokens_of_checkpoint", name=Path(name).name)
 
-    def cut(texts: Sequence[str]) -> list[list[int]]:
+    def cut(texts: Sequence[str]) -> list[CutText]:
         if not texts:
             return []
-        made = tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
-        return [list(ids) for ids in made["input_ids"]]
-
-    def place(text: str) -> list[Span]:
-        if not getattr(tokenizer, "is_fast", False):
-            return []
-        made = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-        return [_bare(text, start, end) for start, end in made["offset_mapping"]]
+        tells = bool(getattr(tokenizer, "is_fast", False))
+        made = tokenizer(
+            list(texts),
+            add_special_tokens=False,
+            truncation=False,
+            return_offsets_mapping=tells,
+            verbose=False,
+        )
+        offsets = made["offset_mapping"] if tells else [[]] * len(texts)
+        return [
+            CutText(list(ids), [_bare(text, start, end) for start, end in places])
+            for text, ids, places in zip(texts, made["input_ids"], offsets, strict=True)
+        ]
 
     return Tokenizer(
         tokens=checkpoint.tokens_of(tokenizer),
@@ -351,7 +365,6 @@ def _of_checkpoint(name: str) -> Tokenizer:
         noun="piece",
         description=description,
         cut=cut,
-        place=place,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -254,8 +254,9 @@ def assign_parts(
 
     A training share of 0 leaves the training part empty.
     """
-    units = _units(whole, rule, together)
-    return _assign(strata_of(whole), units, rule, np.random.default_rng([seed, 2]))
+    strata, units = strata_of(whole), _units(whole, rule, together)
+    quotas = _quotas(np.bincount(strata), rule)
+    return assign_by_quotas(strata, units, quotas, np.random.default_rng([seed, 2]))
 
 
 def _units(whole: Split, rule: SplitRule, together: GroupConstraint) -> Ints:
@@ -264,14 +265,15 @@ def _units(whole: Split, rule: SplitRule, together: GroupConstraint) -> Ints:
     return same if together.units is None else joined(same, together.units)
 
 
-def _assign(
-    labels: Ints,
-    units: Ints,
-    rule: SplitRule,
-    random: np.random.Generator,
-) -> Ints:
-    """(instance,) 0, 1 or 2: the part of each row."""
-    room = _quotas(np.bincount(labels), rule)
+def assign_by_quotas(labels: Ints, units: Ints, quotas: Ints, random: np.random.Generator) -> Ints:
+    """(instance,) the part of each row; rows of one unit are in one part.
+
+    Parameters
+    ----------
+    labels : (instance,) strata. quotas : (stratum, part) how many rows go where; each line sums to
+        the size of its stratum.
+    """
+    room = quotas.copy()
     part = np.full(len(labels), -1, dtype=np.int64)
     sizes = np.bincount(units)
     for rows in _sets(units, sizes, random):
@@ -280,13 +282,18 @@ def _assign(
         room[:, part[rows[0]]] -= mix
     for class_index in range(len(room)):
         single = random.permutation(np.flatnonzero((part < 0) & (labels == class_index)))
-        part[single] = np.repeat(range(3), _fit(room[class_index], len(single)))
+        part[single] = np.repeat(range(room.shape[1]), _fit(room[class_index], len(single)))
     return part
 
 
 def _quotas(sizes: Ints, rule: SplitRule) -> Ints:
     """(class, part) how many rows go where; every part gets at least one of each class."""
-    quotas = np.stack([_largest_remainder(n * np.array(rule.shares), int(n)) for n in sizes])
+    return quotas_of(sizes, rule.shares)
+
+
+def quotas_of(sizes: Ints, shares: Sequence[float]) -> Ints:
+    """(class, part) whole numbers near these shares; parts but the first get at least one each."""
+    quotas = np.stack([_largest_remainder(n * np.array(shares), int(n)) for n in sizes])
     short = np.maximum(1 - quotas[:, 1:], 0)
     quotas[:, 1:] += short
     quotas[:, 0] -= short.sum(axis=1)
@@ -310,7 +317,7 @@ def _roomiest(room: Ints, mix: Ints) -> int:
 
 
 def _fit(room: Ints, n: int) -> Ints:
-    """The room of three parts, corrected where sets of copies have overfilled one of them."""
+    """The room of the parts, corrected where sets of copies have overfilled one of them."""
     room = np.maximum(room, 0)
     while room.sum() > n:
         room[np.argmax(room)] -= 1

@@ -19,7 +19,7 @@ from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.shared.attributions import subject
-from deepseek_report.metrics.performance.softmax import log_odds, softmax
+from deepseek_report.metrics.performance.predicting import log_odds, softmax
 
 
 @dataclass(frozen=True)

@@ -4,40 +4,254 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.conclusions import Expectation
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.schema import Feature
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import relation_in_words
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.expected import (
     Breaches,
     ExpectationTest,
+    LevelAnswers,
     class_of,
     outcome_of,
 )
-from deepseek_report.metrics.behaviour.level_answers import LevelAnswers
-from deepseek_report.metrics.behaviour.questions import (
-    FeatureCurve,
-    Question,
-    row_of,
-)
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
-#: Between the names of columns in a cell.
-_SEPARATOR = "; "
+#: A turn is told from this movement on, as a probability or in standard deviations of the labels,
+#: from this share of the whole effect of the feature on, and where at most this share of the
+#: training rows lies: elsewhere the data have taught it.
+_LEAST_TURN, _TURN_SHARE, _RARE = 0.05, 0.25, 0.05
+#: An effect below this has no direction that could turn.
+_LEAST_EFFECT = 0.1
+#: The same of a jump, which must keep this share of its size while its place is halved so often,
+#: and this share of the training rows must lie around it.
+_LEAST_JUMP, _JUMP_SHARE, _KEPT, _HALVINGS, _AROUND = 0.1, 0.5, 0.8, 5, 0.01
+#: A number has a jump only where it has more levels than this.
+_FEWEST_LEVELS = 8
+#: From fewer training rows or entities on, of whose share, the end of a range has little support;
+#: the movement of the answer there that is told.
+_FEWEST_ROWS, _FEWEST_SHARE, _LEAST_TAIL = 30, 0.001, 0.05
+
+Kind = Literal["turn", "jump", "tail"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One movement of the mean answer along a feature that an expert should look at.
+
+    start, end : values between which the answer moves. moved : by how much, with its interval over
+    the rows. n : training rows that have such values: those beyond a turn, within a gap, or at the
+    end of the range. observed : what was observed in them, the share of the explained class
+    or the mean number; beside : in those at the turn. borne_out : whether the data turn as well.
+    """
+
+    kind: Kind
+    column: int
+    start: float
+    end: float
+    moved: Estimate
+    n: int
+    observed: Estimate
+    beside: Estimate
+    borne_out: bool
+
+
+@dataclass(frozen=True)
+class FeatureCurve:
+    """The answers along one ordered feature, and the training rows that have such values.
+
+    outputs : (row, level) of the explained class, or the number. own : (training row,) values of
+    the feature. outcomes : (training row,) whether the explained class happened, or the number.
+    scale : what a movement is measured in: 1 of a probability, the standard deviation of a number.
+    tested, trained : which of the asked test rows, and of the training rows, are of one entity.
+    """
+
+    feature: Feature
+    column: int
+    levels: Floats
+    support: Ints
+    outputs: Floats
+    own: Floats
+    outcomes: Floats
+    scale: float
+    tested: Resampling
+    trained: Resampling
+
+    @property
+    def mean(self) -> Floats:
+        """(level,)"""
+        return np.asarray(self.outputs.mean(axis=0))
+
+    @property
+    def spread(self) -> float:
+        return float(np.ptp(self.mean))
+
+    @property
+    def direction(self) -> float:
+        """1 where the answer rises on the whole over the values that rows have, else −1."""
+        weights = self.support / max(self.support.sum(), 1)
+        places = np.cumsum(weights) - weights / 2
+        centred = places - (weights * places).sum()
+        return 1.0 if float((weights * centred * self.mean).sum()) >= 0 else -1.0
+
+    def questions(self, answers: LevelAnswers, target: int) -> Iterator[Question]:
+        """All of them; the model is asked again where a jump may be."""
+        if len(self.levels) < 3 or self.spread == 0:
+            return
+        if (turn := self._turn()) is not None:
+            yield turn
+        if (jump := self._jump(answers, target)) is not None:
+            yield jump
+        yield from self._tails()
+
+    def _moved(self, first: int, last: int) -> Estimate:
+        """By how much the answer moves from one level to another, over the rows."""
+        return mean_over_rows(self.outputs[:, last] - self.outputs[:, first], self.tested)
+
+    def answer(self, level: int) -> Estimate:
+        """The mean answer at a level."""
+        return mean_over_rows(self.outputs[:, level], self.tested)
+
+    def _turn(self) -> Question | None:
+        signed = self.direction * self.mean
+        falls = np.maximum.accumulate(signed) - signed
+        low = int(falls.argmax())
+        high = int(signed[: low + 1].argmax())
+        moved = self._moved(high, low)
+        surely = -self.direction * moved.value
+        least = max(_LEAST_TURN * self.scale, _TURN_SHARE * self.spread)
+        away = moved.high if self.direction > 0 else moved.low
+        sure = away is not None and -self.direction * float(away) > 0
+        if surely < least or not sure or self.spread < _LEAST_EFFECT * self.scale:
+            return None
+        above = self.own > self.levels[high]
+        below = self.own < self.levels[low]
+        rare, place = (above, high) if above.sum() <= below.sum() else (below, low)
+        if rare.sum() > _RARE * (~np.isnan(self.own)).sum():
+            return None
+        edges = (self.levels[1:] + self.levels[:-1]) / 2
+        at = np.searchsorted(edges, self.own) == place
+        at &= ~np.isnan(self.own) & ~rare
+        observed, beside = self._observed(rare), self._observed(at)
+        rises = self.direction > 0
+        wanted = -1.0 if (rises == (place == high)) else 1.0
+        return Question(
+            "turn",
+            self.column,
+            float(self.levels[high]),
+            float(self.levels[low]),
+            moved,
+            int(rare.sum()),
+            observed,
+            beside,
+            _apart(observed, beside, wanted),
+        )
+
+    def _jump(self, answers: LevelAnswers, target: int) -> Question | None:
+        """The largest step of a number that stays as large where its place is narrowed down."""
+        if not self.feature.is_numeric or len(self.levels) <= _FEWEST_LEVELS:
+            return None
+        steps = np.abs(np.diff(self.mean))
+        at = int(steps.argmax())
+        if steps[at] < max(_LEAST_JUMP * self.scale, _JUMP_SHARE * self.spread):
+            return None
+        ends, outputs = (
+            [self.levels[at], self.levels[at + 1]],
+            [self.outputs[:, at], self.outputs[:, at + 1]],
+        )
+        for _ in range(_HALVINGS):
+            middle = float(np.mean(ends))
+            own = answers.at(self.column, np.array([middle]))[:, 0, target]
+            left = abs(own.mean() - outputs[0].mean()) >= abs(outputs[1].mean() - own.mean())
+            replaced = 1 if left else 0  # the half with the larger step is kept
+            ends[replaced], outputs[replaced] = middle, own
+        moved = mean_over_rows(outputs[1] - outputs[0], self.tested)
+        inside = (self.own >= self.levels[at]) & (self.own <= self.levels[at + 1])
+        around = inside.sum() >= _AROUND * (~np.isnan(self.own)).sum()
+        if abs(moved.value) < _KEPT * steps[at] or not around:
+            return None
+        low, high = (
+            (self.own >= self.levels[at]) & (self.own <= ends[0]),
+            inside & (self.own >= ends[1]),
+        )
+        observed, beside = self._observed(high), self._observed(low)
+        return Question(
+            "jump",
+            self.column,
+            float(ends[0]),
+            float(ends[1]),
+            moved,
+            int(inside.sum()),
+            observed,
+            beside,
+            _apart(observed, beside, float(np.sign(moved.value))),
+        )
+
+    def _tails(self) -> Iterator[Question]:
+        """Ends of the range where hardly a row or an entity lies and the answer still moves."""
+        count = self.trained.occurring
+        fewest = max(_FEWEST_ROWS, _FEWEST_SHARE * count(~np.isnan(self.own)))
+        beyond = np.array([count(self.own >= level) for level in self.levels])
+        below = np.array([count(self.own <= level) for level in self.levels])
+        for counts, order in ((beyond, 1), (below, -1)):
+            bare = np.flatnonzero(counts < fewest)[::order]
+            if not len(bare) or len(bare) == len(self.levels):
+                continue
+            last = int(bare[0]) - order
+            farthest = int(bare[np.abs(self.mean[bare] - self.mean[last]).argmax()])
+            moved = self._moved(last, farthest)
+            if abs(moved.value) < _LEAST_TAIL * self.scale:
+                continue
+            outside = self.own > self.levels[last] if order > 0 else self.own < self.levels[last]
+            observed = self._observed(outside)
+            beside = self._observed(self.own == self.levels[last])
+            yield Question(
+                "tail",
+                self.column,
+                float(self.levels[last]),
+                float(self.levels[farthest]),
+                moved,
+                int(outside.sum()),
+                observed,
+                beside,
+                _apart(observed, beside, float(np.sign(moved.value))),
+            )
+
+    def _observed(self, rows: Bools) -> Estimate:
+        outcomes, drawn = self.outcomes[rows], self.trained.take(rows)
+        if self.scale == 1.0 and set(np.unique(outcomes)) <= {0.0, 1.0}:
+            return drawn.rate(outcomes > 0)
+        return mean_over_rows(outcomes, drawn)
+
+
+def mean_over_rows(values: Floats, drawn: Resampling) -> Estimate:
+    """The mean of (row,) values with its interval."""
+    return drawn.mean(values, message("interval_methods.students_of_mean"))
+
+
+def _apart(first: Estimate, other: Estimate, sign: float) -> bool:
+    """Whether what was observed surely lies on this side of the other."""
+    ends = (first.low, first.high, other.low, other.high)
+    if any(end is None or not np.isfinite(end) for end in ends):
+        return False
+    low, high, other_low, other_high = (float(end) for end in ends if end is not None)
+    return low > other_high if sign > 0 else high < other_low
 
 
 @dataclass(frozen=True)
@@ -58,26 +272,19 @@ class Behaviour(ModelMetric):
     doi:10.1214/aos/1013203451 (the mean answer along a feature).
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    category: ClassVar[Category] = "behaviour"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    category = "behaviour"
+    tables = {
         "expectations": TableType(
             (
-                Column("place", "place", shown=False),
-                Column("kind", shown=False),
+                *columns_of("place:place kind", shown=False),
                 Column("says"),
-                Column("weight", shown=False),
-                Column("subject", shown=False),
-                Column("about", shown=False),
-                Column("effect", shown=False),
-                Column("outcome", shown=False),
-                Column("change", shown=False),
+                *columns_of("weight subject about effect outcome change", shown=False),
                 Column("n", "count"),
                 estimate("broken", "share"),
                 Column("allowed", "declared_share", shown=False),
-                Column("largest_points", "gap", optional=True),
-                Column("largest", "number", optional=True),
+                *columns_of("largest_points:gap largest:number", optional=True),
                 Column("held", "yes_no"),
             ),
             release=TableRelease(counts=("n",)),
@@ -85,15 +292,9 @@ class Behaviour(ModelMetric):
         "worst": TableType(
             (
                 Column("place", "place", shown=False),
-                Column("says"),
-                Column("instance_id", "row"),
-                Column("label"),
-                Column("from_display"),
-                Column("to_display"),
-                Column("before_share", "share", optional=True),
-                Column("after_share", "share", optional=True),
-                Column("before", "number", optional=True),
-                Column("after", "number", optional=True),
+                *columns_of("says instance_id:row label from_display to_display"),
+                *columns_of("before_share:share after_share:share before:number", optional=True),
+                *columns_of("after:number", optional=True),
             ),
             folded=True,
         ),
@@ -101,11 +302,8 @@ class Behaviour(ModelMetric):
             (
                 Column("question"),
                 Column("feature", shown=False),
-                Column("label"),
-                Column("from_display"),
-                Column("to_display"),
-                Column("start", "number", shown=False),
-                Column("end", "number", shown=False),
+                *columns_of("label from_display to_display"),
+                *columns_of("start:number end:number", shown=False),
                 estimate("moved_points", "points", "moved_points", optional=True),
                 estimate("moved", "number", "moved", optional=True),
                 Column("n", "count"),
@@ -122,23 +320,15 @@ class Behaviour(ModelMetric):
         ),
         "curves": TableType(
             (
-                Column("feature"),
-                Column("label"),
-                Column("kind"),
-                Column("unit"),
-                Column("value", "number"),
-                Column("display"),
+                *columns_of("feature label kind unit value:number display"),
                 estimate("answer", "number"),
-                Column("n", "count"),
-                Column("turned", "yes_no"),
+                *columns_of("n:count turned:yes_no"),
             ),
             release=TableRelease(counts=("n",), values=("value",)),
         ),
     }
-    bounds: ClassVar[Bounds] = {"broken_expectations": (0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "classifier", "seed", "expectations"}
-    )
+    bounds = {"broken_expectations": (0, None)}
+    reads = frozenset({"dataset", "predictions", "classifier", "seed", "expectations"})
 
     rows: Annotated[int, Field(ge=20, le=100_000)] = 150
     features: Annotated[int, Field(ge=0, le=1000)] = 24
@@ -278,16 +468,14 @@ def _row(
         "kind": expectation.kind,
         "says": expectation.says,
         "weight": expectation.weight,
-        "subject": _SEPARATOR.join(labels or expectation.columns)
+        "subject": SEPARATOR.join(labels or expectation.columns)
         or relation_in_words(schema, expectation.relation),
-        "about": expectation.where or _SEPARATOR.join(expectation.contains),
+        "about": expectation.where or SEPARATOR.join(expectation.contains),
         "effect": expectation.effect,
         "outcome": outcome,
         "change": change,
         "n": len(breaches.broken),
-        "broken": share.value,
-        "low": share.low,
-        "high": share.high,
+        **share.cells("broken"),
         "allowed": expectation.allowed,
         "largest": breaches.largest,
         "held": bool(not breaches.broken.any() or share.value <= expectation.allowed),
@@ -308,34 +496,29 @@ def _worst_rows(
 def _question_row(
     question: Question, curve: FeatureCurve, decides: bool, directed: frozenset[str]
 ) -> dict[str, Any]:
-    shared = row_of(question, curve.feature)
-    estimates = {
-        "moved": question.moved,
-        "observed": question.observed,
-        "beside": question.beside,
-    }
+    feature = curve.feature
     known = int((~np.isnan(curve.own)).sum())
     return {
-        **shared,
-        **{name: cell for key, own in estimates.items() for name, cell in _ends(key, own)},
+        "question": question.kind,
+        "feature": feature.name,
+        "label": feature.label,
+        "from_display": feature.display(question.start),
+        "to_display": feature.display(question.end),
+        "start": question.start,
+        "end": question.end,
+        "n": question.n,
+        "borne_out": question.borne_out,
+        **question.moved.cells("moved", "moved"),
+        **question.observed.cells("observed", "observed"),
+        **question.beside.cells("beside", "beside"),
         "of": known,
-        "declared": curve.feature.name in directed,
+        "declared": feature.name in directed,
     }
-
-
-def _ends(key: str, own: Estimate) -> list[tuple[str, float]]:
-    ends = (own.value, own.low, own.high)
-    names = (key, f"{key}_low", f"{key}_high")
-    return [
-        (name, float("nan") if end is None else float(end))
-        for name, end in zip(names, ends, strict=True)
-    ]
 
 
 def _curve_rows(curve: FeatureCurve, questions: Sequence[Question]) -> Iterator[dict[str, Any]]:
     turns = [question for question in questions if question.kind == "turn"]
     for place, value in enumerate(curve.levels.tolist()):
-        answer = curve.answer(place)
         yield {
             "feature": curve.feature.name,
             "label": curve.feature.label,
@@ -343,9 +526,7 @@ def _curve_rows(curve: FeatureCurve, questions: Sequence[Question]) -> Iterator[
             "unit": curve.feature.unit or "",
             "value": value,
             "display": curve.feature.display(value),
-            "answer": answer.value,
-            "low": answer.low,
-            "high": answer.high,
+            **curve.answer(place).cells("answer"),
             "n": int(curve.support[place]),
             "turned": any(turn.start <= value <= turn.end for turn in turns),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.conclusions import Expectation, ExpectationKind
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Schema, Target
+from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.coalitions import MovedRows
 from deepseek_report.data_kinds.input_changes import (
     change_problem,
     changed_inputs,
@@ -22,10 +25,72 @@ from deepseek_report.data_kinds.input_changes import (
     token_of,
 )
 from deepseek_report.data_kinds.row_conditions import ConditionError, Relations, read_condition
-from deepseek_report.metrics.behaviour.level_answers import LevelAnswers
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.decisions import decide
+
+#: Quantiles of a number at which the model is asked; the ends are the whole range.
+_QUANTILES = (0, 0.001, 0.01, 0.05, 0.15, 0.3, 0.45, 0.6, 0.75, 0.85, 0.95, 0.99, 0.999, 1)
+
+
+class LevelAnswers:
+    """Answers for some rows (row, column) with one column set to each of its levels.
+
+    train : (row, column) training inputs, which say what the levels are, and how many rows have
+    each.
+    """
+
+    def __init__(self, classifier: Classifier, rows: Floats, train: Floats) -> None:
+        self.classifier, self.rows, self.train = classifier, rows, train
+        self._known: dict[int, Floats] = {}
+
+    @cached_property
+    def _moved(self) -> MovedRows:
+        return MovedRows(self.classifier, self.rows)
+
+    def levels(self, column: int) -> Floats:
+        """(level,) the values that a column is set to, ascending; see `levels_of`."""
+        return levels_of(self.classifier.schema.features[column], self.train[:, column])
+
+    def outputs(self, column: int) -> Floats:
+        """(row, level, class) probabilities, or the number."""
+        if column not in self._known:
+            self._known[column] = self.at(column, self.levels(column))
+        return self._known[column]
+
+    def at(self, column: int, values: Floats) -> Floats:
+        """(row, value, class) the answers with the column set to these values."""
+        which = np.repeat(np.arange(len(self.rows)), len(values))
+        columns = np.full((len(which), 1), column)
+        moved = np.tile(values, len(self.rows))[:, None]
+        answers = self._moved.probabilities(which, columns, moved)
+        return np.asarray(answers.reshape(len(self.rows), len(values), -1))
+
+    def support(self, column: int) -> Ints:
+        """(level,) training rows with each level; of a number, those nearest to it."""
+        own, levels = self.train[:, column], self.levels(column)
+        nearest = np.searchsorted((levels[1:] + levels[:-1]) / 2, own[~np.isnan(own)])
+        return np.bincount(nearest, minlength=len(levels))
+
+
+def levels_of(feature: Feature, column: Floats) -> Floats:
+    """The values at which the model is asked about a feature, ascending.
+
+    Of a number they are quantiles of the training part and its ends; of categories those that occur
+    and that the code book knows, since the order of others is not known.
+    """
+    known = column[~np.isnan(column)]
+    if not len(known):
+        return np.zeros(0)
+    if feature.is_numeric:
+        distinct = np.unique(known)
+        if len(distinct) <= len(_QUANTILES):
+            return np.asarray(distinct)
+        return np.unique(np.quantile(known, _QUANTILES, method="nearest"))
+    documented = np.array([category.documented for category in feature.categories])
+    levels = np.unique(known)
+    return np.asarray(levels[documented[levels.astype(np.int64)]])
+
 
 #: Movement of a probability, and of a number in standard deviations of the labels, that is none.
 _TOLERANCE = 0.01
@@ -66,16 +131,14 @@ class Breaches:
         """(instance_id, label, from_display, to_display, before, after), the worst first."""
         places = np.flatnonzero(self.broken)
         order = places[np.argsort(-self.sizes[places], kind="stable")][:_WORST]
-        return [(int(self.ids[at]), *self._moved(schema, at), *self._told(at)) for at in order]
+        answers = np.stack([self.before, self.after], axis=1).tolist()
+        return [(int(self.ids[at]), *self._moved(schema, at), *answers[at]) for at in order]
 
     def _moved(self, schema: Schema, at: int) -> tuple[str, str, str]:
         if self.columns[at] < 0:
             return "", "", ""
         feature = schema.features[int(self.columns[at])]
         return feature.label, feature.display(self.starts[at]), feature.display(self.ends[at])
-
-    def _told(self, at: int) -> tuple[float, float]:
-        return float(self.before[at]), float(self.after[at])
 
 
 class ExpectationTest:
@@ -214,8 +277,8 @@ class ExpectationTest:
         stated = own[every, outcome]
         worst = self._of_answers(rows, np.zeros(len(rows), bool), stated, stated)
         for j in columns_named(self.schema, expectation.columns).tolist():
-            values, outputs = self._other_levels(levels, j)
-            for value, after in zip(values, outputs.swapaxes(0, 1), strict=True):
+            answers = levels.outputs(j).swapaxes(0, 1)
+            for value, after in zip(levels.levels(j), answers, strict=True):
                 broken = self._differs(expectation, own, after)
                 sizes = np.abs(after - own)[every, outcome]
                 worse = broken & (~worst.broken | (sizes > worst.sizes))
@@ -229,10 +292,6 @@ class ExpectationTest:
                     after=np.where(worse, after[every, outcome], worst.after),
                 )
         return worst
-
-    def _other_levels(self, levels: LevelAnswers, column: int) -> tuple[Floats, Floats]:
-        values = levels.levels(column)
-        return values, levels.outputs(column)
 
     def _told_class(self, outputs: Floats) -> Ints:
         """(case,) the class whose probability is told: the explained one of two, or the decided."""
@@ -302,9 +361,7 @@ def _is_about(expectation: Expectation, schema: Schema, rows: Split) -> Bools:
 def class_of(target: Target, name: Any) -> int:
     """Position of a class that is named, or written as its code.
 
-    Raises
-    ------
-    ConditionError : there is no such class.
+    Raises ConditionError: there is no such class.
     """
     wanted = str(int(name) if isinstance(name, bool) else name).casefold()
     for known in (target.classes, target.codes):

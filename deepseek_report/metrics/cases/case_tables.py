@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
@@ -23,8 +22,8 @@ from deepseek_report.metrics.explanations.agreement import (
     top_overlap,
 )
 from deepseek_report.statistics.intervals import compare_rates, holm
+from deepseek_report.statistics.ranking import most_telling
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import task_of
 
 Row = tuple[Any, ...]
@@ -138,11 +137,8 @@ class NearestRows:
 
         `text` is a text as it was written; it is empty for other data.
 
-        Parameters
-        ----------
-        classifier : Classifier
-            Gives for each neighbour the probability of the explained class, or the number; the
-            other of the two is NaN.
+        classifier : gives for each neighbour the probability of the explained class, or the number;
+            the other of the two is NaN.
         """
         schema, train = dataset.schema, dataset.train
         outputs = classifier.probabilities(train.inputs[self.positions.ravel()])
@@ -273,8 +269,3 @@ def _bin_label(edges: Floats, place: int, unit: str | None) -> str:
     if place == len(edges):
         return f"over {quantity(edges[-1], unit)}"
     return f"over {quantity(edges[place - 1], unit)}, up to {quantity(edges[place], unit)}"
-
-
-def frame(rows: list[Row], columns: str) -> pd.DataFrame:
-    """Rows as a table; columns are named in one string, divided by spaces."""
-    return pd.DataFrame(rows, columns=columns.split())

@@ -4,52 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import OF_CASES, Reveals
+from deepseek_report.artifacts.disclosure import OF_CASES
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import FURTHER, Predictions
-from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Schema, Target
-from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import (
-    OF_TARGET,
-    Column,
-    TableType,
-    TableTypes,
-)
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases import case_tables as pages
-from deepseek_report.metrics.cases.case_changes import CaseChanges, changes_of
-from deepseek_report.metrics.cases.case_choice import (
-    FURTHER_LABELS,
-    NAMED,
-    NO_PERSON,
-    ROLE_LABELS,
-)
-from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
-from deepseek_report.metrics.cases.masking import (
+from deepseek_report.metrics.cases.case_changes import (
+    CaseChanges,
+    changes_of,
     masking_rows,
     smallest_masking,
     without_players,
 )
-from deepseek_report.metrics.cases.nearest_accepted import COLUMNS as NEAREST_COLUMNS
+from deepseek_report.metrics.cases.case_choice import FURTHER_LABELS, NAMED, NO_PERSON, ROLE_LABELS
+from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
 from deepseek_report.metrics.cases.reason_codes import (
+    REFUSED,
     CodesOfCases,
     ReasonCodeRule,
+    RefusedReasons,
     codes_of,
     told_of,
 )
-from deepseek_report.metrics.cases.refused_reasons import REFUSED, RefusedReasons
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     without_control,
@@ -59,71 +49,43 @@ from deepseek_report.tasks import task_of
 #: The rows of one case by one explainer: case, place, name, explanation, schema, how many.
 RowsOf = Callable[[int, int, str, Explanation, Schema, int], list[pages.Row]]
 
-_REASONS = "case explainer feature label display attribution error rank output_space class_name"
 _CASE = Column("case", "place")
-_FEATURE = (Column("feature"), Column("label"))
+_FEATURE = columns_of("feature label")
 _ATTRIBUTION = (
     _CASE,
     Column("explainer", "explainer"),
     *_FEATURE,
-    Column("display"),
-    Column("attribution", "number"),
-    Column("error", "number"),
-    Column("rank", "count"),
-    Column("output_space"),
-    Column("class_name"),
+    *columns_of("display attribution:number error:number rank:count output_space"),
+    *columns_of("class_name"),
 )
 _TABLES = {
     "cases": TableType(
         (
             _CASE,
-            Column("role"),
-            Column("role_label"),
-            Column("instance_id", "row"),
-            Column("position", "place"),
-            Column("label"),
-            Column("decision"),
-            Column("probability", "share"),
-            Column("threshold", "number"),
-            Column("correct", "yes_no"),
+            *columns_of("role role_label instance_id:row position:place label decision"),
+            *columns_of("probability:share threshold:number correct:yes_no"),
             Column("prediction", "quantity", unit=OF_TARGET),
             Column("error", "quantity", unit=OF_TARGET),
         ),
         release=OF_CASES,
     ),
-    "inputs": TableType((_CASE, *_FEATURE, Column("display"), Column("typical")), release=OF_CASES),
+    "inputs": TableType((_CASE, *_FEATURE, *columns_of("display typical")), release=OF_CASES),
     "neighbours": TableType(
         (
             _CASE,
-            Column("rank", "count"),
-            Column("instance_id", "row"),
-            Column("distance", "number"),
-            Column("label"),
-            Column("probability", "share"),
+            *columns_of("rank:count instance_id:row distance:number label probability:share"),
             Column("prediction", "quantity", unit=OF_TARGET),
             Column("text"),
         )
     ),
     "reasons": TableType(_ATTRIBUTION, release=OF_CASES),
-    "contrasts": TableType(
-        (
-            *_ATTRIBUTION,
-            Column("against"),
-        ),
-        release=OF_CASES,
-    ),
+    "contrasts": TableType((*_ATTRIBUTION, Column("against")), release=OF_CASES),
     "reason_codes": TableType(
         (
             _CASE,
-            Column("explainer", "explainer"),
-            Column("role"),
-            Column("rank", "count"),
+            *columns_of("explainer:explainer role rank:count"),
             *_FEATURE,
-            Column("display"),
-            Column("shortfall", "number"),
-            Column("error", "number"),
-            Column("order_certain", "yes_no"),
-            Column("output_space"),
+            *columns_of("display shortfall:number error:number order_certain:yes_no output_space"),
         ),
         release=OF_CASES,
     ),
@@ -133,47 +95,29 @@ _TABLES = {
             _CASE,
             Column("status"),
             *_FEATURE,
-            Column("from_display"),
-            Column("to_display"),
-            Column("to_value", "number"),
-            Column("probability_after", "share"),
-            Column("movable", "count"),
-            Column("margin", "share"),
-            Column("near", "number"),
+            *columns_of("from_display to_display to_value:number probability_after:share"),
+            *columns_of("movable:count margin:share near:number"),
         ),
         release=OF_CASES,
     ),
     "nearest_accepted": TableType(
         (
             _CASE,
-            Column("rank", "count"),
-            Column("instance_id", "row"),
-            Column("distance", "number"),
-            Column("probability", "share"),
+            *columns_of("rank:count instance_id:row distance:number probability:share"),
             *_FEATURE,
-            Column("from_display"),
-            Column("to_display"),
-            Column("differing", "count"),
+            *columns_of("from_display to_display differing:count"),
         )
     ),
     "agreement": TableType(
         (
             _CASE,
-            Column("explainer_a", "explainer"),
-            Column("explainer_b", "explainer"),
-            Column("spearman", "number"),
-            Column("top3_overlap", "share"),
+            *columns_of("explainer_a:explainer explainer_b:explainer spearman:number"),
+            *columns_of("top3_overlap:share"),
         ),
         release=OF_CASES,
     ),
     "errors_like_this": TableType(
-        (
-            _CASE,
-            Column("slice"),
-            Column("n", "count"),
-            Column("error_rate", "share"),
-            Column("rest_error_rate", "share"),
-        ),
+        (_CASE, *columns_of("slice n:count error_rate:share rest_error_rate:share")),
         release=OF_CASES,
     ),
 }
@@ -211,8 +155,8 @@ class CasePages(ExplanationMetric):
     arXiv:1909.09369 (nearness to real cases); Gower 1971, doi:10.2307/2528823 (distance).
     """
 
-    reveals: ClassVar[Reveals] = "cases"
-    tables: ClassVar[TableTypes] = _TABLES
+    reveals = "cases"
+    tables = _TABLES
     reasons: Annotated[int, Field(ge=1, le=100)] = 8
     reason_codes: ReasonCodeRule = field(default_factory=ReasonCodeRule)
     refused_evaluations: Annotated[int, Field(ge=0)] = 10_000
@@ -222,9 +166,9 @@ class CasePages(ExplanationMetric):
     change_near: Annotated[int, Field(ge=1, le=100)] = 5
     mask_at_most: Annotated[int, Field(ge=1, le=100)] = 8
 
-    bounds: ClassVar[Bounds] = {"counterfactual_share": (0, 1), "reason_codes_kept": (0, 1)}
-    scope: ClassVar[Scope] = "explainers"
-    reads: ClassVar[frozenset[str]] = frozenset(
+    bounds = {"counterfactual_share": (0, 1), "reason_codes_kept": (0, 1)}
+    scope = "explainers"
+    reads = frozenset(
         {
             "dataset",
             "predictions",
@@ -248,76 +192,45 @@ class CasePages(ExplanationMetric):
         of_cases = {name: self._of_cases(context, each) for name, each in explanations.items()}
         nearest = pages.NearestRows.of(inputs, context.dataset, self.neighbours)
         maskings = self._maskings(context, inputs) if changes is None else []
+        schema = context.dataset.schema
         arrays = {"neighbour_inputs": nearest.inputs(context.dataset)}
+        rows = {
+            "cases": _case_rows(context, positions),
+            **self._rows(context, inputs, nearest),
+            "counterfactuals": maskings if changes is None else changes.rows,
+            "nearest_accepted": changes.nearest if changes else [],
+            "reasons": self._each(pages.reason_rows, chosen, of_cases, schema),
+            "contrasts": self._each(pages.contrast_rows, chosen, explanations, schema),
+            "reason_codes": codes.rows,
+            "refused": RefusedReasons(self.reason_codes, self.refused_evaluations).rows(
+                context, explanations
+            ),
+            "agreement": pages.agreement_rows(of_cases, chosen, schema),
+        }
         if maskings:
             arrays["changed_inputs"] = without_players(
                 inputs, context.dataset.train.inputs, maskings, context.dataset.schema
             )
         return Measurement(
             arrays=arrays,
-            tables={
-                "cases": pages.frame(
-                    _case_rows(context, positions),
-                    "case role role_label instance_id position label decision probability "
-                    "threshold correct prediction error",
-                ),
-                **self._tables(context, inputs, nearest),
-                "counterfactuals": pages.frame(
-                    maskings if changes is None else changes.rows,
-                    "case status feature label from_display to_display to_value "
-                    "probability_after movable margin near",
-                ),
-                "nearest_accepted": pages.frame(
-                    changes.nearest if changes else [], NEAREST_COLUMNS
-                ),
-                "reasons": pages.frame(
-                    self._each(pages.reason_rows, chosen, of_cases, context.dataset.schema),
-                    _REASONS,
-                ),
-                "contrasts": pages.frame(
-                    self._each(pages.contrast_rows, chosen, explanations, context.dataset.schema),
-                    f"{_REASONS} against",
-                ),
-                "reason_codes": pages.frame(
-                    codes.rows,
-                    "case explainer role rank feature label display shortfall error "
-                    "order_certain output_space",
-                ),
-                "refused": RefusedReasons(self.reason_codes, self.refused_evaluations).table(
-                    context, explanations
-                ),
-                "agreement": pages.frame(
-                    pages.agreement_rows(of_cases, chosen, context.dataset.schema),
-                    "case explainer_a explainer_b spearman top3_overlap",
-                ),
-            },
+            tables={name: _TABLES[name].frame(cells) for name, cells in rows.items()},
             scores=(*(changes.scores if changes else ()), *codes.scores),
             notes=_notes(context.dataset.schema, self),
         )
 
-    def _tables(
+    def _rows(
         self, context: MeasureContext, inputs: Floats, nearest: pages.NearestRows
-    ) -> dict[str, pd.DataFrame]:
+    ) -> dict[str, list[pages.Row]]:
         dataset, schema = context.dataset, context.dataset.schema
         typical = typical_row(dataset.train.inputs, schema)
-        each = list(enumerate(inputs))
         return {
-            "inputs": pages.frame(
-                [
-                    entry
-                    for case, row in each
-                    for entry in pages.input_rows(case, row, typical, schema)
-                ],
-                "case feature label display typical",
-            ),
-            "neighbours": pages.frame(
-                nearest.rows(dataset, context.classifier),
-                "case rank instance_id distance label probability prediction text",
-            ),
-            "errors_like_this": pages.frame(
-                self._shared_errors(context, inputs),
-                "case slice n error_rate rest_error_rate",
-            ),
+            "inputs": [
+                entry
+                for case, row in enumerate(inputs)
+                for entry in pages.input_rows(case, row, typical, schema)
+            ],
+            "neighbours": nearest.rows(dataset, context.classifier),
+            "errors_like_this": self._shared_errors(context, inputs),
         }
 
     def _shared_errors(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +11,152 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds.coalitions import MovedRows
-from deepseek_report.data_kinds.reference import ranges
+from deepseek_report.data_kinds.reference import gower_distances, ranges
 from deepseek_report.data_kinds.row_conditions import Relations
-from deepseek_report.metrics.cases.reachable_values import Reach, reach_of
-from deepseek_report.metrics.cases.real_cases import RealCases
+from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks.decisions import decide
+
+#: Quantiles of the training part toward which a numeric feature is moved; the ends are the range.
+_LEVELS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+#: A category must occur this often in the training part to be proposed.
+_LEAST_COUNT = 10
+#: A step that nobody declares is about this share of the range.
+_STEP_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where one feature can go.
+
+    levels : (value,) values of the training part, ascending: quantiles of a number, categories that
+    are documented and occur often. step : the unit of change of a number, 0 for categories.
+    """
+
+    feature: Feature
+    levels: Floats
+    step: float
+
+    def values(self, start: float) -> list[float]:
+        """The values that the feature of one row can move to, ascending, without its own.
+
+        A missing value can become any usual one where no direction is declared: from nowhere no
+        direction leads.
+        """
+        if math.isnan(start):
+            return self.levels.tolist() if self.feature.direction == "either" else []
+        if self.step:
+            return self._stepped(start, self.levels)
+        return [value for value in self.levels.tolist() if self._ahead(start, value)]
+
+    def between(self, start: float, end: float, most: int) -> list[float]:
+        """At most so many values strictly between start and end, nearest to the start first."""
+        if math.isnan(start) or self.feature.kind == "categorical":
+            return []
+        if not self.step:
+            low, high = sorted((start, end))
+            inside = [value for value in self.levels.tolist() if low < value < high]
+            return inside if start < end else inside[::-1]
+        steps = round(abs(end - start) / self.step)
+        counts = np.unique(np.linspace(1, max(steps - 1, 1), most).round())
+        toward = math.copysign(self.step, end - start)
+        low, high = self.levels[0], self.levels[-1]
+        values = [_clean(start + count * toward) for count in counts if count < steps]
+        return [value for value in values if low <= value <= high]
+
+    def _stepped(self, start: float, levels: Floats) -> list[float]:
+        """Whole steps from the start to about each level, within the range of the levels."""
+        low, high = levels[0], levels[-1]
+        counts = {round((level - start) / self.step) for level in levels.tolist()}
+        values = sorted({_clean(start + count * self.step) for count in counts if count})
+        return [value for value in values if low <= value <= high and self._ahead(start, value)]
+
+    def _ahead(self, start: float, value: float) -> bool:
+        if self.feature.direction == "increase":
+            return value > start
+        if self.feature.direction == "decrease":
+            return value < start
+        return value != start
+
+
+def reach_of(feature: Feature, column: Floats) -> Reach:
+    """Where a feature can go, from its values (row,) in the training part."""
+    known = column[~np.isnan(column)]
+    if not len(known):
+        return Reach(feature, np.zeros(0), 0.0)
+    if feature.is_numeric:
+        levels = np.unique(np.quantile(known, _LEVELS, method="nearest"))
+        return Reach(feature, levels, feature.step or _usual_step(known, levels))
+    counts = np.bincount(known.astype(np.int64), minlength=len(feature.categories))
+    documented = np.array([category.documented for category in feature.categories])
+    frequent = counts >= min(_LEAST_COUNT, int(counts.max()))
+    return Reach(feature, np.flatnonzero(frequent & documented).astype(np.float64), 0.0)
+
+
+def _usual_step(known: Floats, levels: Floats) -> float:
+    """About a hundredth of the range as 1, 2 or 5 times a power of ten; whole where values are."""
+    size = _STEP_SHARE * float(levels[-1] - levels[0])
+    if not size:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(size))
+    step = max(factor * power for factor in (1, 2, 5) if factor * power <= size * (1 + 1e-9))
+    return max(step, 1.0) if (known == np.round(known)).all() else step
+
+
+def _clean(value: float) -> float:
+    """Without what only binary arithmetic adds: 0.30000000000000004 is 0.3."""
+    return float(f"{value:.12g}")
+
+
+#: Training rows of a class that are looked at, and those whose own distances say what is usual.
+_MOST_ROWS, _JUDGED_ROWS = 1000, 100
+#: This share of real cases lies within the usual distance.
+_USUAL = 0.95
+
+
+class RealCases:
+    """Training rows by class, and the mean Gower distance to the nearest of them.
+
+    train : (row, feature). labels : (row,) class. near : over how many nearest rows the mean goes.
+    """
+
+    def __init__(self, train: Floats, labels: Ints, schema: Schema, near: int) -> None:
+        self.schema, self.near = schema, near
+        self.scale = ranges(train, schema)
+        self._train, self._labels = train, labels
+        self._rows: dict[int, Floats] = {}
+        self._usual: dict[int, float] = {}
+
+    def distance(self, row: Floats, label: int) -> float:
+        """Mean distance in [0, 1] of the row (feature,) to the nearest cases of the class.
+
+        0 where the class has no training row: then nothing is known to be far from it.
+        """
+        return self._mean(row, self._of(label), 0)
+
+    def usual(self, label: int) -> float:
+        """The distance within which 95 % of the cases of the class have their nearest others."""
+        if label not in self._usual:
+            rows = self._of(label)
+            judged = rows[thin(len(rows), _JUDGED_ROWS)]
+            own = [self._mean(row, rows, 1) for row in judged]
+            self._usual[label] = float(np.quantile(own, _USUAL)) if own else 0.0
+        return self._usual[label]
+
+    def _of(self, label: int) -> Floats:
+        if label not in self._rows:
+            rows = self._train[self._labels == label]
+            self._rows[label] = rows[thin(len(rows), _MOST_ROWS)]
+        return self._rows[label]
+
+    def _mean(self, row: Floats, rows: Floats, itself: int) -> float:
+        """Over the nearest rows, without the first where the row is one of them."""
+        if len(rows) <= itself:
+            return 0.0
+        distances = np.sort(gower_distances(rows, row, self.scale, self.schema))
+        return float(distances[itself : itself + self.near].mean())
+
 
 #: One feature set to one value.
 Change = tuple[int, float]
@@ -110,22 +250,13 @@ class Search:
     probability of the decision most. What is found is drawn back toward the original as far as all
     this allows.
 
-    Parameters
-    ----------
-    classifier : Classifier
-        Asked about every candidate.
-    train : array
-        (row, feature) training inputs.
-    labels : array
-        (row,) class of each training row.
-    rule : DecisionRule
-        From probabilities to decisions.
-    bounds : SearchBounds
-        How far to look.
-    wanted : int or None
-        The class to be decided; None: any other than now.
-    columns : set of int or None
-        The features that may move, if they can; None: all.
+    classifier : asked about every candidate.
+    train : (row, feature) training inputs.
+    labels : (row,) class of each training row.
+    rule : from probabilities to decisions.
+    bounds : how far to look.
+    wanted : the class to be decided; None: any other than now.
+    columns : the features that may move, if they can; None: all.
     """
 
     def __init__(
@@ -243,7 +374,7 @@ class Search:
         """The change, if it keeps the relations and the row is as near to real cases as it must."""
         if not self._is_allowed(row, changes):
             return None
-        decided = int(self.rule.decisions(probabilities[None])[0])
+        decided = self._decided(probabilities)
         near = self.real.distance(_apply(row, changes), decided)
         limit = max(self.real.usual(decided), self.real.distance(row, decided))
         return Counterfactual(changes, probabilities, near) if near <= limit else None

@@ -2,26 +2,123 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import AddsUpSteps
+from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.cases.tree_ways import TreeWays
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.tasks import task_of
+
+
+@dataclass(frozen=True)
+class TreeWays:
+    """The account of cases by the trees of a model.
+
+    shown : trees whose path is told.
+    """
+
+    classifier: TreeClassifier
+    schema: Schema
+    shown: int
+
+    def tables(self, rows: Floats, targets: Ints) -> dict[str, pd.DataFrame]:
+        """`trees` and `paths` of cases (case, feature), about the output of each one's target."""
+        ensemble = self.classifier.trees
+        read = ensemble.read(self.classifier.columns(rows))
+        leaves = leaves_of(ensemble, read)
+        added = ensemble.nodes.values[leaves]
+        summary, steps = [], []
+        for case, target in enumerate(targets):
+            mine = added[case, :, int(target)]
+            summary.append(
+                (
+                    case,
+                    ensemble.space,
+                    float(ensemble.base[int(target)]),
+                    len(mine),
+                    int((mine > 0).sum()),
+                    float(mine[mine > 0].sum()),
+                    int((mine < 0).sum()),
+                    float(mine[mine < 0].sum()),
+                )
+            )
+            strongest = np.argsort(-np.abs(mine), kind="stable")[: self.shown]
+            for tree in np.sort(strongest):
+                steps += [
+                    (case, int(tree) + 1, float(mine[tree]), depth, *question)
+                    for depth, question in enumerate(
+                        self._questions(ensemble, int(tree), read[:, case], rows[case]), start=1
+                    )
+                ]
+        return {
+            "trees": DecisionWay.tables["trees"].frame(summary),
+            "paths": DecisionWay.tables["paths"].frame(steps),
+        }
+
+    def _questions(
+        self, ensemble: TreeEnsemble, tree: int, read: Floats, row: Floats
+    ) -> Iterator[tuple[Any, ...]]:
+        """(feature, label, display, relation, bound) of each node on the way of one row.
+
+        relation : the value is `at_most` or `above` the bound, `among` the categories that the
+        bound lists, `missing`, or only `asked` about where the trees read it as something else.
+        """
+        nodes = ensemble.nodes
+        at = int(ensemble.roots[tree])
+        while (column := int(nodes.feature[at])) >= 0:
+            feature, value = self.schema.features[column], float(row[column])
+            left = bool(nodes.goes_left(np.array([at]), read[:, None])[0, 0])
+            if np.isnan(value):
+                side = "missing", ""
+            elif not feature.is_numeric:
+                side = "among", self._alike(ensemble, at, left, row)
+            elif at not in nodes.categories and np.isclose(read[column], value, rtol=1e-5):
+                bound = feature.display(float(nodes.threshold[at]))
+                side = ("at_most" if left else "above"), bound
+            else:
+                side = "asked", ""
+            yield (feature.name, feature.label, feature.display(value), *side)
+            at = int(nodes.left[at] if left else nodes.right[at])
+
+    def _alike(self, ensemble: TreeEnsemble, node: int, left: bool, row: Floats) -> str:
+        """The labels of all categories that go the same way at a node, divided by `SEPARATOR`."""
+        column = int(ensemble.nodes.feature[node])
+        categories = self.schema.features[column].categories
+        others = np.tile(row, (len(categories), 1))
+        others[:, column] = np.arange(len(categories))
+        read = ensemble.read(self.classifier.columns(others))
+        same = ensemble.nodes.goes_left(np.array([node]), read)[0] == left
+        return SEPARATOR.join(
+            category.label for category, alike in zip(categories, same, strict=True) if alike
+        )
+
+
+def leaves_of(ensemble: TreeEnsemble, read: Floats) -> Ints:
+    """(row, tree) the leaf of each row; read : (feature, row) as `TreeEnsemble.read` gives it."""
+    nodes = ensemble.nodes
+    places = np.tile(ensemble.roots, (read.shape[1], 1))
+    while (nodes.feature[places] >= 0).any():
+        rows, trees = np.nonzero(nodes.feature[places] >= 0)
+        at = places[rows, trees]
+        distinct, which = np.unique(at, return_inverse=True)
+        left = nodes.goes_left(distinct, read)[which, rows]
+        places[rows, trees] = np.where(left, nodes.left[at], nodes.right[at])
+    return places
+
 
 _CASE = Column("case", "place")
 
@@ -41,45 +138,27 @@ class DecisionWay(ModelMetric):
     contributions along the residual stream).
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    category: ClassVar[Category] = "explanation"
-    bounds: ClassVar[Bounds] = {}
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions", "cases", "classifier"})
-    tables: ClassVar[TableTypes] = {
+    reveals = "rows"
+    category = "explanation"
+    bounds = {}
+    reads = frozenset({"dataset", "predictions", "cases", "classifier"})
+    tables = {
         "steps": TableType(
-            (
-                _CASE,
-                Column("layer", "count"),
-                Column("kind"),
-                Column("branch"),
-                Column("number", "count"),
-                Column("weight", "share"),
-                Column("added", "number"),
-            )
+            (_CASE, *columns_of("layer:count kind branch number:count weight:share added:number"))
         ),
         "trees": TableType(
             (
                 _CASE,
-                Column("space"),
-                Column("base", "number"),
-                Column("trees", "count"),
-                Column("for_n", "count"),
-                Column("for_added", "number"),
-                Column("against_n", "count"),
-                Column("against_added", "number"),
+                *columns_of("space base:number trees:count for_n:count for_added:number"),
+                *columns_of("against_n:count against_added:number"),
             )
         ),
         "paths": TableType(
             (
                 _CASE,
-                Column("tree", "count"),
-                Column("added", "number"),
-                Column("depth", "count"),
-                Column("feature"),
-                Column("label"),
-                Column("display"),
-                Column("relation"),
-                Column("bound"),
+                *columns_of(
+                    "tree:count added:number depth:count feature label display relation bound"
+                ),
             )
         ),
     }
@@ -89,16 +168,16 @@ class DecisionWay(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         """One of the two accounts.
 
-        Raises
-        ------
-        NotApplicableError : the model is neither such a network nor made of trees.
+        Raises NotApplicableError: the model is neither such a network nor made of trees.
         """
         if not context.cases.roles:
             raise NotApplicableError(message("refusals.no_case"))
         places = np.array(list(context.cases.roles.values()), dtype=np.int64)
         positions = context.cases.explained[places]
         rows = context.dataset.test.inputs[positions]
-        targets = _targets(context, positions)
+        decides = task_of(context.dataset.schema.target).decides
+        decisions = context.predictions.decisions
+        targets = decisions[positions] if decides else np.zeros_like(positions)
         classifier = context.classifier
         if "module" in classifier.capabilities and isinstance(classifier.module, AddsUpSteps):
             return Measurement(tables={"steps": _step_table(classifier, rows, targets)})
@@ -106,13 +185,6 @@ class DecisionWay(ModelMetric):
             ways = TreeWays(classifier, context.dataset.schema, self.paths)
             return Measurement(tables=ways.tables(rows, targets))
         raise NotApplicableError(message("refusals.no_way"))
-
-
-def _targets(context: MeasureContext, positions: Ints) -> Ints:
-    """(case,) the class that was decided, 0 where a number is predicted."""
-    schema: Schema = context.dataset.schema
-    decides = task_of(schema.target).decides
-    return context.predictions.decisions[positions] if decides else np.zeros_like(positions)
 
 
 def _step_table(classifier: Classifier, rows: Floats, targets: Ints) -> pd.DataFrame:

@@ -7,6 +7,7 @@ of these was decided; the explanations must be about that class.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import NormalDist
@@ -19,11 +20,14 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import LEAST_READABLE, Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.metrics import ExplainRows, MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_tables import Row
-from deepseek_report.metrics.explanations.instance_means import mean_score, unfilled
+from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric
+from deepseek_report.tasks import task_of
 from deepseek_report.tasks.decisions import effective_threshold
 
 #: Chance that any reason of a case rests on sampling alone.
@@ -192,7 +196,17 @@ def codes_of(
                 rows += writer.rows(case, place)
         kept = shortfalls.kept(rule.at_most, context.seed)[against]
         if np.isfinite(kept).any():
-            scores.append(mean_score(_template(name), kept[np.isfinite(kept)], 1000, context.seed))
+            score = ExplanationMetric.mean_score(
+                "reason_codes_kept",
+                kept[np.isfinite(kept)],
+                (1000, context.seed),
+                "higher",
+                message("notes.cases.kept"),
+                unit="share",
+                bounds=(0, 1),
+                explainer=name,
+            )
+            scores.append(score)
     return CodesOfCases(rows, tuple(scores))
 
 
@@ -331,15 +345,100 @@ class CodeWriter:
 
 
 def _descending(features: Ints, values: Floats) -> list[int]:
+    """The features, the largest of the (feature,) values first."""
     return [int(j) for j in features[np.argsort(-values[features], kind="stable")]]
 
 
-def _template(name: str) -> Score:
-    return unfilled(
-        "reason_codes_kept",
-        "higher",
-        (0, 1),
-        unit="share",
-        explainer=name,
-        note=message("notes.cases.kept"),
-    )
+_REASONS = 4
+REFUSED = TableType(
+    (
+        Column("instance_id", "row"),
+        Column("explainer", "explainer", shown=False),
+        Column("probability", "share"),
+        *(Column(f"reason_{rank}") for rank in range(1, _REASONS + 1)),
+        *columns_of("certain:count rough:yes_no"),
+    ),
+    folded=True,
+)
+
+
+@dataclass(frozen=True)
+class RefusedReasons:
+    """Reason codes of all test rows that were decided against the person, by each method.
+
+    A row that was explained for the report has the reasons of its page. The others are explained
+    in full where all of them cost at most `evaluations` rows of the model; else by the cheapest
+    form of the method, if that is within the budget, and how far it is off is measured on the rows
+    that have both. A method for which both are dearer gives no reasons for the other rows.
+    """
+
+    rule: ReasonCodeRule
+    evaluations: int
+
+    def rows(self, context: MeasureContext, explanations: Mapping[str, Explanation]) -> list[Row]:
+        """One row for each method and test row, see `REFUSED`; empty where nothing is decided."""
+        schema = context.dataset.schema
+        rows: list[Row] = []
+        suits = task_of(schema.target).decides and kind_of(schema).named_columns
+        if suits and context.explainers:
+            for name, explanation in explanations.items():
+                rows += self._of_method(context, name, explanation)
+        return rows
+
+    def _of_method(self, context: MeasureContext, name: str, explanation: Explanation) -> list[Row]:
+        """The rows of one method, in the order of the test part."""
+        schema, predictions = context.dataset.schema, context.predictions
+        known = shortfalls_of(predictions, explanation, schema, self.rule)
+        if known is None:
+            return []
+        against = np.flatnonzero(predictions.decisions != schema.target.favourable)
+        own = np.isin(explanation.positions, against)
+        rows = dict(self._worded(context, name, explanation.positions[own], known.at(own), False))
+        others = np.setdiff1d(against, explanation.positions)
+        further = _further(context.explainers.get(name), others, self.evaluations)
+        if further is not None:
+            explainer, cheaply = further
+            explained = explainer.explained(others, cheaply)
+            error = explained.standard_error
+            if cheaply:
+                again = explainer.explained(explanation.positions, cheaply)
+                off = np.sqrt(((again.values - explanation.values) ** 2).mean(axis=0))
+                error = np.broadcast_to(off, explained.values.shape)
+            made = known.of_others(explained.values, error)
+            rows |= dict(self._worded(context, name, others, made, cheaply))
+        return [rows[position] for position in sorted(rows)]
+
+    def _worded(
+        self, context: MeasureContext, name: str, positions: Ints, made: Shortfalls, rough: bool
+    ) -> Iterator[tuple[int, Row]]:
+        """(position, row of the table) of each."""
+        most, features = self.rule.at_most, context.dataset.schema.features
+        chosen, stated = made.chosen(most), made.stated(most)
+        for place, position in enumerate(positions):
+            labels = [
+                features[j].label
+                for j in _descending(np.flatnonzero(chosen[place]), made.values[place])
+            ]
+            yield (
+                int(position),
+                (
+                    int(context.predictions.instance_ids[position]),
+                    name,
+                    float(context.predictions.scores[position]),
+                    *(labels + [""] * _REASONS)[:_REASONS],
+                    int(stated[place].sum()),
+                    rough,
+                ),
+            )
+
+
+def _further(
+    explainer: ExplainRows | None, others: Ints, most: int
+) -> tuple[ExplainRows, bool] | None:
+    """What explains the other rows, and whether cheaply; None where both ways are too dear."""
+    if explainer is None or not len(others):
+        return None
+    for cheaply in (False, True):
+        if explainer.planned_calls(len(others), cheaply) <= most:
+            return explainer, cheaply
+    return None

@@ -2,26 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Annotated, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Feature, Modality, Schema, Target
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.data_kinds.row_conditions import Relations
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
+
+
+@dataclass(frozen=True)
+class WhatIfAnswers:
+    """Outputs of the model around some cases, at the points where it was asked.
+
+    An output is the probability of the explained class of two, those of all classes of more, or the
+    number; it is rounded to four decimals where it is a probability, and to six in `start`.
+
+    columns : (feature,) positions of the features that were set. can_move : (feature,) whether a
+        person can change them.
+    points : (feature, point) the values that each was set to, ascending; NaN where there are fewer.
+    support : (feature, point) training rows that have such a value: this category, or a number
+        nearer to this point than to any other; NaN where no point is.
+    n_train : training rows.
+    grid : (feature, grid point) those of them that pairs were set to; NaN where there are fewer.
+    places : (case,) positions of the cases within those explained.
+    start : (case, output) as the case is.
+    alone : (case, feature, point, output) with one feature set, NaN where no point is, and where
+        the row would break a declared relation between columns.
+    pairs : (case, pair, 2) positions within `columns`, -1 where there are fewer pairs.
+    together : (case, pair, grid point, grid point, output) with both features set; NaN likewise.
+    model_rows : rows that the model evaluated.
+    adds_up : whether what a feature adds to the log-odds, or to the number, depends on it alone, so
+        that changes of several features may be summed.
+    """
+
+    columns: Ints
+    can_move: Bools
+    points: Floats
+    support: Floats
+    n_train: int
+    grid: Floats
+    places: Ints
+    start: Floats
+    alone: Floats
+    pairs: Ints
+    together: Floats
+    model_rows: int
+    adds_up: bool
+
+    def arrays(self) -> dict[str, Floats]:
+        """As a measurement stores them."""
+        return {name: np.asarray(value, dtype=np.float64) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> WhatIfAnswers:
+        """Of a stored measurement."""
+        known = dict(arrays)
+        for name in ("columns", "places", "pairs"):
+            known[name] = known[name].astype(np.int64)
+        known["can_move"] = known["can_move"].astype(bool)
+        known.setdefault(
+            "support", np.full(known["points"].shape, np.nan)
+        )  # runs of older versions
+        known["n_train"] = int(known.get("n_train", 0))
+        known["model_rows"] = int(known["model_rows"])
+        known["adds_up"] = bool(known["adds_up"])
+        return cls(**known)
+
 
 #: Columns of a wide table that are tried, and of those that a person can change.
 _MOST_TRIED = 24
@@ -46,11 +105,11 @@ class WhatIf(ModelMetric):
     a pair.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    category: ClassVar[Category] = "explanation"
-    bounds: ClassVar[Bounds] = {}
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "cases", "classifier"})
+    reveals = "rows"
+    category = "explanation"
+    bounds = {}
+    modalities = frozenset({"table"})
+    reads = frozenset({"dataset", "cases", "classifier"})
 
     most: Annotated[int, Field(ge=1, le=40)] = 12
     points: Annotated[int, Field(ge=2, le=25)] = 9
@@ -130,19 +189,15 @@ class _Questions:
         at = np.argwhere(np.isfinite(points))
         changed = np.repeat(rows[:, None], len(at), axis=1)
         changed[:, np.arange(len(at)), columns[at[:, 0]]] = points[at[:, 0], at[:, 1]]
-        allowed = self._allowed(rows, changed)
+        allowed = np.stack(
+            [self.relations.allowed(row, own) for row, own in zip(rows, changed, strict=True)]
+        )
         answers = self.about(changed[allowed])
         known = np.full((*allowed.shape, answers.shape[1]), np.nan)
         known[allowed] = answers
         filled = np.full((len(rows), *points.shape, answers.shape[1]), np.nan)
         filled[:, at[:, 0], at[:, 1]] = known
         return filled
-
-    def _allowed(self, rows: Floats, changed: Floats) -> Bools:
-        """(case, change) whether each changed copy (case, change, column) keeps the relations."""
-        return np.stack(
-            [self.relations.allowed(row, own) for row, own in zip(rows, changed, strict=True)]
-        )
 
     def together(self, rows: Floats, columns: Ints, grid: Floats, pairs: Ints) -> Floats:
         """(case, pair, point, point, output) with both columns of a pair set."""
@@ -171,8 +226,6 @@ def set_points(feature: Feature, column: Floats, most: int) -> Floats:
     A number goes evenly along the middle 98 % of its values by quantiles, rounded to its step; of
     categories the documented ones that occur most often.
 
-    Parameters
-    ----------
     column : (row,) values of the training part. most : at most so many.
     """
     known = column[~np.isnan(column)]
@@ -217,7 +270,7 @@ def _padded(parts: list[Floats]) -> Floats:
 def _thinned(values: Floats, most: int) -> Floats:
     """At most so many of the values that are there, evenly from the first to the last."""
     known = values[np.isfinite(values)]
-    return known[evenly_spaced(len(known), most)]
+    return known[thin(len(known), most)]
 
 
 def _ranges(start: Floats, alone: Floats) -> Floats:

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import (
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
+    bootstrap_mean,
     compared,
 )
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score, unfilled
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import average_ranks
 
 _KRISHNA = "Krishna et al. 2022, arXiv:2202.01602"
@@ -40,14 +33,9 @@ _KRISHNA = "Krishna et al. 2022, arXiv:2202.01602"
 def rowwise_spearman(a: Floats, b: Floats) -> Floats:
     """Spearman's rank correlation of each row of `a` with the same row of `b`.
 
-    Parameters
-    ----------
-    a, b : array
-        (instance, player). Ties share their mean rank; NaN is left out, in both at once.
+    a, b : (instance, player). Ties share their mean rank; NaN is left out, in both at once.
 
-    Returns
-    -------
-    (instance,) in [−1, 1]; NaN where one of the two rows is constant.
+    Returns (instance,) in [−1, 1]; NaN where one of the two rows is constant.
     """
     first, second = (_centred_ranks(values) for values in (a, b))
     size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
@@ -67,16 +55,10 @@ def _centred_ranks(values: Floats) -> Floats:
 def top_overlap(a: Floats, b: Floats, k: int) -> Floats:
     """Share of the k players of largest magnitude that both rows name.
 
-    Parameters
-    ----------
-    a, b : array
-        (instance, player); NaN is no player.
-    k : int
-        How many players, at most all.
+    a, b : (instance, player); NaN is no player.
+    k : how many players, at most all.
 
-    Returns
-    -------
-    (instance,) in [0, 1].
+    Returns (instance,) in [0, 1].
     """
     first, second = (_among_largest(np.abs(values), k) for values in (a, b))
     most = np.minimum(k, (~np.isnan(a)).sum(axis=1))
@@ -86,11 +68,6 @@ def top_overlap(a: Floats, b: Floats, k: int) -> Floats:
 def _among_largest(magnitudes: Floats, k: int) -> Bools:
     order = np.argsort(-magnitudes, axis=1, kind="stable")
     return (np.argsort(order, axis=1) < k) & ~np.isnan(magnitudes)
-
-
-def pairs_of(explanations: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """All pairs of names, in the order of the config."""
-    return list(combinations(explanations, 2))
 
 
 def player_values(explanations: dict[str, Explanation], schema: Schema) -> dict[str, Floats]:
@@ -107,7 +84,7 @@ def pair_correlations(values: dict[str, Floats]) -> dict[tuple[str, str], Floats
     values : {explainer: (instance, player)} from `player_values`.
     """
     size = {name: np.abs(attributions) for name, attributions in values.items()}
-    return {(a, b): rowwise_spearman(size[a], size[b]) for a, b in pairs_of(values)}
+    return {(a, b): rowwise_spearman(size[a], size[b]) for a, b in combinations(values, 2)}
 
 
 @dataclass(frozen=True)
@@ -122,12 +99,11 @@ class ExplainerAgreement(ExplanationMetric):
     Reference: Krishna et al. 2022, arXiv:2202.01602.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "pairs": TableType(
             (
-                Column("explainer_a", "explainer"),
-                Column("explainer_b", "explainer"),
+                *columns_of("explainer_a:explainer explainer_b:explainer"),
                 estimate("spearman", required=True),
                 Column("top5_overlap", "of_five", required=True),
                 Column("top5_sign_agreement", "share", shown=False),
@@ -139,20 +115,17 @@ class ExplainerAgreement(ExplanationMetric):
         ),
         "per_case": TableType(
             (
-                Column("position", "place"),
-                Column("explainer_a", "explainer"),
-                Column("explainer_b", "explainer"),
-                Column("spearman", "number"),
-                Column("top3_overlap", "share"),
+                *columns_of("position:place explainer_a:explainer explainer_b:explainer"),
+                *columns_of("spearman:number top3_overlap:share"),
             )
         ),
     }
 
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {"agreement": (-1.0, 1.0), "agreement_with_random": (-1.0, 1.0)}
-    scope: ClassVar[Scope] = "explainers"
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "explanations", "seed"})
+    bounds = {"agreement": (-1.0, 1.0), "agreement_with_random": (-1.0, 1.0)}
+    scope = "explainers"
+    reads = frozenset({"dataset", "explanations", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanations = compared(context)
@@ -184,7 +157,14 @@ class ExplainerAgreement(ExplanationMetric):
             "agreement_with_random": [v for pair, v in correlations.items() if control & set(pair)],
         }
         return [
-            mean_score(_agreement(metric, len(values)), mean_known(values), self.resamples, seed)
+            self.mean_score(
+                metric,
+                mean_known(values),
+                (self.resamples, seed),
+                "higher" if metric == "agreement" else "none",
+                message("notes.explainer_agreement.pairs", pairs=len(values)),
+                reference=_KRISHNA,
+            )
             for metric, values in kinds.items()
             if values
         ]
@@ -204,18 +184,7 @@ class ExplainerAgreement(ExplanationMetric):
             signed = explanations[a].signed and explanations[b].signed
             sign = _sign_agreement(values[a], values[b], 5) if signed else float("nan")
             rows.append((a, b, mean, low, high, overlap, sign, len(known)))
-        columns = ["explainer_a", "explainer_b", "spearman", "low", "high", "top5_overlap"]
-        return pd.DataFrame(rows, columns=[*columns, "top5_sign_agreement", "n"])
-
-
-def _agreement(metric: str, pairs: int) -> Score:
-    return unfilled(
-        metric,
-        "higher" if metric == "agreement" else "none",
-        (-1.0, 1.0),
-        reference=_KRISHNA,
-        note=message("notes.explainer_agreement.pairs", pairs=pairs),
-    )
+        return self.tables["pairs"].frame(rows)
 
 
 def mean_known(values: list[Floats]) -> Floats:

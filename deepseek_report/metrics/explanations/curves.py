@@ -18,7 +18,8 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import PairedCoalitions, each_once
+from deepseek_report.data_kinds.coalitions import MOST_CELLS, PairedCoalitions, each_once
+from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
 
 Mode = Literal["deletion", "insertion"]
@@ -30,27 +31,15 @@ def rank_features(explanation: Explanation, toward: Floats, schema: Schema) -> I
     Unsigned methods rank by magnitude. Ties keep the order of the columns; players that are not
     there (words behind the end of a text) come last.
 
-    Parameters
-    ----------
-    explanation : Explanation
-        Of these instances.
-    toward : array
-        (instance,) 1 where a positive attribution speaks for the outcome, else -1.
-    schema : Schema
-        Says which columns are one player.
+    explanation : of these instances.
+    toward : (instance,) 1 where a positive attribution speaks for the outcome, else -1.
+    schema : says which columns are one player.
 
-    Returns
-    -------
-    (instance, player) positions of players.
+    Returns (instance, player) positions of players.
     """
     values = kind_of(schema).by_player(explanation.values, explanation.inputs)
     speaks = values * toward[:, None] if explanation.signed else np.abs(values)
     return np.argsort(np.where(np.isnan(values), np.inf, -speaks), axis=1, kind="stable")
-
-
-def removal_counts(n_features: int, steps: int) -> Ints:
-    """How many players are removed at each point: 0 … all, in `steps` steps or fewer."""
-    return np.unique(np.linspace(0, n_features, steps + 1).round().astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -100,22 +89,16 @@ class Perturbation:
     def shares(self) -> Floats:
         """(point,) share of the players that were replaced or inserted."""
         most = int(kind_of(self.schema).present(self.inputs).sum(axis=1).max(initial=1))
-        return np.asarray(removal_counts(most, self.steps) / most)
+        return np.asarray(thin(most + 1, self.steps + 1) / most)
 
     def curves(self, order: Ints, mode: Mode) -> Floats:
         """The outcome when the first players of the order are replaced (deletion) or are all that
         is kept (insertion).
 
-        Parameters
-        ----------
-        order : array
-            (instance, player) from `rank_features`.
-        mode : str
-            "deletion" or "insertion".
+        order : (instance, player) from `rank_features`.
+        mode : "deletion" or "insertion".
 
-        Returns
-        -------
-        (instance, point)
+        Returns (instance, point)
         """
         rank = np.argsort(order, axis=1)
         first = rank[:, None, :] < self.counts[:, :, None]
@@ -127,16 +110,10 @@ class Perturbation:
     def outcomes(self, kept: Bools, of: Ints) -> Floats:
         """What is watched where only some players of an instance are kept.
 
-        Parameters
-        ----------
-        kept : array
-            (row, player) whether the player keeps its value; all others get the baseline's.
-        of : array
-            (row,) whose players.
+        kept : (row, player) whether the player keeps its value; all others get the baseline's.
+        of : (row,) whose players.
 
-        Returns
-        -------
-        (row,) probabilities of the decided class, or signed distances of a number.
+        Returns (row,) probabilities of the decided class, or signed distances of a number.
         """
         outputs = self._coalitions.probabilities(kept, of)
         if task_of(self.schema.target).decides:
@@ -151,3 +128,52 @@ class Perturbation:
     def areas(self, curves: Floats) -> Floats:
         """(instance,) area under each curve by the trapezoid rule; of probabilities in [0, 1]."""
         return np.asarray(np.trapezoid(curves, self.shares, axis=1))
+
+
+def greedy_order(replacing: Perturbation, mode: Mode, looks: int | None = None) -> Ints:
+    """Players in the order in which taking them away, or putting them back, moves the outcome most.
+
+    Between two points of the curve as many players are taken as the curve takes there: those that
+    move the outcome most alone, given all that were taken when that was last asked. The area under
+    its curve is a bound that can be reached, since it is that of an order; the best of all orders
+    may lie a little beyond.
+
+    replacing : of the instances; it is asked about at most looks × players rows for each of them.
+    mode : "deletion" or "insertion".
+    looks : at how many points, spread evenly, what each player moves is asked anew; None: at all.
+
+    Returns (instance, player) positions of players; those that are not there come last.
+    """
+    present = kind_of(replacing.schema).present(replacing.inputs)
+    taken, step = np.zeros_like(present), np.full(present.shape, np.inf)
+    moved = np.full(present.shape, np.inf)
+    points = replacing.counts.shape[1] - 1
+    anew = np.arange(0, points, max(1, -(-points // (looks or points))))
+    for point in range(points):
+        wanted = replacing.counts[:, point + 1] - replacing.counts[:, point]
+        left = present & ~taken & (wanted > 0)[:, None]
+        if point in anew:
+            moved = _moved(replacing, mode, taken, present & ~taken)
+        outcomes = np.where(left, moved, np.inf)
+        place = np.argsort(np.argsort(outcomes, axis=1, kind="stable"), axis=1)
+        chosen = place < wanted[:, None]
+        step[chosen] = (point * present.shape[1] + place)[chosen]
+        taken |= chosen
+    return np.argsort(step, axis=1, kind="stable")
+
+
+def _moved(replacing: Perturbation, mode: Mode, taken: Bools, tried: Bools) -> Floats:
+    """(instance, player) the outcome with one more player taken, the better the less; infinite
+    where it is not tried.
+    """
+    outcomes = np.full(taken.shape, np.inf)
+    sign = 1.0 if mode == "deletion" else -1.0
+    of, player = np.nonzero(tried)
+    size = max(1, MOST_CELLS // taken.shape[1])
+    for start in range(0, len(of), size):
+        rows, one_more = of[start : start + size], player[start : start + size]
+        changed = taken[rows]
+        changed[np.arange(len(rows)), one_more] = True
+        kept = ~changed if mode == "deletion" else changed
+        outcomes[rows, one_more] = sign * replacing.outcomes(kept, rows)
+    return outcomes

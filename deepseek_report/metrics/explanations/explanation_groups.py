@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
-from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute, AttributeKind
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.curves import Perturbation
+from deepseek_report.metrics.explanations.curves import Perturbation, greedy_order
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
+    bootstrap_mean,
     compared,
+    ratio_of_means,
     without_control,
 )
 from deepseek_report.metrics.explanations.faithfulness import Steps, areas_of, perturbation
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, ratio_of_means
-from deepseek_report.metrics.explanations.reachable import greedy_order
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.resampling import (
     Resampling,
     bootstrap,
@@ -58,15 +57,13 @@ class ExplanationByGroup(ExplanationMetric):
     Reference: Dai et al. 2022, arXiv:2205.07277 (groups).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "groups": TableType(
             (
-                Column("explainer", "explainer"),
-                Column("attribute", "attribute"),
+                *columns_of("explainer:explainer attribute:attribute"),
                 Column("attribute_label", shown=False),
-                Column("level"),
-                Column("n", "count"),
+                *columns_of("level n:count"),
                 estimate("deletion"),
                 estimate("reached", "share", prefix="reached"),
                 Column("too_few", "yes_no", shown=False),
@@ -80,13 +77,11 @@ class ExplanationByGroup(ExplanationMetric):
     evaluations: Annotated[int, Field(ge=100)] = 20_000
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {"deletion_gap_by_group": (0.0, None)}
-    scope: ClassVar[Scope] = "explainers"
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE | PARTS
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "classifier", "explanations", "seed"}
-    )
-    takes: ClassVar[frozenset[str]] = frozenset({"deletion"})
+    bounds = {"deletion_gap_by_group": (0.0, None)}
+    scope = "explainers"
+    needs_groups = PEOPLE | PARTS
+    reads = frozenset({"dataset", "predictions", "classifier", "explanations", "seed"})
+    takes = frozenset({"deletion"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanations = compared(context)
@@ -106,7 +101,9 @@ class ExplanationByGroup(ExplanationMetric):
                     scores.append(self._gap((name, attribute), codes, kept, gain, context.seed))
         if len(scores) > 1:
             notes.append(message("notes.explanation_by_group.uncorrected", n=len(scores)))
-        return Measurement(tuple(scores), {"groups": _table(rows)}, notes=tuple(notes))
+        return Measurement(
+            tuple(scores), {"groups": self.tables["groups"].frame(rows)}, notes=tuple(notes)
+        )
 
     def _watched(
         self, context: MeasureContext, explanations: dict[str, Explanation]
@@ -159,12 +156,7 @@ class ExplanationByGroup(ExplanationMetric):
         return rows
 
     def _gap(
-        self,
-        subject: tuple[str, Attribute],
-        codes: Ints,
-        kept: list[int],
-        gain: Gains,
-        seed: int,
+        self, subject: tuple[str, Attribute], codes: Ints, kept: list[int], gain: Gains, seed: int
     ) -> Score:
         name, attribute = subject
         inside = np.isin(codes, kept)
@@ -189,7 +181,7 @@ class ExplanationByGroup(ExplanationMetric):
 
 
 #: Where no share is told.
-_NOTHING = Estimate(math.nan, None, None, 0, "")
+_NOTHING = Estimate(math.nan, n=0)
 
 
 @dataclass(frozen=True)
@@ -228,17 +220,11 @@ def gap_of_shares(gains: Gains, strata: Ints, resamples: int, seed: int) -> GapO
     Noise can only raise the gap, so the bootstrap seldom reaches 0; the interval begins there
     where the permutation test gives more than 0.05.
 
-    Parameters
-    ----------
     gains : of (instance,).
-    strata : array
-        (instance,) group of each; instances are drawn within these.
-    resamples, seed : int
-        Of the bootstrap.
+    strata : (instance,) group of each; instances are drawn within these.
+    resamples, seed : of the bootstrap.
 
-    Returns
-    -------
-    GapOfShares, not negative.
+    Returns GapOfShares, not negative.
     """
     member = (strata[:, None] == np.unique(strata)).astype(np.float64)
 
@@ -247,7 +233,7 @@ def gap_of_shares(gains: Gains, strata: Ints, resamples: int, seed: int) -> GapO
         return np.asarray(np.ptp(own / np.maximum(best, _LEAST_GAIN), axis=1))
 
     drawn = Resampling(len(strata), strata=strata)
-    replicates = bootstrap(statistic, drawn, resamples, np.random.default_rng(seed))
+    replicates = bootstrap(statistic, drawn, resamples, seed)
     low, high = replicates.interval(least=0.0)
     p_value = shares_p_value(gains, strata, resamples, seed)
     by_chance = p_value > 0.05
@@ -270,21 +256,14 @@ def shares_p_value(gains: Gains, strata: Ints, permutations: int, seed: int) -> 
     The distance of two shares is taken in standard errors: what can be gained varies much more in
     one group than in another, and so does a share without any difference.
 
-    Parameters
-    ----------
     gains : of (instance,).
-    strata : array
-        (instance,) group of each.
-    permutations, seed : int
-        How many shuffles, and of what seed.
+    strata : (instance,) group of each.
+    permutations, seed : how many shuffles, and of what seed.
 
-    Returns
-    -------
-    A p-value in (0, 1].
+    Returns a p-value in (0, 1].
 
-    References
-    ----------
-    Chung & Romano 2013, doi:10.1214/13-AOS1090 (permutation tests of studentized statistics).
+    Reference: Chung & Romano 2013, doi:10.1214/13-AOS1090 (permutation tests of studentized
+    statistics).
     """
     rng = np.random.default_rng([seed, 3])
     places = np.arange(len(strata))
@@ -331,10 +310,3 @@ def _too_few(attribute: Attribute, codes: Ints, kept: list[int], least: int) -> 
             least=least,
         )
     ]
-
-
-def _table(rows: list[tuple[object, ...]]) -> pd.DataFrame:
-    columns = ["explainer", "attribute", "attribute_label", "level", "n", "deletion", "low", "high"]
-    return pd.DataFrame(
-        rows, columns=[*columns, "reached", "reached_low", "reached_high", "too_few"]
-    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -10,43 +12,42 @@ import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import (
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.score import Direction, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.curves import Mode, Perturbation, rank_features
+from deepseek_report.metrics.explanations.agreement import rowwise_spearman
+from deepseek_report.metrics.explanations.curves import (
+    Mode,
+    Perturbation,
+    greedy_order,
+    rank_features,
+)
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
     about_sample,
-    judged,
-)
-from deepseek_report.metrics.explanations.instance_means import (
     bootstrap_mean,
-    mean_score,
+    compared,
+    judged,
     ratio_of_means,
-    unfilled,
+    without_control,
 )
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.statistics.ranking import thin
+from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrap_method
 from deepseek_report.tasks import task_of
 
 Steps = Annotated[int, Field(ge=2, le=1000)]
 
 _PETSIUK = "Petsiuk, Das & Saenko 2018, arXiv:1806.07421"
 _SUNDARARAJAN = "Sundararajan, Taly & Yan 2017, arXiv:1703.01365"
-_READS = frozenset(
-    {"dataset", "predictions", "cases", "classifier", "explanation", "control", "seed"}
-)
 
 
 def perturbation(context: MeasureContext, explanation: Explanation, steps: int) -> Perturbation:
@@ -67,19 +68,57 @@ def order_of(explanation: Explanation, replacing: Perturbation) -> Ints:
     return rank_features(explanation, replacing.toward(explanation.target), replacing.schema)
 
 
-_CURVE = TableType(
-    (
-        Column("explainer", "explainer"),
-        Column("removed_share", "share"),
-        estimate("mean"),
-        Column("n", "count"),
-    ),
-    release=WHOLE,
-)
+@dataclass(frozen=True)
+class RemovalMetric(ExplanationMetric):
+    """Defaults of a metric that takes players away, or puts them back, by their attributions."""
+
+    tables = {
+        "curve": TableType(
+            (
+                *columns_of("explainer:explainer removed_share:share"),
+                estimate("mean"),
+                Column("n", "count"),
+            ),
+            release=WHOLE,
+        )
+    }
+    reads = frozenset(
+        {"dataset", "predictions", "cases", "classifier", "explanation", "control", "seed"}
+    )
+    mode: ClassVar[Mode]
+    steps: Steps = 10
+    resamples: Resamples = 2000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanation, mode, draws = judged(context), self.mode, (self.resamples, context.seed)
+        replacing = perturbation(context, explanation, self.steps)
+        curves = replacing.curves(order_of(explanation, replacing), mode)
+        areas = replacing.areas(curves)
+        control = _control_areas(context, replacing, mode)
+        about = {"explainer": explanation.method, "reference": _PETSIUK}
+        note = _about_curve(context, explanation, len(replacing.shares))
+        better: Direction = "lower" if mode == "deletion" else "higher"
+        bounds = task_of(context.dataset.schema.target).watched_bounds
+        scores = [self.mean_score(mode, areas, draws, better, note, bounds=bounds, **about)]
+        arrays = {"per_instance": areas}
+        if control is not None:
+            gain = control - areas if mode == "deletion" else areas - control
+            bounds = (None, None) if bounds[0] is None else (-1.0, 1.0)
+            note = message("notes.faithfulness.gain")
+            scores.append(
+                self.mean_score(f"{mode}_gain", gain, draws, "higher", note, bounds=bounds, **about)
+            )
+            arrays |= {"control": control}
+        return Measurement(
+            scores=tuple(scores),
+            tables={"curve": _curve_table(explanation, replacing, curves, draws)},
+            arrays=arrays,
+            notes=tuple(_notes(context, explanation, control)),
+        )
 
 
 @dataclass(frozen=True)
-class Deletion(ExplanationMetric):
+class Deletion(RemovalMetric):
     """Area under the probability of the decision while its main features are taken away.
 
     Features are replaced by the training median or mode, those that speak most for the decided
@@ -93,22 +132,14 @@ class Deletion(ExplanationMetric):
     Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {"curve": _CURVE}
-
-    steps: Steps = 10
-    resamples: Resamples = 2000
-
-    bounds: ClassVar[Bounds] = {"deletion": (None, None), "deletion_gain": (None, None)}
-    reads: ClassVar[frozenset[str]] = _READS
-    takes: ClassVar[frozenset[str]] = frozenset({"deletion"})
-
-    def measure(self, context: MeasureContext) -> Measurement:
-        return _measure(context, "deletion", self.steps, self.resamples)
+    reveals = "aggregate"
+    mode = "deletion"
+    bounds = {"deletion": (None, None), "deletion_gain": (None, None)}
+    takes = frozenset({"deletion"})
 
 
 @dataclass(frozen=True)
-class Insertion(ExplanationMetric):
+class Insertion(RemovalMetric):
     """Area under the probability of the decision while its main features are put back.
 
     From the training median or mode on, the features that speak most for the decided class are
@@ -119,39 +150,10 @@ class Insertion(ExplanationMetric):
     Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {"curve": _CURVE}
-
-    steps: Steps = 10
-    resamples: Resamples = 2000
-
-    bounds: ClassVar[Bounds] = {"insertion": (None, None), "insertion_gain": (None, None)}
-    reads: ClassVar[frozenset[str]] = _READS
-    takes: ClassVar[frozenset[str]] = frozenset({"insertion"})
-
-    def measure(self, context: MeasureContext) -> Measurement:
-        return _measure(context, "insertion", self.steps, self.resamples)
-
-
-def _measure(context: MeasureContext, mode: Mode, steps: int, resamples: int) -> Measurement:
-    explanation = judged(context)
-    replacing = perturbation(context, explanation, steps)
-    curves = replacing.curves(order_of(explanation, replacing), mode)
-    areas = replacing.areas(curves)
-    control = _control_areas(context, replacing, mode)
-    template = _template(context, explanation, mode, len(replacing.shares))
-    scores = [mean_score(template, areas, resamples, context.seed)]
-    arrays = {"per_instance": areas}
-    if control is not None:
-        gain = control - areas if mode == "deletion" else areas - control
-        scores.append(mean_score(_gain(template), gain, resamples, context.seed))
-        arrays |= {"control": control}
-    return Measurement(
-        scores=tuple(scores),
-        tables={"curve": _curve_table(explanation, replacing, curves, (resamples, context.seed))},
-        arrays=arrays,
-        notes=tuple(_notes(context, explanation, control)),
-    )
+    reveals = "aggregate"
+    mode = "insertion"
+    bounds = {"insertion": (None, None), "insertion_gain": (None, None)}
+    takes = frozenset({"insertion"})
 
 
 def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode) -> Floats | None:
@@ -173,44 +175,22 @@ def areas_of(
     They are taken from its measurement, where one with the same points was handed over.
     """
     measured = context.measured.get(ArtifactId.measure(mode, name))
-    if measured is not None and np.array_equal(_points(measured), replacing.shares):
-        return np.asarray(measured.arrays["per_instance"])
+    if measured is not None:
+        points = np.asarray(measured.tables["curve"]["removed_share"])
+        if np.array_equal(points, replacing.shares):
+            return np.asarray(measured.arrays["per_instance"])
     return replacing.areas(replacing.curves(order_of(explanation, replacing), mode))
 
 
-def _points(measured: Measurement) -> Floats:
-    return np.asarray(measured.tables["curve"]["removed_share"])
-
-
-def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
-    schema = context.dataset.schema
-    task, baseline = task_of(schema.target), kind_of(schema).words("baseline")
-    return unfilled(
-        mode,
-        "lower" if mode == "deletion" else "higher",
-        task.watched_bounds,
-        explainer=explanation.method,
-        reference=_PETSIUK,
-        note=message(
-            "notes.faithfulness.curve",
-            signed=explanation.signed,
-            outcome=task.outcome,
-            points=points,
-            watched=task.watched,
-            baseline=baseline,
-        ),
-    )
-
-
-def _gain(template: Score) -> Score:
-    from dataclasses import replace
-
-    return replace(
-        template,
-        metric=f"{template.metric}_gain",
-        direction="higher",
-        bounds=(None, None) if template.bounds[0] is None else (-1.0, 1.0),
-        note=message("notes.faithfulness.gain"),
+def _about_curve(context: MeasureContext, explanation: Explanation, points: int) -> Text:
+    task = task_of(context.dataset.schema.target)
+    return message(
+        "notes.faithfulness.curve",
+        signed=explanation.signed,
+        outcome=task.outcome,
+        points=points,
+        watched=task.watched,
+        baseline=kind_of(context.dataset.schema).words("baseline"),
     )
 
 
@@ -252,12 +232,12 @@ class CompletenessGap(ExplanationMetric):
     Reference: Sundararajan, Taly & Yan 2017, arXiv:1703.01365.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
 
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {"completeness_gap": (0.0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset({"explanation", "seed"})
+    bounds = {"completeness_gap": (0.0, None)}
+    reads = frozenset({"explanation", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)
@@ -266,13 +246,259 @@ class CompletenessGap(ExplanationMetric):
             raise NotApplicableError(message("refusals.no_base_value"))
         distance = np.abs(explanation.predictions - explanation.base_values)
         ratio = ratio_of_means(np.abs(gap), distance, self.resamples, context.seed)
-        score = ratio.score(
+        score = self.score(
             "completeness_gap",
-            "explanation",
+            ratio,
             "lower",
-            bounds=(0.0, None),
             explainer=explanation.method,
             reference=_SUNDARARAJAN,
             note=message("notes.completeness.relative"),
         )
         return Measurement(scores=(score,), arrays={"per_instance": gap})
+
+
+_MODES: tuple[Mode, Mode] = ("deletion", "insertion")
+#: Instances for which the greedy order is looked for however many players they have.
+_FEWEST = 8
+
+
+@dataclass(frozen=True)
+class FaithfulnessEffect(ExplanationMetric):
+    """How much of the reachable gain over a random order each explanation gains.
+
+    `deletion_effect` = mean(area of the random order − area of this order) / mean(area of the
+    random order − area of the best order), and `insertion_effect` likewise with the signs turned: 0
+    is no better than a random order, below 0 worse, 1 as good as the best order known of each
+    instance: that of a greedy search which may ask the model at every step, or that of one of the
+    explanations. The search is made in at most `instances` instances; in fewer, but at least 8,
+    where it would take more than `evaluations` rows of the model; and where 8 would take more too,
+    it asks at fewer steps, but at least at the first. Other instances' explanations are tried in
+    the same ones: right methods lose so much there that few suffice.
+
+    `own_case_effect` = what is lost, on the same scale, where each instance is given the
+    explanation of another instance with the same decision: 0 means that the explanation of another
+    would do as well. `shared_order` is the mean rank correlation of an explanation with that of the
+    other instance: near 1 all instances have one ranking.
+
+    Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421 (deletion and insertion).
+    """
+
+    reveals = "aggregate"
+
+    steps: Steps = 10
+    instances: Annotated[int, Field(ge=8)] = 48
+    evaluations: Annotated[int, Field(ge=100)] = 20_000
+    resamples: Resamples = 2000
+
+    bounds = {
+        "deletion_effect": (None, None),
+        "insertion_effect": (None, None),
+        "own_case_effect": (None, None),
+        "shared_order": (-1.0, 1.0),
+    }
+    scope = "explainers"
+    reads = frozenset({"dataset", "predictions", "cases", "classifier", "explanations", "seed"})
+    takes = frozenset({"deletion", "insertion"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanations = compared(context)
+        judged = without_control(explanations)
+        control = next((name for name in explanations if name not in judged), None)
+        if control is None or not judged:
+            raise NotApplicableError(message("refusals.no_control"))
+        first = explanations[control]
+        if not all(np.array_equal(e.positions, first.positions) for e in judged.values()):
+            raise NotApplicableError(message("refusals.other_cases"))
+        replacing = perturbation(context, first, self.steps)
+        searched_in, looks = self._search(replacing)
+        reachable = _Reachable(context, control, tuple(judged), replacing, searched_in, looks)
+        scores = [
+            score
+            for name, explanation in judged.items()
+            for score in self._scores(context, name, explanation, reachable)
+        ]
+        notes = (
+            message(
+                "notes.faithfulness_effect.greedy", n=len(searched_in), of=len(replacing.inputs)
+            ),
+            *about_sample(context),
+        )
+        return Measurement(scores=tuple(scores), notes=notes)
+
+    def _search(self, replacing: Perturbation) -> tuple[Ints, int]:
+        """The instances that are searched, and at how many steps of the curve that asks anew."""
+        players, steps = int(replacing.counts.max(initial=1)), len(replacing.shares) - 1
+        most = max(min(self.instances, self.evaluations // max(players * steps, 1)), _FEWEST)
+        looks = min(max(self.evaluations // max(_FEWEST * players, 1), 1), steps)
+        return thin(len(replacing.inputs), most), looks
+
+    def _scores(
+        self, context: MeasureContext, name: str, explanation: Explanation, reachable: _Reachable
+    ) -> list[Score]:
+        replacing = reachable.replacing
+        others = partners(strata_of(replacing, context))
+        foreign = replace(explanation, values=np.nan_to_num(explanation.values[others]))
+        gains = np.column_stack(
+            [reachable.gain(mode, areas) for mode, areas in reachable.areas[name].items()]
+        )
+        lost = gains[reachable.instances] - reachable.gains_of(order_of(foreign, replacing))
+        ratios = self._ratios(gains, lost.sum(axis=1), reachable, context.seed)
+        draws = self.resamples, context.seed
+        method = bootstrap_method("BCa", *draws)
+        notes = {
+            "deletion_effect": message("notes.faithfulness_effect.deletion_effect"),
+            "insertion_effect": message("notes.faithfulness_effect.insertion_effect"),
+            "own_case_effect": message("notes.faithfulness_effect.own_case_effect"),
+        }
+        scores = [
+            replace(
+                self.score(
+                    metric,
+                    Estimate(
+                        *ratio, len(lost) if metric == "own_case_effect" else len(explanation)
+                    ),
+                    "higher",
+                    explainer=name,
+                    reference=_PETSIUK,
+                    note=note,
+                ),
+                interval_method=method,
+            )
+            for (metric, note), ratio in zip(notes.items(), ratios, strict=True)
+        ]
+        likeness = _likeness(explanation, foreign, replacing)
+        note = message("notes.faithfulness_effect.shared_order")
+        return [
+            *scores,
+            self.mean_score("shared_order", likeness, draws, "none", note, explainer=name),
+        ]
+
+    def _ratios(
+        self, gains: Floats, lost: Floats, reachable: _Reachable, seed: int
+    ) -> list[tuple[float, float | None, float | None]]:
+        """Mean gains and mean loss over the mean reachable gain, with 95 % intervals.
+
+        gains : (instance, mode). lost : (chosen instance,). NaN where nothing can be reached.
+        """
+        instances, most = reachable.instances, reachable.gains
+        below = np.column_stack([most, most.sum(axis=1)])
+        if not (below.mean(axis=0) > 0).all():
+            return [(float("nan"), None, None)] * below.shape[1]
+
+        def statistic(weights: Floats) -> Floats:
+            inside = weights[:, instances]
+            inside = inside / np.maximum(inside.sum(axis=1, keepdims=True), 1.0)
+            reached = inside @ below
+            everywhere = weights @ gains / weights.sum(axis=1, keepdims=True)
+            mean = np.column_stack([everywhere, inside @ lost])
+            return np.asarray(np.divide(mean, reached, out=np.zeros_like(mean), where=reached > 0))
+
+        strata = np.isin(np.arange(len(gains)), instances).astype(np.int64)
+        drawn = Resampling(len(gains), strata=strata)
+        replicates = bootstrap(statistic, drawn, self.resamples, seed)
+        low, high = replicates.interval()
+        ends = zip(replicates.value, low, high, strict=True)
+        return [(float(value), float(least), float(most)) for value, least, most in ends]
+
+
+@dataclass(frozen=True)
+class _Reachable:
+    """What the best order gains over the random one in some instances.
+
+    control : name of the random order; judged : names of the explanations. looks : at how many
+    steps of its curve the greedy search asks anew.
+    """
+
+    context: MeasureContext
+    control: str
+    judged: tuple[str, ...]
+    replacing: Perturbation
+    instances: Ints
+    looks: int
+
+    @cached_property
+    def areas(self) -> Mapping[str, Mapping[Mode, Floats]]:
+        """{explainer: {mode: (instance,) areas}}, of the control too."""
+        explanations = self.context.explanations
+        return {
+            name: {
+                mode: areas_of(self.context, name, explanations[name], self.replacing, mode)
+                for mode in _MODES
+            }
+            for name in (self.control, *self.judged)
+        }
+
+    @cached_property
+    def gains(self) -> Floats:
+        """(chosen instance, mode) gain of the best order over the random one."""
+        greedy = [self._gains_of(greedy_order(self._few, mode, self.looks)) for mode in _MODES]
+        explained = [
+            np.column_stack(
+                [self.gain(mode, areas)[self.instances] for mode, areas in curves.items()]
+            )
+            for name, curves in self.areas.items()
+            if name != self.control
+        ]
+        return np.asarray(np.max([*greedy, *explained], axis=0))
+
+    def gains_of(self, order: Ints) -> Floats:
+        """(chosen instance, mode) gain of an order of (instance, player) over the random one."""
+        return self._gains_of(order[self.instances])
+
+    def _gains_of(self, order: Ints) -> Floats:
+        """The same of an order of (chosen instance, player)."""
+        areas = [self._few.areas(self._few.curves(order, mode)) for mode in _MODES]
+        pairs = zip(_MODES, areas, strict=True)
+        return np.column_stack([self._over(mode, area, self.instances) for mode, area in pairs])
+
+    @cached_property
+    def _few(self) -> Perturbation:
+        """The chosen instances alone."""
+        chosen, whole = self.instances, self.replacing
+        return replace(
+            whole,
+            inputs=whole.inputs[chosen],
+            baseline=whole.baseline[chosen],
+            decided=whole.decided[chosen],
+        )
+
+    def gain(self, mode: Mode, areas: Floats) -> Floats:
+        """(instance,) gain of an order with these areas over the random one."""
+        return self._over(mode, areas, np.arange(len(areas)))
+
+    def _over(self, mode: Mode, areas: Floats, chosen: Ints) -> Floats:
+        control = self.areas[self.control][mode][chosen]
+        return control - areas if mode == "deletion" else areas - control
+
+
+def strata_of(replacing: Perturbation, context: MeasureContext) -> Ints:
+    """(instance,) what is decided, or whether a number lies above that of the baseline."""
+    if task_of(context.dataset.schema.target).decides:
+        return np.asarray(replacing.decided, dtype=np.int64)
+    return (replacing.directions > 0).astype(np.int64)
+
+
+def partners(strata: Ints) -> Ints:
+    """(instance,) for each the position of another one, of the same stratum where it has one.
+
+    >>> partners(np.array([0, 0, 1, 0, 1, 0, 2])).tolist()
+    [3, 5, 4, 0, 2, 1, 2]
+    """
+    everyone = np.arange(len(strata))
+    others = (everyone + max(len(strata) // 2, 1)) % max(len(strata), 1)
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        if len(members) > 1:
+            others[members] = np.roll(members, -(len(members) // 2))
+    return others
+
+
+def _likeness(explanation: Explanation, foreign: Explanation, replacing: Perturbation) -> Floats:
+    """(instance,) rank correlation of its attributions toward the outcome with another's."""
+    kind, toward = kind_of(replacing.schema), replacing.toward(explanation.target)
+    own, other = (
+        kind.by_player(values.values, explanation.inputs) for values in (explanation, foreign)
+    )
+    if not explanation.signed:
+        return rowwise_spearman(np.abs(own), np.abs(other))
+    return rowwise_spearman(own * toward[:, None], other * toward[:, None])

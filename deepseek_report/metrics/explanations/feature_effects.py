@@ -4,32 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
-from deepseek_report.artifacts.schema import Feature, Modality, Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds.coalitions import MovedRows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import compared, without_control
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced
-from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
-from deepseek_report.statistics.accumulated_effects import (
-    Bins,
-    EffectCurve,
-    accumulated,
-    averaged,
-)
-from deepseek_report.statistics.ranking import spearman
+from deepseek_report.metrics.plugin import ModelMetric, Resamples
+from deepseek_report.statistics.accumulated_effects import Bins, EffectCurve, accumulated, averaged
+from deepseek_report.statistics.ranking import spearman, thin
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
@@ -67,17 +61,14 @@ class FeatureEffects(ModelMetric):
     doi:10.1111/rssb.12377; Goldstein et al. 2015, doi:10.1080/10618600.2014.907095 (ICE).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    scope: ClassVar[Scope] = "explainers"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    scope = "explainers"
+    modalities = frozenset({"table"})
+    tables = {
         "effects": TableType(
             (
                 Column("feature", shown=False),
-                Column("label"),
-                Column("partner"),
-                Column("correlation", "number"),
-                Column("least_at"),
+                *columns_of("label partner correlation:number least_at"),
                 estimate("least_points", "points", "least_points", optional=True),
                 estimate("least", "number", "least", optional=True),
                 Column("most_at"),
@@ -90,40 +81,21 @@ class FeatureEffects(ModelMetric):
         ),
         "curves": TableType(
             (
-                Column("feature"),
-                Column("label"),
-                Column("kind"),
-                Column("unit"),
-                Column("method"),
-                Column("value", "number"),
-                Column("display"),
+                *columns_of("feature label kind unit method value:number display"),
                 estimate("effect", "number"),
-                Column("share", "share"),
-                Column("n", "count"),
+                *columns_of("share:share n:count"),
             ),
             release=TableRelease(counts=("n",), values=("value",)),
         ),
         "density": TableType(
-            (
-                Column("feature"),
-                Column("from", "number"),
-                Column("to", "number"),
-                Column("share", "share"),
-            ),
+            columns_of("feature from:number to:number share:share"),
             release=TableRelease(values=("from", "to")),
         ),
-        "lines": TableType(
-            (
-                Column("feature"),
-                Column("line", "count"),
-                Column("value", "number"),
-                Column("effect", "number"),
-            ),
-        ),
+        "lines": TableType(columns_of("feature line:count value:number effect:number")),
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "explanation"
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "explanations", "seed"})
+    bounds = {}
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset", "explanations", "seed"})
 
     most: Annotated[int, Field(ge=1, le=12)] = 6
     rows: Annotated[int, Field(ge=50, le=100_000)] = 300
@@ -327,7 +299,7 @@ class _FeatureEffect:
         """Share of the training rows in equal steps of the range of a number; else empty."""
         values, feature = self.curve.values, self.moved.feature
         if not feature.is_numeric:
-            return pd.DataFrame(columns=FeatureEffects.tables["density"].keys)
+            return FeatureEffects.tables["density"].frame([])
         train = self.moved.train
         counts, edges = np.histogram(train[~np.isnan(train)], _BARS, (values[0], values[-1]))
         shares = counts / len(train)
@@ -338,10 +310,10 @@ class _FeatureEffect:
     def lines(self, most: int) -> pd.DataFrame:
         """The curves of some of the rows, evenly over their output; empty for ALE."""
         if self.single is None or not most:
-            return pd.DataFrame(columns=FeatureEffects.tables["lines"].keys)
+            return FeatureEffects.tables["lines"].frame([])
         steepness = self.single[:, -1] - self.single[:, 0]
         order = np.argsort(steepness, kind="stable")
-        chosen = self.single[order[evenly_spaced(len(order), most)]]
+        chosen = self.single[order[thin(len(order), most)]]
         line, place = (places.ravel() for places in np.indices(chosen.shape))
         return pd.DataFrame(
             {

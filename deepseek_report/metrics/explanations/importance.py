@@ -4,34 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Schema
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import (
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import Units
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     about_sample,
+    bootstrap_mean,
     judged,
+    ratio_of_means,
 )
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, ratio_of_means
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
 
 #: A token must stand in so many explained texts to be told of.
@@ -49,18 +44,13 @@ class Importance(ExplanationMetric):
     `top_feature_share` is the share of the first feature in the sum of all mean magnitudes.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "importance": TableType(
             (
-                Column("explainer", "explainer"),
-                Column("feature"),
-                Column("label"),
+                *columns_of("explainer:explainer feature label"),
                 estimate("mean_absolute"),
-                Column("mean_signed", "number"),
-                Column("share", "share"),
-                Column("n", "count"),
-                Column("rank", "count"),
+                *columns_of("mean_signed:number share:share n:count rank:count"),
             ),
             release=TableRelease(counts=("n",)),
         ),
@@ -82,10 +72,8 @@ class Importance(ExplanationMetric):
 
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {"top_feature_share": SHARE}
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "cases", "explanation", "seed"}
-    )
+    bounds = {"top_feature_share": SHARE}
+    reads = frozenset({"dataset", "predictions", "cases", "explanation", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)
@@ -146,11 +134,10 @@ def _top_share(explanation: Explanation, units: Units, draws: tuple[int, int]) -
         np.add.at(totals[k], rows, np.abs(values))
     top = int(totals.sum(axis=1).argmax())
     ratio = ratio_of_means(totals[top], totals.sum(axis=0), *draws, bounds=SHARE)
-    return ratio.score(
+    return Importance.score(
         "top_feature_share",
-        "explanation",
+        ratio,
         "none",
-        bounds=SHARE,
         unit="share",
         explainer=explanation.method,
         note=message("notes.global_importance.top", name=units.names[top]),
@@ -188,8 +175,7 @@ def _by_group(
         if attribute.name in context.predictions.groups
         for code in range(len(attribute.levels))
     ]
-    columns = ["explainer", "attribute", "attribute_label", "level", "feature", "label"]
-    empty = pd.DataFrame(columns=[*columns, "mean_absolute", "low", "high", "n"])
+    empty = Importance.tables["by_group"].frame([])
     kept = [frame for frame in frames if frame is not None]
     return pd.concat(kept, ignore_index=True) if kept else empty
 

@@ -3,25 +3,175 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, cast
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Feature, Modality, Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.protocols.trees import TreeEnsemble
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.data_kinds.coalitions import each_once
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced
-from deepseek_report.metrics.explanations.model_pairs import ModelPairs, PairSearch
-from deepseek_report.metrics.shared.plugin import ModelMetric
-from deepseek_report.statistics.games.pair_sampling import PairValues
+from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.statistics.games.pair_sampling import PairQuestions, PairValues
+from deepseek_report.statistics.games.tree_shapley import (
+    pairs_of_features,
+    tree_interactions,
+    tree_shapley,
+)
+from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
 from deepseek_report.statistics.intervals import mean_interval
+from deepseek_report.statistics.ranking import thin
+
+#: Log-odds beyond which a probability is 0 or 1 for most libraries, so that they say little.
+_BOUNDED = 15.0
+#: Products that the exact values of a model of trees may take, and cases that are kept in any case.
+_PRODUCTS, _FEWEST = 6e9, 25
+#: Products for each case, background row and leaf.
+_PER_LEAF = 40
+
+
+@dataclass(frozen=True)
+class ExplainedOutput:
+    """The output whose interactions are looked at: of the explained class, or the number.
+
+    space : "logit" for log-odds, "probability", or "value" for the predicted number.
+    """
+
+    classifier: Classifier
+    space: OutputSpace
+
+    @classmethod
+    def chosen(cls, classifier: Classifier, rows: Floats) -> ExplainedOutput:
+        """Log-odds, unless the model gives some of the rows a probability of 0 or 1."""
+        if classifier.schema.target.is_number:
+            return cls(classifier, "value")
+        margin = cls(classifier, "logit")
+        bounded = np.abs(margin.of(rows)).max(initial=0.0) < _BOUNDED
+        return margin if bounded else cls(classifier, "probability")
+
+    def of(self, rows: Floats) -> Floats:
+        """(row, column) -> (row,)."""
+        return each_once(self._answers, rows)
+
+    def _answers(self, rows: Floats) -> Floats:
+        target = self.classifier.schema.target.explained
+        if self.space == "probability":
+            return self.classifier.probabilities(rows)[:, target]
+        return self.classifier.log_odds(rows, target)
+
+
+@dataclass(frozen=True)
+class ModelPairs:
+    """The strongest pairs of features of a model.
+
+    pairs : (pair, 2) columns, the strongest first. values : of each in each case, in the unit of
+    `output`. looked_at : pairs of which these are the strongest. spread : mean distance of the
+    cases' outputs from the mean output of the background. exact : whether the values follow
+    from the model's trees; else the surrogate chose the pairs, and `values` are estimates.
+    """
+
+    pairs: Ints
+    values: PairValues
+    looked_at: int
+    spread: float
+    output: ExplainedOutput
+    exact: bool
+
+
+@dataclass(frozen=True)
+class PairSearch:
+    """How pairs are searched.
+
+    most : pairs that are kept. features : the features of largest attribution whose pairs are
+    looked at. surrogate_rows, draws : rows for the surrogate's fit, and draws of each pair and
+    case of which four rows each are asked; neither is needed for a model of trees.
+    """
+
+    most: int
+    features: int
+    surrogate_rows: int
+    draws: int
+
+    def of_model(
+        self, classifier: Classifier, inputs: Floats, background: Floats, seed: int
+    ) -> ModelPairs:
+        """The strongest pairs: exact ones where trees add up to the output, else estimates."""
+        exact = self._of_trees(classifier, inputs, background)
+        return exact or self._estimated(classifier, inputs, background, seed)
+
+    def _of_trees(
+        self, classifier: Classifier, inputs: Floats, background: Floats
+    ) -> ModelPairs | None:
+        """None where the model's answers are no sums of trees."""
+        if "trees" not in classifier.capabilities:
+            return None
+        trees, target = cast(TreeClassifier, classifier), classifier.schema.target.explained
+        ensemble = trees.trees
+        inputs = inputs[_affordable(ensemble, len(inputs), len(background))]
+        cases, rows = trees.columns(inputs), trees.columns(background)
+        attributed = tree_shapley(ensemble, cases, rows, target)
+        if not attributed.add_up(classifier.probabilities(inputs)[:, target], ensemble.space):
+            return None
+        features = self._strongest(attributed.values)
+        values = tree_interactions(ensemble, cases, rows, target, features)
+        order = _by_size(values)[: self.most]
+        return ModelPairs(
+            pairs=pairs_of_features(features)[order],
+            values=PairValues.exact(values[order]),
+            looked_at=len(values),
+            spread=float(np.abs(attributed.outputs - attributed.base).mean()),
+            output=ExplainedOutput(classifier, ensemble.space),
+            exact=True,
+        )
+
+    def _estimated(
+        self, classifier: Classifier, inputs: Floats, background: Floats, seed: int
+    ) -> ModelPairs:
+        output = ExplainedOutput.chosen(classifier, np.concatenate([inputs, background]))
+        surrogate = TreeSurrogate.fitted(output.of, background, self.surrogate_rows, seed)
+        features = self._strongest(surrogate.values(inputs, background))
+        of_surrogate = surrogate.interactions(inputs, background, features)
+        order = _by_size(of_surrogate)[: self.most]
+        pairs = pairs_of_features(features)[order]
+        questions = PairQuestions(inputs, background, pairs, self.draws)
+        values = questions.answered(output.of, surrogate.outputs, of_surrogate[order], seed)
+        strongest = np.argsort(-values.magnitudes.mean(axis=1), kind="stable")
+        return ModelPairs(
+            pairs=pairs[strongest],
+            values=values.take(strongest),
+            looked_at=len(of_surrogate),
+            spread=float(np.abs(output.of(inputs) - output.of(background).mean()).mean()),
+            output=output,
+            exact=False,
+        )
+
+    def _strongest(self, values: Floats) -> Ints:
+        """Columns of largest mean attribution, of (case, column)."""
+        order = np.argsort(-np.abs(values).mean(axis=0), kind="stable")
+        return np.sort(order[: self.features])
+
+
+def _affordable(ensemble: TreeEnsemble, n_cases: int, n_background: int) -> Ints:
+    """Positions of cases, spread evenly, whose exact values take a bounded number of products."""
+    leaves = int((ensemble.nodes.feature < 0).sum())
+    most = int(_PRODUCTS / (_PER_LEAF * max(leaves * n_background, 1)))
+    return thin(n_cases, max(_FEWEST, most))
+
+
+def _by_size(values: Floats) -> Ints:
+    """(pair,) positions of (pair, case), the largest mean magnitude first."""
+    return np.argsort(-np.abs(values).mean(axis=1), kind="stable")
+
 
 #: A pair is an interaction from this share of the output's spread on.
 LEAST_SHARE = 0.05
@@ -109,23 +259,18 @@ class Interactions(ModelMetric):
     doi 10.1038/s42256-019-0138-9 (interaction values of trees).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    modalities = frozenset({"table"})
+    tables = {
         "pairs": TableType(
             (
-                Column("feature_a", shown=False),
-                Column("feature_b", shown=False),
-                Column("label_a"),
-                Column("label_b"),
+                *columns_of("feature_a feature_b", shown=False),
+                *columns_of("label_a label_b"),
                 estimate("share", "share", prefix="share", required=True),
-                Column("control", "share"),
-                Column("interacts", "yes_no"),
+                *columns_of("control:share interacts:yes_no"),
                 estimate("size", "number"),
                 Column("n", "count"),
-                Column("looked_at", "count", shown=False),
-                Column("exact", "yes_no", shown=False),
-                Column("space", shown=False),
+                *columns_of("looked_at:count exact:yes_no space", shown=False),
             ),
             section="explanations",
             folded=True,
@@ -133,24 +278,15 @@ class Interactions(ModelMetric):
         ),
         "effects": TableType(
             (
-                Column("feature"),
-                Column("label"),
-                Column("kind"),
-                Column("unit"),
-                Column("value", "number"),
-                Column("display"),
-                Column("by_label"),
-                Column("by_display"),
-                Column("output", "number"),
+                *columns_of("feature label kind unit value:number display by_label by_display"),
+                *columns_of("output:number"),
             ),
             release=TableRelease(values=("value",)),
         ),
     }
-    bounds: ClassVar[Bounds] = {"strongest_interaction": (0.0, None)}
-    category: ClassVar[Category] = "explanation"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"background", "cases", "classifier", "dataset", "seed"}
-    )
+    bounds = {"strongest_interaction": (0.0, None)}
+    category = "explanation"
+    reads = frozenset({"background", "cases", "classifier", "dataset", "seed"})
 
     cases: Annotated[int, Field(ge=10)] = 100
     pairs: Annotated[int, Field(ge=1, le=50)] = 4
@@ -162,7 +298,7 @@ class Interactions(ModelMetric):
         schema, explained = context.dataset.schema, context.cases.explained
         if len(schema.features) < 2 or len(explained) < _FEWEST_CASES:
             raise NotApplicableError(message("refusals.no_pairs", least=_FEWEST_CASES))
-        chosen = explained[evenly_spaced(len(explained), self.cases)]
+        chosen = explained[thin(len(explained), self.cases)]
         search = PairSearch(self.pairs, self.features, self.surrogate_rows, self.draws)
         inputs = context.dataset.test.inputs[chosen]
         model = search.of_model(context.classifier, inputs, context.background, context.seed)
@@ -239,15 +375,14 @@ def _effects(model: ModelPairs, sizes: PairSizes, context: MeasureContext) -> pd
 
     Over at most 32 background rows, in which both features are replaced; empty without one.
     """
-    kinds = Interactions.tables["effects"]
     if not sizes.is_interaction.any():
-        return pd.DataFrame(columns=kinds.keys)
+        return Interactions.tables["effects"].frame([])
     schema, train = context.dataset.schema, context.dataset.train.inputs
     pair = model.pairs[int(sizes.is_interaction.argmax())]
     along, by = sorted(pair, key=lambda column: not schema.features[column].is_numeric)
     values = _values(schema.features[along], train[:, along], _GRID)
     levels = _values(schema.features[by], train[:, by], np.array(_LEVELS))
-    rows = context.background[evenly_spaced(len(context.background), _ROWS)]
+    rows = context.background[thin(len(context.background), _ROWS)]
     cells = np.repeat(np.repeat(rows[None, None], len(levels), 0), len(values), 1)
     cells[..., along] = values[None, :, None]
     cells[..., by] = levels[:, None, None]

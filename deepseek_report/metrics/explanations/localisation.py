@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import (
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
@@ -30,8 +26,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     judged,
 )
-from deepseek_report.metrics.explanations.instance_means import mean_score, unfilled
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import average_ranks
 from deepseek_report.tasks import task_of
@@ -40,18 +35,9 @@ _ARRAS = "Arras, Osman & Samek 2022, doi:10.1016/j.inffus.2021.11.008"
 _ZHANG = "Zhang et al. 2018, doi:10.1007/s11263-017-1059-x"
 #: {score: (what it is, reference)}, in the order of the report.
 _MEASURES = {
-    "pointing_game": (
-        message("notes.localisation.pointing_game"),
-        _ZHANG,
-    ),
-    "relevance_mass": (
-        message("notes.localisation.relevance_mass"),
-        _ARRAS,
-    ),
-    "relevance_rank": (
-        message("notes.localisation.relevance_rank"),
-        _ARRAS,
-    ),
+    "pointing_game": (message("notes.localisation.pointing_game"), _ZHANG),
+    "relevance_mass": (message("notes.localisation.relevance_mass"), _ARRAS),
+    "relevance_rank": (message("notes.localisation.relevance_rank"), _ARRAS),
     "localisation_auc": (
         message("notes.localisation.localisation_auc"),
         "Fawcett 2006, doi:10.1016/j.patrec.2005.10.010",
@@ -76,16 +62,13 @@ class Localisation(ExplanationMetric):
     doi:10.1007/s11263-017-1059-x.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "localisation": TableType(
             (
-                Column("explainer", "explainer"),
-                Column("measure"),
+                *columns_of("explainer:explainer measure"),
                 estimate("value"),
-                Column("chance", "number"),
-                Column("control", "number"),
-                Column("n", "count"),
+                *columns_of("chance:number control:number n:count"),
             ),
             release=TableRelease(counts=("n",)),
         )
@@ -94,11 +77,9 @@ class Localisation(ExplanationMetric):
     evidence: Literal["auto", "positive", "magnitude"] = "auto"
     resamples: Resamples = 2000
 
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "cases", "explanation", "control", "seed"}
-    )
-    bounds: ClassVar[Bounds] = {**dict.fromkeys(_MEASURES, SHARE), "localisation_gain": (-1.0, 1.0)}
-    needs_truth: ClassVar[bool] = True
+    reads = frozenset({"dataset", "predictions", "cases", "explanation", "control", "seed"})
+    bounds = {**dict.fromkeys(_MEASURES, SHARE), "localisation_gain": (-1.0, 1.0)}
+    needs_truth = True
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)
@@ -110,12 +91,36 @@ class Localisation(ExplanationMetric):
         control = self._control(context, truth, present, chosen)
         draws = (self.resamples, context.seed)
         scores = [
-            mean_score(_template(name, explanation, chance[name], control), measured[name], *draws)
-            for name in _MEASURES
+            self.mean_score(
+                name,
+                measured[name],
+                draws,
+                "higher",
+                message(
+                    "notes.localisation.beside",
+                    what=what,
+                    chance=float(chance[name].mean()),
+                    control=control.get(name),
+                ),
+                explainer=explanation.method,
+                reference=reference,
+            )
+            for name, (what, reference) in _MEASURES.items()
         ]
         gain = measured["relevance_mass"] - chance["relevance_mass"]
         return Measurement(
-            scores=(*scores, mean_score(_gain(explanation), gain, *draws)),
+            scores=(
+                *scores,
+                self.mean_score(
+                    "localisation_gain",
+                    gain,
+                    draws,
+                    "higher",
+                    message("notes.localisation.gain"),
+                    explainer=explanation.method,
+                    reference=_ARRAS,
+                ),
+            ),
             tables={"localisation": _table(scores, chance, control)},
             arrays={**measured, "positions": explanation.positions[chosen]},
             notes=tuple(_notes(explanation, schema, int(chosen.sum()))),
@@ -150,9 +155,7 @@ class Localisation(ExplanationMetric):
 def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, Bools, Bools]:
     """Truth and presence of the columns of instances with a truth, and which instances these are.
 
-    Raises
-    ------
-    NotApplicableError : nothing is known, or all or nothing of every instance is the truth.
+    Raises NotApplicableError: nothing is known, or all or nothing of every instance is the truth.
     """
     truth = context.dataset.test.truth
     if truth is None:
@@ -240,36 +243,6 @@ def order_of_truth(evidence: Floats, truth: Bools) -> float:
     return (float(average_ranks(evidence)[truth].mean()) - (inside + 1) / 2) / outside
 
 
-def _template(
-    name: str, explanation: Explanation, chance: Floats, control: Mapping[str, float]
-) -> Score:
-    what, reference = _MEASURES[name]
-    return unfilled(
-        name,
-        "higher",
-        (0.0, 1.0),
-        explainer=explanation.method,
-        reference=reference,
-        note=message(
-            "notes.localisation.beside",
-            what=what,
-            chance=float(chance.mean()),
-            control=control.get(name),
-        ),
-    )
-
-
-def _gain(explanation: Explanation) -> Score:
-    return unfilled(
-        "localisation_gain",
-        "higher",
-        (-1.0, 1.0),
-        explainer=explanation.method,
-        reference=_ARRAS,
-        note=message("notes.localisation.gain"),
-    )
-
-
 def _table(
     scores: list[Score], chance: Mapping[str, Floats], control: Mapping[str, float]
 ) -> pd.DataFrame:
@@ -278,9 +251,7 @@ def _table(
             {
                 "explainer": score.explainer,
                 "measure": score.metric,
-                "value": score.value,
-                "low": np.nan if score.low is None else score.low,
-                "high": np.nan if score.high is None else score.high,
+                **Estimate.of_score(score).cells("value"),
                 "chance": float(chance[score.metric].mean()),
                 "control": control.get(score.metric, np.nan),
                 "n": score.n,

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.protocols.trees import Nodes, TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric, judged
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced
+from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
 
 _LUNDBERG = "Lundberg & Lee 2017, arXiv:1705.07874"
@@ -144,26 +144,22 @@ class SelfCheck(ExplanationMetric):
     Reference: Lundberg & Lee 2017, arXiv:1705.07874 (local accuracy, missingness).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     instances: Annotated[int, Field(ge=1)] = 3
 
-    tables: ClassVar[TableTypes] = {
+    tables = {
         "checks": TableType(
             (
-                Column("explainer", "explainer"),
-                Column("check", "code"),
-                Column("n", "count"),
-                Column("difference", "number"),
-                Column("allowed", "number"),
-                Column("passed", "yes_no"),
+                *columns_of(
+                    "explainer:explainer check:code n:count difference:number allowed:number"
+                ),
+                *columns_of("passed:yes_no"),
             ),
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"self_check_failures": (0.0, 4.0)}
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "classifier", "explanation", "background", "seed"}
-    )
+    bounds = {"self_check_failures": (0.0, 4.0)}
+    reads = frozenset({"dataset", "classifier", "explanation", "background", "seed"})
 
     def explained_again(self, n_instances: int) -> int:
         """A few instances, of a function that costs nothing."""
@@ -217,7 +213,7 @@ class SelfCheck(ExplanationMetric):
         self, context: MeasureContext, explanation: Explanation, explain: ExplainAgain
     ) -> tuple[Floats, Floats]:
         """(instance × player,) known Shapley values, and those that the explainer gives."""
-        chosen = evenly_spaced(len(explanation), self.instances)
+        chosen = thin(len(explanation), self.instances)
         rows, background = explanation.inputs[chosen], context.background
         middle = np.median(np.nan_to_num(background), axis=0)
         away = np.abs(np.concatenate([rows, background]) - middle)

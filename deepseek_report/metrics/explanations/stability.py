@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, cast
 
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.classifier import Capability, Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
+from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.players import player_sums
+from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.agreement import mean_known, rowwise_spearman
 from deepseek_report.metrics.explanations.curves import Perturbation
@@ -28,8 +28,8 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     judged,
 )
 from deepseek_report.metrics.explanations.faithfulness import order_of, perturbation
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced, mean_score, unfilled
-from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.statistics.ranking import thin
 
 _YEH = "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, arXiv:1901.09392"
 #: Points of the curves by which an order is compared with that of a randomised model.
@@ -57,18 +57,18 @@ class MaxSensitivity(ExplanationMetric):
     Reference: Yeh et al. 2019, arXiv:1901.09392.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     radius: Annotated[float, Field(gt=0, le=10)] = 0.1
     perturbations: Annotated[int, Field(ge=1, le=1000)] = 4
     instances: Annotated[int, Field(ge=1)] = 8
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {
+    bounds = {
         "max_sensitivity": (0.0, None),
         "max_sensitivity_ratio": (0.0, None),
         "repeat_ratio": (0.0, None),
     }
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
+    reads = frozenset({"dataset", "classifier", "explanation", "seed"})
 
     def explained_again(self, n_instances: int) -> int:
         """The chosen instances, moved a few times, and once as they are."""
@@ -76,7 +76,7 @@ class MaxSensitivity(ExplanationMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)
-        chosen = evenly_spaced(len(explanation), self.instances)
+        chosen = thin(len(explanation), self.instances)
         moved = self._moved(context, explanation.inputs[chosen])
         again = _explain_together(context, moved, explanation.inputs[chosen])
         values = np.concatenate([explanation.values[chosen][None], again])
@@ -89,21 +89,23 @@ class MaxSensitivity(ExplanationMetric):
             self._by_chance(values.shape[1:], explanation.signed, context.seed, moves)
             for moves in (self.perturbations, 1)
         )
-        template = self._template(explanation, context.dataset.schema)
-        ratio = unfilled(
-            "max_sensitivity_ratio",
-            "lower",
-            (0.0, None),
-            explainer=explanation.method,
-            reference=_YEH,
-            note=message("notes.max_sensitivity.ratio"),
-        )
-        repeat = replace(ratio, metric="repeat_ratio", note=message("notes.max_sensitivity.repeat"))
+        move = kind_of(context.dataset.schema).nudging(self.radius)
+        moves = message("notes.max_sensitivity.moves", n=self.perturbations, move=move)
+        about = {"explainer": explanation.method, "reference": _YEH}
         return Measurement(
-            scores=(
-                mean_score(template, changes, self.resamples, context.seed),
-                mean_score(ratio, changes / chance, self.resamples, context.seed),
-                mean_score(repeat, repeated / of_two, self.resamples, context.seed),
+            scores=tuple(
+                self.mean_score(
+                    metric, each, (self.resamples, context.seed), "lower", note, **about
+                )
+                for metric, each, note in (
+                    ("max_sensitivity", changes, moves),
+                    (
+                        "max_sensitivity_ratio",
+                        changes / chance,
+                        message("notes.max_sensitivity.ratio"),
+                    ),
+                    ("repeat_ratio", repeated / of_two, message("notes.max_sensitivity.repeat")),
+                )
             ),
             arrays={"per_instance": changes, "rows": chosen},
         )
@@ -124,17 +126,6 @@ class MaxSensitivity(ExplanationMetric):
         drawn = drawn if signed else np.abs(drawn)
         return float(max_relative_change(drawn[0], drawn[1:]).mean())
 
-    def _template(self, explanation: Explanation, schema: Schema) -> Score:
-        move = kind_of(schema).nudging(self.radius)
-        return unfilled(
-            "max_sensitivity",
-            "lower",
-            (0.0, None),
-            explainer=explanation.method,
-            reference=_YEH,
-            note=message("notes.max_sensitivity.moves", n=self.perturbations, move=move),
-        )
-
 
 #: Numbers per move that stand for attributions by chance.
 _MOST_DRAWN = 400_000
@@ -143,16 +134,10 @@ _MOST_DRAWN = 400_000
 def max_relative_change(original: Floats, moved: Floats) -> Floats:
     """Greatest relative change of each instance's attributions over several moves.
 
-    Parameters
-    ----------
-    original : array
-        (instance, feature).
-    moved : array
-        (move, instance, feature).
+    original : (instance, feature).
+    moved : (move, instance, feature).
 
-    Returns
-    -------
-    (instance,); 0 means no change, NaN where the original is 0 throughout.
+    Returns (instance,); 0 means no change, NaN where the original is 0 throughout.
     """
     size = np.linalg.norm(original, axis=-1)
     change = np.linalg.norm(moved - original, axis=-1).max(axis=0)
@@ -177,19 +162,14 @@ class ParameterRandomisation(ExplanationMetric):
     Reference: Adebayo et al. 2018, arXiv:1810.03292.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     draws: Annotated[int, Field(ge=1, le=100)] = 2
     instances: Annotated[int, Field(ge=1)] = 16
     resamples: Resamples = 2000
 
-    bounds: ClassVar[Bounds] = {
-        "randomisation_correlation": (-1.0, 1.0),
-        "randomisation_gain": (None, None),
-    }
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "classifier", "explanation", "seed"}
-    )
-    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+    bounds = {"randomisation_correlation": (-1.0, 1.0), "randomisation_gain": (None, None)}
+    reads = frozenset({"dataset", "predictions", "classifier", "explanation", "seed"})
+    requires = frozenset({"module"})
 
     def explained_again(self, n_instances: int) -> int:
         """The chosen instances, once for each draw of the weights."""
@@ -198,41 +178,33 @@ class ParameterRandomisation(ExplanationMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)
         explain = _explain(context)
-        chosen = evenly_spaced(len(explanation), self.instances)
+        chosen = thin(len(explanation), self.instances)
         rows, kind = explanation.inputs[chosen], kind_of(context.dataset.schema)
         values = np.abs(kind.by_player(explanation.values[chosen], rows))
         unlearned = [explain(model, rows) for model in self._randomised(context)]
         others = [np.abs(kind.by_player(attributions, rows)) for attributions in unlearned]
         if kind.idle_players:
-            others = [_without_idle(values, other) for other in others]
+            # A patch that is as typical gets 0 from any model.
+            others = [np.where((values == 0) & (other == 0), np.nan, other) for other in others]
         correlations = mean_known(
             [rowwise_spearman(*_both_known(values, other)) for other in others]
         )
         if np.isnan(correlations).all():
             raise NotApplicableError(message("refusals.no_order"))
-        template = unfilled(
-            "randomisation_correlation",
-            "zero",
-            (-1.0, 1.0),
-            explainer=explanation.method,
-            reference=_ADEBAYO,
-            note=message("notes.parameter_randomisation.draws", n=self.draws),
-        )
-        gain = replace(
-            template,
-            metric="randomisation_gain",
-            direction="higher",
-            bounds=(None, None),
-            note=message("notes.parameter_randomisation.gain"),
-        )
         gains = gains_over(context, explanation.at(chosen), unlearned)
+        note = message("notes.parameter_randomisation.draws", n=self.draws)
+        gain_note = message("notes.parameter_randomisation.gain")
+        draws = self.resamples, context.seed
+        about = {"explainer": explanation.method, "reference": _ADEBAYO}
+        name, gain_name = "randomisation_correlation", "randomisation_gain"
+        about_control = (message("notes.parameter_randomisation.control"),)
         return Measurement(
             scores=(
-                mean_score(template, correlations, self.resamples, context.seed),
-                mean_score(gain, gains, self.resamples, context.seed),
+                self.mean_score(name, correlations, draws, "zero", note, **about),
+                self.mean_score(gain_name, gains, draws, "higher", gain_note, **about),
             ),
             arrays={"per_instance": correlations, "rows": chosen},
-            notes=_about_control(explanation),
+            notes=about_control if explanation.method == CONTROL else (),
         )
 
     def _randomised(self, context: MeasureContext) -> Iterator[Classifier]:
@@ -261,20 +233,9 @@ def _net_area(replacing: Perturbation, order: Ints) -> Floats:
     return (insertion - deletion) / 2
 
 
-def _without_idle(values: Floats, others: Floats) -> Floats:
-    """The others, NaN where both are 0: a patch that is as typical gets 0 from any model."""
-    return np.where((values == 0) & (others == 0), np.nan, others)
-
-
 def _both_known(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     missing = np.isnan(a) | np.isnan(b)
     return np.where(missing, np.nan, a), np.where(missing, np.nan, b)
-
-
-def _about_control(explanation: Explanation) -> tuple[Text, ...]:
-    if explanation.method != CONTROL:
-        return ()
-    return (message("notes.parameter_randomisation.control"),)
 
 
 def _explain(context: MeasureContext) -> ExplainAgain:
@@ -292,3 +253,121 @@ def _explain_together(context: MeasureContext, moved: list[Floats], rows: Floats
     inputs = np.concatenate([*moved, rows])
     drawn_as = np.concatenate([*[rows] * len(moved), -1 - rows])
     return explain(context.classifier, inputs, drawn_as).reshape(len(moved) + 1, *rows.shape)
+
+
+_SHAPLEY = "Sundararajan, Taly & Yan 2017, arXiv:1703.01365 (sensitivity(b))"
+
+
+class SilencedClassifier:
+    """The model with some players hidden from it: it always sees the baseline in their place."""
+
+    def __init__(self, classifier: Classifier, train: Floats, silent: Bools) -> None:
+        """Hide some players.
+
+        silent : (player,) which are hidden. train : (row, column), of which the baseline is.
+        """
+        self.classifier = classifier
+        self.train = train
+        self.silent = silent
+        self.schema: Schema = classifier.schema
+        self.module: Any = classifier.module
+        self.name: str = classifier.name
+        self.capabilities: frozenset[Capability] = classifier.capabilities & {"trees"}
+        self.calls = 0
+
+    @property
+    def trees(self) -> TreeEnsemble:
+        """Those of the model; what they read is hidden."""
+        return cast(TreeClassifier, self.classifier).trees
+
+    def columns(self, inputs: Floats) -> Floats:
+        """(instance, feature) as the trees read them."""
+        return cast(TreeClassifier, self.classifier).columns(self._seen(inputs))
+
+    def probabilities(self, inputs: Floats) -> Floats:
+        """(instance, feature) -> (instance, class)."""
+        return self.classifier.probabilities(self._seen(inputs))
+
+    def logits(self, inputs: Floats) -> Floats:
+        """(instance, feature) -> (instance, class)."""
+        return self.classifier.logits(self._seen(inputs))
+
+    def log_odds(self, inputs: Floats, target: int) -> Floats:
+        """(instance, feature) -> (instance,)."""
+        return self.classifier.log_odds(self._seen(inputs), target)
+
+    def label_probabilities(self, inputs: Floats) -> Floats:
+        """(instance, feature) -> (instance, label)."""
+        return self.classifier.label_probabilities(self._seen(inputs))
+
+    def randomised(self, seed: int) -> Classifier:
+        """The same with the model's weights drawn anew."""
+        return SilencedClassifier(self.classifier.randomised(seed), self.train, self.silent)
+
+    def _seen(self, rows: Floats) -> Floats:
+        self.calls += len(rows)
+        baseline = kind_of(self.schema).baseline(rows, self.train)
+        return np.where(self.silent[self.schema.owners], baseline, rows)
+
+
+@dataclass(frozen=True)
+class NullPlayers(ExplanationMetric):
+    """What an explanation says of players that the model cannot see.
+
+    A random half of the players is hidden from the model, which sees the baseline in their place,
+    and the instances are explained again; then the other half. Each player is hidden once.
+    `null_player_share` is the share of |attributions| on hidden players, summed over both halves: 0
+    for a method that looks at the model, 1 for one that does not.
+
+    It is the test of models without weights that could be drawn anew; of others see
+    `parameter_randomisation`.
+
+    Reference: Shapley 1953 (null player); Sundararajan, Taly & Yan 2017, arXiv:1703.01365
+    (sensitivity(b)).
+    """
+
+    reveals = "aggregate"
+    instances: Annotated[int, Field(ge=1)] = 16
+    resamples: Resamples = 2000
+
+    bounds = {"null_player_share": (0.0, 2.0)}
+    reads = frozenset({"dataset", "classifier", "explanation", "seed"})
+
+    def explained_again(self, n_instances: int) -> int:
+        """The chosen instances, once for each half of the players."""
+        return min(self.instances, n_instances) * 2
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanation, schema = judged(context), context.dataset.schema
+        if "module" in context.classifier.capabilities:
+            raise NotApplicableError(message("refusals.has_weights"))
+        if context.explain is None:
+            raise NotApplicableError(message("refusals.cannot_explain_again"))
+        chosen = thin(len(explanation), self.instances)
+        rows, kind = explanation.inputs[chosen], kind_of(schema)
+        shares = np.zeros(len(chosen))
+        for silent in halves(n_players(schema), context.seed):
+            model = SilencedClassifier(context.classifier, context.dataset.train.inputs, silent)
+            values = context.explain(model, rows)
+            sizes = np.nan_to_num(np.abs(kind.by_player(values, rows)))
+            total = sizes.sum(axis=1)
+            hidden = sizes[:, silent].sum(axis=1)
+            shares += np.divide(hidden, total, out=np.zeros(len(total)), where=total > 0)
+        draws, note = (self.resamples, context.seed), message("notes.null_players.share")
+        about = {"explainer": explanation.method, "reference": _SHAPLEY}
+        return Measurement(
+            scores=(self.mean_score("null_player_share", shares, draws, "lower", note, **about),),
+            arrays={"per_instance": shares, "rows": chosen},
+        )
+
+
+def halves(players: int, seed: int) -> tuple[Bools, Bools]:
+    """(player,) a random half of the players, and the other half.
+
+    >>> first, second = halves(5, seed=0)
+    >>> int(first.sum()), bool((first ^ second).all())
+    (2, True)
+    """
+    order = np.random.default_rng([seed, 5]).permutation(players)
+    first = np.isin(np.arange(players), order[: players // 2])
+    return first, ~first

@@ -5,23 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Feature, Modality, Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.feature_effects import sampled
-from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
 from deepseek_report.statistics.small_trees import SmallTree, SplitColumn, TreeNode, split_columns
@@ -46,19 +46,15 @@ class SurrogateTree(ModelMetric):
     Reference: Craven & Shavlik 1995 (trees extracted from networks).
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    modalities = frozenset({"table"})
+    tables = {
         "rules": TableType(
             (
-                Column("rule"),
-                Column("n", "count"),
-                Column("share", "share"),
-                Column("value_share", "share", optional=True),
-                Column("value", "number", optional=True),
-                Column("model_share", "share", optional=True),
-                Column("model", "number", optional=True),
+                *columns_of("rule n:count share:share"),
+                *columns_of("value_share:share value:number model_share:share", optional=True),
+                *columns_of("model:number", optional=True),
             ),
             section="explanations",
             folded=True,
@@ -66,23 +62,15 @@ class SurrogateTree(ModelMetric):
         ),
         "nodes": TableType(
             (
-                Column("node", "count"),
-                Column("parent", "number"),
-                Column("goes_left", "yes_no"),
-                Column("depth", "count"),
-                Column("label"),
-                Column("split"),
-                Column("is_category", "yes_no"),
-                Column("value", "number"),
-                Column("share", "share"),
-                Column("n", "count"),
+                *columns_of("node:count parent:number goes_left:yes_no depth:count label split"),
+                *columns_of("is_category:yes_no value:number share:share n:count"),
             ),
             release=TableRelease(counts=("n",), lines=(("depth",),)),
         ),
     }
-    bounds: ClassVar[Bounds] = {"surrogate_fidelity": (None, 1.0), "surrogate_agreement": SHARE}
-    category: ClassVar[Category] = "explanation"
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "predictions", "seed"})
+    bounds = {"surrogate_fidelity": (None, 1.0), "surrogate_agreement": SHARE}
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset", "predictions", "seed"})
 
     depth: Annotated[int, Field(ge=1, le=4)] = 4
     leaves: Annotated[int, Field(ge=2, le=10)] = 8
@@ -123,11 +111,9 @@ class SurrogateTree(ModelMetric):
             spread = (weights @ squares) / total - ((weights @ outputs) / total) ** 2
             return np.asarray(1 - (weights @ errors) / total / np.maximum(spread, 1e-300))
 
-        rng = np.random.default_rng(seed)
-        replicates = bootstrap(statistic, drawn, self.n_resamples, rng)
+        replicates = bootstrap(statistic, drawn, self.n_resamples, seed)
         explained = bootstrapped(replicates, len(outputs), seed, (-math.inf, 1.0))
-        about = {"bounds": (None, 1.0), "reference": _REFERENCE}
-        return explained.score("surrogate_fidelity", "explanation", "higher", **about)
+        return self.score("surrogate_fidelity", explained, "higher", reference=_REFERENCE)
 
 
 def _agreement(p: Predictions, fitted: Floats) -> Score:
@@ -135,17 +121,12 @@ def _agreement(p: Predictions, fitted: Floats) -> Score:
     decided = p.decisions == p.explained
     same = (fitted >= (p.threshold or 0.0)) == decided
     constant = max(float(decided.mean()), float((~decided).mean()))
-    return (
-        Resampling.of(p)
-        .rate(same)
-        .score(
-            "surrogate_agreement",
-            "explanation",
-            "higher",
-            unit="share",
-            bounds=SHARE,
-            note=message("notes.surrogate_tree.constant", constant=constant),
-        )
+    return SurrogateTree.score(
+        "surrogate_agreement",
+        Resampling.of(p).rate(same),
+        "higher",
+        unit="share",
+        note=message("notes.surrogate_tree.constant", constant=constant),
     )
 
 

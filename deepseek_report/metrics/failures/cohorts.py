@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.row_conditions import (
-    ConditionError,
-    RowCondition,
-    read_condition,
-)
+from deepseek_report.data_kinds.row_conditions import ConditionError, RowCondition, read_condition
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import without_control
 from deepseek_report.metrics.failures.slices import Slices, SliceSearch
 from deepseek_report.metrics.fairness.groups import MinCell
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.excess import Excess
-from deepseek_report.statistics.intervals import holm, mean_interval
+from deepseek_report.statistics.intervals import holm
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
 
@@ -70,14 +67,13 @@ class Cohorts(ModelMetric):
     is not compared. least_explained : nor are its attributions with fewer explained cases.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "cohorts": TableType(
             (
                 Column("cohort"),
                 Column("origin", shown=False),
-                Column("n", "count"),
-                Column("share", "share"),
+                *columns_of("n:count share:share"),
                 estimate("decided", "share", prefix="decided"),
                 *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
                 *of_some_task([[_CALIBRATION]]),
@@ -98,12 +94,10 @@ class Cohorts(ModelMetric):
             release=TableRelease(counts=("n",), overlapping=True),
         ),
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "slices"
-    scope: ClassVar[Scope] = "explainers"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"predictions", "dataset", "explanations", "cases", "seed"}
-    )
+    bounds = {}
+    category = "slices"
+    scope = "explainers"
+    reads = frozenset({"predictions", "dataset", "explanations", "cases", "seed"})
     declared: dict[str, str] = field(default_factory=dict)
     min_cell: MinCell = 30
     least_explained: Annotated[int, Field(ge=2)] = 15
@@ -116,7 +110,8 @@ class Cohorts(ModelMetric):
                 raise ValueError(f"cohort `{name}`: {error}") from None
 
     def measure(self, context: MeasureContext) -> Measurement:
-        cohorts = self._cohorts(context)
+        everyone = _Cohort("", "all", np.ones(len(context.predictions), bool))
+        cohorts = [everyone, *self._declared(context), *self._extremes(context)]
         if len(cohorts) == 1:
             raise NotApplicableError(message("refusals.no_cohorts"))
         corrected = iter(holm([c.p_value for c in cohorts if c.origin == "declared"]))
@@ -137,15 +132,10 @@ class Cohorts(ModelMetric):
         return Measurement(
             tables={
                 "cohorts": pd.DataFrame(rows),
-                "drivers": pd.DataFrame(drivers, columns=list(self.tables["drivers"].keys)),
+                "drivers": self.tables["drivers"].frame(drivers),
             },
             notes=_notes({cohort.origin for cohort in cohorts}),
         )
-
-    def _cohorts(self, context: MeasureContext) -> list[_Cohort]:
-        """All cases, the declared cohorts, the worst and the best."""
-        everyone = _Cohort("", "all", np.ones(len(context.predictions), bool))
-        return [everyone, *self._declared(context), *self._extremes(context)]
 
     def _declared(self, context: MeasureContext) -> list[_Cohort]:
         schema, test = context.dataset.schema, context.dataset.test
@@ -188,16 +178,15 @@ class Cohorts(ModelMetric):
         p, target = context.predictions, context.dataset.schema.target
         task, inside = task_of(target), cohort.members
         n = int(inside.sum())
-        decided: Sequence[float | None] = (math.nan,) * 3
+        decided = Estimate(math.nan)
         if task.decides and n:
-            share = Resampling.of(p).rate(p.decisions == target.counted_class, inside)
-            decided = (share.value, share.low, share.high)
+            decided = Resampling.of(p).rate(p.decisions == target.counted_class, inside)
         return {
             "cohort": cohort.name,
             "origin": cohort.origin,
             "n": n,
             "share": n / len(p) if cohort.origin in {"all", "declared"} else math.nan,
-            **dict(zip(("decided", "decided_low", "decided_high"), decided, strict=True)),
+            **decided.cells("decided", "decided"),
             **(task.part_facts(p, inside) if n > 1 else {}),
             **(_calibration_gap(task, p, inside) if task.decides else {}),
             "p_adjusted": p_adjusted,
@@ -215,12 +204,13 @@ class Cohorts(ModelMetric):
         sizes = np.abs(kind.by_player(explanation.values, explanation.inputs))[among]
         labels = context.dataset.schema.player_labels
         for player in np.argsort(-sizes.mean(axis=0), kind="stable")[:_TOLD]:
+            mean = Resampling(len(sizes)).mean(sizes[:, player], "")
             yield {
                 "explainer": name,
                 "cohort": cohort.name,
                 "origin": cohort.origin,
                 "label": labels[player],
-                **_mean("mean_absolute", sizes[:, player], ends=""),
+                **mean.cells("mean_absolute"),
                 "n": int(among.sum()),
             }
 
@@ -236,16 +226,7 @@ def _calibration_gap(task: Task, p: Predictions, inside: Bools) -> _Row:
         return dict.fromkeys(_CALIBRATION.with_ends, math.nan)
     observed = Resampling.of(p).rate(task.happened(p) > 0, inside)
     stated = float(task.stated(p)[inside].mean())
-    low, high = observed.ends or (math.nan, math.nan)
-    ends = (observed.value - stated, low - stated, high - stated)
-    return dict(zip(_CALIBRATION.with_ends, ends, strict=True))
-
-
-def _mean(name: str, values: Floats, ends: str | None = None) -> dict[str, object]:
-    """A mean with its interval; the ends begin with `ends`, or with the name."""
-    mean, low, high = mean_interval(values) if len(values) > 1 else (math.nan,) * 3
-    prefix = f"{name if ends is None else ends}_".removeprefix("_")
-    return {name: float(mean), f"{prefix}low": float(low), f"{prefix}high": float(high)}
+    return {key: cell - stated for key, cell in observed.cells(*[_CALIBRATION.key] * 2).items()}
 
 
 def _notes(origins: set[Origin]) -> tuple[Text, ...]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds.encoding import encoding_of
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced
-from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.resampling import Resampling
 
 #: Training rows among which neighbours are looked for; of more, so many at even distances, so that
@@ -33,9 +32,7 @@ def class_thresholds(labels: Ints, probabilities: Floats) -> Floats:
 
     A class without instances gets a threshold above 1, which nothing reaches.
 
-    References
-    ----------
-    Northcutt et al. 2021, confident learning, doi:10.1613/jair.1.12125.
+    Reference: Northcutt et al. 2021, confident learning, doi:10.1613/jair.1.12125.
     """
     means = np.full(probabilities.shape[1], 2.0)
     for label in np.unique(labels):
@@ -59,7 +56,7 @@ def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Fl
 
     if not len(positions):
         return np.zeros(0)
-    searched = evenly_spaced(len(data.train), MOST_SEARCHED)
+    searched = thin(len(data.train), MOST_SEARCHED)
     train, labels = data.train.inputs[searched], data.train.labels[searched]
     encoder = encoding_of(data.schema.features, train)
     index = NearestNeighbors(n_neighbors=min(n_neighbours, len(train)), algorithm="brute")
@@ -74,26 +71,19 @@ def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Fl
 class LabelSuspects(ClassMetric):
     """Test rows whose label both the model and similar training rows contradict."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "suspects": TableType(
-            (
-                Column("instance_id", "row"),
-                Column("label"),
-                Column("probability", "share"),
-                Column("nearest_agree", "share"),
-            ),
+            columns_of("instance_id:row label probability:share nearest_agree:share"),
             section="bottlenecks",
             folded=True,
             most=20,
         )
     }
-    bounds: ClassVar[Bounds] = {"label_suspects": SHARE}
-    category: ClassVar[Category] = "data"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"predictions", "validation_predictions", "dataset"}
-    )
+    bounds = {"label_suspects": SHARE}
+    category = "data"
+    reads = frozenset({"predictions", "validation_predictions", "dataset"})
     n_neighbours: Annotated[int, Field(ge=1, le=200)] = 10
     most_agreeing: Annotated[float, Field(ge=0, le=1)] = 0.2
     most: Annotated[int, Field(ge=1, le=5000)] = 200
@@ -105,22 +95,15 @@ class LabelSuspects(ClassMetric):
         agreeing = neighbours_agreeing(context.dataset, doubted, self.n_neighbours)
         kept = agreeing <= self.most_agreeing
         suspects = doubted[kept]
-        score = (
-            Resampling.of(p)
-            .rate(np.isin(np.arange(len(p)), suspects))
-            .score(
-                "label_suspects",
-                "data",
-                "lower",
-                unit="share",
-                bounds=SHARE,
-                reference="doi:10.1613/jair.1.12125",
-                note=message(
-                    "notes.label_suspects.rule",
-                    share=self.most_agreeing,
-                    neighbours=self.n_neighbours,
-                ),
-            )
+        score = self.score(
+            "label_suspects",
+            Resampling.of(p).rate(np.isin(np.arange(len(p)), suspects)),
+            "lower",
+            unit="share",
+            reference="doi:10.1613/jair.1.12125",
+            note=message(
+                "notes.label_suspects.rule", share=self.most_agreeing, neighbours=self.n_neighbours
+            ),
         )
         classes = context.dataset.schema.target.classes
         table = suspect_table(p, suspects, agreeing[kept], classes).head(self.most)

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance.reference_predictors import (
-    fit_predictor,
-    limits_of,
-)
-from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.metrics.performance.baselines import fit_predictor, limits_of
+from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.classification_errors import require_both
 from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
 from deepseek_report.statistics.resampling import Resampling, stratified_order
@@ -37,9 +33,9 @@ _Ranking = tuple[float, Floats]
 class LearningCurve(ClassMetric):
     """Test AUC of a reference predictor trained on growing parts of the training data."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "curve": TableType(
             (
                 Column("rows", "count"),
@@ -52,9 +48,9 @@ class LearningCurve(ClassMetric):
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"learning_curve_gain": (-1.0, 1.0)}
-    category: ClassVar[Category] = "data"
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
+    bounds = {"learning_curve_gain": (-1.0, 1.0)}
+    category = "data"
+    reads = frozenset({"dataset", "seed"})
     predictor: Literal["gradient_boosting", "logistic_regression"] = "gradient_boosting"
     fractions: Annotated[tuple[Fraction, ...], Field(min_length=2)] = (
         0.0625,
@@ -81,7 +77,11 @@ class LearningCurve(ClassMetric):
         gain = _last_doubling(rankings, test, REFERENCES[self.predictor])
         return Measurement(
             (gain,),
-            {"curve": pd.DataFrame([self._row(n, rankings[n], context.dataset) for n in rows])},
+            {
+                "curve": self.tables["curve"].frame(
+                    self._row(n, rankings[n], context.dataset) for n in rows
+                )
+            },
             notes=(about, limits) if limits else (about,),
         )
 
@@ -111,14 +111,8 @@ class LearningCurve(ClassMetric):
 
     def _row(self, rows: int, ranking: _Ranking, data: Dataset) -> dict[str, object]:
         auc = delong(*ranking, data.test.labels, Resampling.of(data.test))
-        return {
-            "rows": rows,
-            "fraction": rows / len(data.train),
-            "roc_auc": auc.value,
-            "low": auc.low,
-            "high": auc.high,
-            "predictor": self.predictor,
-        }
+        about = {"rows": rows, "fraction": rows / len(data.train), "predictor": self.predictor}
+        return {**about, **auc.cells("roc_auc")}
 
 
 def _last_doubling(rankings: dict[int, _Ranking], test: Split, reference: Text) -> Score:
@@ -130,13 +124,12 @@ def _last_doubling(rankings: dict[int, _Ranking], test: Split, reference: Text) 
     gap, p_value = paired_difference(
         rankings[most], rankings[half], test.labels, Resampling.of(test)
     )
-    return gap.score(
+    return LearningCurve.score(
         "learning_curve_gain",
-        "data",
+        gap,
         "none",
         p_value=p_value,
         unit="AUC",
-        bounds=(-1.0, 1.0),
         note=message(
             "notes.learning_curve.last_doubling", reference=reference, first=half, last=most
         ),

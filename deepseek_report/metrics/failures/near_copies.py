@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.data_kinds.encoding import encoding_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE, compare_rates, difference_of_means
 from deepseek_report.statistics.nearness import CHANCE, near_copies
 from deepseek_report.statistics.resampling import Resampling
@@ -40,29 +40,23 @@ class NearCopies(ModelMetric):
     be right about it, so the error that counts is that on the other rows.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "comparison": TableType(
             (
-                Column("n", "count"),
-                Column("near", "count"),
-                Column("same_label", "share"),
-                Column("other_same_label", "share"),
-                Column("by_chance", "yes_no", shown=False),
-                Column("same_p_value", "p_value", shown=False),
-                Column("near_loss", "number", shown=False),
-                Column("other_loss", "number", shown=False),
-                Column("loss_p_value", "p_value", shown=False),
+                *columns_of("n:count near:count same_label:share other_same_label:share"),
+                *columns_of("by_chance:yes_no same_p_value:p_value near_loss:number", shown=False),
+                *columns_of("other_loss:number loss_p_value:p_value", shown=False),
                 estimate("flattered", prefix="flattered", shown=False),
             ),
             section="bottlenecks",
             release=WHOLE,
         )
     }
-    category: ClassVar[Category] = "data"
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions"})
-    bounds: ClassVar[Bounds] = {
+    category = "data"
+    reads = frozenset({"dataset", "predictions"})
+    bounds = {
         "near_copies": SHARE,
         "error_rate_without_copies": SHARE,
         "mae_without_copies": (0.0, None),
@@ -84,18 +78,17 @@ class NearCopies(ModelMetric):
         resampling = Resampling.of(p).take(near.rows)
         without = task.loss.mean(losses, resampling, ~is_near)
         scores = (
-            resampling.rate(is_near).score(
+            self.score(
                 "near_copies",
-                "data",
+                resampling.rate(is_near),
                 "lower",
                 unit="share",
-                bounds=SHARE,
                 reference="Levina & Bickel 2004",
                 note=message("notes.near_copies.rule", chance=CHANCE),
             ),
-            without.score(
+            self.score(
                 f"{task.loss.key}_without_copies",
-                "data",
+                without,
                 "lower",
                 unit=task.unit(target, task.loss),
                 bounds=task.loss.bounds,

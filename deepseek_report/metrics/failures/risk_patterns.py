@@ -6,28 +6,29 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Modality
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.failures.conditions import (
     Condition,
+    HalfSearch,
+    Halves,
+    Part,
+    Row,
     all_conditions,
     frequent,
 )
-from deepseek_report.metrics.failures.half_search import HalfSearch, Halves, Part, Row
-from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.excess import larger_share_p_value, share_scores
 from deepseek_report.statistics.intervals import wilson
 from deepseek_report.statistics.resampling import Resampling
@@ -59,19 +60,17 @@ class RiskPatterns(ClassMetric):
     searched for.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    modalities = frozenset({"table"})
+    tables = {
         "patterns": TableType(
             (
                 Column("slice"),
                 Column("features", shown=False),
-                Column("share", "share"),
-                Column("n", "count"),
+                *columns_of("share:share n:count"),
                 estimate("rate", "share", "rate"),
-                Column("stated", "share"),
-                Column("rest_rate", "share"),
+                *columns_of("stated:share rest_rate:share"),
                 Column("p_value", "p_value", shown=False),
                 Column("p_adjusted", "p_value"),
             ),
@@ -80,9 +79,9 @@ class RiskPatterns(ClassMetric):
             release=TableRelease(counts=("n",), overlapping=True),
         )
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "slices"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    bounds = {}
+    category = "slices"
+    reads = frozenset({"predictions", "dataset", "seed"})
 
     max_conditions: Literal[1, 2, 3] = 3
     min_size: Annotated[int, Field(ge=10)] = 50
@@ -106,7 +105,7 @@ class RiskPatterns(ClassMetric):
 
         tested = HalfSearch(conditions, halves, apart=False).rows(find, tell, 2 * self.most)
         rows = [row for row in tested if row["p_adjusted"] < self.alpha]
-        table = pd.DataFrame(rows, columns=self.tables["patterns"].keys)
+        table = self.tables["patterns"].frame(rows)
         return Measurement(
             tables={"patterns": table.sort_values("rate", ascending=False, kind="stable")},
             notes=(
@@ -139,9 +138,7 @@ def _told(p: Predictions, inside: Bools, reported: Ints) -> Row:
     return {
         "share": float(inside.mean()),
         "n": observed.n,
-        "rate": observed.value,
-        "rate_low": observed.low,
-        "rate_high": observed.high,
+        **observed.cells("rate", "rate"),
         "stated": float(p.scores[reported][among].mean()),
         "rest_rate": float(truths[~among].mean()) if (~among).any() else math.nan,
         "p_value": larger_share_p_value(truths, among, drawn),

@@ -5,28 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import (
-    Bounds,
-    Category,
-    Measurement,
-    Score,
-)
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.disturbances import Disturbance, Levels
-from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
+from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
 from deepseek_report.tasks.task import Disturbed
@@ -56,14 +49,13 @@ class Robustness(ModelMetric):
     images and series there is noise alone.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "perturbations": TableType(
             (
                 Column("perturbation", shown=False),
-                Column("label"),
-                Column("level", "declared"),
+                *columns_of("label level:declared"),
                 *of_some_task([task.held.column()] for task in TASKS.values()),
                 *of_some_task([task.moved.column(task.moved.key)] for task in TASKS.values()),
                 Column("before", "number", shown=False),
@@ -75,7 +67,7 @@ class Robustness(ModelMetric):
             release=TableRelease(counts=("n",)),
         )
     }
-    bounds: ClassVar[Bounds] = {
+    bounds = {
         "roc_auc_under_noise": SHARE,
         "flipped_under_noise": SHARE,
         "roc_auc_under_masking": SHARE,
@@ -86,8 +78,8 @@ class Robustness(ModelMetric):
         "change_under_masking": (0.0, None),
     }
 
-    category: ClassVar[Category] = "robustness"
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions", "classifier", "seed"})
+    category = "robustness"
+    reads = frozenset({"dataset", "predictions", "classifier", "seed"})
     noise: tuple[Noise, ...] = (0.1, 0.25, 0.5, 1.0)
     swaps: tuple[Chance, ...] = (0.1, 0.2)
     missing: tuple[Chance, ...] = (0.05, 0.2)
@@ -106,14 +98,13 @@ class Robustness(ModelMetric):
         effects: list[Effect] = []
         notes: list[Text] = []
         for kind, level in plan:
-            perturbed = _perturb(kind, level, context, inputs, rng)
+            disturbance = _disturbance(kind, data.schema)
+            perturbed = disturbance.apply(inputs, data.train.inputs, level, rng)
             outputs = context.classifier.probabilities(perturbed)
             context.progress.advance()
             if not np.isfinite(outputs).all():
-                disturbance = _label(kind, data.schema)
-                notes.append(
-                    message("notes.robustness.not_finite", disturbance=disturbance, level=level)
-                )
+                label = disturbance.label
+                notes.append(message("notes.robustness.not_finite", disturbance=label, level=level))
                 continue
             smooth = task.moved_if_smooth(p, rows, level) if kind == "noise" else math.nan
             effects.append(Effect(kind, level, task.effect(p, rows, outputs), smooth))
@@ -176,47 +167,24 @@ def _about(n: int, schema: Schema) -> tuple[Text, ...]:
     )
 
 
-def _perturb(
-    name: str, level: float, context: MeasureContext, inputs: Floats, rng: np.random.Generator
-) -> Floats:
-    disturbance = _disturbance(name, context.dataset.schema)
-    return disturbance.apply(inputs, context.dataset.train.inputs, level, rng)
-
-
 def _disturbance(name: str, schema: Schema) -> Disturbance:
     return next(each for each in kind_of(schema).disturbances() if each.name == name)
 
 
-def _label(name: str, schema: Schema) -> str:
-    """What a person calls a disturbance of such data."""
-    return _disturbance(name, schema).label
-
-
 def _table(task: Task, effects: list[Effect], schema: Schema) -> pd.DataFrame:
     """One row for each perturbation and level."""
-    held, moved = task.held.key, task.moved.key
-    numbers = (held, "low", "high", moved, f"{moved}_low", f"{moved}_high", "before")
-    types: dict[str, type] = {
-        "perturbation": str,
-        "label": str,
-        "level": float,
-        **dict.fromkeys((*numbers, "lost", "lost_low", "lost_high", "smooth"), float),
-        "n": int,
-    }
-    rows = [
-        (
-            *(effect.kind, _label(effect.kind, schema), effect.level),
-            *_ends(effect.does.held),
-            *_ends(effect.does.moved),
-            effect.does.before,
-            *_ends(effect.does.lost),
-            effect.smooth,
-            effect.does.moved.n,
-        )
+    moved = task.moved.key
+    return Robustness.tables["perturbations"].frame(
+        {
+            "perturbation": effect.kind,
+            "label": _disturbance(effect.kind, schema).label,
+            "level": effect.level,
+            **effect.does.held.cells(task.held.key),
+            **effect.does.moved.cells(moved, moved),
+            "before": effect.does.before,
+            **effect.does.lost.cells("lost", "lost"),
+            "smooth": effect.smooth,
+            "n": effect.does.moved.n,
+        }
         for effect in effects
-    ]
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
-
-
-def _ends(number: Estimate) -> tuple[float, float | None, float | None]:
-    return number.value, number.low, number.high
+    )

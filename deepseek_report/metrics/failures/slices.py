@@ -5,36 +5,35 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import (
-    Bounds,
-    Category,
-    Measurement,
-    Score,
-)
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.failures.conditions import (
+    Beside,
     Condition,
+    HalfSearch,
+    Halves,
+    Part,
+    Row,
     all_conditions,
     frequent,
     indicator_matrix,
     joined,
 )
-from deepseek_report.metrics.failures.half_search import Beside, HalfSearch, Halves, Part, Row
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.excess import Excess, Totals
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
@@ -100,14 +99,10 @@ def search(cut: Cut, excess: Excess, least: int, most: int) -> list[int]:
     brings about is told once. A slice of two conditions is taken where the rest of neither
     condition has an excess of its own.
 
-    Parameters
-    ----------
     excess : of the cases of the cut. least : cases that a slice needs, apart from those before it.
     most : how many slices.
 
-    Returns
-    -------
-    Positions of slices, in the order in which they were found.
+    Returns positions of slices, in the order in which they were found.
     """
     totals, free, chosen = cut.totals(excess), np.ones(len(cut.matrix), bool), list[int]()
     singles = cut.singles
@@ -144,16 +139,14 @@ class Slices(ModelMetric):
     share of the test part. alpha : level of the test. most : how many slices of a kind are listed.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "slices": TableType(
             (
                 Column("slice"),
-                Column("features", shown=False),
-                Column("kind", shown=False),
-                Column("n", "count"),
-                Column("share", "share"),
+                *columns_of("features kind", shown=False),
+                *columns_of("n:count share:share"),
                 *of_some_task(task.slice_table for task in TASKS.values()),
                 Column("whole", "yes_no", shown=False, optional=True),
                 estimate("surplus", prefix="surplus", shown=False),
@@ -165,13 +158,13 @@ class Slices(ModelMetric):
             release=TableRelease(counts=("n",), overlapping=True),
         )
     }
-    bounds: ClassVar[Bounds] = {
+    bounds = {
         "worst_slice_error_rate": SHARE,
         "worst_slice_mae": (0.0, None),
         "slices_examined": (0.0, None),
     }
-    category: ClassVar[Category] = "slices"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    category = "slices"
+    reads = frozenset({"predictions", "dataset", "seed"})
     max_features: Literal[1, 2] = 2
     min_size: Annotated[int, Field(ge=5)] | None = None
     min_share: Annotated[float, Field(ge=0, lt=1)] = 0.01
@@ -194,9 +187,7 @@ class Slices(ModelMetric):
     def searched(self, context: MeasureContext) -> SliceSearch:
         """What is searched: the conditions, and the halves of the cases.
 
-        Raises
-        ------
-        NotApplicableError : no condition holds for enough cases.
+        Raises NotApplicableError: no condition holds for enough cases.
         """
         p, task = context.predictions, task_of(context.dataset.schema.target)
         least = self._least(context)
@@ -291,10 +282,8 @@ class SliceSearch:
         Nothing is chosen by the second half, so that whatever is measured of its cases is not that
         of the worst of many.
 
-        Returns
-        -------
-        Its name, its cases (instance,) in the second half, and the one-sided p-value there; None
-        where no slice stands out in the first half, or too few of its cases are in the second.
+        Returns its name, its cases (instance,) in the second half, and the one-sided p-value there;
+        None where no slice stands out in the first half, or too few of its cases are in the second.
         """
         searched, reported = self.halves.halves.parts
         least = self.halves.halves.least
@@ -327,15 +316,12 @@ class SliceSearch:
         """What is told of a slice, from the reported cases; `level` is that of the intervals."""
         own, among = excess.take(reported), inside[reported]
         drawn = Resampling.of(self.p).take(reported).take(among)
-        surplus = drawn.mean(own.values[among], "", level)
         return {
             "kind": kind,
             "share": inside.mean(),
             "whole": len(reported) == len(self.p),
             **self._facts(inside, reported, level),
-            "surplus": surplus.value,
-            "surplus_low": surplus.low,
-            "surplus_high": surplus.high,
+            **drawn.mean(own.values[among], "", level).cells("surplus", "surplus"),
             "p_value": own.p_value(among),
         }
 
@@ -350,9 +336,7 @@ class SliceSearch:
             expected = {f"expected_{loss.key}": self.expected[own].mean()}
         return {
             "n": mean.n,
-            loss.key: mean.value,
-            "low": mean.low,
-            "high": mean.high,
+            **mean.cells(loss.key),
             f"rest_{loss.key}": self.losses[~inside & among].mean(),
             **expected,
             **self.task.slice_facts(self.p, inside, among),
@@ -391,9 +375,7 @@ def _table(task: Task, rows: Sequence[Row]) -> pd.DataFrame:
 def _scores(
     task: Task, schema: Schema, table: pd.DataFrame, examined: int, drawn: Resampling
 ) -> tuple[Score, ...]:
-    looked_at = Estimate(examined, None, None, drawn.n, "").score(
-        "slices_examined", "slices", "none"
-    )
+    looked_at = Estimate(examined, n=drawn.n).score("slices_examined", "slices", "none")
     if table.empty:
         return (looked_at,)
     loss, by_errors = task.loss, table[table["kind"] == "errors"]

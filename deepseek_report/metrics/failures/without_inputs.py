@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Modality
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.baselines import reference_predictions
-from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
+from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.classification import iterations
 
@@ -27,8 +24,6 @@ from deepseek_report.tasks.classification import iterations
 MOST_WORK = 0.1
 #: Nodes of a tree of the refitted predictor, at most.
 _NODES = 29
-#: Between the names of inputs in a cell.
-SEPARATOR = "; "
 
 
 @dataclass(frozen=True)
@@ -47,29 +42,24 @@ class WithoutInputs(ModelMetric):
     max_rows : training rows that it is fitted to.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "refits": TableType(
             (
-                Column("inputs"),
-                Column("metric", "metric"),
-                Column("score", "number"),
+                *columns_of("inputs metric:metric score:number"),
                 estimate("score_change", "number", prefix="score_change"),
-                Column("rows", "count"),
-                Column("n", "count"),
+                *columns_of("rows:count n:count"),
             ),
             section="bottlenecks",
             folded=True,
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "data"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"dataset", "predictions", "validation_predictions", "classifier", "seed"}
-    )
+    bounds = {}
+    category = "data"
+    modalities = frozenset({"table"})
+    reads = frozenset({"dataset", "predictions", "validation_predictions", "classifier", "seed"})
     max_rows: Rows = 8000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -90,11 +80,11 @@ class WithoutInputs(ModelMetric):
             other = reference_predictions("gradient_boosting", context, kept, rows)
             measure = task_of(data.schema.target).by_rows[0]
             change, _ = measure.difference(other, whole)
-            refits.append(_row(data, columns, measure.key, measure.of(other)[0], change))
+            row = _row(data, columns, measure.key, measure.of(other)[0], change)
+            refits.append(row | {"rows": len(rows)})
             context.progress.advance()
-        table = pd.DataFrame(refits).assign(rows=len(rows))
         return Measurement(
-            tables={"refits": table[list(self.tables["refits"].keys)]},
+            tables={"refits": self.tables["refits"].frame(refits)},
             notes=self._notes(len(rows), len(candidates) - len(chosen)),
         )
 
@@ -137,13 +127,10 @@ def _row(
     data: Dataset, columns: list[int], metric: str, score: float, change: Estimate
 ) -> dict[str, object]:
     """What leaving out these inputs did: the score without them, less that with all of them."""
-    low, high = change.ends or (np.nan, np.nan)
     return {
         "inputs": SEPARATOR.join(data.schema.features[column].label for column in columns),
         "metric": metric,
         "score": score,
-        "score_change": change.value,
-        "score_change_low": low,
-        "score_change_high": high,
+        **change.cells("score_change", "score_change"),
         "n": change.n,
     }

@@ -14,11 +14,15 @@ from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Category, Score
-from deepseek_report.artifacts.table import Column, TableType, estimate
-from deepseek_report.metrics.fairness.groups import Grouping
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.metrics.fairness.groups import Grouping, Outcomes
 from deepseek_report.statistics.gaps import Gap, RateTable
-from deepseek_report.statistics.intervals import SHARE, holm
+from deepseek_report.statistics.intervals import SHARE, holm, rate_difference
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.comparisons import Floor, GapStatistic
 from deepseek_report.tasks.loss import Limits
 
 #: (hits, among) of one rate, each (instance,).
@@ -26,27 +30,21 @@ Cell = tuple[Bools, Bools]
 #: What is told of the gaps of a table, see `gap_table`.
 GAPS = TableType(
     (
-        Column("metric", "metric"),
-        Column("attribute", "attribute"),
+        *columns_of("metric:metric attribute:attribute"),
         Column("attribute_label", shown=False),
         estimate("value"),
         Column("null_mean", "number", shown=False),
         Column("null_high", "number"),
         Column("p_value", "p_value", shown=False),
         Column("p_adjusted", "p_value"),
-        Column("widest_level", shown=False),
-        Column("narrowest_level", shown=False),
+        *columns_of("widest_level narrowest_level", shown=False),
         Column("n", "count"),
-        Column("rates", shown=False, optional=True),
-        Column("surest_rate", shown=False, optional=True),
-        Column("surest_highest", shown=False, optional=True),
-        Column("surest_lowest", shown=False, optional=True),
+        *columns_of("rates surest_rate surest_highest", optional=True, shown=False),
+        *columns_of("surest_lowest", optional=True, shown=False),
         estimate("surest_gap", prefix="surest", shown=False, optional=True),
     ),
     release=WHOLE,
 )
-#: Between the keys of the rates that a gap compares.
-RATES = "; "
 #: Kinds of comparisons of how people are decided about, for all of which p-values are corrected:
 #: of favourable decisions, and of errors.
 KINDS_OF_COMPARISONS = 2
@@ -126,20 +124,17 @@ def gap_table(comparisons: Sequence[GapComparison], kinds: int = 1) -> pd.DataFr
 
 def _row(comparison: GapComparison) -> dict[str, object]:
     gap, grouping = comparison.gap, comparison.grouping
-    estimate = gap.estimate if gap else None
     ends = [comparison.level(gap.table, k) for k in (gap.highest, gap.lowest)] if gap else ["", ""]
     return {
         "metric": comparison.metric,
         "attribute": grouping.name,
         "attribute_label": grouping.label,
-        "value": estimate.value if estimate else math.nan,
-        "low": estimate.low if estimate else math.nan,
-        "high": estimate.high if estimate else math.nan,
+        **(gap.estimate if gap else Estimate(math.nan)).cells("value"),
         "null_mean": gap.null_mean if gap else math.nan,
         "null_high": gap.null_high if gap else math.nan,
         "p_value": gap.p_value if gap else math.nan,
         "n": comparison.n,
-        "rates": RATES.join(rate.key for rate in comparison.rates),
+        "rates": SEPARATOR.join(rate.key for rate in comparison.rates),
         "widest_level": ends[0],
         "narrowest_level": ends[1],
         **_surest(comparison),
@@ -154,9 +149,7 @@ def _surest(comparison: GapComparison) -> dict[str, object]:
         "surest_rate": comparison.rates[pair.table].key if pair and comparison.rates else "",
         "surest_highest": comparison.level(pair.table, pair.highest) if pair else "",
         "surest_lowest": comparison.level(pair.table, pair.lowest) if pair else "",
-        "surest_gap": apart.value if apart else math.nan,
-        "surest_low": apart.low if apart else math.nan,
-        "surest_high": apart.high if apart else math.nan,
+        **(apart or Estimate(math.nan)).cells("surest_gap", "surest"),
     }
 
 
@@ -187,7 +180,7 @@ def gap_score(
     """A gap as a score; `corrected` says whether the p-value is corrected for the whole table."""
     grouping, gap = comparison.grouping, comparison.gap
     if gap is None:
-        return Estimate(math.nan, None, None, comparison.n, "").score(
+        return Estimate(math.nan, n=comparison.n).score(
             comparison.metric,
             category,
             "zero",
@@ -214,24 +207,17 @@ def gap_score(
 
 
 def gap_notes(
-    groupings: Sequence[Grouping],
-    judged: Sequence[Collection[str]],
-    corrected: Text,
-    too_few: Text,
+    groupings: Sequence[Grouping], judged: Sequence[Collection[str]], corrected: Text, too_few: Text
 ) -> tuple[Text, ...]:
     """What was corrected, and which levels are not compared.
 
-    Parameters
-    ----------
     judged : of each grouping the levels that are compared. corrected : the sentence that says for
     what p-values are corrected; empty where none is there.
     too_few : the clause that says when a level is not compared.
     """
     dropped = [
         message(
-            "notes.gaps.levels",
-            attribute=whole.label,
-            levels=sorted(set(whole.levels) - set(kept)),
+            "notes.gaps.levels", attribute=whole.label, levels=sorted(set(whole.levels) - set(kept))
         )
         for whole, kept in zip(groupings, judged, strict=True)
         if not whole.crossing and len(kept) < len(whole.levels)
@@ -240,3 +226,121 @@ def gap_notes(
     if dropped:
         notes.append(message("notes.gaps.not_compared", too_few=too_few, levels=dropped))
     return tuple(notes)
+
+
+@dataclass(frozen=True)
+class WidestPair:
+    """Positions of the levels with the highest and the lowest rate among those large enough."""
+
+    highest: int
+    lowest: int
+
+    @classmethod
+    def of(
+        cls, grouping: Grouping, predictions: Predictions, favourable: int, floor: tuple[int, int]
+    ) -> WidestPair | None:
+        """None where fewer than two levels are large enough; floor : people, favoured people."""
+        favoured = Outcomes.of(predictions, favourable).favoured
+        table = rate_table(grouping, favoured, np.ones(len(favoured), bool))
+        enough = table.enough(*floor)
+        if enough.sum() < 2:
+            return None
+        highest = int(np.argmax(np.where(enough, table.rates, -1.0)))
+        return cls(highest, int(np.argmin(np.where(enough, table.rates, 2.0))))
+
+    def gap(self, grouping: Grouping, favoured: Bools) -> Estimate:
+        """The rate of the first less that of the other, of these (instance,) decisions."""
+        table = rate_table(grouping, favoured, np.ones(len(favoured), bool))
+        counts = table.counts([self.highest, self.lowest])
+        low, high = rate_difference(*counts)
+        value = float(table.rates[self.highest] - table.rates[self.lowest])
+        method = message("interval_methods.difference")
+        n = table.n([self.highest, self.lowest])
+        return Estimate(value, float(low), float(high), n, grouping.drawn.describe(method))
+
+
+@dataclass(frozen=True)
+class PartGaps:
+    """How the levels of attributes are compared: by which statistics, from which size on.
+
+    statistics : of the task. floor : see `tasks.comparisons.Floor`.
+    n_resamples : draws for interval and null.
+    """
+
+    statistics: tuple[GapStatistic, ...]
+    floor: Floor
+    n_resamples: int
+    seed: int
+
+    def compare(
+        self, groupings: Sequence[Grouping], predictions: Predictions
+    ) -> list[GapComparison]:
+        """The gap of every statistic between the levels of every grouping."""
+        return [
+            self._compare(grouping, statistic, predictions)
+            for grouping in groupings
+            for statistic in self.statistics
+        ]
+
+    def judged(
+        self, grouping: Grouping, statistic: GapStatistic, predictions: Predictions
+    ) -> Grouping:
+        """The grouping with the levels alone that hold enough."""
+        values = statistic.values(predictions)
+        return only(
+            grouping, statistic.judged(values, grouping.codes, len(grouping.levels), self.floor)
+        )
+
+    def _compare(
+        self, grouping: Grouping, statistic: GapStatistic, predictions: Predictions
+    ) -> GapComparison:
+        kept = self.judged(grouping, statistic, predictions)
+        gap = None
+        if len(kept.levels) > 1:
+            values = statistic.values(predictions)
+            gap = statistic.gap(values, kept.codes, self.n_resamples, self.seed, kept.drawn)
+        return GapComparison(statistic.name, kept, gap)
+
+    def scores(
+        self,
+        category: Category,
+        target: Target,
+        comparisons: Sequence[GapComparison],
+        table: pd.DataFrame,
+    ) -> tuple[Score, ...]:
+        """A score for each gap."""
+        task, known = task_of(target), {entry.name: entry for entry in self.statistics}
+        return tuple(
+            gap_score(
+                category,
+                comparison,
+                float(row["p_adjusted" if statistic.corrected else "p_value"]),
+                bounds=statistic.bounds,
+                unit=task.unit(target, statistic),
+                corrected=statistic.corrected,
+            )
+            for comparison, row in zip(comparisons, table.to_dict("records"), strict=True)
+            for statistic in [known[comparison.metric]]
+        )
+
+    def notes(
+        self, groupings: Sequence[Grouping], predictions: Predictions, n_tests: int
+    ) -> tuple[Text, ...]:
+        """What was corrected, which levels are not compared, and what the statistics are."""
+        first = self.statistics[0]
+        kept = [self.judged(grouping, first, predictions) for grouping in groupings]
+        few = message(
+            "notes.gaps.few_cases",
+            cases=self.floor[0],
+            least_events=self.floor[1],
+            events=first.events,
+        )
+        own = dict.fromkeys(each.explained for each in self.statistics if each.explained)
+        corrected = message("notes.gaps.corrected", n=n_tests) if n_tests else ""
+        judged = [each.levels for each in kept]
+        return (*gap_notes(groupings, judged, corrected, few), *own)
+
+
+def tested(comparisons: Sequence[GapComparison]) -> tuple[pd.DataFrame, int]:
+    """The table of gaps, and how many could be tested."""
+    return gap_table(comparisons), sum(comparison.gap is not None for comparison in comparisons)

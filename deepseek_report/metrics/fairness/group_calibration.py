@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
-
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
-from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
+from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.group_shifts import GroupShifts, share_off
-from deepseek_report.statistics.recalibrating import recalibrated
+from deepseek_report.statistics.logistic import recalibrated
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.decisions import calibration_subject
 
@@ -38,21 +34,17 @@ class GroupCalibration(PeopleMetric, ClassMetric):
     not judged. min_events : nor is one whose probabilities leave fewer outcomes open, counted as
     the sum of p (1 − p). n_resamples : draws of outcomes.
 
-    References
-    ----------
-    Pleiss et al. 2017, arXiv:1709.02012; Barocas, Hardt & Narayanan 2023, fairmlbook.org, chapter 3
-    (calibration within groups).
+    Reference: Pleiss et al. 2017, arXiv:1709.02012; Barocas, Hardt & Narayanan 2023,
+    fairmlbook.org, chapter 3 (calibration within groups).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "groups": TableType(
             (
                 Column("attribute", "attribute"),
                 Column("attribute_label", shown=False),
-                Column("level"),
-                Column("n", "count"),
-                Column("stated", "share"),
+                *columns_of("level n:count stated:share"),
                 estimate("observed", "share", prefix="observed"),
                 estimate("off", "points", prefix="off"),
                 Column("p_adjusted", "p_value"),
@@ -63,9 +55,9 @@ class GroupCalibration(PeopleMetric, ClassMetric):
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
         )
     }
-    bounds: ClassVar[Bounds] = {"stated_off": (-1.0, 1.0)}
-    needs_favourable: ClassVar[bool] = False
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    bounds = {"stated_off": (-1.0, 1.0)}
+    needs_favourable = False
+    reads = frozenset({"predictions", "dataset", "seed"})
     crossings: bool = True
     min_cell: MinCell = 30
     min_events: MinEvents = 5
@@ -99,7 +91,7 @@ class GroupCalibration(PeopleMetric, ClassMetric):
             groups.append(StatedToGroup(grouping, k, mean, observed, off, p_value))
         return Measurement(
             tuple(g.score() for g in groups if not (g.too_few or g.grouping.crossing)),
-            {"groups": _frame([group.row() for group in groups])},
+            {"groups": self.tables["groups"].frame(group.row() for group in groups)},
             notes=_notes(schema.target.explained_class if p.probabilities.shape[1] == 2 else ""),
         )
 
@@ -129,13 +121,12 @@ class StatedToGroup:
         return math.isnan(self.off.value)
 
     def score(self) -> Score:
-        return self.off.score(
+        return GroupCalibration.score(
             "stated_off",
-            "fairness",
+            self.off,
             "zero",
             attribute=self.grouping.name,
             level=self.grouping.levels[self.level],
-            bounds=(-1.0, 1.0),
             p_value=self.p_value,
             reference="doi:10.1093/biomet/45.3-4.562",
         )
@@ -147,19 +138,11 @@ class StatedToGroup:
             "level": self.grouping.levels[self.level],
             "n": self.observed.n,
             "stated": self.stated,
-            "observed": self.observed.value,
-            "observed_low": self.observed.low,
-            "observed_high": self.observed.high,
-            "off": self.off.value,
-            "off_low": self.off.low,
-            "off_high": self.off.high,
+            **self.observed.cells("observed", "observed"),
+            **self.off.cells("off", "off"),
             "p_adjusted": self.p_value,
             "too_few": self.too_few,
         }
-
-
-def _frame(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=GroupCalibration.tables["groups"].keys)
 
 
 def _notes(explained: str) -> tuple[Text, ...]:

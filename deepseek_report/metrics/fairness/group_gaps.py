@@ -8,11 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import TableTypes
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.metrics.fairness.gap_tables import (
     DRAWS_A_TEST,
     GAPS,
@@ -31,7 +29,7 @@ from deepseek_report.metrics.fairness.groups import (
     Outcomes,
     groupings,
 )
-from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
+from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.gaps import largest_gap
 from deepseek_report.statistics.intervals import SHARE
 
@@ -44,8 +42,8 @@ class GapMetric(PeopleMetric, ClassMetric):
     that are tested; the first `counted` of them make the gap.
     """
 
-    tables: ClassVar[TableTypes] = {"tests": GAPS}
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    tables = {"tests": GAPS}
+    reads = frozenset({"predictions", "dataset", "seed"})
     name: ClassVar[str] = ""
     rates: ClassVar[tuple[str, ...]] = ()
     counted: ClassVar[int] = 1
@@ -117,10 +115,10 @@ class GapMetric(PeopleMetric, ClassMetric):
 class DemographicParityDifference(GapMetric):
     """Greatest difference in the rate of favourable decisions between two groups."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"demographic_parity_difference": SHARE}
-    name: ClassVar[str] = "demographic_parity_difference"
-    rates: ClassVar[tuple[str, ...]] = ("selection_rate",)
+    reveals = "aggregate"
+    bounds = {"demographic_parity_difference": SHARE}
+    name = "demographic_parity_difference"
+    rates = ("selection_rate",)
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:
         return [(outcomes.favoured, np.ones(len(outcomes.favoured), bool))]
@@ -133,7 +131,7 @@ class ErrorGap(GapMetric):
     p-values are corrected for both rates, so that the part is never surer than the whole.
     """
 
-    rates: ClassVar[tuple[str, ...]] = ("tpr", "fpr")
+    rates = ("tpr", "fpr")
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:
         favoured, deserving = outcomes.favoured, outcomes.deserving
@@ -144,16 +142,16 @@ class ErrorGap(GapMetric):
 class EqualOpportunityDifference(ErrorGap):
     """Greatest difference between two groups in how often those with a favourable label get it."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"equal_opportunity_difference": SHARE}
-    name: ClassVar[str] = "equal_opportunity_difference"
+    reveals = "aggregate"
+    bounds = {"equal_opportunity_difference": SHARE}
+    name = "equal_opportunity_difference"
 
 
 @dataclass(frozen=True)
 class EqualizedOddsDifference(ErrorGap):
     """The greater of the largest gaps in true and in false positive rate between two groups."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"equalized_odds_difference": SHARE}
-    name: ClassVar[str] = "equalized_odds_difference"
-    counted: ClassVar[int] = 2
+    reveals = "aggregate"
+    bounds = {"equalized_odds_difference": SHARE}
+    name = "equalized_odds_difference"
+    counted = 2

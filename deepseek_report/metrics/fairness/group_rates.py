@@ -4,41 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
-from deepseek_report.artifacts.score import (
-    Bounds,
-    Measurement,
-    Score,
-)
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
-from deepseek_report.metrics.fairness.gap_tables import GAPS
-from deepseek_report.metrics.fairness.groups import (
-    UNKNOWN,
-    Grouping,
-    MinCell,
-    MinEvents,
-    groupings,
-)
-from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
-from deepseek_report.metrics.shared.plugin import PeopleMetric, Resamples
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.metrics.fairness.gap_tables import GAPS, PartGaps, tested
+from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
+from deepseek_report.metrics.plugin import PeopleMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, of_some_task, task_of
 from deepseek_report.tasks.decisions import ThresholdSteps, at_threshold
 
-#: Between the names of the levels that a row takes together.
-POOLED = "; "
 #: The rates of each group, and how the ends of their intervals begin, at other thresholds.
 STEPPED = (("selection_rate", "selection"), ("tpr", "tpr"), ("fpr", "fpr"))
 
@@ -56,17 +42,15 @@ class GroupRates(PeopleMetric):
     n_resamples : how often the errors of each group are redrawn for intervals and tests.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "groups": TableType(
             (
                 Column("attribute", "attribute"),
                 Column("attribute_label", shown=False),
-                Column("level"),
-                Column("n", "count"),
+                *columns_of("level n:count"),
                 *of_some_task((task.group_table for task in TASKS.values()), unless="too_few"),
-                Column("too_few", "yes_no", shown=False),
-                Column("crossing", "yes_no", shown=False),
+                *columns_of("too_few:yes_no crossing:yes_no", shown=False),
                 Column("pooled", shown=False, optional=True),
             ),
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
@@ -74,20 +58,15 @@ class GroupRates(PeopleMetric):
         "tests": GAPS,
         "steps": TableType(
             (
-                Column("threshold", "number", shown=False),
-                Column("attribute", "attribute", shown=False),
-                Column("level", shown=False),
-                Column("too_few", "yes_no", shown=False),
+                *columns_of(
+                    "threshold:number attribute:attribute level too_few:yes_no", shown=False
+                ),
                 *(estimate(rate, "share", prefix=ends, shown=False) for rate, ends in STEPPED),
             )
         ),
     }
-    bounds: ClassVar[Bounds] = {
-        "selection_rate": SHARE,
-        "mae_gap": (0.0, None),
-        "mean_error_gap": (0.0, None),
-    }
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    bounds = {"selection_rate": SHARE, "mae_gap": (0.0, None), "mean_error_gap": (0.0, None)}
+    reads = frozenset({"predictions", "dataset", "seed"})
     crossings: bool = True
     min_cell: MinCell = 30
     min_events: MinEvents = 5
@@ -218,7 +197,7 @@ def _group_row(
         **task.group_facts(p, target, inside),
         "too_few": task.is_too_few(p, target, inside, floor),
         "crossing": grouping.crossing,
-        "pooled": "" if grouping.named[k] else POOLED.join(grouping.pooled),
+        "pooled": "" if grouping.named[k] else SEPARATOR.join(grouping.pooled),
     }
 
 
@@ -257,13 +236,12 @@ def _selection(table: pd.DataFrame, drawn: Resampling) -> Iterator[Score]:
         return
     for row in table[~table["crossing"]].to_dict("records"):
         value, low, high = (row[f"selection_{end}"] for end in ("rate", "low", "high"))
-        yield Estimate(value, low, high, row["n"], drawn.describe(drawn.rate_method)).score(
+        yield GroupRates.score(
             "selection_rate",
-            "fairness",
+            Estimate(value, low, high, row["n"], drawn.describe(drawn.rate_method)),
             "none",
             unit="share",
             attribute=row["attribute"],
             level=row["level"],
-            bounds=SHARE,
             note=message("notes.too_few") if row["too_few"] else "",
         )

@@ -85,9 +85,7 @@ def groupings(
     the levels with at least `min_cell` instances are kept; a crossing with fewer than two of them
     is left out.
 
-    Raises
-    ------
-    NotApplicableError : there is no such attribute.
+    Raises NotApplicableError: there is no such attribute.
     """
     groups, drawn = predictions.groups, Resampling.of(predictions)
     single = [

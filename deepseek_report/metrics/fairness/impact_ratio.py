@@ -5,22 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.fairness import over_thresholds
 from deepseek_report.metrics.fairness.gap_tables import (
     DRAWS_A_TEST,
     KINDS_OF_COMPARISONS,
@@ -33,18 +32,219 @@ from deepseek_report.metrics.fairness.groups import (
     Outcomes,
     groupings,
 )
-from deepseek_report.metrics.fairness.labelled_gaps import LABELLED, labelled_gaps
-from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
+from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.gaps import Pair, PairwiseTests, RateTable
 from deepseek_report.statistics.intervals import (
     any_pair,
     holm,
     level_within,
+    mean_interval,
     rate_difference,
     rate_ratio,
     rate_ratios,
 )
-from deepseek_report.tasks.decisions import ThresholdSteps, at_threshold
+from deepseek_report.tasks.decisions import ThresholdSteps, at_threshold, threshold_for_share
+
+#: What an interval shows of the two gaps.
+Change = Literal["more than doubles", "widens", "narrows", "open"]
+LABELLED = TableType(
+    (
+        *columns_of("attribute:attribute level reference"),
+        *(Column("n", "count"), Column("n_reference", "count", shown=False)),
+        *columns_of("labelled:share labelled_reference:share"),
+        *columns_of("decided:share decided_reference:share"),
+        estimate("labelled_gap", "points", prefix="labelled_gap"),
+        Column("decided_gap", "points"),
+        estimate("change", "points", prefix="change"),
+        Column("shown", shown=False),
+    ),
+    release=TableRelease(counts=("n", "n_reference")),
+)
+
+
+def labelled_gaps(
+    pairs: Sequence[tuple[Grouping, str, str]], outcomes: Outcomes, alpha: float = 0.05
+) -> pd.DataFrame:
+    """The gap of unfavourable decisions of pairs of groups, by the labels and by the model.
+
+    Of each pair the first group is the one that fares worse by the labels or, where these may not
+    differ, by the model. The change is
+    the gap of the model less that of the labels, over the same rows: the mean over the first group
+    of what each row's decision adds to its label, less that over the other. Its intervals hold for
+    all pairs at once (Bonferroni).
+
+    pairs : groupings, each with two of its levels.
+    outcomes : (instance,) who is favoured by the model, and by the label.
+    alpha : chance that any interval misses.
+    """
+    level = 1 - alpha / max(len(pairs), 1)
+    rows = [_row(grouping, levels, outcomes, level) for grouping, *levels in pairs]
+    return LABELLED.frame(rows)
+
+
+def _row(
+    grouping: Grouping, levels: Sequence[str], outcomes: Outcomes, level: float
+) -> dict[str, Any]:
+    labelled, decided = ~outcomes.deserving, ~outcomes.favoured
+    inside = [grouping.codes == grouping.levels.index(name) for name in levels]
+    if _is_turned(grouping, inside, labelled, decided, level):
+        levels, inside = levels[::-1], inside[::-1]
+    own, other = ([float(x[each].mean()) for each in inside] for x in (labelled, decided))
+    label_low, label_high = _ends_of(grouping, inside, labelled, level)
+    decided_low, _ = _ends_of(grouping, inside, decided, level)
+    change, low, high = _difference(grouping, inside, decided - 1.0 * labelled, level)
+    beyond_twice = _difference(grouping, inside, decided - 2.0 * labelled, level)[1]
+    return {
+        "attribute": grouping.name,
+        "level": levels[0],
+        "reference": levels[1],
+        "n": int(inside[0].sum()),
+        "n_reference": int(inside[1].sum()),
+        "labelled": own[0],
+        "labelled_reference": own[1],
+        "decided": other[0],
+        "decided_reference": other[1],
+        "labelled_gap": own[0] - own[1],
+        "labelled_gap_low": label_low,
+        "labelled_gap_high": label_high,
+        "decided_gap": other[0] - other[1],
+        "change": change,
+        "change_low": low,
+        "change_high": high,
+        "shown": _shown(
+            low, high, beyond_twice, in_labels=label_low > 0, in_decisions=decided_low > 0
+        ),
+    }
+
+
+def _shown(
+    low: float, high: float, beyond_twice: float, *, in_labels: bool, in_decisions: bool
+) -> Change:
+    """What the ends of the intervals of the change show.
+
+    in_labels, in_decisions : whether these have a gap beyond chance, and to which side.
+    """
+    if in_labels and beyond_twice > 0:
+        return "more than doubles"
+    if low > 0 and (in_labels or in_decisions):
+        return "widens"
+    return "narrows" if in_labels and high < 0 else "open"
+
+
+def _is_turned(
+    grouping: Grouping, inside: Sequence[Bools], labelled: Bools, decided: Bools, level: float
+) -> bool:
+    """Whether the second group fares worse by the labels or, where these are open, by the model.
+
+    A gap in the labels that may be 0 would else be turned by chance, and the change with it.
+    """
+    low, high = _ends_of(grouping, inside, labelled, level)
+    if low > 0 or high < 0:
+        return high < 0
+    return bool(decided[inside[0]].mean() < decided[inside[1]].mean())
+
+
+def _ends_of(
+    grouping: Grouping, inside: Sequence[Bools], harmed: Bools, level: float
+) -> tuple[float, float]:
+    """The interval of the difference of the shares of two groups."""
+    (own, n), (other, n_other) = (grouping.drawn.counts(harmed, each) for each in inside)
+    low, high = rate_difference(own, n, other, n_other, level)
+    return float(low), float(high)
+
+
+def _difference(
+    grouping: Grouping, inside: Sequence[Bools], values: Floats, level: float
+) -> tuple[float, float, float]:
+    """Difference of the means of (instance,) values of two groups, with its interval.
+
+    The values are 0 for most and ±1 for few. So each group counts two observations more, one of
+    either sign (Bonett & Price 2012, doi:10.3102/1076998611411915), before its mean gets Student's
+    interval by observation. The two intervals are joined, each end in squares.
+    """
+    ends = [_ends(grouping, each, values, level) for each in inside]
+    (mean, low, high), (other, other_low, other_high) = ends
+    gap = float(values[inside[0]].mean() - values[inside[1]].mean())
+    middle = mean - other
+    return (
+        gap,
+        min(gap, middle - math.hypot(mean - low, other_high - other)),
+        max(gap, middle + math.hypot(high - mean, other - other_low)),
+    )
+
+
+def _ends(
+    grouping: Grouping, inside: Bools, values: Floats, level: float
+) -> tuple[float, float, float]:
+    each = grouping.drawn.take(inside).per_unit(values[inside])
+    mean, low, high = mean_interval(np.append(each, (1.0, -1.0)), level=level)
+    return float(mean), float(low), float(high)
+
+
+#: How many thresholds are tried.
+_TRIED = 21
+#: What the table of pairs says of the ratio of favourable decisions over the thresholds tried.
+_OVER_THRESHOLDS = tuple(
+    Column(name, kind, shown=False, optional=True)  # type: ignore[arg-type]
+    for name, kind in (
+        ("threshold_from", "share"),
+        ("threshold_to", "share"),
+        ("ratio_least", "number"),
+        ("ratio_most", "number"),
+    )
+)
+
+
+def tried_thresholds(predictions: Predictions) -> Floats:
+    """(threshold,) ascending: from half to twice as many decisions for the explained class.
+
+    As many as there are cases of it is the middle. Where it is the more frequent class, twice as
+    many are more than all, and the upper end lies halfway between its share and all.
+    """
+    base = float(predictions.truths.mean())
+    most = min(2 * base, (1 + base) / 2)
+    shares = np.linspace(base / 2, most, _TRIED)
+    return np.sort([threshold_for_share(predictions.scores, share) for share in shares])
+
+
+def with_range(
+    pairs: pd.DataFrame, predictions: Predictions, compared: Sequence[Grouping], favourable: int
+) -> pd.DataFrame:
+    """The pairs with the least and the greatest ratio of their rates over `tried_thresholds`.
+
+    pairs : with the columns attribute, level and reference. compared : the groupings of these.
+    favourable : the class that is good for the person concerned.
+    """
+    if predictions.threshold is None:
+        return pairs
+    thresholds = tried_thresholds(predictions)
+    is_good = predictions.explained == favourable
+    favoured = [(predictions.scores >= threshold) == is_good for threshold in thresholds]
+    rates = {
+        grouping.name: np.stack([grouping.count(chosen) for chosen in favoured]) / grouping.sizes
+        for grouping in compared
+    }
+    places = {
+        grouping.name: {level: k for k, level in enumerate(grouping.levels)}
+        for grouping in compared
+    }
+    ratios = [
+        _ratio(rates[row.attribute], places[row.attribute], row.level, row.reference)
+        for row in pairs.itertuples()
+    ]
+    return pairs.assign(
+        threshold_from=float(thresholds[0]),
+        threshold_to=float(thresholds[-1]),
+        ratio_least=[float(ratio.min()) for ratio in ratios],
+        ratio_most=[float(ratio.max()) for ratio in ratios],
+    )
+
+
+def _ratio(rates: Floats, places: dict[str, int], level: str, reference: str) -> Floats:
+    """(threshold,) ratio of two rates; 1 where nobody of either is decided favourably."""
+    own, other = rates[:, places[level]], rates[:, places[reference]]
+    return np.where(other > 0, own / np.where(other > 0, other, 1), np.where(own > 0, np.inf, 1))
+
 
 Verdict = Literal[
     "clear below", "below but uncertain", "above but uncertain", "clear above", "too few to judge"
@@ -212,47 +412,37 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     Where the labels are decisions themselves, the gap between two groups in them stands beside that
     of the model's decisions, with an interval of the difference over the same rows.
 
-    References
-    ----------
-    29 CFR 1607.4(D): a rate is compared with that of the group with the highest rate.
+    Reference: 29 CFR 1607.4(D): a rate is compared with that of the group with the highest rate.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "pairs": TableType(
             (
                 Column("attribute", "attribute"),
                 Column("attribute_label", shown=False),
-                Column("level"),
-                Column("reference"),
-                Column("n", "count"),
+                *columns_of("level reference n:count"),
                 Column("n_reference", "count", shown=False),
-                Column("rate", "share"),
-                Column("reference_rate", "share"),
+                *columns_of("rate:share reference_rate:share"),
                 estimate("ratio"),
                 estimate("difference", "points", prefix="difference"),
                 Column("p_value", "p_value", shown=False),
-                Column("p_adjusted", "p_value"),
-                Column("verdict", "impact_verdict"),
-                Column("too_few", "yes_no", shown=False, optional=True),
-                Column("reference_too_few", "yes_no", shown=False, optional=True),
-                *over_thresholds.COLUMNS,
+                *columns_of("p_adjusted:p_value verdict:impact_verdict"),
+                *columns_of("too_few:yes_no reference_too_few:yes_no", optional=True, shown=False),
+                *_OVER_THRESHOLDS,
             ),
             release=TableRelease(counts=("n", "n_reference")),
         ),
         "steps": TableType(
             (
-                Column("threshold", "number", shown=False),
-                Column("attribute", "attribute", shown=False),
-                Column("level", shown=False),
-                Column("reference", shown=False),
+                *columns_of("threshold:number attribute:attribute level reference", shown=False),
                 estimate("ratio", shown=False),
             )
         ),
         "labelled": LABELLED,
     }
-    bounds: ClassVar[Bounds] = {"impact_ratio": (0.0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    bounds = {"impact_ratio": (0.0, None)}
+    reads = frozenset({"predictions", "dataset", "seed"})
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     reference: dict[str, str] = field(default_factory=dict)
     crossings: bool = True
@@ -276,9 +466,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         attributes = self._rates(compared, outcomes, context.seed)
         references = [self._reference(rates) for rates in attributes]
         favourable = schema.target.declared_favourable
-        pairs = over_thresholds.with_range(
-            self._judge(attributes, references), p, compared, favourable
-        )
+        pairs = with_range(self._judge(attributes, references), p, compared, favourable)
         notes = (*self._undeclared(attributes, references), *_notes(pairs, attributes))
         scores = tuple(
             _smallest(pairs[pairs["attribute"] == rates.grouping.name])
@@ -309,9 +497,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     ) -> pd.DataFrame:
         """The ratio of each level of an attribute to its reference at each threshold.
 
-        Raises
-        ------
-        NotApplicableError : a declared reference is no level.
+        Raises NotApplicableError: a declared reference is no level.
         """
         floor = (self.min_cell, self.min_events)
         counts: dict[float, list[tuple[int, int, int, int]]] = {}
@@ -349,9 +535,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     def _reference(self, rates: Rates) -> int:
         """The declared level, else the one with the highest rate.
 
-        Raises
-        ------
-        NotApplicableError : a declared level does not exist.
+        Raises NotApplicableError: a declared level does not exist.
         """
         grouping = rates.grouping
         if grouping.name not in self.reference:
@@ -423,21 +607,19 @@ def _smallest(pairs: pd.DataFrame) -> Score:
     name = str(pairs["attribute"].iloc[0])
     if judged.empty:
         nothing = Estimate(math.nan, None, None, int(pairs["n"].sum()), "")
-        return nothing.score(
-            "impact_ratio", "fairness", "one", attribute=name, note=message("notes.too_few")
-        )
+        note = message("notes.too_few")
+        return nothing.score("impact_ratio", "fairness", "one", attribute=name, note=note)
     row = judged.loc[judged["ratio"].idxmin()]
     n = int(row["n"] + row["n_reference"])
     several = len({*judged["level"], *judged["reference"]}) > 2
     method = message("interval_methods.ratio", several=several)
     ratio = Estimate(float(row["ratio"]), float(row["low"]), float(row["high"]), n, method)
-    return ratio.score(
+    return ImpactRatio.score(
         "impact_ratio",
-        "fairness",
+        ratio,
         "one",
         attribute=name,
         level=str(row["level"]),
-        bounds=(0.0, None),
         p_value=float(row["p_adjusted"]),
         reference="doi:10.1177/0962280210383082",
         note=message(

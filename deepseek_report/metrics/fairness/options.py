@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,22 +12,24 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.conclusions import DecisionCosts, ThresholdRule
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import FitChange, MeasureContext, Refits
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.input_changes import columns_named
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.expected import outcome_of
-from deepseek_report.metrics.fairness.direct_use import told_together
-from deepseek_report.metrics.fairness.evened_rows import evened_rows
+from deepseek_report.metrics.fairness.direct_use import TellingColumns, told_together
+from deepseek_report.metrics.fairness.gap_tables import WidestPair
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
-from deepseek_report.metrics.fairness.option_changes import ComparedGroups, Option, OptionChanges
-from deepseek_report.metrics.fairness.option_thresholds import (
+from deepseek_report.metrics.fairness.option_changes import (
+    ComparedGroups,
+    Option,
+    OptionChanges,
     at_thresholds,
     equal_rate_thresholds,
     price,
@@ -35,24 +37,51 @@ from deepseek_report.metrics.fairness.option_thresholds import (
     threshold_for_gap,
     threshold_for_ratio,
 )
-from deepseek_report.metrics.fairness.swapped_inputs import TellingColumns
-from deepseek_report.metrics.fairness.widest_pair import WidestPair
-from deepseek_report.metrics.performance.baselines import fitted_reference
+from deepseek_report.metrics.performance.baselines import Predictor, fitted_reference
 from deepseek_report.metrics.performance.predicting import predict
-from deepseek_report.metrics.performance.reference_predictors import Predictor
-from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Rows
+from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Rows
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks.classification import iterations
 from deepseek_report.tasks.decisions import at_threshold, effective_threshold
+
+
+def evened_rows(codes: Ints, labels: Ints, rng: np.random.Generator) -> Ints:
+    """Positions of as many rows, in which group and label go together no more than by chance.
+
+    A cell of n(g, y) rows gets n(g) · n(y) / n of them: of a larger cell so many are drawn, a
+    smaller one is repeated. It is reweighting by whole numbers, for learners without weights
+    ("uniform sampling").
+
+    codes : (row,) the group, -1 where it is not known; such rows stay as they are.
+    labels : (row,) the class.
+
+    Returns (row,) ascending, with repetitions.
+
+    Reference: Kamiran & Calders 2012, doi:10.1007/s10115-011-0463-8 (sections 5.2 and 5.3).
+
+    >>> codes, labels = np.array([0, 0, 0, 0, 1, 1, 1, 1]), np.array([0, 0, 0, 1, 0, 1, 1, 1])
+    >>> rows = evened_rows(codes, labels, np.random.default_rng(0))
+    >>> [int(((codes == g) & (labels == y))[rows].sum()) for g in (0, 1) for y in (0, 1)]
+    [2, 2, 2, 2]
+    """
+    known = codes >= 0
+    drawn = [np.flatnonzero(~known)]
+    for code in np.unique(codes[known]):
+        for label in np.unique(labels[known]):
+            cell = np.flatnonzero((codes == code) & (labels == label))
+            if len(cell):
+                expected = (codes == code).sum() * (labels[known] == label).sum() / known.sum()
+                times, rest = divmod(round(expected), len(cell))
+                drawn += [np.tile(cell, times), rng.permutation(cell)[:rest]]
+    return np.sort(np.concatenate(drawn))
+
 
 TODAY = "today"
 #: Before the name of an option where the model itself is fitted anew.
 OWN = "model_"
 #: The predictor that is refitted without inputs and with evened rows, in the model's place.
 REFITTED: Predictor = "gradient_boosting"
-#: Between the names of inputs in a cell.
-SEPARATOR = "; "
 #: An option is called better where its p-value, corrected for all attributes, lies below this.
 _SIGNIFICANT = 0.05
 _NUMBERS = (
@@ -114,19 +143,14 @@ class Options(PeopleMetric, ClassMetric):
     without them the price is balanced accuracy.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "options": TableType(
             (
                 Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
-                Column("level", shown=False),
-                Column("reference", shown=False),
-                Column("option", "policy"),
-                Column("threshold"),
-                Column("left_out"),
-                Column("roc_auc", "number"),
+                *columns_of("attribute_label level reference", shown=False),
+                *columns_of("option:policy threshold left_out roc_auc:number"),
                 estimate("auc_change", "number", prefix="auc_change"),
                 Column("balanced_accuracy", "share"),
                 estimate("balanced_accuracy_change", "points", prefix="balanced_accuracy_change"),
@@ -137,21 +161,17 @@ class Options(PeopleMetric, ClassMetric):
                 estimate("ratio", "number", prefix="ratio"),
                 Column("cost", "number"),
                 estimate("cost_change", "number", prefix="cost_change"),
-                Column("n_changed", "count"),
-                Column("rows", "count"),
-                Column("n", "count"),
-                Column("is_chosen", "yes_no"),
-                Column("is_better", "yes_no"),
-                Column("p_adjusted", "p_value"),
+                *columns_of("n_changed:count rows:count n:count is_chosen:yes_no is_better:yes_no"),
+                *columns_of("p_adjusted:p_value"),
             ),
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"gap_without": (-1.0, 1.0)}
-    reads: ClassVar[frozenset[str]] = frozenset(
+    bounds = {"gap_without": (-1.0, 1.0)}
+    reads = frozenset(
         {"predictions", "validation_predictions", "dataset", "refits", "seed", "expectations"}
     )
-    takes: ClassVar[frozenset[str]] = frozenset({"direct_use"})
+    takes = frozenset({"direct_use"})
     ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
     costs: DecisionCosts | None = None
@@ -184,9 +204,8 @@ class Options(PeopleMetric, ClassMetric):
                 *(option for name in ("", groups.test.name) for option in own.get(name, ())),
             )
             rows += self._rows(options, groups)
-        frame = pd.DataFrame(rows)
-        _judge(frame)
-        table = frame[list(self.tables["options"].keys)]
+        table = self.tables["options"].frame(rows)
+        _judge(table)
         notes = self._notes(n_left, own_note)
         return Measurement(tuple(_scores(table)), {"options": table}, notes=notes)
 
@@ -238,7 +257,10 @@ class Options(PeopleMetric, ClassMetric):
             "threshold_per_group",
             at_thresholds(validation, groups.validation, own),
             at_thresholds(test, groups.test, own),
-            _listed(groups.test.levels, own),
+            SEPARATOR.join(
+                f"{level}: {threshold:.3g}"
+                for level, threshold in zip(groups.test.levels, own, strict=True)
+            ),
             is_open=False,
         )
 
@@ -377,10 +399,9 @@ class Options(PeopleMetric, ClassMetric):
                 "is_better": option is chosen and changes.narrows,
                 "p_adjusted": changes.p_value if option is chosen else np.nan,
             }
-            for name in _NUMBERS:
-                row |= _cells(name, getattr(changes, name))
-            if option is today:
-                row |= _no_change()
+            for name in _NUMBERS:  # today's own decisions are compared with nothing
+                nothing = option is today and name.endswith("_change")
+                row |= (Estimate(np.nan) if nothing else getattr(changes, name)).cells(name, name)
             yield row
 
     def _chosen(self, options: Sequence[Option], groups: ComparedGroups) -> Option | None:
@@ -475,13 +496,8 @@ def _scores(table: pd.DataFrame) -> Iterator[Score]:
     for row in table[table["option"] == "without"].to_dict("records"):
         method = message("interval_methods.difference")
         gap = Estimate.of(row["gap"], row["gap_low"], row["gap_high"], row["n"], method)
-        yield gap.score(
-            "gap_without",
-            "fairness",
-            "zero",
-            attribute=str(row["attribute"]),
-            predictor=REFITTED,
-            bounds=(-1.0, 1.0),
+        yield Options.score(
+            "gap_without", gap, "zero", attribute=str(row["attribute"]), predictor=REFITTED
         )
 
 
@@ -503,21 +519,3 @@ def _restrict(grouping: Grouping, levels: tuple[str, ...]) -> Grouping:
 
 def _written(threshold: float | None) -> str:
     return "" if threshold is None else f"{threshold:.3g}"
-
-
-def _listed(levels: tuple[str, ...], thresholds: Floats) -> str:
-    """The threshold of each level."""
-    return SEPARATOR.join(
-        f"{level}: {threshold:.3g}" for level, threshold in zip(levels, thresholds, strict=True)
-    )
-
-
-def _cells(name: str, size: Estimate) -> dict[str, float]:
-    low, high = size.ends or (np.nan, np.nan)
-    return {name: size.value, f"{name}_low": low, f"{name}_high": high}
-
-
-def _no_change() -> dict[str, float]:
-    """Today's own decisions are compared with nothing."""
-    changes = [name for name in _NUMBERS if name.endswith("_change")]
-    return {key: np.nan for name in changes for key in (name, f"{name}_low", f"{name}_high")}

@@ -4,47 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import (
-    PEOPLE,
-    Attribute,
-    AttributeKind,
-    Feature,
-    Modality,
-)
-from deepseek_report.artifacts.score import (
-    Bounds,
-    Category,
-    Measurement,
-    Score,
-)
+from deepseek_report.artifacts.schema import PEOPLE, Attribute, Feature
+from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.table import (
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance.reference_predictors import (
-    Predict,
-    fit_predictor,
-)
-from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
+from deepseek_report.metrics.performance.baselines import Predict, fit_predictor
+from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
+from deepseek_report.statistics.ranking import delong, macro_auc, most_telling, paired_difference
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import TASKS
 
 #: Features that are looked at, each of them shuffled in turn.
@@ -74,13 +53,9 @@ def permutation_importance(
     The interval is DeLong's for paired scores, averaged over the shuffles; it covers the test
     sample, not the training of the predictor.
 
-    Parameters
-    ----------
     predict : (instance, feature) -> (instance, class). labels : (instance,) codes 0, 1, ….
 
-    References
-    ----------
-    Breiman 2001, doi:10.1023/A:1010933404324.
+    Reference: Breiman 2001, doi:10.1023/A:1010933404324.
     """
     whole = macro_auc(labels, predict(inputs), 1)
     n, width = inputs.shape
@@ -112,25 +87,24 @@ def _sample(
 class Proxies(ModelMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "features": TableType(
             (
                 Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
-                Column("feature", shown=False),
+                *columns_of("attribute_label feature", shown=False),
                 Column("label"),
                 estimate("importance"),
             ),
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"proxy_auc": SHARE}
-    category: ClassVar[Category] = "fairness"
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+    bounds = {"proxy_auc": SHARE}
+    category = "fairness"
+    reads = frozenset({"dataset", "seed"})
+    needs_groups = PEOPLE
+    modalities = frozenset({"table"})
     max_train_rows: Rows = 6000
     max_test_rows: Rows = 1500
     n_repeats: Annotated[int, Field(ge=1, le=50)] = 1
@@ -154,7 +128,7 @@ class Proxies(ModelMetric):
             scores.append(_score(attribute, proxy.auc))
             names = [context.dataset.schema.features[j] for j in features]
             rows += _rows(attribute, names, proxy.importance)[: self.top]
-        table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+        table = self.tables["features"].frame(rows)
         if len(context.dataset.schema.features) > _MOST_FEATURES + 1:
             notes.append(message("notes.proxies.most_telling", n=_MOST_FEATURES))
         notes += [message("notes.proxies.predicted"), message("notes.proxies.shared")]
@@ -204,17 +178,6 @@ def _other_features(data: Dataset, attribute: Attribute) -> list[int]:
     return [others[k] for k in telling]
 
 
-_COLUMNS: dict[str, type] = {
-    "attribute": str,
-    "attribute_label": str,
-    "feature": str,
-    "label": str,
-    "importance": float,
-    "low": float,
-    "high": float,
-}
-
-
 def _rows(
     attribute: Attribute, features: Sequence[Feature], importance: Sequence[Estimate]
 ) -> list[dict[str, object]]:
@@ -224,9 +187,7 @@ def _rows(
             "attribute_label": attribute.label,
             "feature": feature.name,
             "label": feature.label,
-            "importance": fall.value,
-            "low": fall.low,
-            "high": fall.high,
+            **fall.cells("importance"),
         }
         for feature, fall in zip(features, importance, strict=True)
     ]
@@ -235,11 +196,10 @@ def _rows(
 
 def _score(attribute: Attribute, auc: Estimate) -> Score:
     several = len(attribute.levels) > 2
-    return auc.score(
+    return Proxies.score(
         "proxy_auc",
-        "fairness",
+        auc,
         "none",
         attribute=attribute.name,
-        bounds=SHARE,
         note=message("notes.proxies.auc", several=several),
     )

@@ -5,26 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.routing import normalised_entropy
 from deepseek_report.metrics.internals.tracing import array, traces
-from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
+from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE, mean_interval
 from deepseek_report.statistics.resampling import Resampling
 
@@ -80,19 +78,17 @@ _THERE = 0.5
 class Attention(ModelMetric):
     """Mean attention between features in every head, over the explained cases."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
-        "tokens": TableType(
-            (Column("token", "place"), Column("feature"), Column("label")), release=WHOLE
-        ),
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
+        "tokens": TableType(columns_of("token:place feature label"), release=WHOLE),
         "branches": TableType((Column("branch"),), release=WHOLE),
     }
-    released_arrays: ClassVar[frozenset[str]] = frozenset({"mean", "even", "there"})
-    bounds: ClassVar[Bounds] = {"attention_entropy": SHARE}
-    category: ClassVar[Category] = "explanation"
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "cases", "seed"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})
+    released_arrays = frozenset({"mean", "even", "there"})
+    bounds = {"attention_entropy": SHARE}
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset", "cases", "seed"})
+    requires = frozenset({"attention"})
     max_rows: Rows = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -103,12 +99,8 @@ class Attention(ModelMetric):
         entropy = Estimate(
             float(attention.entropy.mean()), float(low), float(high), len(rows), "normal"
         )
-        score = entropy.score(
-            "attention_entropy",
-            "explanation",
-            "none",
-            bounds=SHARE,
-            note=message("notes.attention.entropy"),
+        score = self.score(
+            "attention_entropy", entropy, "none", note=message("notes.attention.entropy")
         )
         return Measurement(
             (score,),

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
-from deepseek_report.metrics.internals.timing import (
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.metrics.internals.tracing import (
     Stopwatch,
     median_interval,
     on_gpu,
@@ -27,7 +27,7 @@ from deepseek_report.metrics.internals.timing import (
     torch_module,
     wait_for,
 )
-from deepseek_report.metrics.shared.plugin import ComputeMetric
+from deepseek_report.metrics.plugin import ComputeMetric
 
 BatchSize = Annotated[int, Field(ge=1, le=100_000)]
 Repeats = Annotated[int, Field(ge=3, le=1000)]
@@ -67,21 +67,15 @@ def enclosing(path: str, layers: Collection[str]) -> str:
 class Parameters(ComputeMetric):
     """Number of parameters, in all and by layer: those that the model describes, else all parts."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "layers": TableType(
-            (
-                Column("layer", "layer"),
-                Column("kind", "layer_kind"),
-                Column("parameters", "count"),
-                Column("share", "share"),
-            ),
-            release=WHOLE,
+            columns_of("layer:layer kind:layer_kind parameters:count share:share"), release=WHOLE
         )
     }
-    bounds: ClassVar[Bounds] = {"parameters": (0.0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+    bounds = {"parameters": (0.0, None)}
+    reads = frozenset({"classifier"})
+    requires = frozenset({"module"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         module = torch_module(context.classifier)
@@ -96,35 +90,27 @@ class Parameters(ComputeMetric):
                 if (n := sum(parameter.numel() for parameter in layer.parameters(recurse=False)))
             ]
         rows = [(*layer, layer[2] / max(total, 1)) for layer in layers if layer[2]]
-        columns = ["layer", "kind", "parameters", "share"]
-        score = Estimate(total, None, None, total, "").score(
-            "parameters", "compute", "none", bounds=(0.0, None)
-        )
-        return Measurement((score,), {"layers": pd.DataFrame(rows, columns=columns)})
+        score = self.score("parameters", Estimate(total, n=total), "none")
+        return Measurement((score,), {"layers": self.tables["layers"].frame(rows)})
 
 
 @dataclass(frozen=True)
 class LayerProfile(ComputeMetric):
     """Time that each layer takes in one pass over a batch, with what a described one holds."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "layers": TableType(
-            (
-                Column("layer", "layer"),
-                Column("kind", "layer_kind"),
-                estimate("ms"),
-                Column("share", "share"),
-            ),
+            (*columns_of("layer:layer kind:layer_kind"), estimate("ms"), Column("share", "share")),
             section="bottlenecks",
             folded=True,
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"forward_ms": (0.0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
-    volatile: ClassVar[bool] = True
+    bounds = {"forward_ms": (0.0, None)}
+    reads = frozenset({"classifier", "dataset"})
+    requires = frozenset({"module"})
+    volatile = True
     batch_size: BatchSize = 64
     repeats: Repeats = 15
 
@@ -145,12 +131,11 @@ class LayerProfile(ComputeMetric):
         kinds = {**watch.kinds, **declared, OUTSIDE: "the module itself"}
         value, low, high = median_interval(total)
         forward = Estimate(value, low, high, self.repeats, _OF_MEDIAN)
-        score = forward.score(
+        score = self.score(
             "forward_ms",
-            "compute",
+            forward,
             "lower",
             unit="ms",
-            bounds=(0.0, None),
             note=message("notes.layer_profile.median", passes=self.repeats, rows=self.batch_size),
         )
         return Measurement(
@@ -170,12 +155,9 @@ def _by_layer(laps: Sequence[Mapping[str, float]], layers: Collection[str]) -> d
 
 
 def _profile_table(times: dict[str, Floats], kinds: dict[str, str], total: float) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            (name, kinds[name], *median_interval(ms), float(np.median(ms)) / total)
-            for name, ms in times.items()
-        ],
-        columns=["layer", "kind", "ms", "low", "high", "share"],
+    return LayerProfile.tables["layers"].frame(
+        (name, kinds[name], *median_interval(ms), float(np.median(ms)) / total)
+        for name, ms in times.items()
     )
 
 
@@ -187,17 +169,17 @@ _CLOCK = message("notes.timing.clock")
 class Latency(ComputeMetric):
     """Time to answer, and rows per second, by batch size."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "latency": TableType(
             (Column("batch_size", "count"), estimate("ms"), Column("rows_per_second", "count")),
             section="bottlenecks",
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"latency_ms": (0.0, None), "rows_per_second": (0.0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
-    volatile: ClassVar[bool] = True
+    bounds = {"latency_ms": (0.0, None), "rows_per_second": (0.0, None)}
+    reads = frozenset({"classifier", "dataset"})
+    volatile = True
     batch_sizes: Annotated[tuple[BatchSize, ...], Field(min_length=1)] = (1, 8, 64, 512)
     repeats: Repeats = 30
     budget: Annotated[float, Field(gt=0, le=600)] = 0.25
@@ -219,20 +201,18 @@ class Latency(ComputeMetric):
             _OF_MEDIAN,
         )
         scores = (
-            latency.score(
+            self.score(
                 "latency_ms",
-                "compute",
+                latency,
                 "lower",
                 unit="ms",
-                bounds=(0.0, None),
                 note=message("notes.latency.batches", size=int(first["batch_size"])),
             ),
-            throughput.score(
+            self.score(
                 "rows_per_second",
-                "compute",
+                throughput,
                 "higher",
                 unit="rows/s",
-                bounds=(0.0, None),
                 note=message("notes.latency.best_size", size=size),
             ),
         )
@@ -260,10 +240,10 @@ class Latency(ComputeMetric):
 class PeakMemory(ComputeMetric):
     """Greatest memory of the whole run so far, and what one batch needs on top of the weights."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"peak_memory": (0.0, None), "inference_memory": (0.0, None)}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
-    volatile: ClassVar[bool] = True
+    reveals = "aggregate"
+    bounds = {"peak_memory": (0.0, None), "inference_memory": (0.0, None)}
+    reads = frozenset({"classifier", "dataset"})
+    volatile = True
     batch_size: BatchSize = 256
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -274,24 +254,22 @@ class PeakMemory(ComputeMetric):
         batch = Estimate(
             peak_of_a_pass(context.classifier, inputs), None, None, self.batch_size, ""
         )
-        allocated = batch.score(
+        allocated = self.score(
             "inference_memory",
-            "compute",
+            batch,
             "lower",
             unit="MiB",
-            bounds=(0.0, None),
             note=message("notes.memory.of_a_pass", rows=self.batch_size),
         )
         return Measurement((_of_process(), allocated))
 
 
 def _of_process() -> Score:
-    return Estimate(process_peak(), None, None, 1, "").score(
+    return PeakMemory.score(
         "peak_memory",
-        "compute",
+        Estimate(process_peak(), n=1),
         "lower",
         unit="MiB",
-        bounds=(0.0, None),
         note=message("notes.memory.of_the_process"),
     )
 

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.layer_names import layer_name as layer_words
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.compute import layer_name
-from deepseek_report.metrics.internals.timing import torch_module
-from deepseek_report.metrics.shared.plugin import ComputeMetric
+from deepseek_report.metrics.internals.tracing import torch_module
+from deepseek_report.metrics.plugin import ComputeMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import thin
 
@@ -55,9 +54,7 @@ def principal_components(points: Floats, k: int = _COMPONENTS) -> tuple[Floats, 
 
     The sign of a component is such that its largest loading is positive.
 
-    Returns
-    -------
-    coordinates : (point, k), 0 beyond the rank. shares : (k,), each in [0, 1].
+    Returns coordinates : (point, k), 0 beyond the rank. shares : (k,), each in [0, 1].
     """
     centred = points - points.mean(axis=0)
     _, spreads, directions = np.linalg.svd(centred, full_matrices=False)
@@ -76,21 +73,19 @@ def principal_components(points: Floats, k: int = _COMPONENTS) -> tuple[Floats, 
 class ParameterProjection(ComputeMetric):
     """Vectors of the weight matrices as points on three principal components."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "points": TableType(
             (
-                Column("layer"),
-                Column("parameter"),
-                Column("row", "place"),
+                *columns_of("layer parameter row:place"),
                 *(Column(f"pc{k + 1}", "number") for k in range(_COMPONENTS)),
             ),
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"explained_variance": SHARE}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+    bounds = {"explained_variance": SHARE}
+    reads = frozenset({"classifier"})
+    requires = frozenset({"module"})
     max_points: Annotated[int, Field(ge=10, le=3000)] = 3000
     unit_length: bool = True
 
@@ -123,11 +118,10 @@ class ParameterProjection(ComputeMetric):
         table = places.assign(**{f"pc{k + 1}": coordinates[:, k] for k in range(_COMPONENTS)})
         drawn = table.iloc[thin(len(table), self.max_points)].reset_index(drop=True)
         left_out = [name for name, block in vectors.items() if block is None]
-        score = Estimate(float(shares.sum()), None, None, len(points), "").score(
+        score = self.score(
             "explained_variance",
-            "compute",
+            Estimate(float(shares.sum()), None, None, len(points), ""),
             "none",
-            bounds=SHARE,
             note=message("notes.parameter_projection.variance", n=len(points), width=width),
         )
         return Measurement((score,), {"points": drawn}, notes=self._notes(width, shares, left_out))

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import (
-    Bounds,
-    Category,
-    Measurement,
-    Score,
-)
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.metrics.internals.own_terms import contributions
-from deepseek_report.metrics.internals.timing import torch_module
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.internals.tracing import contributions, torch_module
+from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE
 
 _BATCH = 1024
@@ -43,55 +35,35 @@ class Prototypes(ModelMetric):
     count most, and which one of another class.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "rows"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "rows"
+    tables = {
         "prototypes": TableType(
             (
-                Column("prototype", "count"),
-                Column("instance_id", "row"),
-                Column("class_label"),
-                Column("decides", "count"),
-                Column("share", "share"),
-                Column("mean_evidence", "number"),
-                Column("n", "count"),
-                Column("shift", "count"),
+                *columns_of(
+                    "prototype:count instance_id:row class_label decides:count share:share"
+                ),
+                *columns_of("mean_evidence:number n:count shift:count"),
             )
         ),
-        "inputs": TableType(
-            (
-                Column("prototype", "count"),
-                Column("feature"),
-                Column("label"),
-                Column("display"),
-                Column("rank", "count"),
-            )
-        ),
+        "inputs": TableType(columns_of("prototype:count feature label display rank:count")),
         "nearest": TableType(
             (
-                Column("prototype", "count"),
-                Column("rank", "count"),
-                Column("instance_id", "row"),
-                Column("distance", "number"),
-                Column("label"),
-                Column("decision"),
+                *columns_of("prototype:count rank:count instance_id:row distance:number label"),
+                *columns_of("decision"),
             )
         ),
         "compared": TableType(
             (
-                Column("instance_id", "row"),
-                Column("rank", "count"),
-                Column("prototype_id", "row"),
-                Column("class_label"),
-                Column("for_decision", "yes_no"),
-                Column("share", "share"),
+                *columns_of("instance_id:row rank:count prototype_id:row class_label"),
+                *columns_of("for_decision:yes_no share:share"),
             )
         ),
     }
-    category: ClassVar[Category] = "explanation"
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "predictions", "cases"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"prototypes"})
-    bounds: ClassVar[Bounds] = {"prototypes_in_use": SHARE}
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset", "predictions", "cases"})
+    requires = frozenset({"prototypes"})
+    bounds = {"prototypes_in_use": SHARE}
 
     nearest: Annotated[int, Field(ge=1, le=50)] = 5
 
@@ -206,7 +178,7 @@ def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
     sizes : (column,) how much each column adds or takes away on average, which ranks them.
     """
     if not kind_of(schema).named_columns:
-        return pd.DataFrame(columns=["prototype", "feature", "label", "display", "rank"])
+        return Prototypes.tables["inputs"].frame([])
     ranks = np.argsort(np.argsort(-sizes, kind="stable"), kind="stable") + 1
     return pd.DataFrame(
         [

@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Measurement
-from deepseek_report.artifacts.table import (
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.tracing import (
     array,
+    heads_of,
     routes_of,
     sample_rows,
     traces,
 )
-from deepseek_report.metrics.shared.plugin import ComputeMetric, Resamples, Rows
+from deepseek_report.metrics.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE, mean_interval
-from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
+from deepseek_report.statistics.resampling import (
+    Resampling,
+    bootstrap,
+    bootstrapped,
+    weighted_means,
+)
 from deepseek_report.tasks import task_of
 
 
@@ -46,21 +48,18 @@ def normalised_entropy(weights: Floats) -> Floats:
 class ExpertLoad(ComputeMetric):
     """How evenly the experts are used, and which are not used at all."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "load": TableType(
-            (Column("layer", "place"), Column("expert", "place"), estimate("share", "share")),
+            (*columns_of("layer:place expert:place"), estimate("share", "share")),
             section="bottlenecks",
             folded=True,
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {
-        "expert_load_imbalance": (1.0, None),
-        "unused_experts": (0.0, None),
-    }
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"experts"})
+    bounds = {"expert_load_imbalance": (1.0, None), "unused_experts": (0.0, None)}
+    reads = frozenset({"classifier", "dataset", "seed"})
+    requires = frozenset({"experts"})
     max_rows: Rows = 1000
     unused_below: Annotated[float, Field(ge=0, lt=1)] = 0.1
     n_resamples: Resamples = 1000
@@ -70,28 +69,24 @@ class ExpertLoad(ComputeMetric):
         inputs, drawn = test.inputs[rows], Resampling.of(test).take(rows)
         chosen, layers = expert_choices(context, inputs)
         n, _, experts = chosen.shape
-        replicates = bootstrap(
-            lambda weights: _imbalance(weights, chosen),
-            drawn,
-            self.n_resamples,
-            np.random.default_rng(context.seed),
-        )
+        draws = drawn, self.n_resamples, context.seed
+        replicates = bootstrap(lambda weights: _imbalance(weights, chosen), *draws)
         share, low, high = mean_interval(drawn.per_unit(chosen))
         unused = int((share < self.unused_below / experts).sum())
         table = _grid_table(("layer", "expert"), share, low, high, "share")
         table["layer"] = np.array(layers)[table["layer"]]
         imbalance = bootstrapped(replicates, n, context.seed, (1.0, float(experts)))
         scores = (
-            imbalance.score(
+            self.score(
                 "expert_load_imbalance",
-                "compute",
+                imbalance,
                 "one",
                 bounds=(1.0, float(experts)),
                 note=message("notes.expert_load.imbalance"),
             ),
-            Estimate(unused, None, None, n, "").score(
+            self.score(
                 "unused_experts",
-                "compute",
+                Estimate(unused, n=n),
                 "zero",
                 bounds=(0.0, float(share.size)),
                 note=message(
@@ -122,8 +117,8 @@ def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[Floats, lis
 
 
 def _imbalance(weights: Floats, chosen: Floats) -> Floats:
-    flat = chosen.reshape(len(chosen), -1)
-    load = (weights @ flat / weights.sum(axis=1, keepdims=True)).reshape(-1, *chosen.shape[1:])
+    flat = weighted_means(chosen.reshape(len(chosen), -1))(weights)
+    load = flat.reshape(-1, *chosen.shape[1:])
     return np.asarray((load.max(axis=-1) / load.mean(axis=-1)).max(axis=-1))
 
 
@@ -140,33 +135,21 @@ def _grid_table(
 class RouteEntropy(ComputeMetric):
     """Whether the router prefers some heads for some inputs, or treats all alike."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    reveals = "aggregate"
+    tables = {
         "routes": TableType(
-            (
-                Column("layer", "place"),
-                Column("branch"),
-                Column("head", "place"),
-                estimate("weight", "share"),
-            ),
+            (*columns_of("layer:place branch head:place"), estimate("weight", "share")),
             section="explanations",
             folded=True,
             release=WHOLE,
         ),
         "by_class": TableType(
-            (
-                Column("layer", "place"),
-                Column("branch"),
-                Column("head", "place"),
-                Column("class"),
-                Column("weight", "share"),
-            ),
-            release=WHOLE,
+            columns_of("layer:place branch head:place class weight:share"), release=WHOLE
         ),
     }
-    bounds: ClassVar[Bounds] = {"route_entropy": SHARE}
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"routing"})
+    bounds = {"route_entropy": SHARE}
+    reads = frozenset({"classifier", "dataset", "seed"})
+    requires = frozenset({"routing"})
     max_rows: Rows = 1000
     n_resamples: Resamples = 1000
 
@@ -176,17 +159,11 @@ class RouteEntropy(ComputeMetric):
         drawn = Resampling.of(test).take(rows)
         branches, routes = routes_of(context, test.inputs[rows])
         entropy = normalised_entropy(routes.reshape(*routes.shape[:2], -1)).mean(axis=1)
-        replicates = bootstrap(
-            lambda weights: weights @ entropy / weights.sum(axis=1),
-            drawn,
-            self.n_resamples,
-            np.random.default_rng(context.seed),
-        )
-        score = bootstrapped(replicates, len(rows), context.seed, SHARE).score(
+        replicates = bootstrap(weighted_means(entropy), drawn, self.n_resamples, context.seed)
+        score = self.score(
             "route_entropy",
-            "compute",
+            bootstrapped(replicates, len(rows), context.seed, SHARE),
             "none",
-            bounds=SHARE,
             note=message("notes.route_entropy.mean"),
         )
         names = ("layer", "branch", "head")
@@ -217,3 +194,98 @@ def _by_class(
         frames.append(table.drop(columns=["low", "high"]).assign(**{"class": name}))
     joined = _named(pd.concat(frames, ignore_index=True), branches)
     return joined[["layer", "branch", "head", "class", "weight"]]
+
+
+@dataclass(frozen=True)
+class Ablation(ComputeMetric):
+    """How much the loss rises when one head is switched off, and which heads can go."""
+
+    reveals = "aggregate"
+    tables = {
+        "units": TableType(
+            (
+                *columns_of("layer:place branch head:place"),
+                estimate("loss_increase"),
+                Column("removable", "yes_no", shown=False),
+            ),
+            folded=True,
+            release=WHOLE,
+        )
+    }
+    bounds = {"removable_heads": SHARE}
+    reads = frozenset({"classifier", "dataset", "seed"})
+    requires = frozenset({"attention"})
+    max_rows: Rows = 400
+    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.002
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        test = context.dataset.test
+        rows = sample_rows(context, self.max_rows)
+        inputs, labels = test.inputs[rows], test.labels[rows]
+        branches, shape = heads_of(context, inputs)
+        increases = self._increases(context, inputs, labels, shape)
+        draws = Resampling.of(test).take(rows), self.n_resamples, context.seed
+        low, high = bootstrap(weighted_means(increases), *draws).interval()
+        removable = high < self.tolerance
+        layers, arms, heads = np.indices(shape).reshape(3, -1)
+        table = pd.DataFrame(
+            {
+                "layer": layers,
+                "branch": [branches[k] for k in arms],
+                "head": heads,
+                "loss_increase": increases.mean(axis=0),
+                "low": low,
+                "high": high,
+                "removable": removable,
+            }
+        )
+        score = self.score(
+            "removable_heads",
+            Estimate(float(removable.mean()), None, None, len(removable), ""),
+            "none",
+            unit="share",
+            note=message(
+                "notes.ablation.removable",
+                heads=len(removable),
+                tolerance=self.tolerance,
+                unit=task_of(context.dataset.schema.target).fit_unit,
+            ),
+        )
+        return Measurement(
+            (score,),
+            {"units": table},
+            notes=(
+                message("notes.ablation.one_at_a_time"),
+                message("notes.ablation.rows", n=len(rows)),
+            ),
+        )
+
+    def _increases(
+        self, context: MeasureContext, inputs: Floats, labels: NDArray[Any], shape: tuple[int, ...]
+    ) -> Floats:
+        """(instance, unit) loss with the unit off minus loss with all on."""
+        import torch
+
+        device = next(context.classifier.module.parameters()).device
+        whole = _losses(context, inputs, labels, None)
+        columns = []
+        context.progress.start("heads switched off", int(np.prod(shape)))
+        for mask in _masks(shape):
+            off = torch.as_tensor(mask, dtype=torch.float32, device=device)
+            columns.append(_losses(context, inputs, labels, off) - whole)
+            context.progress.advance()
+        return np.stack(columns, axis=1)
+
+
+def _masks(shape: tuple[int, ...]) -> Iterator[Floats]:
+    for k in range(int(np.prod(shape))):
+        mask = np.ones(int(np.prod(shape)))
+        mask[k] = 0
+        yield mask.reshape(shape)
+
+
+def _losses(context: MeasureContext, inputs: Floats, labels: NDArray[Any], mask: Any) -> Floats:
+    logits = np.concatenate([logits for logits, _ in traces(context, inputs, mask)])
+    target = context.dataset.schema.target
+    return task_of(target).fit_losses(logits, labels)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds.reference import typical_row
-from deepseek_report.metrics.internals.own_terms import contributions
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.internals.tracing import contributions
+from deepseek_report.metrics.plugin import ModelMetric
 
 
 @dataclass(frozen=True)
@@ -31,38 +30,27 @@ class ShapeFunctions(ModelMetric):
     Contributions are read from the model and are relative to their mean over the training part.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "curves": TableType(
             (
-                Column("feature"),
-                Column("label"),
-                Column("kind"),
-                Column("rank", "count"),
-                Column("spread", "number"),
-                Column("unit"),
-                Column("value", "number"),
-                Column("display"),
-                Column("contribution", "number"),
-                Column("share", "share"),
+                *columns_of(
+                    "feature label kind rank:count spread:number unit value:number display"
+                ),
+                *columns_of("contribution:number share:share"),
             ),
             release=TableRelease(values=("value",)),
         ),
         "density": TableType(
-            (
-                Column("feature"),
-                Column("from", "number"),
-                Column("to", "number"),
-                Column("share", "share"),
-            ),
+            columns_of("feature from:number to:number share:share"),
             release=TableRelease(values=("from", "to")),
         ),
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "explanation"
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"shape_functions"})
+    bounds = {}
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset"})
+    requires = frozenset({"shape_functions"})
 
     most: Annotated[int, Field(ge=1, le=40)] = 12
     points: Annotated[int, Field(ge=5, le=400)] = 60
@@ -94,7 +82,7 @@ class ShapeFunctions(ModelMetric):
                 "curves": pd.concat(curves, ignore_index=True),
                 "density": pd.concat(density, ignore_index=True)
                 if density
-                else pd.DataFrame(columns=["feature", "from", "to", "share"]),
+                else self.tables["density"].frame([]),
             },
             notes=(message("notes.shape_functions.the_model"),),
         )
@@ -141,7 +129,7 @@ def _density(about: dict[str, Any], train: Floats, values: Floats, bins: int) ->
     known, ends = train[~np.isnan(train)], values[~np.isnan(values)]
     low, high = (ends[0], ends[-1]) if len(ends) else (0.0, 0.0)
     if high <= low:
-        return pd.DataFrame(columns=["feature", "from", "to", "share"])
+        return ShapeFunctions.tables["density"].frame([])
     counts, edges = np.histogram(known, bins, (low, high))
     return pd.DataFrame(
         {

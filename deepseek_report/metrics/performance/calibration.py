@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import (
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
-from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.statistics.logistic import last_coefficient
-from deepseek_report.statistics.recalibrating import log_odds
+from deepseek_report.statistics.logistic import last_coefficient, log_odds
 from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
 from deepseek_report.tasks.decisions import calibration_subject
 
@@ -66,9 +60,7 @@ def recalibration(
     Slope b in logit P(y) = a + b logit p: 1 is right, below 1 the predictions are too extreme.
     Intercept a in logit P(y) = a + logit p: 0 is right, above 0 the predictions are too low.
 
-    References
-    ----------
-    Cox 1958, doi:10.1093/biomet/45.3-4.562; Van Calster et al. 2019,
+    Reference: Cox 1958, doi:10.1093/biomet/45.3-4.562; Van Calster et al. 2019,
     doi:10.1186/s12916-019-1466-7.
     """
     stated, ones = log_odds(scores), np.ones((len(scores), 1))
@@ -120,9 +112,7 @@ class ByChance:
         The lesser of the two p-values is set against that of every draw, so that two looks at the
         same outcomes are one test.
 
-        References
-        ----------
-        Westfall & Young 1993, Resampling-based multiple testing, algorithm 2.5.
+        Reference: Westfall & Young 1993, Resampling-based multiple testing, algorithm 2.5.
         """
         columns = ((self.errors, error), (self.departures, depart))
         seldom = np.stack([_exceeded(np.append(draws, value)) for draws, value in columns])
@@ -139,13 +129,9 @@ def _exceeded(values: Floats) -> Floats:
 def departure(gaps: Floats, scores: Floats) -> Floats:
     """(draw,) Rao's score statistic that a shift and a stretch of the log-odds are not needed.
 
-    Parameters
-    ----------
     gaps : (draw, instance) outcome minus stated probability. scores : (instance,) the latter.
 
-    References
-    ----------
-    Cox 1958, doi:10.1093/biomet/45.3-4.562.
+    Reference: Cox 1958, doi:10.1093/biomet/45.3-4.562.
     """
     design = np.column_stack([np.ones(len(scores)), log_odds(scores)])
     information = design.T @ (design * (scores * (1 - scores))[:, None])
@@ -181,10 +167,7 @@ def calibration_estimate(
     """
     drawn = resampling or Resampling(len(scores))
     replicates = bootstrap(
-        lambda weights: calibration_error(happened, scores, bins, weights),
-        drawn,
-        n_resamples,
-        np.random.default_rng(seed),
+        lambda weights: calibration_error(happened, scores, bins, weights), drawn, n_resamples, seed
     )
     rng = np.random.default_rng([seed, 1])
     chance = ByChance.of(happened, scores, bins, n_resamples, rng, drawn)
@@ -218,28 +201,24 @@ def _widened_to_whole(error: Estimate, share: Estimate, scores: Floats) -> Estim
 class ExpectedCalibrationError(ClassMetric):
     """Mean distance between predicted probability and observed share, with slope and intercept."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "bins": TableType(
             (
-                Column("bin", "place"),
-                Column("from", "number"),
-                Column("to", "number"),
-                Column("n", "count"),
-                Column("predicted", "share"),
+                *columns_of("bin:place from:number to:number n:count predicted:share"),
                 estimate("observed", "share"),
             ),
             release=TableRelease(counts=("n",), lines=((),), ends=("from", "to")),
         )
     }
-    bounds: ClassVar[Bounds] = {
+    bounds = {
         "expected_calibration_error": SHARE,
         "calibration_intercept": (None, None),
         "calibration_slope": (None, None),
     }
-    category: ClassVar[Category] = "calibration"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    category = "calibration"
+    reads = frozenset({"predictions", "dataset", "seed"})
     n_bins: Annotated[int, Field(ge=2, le=100)] = 15
     n_resamples: Resamples = 1000
 
@@ -259,17 +238,16 @@ class ExpectedCalibrationError(ClassMetric):
             chance=measured.chance,
         )
         joined = (
-            measured.error.score(
+            self.score(
                 "expected_calibration_error",
-                "calibration",
+                measured.error,
                 "lower",
                 unit="share",
-                bounds=SHARE,
                 p_value=measured.p_value,
                 note=note,
             ),
-            slope.score("calibration_slope", "calibration", "one"),
-            intercept.score("calibration_intercept", "calibration", "zero"),
+            self.score("calibration_slope", slope, "one"),
+            self.score("calibration_intercept", intercept, "zero"),
         )
         return Measurement(
             joined,

@@ -6,23 +6,23 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Feature, Modality, Target
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.schema import Feature, Target
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.ranking import auc_estimate
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.statistics.scorecards import areas_alone, bin_rates, cut
@@ -51,10 +51,10 @@ class ClassDistributions(ModelMetric):
     most : features, those with the largest areas on the training part.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    modalities = frozenset({"table"})
+    tables = {
         "separation": TableType(
             (
                 Column("feature", shown=False),
@@ -68,23 +68,16 @@ class ClassDistributions(ModelMetric):
         ),
         "distributions": TableType(
             (
-                Column("feature"),
-                Column("label"),
-                Column("kind"),
-                Column("unit"),
-                Column("class"),
-                Column("from", "number"),
-                Column("to", "number"),
-                Column("display"),
+                *columns_of("feature label kind unit class from:number to:number display"),
                 estimate("share", "share"),
                 Column("n", "count"),
             ),
             release=TableRelease(counts=("n",), values=("from", "to")),
         ),
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "data"
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset"})
+    bounds = {}
+    category = "data"
+    reads = frozenset({"dataset"})
 
     most: Annotated[int, Field(ge=1, le=12)] = 6
 
@@ -97,14 +90,7 @@ class ClassDistributions(ModelMetric):
         chosen, areas = _separating(context.dataset, classes, self.most)
         features = [schema.features[column] for column in chosen]
         separation = [
-            {
-                "feature": feature.name,
-                "label": feature.label,
-                "roc_auc": area.value,
-                "low": area.low,
-                "high": area.high,
-                "n": area.n,
-            }
+            {"feature": feature.name, "label": feature.label, **area.cells("roc_auc"), "n": area.n}
             for feature, area in zip(features, areas, strict=True)
         ]
         rows = [
@@ -193,7 +179,7 @@ def _distribution(
     drawn = resampling.take(known)
     cells = _ValueCells.of(feature, train[known], list(inside.values()))
     for class_name, rows in inside.items():
-        counts, total = cells.counts(rows), max(int(rows.sum()), 1)
+        counts = cells.counts(rows)
         shares = [drawn.rate(cells.places == place, rows) for place in range(len(counts))]
         for place, count in enumerate(counts):
             begins, ends = cells.ends[place]
@@ -206,9 +192,7 @@ def _distribution(
                 "from": begins,
                 "to": ends,
                 "display": "" if feature.is_numeric else feature.display(begins),
-                "share": count / total,
-                "low": shares[place].low,
-                "high": shares[place].high,
+                **shares[place].cells("share"),
                 "n": int(count),
             }
 

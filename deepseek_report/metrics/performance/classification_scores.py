@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
-from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
+from deepseek_report.artifacts.score import Direction, Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
     balanced_accuracy,
@@ -25,7 +26,7 @@ from deepseek_report.statistics.classification_errors import (
 )
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import macro_auc_estimate, thin
-from deepseek_report.statistics.resampling import Resampling, bootstrap
+from deepseek_report.statistics.resampling import Resampling, bootstrap, weighted_means
 from deepseek_report.tasks.decisions import tally
 
 _CURVE_ROWS = 200
@@ -41,29 +42,27 @@ def _many_classes(schema: Schema, metric: str) -> tuple[Text, ...]:
 class Accuracy(ClassMetric):
     """Share of decisions that agree with the label."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"accuracy": SHARE}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions"})
+    counts_entities = True
+    reveals = "aggregate"
+    bounds = {"accuracy": SHARE}
+    category = "performance"
+    reads = frozenset({"predictions"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
         estimate = Resampling.of(p).rate(p.correct)
-        return Measurement(
-            (estimate.score("accuracy", "performance", "higher", unit="share", bounds=SHARE),)
-        )
+        return Measurement((self.score("accuracy", estimate, "higher", unit="share"),))
 
 
 @dataclass(frozen=True)
 class BalancedAccuracy(ClassMetric):
     """Mean over the classes of the share decided correctly, so that rare classes count alike."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"balanced_accuracy": SHARE}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
+    counts_entities = True
+    reveals = "aggregate"
+    bounds = {"balanced_accuracy": SHARE}
+    category = "performance"
+    reads = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -72,9 +71,7 @@ class BalancedAccuracy(ClassMetric):
         estimate = balanced_accuracy(
             p.labels, p.decisions, self.n_resamples, context.seed, Resampling.of(p)
         )
-        score = estimate.score(
-            "balanced_accuracy", "performance", "higher", unit="share", bounds=SHARE
-        )
+        score = self.score("balanced_accuracy", estimate, "higher", unit="share")
         return Measurement((score,))
 
 
@@ -82,27 +79,23 @@ class BalancedAccuracy(ClassMetric):
 class BrierScore(ClassMetric):
     """Mean squared error of the probabilities; 0 is perfect."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    bounds: ClassVar[Bounds] = {"brier_score": (0.0, 2.0)}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
+    counts_entities = True
+    reveals = "aggregate"
+    bounds = {"brier_score": (0.0, 2.0)}
+    category = "performance"
+    reads = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
         errors = brier_errors(p.labels, p.probabilities, p.explained)
-        replicates = bootstrap(
-            lambda weights: weights @ errors / weights.sum(axis=1),
-            Resampling.of(p),
-            self.n_resamples,
-            np.random.default_rng(context.seed),
-        )
+        draws = Resampling.of(p), self.n_resamples, context.seed
+        replicates = bootstrap(weighted_means(errors), *draws)
         bounds = (0.0, 1.0 if p.probabilities.shape[1] == 2 else 2.0)
         estimate = brier_estimate(replicates, errors, context.seed, bounds)
-        score = estimate.score(
+        score = self.score(
             "brier_score",
-            "performance",
+            estimate,
             "lower",
             bounds=bounds,
             reference="doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
@@ -114,32 +107,26 @@ class BrierScore(ClassMetric):
 class RocAuc(ClassMetric):
     """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "curve": TableType(
-            (
-                Column("false_positive_rate", "share"),
-                Column("true_positive_rate", "share"),
-                Column("threshold", "number"),
-            ),
+            columns_of("false_positive_rate:share true_positive_rate:share threshold:number"),
             release=TableRelease(
                 coarse={"true_positive_rate": "explained", "false_positive_rate": "others"},
                 rounded=("threshold",),
             ),
         )
     }
-    bounds: ClassVar[Bounds] = {"roc_auc": SHARE}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+    bounds = {"roc_auc": SHARE}
+    category = "performance"
+    reads = frozenset({"predictions", "dataset"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
         require_both(p.labels)
         estimate = macro_auc_estimate(p.labels, p.probabilities, p.explained, Resampling.of(p))
-        score = estimate.score(
-            "roc_auc", "performance", "higher", bounds=SHARE, reference="doi:10.2307/2531595"
-        )
+        score = self.score("roc_auc", estimate, "higher", reference="doi:10.2307/2531595")
         return Measurement(
             (score,),
             {"curve": roc_points(p.truths, p.scores)},
@@ -165,21 +152,17 @@ def roc_points(truths: Bools, scores: Floats) -> pd.DataFrame:
 class AveragePrecision(ClassMetric):
     """Precision averaged over recall; guessing gives the share of the explained class."""
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "curve": TableType(
-            (
-                Column("recall", "share"),
-                Column("precision", "share"),
-                Column("threshold", "number"),
-            ),
+            columns_of("recall:share precision:share threshold:number"),
             release=TableRelease(coarse={"recall": "explained"}, rounded=("threshold",)),
         )
     }
-    bounds: ClassVar[Bounds] = {"average_precision": SHARE}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    bounds = {"average_precision": SHARE}
+    category = "performance"
+    reads = frozenset({"predictions", "dataset", "seed"})
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -190,9 +173,7 @@ class AveragePrecision(ClassMetric):
             Resampling.of(p),
         )
         note = message("notes.average_precision.guessing", share=float(p.truths.mean()))
-        score = estimate.score(
-            "average_precision", "performance", "higher", bounds=SHARE, note=note
-        )
+        score = self.score("average_precision", estimate, "higher", note=note)
         return Measurement(
             (score,),
             {"curve": precision_points(p.truths, p.scores)},
@@ -212,3 +193,237 @@ def precision_points(truths: Bools, scores: Floats) -> pd.DataFrame:
             "threshold": thresholds,
         }
     )
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix(ClassMetric):
+    """Labels against decisions, with the error rates of the explained class.
+
+    The share of favourable decisions is left out where nobody declares the favourable class.
+    """
+
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
+        "matrix": TableType(
+            columns_of("actual decided n:count share:share"),
+            release=TableRelease(counts=("n",), lines=(("actual",), ("decided",))),
+        ),
+        "classes": TableType(
+            (
+                *columns_of("class n:count"),
+                estimate("recall", "share", "recall"),
+                Column("decided", "count"),
+                estimate("precision", "share", "precision"),
+            ),
+            release=TableRelease(counts=("n", "decided"), lines=((),)),
+        ),
+    }
+    bounds = {
+        "true_positive_rate": SHARE,
+        "false_positive_rate": SHARE,
+        "precision": SHARE,
+        "selection_rate": SHARE,
+    }
+    category = "performance"
+    reads = frozenset({"predictions", "dataset"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, target = context.predictions, context.dataset.schema.target
+        decided, truths = p.decisions == p.explained, p.truths
+        about = message("notes.confusion_matrix.of_class", name=target.explained_class)
+        rows: list[tuple[str, Direction, Any, Any, Text]] = [
+            ("true_positive_rate", "higher", truths & decided, truths, about),
+            ("false_positive_rate", "lower", ~truths & decided, ~truths, about),
+            ("precision", "higher", truths & decided, decided, about),
+        ]
+        if target.is_judged:
+            note = message("notes.confusion_matrix.favourable", name=target.favourable_class)
+            favoured = p.decisions == target.declared_favourable
+            rows.append(("selection_rate", "none", favoured, truths | ~truths, note))
+        drawn = Resampling.of(p)
+        scores = tuple(
+            self.score(
+                name, drawn.rate(hits, among), direction, unit="share", bounds=SHARE, note=note
+            )
+            for name, direction, hits, among, note in rows
+        )
+        return Measurement(
+            scores,
+            {
+                "matrix": confusion_table(p.labels, p.decisions, target.classes),
+                "classes": class_table(p.labels, p.decisions, target.classes, drawn),
+            },
+        )
+
+
+def confusion_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Counts per actual and decided class; `share` is of the actual class."""
+    k = len(classes)
+    counts = np.bincount(labels * k + decisions, minlength=k * k).reshape(k, k)
+    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return pd.DataFrame(
+        {
+            "actual": np.repeat(classes, k),
+            "decided": np.tile(classes, k),
+            "n": counts.ravel(),
+            "share": (counts / totals).ravel(),
+        }
+    )
+
+
+def class_table(
+    labels: Ints, decisions: Ints, classes: tuple[str, ...], resampling: Resampling
+) -> pd.DataFrame:
+    """Recall and precision of each class with their intervals; NaN where nothing was decided."""
+    rows = []
+    for k, name in enumerate(classes):
+        actual, decided = labels == k, decisions == k
+        recall, precision = (resampling.rate(labels == decisions, of) for of in (actual, decided))
+        rows.append(
+            {
+                "class": name,
+                "n": recall.n,
+                **recall.cells("recall", "recall"),
+                "decided": precision.n,
+                **precision.cells("precision", "precision"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+#: Shares of the cases that are looked at, those with the highest scores first.
+_DEPTHS = np.array([1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100]) / 100
+
+
+@dataclass(frozen=True)
+class RankingCurves(ClassMetric):
+    """Gain, lift and precision of the cases with the highest scores, with pointwise intervals.
+
+    Gain is the share of all cases of the explained class among so many with the highest
+    probability; lift is their share of that class over that of all cases, 1 by chance. Precision is
+    that share where so much of the class is found. Cases of one score count as one group, of which
+    a part is taken in proportion. Intervals are pointwise, from a bootstrap of instances.
+
+    points : of precision, evenly over the share found. n_resamples : draws for bootstrap intervals.
+    """
+
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
+        "gain": TableType(
+            (
+                *columns_of("depth:declared_share n:count"),
+                estimate("gain", "share", "gain"),
+                estimate("lift", "number", "lift"),
+            ),
+            section="performance",
+            folded=True,
+            release=TableRelease(counts=("n",)),
+        ),
+        "precision_recall": TableType(
+            (Column("recall", "share"), estimate("precision", "share", "precision")),
+            release=TableRelease(coarse={"recall": "explained"}),
+        ),
+    }
+    bounds = {}
+    category = "performance"
+    reads = frozenset({"predictions", "dataset", "seed"})
+
+    points: Annotated[int, Field(ge=5, le=100)] = 40
+    n_resamples: Resamples = 500
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p = context.predictions
+        require_both(p.truths.astype(np.int64))
+        ranking = Ranking.of(p.truths, p.scores)
+        recalls = np.linspace(1 / self.points, 1, self.points)
+        depths = len(_DEPTHS)
+
+        def statistic(weights: Floats) -> Floats:
+            hits, taken = ranking.totals(weights)
+            gain = _along(taken, hits, _DEPTHS)
+            needed = _first_reaching(hits, taken, recalls)
+            base = ranking.base_rates(weights)
+            precision = recalls * base / np.maximum(needed, 1e-300)
+            return np.concatenate([gain, gain / _DEPTHS, precision], axis=1)
+
+        replicates = bootstrap(statistic, Resampling.of(p), self.n_resamples, context.seed)
+        low, high = replicates.interval(least=0.0)
+        ends = np.stack([replicates.value, low, high])
+        gain, lift, precision = np.split(ends, [depths, 2 * depths], axis=1)
+        return Measurement(
+            tables={
+                "gain": pd.DataFrame(
+                    {
+                        "depth": _DEPTHS,
+                        "n": np.round(_DEPTHS * len(p)).astype(np.int64),
+                        **_named("gain", np.minimum(gain, 1.0)),
+                        **_named("lift", lift),
+                    }
+                ),
+                "precision_recall": pd.DataFrame(
+                    {"recall": recalls, **_named("precision", np.minimum(precision, 1.0))}
+                ),
+            },
+            notes=(
+                message(
+                    "notes.ranking_curves.about",
+                    explained=context.dataset.schema.target.explained_class,
+                ),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Instances from the highest score to the lowest; those of one score are one group.
+
+    order : (instance,) positions. positive : (instance,) whether of the class, in that order.
+    ends : (group,) the place of the last instance of each group.
+    """
+
+    order: Ints
+    positive: Floats
+    ends: Ints
+
+    @classmethod
+    def of(cls, truths: Bools, scores: Floats) -> Ranking:
+        order = np.argsort(-scores, kind="stable")
+        last = np.append(np.diff(scores[order]) != 0, [True])
+        return cls(order, truths[order].astype(np.float64), np.flatnonzero(last))
+
+    def totals(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Shares of the class, and of all, up to each group, from 0 to 1: (resample, 1 + group)."""
+        drawn = weights[:, self.order]
+        return self._shares(drawn * self.positive), self._shares(drawn)
+
+    def _shares(self, weights: Floats) -> Floats:
+        sums = np.cumsum(weights, axis=1)[:, self.ends]
+        shares = sums / np.maximum(sums[:, -1:], 1e-300)
+        return np.pad(shares, ((0, 0), (1, 0)))
+
+    def base_rates(self, weights: Floats) -> Floats:
+        """(resample, 1) share of the class among all."""
+        drawn = weights[:, self.order]
+        return np.asarray((drawn @ self.positive / drawn.sum(axis=1))[:, None])
+
+
+def _along(across: Floats, up: Floats, at: Floats) -> Floats:
+    """(resample, place) how far up each curve is at these places across."""
+    return np.stack([np.interp(at, x, y) for x, y in zip(across, up, strict=True)])
+
+
+def _first_reaching(up: Floats, across: Floats, at: Floats) -> Floats:
+    """(resample, place) how far across each rising curve first is so far up."""
+    needed = np.empty((len(up), len(at)))
+    for row, (heights, places) in enumerate(zip(up, across, strict=True)):
+        after = np.clip(np.searchsorted(heights, at - 1e-12, side="left"), 1, len(heights) - 1)
+        below, above = heights[after - 1], heights[after]
+        part = (at - below) / np.maximum(above - below, 1e-300)
+        needed[row] = places[after - 1] + np.clip(part, 0, 1) * (places[after] - places[after - 1])
+    return needed
+
+
+def _named(name: str, ends: Floats) -> dict[str, Floats]:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))

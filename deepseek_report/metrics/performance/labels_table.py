@@ -4,40 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import (
-    Bounds,
-    Category,
-    Direction,
-    Measurement,
-)
-from deepseek_report.artifacts.table import (
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.score import Direction, Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance.threshold_choice import choose_threshold
-from deepseek_report.metrics.shared.plugin import LabelsMetric, Resamples
+from deepseek_report.metrics.performance.predicting import choose_threshold
+from deepseek_report.metrics.plugin import LabelsMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import auc_estimate, average_precision_statistic
-from deepseek_report.statistics.resampling import (
-    Replicates,
-    Resampling,
-    bootstrap,
-    bootstrapped,
-)
+from deepseek_report.statistics.resampling import Replicates, Resampling, bootstrap, bootstrapped
 
 #: Measures of the set, and which way is better.
 OF_SET: dict[str, Direction] = {
@@ -58,8 +43,6 @@ def set_measures(weights: Floats, truths: Bools, decided: Bools) -> Floats:
     decisions on single labels that are wrong. Subset accuracy: share of instances with no wrong
     label.
 
-    Parameters
-    ----------
     weights : (resample, instance).
     truths, decided : (instance, label) whether each label is given, and whether it is decided.
     """
@@ -85,14 +68,13 @@ class LabelsTable(LabelsMetric):
     validation part; each label has its own.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "labels": TableType(
             (
                 Column("label", mark="reported"),
-                Column("reported", "yes_no", shown=False),
-                Column("n", "count", shown=False),
+                *columns_of("reported:yes_no n:count", shown=False),
                 Column("prevalence", "share"),
                 estimate("roc_auc", prefix="roc_auc"),
                 estimate("average_precision", prefix="average_precision"),
@@ -103,16 +85,9 @@ class LabelsTable(LabelsMetric):
             release=TableRelease(counts=("n",), shares=(("prevalence", "n"),)),
         )
     }
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"predictions", "validation_predictions", "dataset", "seed"}
-    )
-    bounds: ClassVar[Bounds] = {
-        "micro_f1": SHARE,
-        "macro_f1": SHARE,
-        "hamming_loss": SHARE,
-        "subset_accuracy": SHARE,
-    }
+    category = "performance"
+    reads = frozenset({"predictions", "validation_predictions", "dataset", "seed"})
+    bounds = {"micro_f1": SHARE, "macro_f1": SHARE, "hamming_loss": SHARE, "subset_accuracy": SHARE}
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -121,20 +96,13 @@ class LabelsTable(LabelsMetric):
         decided = shares >= thresholds
         n, seed, drawn = len(truths), context.seed, Resampling.of(context.predictions)
         replicates = bootstrap(
-            lambda weights: set_measures(weights, truths, decided),
-            drawn,
-            self.n_resamples,
-            np.random.default_rng(seed),
+            lambda weights: set_measures(weights, truths, decided), drawn, self.n_resamples, seed
         )
         estimates = [_part(replicates, k, n, seed) for k in range(replicates.value.shape[0])]
         k = truths.shape[1]
         scores = tuple(
-            measured.score(
-                name,
-                "performance",
-                direction,
-                unit="share" if name in _SHARES else "",
-                bounds=SHARE,
+            self.score(
+                name, measured, direction, unit="share" if name in _SHARES else "", bounds=SHARE
             )
             for (name, direction), measured in zip(OF_SET.items(), estimates[k:], strict=True)
         )
@@ -143,7 +111,7 @@ class LabelsTable(LabelsMetric):
             self._row(name, (truths[:, j], shares[:, j]), drawn, seed)
             | {"reported": j == target.label_index}
             | {"threshold": float(thresholds[j])}
-            | _ends("f1", estimates[j])
+            | estimates[j].cells("f1", "f1")
             for j, name in enumerate(target.labels)
         ]
         return Measurement(
@@ -158,19 +126,12 @@ class LabelsTable(LabelsMetric):
         truths, shares = label
         row = {"label": name, "reported": False, "n": len(truths), "prevalence": truths.mean()}
         if truths.all() or not truths.any():
-            return row | _ends("roc_auc", None) | _ends("average_precision", None)
-        ranked = bootstrap(
-            average_precision_statistic(truths, shares),
-            drawn,
-            self.n_resamples,
-            np.random.default_rng(seed),
-        )
+            nothing = Estimate(np.nan)
+            return row | _ranked(nothing, nothing)
+        statistic = average_precision_statistic(truths, shares)
+        ranked = bootstrap(statistic, drawn, self.n_resamples, seed)
         precision = bootstrapped(ranked, len(truths), seed)
-        return (
-            row
-            | _ends("roc_auc", auc_estimate(truths, shares, drawn))
-            | _ends("average_precision", precision)
-        )
+        return row | _ranked(auc_estimate(truths, shares, drawn), precision)
 
 
 def _labels_of(p: Predictions) -> tuple[Bools, Floats]:
@@ -201,7 +162,7 @@ def _part(replicates: Replicates, k: int, n: int, seed: int) -> Estimate:
     )
 
 
-def _ends(name: str, measured: Estimate | None) -> dict[str, float]:
-    values = (np.nan,) * 3 if measured is None else (measured.value, measured.low, measured.high)
-    names = (name, f"{name}_low", f"{name}_high")
-    return dict(zip(names, (np.nan if v is None else float(v) for v in values), strict=True))
+def _ranked(auc: Estimate, precision: Estimate) -> dict[str, float]:
+    return auc.cells("roc_auc", "roc_auc") | precision.cells(
+        "average_precision", "average_precision"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -12,18 +12,17 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.conclusions import ThresholdRule
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Refits
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import predict
-from deepseek_report.metrics.shared.plugin import ClassMetric
-from deepseek_report.statistics.agreeing_fits import (
+from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.statistics.paired import (
     PerRow,
     ambiguity_of,
     over_rows_and_fits,
@@ -59,14 +58,12 @@ class Multiplicity(ClassMetric):
     Reference: Marx, Calmon & Ustun 2020, arXiv:1909.06677; Cooper et al. 2024, arXiv:2301.11562.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "by_group": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("level"),
-                Column("n", "count"),
+                *columns_of("attribute:attribute level n:count"),
                 estimate("ambiguity", "share", prefix="ambiguity"),
                 estimate("self_consistency", "share", prefix="self_consistency"),
             ),
@@ -75,9 +72,9 @@ class Multiplicity(ClassMetric):
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"ambiguity": (0.0, 1.0), "self_consistency": (0.0, 1.0)}
-    category: ClassVar[Category] = "robustness"
-    reads: ClassVar[frozenset[str]] = frozenset(
+    bounds = {"ambiguity": (0.0, 1.0), "self_consistency": (0.0, 1.0)}
+    category = "robustness"
+    reads = frozenset(
         {"dataset", "predictions", "validation_predictions", "classifier", "refits", "seed"}
     )
     refits: Annotated[int, Field(ge=0, le=200)] = 0
@@ -97,32 +94,21 @@ class Multiplicity(ClassMetric):
         note = message("notes.multiplicity.fits", n=len(decisions), tolerance=self.tolerance)
         return Measurement(
             (
-                whole["ambiguity"].score(
-                    "ambiguity", self.category, "lower", unit="share", bounds=(0.0, 1.0), note=note
-                ),
-                whole["self_consistency"].score(
-                    "self_consistency",
-                    self.category,
-                    "higher",
-                    unit="share",
-                    bounds=(0.0, 1.0),
-                    note=note,
+                self.score("ambiguity", whole["ambiguity"], "lower", unit="share", note=note),
+                self.score(
+                    "self_consistency", whole["self_consistency"], "higher", unit="share", note=note
                 ),
             ),
             {"by_group": pd.DataFrame(by_group)} if by_group else {},
-            arrays={
-                "alike": (decisions == own).sum(axis=0),
-                "fits": np.array([len(decisions)]),
-            },
+            arrays={"alike": (decisions == own).sum(axis=0), "fits": np.array([len(decisions)])},
             notes=(note,),
         )
 
     def _decisions(self, context: MeasureContext) -> Ints:
         """(fit, test row) those of the fits that are not shown to be worse than the model.
 
-        Raises
-        ------
-        NotApplicableError : it cannot be fitted again, is not to be, or too few fits are as good.
+        Raises NotApplicableError: it cannot be fitted again, is not to be, or too few fits are as
+            good.
         """
         refits = context.refits
         if refits is None:
@@ -186,15 +172,15 @@ class Multiplicity(ClassMetric):
                     continue
                 own = ambiguity_of(predictions.decisions[inside])
                 part, mine = decisions[:, inside], rows.take(inside)
+                ambiguity = over_rows_and_fits(own, part, mine)
+                alike = over_rows_and_fits(self_consistency, part, mine)
                 table.append(
                     {
                         "attribute": attribute.name,
                         "level": level,
                         "n": len(inside),
-                        **_cells("ambiguity", over_rows_and_fits(own, part, mine)),
-                        **_cells(
-                            "self_consistency", over_rows_and_fits(self_consistency, part, mine)
-                        ),
+                        **ambiguity.cells("ambiguity", "ambiguity"),
+                        **alike.cells("self_consistency", "self_consistency"),
                     }
                 )
         return table
@@ -207,8 +193,3 @@ def drawn_rows(train: Split, generator: np.random.Generator) -> Ints:
     present, units = np.unique(train.entities, return_inverse=True)
     times = np.bincount(generator.integers(0, len(present), len(present)), minlength=len(present))
     return np.repeat(np.arange(len(train)), times[units])
-
-
-def _cells(name: str, size: Estimate) -> dict[str, float]:
-    low, high = size.ends or (np.nan, np.nan)
-    return {name: size.value, f"{name}_low": low, f"{name}_high": high}

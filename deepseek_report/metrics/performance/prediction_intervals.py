@@ -4,35 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import (
-    OF_TARGET,
-    Column,
-    TableType,
-    TableTypes,
-    estimate,
-)
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.groups import MinCell, groupings
-from deepseek_report.metrics.shared.plugin import NumberMetric
-from deepseek_report.statistics.intervals import (
-    SHARE,
-    compare_rates,
-    holm,
-)
+from deepseek_report.metrics.plugin import NumberMetric
+from deepseek_report.statistics.intervals import SHARE, compare_rates, holm
 from deepseek_report.statistics.resampling import Resampling
 
 Level = Annotated[float, Field(gt=0, lt=1)]
@@ -46,18 +36,12 @@ def half_width(errors: Floats, level: float) -> float:
     are exchangeable, prediction ± this holds the true number with a probability of at least
     `level`, and of at most `level` + 1/(n + 1) where errors are never tied, whatever the model.
 
-    Parameters
-    ----------
     errors : (instance,) of rows that the model was not fitted to.
     level : in (0, 1).
 
-    Returns
-    -------
-    In the unit of the errors; infinite where n is too small for the level.
+    Returns in the unit of the errors; infinite where n is too small for the level.
 
-    References
-    ----------
-    Vovk, Gammerman & Shafer 2005, doi:10.1007/b106715; Lei et al. 2018, theorem 2.2,
+    Reference: Vovk, Gammerman & Shafer 2005, doi:10.1007/b106715; Lei et al. 2018, theorem 2.2,
     doi:10.1080/01621459.2017.1307116.
     """
     place = _place(len(errors), level)
@@ -74,14 +58,10 @@ def coverage_p_value(covered: int, trials: int, n_held_out: int, level: float) -
     The number is beta-binomial: the half width is one of the held-out errors, so that its true
     coverage is itself drawn. A test against `level` alone would call every sixth sound one off.
 
-    Parameters
-    ----------
     covered, trials : new cases that are held, of so many. n_held_out : errors that the half width
         was taken from. level : see `half_width`.
 
-    References
-    ----------
-    Vovk 2012, doi:10.1007/s10994-013-5355-6.
+    Reference: Vovk 2012, doi:10.1007/s10994-013-5355-6.
 
     >>> coverage_p_value(90, 100, 99, 0.9) > 0.9
     True
@@ -101,9 +81,9 @@ class PredictionIntervals(NumberMetric):
     table. min_cell : a group with fewer test rows is not judged.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "coverage": TableType(
             (
                 Column("level", "declared_share"),
@@ -121,23 +101,16 @@ class PredictionIntervals(NumberMetric):
                 Column("level"),
                 estimate("coverage", "share", unless="too_few"),
                 Column("n", "count"),
-                Column("too_few", "yes_no", shown=False),
-                Column("p_value", "p_value", shown=False),
-                Column("p_adjusted", "p_value", shown=False),
+                *columns_of("too_few:yes_no p_value:p_value p_adjusted:p_value", shown=False),
             ),
             section="performance",
             folded=True,
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
         ),
     }
-    category: ClassVar[Category] = "calibration"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"predictions", "validation_predictions", "dataset"}
-    )
-    bounds: ClassVar[Bounds] = {
-        "prediction_interval_coverage": SHARE,
-        "prediction_interval_width": (0.0, None),
-    }
+    category = "calibration"
+    reads = frozenset({"predictions", "validation_predictions", "dataset"})
+    bounds = {"prediction_interval_coverage": SHARE, "prediction_interval_width": (0.0, None)}
     level: Level = 0.9
     levels: tuple[Level, ...] = (0.5, 0.8, 0.95)
     min_cell: MinCell = 30
@@ -157,22 +130,20 @@ class PredictionIntervals(NumberMetric):
         if drawn.units is None:
             chance = coverage_p_value(int(inside.sum()), len(p), len(held_out), self.level)
         corrected = holm([chance, *(row["p_value"] for row in by_group)])
-        covered = drawn.rate(inside).score(
+        covered = self.score(
             "prediction_interval_coverage",
-            "calibration",
+            drawn.rate(inside),
             "none",
             unit="share",
-            bounds=(0.0, 1.0),
             p_value=None if math.isnan(corrected[0]) else float(corrected[0]),
             reference=_REFERENCE,
             note=message("notes.prediction_intervals.promised", level=self.level),
         )
-        width = Estimate(2 * half, None, None, len(held_out), "").score(
+        width = self.score(
             "prediction_interval_width",
-            "calibration",
+            Estimate(2 * half, n=len(held_out)),
             "lower",
             unit=target.unit or "",
-            bounds=(0.0, None),
             note=message("notes.prediction_intervals.width", level=self.level),
         )
         tables = {"coverage": self._coverage(held_out, p)}
@@ -194,14 +165,7 @@ class PredictionIntervals(NumberMetric):
         }
         return pd.DataFrame(
             [
-                {
-                    "level": level,
-                    "half_width": half,
-                    "coverage": covered.value,
-                    "low": covered.low,
-                    "high": covered.high,
-                    "n": covered.n,
-                }
+                {"level": level, "half_width": half, **covered.cells("coverage"), "n": covered.n}
                 for level, half in halves.items()
                 for covered in [drawn.rate(np.abs(p.errors) <= half)]
                 if math.isfinite(half)
@@ -224,9 +188,7 @@ class PredictionIntervals(NumberMetric):
                 "attribute_label": grouping.label,
                 "level": level,
                 "n": covered.n,
-                "coverage": covered.value,
-                "low": covered.low,
-                "high": covered.high,
+                **covered.cells("coverage"),
                 "too_few": covered.n < self.min_cell,
                 "p_value": self._p_value(inside, among, drawn),
             }

@@ -3,20 +3,98 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
-from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes, estimate
-from deepseek_report.metrics.shared.plugin import NumberMetric
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of, estimate
+from deepseek_report.metrics.plugin import NumberMetric, Resamples
+from deepseek_report.statistics.regression_errors import MEASURES, Tails, error_estimates
 from deepseek_report.statistics.resampling import Resampling
+
+#: Below so many cases the interval of a squared error falls short where the tails are heavy.
+_FEW = 300
+
+
+@dataclass(frozen=True)
+class ErrorMetric(NumberMetric):
+    """Defaults of one measure of the errors; `name` is one of `MEASURES`."""
+
+    counts_entities = True
+    category = "performance"
+    reads = frozenset({"predictions", "dataset", "seed"})
+    name = ""
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, target = context.predictions, context.dataset.schema.target
+        drawn = Resampling.of(p)
+        estimates = error_estimates(p.labels, p.values, self.n_resamples, context.seed, drawn)
+        estimate = estimates[self.name]
+        score = estimate.score(
+            self.name,
+            "performance",
+            MEASURES[self.name],
+            unit="" if self.name == "r2" else target.unit or "",
+            bounds=(None, 1.0) if self.name == "r2" else (0.0, None),
+            note=self._note(Tails.of(p.labels, p.values), len(p)),
+        )
+        return Measurement((score,))
+
+    def _note(self, tails: Tails, n: int) -> Text:
+        """What R² compares with, and what heavy tails do to a squared error."""
+        if self.name in ("rmse", "r2") and tails.are_heavy:
+            return message(
+                "notes.r2.heavy_tails",
+                name=self.name,
+                kurtosis=tails.kurtosis,
+                level=tails.level(self.name),
+                few=n < _FEW,
+            )
+        return message("notes.r2.against_mean") if self.name == "r2" else ""
+
+
+@dataclass(frozen=True)
+class MeanAbsoluteError(ErrorMetric):
+    """Mean distance between the predicted and the true number, in the target's unit."""
+
+    reveals = "aggregate"
+    bounds = {"mae": (0.0, None)}
+    name = "mae"
+
+
+@dataclass(frozen=True)
+class RootMeanSquaredError(ErrorMetric):
+    """Root of the mean squared error, in the target's unit; large errors weigh more."""
+
+    reveals = "aggregate"
+    bounds = {"rmse": (0.0, None)}
+    name = "rmse"
+
+
+@dataclass(frozen=True)
+class RSquared(ErrorMetric):
+    """Share of the variance of the test labels that is predicted; 0 is what their mean gives."""
+
+    reveals = "aggregate"
+    bounds = {"r2": (None, 1.0)}
+    name = "r2"
+
+
+@dataclass(frozen=True)
+class MedianAbsoluteError(ErrorMetric):
+    """Half of the predictions are nearer to the true number than this, in the target's unit."""
+
+    reveals = "aggregate"
+    bounds = {"median_absolute_error": (0.0, None)}
+    name = "median_absolute_error"
 
 
 @dataclass(frozen=True)
@@ -28,17 +106,13 @@ class Residuals(NumberMetric):
     bins : parts of equal size of the predictions. most : largest errors that are listed.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "bins": TableType(
             (
                 Column("bin", "place", shown=False),
-                Column("from", "number"),
-                Column("to", "number"),
-                Column("n", "count"),
-                Column("predicted", "number"),
-                Column("observed", "number"),
+                *columns_of("from:number to:number n:count predicted:number observed:number"),
                 estimate("mean_error"),
                 Column("mae", "number", shown=False),
             ),
@@ -57,25 +131,21 @@ class Residuals(NumberMetric):
             folded=True,
         ),
     }
-    category: ClassVar[Category] = "calibration"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
-    bounds: ClassVar[Bounds] = {"mean_error": (None, None)}
+    category = "calibration"
+    reads = frozenset({"predictions", "dataset"})
+    bounds = {"mean_error": (None, None)}
     bins: Annotated[int, Field(ge=2, le=50)] = 8
     most: Annotated[int, Field(ge=1, le=100)] = 10
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target
         method = message("interval_methods.students_of_mean_error")
-        score = (
-            Resampling.of(p)
-            .mean(p.errors, method)
-            .score(
-                "mean_error",
-                "calibration",
-                "zero",
-                unit=target.unit or "",
-                note=message("notes.residuals.mean_error"),
-            )
+        score = self.score(
+            "mean_error",
+            Resampling.of(p).mean(p.errors, method),
+            "zero",
+            unit=target.unit or "",
+            note=message("notes.residuals.mean_error"),
         )
         return Measurement(
             (score,), {"bins": error_bins(p, self.bins), "largest": largest_errors(p, self.most)}
@@ -98,9 +168,7 @@ def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
                 "n": int(inside.sum()),
                 "predicted": float(p.values[inside].mean()),
                 "observed": float(p.labels[inside].mean()),
-                "mean_error": mean.value,
-                "low": mean.low,
-                "high": mean.high,
+                **mean.cells("mean_error"),
                 "mae": float(np.abs(p.errors[inside]).mean()),
             }
         )

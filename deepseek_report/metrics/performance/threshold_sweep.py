@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
-from deepseek_report.metrics.shared.plugin import ClassMetric, require_two_classes
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.decisions import ThresholdSteps, tally
 
@@ -36,16 +35,14 @@ class ThresholdSweep(ClassMetric):
     declares which class is favourable.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "sweep": TableType(
             (
                 Column("threshold", "declared", mark="in_use"),
-                Column("true_positive_rate", "share"),
-                Column("false_positive_rate", "share"),
-                Column("precision", "share"),
-                Column("balanced_accuracy", "share"),
+                *columns_of("true_positive_rate:share false_positive_rate:share precision:share"),
+                *columns_of("balanced_accuracy:share"),
                 Column("accuracy", "share", shown=False),
                 Column("selection_rate", "share"),
             ),
@@ -54,17 +51,16 @@ class ThresholdSweep(ClassMetric):
         ),
         "steps": TableType(
             (
-                Column("threshold", "number", shown=False),
-                Column("in_use", "yes_no", shown=False),
+                *columns_of("threshold:number in_use:yes_no", shown=False),
                 *(Column(name, "count", shown=False) for name in STEP_COUNTS),
                 *(estimate(name, "share", prefix=name, shown=False) for name in STEP_RATES),
             )
         ),
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "performance"
-    needs_two_classes: ClassVar[bool] = True
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+    bounds = {}
+    category = "performance"
+    needs_two_classes = True
+    reads = frozenset({"predictions", "dataset"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         target = context.dataset.schema.target

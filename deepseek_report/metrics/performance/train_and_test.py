@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import AnswersRows
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import predict_alike
-from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.classification_errors import require_both
 from deepseek_report.statistics.intervals import difference_of_means
 from deepseek_report.statistics.ranking import macro_auc_estimate, thin
@@ -42,9 +42,9 @@ class TrainAndTest(ClassMetric):
     Reference: Zou & Donner 2008, doi:10.1002/sim.3095 (interval of a difference).
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "measures": TableType(
             (
                 Column("metric", "metric"),
@@ -52,15 +52,14 @@ class TrainAndTest(ClassMetric):
                 estimate("test", prefix="test"),
                 estimate("gap", prefix="gap"),
                 Column("constant", "share", shown=False),
-                Column("n_train", "count"),
-                Column("n", "count"),
+                *columns_of("n_train:count n:count"),
             ),
             release=WHOLE,
         )
     }
-    bounds: ClassVar[Bounds] = {"train_test_gap": (-1.0, 1.0)}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "classifier"})
+    bounds = {"train_test_gap": (-1.0, 1.0)}
+    category = "performance"
+    reads = frozenset({"predictions", "dataset", "classifier"})
     rows: Annotated[int, Field(ge=100)] = 2000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -78,9 +77,7 @@ class TrainAndTest(ClassMetric):
         table.loc[table["metric"] == "accuracy", "constant"] = _most_frequent(test)
         value, low, high = (float(table[f"gap{end}"].iloc[0]) for end in _ENDS)
         joined = message("interval_methods.joined")
-        score = Estimate(value, low, high, len(test), joined).score(
-            "train_test_gap", "performance", "lower", bounds=(-1.0, 1.0)
-        )
+        score = self.score("train_test_gap", Estimate(value, low, high, len(test), joined), "lower")
         note = message("notes.train_and_test.rows", rows=len(seen), of=len(train))
         return Measurement((score,), {"measures": table}, notes=(note,))
 

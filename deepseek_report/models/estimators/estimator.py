@@ -15,7 +15,7 @@ from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError, NotApplicableError
-from deepseek_report.metrics.performance.softmax import log_odds
+from deepseek_report.metrics.performance.predicting import log_odds
 from deepseek_report.models.estimators.class_match import class_text, match_classes
 from deepseek_report.models.estimators.design_matrix import Columns, Encoding
 from deepseek_report.models.estimators.forest_answers import ask

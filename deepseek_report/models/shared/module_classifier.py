@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.metrics.performance.softmax import log_odds, softmax
+from deepseek_report.metrics.performance.predicting import log_odds, softmax
 from deepseek_report.models.shared.seeding import seeded
 from deepseek_report.tasks import task_of
 

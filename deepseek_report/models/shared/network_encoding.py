@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.statistics.column_quantiles import column_quantiles
+from deepseek_report.statistics.ranking import column_quantiles
 
 
 class FeatureEncoder(nn.Module):

@@ -120,5 +120,9 @@ def _run_stage(job: StageJob, work: Path, progress: StageProgress) -> None:
 def _run_on(job: StageJob, work: Path, progress: StageProgress) -> None:
     if job.id == CONCLUSIONS:
         run_conclusions(job, work)
+    elif job.is_of_folds:
+        from deepseek_report.runner.execution.fold_runs import run_folds
+
+        run_folds(job, work, progress)
     else:
         run_stage(job, work, progress)

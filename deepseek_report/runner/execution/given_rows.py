@@ -36,13 +36,13 @@ from deepseek_report.config.validate import built
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ArtifactError, DataError, NotApplicableError
 from deepseek_report.findings.conclude import conclusions_of
-from deepseek_report.findings.explainer_ranking import leading_for_cases
+from deepseek_report.findings.explainer_verdicts import leading_for_cases
 from deepseek_report.metrics.cases.case_choice import NAMED
 from deepseek_report.metrics.cases.cases import CasePages
 from deepseek_report.metrics.cases.decision_way import DecisionWay
 from deepseek_report.metrics.cases.what_if import WhatIf
 from deepseek_report.metrics.performance.predicting import predict
-from deepseek_report.metrics.shared.dependence import measured
+from deepseek_report.metrics.plugin import measured
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
 from deepseek_report.runner.execution.stages import (
     StageJob,

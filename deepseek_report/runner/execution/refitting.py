@@ -16,9 +16,7 @@ from deepseek_report.artifacts.protocols.classifier import Classifier, DecidesIt
 from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
 from deepseek_report.artifacts.protocols.models import (
     BringsTrainer,
-    ComesFitted,
     FitsAnew,
-    OnlyAnswered,
     PlansRows,
 )
 from deepseek_report.artifacts.protocols.progress import Silent
@@ -70,17 +68,28 @@ class ModelRefits:
     def __call__(
         self, rows: Ints, seed: int | None = None, change: FitChange = NO_CHANGE
     ) -> Classifier:
-        model, data = self.experiment.single["model"], self.dataset
+        data = self.dataset
         typical = typical_row(data.train.inputs, data.schema) if change.withheld else None
         parts = data.train.take(rows), data.validation
         train, validation = (_without(part, change.withheld, typical) for part in parts)
         learnt = dataclasses.replace(data, train=train, validation=validation)
-        if isinstance(model, FitsAnew):
-            fitted = model.fitted_anew(data.schema, train, seed)
-        else:
-            fitted = self._trained(learnt, seed, change)
-        classifier: Classifier = model.wrap(fitted, data.schema, self.device)
+        classifier = self.fitted_to(learnt, seed, change)
         return classifier if typical is None else _Withheld(classifier, change.withheld, typical)
+
+    def fitted_to(
+        self, data: Dataset, seed: int | None = None, change: FitChange = NO_CHANGE
+    ) -> Classifier:
+        """The model fitted to the training part of other data of the same schema.
+
+        Without a seed it is drawn by that of the run.
+        """
+        model = self.experiment.single["model"]
+        if isinstance(model, FitsAnew):
+            fitted = model.fitted_anew(data.schema, data.train, seed)
+        else:
+            fitted = self._trained(data, seed, change)
+        classifier: Classifier = model.wrap(fitted, data.schema, self.device)
+        return classifier
 
     def _trained(self, data: Dataset, seed: int | None, change: FitChange) -> Any:
         """The model after a training like that of the run."""
@@ -141,13 +150,7 @@ def _without(part: Split, columns: tuple[int, ...], typical: Floats | None) -> S
 
 def refits_of(experiment: Experiment, dataset: Dataset, device: str) -> ModelRefits | None:
     """None where the model came fitted and nothing says how, or only its answers are known."""
-    model = experiment.single["model"]
-    if isinstance(model, FitsAnew):
-        return ModelRefits(experiment, dataset, device) if model.can_fit_anew else None
-    fitted = isinstance(model, ComesFitted) and model.comes_fitted
-    if fitted or experiment.is_given or isinstance(model, OnlyAnswered):
-        return None
-    return ModelRefits(experiment, dataset, device)
+    return ModelRefits(experiment, dataset, device) if experiment.can_refit else None
 
 
 def _trees(built: Any) -> int:

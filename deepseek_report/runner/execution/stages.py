@@ -44,7 +44,7 @@ from deepseek_report.errors import DataError
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.predicting import predict
-from deepseek_report.metrics.shared.dependence import measured
+from deepseek_report.metrics.plugin import measured
 from deepseek_report.runner.execution.decided_classes import with_decided_classes
 from deepseek_report.runner.execution.refitting import refits_of
 from deepseek_report.wording.of_results import in_words
@@ -73,6 +73,12 @@ class StageJob:
     @property
     def seeds(self) -> Seeds:
         return self.experiment.seeds
+
+    @property
+    def is_of_folds(self) -> bool:
+        """Whether the stage makes the run again in each fold of a cross-validation."""
+        artifact = ArtifactId(self.id)
+        return artifact.kind == "measures" and "folds" in self.plugin("metrics").reads
 
     def plugin(self, group: str) -> Any:
         """The plug-in that this stage runs."""
@@ -191,13 +197,14 @@ def explain_context(
 
 def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
     metric, subject = job.plugin("metrics"), ArtifactId(job.id).subject
-    context = _measure_context(job, metric, subject, progress)
+    context = measure_context(job, metric, subject, progress)
     measured(metric, context).save(folder)
 
 
-def _measure_context(
+def measure_context(
     job: StageJob, metric: MetricPlugin, subject: str, progress: Progress
 ) -> MeasureContext:
+    """What a metric is handed; subject : the explainer that it judges, or empty."""
     dataset = _dataset(job.inputs["data"])
     seed = job.seeds.measure if "seed" in metric.reads else DRAWS_NOTHING
     background = background_rows(job, dataset)

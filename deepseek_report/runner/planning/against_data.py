@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.models import ComesFitted
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.split import PARTS, Part, Split
+from deepseek_report.artifacts.split import PARTS, Dataset, Part, Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.threshold_checks import against_data
+from deepseek_report.errors import DataError
 from deepseek_report.metrics.behaviour.expected import misfits
-from deepseek_report.metrics.shared.plugin import FAVOURABLE_SCORES
+from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
 
 
@@ -34,7 +37,7 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
     ------
     ConfigProblems : thresholds on groups that the data do not have or that need a favourable class,
         a fitted model of other data, expectations of columns, words or classes that there are not,
-        cases that are not in the test part.
+        cases that are not in the test part, more folds than the rows allow.
     """
     problems = [
         *against_data(experiment, schema),
@@ -42,6 +45,7 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
         *fitted_model_problems(experiment, schema, load),
         *expectation_problems(experiment, schema, load),
         *case_problems(experiment, load),
+        *fold_problems(experiment, schema, load),
     ]
     if problems:
         raise ConfigProblems(problems)
@@ -75,6 +79,54 @@ def expectation_problems(
         for k, expectation in enumerate(expectations)
         for fault in misfits(expectation, schema, rows)
     ]
+
+
+def fold_problems(
+    experiment: Experiment, schema: Schema, load: Callable[[Part], Split]
+) -> list[Problem]:
+    """Why the rows cannot be shared out among so many folds."""
+    folds = experiment.settings.split.folds
+    if folds is None:
+        return []
+    from deepseek_report.runner.execution.fold_runs import drawn_folds
+
+    train, validation, test = (load(part) for part in PARTS)
+    data = Dataset(schema, train, validation, test, {})
+    whole = Split.joined([train, validation, test])
+    where = "split.folds"
+    if problem := _too_many_folds(whole, schema, folds):
+        fault, most = problem
+        return [
+            Problem(
+                where,
+                f"it is {folds}, and {fault}",
+                f"2 to {min(most, 20)}" if most > 1 else "no folds of these rows",
+                f"set split.folds={min(most, 5)}" if most > 1 else "leave split.folds out",
+            )
+        ]
+    try:
+        drawn_folds(experiment, data, whole, folds, experiment.seeds.measure)
+    except DataError as error:
+        return [Problem(where, str(error))]
+    return []
+
+
+def _too_many_folds(whole: Split, schema: Schema, folds: int) -> tuple[str, int] | None:
+    """Why there are too many folds, and how many there can be at most; None where they fit."""
+    if whole.moments is not None:
+        times = len(np.unique(whole.moments[~np.isnan(whole.moments)]))
+        reason = f"the rows have {times} different times, of which the first block only trains"
+        return (reason, times - 1) if folds > times - 1 else None
+    if whole.entities is not None and folds > (n := len(np.unique(whole.entities))):
+        return f"there are {n} entities, of which each fold tests others", n
+    if schema.target.is_number:
+        return None
+    sizes = np.bincount(whole.labels, minlength=len(schema.target.classes))
+    rarest = int(sizes.argmin())
+    if folds <= sizes[rarest]:
+        return None
+    name = schema.target.classes[rarest]
+    return f"“{name}” has {sizes[rarest]} rows, so that some folds test none", int(sizes[rarest])
 
 
 def case_problems(experiment: Experiment, load: Callable[[Part], Split]) -> list[Problem]:

@@ -97,11 +97,34 @@ def cost_of(
     """
     works = {stage: work_of(experiment, stage, size) if size else None for stage in waiting}
     spans = {stage.id: span_of(stage, work, past, row) for stage, work in works.items()}
+    spans |= _of_folds(experiment, spans, past, size, row)
     spans["report"] = Span(2.0, _TYPICAL["report"], 6.0, "typical")
     memory = memory_of(works, past, size) if waiting else None
-    wished = experiment.settings.jobs
+    wished = experiment.settings.jobs or (1 if experiment.is_quick else None)
     parallel = min(wished, cores()) if wished else processes(memory.expected if memory else None)
     return Cost(spans, _total(spans, parallel), parallel, row, memory)
+
+
+def _of_folds(
+    experiment: Experiment,
+    spans: Mapping[str, Span],
+    past: PastTimes,
+    size: Size | None,
+    row: float | None,
+) -> dict[str, Span]:
+    """The time of the trainings of a cross-validation, where it never ran here."""
+    folds, training = experiment.settings.split.folds or 0, Stage("training", "")
+    asked = [
+        name
+        for name, metric in experiment.multiple["metrics"].items()
+        if "folds" in metric.reads and ArtifactId.measure(name) in spans
+    ]
+    unknown = [name for name in map(ArtifactId.measure, asked) if not past.of(name)]
+    if not (unknown and folds):
+        return {}
+    work = None if size is None else work_of(experiment, training, size)
+    once = span_of(training, work, past, row)
+    return {name: once.scaled(folds, folds, folds) for name in unknown}
 
 
 def cost_left(

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
@@ -67,7 +68,7 @@ class Forecast:
 
     chosen : {explainer: why a recommender chose it so}. evaluations : rows that it had to spend.
     refused, unfit : (artifact, reason) of what is left out; unfit is what the config names itself.
-    whole : its report is there.
+    whole : its report is there. trainings : of a cross-validation, that the store does not have.
     """
 
     experiment: str
@@ -80,6 +81,7 @@ class Forecast:
     unfit: Sequence[tuple[str, Text]]
     cost: Cost
     whole: bool
+    trainings: int
     language: str
 
 
@@ -109,9 +111,19 @@ def forecast(experiment: Experiment) -> Forecast:
         cost=_cost(
             experiment, [stage for stage in stages if not stored[stage.id]], store, dataset, size
         ),
+        trainings=_trainings(experiment, stored),
         whole=(experiment.reports / experiment.name / identity / "run.json").is_file(),
         language=str(experiment.raw["report"]["language"]),
     )
+
+
+def _trainings(experiment: Experiment, stored: Mapping[str, bool]) -> int:
+    """How often a cross-validation still trains the model."""
+    waiting = any(
+        "folds" in metric.reads and not stored[ArtifactId.measure(name)]
+        for name, metric in experiment.multiple["metrics"].items()
+    )
+    return (experiment.settings.split.folds or 0) if waiting else 0
 
 
 def _left_out(experiment: Experiment) -> tuple[list[tuple[str, Text]], list[tuple[str, Text]]]:

@@ -29,6 +29,7 @@ from deepseek_report.wording.words import texts_digest
 _STAGES = f"{PACKAGE}.runner.execution.stages"
 RELEASE = f"{PACKAGE}.privacy.release"
 _CONCLUDING = f"{PACKAGE}.runner.execution.concluding"
+_FOLDS = f"{PACKAGE}.runner.execution.fold_runs"
 #: The stage that concludes from all others, before the pictures are drawn.
 CONCLUSIONS = "conclusions"
 CONTROL = "random"
@@ -155,7 +156,9 @@ class _Planner:
         config = self.config["metrics"][name]
         if "expectations" in plugin.reads:
             config = {"metric": config, "expectations": self.config["behaviour"]}
-        target = self.target("metrics", name)
+        targets = [self.target("metrics", name)]
+        if "folds" in plugin.reads:
+            config = {"metric": config, **self._of_folds(targets)}
         seed = self.seeds.measure if "seed" in plugin.reads else None
         base: tuple[str, ...] = ("data", "training", "predictions")
         if set(plugin.reads) <= {"dataset", "seed"}:
@@ -166,10 +169,10 @@ class _Planner:
         if traits.scope == "model":
             taken = map(ArtifactId.measure, sorted(traits.takes))
             inputs = (*base, *(measure for measure in taken if measure in self.stages))
-            self.add(ArtifactId.measure(name), config, inputs, target, seed=seed)
+            self.add(ArtifactId.measure(name), config, inputs, *targets, seed=seed)
         elif traits.scope == "explainers":
             inputs = (*base, *everything, *self._taken(traits.takes, everything))
-            self.add(ArtifactId.measure(name), config, inputs, target, seed=seed)
+            self.add(ArtifactId.measure(name), config, inputs, *targets, seed=seed)
         else:
             control = ArtifactId.explanation(CONTROL)
             for explanation in sorted(everything, key=lambda artifact: artifact != control):
@@ -179,7 +182,17 @@ class _Planner:
                 explainer = self.target("explainers", subject)
                 inputs = (*base, *judged, *self._taken(traits.takes, compared))
                 artifact = ArtifactId.measure(name, subject)
-                self.add(artifact, config, inputs, target, explainer, seed=seed)
+                self.add(artifact, config, inputs, *targets, explainer, seed=seed)
+
+    def _of_folds(self, targets: list[str]) -> dict[str, Any]:
+        """What each fold measures and concludes; their code joins the targets."""
+        from deepseek_report.metrics.performance.cross_validation import judged_in_folds
+
+        judged = judged_in_folds(self.experiment.multiple["metrics"])
+        targets += [f"{_FOLDS}.run_folds", *(self.target("metrics", name) for name in judged)]
+        expectations = self.config["behaviour"]
+        concluded = concluded_from(self.config)
+        return {"judged": judged, "concluded": concluded, "expectations": expectations}
 
     def _taken(self, metrics: Iterable[str], of: Iterable[ArtifactId]) -> tuple[str, ...]:
         """The planned measurements of explanations that a metric takes over from others."""

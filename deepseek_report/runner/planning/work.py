@@ -133,6 +133,8 @@ def trained_rows(experiment: Experiment, size: Size) -> int:
 
 def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
     metric, instances = experiment.multiple["metrics"][stage.name], instances_of(experiment, size)
+    if "folds" in metric.reads:
+        return trained_rows(experiment, size) * (experiment.settings.split.folds or 1)
     if stage.subject and isinstance(metric, ExplainsAgain):
         return _explaining(experiment, stage.subject, size, metric.explained_again(instances))
     if stage.subject:

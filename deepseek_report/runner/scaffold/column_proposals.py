@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from deepseek_report.artifacts.schema import Feature, readable_name
-from deepseek_report.datasets.assembly.assemble import left_out_identifier
+from deepseek_report.datasets.assembly.assemble import reason_of
 from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
 from deepseek_report.datasets.assembly.feature_encoding import encode_feature
 from deepseek_report.datasets.assembly.row_metadata import possible_entity
@@ -203,8 +203,7 @@ def _seen(series: pd.Series, name: str, decimal: str) -> tuple[ColumnSeen, Cells
     identifier = identifier_of(cells)
     if identifier is not None:
         role: Role = "text" if identifier.sign == "free_text" else "identifier"
-        reason = _without_column(wording().say(left_out_identifier(identifier)), name)
-        return ColumnSeen(name, role, different, reason), cells
+        return ColumnSeen(name, role, different, wording().say(reason_of(identifier))), cells
     if marks := _missing_marks(cells):
         return ColumnSeen(name, "feature", different, marks=marks), cells
     try:
@@ -213,12 +212,6 @@ def _seen(series: pd.Series, name: str, decimal: str) -> tuple[ColumnSeen, Cells
         reason = str(error).removeprefix(f"{name}: ").partition(". Allowed:")[0]
         return ColumnSeen(name, "unusable", different, reason), cells
     return ColumnSeen(name, "feature", different), cells
-
-
-def _without_column(sentence: str, name: str) -> str:
-    """What a sentence says of a column that is left out, without its name and what keeps it."""
-    reason = sentence.removeprefix(f"“{name}” ").removeprefix("is left out: ")
-    return reason.partition("; ")[0].removesuffix(" and is left out").removesuffix(".")
 
 
 def _missing_marks(cells: Cells) -> tuple[str, ...]:

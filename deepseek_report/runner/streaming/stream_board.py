@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.runner.streaming.batch_words import (
     batch_line,
     decided,

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.findings.explainer_ranking import leading_for_cases
-from deepseek_report.findings.explainer_verdicts import verdict_of
+from deepseek_report.findings.explainer_verdicts import leading_for_cases, verdict_of
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_sentences import Pages

@@ -13,8 +13,13 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.certain_attributions import base_of, case_explanation
-from deepseek_report.findings.listed_reasons import REASONS, is_readable, region_numbers
+from deepseek_report.findings.listed_reasons import (
+    REASONS,
+    base_of,
+    case_explanation,
+    is_readable,
+    region_numbers,
+)
 from deepseek_report.findings.records import (
     Row,
     explainer_inline,

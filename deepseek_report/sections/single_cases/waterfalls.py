@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.certain_attributions import base_of, beyond_error, case_explanation
+from deepseek_report.findings.listed_reasons import base_of, beyond_error, case_explanation
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.compact_numbers import compact
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase

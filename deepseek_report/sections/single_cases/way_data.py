@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.findings.records import Row
-from deepseek_report.metrics.cases.tree_ways import SEPARATOR
 from deepseek_report.sections.single_cases.case_sentences import Pages
 from deepseek_report.sections.single_cases.compact_numbers import compact
 

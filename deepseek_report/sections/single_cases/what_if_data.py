@@ -13,7 +13,7 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds.row_conditions import relation_in_words
 from deepseek_report.findings.records import Row
-from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
+from deepseek_report.metrics.cases.what_if import WhatIfAnswers
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.compact_numbers import compact_list
 from deepseek_report.wording.words import Wording

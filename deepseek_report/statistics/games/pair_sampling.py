@@ -89,14 +89,9 @@ class PairQuestions:
     ) -> PairValues:
         """Ask the model and its surrogate about the same rows.
 
-        Parameters
-        ----------
-        output, surrogate : (row, column) -> (row,)
-            In one unit, each up to a constant.
-        of_surrogate : (pair, case)
-            The exact interaction values of the surrogate.
-        seed : int
-            Of the draws, which are independent between pairs and cases.
+        output, surrogate : (row, column) -> (row,) in one unit, each up to a constant.
+        of_surrogate : (pair, case) the exact interaction values of the surrogate.
+        seed : of the draws, which are independent between pairs and cases.
         """
         estimates = []
         for number, pair in enumerate(self.pairs):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+from math import comb
+from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
-from deepseek_report.statistics.games.leaf_games import leaf_values
-from deepseek_report.statistics.games.tree_paths import leaves
+from deepseek_report.statistics.games.leaf_games import NodePaths, bits, leaf_values, leaves
 
 #: Cases that go through the trees at once.
 _CASES = 512
@@ -47,17 +50,10 @@ def tree_shapley(
 ) -> TreeValues:
     """Shapley values where features outside a coalition come from each background row in turn.
 
-    Parameters
-    ----------
-    inputs, background : (row, feature)
-        As the model's trees read them; missing values are NaN.
-    output : int
-        Which output of the ensemble.
+    inputs, background : (row, feature) as the model's trees read them; missing values are NaN.
+    output : which output of the ensemble.
 
-    Returns
-    -------
-    TreeValues
-        In the unit of the output. Exact: the only error is that of rounding.
+    Returns TreeValues in the unit of the output. Exact: the only error is that of rounding.
     """
     parts = [
         _of_part(ensemble, inputs[start : start + _CASES], background, output)
@@ -79,3 +75,111 @@ def _of_part(ensemble: TreeEnsemble, inputs: Floats, background: Floats, output:
         outputs += worth @ (paths.failed == 0)
         values += leaf_values(paths, worth, n, n_features)
     return TreeValues(values.T, outputs[:n], float(outputs[n:].mean()))
+
+
+#: Numbers in the largest array that is made at once: about four megabytes.
+_NUMBERS = 500_000
+
+
+def pairs_of_features(features: Ints) -> Ints:
+    """(pair, 2) columns of all pairs of so many features.
+
+    >>> pairs_of_features(np.array([4, 0, 2])).tolist()
+    [[4, 0], [4, 2], [0, 2]]
+    """
+    return np.array(list(combinations(features.tolist(), 2)), dtype=np.int64).reshape(-1, 2)
+
+
+def tree_interactions(
+    ensemble: TreeEnsemble, inputs: Floats, background: Floats, output: int, features: Ints
+) -> Floats:
+    """Shapley interaction values of the sum of the trees, averaged over the background rows.
+
+    inputs, background : (row, column) as the model's trees read them; missing values are NaN.
+    output : which output of the ensemble.
+    features : (feature,) the columns of which all pairs are looked at.
+
+    Returns (pair, case) in the order of `pairs_of_features`, in the unit of the output: by how much
+    more the two raise it together than each does alone, averaged over what is known of the others.
+    Exact: the only error is that of rounding.
+    """
+    columns = ensemble.read(np.concatenate([inputs, background]))
+    numbers = _numbers_of_pairs(features, inputs.shape[1])
+    total = np.zeros((len(features) * (len(features) - 1) // 2, len(inputs)))
+    for paths in leaves(ensemble, columns):
+        if paths.features.shape[1] > 1 and total.size:
+            worth = ensemble.nodes.values[paths.nodes, output] / len(background)
+            _add(total, paths, worth, numbers)
+    return total
+
+
+def _numbers_of_pairs(features: Ints, n_columns: int) -> Ints:
+    """(column, column) the number of the pair, −1 where it is not looked at."""
+    numbers = np.full((n_columns, n_columns), -1)
+    for number, (first, second) in enumerate(pairs_of_features(features)):
+        numbers[first, second] = numbers[second, first] = number
+    return numbers
+
+
+def _add(total: Floats, paths: NodePaths, worth: Floats, numbers: Ints) -> None:
+    """Add the leaves of paths of equal length to (pair, case)."""
+    n_cases, length = total.shape[1], paths.features.shape[1]
+    n_background = paths.failed.shape[1] - n_cases
+    first, second = np.triu_indices(length, 1)
+    size = max(n_cases * n_background, (n_cases + n_background) * len(first))
+    step = max(1, _NUMBERS // size)
+    for start in range(0, len(paths), step):
+        part = slice(start, start + step)
+        features, failed = paths.features[part], paths.failed[part]
+        owners = numbers[features[:, first], features[:, second]]
+        if (owners < 0).all():
+            continue
+        values = _by_place(failed[:, :n_cases], failed[:, n_cases:], worth[part], length)
+        total += _summed(owners.ravel(), values.reshape(-1, n_cases), len(total))
+
+
+def _summed(owners: Ints, values: Floats, n: int) -> Floats:
+    """(entry, case) -> (pair, case); an owner of −1 is none."""
+    from scipy.sparse import csr_array
+
+    kept = np.flatnonzero(owners >= 0)
+    shape = (n, len(owners))
+    return np.asarray(csr_array((np.ones(len(kept)), (owners[kept], kept)), shape=shape) @ values)
+
+
+def _by_place(failed: Any, absent: Any, share: Floats, length: int) -> Floats:
+    """(leaf, pair of places, case) values, from the sets of features that the rows fail."""
+    in_a, in_b = bits(absent, length), bits(failed, length)
+    a, b = in_a.sum(axis=2), in_b.sum(axis=2)
+    reached = ((failed[:, :, None] & absent[:, None, :]) == 0) * share[:, None, None]
+    of_a, mixed, of_b = (reached * table[b[:, :, None], a[:, None, :]] for table in _shares(length))
+    first, second = np.triu_indices(length, 1)
+    both: Bools = in_a[:, :, first] & in_a[:, :, second]
+    values = of_a @ both.astype(np.float64)
+    crossed = mixed @ in_a.astype(np.float64)
+    values += crossed[:, :, first] * in_b[:, :, second] + crossed[:, :, second] * in_b[:, :, first]
+    values += of_b.sum(axis=2)[:, :, None] * (in_b[:, :, first] & in_b[:, :, second])
+    return np.ascontiguousarray(values.transpose(0, 2, 1))
+
+
+@lru_cache
+def _shares(length: int) -> Floats:
+    """(3, b, a): the index of a pair in A, of one in each, of a pair in B; 0 where there is none.
+
+    (x − 1)! (y − 1)! / (x + y − 1)! is 1 over x times the binomial coefficient of x + y − 1 over x.
+    """
+    shares = np.zeros((3, length + 1, length + 1))
+    for a in range(length + 1):
+        for b in range(length + 1 - a):
+            if a > 1:
+                shares[0, b, a] = _beta(a - 1, b + 1)
+            if a and b:
+                shares[1, b, a] = -_beta(a, b)
+            if b > 1:
+                shares[2, b, a] = _beta(a + 1, b - 1)
+    return shares
+
+
+def _beta(x: int, y: int) -> float:
+    """(x − 1)! (y − 1)! / (x + y − 1)! of positive integers."""
+    return 1 / (x * comb(x + y - 1, x))

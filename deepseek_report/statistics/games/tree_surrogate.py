@@ -19,9 +19,8 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
-from deepseek_report.statistics.games.leaf_interactions import tree_interactions
-from deepseek_report.statistics.games.tree_shapley import tree_shapley
-from deepseek_report.statistics.histogram_trees import HistogramTrees
+from deepseek_report.statistics.games.tree_shapley import tree_interactions, tree_shapley
+from deepseek_report.statistics.small_trees import HistogramTrees
 
 #: Of the rows, the share that says how far the trees are to be trusted.
 _HELD_OUT = 0.2

@@ -10,7 +10,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.certain_attributions import base_of, beyond_error, case_explanation
+from deepseek_report.findings.listed_reasons import base_of, beyond_error, case_explanation
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.captions import attribution, caption, change
 from deepseek_report.visualizations.drawing.labels import columns, short, wrapped

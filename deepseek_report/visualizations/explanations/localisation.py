@@ -13,7 +13,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.findings.rules_localisation import hits, telling_gains
+from deepseek_report.findings.rules_explanations import hits, telling_gains
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import (
     extent,

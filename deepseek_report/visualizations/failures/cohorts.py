@@ -13,8 +13,8 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.findings.cohort_verdict import CohortVerdict, cohort_verdict
 from deepseek_report.findings.records import Row
+from deepseek_report.findings.rules_parts import CohortVerdict, cohort_verdict
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.captions import caption

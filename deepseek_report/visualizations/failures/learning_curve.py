@@ -10,7 +10,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.findings.conclusion_limits import more_rows_help
+from deepseek_report.findings.severity import more_rows_help
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import known, wrapped
 from deepseek_report.visualizations.drawing.marks import (

@@ -13,10 +13,10 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.findings.records import Row, SurestPair
-from deepseek_report.findings.rules_errors import told_gap
 from deepseek_report.findings.rules_groups import (
     declared_ratio,
     is_beyond_chance,
+    told_gap,
     told_pair,
     worst_and_best,
 )

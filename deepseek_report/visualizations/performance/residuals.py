@@ -15,8 +15,8 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
-from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.rules_calibration import leaning
+from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.statistics.intervals import Z95
 from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.marks import (

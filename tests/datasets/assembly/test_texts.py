@@ -17,7 +17,7 @@ from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
 from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_texts, length_bands
 from deepseek_report.datasets.card.data_card import Description
 from deepseek_report.datasets.checks.text_checks import find_cues
-from deepseek_report.datasets.readers.tokenizing import learn, tokenizer_problem
+from deepseek_report.datasets.readers.tokenizing import Tokenizer, learn, tokenizer_problem
 from deepseek_report.datasets.split.splitting import SplitRule
 from deepseek_report.errors import ArtifactError, ConfigError, DataError
 from tests.worded import say
@@ -111,13 +111,31 @@ def test_a_tokenizer_is_the_same_each_time_and_keeps_to_its_size(kind: str) -> N
 )
 def test_tokens_stand_in_the_text_where_their_spans_say(kind: str, text: str) -> None:
     tokenizer = learn(kind, ["so late again 房间 好 flying trying", "delta late ärger"] * 9, 60)
-    (ids,), spans = tokenizer.cut([text]), tokenizer.place(text)
-    assert len(ids) == len(spans)
-    for token, (start, end) in zip(ids, spans, strict=True):
+    (cut,) = tokenizer.cut([text])
+    spans = cut.spans
+    for token, (start, end) in zip(cut.tokens, spans, strict=True):
         shown = tokenizer.tokens[token].removeprefix("##")
         assert shown == "[unknown]" or shown in "".join(text[start:end].lower().split())
     covered = "".join(text[start:end] for start, end in dict.fromkeys(spans))
     assert "".join(covered.split()) == "".join(text.split())
+
+
+def test_each_text_is_cut_once_and_those_that_were_not_drawn_never(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts, labels = reviews()
+    cut: list[str] = []
+
+    def counting(kind: str, train: Any, size: int) -> Tokenizer:
+        made = learn(kind, train, size)
+        return replace(made, cut=lambda chosen: cut.extend(chosen) or made.cut(chosen))
+
+    monkeypatch.setattr("deepseek_report.datasets.assembly.texts.learn", counting)
+    dataset = load(texts, labels, {"rows": 120})
+    parts = (dataset.train, dataset.validation, dataset.test)
+    used = [texts[i] for part in parts for i in part.instance_ids]
+    assert len(used) == 120
+    assert sorted(cut) == sorted(used)
 
 
 def test_a_part_keeps_its_texts_as_they_were_written(tmp_path: Path) -> None:
@@ -161,8 +179,8 @@ def test_damaged_texts_are_refused(arrays: dict[str, Any]) -> None:
 
 def test_pieces_join_what_often_stands_together_and_mark_what_goes_on() -> None:
     tokenizer = learn("pieces", ["房间大 flying", "房间小 trying", "房间 fly try"] * 9, 60)
-    (ids,) = tokenizer.cut(["房间好 frying"])
-    tokens = [tokenizer.tokens[i] for i in ids]
+    (cut,) = tokenizer.cut(["房间好 frying"])
+    tokens = [tokenizer.tokens[i] for i in cut.tokens]
     assert tokens[:2] == ["房间", "[unknown]"]
     assert "".join(token.removeprefix("##") for token in tokens[2:]) == "frying"
 
@@ -182,7 +200,10 @@ def test_the_tokenizer_of_a_checkpoint_gives_its_own_ids(tmp_path: Any) -> None:
     tokenizer = learn(str(tmp_path), [], 10)
     assert tokenizer.tokens == tuple(words)
     assert (tokenizer.unknown, tokenizer.mask) == (1, 2)
-    assert tokenizer.cut(["meal zebra room"]) == [[4, 1, 3]]
+    assert tokenizer.cut([]) == []
+    cut = tokenizer.cut(["meal zebra room", "film"])
+    assert [text.tokens for text in cut] == [[4, 1, 3], [5]]
+    assert [text.spans for text in cut] == [[(0, 4), (5, 10), (11, 15)], [(0, 4)]]
     assert tokenizer_problem(str(tmp_path)) is None
 
 

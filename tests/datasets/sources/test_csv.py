@@ -150,7 +150,7 @@ def test_dates_and_row_numbers_are_left_out_with_a_note(write: Write) -> None:
     assert not {"since", "customer_id"} & set(dataset.schema.names)
     notes = " ".join(map(say, dataset.card["preparation"]))
     assert "“since” holds dates" in notes
-    assert "“customer_id” only numbers the rows" in notes
+    assert "“customer_id” is left out: it only numbers the rows; to keep it: " in notes
     sentences = [
         say(data_issue.text)
         for data_issue in dataset.issues

@@ -9,9 +9,13 @@ import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.data_kinds.reference import gower_distances, ranges, spreads, typical_row
-from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search, SearchBounds
-from deepseek_report.metrics.cases.reachable_values import reach_of
-from deepseek_report.metrics.cases.real_cases import RealCases
+from deepseek_report.metrics.cases.counterfactuals import (
+    DecisionRule,
+    RealCases,
+    Search,
+    SearchBounds,
+    reach_of,
+)
 
 
 def schema_of(mutable: tuple[bool, ...] = (True, True, True), **first: Any) -> Schema:

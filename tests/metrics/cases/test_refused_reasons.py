@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.metrics.cases.reason_codes import ReasonCodeRule, shortfalls_of
-from deepseek_report.metrics.cases.refused_reasons import RefusedReasons
+from deepseek_report.metrics.cases.reason_codes import ReasonCodeRule, RefusedReasons, shortfalls_of
 from tests.metrics.attributions import attributed
 
 RULE = ReasonCodeRule()

@@ -10,7 +10,7 @@ import pytest
 
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble, joined
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
-from deepseek_report.metrics.cases.tree_ways import TreeWays, leaves_of
+from deepseek_report.metrics.cases.decision_way import TreeWays, leaves_of
 from tests.random_trees import drawn
 
 FEATURES = (

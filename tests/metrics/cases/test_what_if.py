@@ -12,8 +12,7 @@ from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.metrics.cases.what_if import WhatIf, set_points
-from deepseek_report.metrics.cases.what_if_answers import WhatIfAnswers
+from deepseek_report.metrics.cases.what_if import WhatIf, WhatIfAnswers, set_points
 
 COLOURS = tuple(Category(name, name, documented=name != "?") for name in ("red", "blue", "?"))
 FEATURES = (

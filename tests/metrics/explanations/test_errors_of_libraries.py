@@ -11,8 +11,11 @@ import pytest
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.metrics.explanations.self_check import SelfCheck
 from deepseek_report.models.estimators.trees.tree_readers import read_trees
-from deepseek_report.statistics.games.leaf_interactions import pairs_of_features, tree_interactions
-from deepseek_report.statistics.games.tree_shapley import tree_shapley
+from deepseek_report.statistics.games.tree_shapley import (
+    pairs_of_features,
+    tree_interactions,
+    tree_shapley,
+)
 from tests.enumerated import enumerated, enumerated_interactions
 
 shap = pytest.importorskip("shap")

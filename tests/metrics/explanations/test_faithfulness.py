@@ -5,22 +5,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given as examples
-from hypothesis import strategies as st
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.metrics.explanations.curves import Perturbation, rank_features, removal_counts
+from deepseek_report.metrics.explanations.curves import Perturbation, rank_features
+from deepseek_report.metrics.explanations.explanation_plugin import (
+    bootstrap_mean,
+    ratio_of_means,
+)
 from deepseek_report.metrics.explanations.faithfulness import (
     CompletenessGap,
     Deletion,
     Insertion,
-)
-from deepseek_report.metrics.explanations.instance_means import (
-    bootstrap_mean,
-    evenly_spaced,
-    mean_score,
-    ratio_of_means,
 )
 from deepseek_report.wording.words import wording
 from tests.worded import refused
@@ -90,15 +86,6 @@ def test_unsigned_values_rank_by_magnitude_for_every_class() -> None:
     attributions = explanation([[0.1, 0.3, 0.2], [0.1, 0.3, 0.2]], signed=False)
     ranks = rank_features(attributions, replacing([1, 0]).toward(1), Additive([0.0] * 3).schema)
     np.testing.assert_array_equal(ranks, [[1, 2, 0], [1, 2, 0]])
-
-
-@examples(st.integers(1, 60), st.integers(2, 30))
-def test_counts_rise_from_none_to_all(n_features, steps) -> None:
-    counts = removal_counts(n_features, steps)
-    assert counts[0] == 0
-    assert counts[-1] == n_features
-    assert (np.diff(counts) > 0).all()
-    assert len(counts) <= steps + 1
 
 
 def with_explanations(context: Any, values: Any, rng: np.random.Generator) -> Any:
@@ -237,10 +224,8 @@ def test_no_instance_has_no_mean(shape: tuple[int, ...]) -> None:
         assert np.isnan(array).all()
 
 
-def test_undefined_instances_are_left_out_and_counted(toy) -> None:
-    context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
-    template = Deletion(resamples=200).measure(context).scores[0]
-    score = mean_score(template, np.array([1.0, np.nan, 3.0]), 200, 0)
+def test_undefined_instances_are_left_out_and_counted() -> None:
+    score = Deletion.mean_score("deletion", np.array([1.0, np.nan, 3.0]), (200, 0), "lower", "so")
     assert (score.value, score.n) == (2.0, 2)
     assert "1 of 3" in wording().say(score.note)
 
@@ -271,8 +256,3 @@ def test_the_interval_of_a_ratio_stays_within_its_bounds() -> None:
     whole = rng.gamma(2.0, 1.0, 12)
     ratio = ratio_of_means(whole * (rng.random(12) < 0.95), whole, 500, 0, (0.0, 1.0))
     assert ratio.high == 1.0
-
-
-def test_evenly_spaced_positions_hold_both_ends() -> None:
-    np.testing.assert_array_equal(evenly_spaced(11, 3), [0, 5, 10])
-    np.testing.assert_array_equal(evenly_spaced(2, 9), [0, 1])

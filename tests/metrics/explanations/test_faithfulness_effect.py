@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from deepseek_report.metrics.explanations.curves import Perturbation
-from deepseek_report.metrics.explanations.faithfulness_effect import FaithfulnessEffect, partners
-from deepseek_report.metrics.explanations.null_players import NullPlayers
-from deepseek_report.metrics.explanations.reachable import greedy_order
+from deepseek_report.metrics.explanations.curves import Perturbation, greedy_order
+from deepseek_report.metrics.explanations.faithfulness import FaithfulnessEffect, partners
+from deepseek_report.metrics.explanations.stability import NullPlayers
 from tests.metrics.attributions import explained_by
 from tests.metrics.explanations.test_faithfulness import Additive
 from tests.worded import refused

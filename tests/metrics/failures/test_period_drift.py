@@ -10,7 +10,7 @@ import pytest
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute
-from deepseek_report.metrics.failures.period_drift import PeriodDrift
+from deepseek_report.metrics.failures.part_performance import PeriodDrift
 from tests.worded import refused
 
 YEAR = Attribute("year", "Year", ("2019", "2020", "2021"), kind="other", in_time=True)

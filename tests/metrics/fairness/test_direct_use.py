@@ -12,8 +12,7 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.metrics.fairness.direct_use import DirectUse
-from deepseek_report.metrics.fairness.gap_split import PARTS, split_gap
+from deepseek_report.metrics.fairness.direct_use import PARTS, DirectUse, split_gap
 
 SEX, STAND_IN, SKILL = range(3)
 Rule = Callable[[np.ndarray], np.ndarray]

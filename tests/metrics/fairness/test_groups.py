@@ -19,9 +19,8 @@ from deepseek_report.metrics.fairness.group_gaps import (
 from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.metrics.fairness.groups import groupings
 from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio, verdict
-from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap
+from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap, largest_mean_gap
 from deepseek_report.statistics.intervals import any_pair, level_within, rate_difference, rate_ratio
-from deepseek_report.statistics.mean_gaps import largest_mean_gap
 from deepseek_report.wording.words import wording
 from tests.worded import refused
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.metrics.fairness.groups import Grouping, Outcomes
-from deepseek_report.metrics.fairness.labelled_gaps import labelled_gaps
+from deepseek_report.metrics.fairness.impact_ratio import labelled_gaps
 from deepseek_report.statistics.resampling import Resampling
 
 

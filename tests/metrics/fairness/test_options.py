@@ -17,17 +17,17 @@ from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.direct_use import DirectUse, told_together
-from deepseek_report.metrics.fairness.evened_rows import evened_rows
+from deepseek_report.metrics.fairness.gap_tables import WidestPair
 from deepseek_report.metrics.fairness.groups import Grouping
-from deepseek_report.metrics.fairness.option_changes import ComparedGroups, OptionChanges
-from deepseek_report.metrics.fairness.option_thresholds import (
+from deepseek_report.metrics.fairness.option_changes import (
+    ComparedGroups,
+    OptionChanges,
     price,
     threshold_for_ratio,
 )
-from deepseek_report.metrics.fairness.options import Options
-from deepseek_report.metrics.fairness.widest_pair import WidestPair
-from deepseek_report.metrics.performance.reference_predictors import fit_monotone
-from deepseek_report.metrics.performance.threshold_choice import choose_threshold
+from deepseek_report.metrics.fairness.options import Options, evened_rows
+from deepseek_report.metrics.performance.baselines import fit_monotone
+from deepseek_report.metrics.performance.predicting import choose_threshold
 from deepseek_report.statistics.paired import balanced_accuracy_difference
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.decisions import at_threshold

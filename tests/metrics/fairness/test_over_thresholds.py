@@ -8,7 +8,7 @@ import pytest
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.metrics.fairness.groups import Grouping
-from deepseek_report.metrics.fairness.over_thresholds import tried_thresholds, with_range
+from deepseek_report.metrics.fairness.impact_ratio import tried_thresholds, with_range
 
 
 def predictions(base: float, n: int = 400) -> Predictions:

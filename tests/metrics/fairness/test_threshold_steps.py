@@ -11,7 +11,7 @@ import pytest
 
 from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio
-from deepseek_report.metrics.performance.confusion_matrix import ConfusionMatrix
+from deepseek_report.metrics.performance.classification_scores import ConfusionMatrix
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.decisions import ThresholdSteps, decide

@@ -13,9 +13,9 @@ from deepseek_report.metrics.performance.classification_scores import (
     AveragePrecision,
     BalancedAccuracy,
     BrierScore,
+    ConfusionMatrix,
     RocAuc,
 )
-from deepseek_report.metrics.performance.confusion_matrix import ConfusionMatrix
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve
 
-from deepseek_report.metrics.performance.ranking_curves import Ranking, RankingCurves
+from deepseek_report.metrics.performance.classification_scores import Ranking, RankingCurves
 from tests.worded import refused
 
 

@@ -9,9 +9,12 @@ from deepseek_report.artifacts.schema import Category, Feature
 from deepseek_report.data_kinds.encoding import Encoder
 from deepseek_report.metrics.failures.learning_curve import LearningCurve
 from deepseek_report.metrics.fairness.proxies import Proxies, permutation_importance
-from deepseek_report.metrics.performance import baselines, reference_predictors
-from deepseek_report.metrics.performance.baselines import Baselines, reference_predictions
-from deepseek_report.metrics.performance.reference_predictors import fit_predictor
+from deepseek_report.metrics.performance import baselines
+from deepseek_report.metrics.performance.baselines import (
+    Baselines,
+    fit_predictor,
+    reference_predictions,
+)
 from deepseek_report.statistics.resampling import stratified_order
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import wording
@@ -101,7 +104,7 @@ def test_answers_by_blocks_of_rows_are_those_of_all_rows_at_once(
     task, kind = TASKS["classification"], "logistic_regression"
     predict = fit_predictor(task, kind, features, rows, labels, 2, seed=0)
     whole = predict(rows)
-    monkeypatch.setattr(reference_predictors, "_BLOCK", 7)
+    monkeypatch.setattr(baselines, "_BLOCK", 7)
     np.testing.assert_allclose(predict(rows), whole, rtol=1e-12)
 
 

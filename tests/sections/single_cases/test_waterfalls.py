@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.certain_attributions import base_of
+from deepseek_report.findings.listed_reasons import base_of
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.compact_numbers import compact_list
 from deepseek_report.sections.single_cases.explained_cases import explained_cases

@@ -8,9 +8,12 @@ from hypothesis import given as examples
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from deepseek_report.statistics.games import leaf_interactions
-from deepseek_report.statistics.games.leaf_interactions import pairs_of_features, tree_interactions
-from deepseek_report.statistics.games.tree_shapley import tree_shapley
+from deepseek_report.statistics.games import tree_shapley as shapley_module
+from deepseek_report.statistics.games.tree_shapley import (
+    pairs_of_features,
+    tree_interactions,
+    tree_shapley,
+)
 from tests.enumerated import enumerated_interactions
 from tests.random_trees import drawn, ensemble_of, table, walked
 
@@ -33,7 +36,7 @@ def test_values_do_not_depend_on_how_many_leaves_are_summed_at_once(monkeypatch)
     ensemble = ensemble_of([drawn(rng, 7, 9) for _ in range(3)])
     inputs, background = table(rng, 12, 9), table(rng, 10, 9)
     at_once = tree_interactions(ensemble, inputs, background, 0, np.arange(9))
-    monkeypatch.setattr(leaf_interactions, "_NUMBERS", 1)
+    monkeypatch.setattr(shapley_module, "_NUMBERS", 1)
     one_by_one = tree_interactions(ensemble, inputs, background, 0, np.arange(9))
     np.testing.assert_allclose(at_once, one_by_one, atol=1e-12)
 

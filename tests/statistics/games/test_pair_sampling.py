@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from deepseek_report.statistics.games.leaf_interactions import pairs_of_features
 from deepseek_report.statistics.games.pair_sampling import PairQuestions, PairValues
+from deepseek_report.statistics.games.tree_shapley import pairs_of_features
 from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
 from tests.enumerated import enumerated_interactions
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from deepseek_report.artifacts.protocols.trees import Nodes, TreeEnsemble
 from deepseek_report.statistics.games import leaf_games
-from deepseek_report.statistics.games.leaf_games import leaf_values
-from deepseek_report.statistics.games.tree_paths import leaves
+from deepseek_report.statistics.games.leaf_games import leaf_values, leaves
 from deepseek_report.statistics.games.tree_shapley import tree_shapley
 from tests.enumerated import enumerated
 from tests.random_trees import drawn, ensemble_of, table, walked

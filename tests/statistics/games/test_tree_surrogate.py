@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.explainers.shapley.player_orders import all_coalitions
-from deepseek_report.statistics.games.leaf_interactions import pairs_of_features
+from deepseek_report.statistics.games.tree_shapley import pairs_of_features
 from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
 from tests.enumerated import enumerated_interactions
 

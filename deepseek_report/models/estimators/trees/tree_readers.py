@@ -13,7 +13,7 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.trees import CategorySplit, Nodes, TreeEnsemble, joined
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.statistics.histogram_trees import HistogramTrees
+from deepseek_report.statistics.small_trees import HistogramTrees
 
 #: Parts of `decision_type`: bits 0 and 1, and in bits 2 and 3 what counts as missing.
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2

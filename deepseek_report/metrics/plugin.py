@@ -1,0 +1,106 @@
+"""What every metric of the model has in common: its scope, its needs, and how it fills a score."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext, MetricPlugin, Scope
+from deepseek_report.artifacts.protocols.traits import MetricPart, table_types, traits_of
+from deepseek_report.artifacts.schema import CLASS_TASKS, LABEL_TASKS, NUMBER_TASKS, PEOPLE, Schema
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.statistics.resampling import Resampling
+
+#: How often instances are drawn anew for a bootstrap interval.
+Resamples = Annotated[int, Field(ge=100, le=100_000)]
+#: Scores that say nothing where nobody declares the favourable class.
+FAVOURABLE_SCORES = frozenset(
+    {
+        "selection_rate",
+        "impact_ratio",
+        "demographic_parity_difference",
+        "equal_opportunity_difference",
+        "equalized_odds_difference",
+        "decisions_turned",
+        "direct_gap",
+    }
+)
+#: How many rows a measurement may look at.
+Rows = Annotated[int, Field(ge=10)]
+
+
+class ModelMetric(MetricPart):
+    """Defaults of a metric that judges the model itself."""
+
+    scope: ClassVar[Scope] = "model"
+
+
+class ComputeMetric(ModelMetric):
+    """Defaults of a metric of what a model costs, and of what its parts do."""
+
+    counts_entities = True
+    category = "compute"
+
+
+class PeopleMetric(ModelMetric):
+    """Defaults of a metric that compares how groups of people are decided about."""
+
+    counts_entities = True
+    category = "fairness"
+    needs_groups = PEOPLE
+    needs_favourable = True
+
+
+class ClassMetric(ModelMetric):
+    """Defaults of a metric that judges decisions between classes or their probabilities."""
+
+    tasks = CLASS_TASKS
+
+
+class NumberMetric(ModelMetric):
+    """Defaults of a metric that judges predicted numbers."""
+
+    tasks = NUMBER_TASKS
+
+
+class LabelsMetric(ModelMetric):
+    """Defaults of a metric that judges all labels of a multi-label target."""
+
+    tasks = LABEL_TASKS
+
+
+def require_two_classes(schema: Schema) -> None:
+    """Refuse more than two classes, with the reason."""
+    n_classes = len(schema.target.classes)
+    if n_classes != 2:
+        raise NotApplicableError(message("refusals.two_classes", n=n_classes))
+
+
+def measured(metric: MetricPlugin, context: MeasureContext) -> Measurement:
+    """What the metric measures, with the types of its tables.
+
+    Intervals and p-values of a metric that takes rows as independent are left out where they are
+    not, with a note that says so, so that no finding rests on them.
+    """
+    measurement = metric.measure(context).typed(table_types(metric))
+    rows = _rows_of(metric, context)
+    if rows.units is None or traits_of(metric, MetricPart).counts_entities:
+        return measurement
+    return measurement.without_intervals(
+        message("notes.no_clustered_form", rows=rows.n, entities=rows.n_units)
+    )
+
+
+def _rows_of(metric: MetricPlugin, context: MeasureContext) -> Resampling:
+    """The test part, or the explained cases that were drawn at random, by their entities."""
+    test = Resampling.of(context.dataset.test)
+    cases = context.cases
+    of_cases = traits_of(metric, MetricPart).scope != "model" or "cases" in metric.reads
+    if cases is None or not of_cases:
+        return test
+    drawn = np.delete(cases.explained, sorted(cases.picked))
+    return test.take(drawn)

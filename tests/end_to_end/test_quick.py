@@ -1,0 +1,198 @@
+"""The quick report: what it answers and leaves out, and how the whole one goes on from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import deepseek_report as dr
+from deepseek_report.cli import run
+from deepseek_report.config.compose import compose
+from deepseek_report.config.validate import validate
+from deepseek_report.errors import ConfigError
+from deepseek_report.runner.execution import computing
+
+#: A study that asks for little beyond the quick report, so that the whole one is made in seconds.
+SETS = {
+    "metrics": "- quick\n- threshold_sweep\n- deletion\n",
+    "explainers": "- shap\n- random\n",
+    "visualizations": "- roc_curve\n- threshold_sweep\n- group_rates\n",
+    "sections": "- summary\n- cases\n- performance\n- bias\n- reproducibility\n",
+    "frameworks": "- gdpr\n",
+}
+#: What rests on all explainers together, or shows all that was measured.
+RESTS_ON_MORE = {"measures/cases", "conclusions"}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A config folder whose sets named `default` stand in the place of the shipped ones."""
+    conf = tmp_path_factory.mktemp("study") / "conf"
+    for group, text in SETS.items():
+        (conf / group / "sets").mkdir(parents=True)
+        (conf / group / "sets" / "default.yaml").write_text(text, encoding="utf-8")
+    return conf
+
+
+@pytest.fixture(scope="module")
+def call(study: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The arguments of a call on loans of two groups, by their names."""
+    random = np.random.default_rng(4)
+    rows = pd.DataFrame(
+        {"income": random.normal(0, 1, 300), "debt": random.normal(0, 1, 300)}
+    ).assign(sex=random.integers(0, 2, 300))
+    labels = (rows["income"] - rows["debt"] + random.normal(0, 1, 300) > 0).astype(int)
+    return {
+        "model": LogisticRegression().fit(rows[:150], labels[:150]),
+        "X_train": rows[:150],
+        "y_train": labels[:150],
+        "X_test": rows[150:].reset_index(drop=True),
+        "y_test": labels[150:].reset_index(drop=True),
+        "sensitive": ["sex"],
+        "favourable": "1",
+        "thresholds": [
+            {"metric": "roc_auc", "at_least": 0.6, "set_by": "us"},
+            {"metric": "deletion_gain", "explainer": "shap", "at_least": 0.0, "set_by": "us"},
+        ],
+        "instances": 20,
+        "background": 16,
+        "config_dir": str(study),
+        "reports": str(tmp_path_factory.mktemp("quick")),
+        "measure_time": False,
+    }
+
+
+@pytest.fixture(scope="module")
+def quick(call: dict[str, Any]) -> dr.Run:
+    rows = (call[name] for name in ("model", "X_train", "y_train", "X_test", "y_test"))
+    by_name = {name: value for name, value in call.items() if name not in _BY_PLACE}
+    return dr.quick(*rows, **by_name)
+
+
+_BY_PLACE = ("model", "X_train", "y_train", "X_test", "y_test")
+
+
+def _document(made: dr.Run) -> str:
+    return (made.path / "report.qmd").read_text(encoding="utf-8")
+
+
+def test_the_quick_report_answers_what_a_person_in_a_hurry_asks(quick: dr.Run) -> None:
+    assert list(quick.record["config"]["sections"]) == ["summary", "cases", "performance", "bias"]
+    assert {"roc_auc", "impact_ratio", "cases"} <= {*quick.record["config"]["metrics"]}
+    assert list(quick.explanations) == ["shap"]
+    assert not quick.failed
+    assert quick.page.name == "report.html"
+
+
+def test_the_quick_page_says_what_it_leaves_out_and_how_to_have_it(quick: dr.Run) -> None:
+    screen = _document(quick).partition("# Cases")[0]
+    assert "This is the quick report. It leaves out “Reproducibility”, and 2 measurements" in screen
+    assert "`run.deepen()`" in screen
+    assert {*quick.results.skipped} == {
+        "measures/threshold_sweep",
+        "measures/deletion",
+        "explanations/random",
+        "pictures/threshold_sweep",
+        "sections/reproducibility",
+        "frameworks/gdpr",
+    }
+
+
+def test_a_promise_on_what_is_left_out_says_so_and_is_kept(quick: dr.Run) -> None:
+    by_metric = {verdict["metric"]: verdict for verdict in quick.thresholds}
+    assert by_metric["roc_auc"]["outcome"] != "not measured"
+    assert by_metric["deletion_gain"]["outcome"] == "not measured"
+    assert "left out of the quick report" in _document(quick)
+
+
+def test_the_whole_report_takes_up_every_stage_of_the_quick_one(
+    quick: dr.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed, compute = [], computing._compute
+
+    def counting(store: Any, stage: Any, *rest: Any) -> Any:
+        computed.append(stage.id)
+        return compute(store, stage, *rest)
+
+    monkeypatch.setattr(computing, "_compute", counting)
+    whole = quick.deepen()
+    again = {*computed} & {*quick.record["plan"]}
+    assert again <= {*RESTS_ON_MORE, "pictures/roc_curve"}
+    assert len(quick.record["plan"]) - len(again) >= 15
+    assert {"measures/deletion/shap", "explanations/random"} <= {*computed}
+    assert whole.results.skipped == []
+    assert "quick report" not in _document(whole)
+    assert whole.deepen() is whole
+
+
+def test_quick_by_name_and_by_place_is_one_report(quick: dr.Run, call: dict[str, Any]) -> None:
+    assert dr.quick(**call).path == quick.path
+
+
+def test_a_run_that_was_read_says_how_it_is_deepened(quick: dr.Run) -> None:
+    with pytest.raises(ConfigError, match="call report as quick was called"):
+        dr.load_run(quick.path).deepen()
+
+
+@pytest.mark.parametrize("rows", [3, 5])
+def test_rows_without_names_that_could_be_meant_in_two_ways_are_refused(
+    call: dict[str, Any], rows: int
+) -> None:
+    with pytest.raises(ConfigError, match="X_train, y_train, X_test, y_test"):
+        dr.quick(call["model"], *[call["X_test"]] * rows)
+
+
+def test_rows_given_twice_are_refused(call: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="by its place and by its name"):
+        dr.quick(call["model"], call["X_test"], call["y_test"], y_test=call["y_test"])
+
+
+def test_a_part_named_in_the_call_is_in_the_quick_report_too() -> None:
+    made = validate(compose(["report=quick", "metrics=[+threshold_sweep]"]))
+    assert "threshold_sweep" in made.multiple["metrics"]
+    assert made.is_quick
+    assert not validate(compose([])).is_quick
+
+
+def test_a_list_of_the_study_does_not_lengthen_the_quick_report(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "own.yaml").write_text(
+        "# @package _global_\ndefaults:\n"
+        "  - override /dataset: breast_cancer\n  - override /metrics: [default, interactions]\n"
+        "  - override /report: quick\n",
+        encoding="utf-8",
+    )
+    composed = compose(["experiment=own"], str(tmp_path))
+    assert "interactions" not in composed.raw["metrics"]
+    assert composed.skipped["metrics"]["interactions"] == "config"
+    assert "measures/interactions" in validate(composed).named
+
+
+def test_the_command_that_deepens_stands_on_the_page_and_works(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [f"paths.store={tmp_path / 'store'}", f"paths.reports={tmp_path / 'reports'}"]
+    parts = [
+        *("debug=fast", "measure_time=false", "jobs=1", "dataset.rows=400"),
+        *("model=sklearn", "model.estimator=sklearn.linear_model.LogisticRegression"),
+    ]
+    asked = ["--config-dir", str(study), "report=quick", *parts, *places]
+    assert run(asked) == 0
+    (page,) = (tmp_path / "reports").glob("*/*/report.qmd")
+    told = page.read_text(encoding="utf-8").partition("# Cases")[0]
+    assert "deepseek-report --config-dir" in told
+    assert "report=quick" not in told
+    computed, compute = [], computing._compute
+
+    def counting(store: Any, stage: Any, *rest: Any) -> Any:
+        computed.append(stage.id)
+        return compute(store, stage, *rest)
+
+    monkeypatch.setattr(computing, "_compute", counting)
+    assert run([text for text in asked if text != "report=quick"]) == 0
+    assert not {"data", "training", "predictions", "explanations/shap"} & {*computed}
