@@ -20,12 +20,7 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Text, from_plain, message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.predictions import (
-    SUMMARY,
-    Cases,
-    Predictions,
-    PredictionSummary,
-)
+from deepseek_report.artifacts.predictions import SUMMARY, Cases, Predictions, PredictionSummary
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import DataIssue, Split

@@ -30,12 +30,7 @@ if TYPE_CHECKING:
     from deepseek_report.runner.sweep import JobResult
 
 
-_ENDS = {
-    0: "whole",
-    1: "incomplete",
-    2: "not run",
-    3: "a threshold is not met",
-}
+_ENDS = {0: "whole", 1: "incomplete", 2: "not run", 3: "a threshold is not met"}
 
 #: In what a job differs that differs in nothing.
 _NOTHING = "–"

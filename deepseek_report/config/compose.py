@@ -13,27 +13,10 @@ from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.composed import Composed, locate
-from deepseek_report.config.config_files import (
-    MULTIPLE,
-    line_with,
-    malformed,
-    parts,
-    unreadable,
-)
+from deepseek_report.config.config_files import MULTIPLE, line_with, malformed, parts, unreadable
 from deepseek_report.config.hydra_trees import HydraTrees
-from deepseek_report.config.interpolation import (
-    TooMuch,
-    Unresolved,
-    resolve,
-)
-from deepseek_report.config.overrides import (
-    forced,
-    names,
-    parse,
-    quoted,
-    refused,
-    twice,
-)
+from deepseek_report.config.interpolation import TooMuch, Unresolved, resolve
+from deepseek_report.config.overrides import forced, names, parse, quoted, refused, twice
 from deepseek_report.config.own_folders import (
     found_elsewhere,
     is_of_report,
@@ -42,13 +25,7 @@ from deepseek_report.config.own_folders import (
     together,
 )
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
-from deepseek_report.config.sets import (
-    Layer,
-    Origin,
-    Sets,
-    bare_name,
-    find_sets,
-)
+from deepseek_report.config.sets import Layer, Origin, Sets, bare_name, find_sets
 from deepseek_report.config.setting_names import EXAMPLES
 
 #: The metric that `split.folds` asks for.
@@ -322,8 +299,5 @@ def _missing(
         )
     allowed = known.get(group, ())
     return Problem(
-        where,
-        f'"{name}" is not in the group {group}',
-        choices(allowed),
-        nearest(name, allowed),
+        where, f'"{name}" is not in the group {group}', choices(allowed), nearest(name, allowed)
     )

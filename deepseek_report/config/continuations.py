@@ -14,13 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.config.catalogue import (
-    allowed_texts,
-    folders,
-    groups,
-    target_of,
-    yaml_file,
-)
+from deepseek_report.config.catalogue import allowed_texts, folders, groups, target_of, yaml_file
 from deepseek_report.config.config_files import MULTIPLE, WHOLE, read_yaml
 from deepseek_report.config.sets import bare_name, set_names
 

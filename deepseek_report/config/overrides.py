@@ -282,9 +282,7 @@ def expand(overrides: Sequence[str]) -> Iterator[list[str]]:
             axes.append([override.input_line])
     if math.prod(map(len, axes)) > MOST_JOBS:
         raise ConfigProblems.of(
-            "command line",
-            f"the sweep has more than {MOST_JOBS} runs",
-            todo="run it in parts",
+            "command line", f"the sweep has more than {MOST_JOBS} runs", todo="run it in parts"
         )
     for job in itertools.product(*axes):
         yield list(job)

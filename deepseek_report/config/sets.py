@@ -94,9 +94,7 @@ class Sets:
         content = read_yaml(file)
         if not isinstance(content, list) or not all(isinstance(word, str) for word in content):
             raise ConfigProblems.of(
-                shown(file),
-                f"the set {name} is no list of names",
-                "a list, such as `- shap`",
+                shown(file), f"the set {name} is no list of names", "a list, such as `- shap`"
             )
         known = [*self.parts, *self.names]
         problems = [

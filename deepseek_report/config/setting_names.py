@@ -248,15 +248,11 @@ def misplaced_key(name: str, value: str, known: Iterable[str]) -> str:
     if full := full_key(name):
         if full == "dataset.path":
             return data_hint(value)
-        return f"write {full}={_shell(value)}"
+        in_shell = f"'{value}'" if any(sign in value for sign in " ;&|<>$*()[]{}") else value
+        return f"write {full}={in_shell}"
     near = {key: key for key in known} | _homes()
     close = nearest_name(name, near)
     return f'did you mean "{near[close]}"?' if close else ""
-
-
-def _shell(value: str) -> str:
-    """A value as a shell hands it on whole."""
-    return f"'{value}'" if any(sign in value for sign in " ;&|<>$*()[]{}") else value
 
 
 def data_hint(path: str) -> str:

@@ -153,12 +153,7 @@ class RemoteStages:
         self._put(manifest, f"/{_manifest_name(stage, key)}", _exists, anew=anew)
 
     def _put(
-        self,
-        source: Path,
-        name: str,
-        is_there: Callable[[Any, str, int], bool],
-        *,
-        anew: bool,
+        self, source: Path, name: str, is_there: Callable[[Any, str, int], bool], *, anew: bool
     ) -> None:
         size = source.stat().st_size
 

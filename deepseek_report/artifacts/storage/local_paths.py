@@ -83,7 +83,7 @@ def without_known_folders(text: str) -> str:
     """
     if "/" not in text and "\\" not in text:
         return text
-    for folder, replacement in _known_folders():
+    for folder, replacement in _spelled(Path.cwd(), Path(tempfile.gettempdir()), _home()):
         if folder in text:
             text = re.sub(re.escape(folder) + r"[/\\]+(?=[^\s'\"`])", replacement, text)
             text = re.sub(re.escape(folder) + _END, replacement.rstrip("/") or ".", text)
@@ -110,11 +110,6 @@ def _without_paths(text: str) -> str:
     text = without_known_folders(text)
     text = _QUOTED.sub(lambda match: f"{match['mark']}{_last(match['path'])}{match['mark']}", text)
     return _BARE.sub(lambda match: _last(match[0]), text)
-
-
-def _known_folders() -> tuple[tuple[str, str], ...]:
-    """(folder, what stands for it), the innermost first."""
-    return _spelled(Path.cwd(), Path(tempfile.gettempdir()), _home())
 
 
 @lru_cache(maxsize=16)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import column_override, override
 from deepseek_report.artifacts.array_types import Floats, Ints
@@ -321,7 +320,8 @@ def assemble(
     draw = None
     if len(drawn) < (n_source := table.n_source or len(table.rows)):
         draw = RowDraw(len(drawn), n_source, seed)
-    repeat = is_repeat(row_identity(drawn.inputs, *_all_labels(drawn)))
+    labels = [drawn.labels] if drawn.all_labels is None else [*drawn.all_labels.T]
+    repeat = is_repeat(row_identity(drawn.inputs, *labels))
     kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
     whole, together = _taken(drawn, kept), table.together.take(chosen[kept])
     schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
@@ -441,10 +441,6 @@ def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
     return replace(schema, features=features, attributes=attributes), replace(
         rows, inputs=rows.inputs[:, kept]
     )
-
-
-def _all_labels(rows: Split) -> list[NDArray[Any]]:
-    return [rows.labels] if rows.all_labels is None else [*rows.all_labels.T]
 
 
 def _contradictions(rows: Split) -> int:

@@ -21,12 +21,7 @@ from deepseek_report.datasets.assembly.column_declarations import (
     rows_text,
     sorted_codes,
 )
-from deepseek_report.datasets.readers.cells import (
-    Cells,
-    infer_kind,
-    is_broken_number,
-    observed,
-)
+from deepseek_report.datasets.readers.cells import Cells, infer_kind, is_broken_number, observed
 from deepseek_report.errors import DataError
 
 #: `dataset.max_categories` cannot be raised beyond this.

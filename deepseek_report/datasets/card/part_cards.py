@@ -212,12 +212,10 @@ def describe_texts(schema: Schema, whole: Split, facts: TextFacts) -> dict[str, 
         "places": width,
         "cut_share": float(facts.cut(width).mean()),
         "unknown_share": dict(facts.unknown_share),
-        "lengths": [_token_lengths(name, facts.lengths[inside]) for name, inside in rows],
+        "lengths": [
+            {"class": name, "n": int(inside.sum()), **five_counts(facts.lengths[inside])}
+            for name, inside in rows
+        ],
         "copies": vars(facts.copies),
         "hidden": list(facts.hidden),
     }
-
-
-def _token_lengths(name: Text, lengths: Ints) -> dict[str, Any]:
-    """Five numbers of the tokens of a text, before it was cut."""
-    return {"class": name, "n": len(lengths), **five_counts(lengths)}

@@ -181,7 +181,10 @@ def _issue(facts: DataFacts, codes: tuple[str, ...], features: list[Feature]) ->
             share=share,
             features=[feature.label for feature in features],
             named=len(features) <= _SHOWN,
-            codes=_totals(table, codes),
+            codes=[
+                {"code": code, "n": sum(row["n"] for row in table if row["code"] == code)}
+                for code in codes
+            ],
         ),
         {
             "rows": rows,
@@ -210,10 +213,3 @@ def _rows_with(facts: DataFacts, features: list[Feature], codes: tuple[str, ...]
         places = [i for i, category in enumerate(feature.categories) if category.code in codes]
         hit |= np.isin(facts.whole.inputs[:, facts.schema.position(feature.name)], places)
     return hit
-
-
-def _totals(table: list[dict[str, Any]], codes: tuple[str, ...]) -> list[dict[str, Any]]:
-    """How often each code occurs in all the features together."""
-    return [
-        {"code": code, "n": sum(row["n"] for row in table if row["code"] == code)} for code in codes
-    ]

@@ -389,11 +389,7 @@ class ColumnSearch:
         return list(best.values()) or self._by_tree(traits, parts, class_index, float(areas.max()))
 
     def _by_tree(
-        self,
-        traits: Traits,
-        parts: tuple[BinnedPart, BinnedPart],
-        class_index: int,
-        alone: float,
+        self, traits: Traits, parts: tuple[BinnedPart, BinnedPart], class_index: int, alone: float
     ) -> list[Telling]:
         """The columns whose ways of writing tell a class together, by a tree of three questions."""
         from sklearn.tree import DecisionTreeClassifier

@@ -37,10 +37,7 @@ def parquet_names(path: Path, limits: ReadLimits, content: bytes | None = None) 
 
 
 def read_parquet(
-    file: FileBytes,
-    limits: ReadLimits,
-    only: Sequence[str] | None = None,
-    rows: Ints | None = None,
+    file: FileBytes, limits: ReadLimits, only: Sequence[str] | None = None, rows: Ints | None = None
 ) -> pd.DataFrame:
     """The columns with their own types; of the rows at these ascending positions alone, if any.
 

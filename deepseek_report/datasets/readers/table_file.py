@@ -11,11 +11,7 @@ from typing import TYPE_CHECKING
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import Message
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
-from deepseek_report.datasets.readers.decimals import (
-    has_sign,
-    recognise_decimals,
-    without_groups,
-)
+from deepseek_report.datasets.readers.decimals import has_sign, recognise_decimals, without_groups
 from deepseek_report.datasets.readers.excel import SUFFIXES as EXCEL_SUFFIXES
 from deepseek_report.datasets.readers.excel import excel_problem, is_excel, read_sheet, sheet_names
 from deepseek_report.datasets.readers.file_bytes import (
@@ -131,12 +127,7 @@ def read_table(path: Path, form: FileForm) -> ReadTable:
     return table
 
 
-def read_drawn(
-    path: Path,
-    form: FileForm,
-    columns: Sequence[str],
-    draw: Draw,
-) -> ReadTable:
+def read_drawn(path: Path, form: FileForm, columns: Sequence[str], draw: Draw) -> ReadTable:
     """The rows that are drawn by what stands in some columns, which are read before the others.
 
     A text file is read piece by piece, twice: only these columns and the drawn rows are ever in
@@ -166,10 +157,7 @@ def read_drawn(
 
 
 def _drawn_text(
-    file: FileBytes | FileStream,
-    form: FileForm,
-    columns: Sequence[str],
-    draw: Draw,
+    file: FileBytes | FileStream, form: FileForm, columns: Sequence[str], draw: Draw
 ) -> ReadTable:
     table = open_table(file, form)
     names = header_of(table)

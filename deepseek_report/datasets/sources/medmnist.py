@@ -204,13 +204,7 @@ class MedMNIST(Bounds):
         """(instance,) the label that the report is about."""
         return labels[:, self._explained] if "labels" in self._facts else labels[:, 0]
 
-    def _arrays(
-        self,
-        images: NDArray[np.uint8],
-        labels: Ints,
-        parts: Ints,
-        n_all: int,
-    ) -> Arrays:
+    def _arrays(self, images: NDArray[np.uint8], labels: Ints, parts: Ints, n_all: int) -> Arrays:
         shape = (*images.shape[1:3], 3 if images.ndim == 4 else 1)
         several = "labels" in self._facts
         return Arrays(

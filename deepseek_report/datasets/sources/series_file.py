@@ -29,10 +29,7 @@ from deepseek_report.datasets.assembly.own_file import OwnFile
 from deepseek_report.datasets.readers.cells import read_cells
 from deepseek_report.datasets.readers.even_steps import OnGrid, times_of, to_grid
 from deepseek_report.datasets.readers.file_form import Decimal
-from deepseek_report.datasets.readers.table_file import (
-    ReadTable,
-    read_table,
-)
+from deepseek_report.datasets.readers.table_file import ReadTable, read_table
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -198,12 +195,7 @@ class SeriesFile(DescribedArrays, OwnFile):
         return to_grid(pieces, names[starts].tolist(), self.step, resample, file)
 
     def _arrays(
-        self,
-        series: OnGrid,
-        once: pd.DataFrame,
-        channels: list[str],
-        file: str,
-        decimal: Decimal,
+        self, series: OnGrid, once: pd.DataFrame, channels: list[str], file: str, decimal: Decimal
     ) -> Arrays:
         values = series.values[:, : self.most_steps]
         answer = self.answer(once, self.targets, file, decimal)

@@ -21,13 +21,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.column_declarations import error_text
-from deepseek_report.datasets.assembly.layouts import (
-    Cuts,
-    bands,
-    cut,
-    image_layout,
-    pixels,
-)
+from deepseek_report.datasets.assembly.layouts import Cuts, bands, cut, image_layout, pixels
 from deepseek_report.datasets.card.data_card import NOT_STATED, shipped_description
 from deepseek_report.datasets.sources.packages import package_problem, packaged_file
 from deepseek_report.datasets.split.splitting import GroupConstraint, Shares

@@ -105,8 +105,7 @@ class Trace(PackagedArrays):
         n = round(self.validation_share * len(first))
         parts[first[draw_rows(labels[first], n, seed)]] = 1
         return GroupConstraint(
-            parts=parts,
-            method=message("data_sets.trace.split", share=self.validation_share),
+            parts=parts, method=message("data_sets.trace.split", share=self.validation_share)
         )
 
 
