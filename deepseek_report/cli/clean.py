@@ -1,4 +1,4 @@
-"""Prints what a store holds, what would go, and what went."""
+"""`deepseek-report clean`: what the store holds, and taking out what nobody needs."""
 
 from __future__ import annotations
 

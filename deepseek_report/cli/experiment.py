@@ -185,8 +185,6 @@ def _folders(results: Sequence[JobResult]) -> list[Path]:
 
 def _compare(results: Sequence[JobResult], ahead: _OpenedAhead) -> None:
     """One document on all jobs that can be compared; the others stand in it with their reasons."""
-    from deepseek_report.wording.words import wording
-
     reasons = [(job, job.not_comparable(wording())) for job in results]
     folders = _folders([job for job, reason in reasons if not reason])
     if len(folders) < 2:

@@ -1,4 +1,4 @@
-"""Asks what only a person knows of a new study, prints what `init` has made and what to do next."""
+"""`deepseek-report init`: a study of one's own, ready to run."""
 
 from __future__ import annotations
 

@@ -157,6 +157,13 @@ def add_board(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """The option that names where the model of a run is kept."""
+    parser.add_argument(
+        "--store", type=Path, metavar="DIR", help="the store of the run; else .store beside it"
+    )
+
+
 def add_trust(parser: argparse.ArgumentParser) -> None:
     """The option by which a person, and no file, says which packages may be loaded."""
     parser.add_argument(

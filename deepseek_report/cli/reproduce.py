@@ -1,4 +1,4 @@
-"""Prints what came of making a run again."""
+"""`deepseek-report reproduce`: makes a run again and says what came out otherwise."""
 
 from __future__ import annotations
 

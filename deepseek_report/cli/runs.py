@@ -1,4 +1,4 @@
-"""Prints the runs below a folder of reports."""
+"""`deepseek-report runs`: what is there below `paths.reports`, newest first."""
 
 from __future__ import annotations
 

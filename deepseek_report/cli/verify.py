@@ -1,4 +1,4 @@
-"""Prints what of a run folder is proved, and what is not."""
+"""`deepseek-report verify`: is a run folder what the run wrote?"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_report.cli.output.console import keep_serving, serve
+from deepseek_report.cli.output.console import keep_serving, say, serve
 from deepseek_report.cli.parsing import add_board, compose_experiment, make_parser
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ def command(arguments: list[str]) -> int:
     add_board(parser)
     options = parser.parse_intermixed_args(arguments)
     experiment = compose_experiment(options, options.overrides)
-    from deepseek_report.cli.output.console import say
     from deepseek_report.runner.planning.plan import make_plan, run_id
     from deepseek_report.runner.planning.recommending import decided
     from deepseek_report.runner.watching.following import FollowedRun
@@ -51,7 +50,6 @@ def command(arguments: list[str]) -> int:
 
 
 def _follow(run: FollowedRun, board: LiveBoard, *, once: bool) -> None:
-    from deepseek_report.cli.output.console import say
     from deepseek_report.cli.output.progress import words_of
 
     while True:
