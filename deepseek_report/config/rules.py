@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -29,12 +30,35 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.config import threshold_checks
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.composed import Composed, locate
-from deepseek_report.config.devices import has_device
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import languages, wording
+
+#: Files that a Linux system shows where it has a driver: CUDA, ROCm, WSL.
+_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+
+
+def pick_device(device: str) -> str:
+    """Make "cuda" or "mps" of "auto" where there is one, else "cpu"; keep any other choice."""
+    if device != "auto":
+        return device
+    return next((kind for kind in ("cuda", "mps") if has_device(kind)), "cpu")
+
+
+def has_device(kind: str) -> bool:
+    """Whether torch can use this kind ("cpu", "cuda" or "mps") on this machine.
+
+    Where the system shows no driver, the answer is found without loading torch.
+    """
+    if kind == "cpu":
+        return True
+    if sys.platform == "linux" and not any(Path(driver).exists() for driver in _DRIVERS):
+        return False
+    import torch
+
+    return torch.cuda.is_available() if kind == "cuda" else torch.backends.mps.is_available()
 
 
 def nature_of(experiment: Experiment) -> DataTraits:

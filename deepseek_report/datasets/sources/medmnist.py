@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache as remembered
 from hashlib import md5
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -26,9 +29,8 @@ from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
 from deepseek_report.datasets.assembly.layouts import image_layout, pixels
 from deepseek_report.datasets.card.data_card import Description
-from deepseek_report.datasets.readers.file_bytes import FileBytes, read_bytes
+from deepseek_report.datasets.readers.file_bytes import FileBytes, check_archive, read_bytes
 from deepseek_report.datasets.readers.file_form import Bounds, ReadLimits
-from deepseek_report.datasets.readers.npz import read_npz
 from deepseek_report.datasets.sources.fetched import FetchRequest, fetching
 from deepseek_report.datasets.split.splitting import (
     Duplicates,
@@ -37,6 +39,33 @@ from deepseek_report.datasets.split.splitting import (
     draw_rows,
 )
 from deepseek_report.errors import DataError
+
+
+def read_npz(file: FileBytes, names: Sequence[str], limits: ReadLimits) -> dict[str, NDArray[Any]]:
+    """The named arrays; no object is ever unpickled.
+
+    Raises DataError: more members or bytes than are allowed; KeyError: an array is missing;
+    ValueError, zipfile.BadZipFile: it is no npz file, or an array is not as long as it says.
+    """
+    with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
+        check_archive(archive, str(file.path), limits)
+        for name in names:
+            _check_member(archive, f"{name}.npy")
+    with np.load(io.BytesIO(file.content), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in names}
+
+
+def _check_member(archive: zipfile.ZipFile, name: str) -> None:
+    """The array's own head must fit its length in the archive, which bounds what is read."""
+    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    with archive.open(name) as stream:
+        version = npy.read_magic(stream)
+        if version not in read:
+            raise ValueError(f"{name} is written in an unknown version")
+        shape, _, dtype = read[version](stream)
+    if math.prod(shape) * dtype.itemsize > archive.getinfo(name).file_size:
+        raise ValueError(f"{name} claims to be larger than it is")
+
 
 _ADDRESS = "https://zenodo.org/records/10519652/files"
 _PARTS = ("train", "val", "test")

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from deepseek_report.artifacts.bounds import TEXT, bounded
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.rounding import TEXT, bounded
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType
 from deepseek_report.findings.records import attribute_label, explainer_label
 from deepseek_report.sections.shared.display_cells import (

@@ -6,7 +6,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-from deepseek_report.artifacts.bounds import bounded
+from deepseek_report.artifacts.rounding import bounded
 
 #: Stands for a name without any sign that can be shown.
 NAMELESS = "—"

@@ -1,10 +1,10 @@
-"""A generated table with more columns than a person can read, whose truth is known."""
+"""Generated tables whose truth is known: one of many columns, and one of several labels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -16,10 +16,110 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
-from deepseek_report.datasets.assembly.column_declarations import config_problems
-from deepseek_report.datasets.card.data_card import shipped_description
-from deepseek_report.datasets.split.splitting import Shares
+from deepseek_report.datasets.assembly.assemble import TableSource
+from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration, config_problems
+from deepseek_report.datasets.assembly.targets import TargetRule
+from deepseek_report.datasets.card.data_card import NO_PERIOD, Description, shipped_description
+from deepseek_report.datasets.sources.known_tables import load_table
+from deepseek_report.datasets.split.splitting import Shares, SplitRule
 from deepseek_report.statistics.ranking import binary_auc
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+#: Counts that say nothing, beside those that the labels are drawn from.
+_IDLE = 4
+
+
+@dataclass(frozen=True)
+class MultiLabelDemo:
+    """A generated table of word counts with several labels a row; for trying things out.
+
+    Each label prefers some of the words; a row has about two labels, and its counts are drawn from
+    what its labels prefer (`sklearn.datasets.make_multilabel_classification`). Four further counts
+    are drawn apart from the labels: that is the truth that explanations can be held against.
+
+    n : rows. features : counts that depend on the labels. labels : how many. report_label : the
+    label that the report is about, counted from 1.
+    """
+
+    n: Annotated[int, Field(ge=100, le=100_000)] = 2000
+    features: Annotated[int, Field(ge=2, le=200)] = 12
+    labels: Annotated[int, Field(ge=2, le=20)] = 4
+    report_label: Annotated[int, Field(ge=1, le=20)] = 1
+    rows: Annotated[int, Field(ge=100)] | None = None
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(self.validation_share, self.test_share, "together", self.rows)
+
+    def problems(self) -> list[str]:
+        case = (
+            self.report_label > self.labels,
+            f"`dataset.report_label` is {self.report_label}, and there are {self.labels} labels",
+            f"1 to {self.labels}",
+            "choose one of them",
+        )
+        return [*self.rule.problems(), *config_problems(case)]
+
+    @property
+    def nature(self) -> DataTraits:
+        return DataTraits("table", "multi_label", groups=frozenset())
+
+    def source_digest(self) -> str:
+        """The recipe is in the config and in the code, which are part of every key anyway."""
+        return "generated"
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Generate, split, describe and check the data."""
+        words = [*(f"word_{i + 1}" for i in range(self.features))]
+        columns = [*words, *(f"idle_{i + 1}" for i in range(_IDLE))]
+        labels = tuple(f"label_{i + 1}" for i in range(self.labels))
+        source = TableSource(
+            file="generated",
+            sha256=self.source_digest(),
+            description=_described(self.n),
+            columns={name: ColumnDeclaration(kind="numeric") for name in columns},
+            target=TargetRule(labels[self.report_label - 1], favourable=1, labels=labels),
+        )
+        names = [*columns, *labels]
+        return load_table(lambda: self._draw(names, seed), source, self.rule, seed, progress)
+
+    def _draw(self, names: list[str], seed: int) -> pd.DataFrame:
+        """Counts, those that say nothing last, and labels of 0 and 1."""
+        import pandas as pd
+        from sklearn.datasets import make_multilabel_classification
+
+        counts, labels = make_multilabel_classification(
+            n_samples=self.n,
+            n_features=self.features,
+            n_classes=self.labels,
+            n_labels=2,
+            length=30,
+            random_state=seed,
+        )
+        idle = np.random.default_rng([seed, 9]).poisson(3.0, size=(self.n, _IDLE))
+        return pd.DataFrame(
+            np.column_stack([counts, idle, labels]), columns=names, dtype=np.float64
+        )
+
+
+def _described(n: int) -> Description:
+    return Description(
+        name="multi_label_demo",
+        title=message("data_sets.multi_label_demo.title"),
+        description=message("data_sets.multi_label_demo.description"),
+        source="generated by this package with scikit-learn; nothing in it is real",
+        licence="none needed: the data are generated",
+        period=NO_PERIOD,
+        population=message("data_sets.multi_label_demo.population", rows=n),
+        decision=message("data_sets.multi_label_demo.decision"),
+        limits=(message("data_sets.multi_label_demo.limits.generated"),),
+    )
+
 
 DESCRIPTION = shipped_description(
     "wide",

