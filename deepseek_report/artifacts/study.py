@@ -43,10 +43,7 @@ class Study:
 
     @property
     def single(self) -> Results:
-        """The only run.
-
-        Raises ValueError: there are several.
-        """
+        """The only run; raises ValueError: there are several."""
         if len(self.runs) != 1:
             raise ValueError(f"a study of {len(self.runs)} runs has no single one")
         return self.runs[0]

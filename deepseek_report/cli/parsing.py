@@ -96,10 +96,7 @@ class CommandParser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and how the command is written.
-
-        Raises ConfigError: always.
-        """
+        """Say what is wrong, and how the command is written; raises ConfigError: always."""
         from deepseek_report.errors import ConfigError
 
         usage = " ".join(self.format_usage().removeprefix("usage: ").split())

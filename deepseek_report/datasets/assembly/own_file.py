@@ -86,10 +86,7 @@ class OwnFile(WrittenFile):
         ]
 
     def existing(self) -> Path:
-        """The file.
-
-        Raises DataError: it is not named, or cannot be a data file.
-        """
+        """The file; raises DataError: it is not named, or cannot be a data file."""
         path = Path(str(self.path))
         if problem := "; ".join(not_set(self, self.wanted)) or file_problem(path, self.also):
             raise DataError(problem)

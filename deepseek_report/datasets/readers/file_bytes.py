@@ -315,10 +315,7 @@ class _Hashed(io.RawIOBase):
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Inside, the file is open.
-
-        Raises DataError: it is no regular file, or cannot be read.
-        """
+        """Inside, the file is open; raises DataError: it is no regular file, or cannot be read."""
         with readable(self._path), io.FileIO(self._path) as file:
             self._file = file
             yield

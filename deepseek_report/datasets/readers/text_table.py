@@ -50,10 +50,7 @@ class Decoded:
         return self.file.open()
 
     def whole(self) -> BinaryIO:
-        """The same from memory.
-
-        Raises DataError: the file holds more bytes than are allowed.
-        """
+        """The same from memory; raises DataError: the file holds more bytes than are allowed."""
         if isinstance(self.file, FileBytes):
             return self.file.open()
         return read_bytes(self.path, self.limits).open()
@@ -238,10 +235,7 @@ def _widths(lines: list[str], separator: str) -> list[int]:
 
 
 def header_of(table: TextTable) -> list[str]:
-    """The column names.
-
-    Raises DataError: there is none, or there are more than is allowed.
-    """
+    """The column names; raises DataError: there is none, or there are more than is allowed."""
     path, limits = table.text.path, table.text.limits
     csv.field_size_limit(limits.line)
     try:

@@ -118,10 +118,7 @@ class HoldsRows(GivenInPython):
 
     @property
     def rows_held(self) -> GivenRows:
-        """The rows.
-
-        Raises DataError: the plug-in was built from a config.
-        """
+        """The rows; raises DataError: the plug-in was built from a config."""
         if self.held is None:
             raise DataError("; ".join(self.problems()))
         rows: GivenRows = self.held
