@@ -154,7 +154,7 @@ def mixed(row: np.ndarray, background: np.ndarray) -> np.ndarray:
 
 def exact_values(worth: np.ndarray) -> np.ndarray:
     """Shapley values from their definition, of the (coalition,) worth."""
-    from deepseek_report.explainers.shapley.player_orders import all_coalitions
+    from deepseek_report.explainers.shapley.shap_players import all_coalitions
 
     return all_coalitions(
         PLAYERS, 1, lambda kept, _: worth[kept @ (1 << np.arange(PLAYERS))]

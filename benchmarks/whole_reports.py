@@ -2,13 +2,13 @@
 
     python benchmarks/whole_reports.py [--repeats N] [--environments FOLDER] [--write FILE]
 
-Every contestant runs in a process of its own, in turn: ours with the peers' contents, our whole
-report, explainerdashboard, Shapash, ours again, … on the same data and with the same forest of 100
-trees, all test rows explained, each with its own defaults. Peers get an environment of their own,
-made here with pip, their versions pinned. Measured is the whole process with its children, from
-the start of Python on: CPU seconds, seconds, and peak memory of its largest process. Printed are
-medians and the ratio of CPU seconds to ours, formed within a turn; `--write` puts the table between
-its marks in docs/performance.md.
+Every contestant runs in a process of its own, in turn: ours with the peers' contents, our quick
+report, our whole one, explainerdashboard, Shapash, ours again, … on the same data and with the same
+forest of 100 trees, all test rows explained, each with its own defaults. Peers get an environment
+of their own, made here with pip, their versions pinned. Measured is the whole process with its
+children, from the start of Python on: CPU seconds, seconds, and peak memory of its largest process.
+Printed are medians and the ratio of CPU seconds to ours, formed within a turn; `--write` puts the
+table between its marks in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -34,7 +34,12 @@ PEERS: Mapping[str, Sequence[str]] = {
     "explainerdashboard": ["explainerdashboard==0.5.8"],
     "shapash": ["shapash[report]==2.10.0"],
 }
-CONTESTANTS = ("ours, the peers' contents", "ours, the whole report", *PEERS)
+CONTESTANTS = (
+    "ours, the peers' contents",
+    "ours, the quick report",
+    "ours, the whole report",
+    *PEERS,
+)
 DATA = ("breast_cancer", "synthetic")
 
 _PREPARE = """
@@ -54,6 +59,13 @@ X_train, X_test, y_train, y_test = train_test_split(
 model = RandomForestClassifier(100, random_state=0).fit(X_train, y_train)
 out = sys.argv[2]
 """
+_QUICK = """
+import deepseek_report as dr
+dr.quick(
+    model, X_test, y_test, X_train=X_train, y_train=y_train, instances=len(X_test),
+    reports=out + "/reports", store=out + "/store", title="benchmark",
+)
+"""
 _OURS = """
 import deepseek_report as dr
 few = dict(
@@ -70,6 +82,7 @@ dr.report(
 """
 SCRIPTS: Mapping[str, str] = {
     "ours, the peers' contents": _OURS.format(more="**few"),
+    "ours, the quick report": _QUICK,
     "ours, the whole report": _OURS.format(more=""),
     "explainerdashboard": """
 from explainerdashboard import ClassifierExplainer, ExplainerDashboard
@@ -133,12 +146,18 @@ def measured(python: str, name: str, data: str) -> dict[str, float]:
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "PYTHONPATH": str(ROOT) if name not in PEERS else ""},
+            env=_environment(str(ROOT) if name not in PEERS else ""),
         )
         if done.returncode or not any(Path(out).rglob("*.html")):
             raise SystemExit(f"{name} wrote no report on {data}:\n{done.stderr[-2000:]}")
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def _environment(path: str) -> dict[str, str]:
+    """The environment of a contestant, whose modules stay compiled, as those of installed ones."""
+    ours = {key: text for key, text in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**ours, "PYTHONPATH": path}
 
 
 def measure(command: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.comparisons.over_data_sets import FEWEST_TO_CONCLUDE
 from deepseek_report.statistics.paired import MethodGap, SeedRuns, method_gap, signed_rank, tellable
 from deepseek_report.tasks import TASKS
-from deepseek_report.tasks.row_measures import RowMeasure
+from deepseek_report.tasks.comparisons import RowMeasure
 from worlds.trials import Plan, Share, Table, repeat, share
 
 ROWS, SEEDS = 600, 5

@@ -41,7 +41,7 @@ class Run:
 
     path : the folder. record : `run.json` with findings, verdicts on thresholds and all problems.
     details : {stage that failed: its traceback}, of a run that was made just now. deepened : makes
-    its whole report, as `deepen` does.
+    the whole report of a quick one, as `deepen` does.
     """
 
     path: Path
@@ -50,8 +50,8 @@ class Run:
     deepened: Callable[[], Run] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def of(cls, finished: Finished, deepened: Callable[[], Run]) -> Run:
-        """The run that was just made; deepened : makes the whole report of the same call."""
+    def of(cls, finished: Finished, deepened: Callable[[], Run] | None = None) -> Run:
+        """The run that was just made; deepened : makes the whole report of a quick one."""
         return cls(finished.folder.absolute(), finished.record, finished.details, deepened)
 
     def deepen(self) -> Run:

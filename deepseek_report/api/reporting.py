@@ -68,7 +68,7 @@ def run(
         whole = whole_report(overrides)
         return run(experiment, whole, config_dir=config_dir, trust=trust, progress=progress)
 
-    return Run.of(finished, deepened)
+    return Run.of(finished, deepened if checked.is_quick else None)
 
 
 @dataclass(frozen=True)
@@ -184,8 +184,21 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     options = with_lists(options)
     test = _one_of("X_test", X_test, "X", X), _one_of("y_test", y_test, "y", y)
     _check_roles(model, predictions, X_validation)
+    given: dict[str, Any] = {
+        "model": model,
+        "X_test": test[0],
+        "y_test": test[1],
+        "X_train": X_train,
+        "y_train": y_train,
+        "X_validation": X_validation,
+        "y_validation": y_validation,
+        "predictions": predictions,
+        "attributions": attributions,
+        "base_values": base_values,
+    }
     if base_values is not None:
         options = {**options, "base_values": base_values}  # type: ignore[typeddict-unknown-key]
+    asked = options
     shown = reporter_for(options.get("progress"))
     with in_words_of_the_call(), _threads_as_before(), no_foreign_warnings(), shown as reporter:
         validation, train = (X_validation, y_validation), (X_train, y_train)
@@ -218,21 +231,12 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
             pieces = pieces_of(rows, model, predictions, attributions, options)
         experiment, overrides = experiment_of(pieces, options)
         finished = run_experiment(experiment, reporter, overrides, options.get("config_dir"))
-    given = {
-        "X_train": X_train,
-        "y_train": y_train,
-        "X_validation": X_validation,
-        "y_validation": y_validation,
-        "predictions": predictions,
-        "attributions": attributions,
-        "base_values": base_values,
-    }
 
     def deepened() -> Run:
-        whole = {**options, "overrides": whole_report(options.get("overrides", ()))}
-        return report(model, *test, **given, **whole)  # type: ignore[arg-type, misc]
+        whole = whole_report(asked.get("overrides", ()))
+        return report(**{**asked, **given, "overrides": whole})
 
-    return Run.of(finished, deepened)
+    return Run.of(finished, deepened if experiment.is_quick else None)
 
 
 def quick(model: Any = None, *rows: Any, **arguments: Any) -> Run:

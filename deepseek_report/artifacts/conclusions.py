@@ -34,7 +34,7 @@ class DecisionCosts:
 
 @dataclass(frozen=True)
 class ThresholdRule:
-    """How a threshold is found: one of `threshold_choice.RULES`, with what is declared for it."""
+    """How a threshold is found: one of `predicting.RULES`, with what is declared for it."""
 
     name: str
     declared: float | None = None

@@ -30,7 +30,7 @@ class Predictions:
         decided where its probability is at least `threshold`; else it is the most probable class.
     threshold : the probability of the explained class from which it is decided, or None.
     rule : how the threshold was chosen ("declared", "balanced_accuracy"; see
-        `threshold_choice.RULES`).
+        `predicting.RULES`).
     explained : position of the class whose probability `threshold` applies to.
     all_labels, all_probabilities : (instance, label), where the target is several labels.
     entities : as in `Split`.

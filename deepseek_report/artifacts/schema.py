@@ -326,6 +326,12 @@ class Schema:
         named.renamed(lambda name: names.add(name) or name)  # type: ignore[func-returns-value]
         return frozenset(names | {feature.unit for feature in self.features if feature.unit})
 
+    @property
+    def undeclared_labels(self) -> frozenset[str]:
+        """Labels of columns for which nobody declared one: the name that the file has."""
+        named: list[Feature | Attribute | Target] = [*self.features, *self.attributes, self.target]
+        return frozenset(each.label for each in named if each.label == readable_name(each.name))
+
     def _is_banded(self, attribute: Attribute) -> bool:
         """Whether the levels of an attribute are bands of a number, which the package names."""
         if attribute.source is None:

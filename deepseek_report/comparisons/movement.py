@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
@@ -99,13 +100,17 @@ def moved_scores(before: Results, after: Results, volatile: frozenset[str]) -> l
     return [
         MovedScore(
             name,
-            _finite(scores[name].value) if name in scores else None,
-            _finite(again[name].value) if name in again else None,
-            _finite(scores[name].low) if name in scores else None,
-            _finite(scores[name].high) if name in scores else None,
+            finite(scores[name].value) if name in scores else None,
+            finite(again[name].value) if name in again else None,
+            finite(scores[name].low) if name in scores else None,
+            finite(scores[name].high) if name in scores else None,
         )
         for name in dict.fromkeys([*scores, *again])
-        if not (name in scores and name in again and _both_empty(scores[name], again[name]))
+        if not (
+            name in scores
+            and name in again
+            and finite(scores[name].value) is finite(again[name].value) is None
+        )
     ]
 
 
@@ -186,11 +191,3 @@ def _named_scores(results: Results, volatile: frozenset[str]) -> Iterator[tuple[
             about = (score.predictor, score.explainer, score.attribute, score.level, score.slice)
             kept = [part for part in about if part and part != "model"]
             yield score.metric + (f" ({', '.join(kept)})" if kept else ""), score
-
-
-def _both_empty(first: Score, second: Score) -> bool:
-    return _finite(first.value) is None and _finite(second.value) is None
-
-
-def _finite(value: float | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None

@@ -20,7 +20,7 @@ from deepseek_report.comparisons.methods import methods_of
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.statistics.paired import critical_difference, mean_ranks, signed_rank
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.row_measures import RowMeasure
+from deepseek_report.tasks.comparisons import RowMeasure
 
 #: Data sets from which on an advantage is concluded, and from which on mean ranks are set side by
 #: side.

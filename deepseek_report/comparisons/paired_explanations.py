@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import reduce
 from itertools import combinations
 from typing import Any
@@ -85,17 +84,7 @@ def _shared(study: Study) -> dict[str, list[Explanation]]:
 def _of_cases(explanation: Explanation, positions: Ints) -> Explanation:
     """The explanation of the cases at these positions of the test part, in their order."""
     kept = np.flatnonzero(np.isin(explanation.positions, positions))
-    kept = kept[np.argsort(explanation.positions[kept])]
-    error = explanation.standard_error
-    return replace(
-        explanation,
-        values=explanation.values[kept],
-        inputs=explanation.inputs[kept],
-        predictions=explanation.predictions[kept],
-        positions=explanation.positions[kept],
-        base_values=None if explanation.base_values is None else explanation.base_values[kept],
-        standard_error=None if error is None else error[kept],
-    )
+    return explanation.at(kept[np.argsort(explanation.positions[kept])])
 
 
 def _agreement(

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.score import Measurement
@@ -20,7 +19,7 @@ from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.statistics.intervals import Z95, holm
 from deepseek_report.statistics.paired import FEWEST_SEEDS, SeedRuns, method_gap
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.row_measures import RowMeasure
+from deepseek_report.tasks.comparisons import RowMeasure
 
 #: Up to so many runs all pairs are compared, beyond it each with the baseline.
 _ALL_PAIRS = 8
@@ -157,7 +156,7 @@ def _fitted(
             "first": labels[first],
             "other": labels[other],
             "measure": measure.key,
-            **_ends(gap),
+            **gap.cells("difference"),
             "n": gap.n,
             "p_value": p,
             "higher": measure.direction == "higher",
@@ -178,17 +177,13 @@ def _methods(
                 "first": first.label,
                 "other": other.label,
                 "measure": measure.key,
-                **_ends(gap.difference),
+                **gap.difference.cells("difference"),
                 "seeds": min(map(len, both)),
                 "p_value": gap.p_value,
                 "within_region": gap.within(region.of(measure, both[1].mean)),
                 "seeds_needed": gap.seeds_needed,
                 "higher": measure.direction == "higher",
             }
-
-
-def _ends(gap: Estimate) -> dict[str, Any]:
-    return {"difference": gap.value, "low": gap.low, "high": gap.high}
 
 
 def _judged(rows: Sequence[Mapping[str, Any]], kind: TableType) -> pd.DataFrame:

@@ -2,28 +2,165 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE
-from deepseek_report.compliance.applicability import DataDeclarations, applicability, declared_by
-from deepseek_report.compliance.banners import AsOf, Banner, Milestone, banners, milestones
-from deepseek_report.compliance.choice import choices
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
-from deepseek_report.compliance.framework import Framework, FrameworkChoice, framework_ids
-from deepseek_report.compliance.people import read_people
+from deepseek_report.compliance.framework import (
+    DataDeclarations,
+    Framework,
+    FrameworkChoice,
+    applicability,
+    declared_by,
+    framework_ids,
+    frameworks_folder,
+    read_yaml,
+)
+from deepseek_report.compliance.people import choices, read_people
 from deepseek_report.compliance.run_facts import NO_TIME, measures_time, record_of
 from deepseek_report.compliance.sources import load_sources
 from deepseek_report.compliance.statements import HumanInput, Statement
 from deepseek_report.compliance.status import Grounds, Judgement, Status, judge, tally
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
+
+# --- What a reader must know of a framework's text before reading the table: age, force, gaps -----
+
+BannerKind = Literal[
+    "superseded", "version_changed", "stale", "undated", "applies_later", "unverified"
+]
+_ISO = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?")
+
+
+@dataclass(frozen=True)
+class Banner:
+    """One warning above a framework's table.
+
+    values : what its sentence says, but for the framework's own texts.
+    """
+
+    kind: BannerKind
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_message(self, shown: Framework) -> Message:
+        """The warning, with the texts of the framework in the language of the report."""
+        own = {"force": shown.legal_force, "dates": dict(shown.applies_from)}
+        return message(f"compliance.banners.{self.kind}", **self.values, **own)
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """A dated change of the law, as it was known when the frameworks were checked."""
+
+    when: str
+    id: str
+    source: str
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """The day for which a report speaks, and what that day is; without one, why there is none."""
+
+    day: date | None
+    because: Text
+
+
+def banners(
+    framework: Framework, choice: FrameworkChoice, as_of: AsOf, stale_after_days: int
+) -> tuple[Banner, ...]:
+    """All warnings that this framework triggers on the as-of date, gravest first.
+
+    as_of : the day that the config sets or that the run was made on. No clock is read.
+    stale_after_days : age of `checked`, in days, above which the text is called stale.
+    """
+    triggered = [
+        (Banner("superseded") if framework.superseded else None),
+        _version(framework, choice),
+        _age(framework, as_of, stale_after_days),
+        _later(framework, as_of.day),
+        _unverified(framework),
+    ]
+    return tuple(banner for banner in triggered if banner)
+
+
+def _version(framework: Framework, choice: FrameworkChoice) -> Banner | None:
+    if choice.reviewed_version in {"", framework.text_version}:
+        return None
+    versions = {"reviewed": choice.reviewed_version, "version": framework.text_version}
+    return Banner("version_changed", versions)
+
+
+def _age(framework: Framework, as_of: AsOf, stale_after_days: int) -> Banner | None:
+    values = {"checked": framework.checked.isoformat(), "because": as_of.because}
+    if as_of.day is None:
+        return Banner("undated", {**values, "key": "report.as_of"})
+    age = (as_of.day - framework.checked).days
+    if age <= stale_after_days:
+        return None
+    day = as_of.day.isoformat()
+    return Banner("stale", {**values, "age": age, "day": day, "limit": stale_after_days})
+
+
+def _later(framework: Framework, as_of: date | None) -> Banner | None:
+    if as_of is None:
+        return None
+    later = [
+        name
+        for name, text in framework.applies_from.items()
+        if (start := leading_date(text)) and start > as_of
+    ]
+    if not later:
+        return None
+    return Banner("applies_later", {"day": as_of.isoformat(), "parts": later})
+
+
+def _unverified(framework: Framework) -> Banner | None:
+    n = len(framework.unverified)
+    if not n:
+        return None
+    return Banner("unverified", {"n": n, "rows": len(framework.rows)})
+
+
+def leading_date(text: str) -> date | None:
+    """The date that a text begins with, the first of the month where no day is given, or None."""
+    match = _ISO.match(text.strip())
+    if not match:
+        return None
+    year, month, day = match.groups()
+    try:
+        return date(int(year), int(month), int(day or 1))
+    except ValueError:
+        return None
+
+
+def milestones(as_of: date | None, shown: Set[str]) -> tuple[Milestone, ...]:
+    """Dated changes that concern the frameworks shown, in order; those before `as_of` are left out.
+
+    as_of : the day for which the report speaks; None leaves nothing out.
+    shown : ids of the frameworks that the report shows.
+    """
+    data: Mapping[str, list[Mapping[str, Any]]] = read_yaml(frameworks_folder() / "_dates.yaml")
+    concerning = [
+        (leading_date(str(change["date"])) or date.max, change)
+        for change in data["dates"]
+        if shown & set(change["frameworks"])
+    ]
+    return tuple(
+        Milestone(str(change["date"]), change["id"], change["source"])
+        for when, change in sorted(concerning, key=lambda pair: pair[0])
+        if as_of is None or when >= as_of
+    )
+
+
+# --- Sets the evidence of a run against the frameworks that its config names ----------------------
 
 
 @dataclass(frozen=True)
@@ -108,22 +245,14 @@ class ComplianceReport:
 
 
 def evaluate(
-    results: Results,
-    frameworks: Sequence[FrameworkChoice],
-    options: EvaluateOptions,
-    as_of: AsOf,
+    results: Results, frameworks: Sequence[FrameworkChoice], options: EvaluateOptions, as_of: AsOf
 ) -> ComplianceReport:
     """The evidence index of a run and the status of every row of these frameworks.
 
-    Parameters
-    ----------
     results : the run; `provenance` gives `digests`, `manifest`, `record` and, where recorded,
         `subjects`.
     as_of : the date for which the report speaks; None leaves age and application unjudged.
-
-    Raises
-    ------
-    ConfigError : a framework file is missing or breaks its schema.
+    Raises ConfigError : a framework file is missing or breaks its schema.
     """
     index = evidence_index(results, options.floor)
     declared, words = declared_by(results), words_of(results)

@@ -2,22 +2,210 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.storage.files import load_json, load_table
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance import run_facts
-from deepseek_report.compliance.integrity import (
-    STATES,
-    EvidenceFile,
-    State,
-    examine,
+from deepseek_report.compliance.run_facts import STATES, EvidenceFile, State, examine
+from deepseek_report.compliance.sources import (
+    Check,
+    CodesCheck,
+    FieldsCheck,
+    Kind,
+    Need,
+    RowsCheck,
+    ScoreCheck,
+    Sources,
+    load_sources,
 )
-from deepseek_report.compliance.item_checks import Subject, run_checks, scores_of
-from deepseek_report.compliance.sources import Kind, Need, Sources, load_sources
+from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdict_of
+from deepseek_report.findings.records import attribute_labels
+
+# An item's own checks (rule 4 of `_status_rules.yaml`): why an intact artifact may not count.
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is checked: an artifact of a run, and the floor for n."""
+
+    results: Results
+    artifact: str
+    floor: int
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """Why the item does not count (`problems`), and what a reader should know (`remarks`)."""
+
+    problems: tuple[Message, ...] = ()
+    remarks: tuple[Message, ...] = ()
+
+
+def run_checks(need: Need, subject: Subject) -> CheckOutcome:
+    """All checks of an item."""
+    outcomes = [_run(check, subject) for check in need.checks]
+    return CheckOutcome(
+        tuple(problem for outcome in outcomes for problem in outcome.problems),
+        tuple(remark for outcome in outcomes for remark in outcome.remarks),
+    )
+
+
+def _run(check: Check, subject: Subject) -> CheckOutcome:
+    if isinstance(check, ScoreCheck):
+        return _check_scores(check, subject)
+    if isinstance(check, FieldsCheck):
+        return _check_fields(check, subject)
+    if isinstance(check, RowsCheck):
+        return _check_rows(check, subject)
+    if isinstance(check, CodesCheck):
+        return _check_codes(check, subject)
+    return _check_verdict(subject)
+
+
+def scores_of(results: Results, artifact: str, metric: str) -> list[Score]:
+    """Scores of one metric in one artifact; empty for artifacts that hold no scores."""
+    measured = ArtifactId(artifact)
+    if measured.kind != "measures":
+        return []
+    measurement = results.measurement(measured.name, measured.subject)
+    return [score for score in measurement.scores if score.metric == metric] if measurement else []
+
+
+def _check_scores(check: ScoreCheck, subject: Subject) -> CheckOutcome:
+    scores = scores_of(subject.results, subject.artifact, check.metric)
+    if not scores:
+        about = {"artifact": subject.artifact, "metric": check.metric}
+        return CheckOutcome((message("compliance.checks.no_score", **about),))
+    fails = _failure(check, subject)
+    failed = [failure for score in scores if (failure := fails(score))]
+    if not failed:
+        return CheckOutcome()
+    summary = failed[0]
+    if len(scores) > 1:
+        counted = {"failed": len(failed), "n": len(scores)}
+        summary = message("compliance.checks.several", **counted, first=failed[0])
+    if not check.every and len(failed) < len(scores):
+        return CheckOutcome(remarks=(summary,))
+    return CheckOutcome((summary,))
+
+
+def _failure(check: ScoreCheck, subject: Subject) -> Callable[[Score], Message | None]:
+    def interval(score: Score) -> Message | None:
+        lacks = message("compliance.checks.no_interval", score=named(score))
+        return None if score.has_interval else lacks
+
+    def least(score: Score) -> Message | None:
+        floor = subject.floor if check.least is None else check.least
+        small = {"n": score.n, "floor": floor}
+        too_few = message("compliance.checks.too_few", score=named(score), **small)
+        return None if score.n >= floor else too_few
+
+    def p_value(score: Score) -> Message | None:
+        lacks = message("compliance.checks.no_test", score=named(score))
+        return None if score.p_value is not None else lacks
+
+    def bound(score: Score) -> Message | None:
+        return _out_of_bounds(check, score, named(score))
+
+    def named(score: Score) -> Message:
+        return named_score(score, subject.results)
+
+    return {"interval": interval, "floor": least, "p_value": p_value, "bound": bound}[check.check]
+
+
+def _out_of_bounds(check: ScoreCheck, score: Score, named: Message) -> Message | None:
+    value = getattr(score, check.end)
+    if value is None or math.isnan(value):
+        return message(f"compliance.checks.undefined.{check.end}", score=named)
+    about = {"score": named, "value": value}
+    if check.above is not None and not value > check.above:
+        return message(f"compliance.checks.not_above.{check.end}", **about, bound=check.above)
+    if check.at_most is not None and abs(value) > check.at_most:
+        return message(f"compliance.checks.beyond.{check.end}", **about, bound=check.at_most)
+    return None
+
+
+def named_score(score: Score, results: Results) -> Message:
+    """What a score is called: its metric, and in brackets what it is about."""
+    return message(
+        "compliance.score",
+        metric=score.metric,
+        explainer=score.explainer,
+        attributes=attribute_labels(results, score.attribute) if score.attribute else [],
+        levels=score.level.split(" × ") if score.level else [],
+        part=score.slice,
+    )
+
+
+def _check_fields(check: FieldsCheck, subject: Subject) -> CheckOutcome:
+    data = load_json(subject.results.paths[subject.artifact] / check.file)
+    empty = [
+        name
+        for name in check.fields
+        if all(data.get(alternative) in (None, "", [], {}) for alternative in name.split("|"))
+    ]
+    if not empty:
+        return CheckOutcome()
+    return CheckOutcome((message("compliance.checks.says_nothing", file=check.file, keys=empty),))
+
+
+def _check_rows(check: RowsCheck, subject: Subject) -> CheckOutcome:
+    table = load_table(subject.results.paths[subject.artifact] / check.file)
+    if absent := sorted(set(check.where) - set(table.columns)):
+        lacks = message("compliance.checks.no_column", file=check.file, keys=absent)
+        return CheckOutcome((lacks,))
+    for column, value in check.where.items():
+        table = table[table[column] == value]
+    if len(table) >= check.least:
+        return CheckOutcome()
+    keys = [f"{column}: {value}" for column, value in check.where.items()]
+    counted = {"n": len(table), "least": check.least}
+    few = message("compliance.checks.too_few_rows", file=check.file, keys=keys, **counted)
+    return CheckOutcome((few,))
+
+
+def _check_codes(check: CodesCheck, subject: Subject) -> CheckOutcome:
+    table = load_table(subject.results.paths[subject.artifact] / check.file)
+    codes = table[table["role"] == "reason"]
+    features = subject.results.schema.features if subject.results.has("data") else ()
+    protected = {feature.name for feature in features if feature.sensitive}
+    most = int(codes.groupby(["case", "explainer"]).size().max()) if len(codes) else 0
+    named = sorted(set(codes["feature"]) & protected)
+    failures = {
+        "no_codes": not len(codes),
+        "too_many_codes": most > check.most,
+        "favourable_codes": bool((codes["shortfall"] <= 0).any()),
+        "protected_codes": bool(named),
+    }
+    about = {"file": check.file, "n": most, "most": check.most, "features": named}
+    return CheckOutcome(
+        tuple(
+            message(f"compliance.checks.{problem}", **about)
+            for problem, fails in failures.items()
+            if fails
+        )
+    )
+
+
+def _check_verdict(subject: Subject) -> CheckOutcome:
+    judged = ArtifactId(subject.artifact)
+    verdict = verdict_of(subject.results, judged.subject or judged.name)
+    why = message(
+        f"explainer_uses.{verdict.use}", faults=list(verdict.faults), missing=list(verdict.missing)
+    )
+    about = {"explainer": verdict.explainer, "why": why}
+    if verdict.use in CONDEMNED | {"no_skill"}:
+        return CheckOutcome((message("compliance.checks.condemned", **about),))
+    if verdict.is_trusted or verdict.use == "overall":
+        return CheckOutcome()
+    return CheckOutcome(remarks=(message("compliance.checks.not_judged", **about),))
 
 
 @dataclass(frozen=True)
@@ -90,8 +278,6 @@ def evidence_index(
 ) -> dict[str, Evidence]:
     """{evidence kind: what this run has of it}, in the order of the map.
 
-    Parameters
-    ----------
     floor : least number of instances that a number must rest on.
     sources : the map from artifacts to kinds; the shipped one by default.
     """

@@ -56,9 +56,7 @@ def write_evidence(report: ComplianceReport, results: Results, folder: Path) -> 
 def check_record(record: Mapping[str, Any]) -> None:
     """Check the content of an `evidence.json` against its schema.
 
-    Raises
-    ------
-    ArtifactError : every place that breaks the schema.
+    Raises ArtifactError : every place that breaks the schema.
     """
     import json
 

@@ -50,15 +50,10 @@ def _pattern() -> re.Pattern[str]:
 def find_forbidden(text: str, quoted: Iterable[str] = ()) -> list[ForbiddenUse]:
     """Every forbidden word in a text.
 
-    Parameters
-    ----------
-    text : Markdown or plain text; Markdown's escapes and emphasis marks are taken off first.
+    text : markdown or plain text; Markdown's escapes and emphasis marks are taken off first.
     quoted : passages that may hold such words since others wrote them (titles, quoted law);
         they are taken out before the search.
-
-    Returns
-    -------
-    One entry per use, in the order of the text; empty means there is none.
+    Returns one entry per use, in the order of the text; empty means there is none.
     """
     plain = _blank_out(_MARKUP.sub("", text), quoted)
     return [
@@ -109,9 +104,7 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
     Words of others are let through: framework files, signed statements, reasons for setting a row
     aside, texts of the data set, what single cases say, and notes of a person.
 
-    Raises
-    ------
-    RenderError : names every use, its line and its context.
+    Raises RenderError : names every use, its line and its context.
     """
     human = report.options.human
     quoted = quoted_passages(part.shown for part in report.frameworks)
@@ -163,9 +156,7 @@ def _texts(value: Any) -> Iterator[str]:
 def refuse_forbidden(text: str, quoted: Iterable[str] = (), where: str = "report.qmd") -> None:
     """Raise RenderError if a finished text claims what a run cannot show.
 
-    Raises
-    ------
-    RenderError : names every use, its line and its context.
+    Raises RenderError : names every use, its line and its context.
     """
     forbidden = find_forbidden(text, quoted)
     if forbidden:

@@ -9,13 +9,83 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.compliance.applicability import Scope, read_scope
 from deepseek_report.errors import ConfigError
 from deepseek_report.wording.words import Wording
+
+# Whether a requirement speaks of such data at all: its sector, and the groups that it names.
+
+
+@dataclass(frozen=True)
+class Scope:
+    """To which data a row speaks; empty: to all.
+
+    sectors : the data must be declared as one of these. groups : {what people call them: names of
+    attributes}; the data must have one attribute of each.
+    """
+
+    sectors: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataDeclarations:
+    """What the data set declares of itself: its sector, and by what it groups people."""
+
+    sector: str = ""
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Applicability:
+    """outside : why the row does not concern these data, or "". lacks : what would be needed."""
+
+    outside: Text = ""
+    lacks: tuple[Message, ...] = ()
+
+
+def read_scope(data: Mapping[str, Any] | None) -> Scope:
+    """A scope as a framework file writes it."""
+    data = data or {}
+    groups = {name: tuple(names) for name, names in (data.get("groups") or {}).items()}
+    return Scope(tuple(data.get("sectors") or ()), groups)
+
+
+def declared_by(results: Results) -> DataDeclarations:
+    """What the data card and the schema of a run declare."""
+    if not results.has("data"):
+        return DataDeclarations()
+    attributes = results.schema.attributes_of("person")
+    return DataDeclarations(
+        sector=str(results.card.get("sector") or ""),
+        groups=frozenset(
+            name.lower() for attribute in attributes for name in (attribute.name, attribute.label)
+        ),
+    )
+
+
+def applicability(scope: Scope, declared: DataDeclarations) -> Applicability:
+    """How a row stands to the data that a run is about."""
+    lacks: list[Message] = []
+    sectors = list(scope.sectors)
+    if sectors and not declared.sector:
+        lacks.append(message("compliance.lacks.sector", key="dataset.sector", sectors=sectors))
+    elif sectors and declared.sector not in sectors:
+        return Applicability(
+            message("compliance.other_sector", sectors=sectors, declared=declared.sector)
+        )
+    lacks += [
+        message("compliance.lacks.groups", group=label)
+        for label, names in scope.groups.items()
+        if not declared.groups & {name.lower() for name in names}
+    ]
+    return Applicability(lacks=tuple(lacks))
+
 
 Ceiling = Literal["met", "partly", "human_input"]
 HUMAN = "human_input."
@@ -71,9 +141,8 @@ class FrameworkChoice:
     def load(self) -> Framework:
         """Read and check the file.
 
-        Raises
-        ------
-        ConfigError : the file is missing, is not YAML, breaks the schema, or holds another id.
+        Raises ConfigError : the file is missing, is not YAML, breaks the schema, or holds another
+        id.
         """
         path = Path(self.file) if self.file else frameworks_folder() / f"{self.id}.yaml"
         framework = load_framework(path)
@@ -205,9 +274,7 @@ class Framework:
 def read_yaml(path: Path) -> Any:
     """A YAML file, by the C parser where there is one.
 
-    Raises
-    ------
-    ConfigError : the file is missing or is not YAML.
+    Raises ConfigError : the file is missing or is not YAML.
     """
     import yaml
 
@@ -229,9 +296,7 @@ def read_yaml(path: Path) -> Any:
 def load_framework(path: Path) -> Framework:
     """Read a framework file and check it against `_schema.yaml` and the kinds of evidence.
 
-    Raises
-    ------
-    ConfigError : all problems of the file, each with its place.
+    Raises ConfigError : all problems of the file, each with its place.
     """
     data = read_yaml(path)
     if problems := _schema_problems(data):

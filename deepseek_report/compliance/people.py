@@ -13,13 +13,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
+import yaml
+
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import entries, open_file, write_bytes
-from deepseek_report.compliance.choice import choices
-from deepseek_report.compliance.framework import HUMAN, Framework, FrameworkChoice, framework_ids
-from deepseek_report.compliance.people_yaml import MOST_BYTES, Entry, parse
+from deepseek_report.compliance.framework import (
+    FRAMEWORK_FILE,
+    HUMAN,
+    Framework,
+    FrameworkChoice,
+    FrameworkError,
+    framework_ids,
+)
 from deepseek_report.compliance.run_facts import measures_time, record_of
 from deepseek_report.compliance.sources import stand_ins
 from deepseek_report.compliance.statements import (
@@ -35,6 +44,136 @@ from deepseek_report.compliance.statements import (
 )
 from deepseek_report.config.problems import ConfigProblems, nearest_name
 from deepseek_report.errors import ConfigError
+
+# `tables/statements.yaml`: a form of every open statement, to be filled and put into `people/`.
+
+
+# --- Reads a YAML file that a person wrote, bounded, as texts with their lines --------------------
+
+#: Most bytes, and most nested levels, of a file.
+MOST_BYTES = 262_144
+_MOST_DEPTH = 8
+_GROUPS = ["statements", "judgements", "not_applicable"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A value of a file: a text, or the entries below it. line : where its key stands."""
+
+    line: int
+    text: str = ""
+    below: dict[str, Entry] = field(default_factory=dict)
+    is_mapping: bool = False
+
+
+def parse(shown: str, content: bytes) -> tuple[Entry, list[PeopleProblem]]:
+    """The content of a file and what is wrong with its form.
+
+    Aliases and anchors are refused, so that a small file cannot stand for a large one; every scalar
+    is taken as the text that is written, so that `no` is a word and a date is a date.
+    """
+    nothing = Entry(1, is_mapping=True)
+    if len(content) > MOST_BYTES:
+        return nothing, [wrong(shown, "bytes", n=len(content), most=MOST_BYTES)]
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        return nothing, [wrong(f"{shown}:{line}", "not_utf8")]
+    try:
+        if problem := _refused(shown, text):
+            return nothing, [problem]
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        return nothing, [_no_yaml(shown, error)]
+    if not isinstance(node, yaml.MappingNode):
+        return nothing, [wrong(shown, "empty" if node is None else "no_keys", keys=_GROUPS)]
+    problems: list[PeopleProblem] = []
+    return _entry(node, 1, shown, problems), problems
+
+
+def _refused(shown: str, text: str) -> PeopleProblem | None:
+    depth = documents = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        where = f"{shown}:{event.start_mark.line + 1}" if event.start_mark else shown
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            return wrong(where, "alias")
+        if depth > _MOST_DEPTH:
+            return wrong(where, "depth", most=_MOST_DEPTH, file="docs/statements.md")
+        if documents > 1:
+            return wrong(where, "document")
+    return None
+
+
+def _no_yaml(shown: str, error: yaml.YAMLError) -> PeopleProblem:
+    mark = getattr(error, "problem_mark", None)
+    reason = getattr(error, "problem", None) or getattr(error, "reason", None) or ""
+    where = f"{shown}:{mark.line + 1}:{mark.column + 1}" if mark else shown
+    return wrong(where, "not_yaml", reason=reason)
+
+
+def _entry(node: yaml.Node, line: int, shown: str, problems: list[PeopleProblem]) -> Entry:
+    if isinstance(node, yaml.ScalarNode):
+        return Entry(line, "" if node.tag.endswith(":null") else node.value.strip())
+    if isinstance(node, yaml.MappingNode):
+        return Entry(line, below=dict(_pairs(node, shown, problems)), is_mapping=True)
+    problems.append(wrong(f"{shown}:{line}", "list"))
+    return Entry(line)
+
+
+def _pairs(
+    node: yaml.MappingNode, shown: str, problems: list[PeopleProblem]
+) -> Iterator[tuple[str, Entry]]:
+    seen: set[str] = set()
+    for key, value in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            problems.append(wrong(f"{shown}:{line}", "odd_key"))
+            continue
+        if key.value in seen:
+            problems.append(wrong(f"{shown}:{line}", "twice", key=key.value))
+            continue
+        seen.add(key.value)
+        yield key.value, _entry(value, line, shown, problems)
+
+
+# --- The frameworks that a resolved config names --------------------------------------------------
+
+
+def choices(
+    config: Mapping[str, Any], paths: Mapping[str, Path] = MappingProxyType({})
+) -> tuple[FrameworkChoice, ...]:
+    """The frameworks that a resolved config names, in its order.
+
+    paths : {artifact id: folder}; a framework of one's own is read from its copy there alone.
+    """
+    return tuple(
+        FrameworkChoice(
+            id=entry["id"],
+            file=_own_file(entry, paths),
+            reviewed_version=entry.get("reviewed_version") or "",
+        )
+        for entry in (config.get("frameworks") or {}).values()
+    )
+
+
+def _own_file(entry: Mapping[str, Any], paths: Mapping[str, Path]) -> Path | None:
+    """The run's copy of a framework of one's own; what the config names may lie elsewhere."""
+    if not entry.get("file"):
+        return None
+    folder = paths.get(ArtifactId.of("frameworks", entry["id"]))
+    if folder is None:
+        raise FrameworkError(
+            f"framework `{entry['id']}`: the run folder holds no copy of {Path(entry['file']).name}"
+            "; run the experiment again"
+        )
+    return folder / FRAMEWORK_FILE
+
+
+# --- The files of people in a run folder: `people/*.yaml`, read, checked and attributed -----------
 
 _MOST_LETTERS = {"text": 20_000, "reason": 20_000}
 _MOST_NAME = 200
@@ -283,14 +422,9 @@ def read_people(results: Results) -> HumanInput:
 def prepare_people(results: Results, sources: Iterable[Path] = ()) -> HumanInput:
     """Add files of people to a run folder and check all that are there, before anything is written.
 
-    Parameters
-    ----------
     sources : YAML files to copy to `people/`, under their own names.
-
-    Raises
-    ------
-    PeopleProblems : all that is wrong with these files and with those in the folder; then nothing
-        was copied.
+    Raises PeopleProblems : all that is wrong with these files and with those in the folder; then
+    nothing was copied.
     """
     folder = _folder_of(results)
     problems: list[PeopleProblem] = list(_moved(results.config))

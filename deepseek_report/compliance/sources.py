@@ -10,10 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.compliance.framework import (
-    frameworks_folder,
-    read_yaml,
-)
+from deepseek_report.compliance.framework import frameworks_folder, read_yaml
 from deepseek_report.compliance.run_facts import FACTS
 from deepseek_report.errors import ConfigError
 
@@ -158,9 +155,7 @@ class Sources(_Strict):
 def load_sources(path: Path | None = None) -> Sources:
     """Read the map and check it.
 
-    Raises
-    ------
-    ConfigError : unknown keys, wrong types, kinds that nothing and nobody gives.
+    Raises ConfigError : unknown keys, wrong types, kinds that nothing and nobody gives.
     """
     path = path or frameworks_folder() / "_sources.yaml"
     sources = _parse(path)

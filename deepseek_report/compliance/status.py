@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from deepseek_report.artifacts.message import Message, Text
-from deepseek_report.compliance.applicability import Applicability
-from deepseek_report.compliance.framework import Row
+from deepseek_report.compliance.framework import Applicability, Row
 from deepseek_report.compliance.statements import Exemption, Opinion
 
 Status = Literal[
@@ -91,8 +90,6 @@ def judge(
 ) -> Judgement:
     """The status of a row.
 
-    Parameters
-    ----------
     applies : how the row stands to the data of the run; by default it speaks of all data.
     exemption : why a named person says that the row does not apply.
     opinion : what a named person judged of the row.

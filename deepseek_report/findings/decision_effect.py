@@ -121,7 +121,7 @@ def _of_numbers(results: Results) -> tuple[Message, ...]:
         return ()
     simple = first(
         row
-        for row in rows(results, "baselines", "baselines")
+        for row in rows(results, "baselines", "comparison")
         if row["predictor"] in _ALWAYS_THE_SAME and row["metric"] == "mae"
     )
     return (

@@ -23,6 +23,7 @@ SHOWN = 3
 _BEFORE_USE: Mapping[str, Message] = {
     "no_skill": message("verdict.before_use.no_skill"),
     "failed": message("verdict.before_use.failed"),
+    "skill_open": message("verdict.before_use.skill_open"),
     "training_diverged": message("verdict.before_use.diverged"),
     "explainers_not_this_case": message("verdict.before_use.no_reasons"),
     "explainers_unsteady": message("verdict.before_use.no_reasons"),
@@ -33,7 +34,7 @@ _BY_SEVERITY: Mapping[Severity, Message] = {
     "medium": message("verdict.before_use.medium"),
 }
 #: Findings that are told whatever else is: without them nothing else may be relied on.
-_ABOVE_ALL = ("no_skill", "failed")
+_ABOVE_ALL = ("no_skill", "failed", "skill_open")
 
 
 @dataclass(frozen=True)
@@ -118,22 +119,21 @@ def verdict_sentences(
 ) -> tuple[Message, ...]:
     """The verdict: how the promises stand, and what must be decided or looked into before use.
 
-    That the model has no skill, or that parts failed, stands before and beside all else.
+    That the model has no skill, or that parts failed, stands before and beside all else; that
+    nothing was promised, behind it.
     """
     beyond = _beyond_promises(promises, findings)
     first = [finding for finding in beyond if finding.message in _ABOVE_ALL]
     grave = [finding for finding in beyond if finding not in first]
-    sentences = (*map(_before_use, first), _promises(promises))
-    if any(finding.message == "no_skill" for finding in first):
-        return sentences
-    if grave and grave[0].severity in _BY_SEVERITY:
-        return (*sentences, _before_use(grave[0]))
-    if first:
-        return sentences
-    values: dict[str, Any] = {"minor": len(grave), "promised": bool(promises)}
-    if grave:
-        values["claim"] = _claim(grave[0])
-    return (*sentences, message("verdict.nothing_grave", **values))
+    said = tuple(map(_before_use, first))
+    if not any(finding.message == "no_skill" for finding in first):
+        if grave and grave[0].severity in _BY_SEVERITY:
+            said = (*said, _before_use(grave[0]))
+        elif not first:
+            values: dict[str, Any] = {"minor": len(grave), "promised": bool(promises)}
+            said = (message("verdict.nothing_grave", **values),)
+    outcome, n = _promises(promises), len(first) if promises else len(said)
+    return (*said[:n], outcome, *said[n:])
 
 
 def _promises(promises: Sequence[Verdict]) -> Message:

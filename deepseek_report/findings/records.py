@@ -56,7 +56,7 @@ class SurestPair:
 
     @classmethod
     def of(cls, row: Row) -> SurestPair:
-        """By the row of a table of gaps, see `metrics.fairness.gap_tables`."""
+        """By the row of a table of gaps, see `metrics.fairness.group_gaps`."""
         if finite(row.get("surest_gap")) is None:
             highest, lowest = row.get("widest_level"), row.get("narrowest_level")
             gap = estimates.of_row(row, "value")

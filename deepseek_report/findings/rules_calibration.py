@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.score import Score
@@ -52,8 +54,7 @@ def calibration(results: Results) -> list[Finding]:
         return []
     slope = results.score("calibration_slope")
     message = calibration_verdict(error)
-    least = ends(error)[0] if message == "calibration_off" else 0.0
-    size, p = size_of(least, *CALIBRATION), finite(error.p_value)
+    size, p = size_of(_beyond_noise(error), *CALIBRATION), finite(error.p_value)
     sure = p is None or p < level_of(results, "stated")
     grade = severity("decision", size, certain=sure)
     if not sure:
@@ -75,6 +76,17 @@ def calibration(results: Results) -> list[Finding]:
             touches=1.0,
         )
     ]
+
+
+def _beyond_noise(error: Score) -> float:
+    """The calibration error at least, without what noise adds to it.
+
+    Of few cases even right probabilities give a large mean distance, and resampling adds it once
+    more, so that the lower end of the interval lies far above the error that there is. Distances
+    that do not depend on each other add up by their squares, and so noise is taken off.
+    """
+    chance = finite(error.note.values.get("chance")) if isinstance(error.note, Message) else None
+    return math.sqrt(max(ends(error)[0] ** 2 - (chance or 0.0) ** 2, 0.0))
 
 
 def calibration_verdict(error: Score) -> str:

@@ -75,12 +75,14 @@ def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
             "classes": len(results.schema.target.classes),
             "grave": alike[0].severity == "high",
             "slight": alike[0].severity == "info",
+            "few": alike[0].values.get("n_test") if alike[0].values.get("few") else None,
             "area": estimates.of_score(area) if area else None,
             **(without_suspects(results) if is_leak else NOTHING_TRIED),
             **cues,
         },
         evidence=("data", *judged, *(refits_of(results) if is_leak else ())),
         section="data",
+        touches=1.0 if alike[0].values.get("few") else 0.0,
     )
 
 

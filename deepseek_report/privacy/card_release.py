@@ -40,7 +40,7 @@ _COUNTED: Mapping[str, frozenset[str]] = {
     "duplicates_across_parts": frozenset({"n"}),
     "entities_across_parts": frozenset({"n"}),
     "identifier_read": frozenset(),
-    "label_balance": frozenset({"n"}),
+    "label_balance": frozenset({"n", "n_test"}),
     "left_out_dates": frozenset(),
     "missing_values": frozenset({"cells", "instances", "features", "n"}),
     "near_leak": frozenset({"n", "hits"}),

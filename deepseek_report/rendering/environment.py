@@ -17,7 +17,7 @@ from markupsafe import Markup
 from deepseek_report.rendering import markdown
 from deepseek_report.rendering.markdown import Markdown
 from deepseek_report.rendering.template_texts import TemplateTexts
-from deepseek_report.sections.shared.display_cells import DASH
+from deepseek_report.sections.shared.tables import DASH
 from deepseek_report.wording.compiled_texts import Compiled
 from deepseek_report.wording.words import Wording
 

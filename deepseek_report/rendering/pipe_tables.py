@@ -16,7 +16,7 @@ from markupsafe import Markup
 from deepseek_report.artifacts.message import Verbatim
 from deepseek_report.artifacts.rounding import TEXT, bounded
 from deepseek_report.rendering.markdown import Markdown, one_line, plain
-from deepseek_report.sections.shared.display_cells import DASH
+from deepseek_report.sections.shared.tables import DASH
 from deepseek_report.wording.words import Wording
 
 #: A row may hold `<column>__sort`: the number or text that the column is ordered by.

@@ -34,10 +34,9 @@ from deepseek_report.rendering.render import render
 from deepseek_report.rendering.report_options import Format, ReportOptions, page_of
 from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, reading
-from deepseek_report.sections.studies.compared import Compared, contents
+from deepseek_report.sections.compared import Compared, contents
 from deepseek_report.store.folders import replace_folder
-from deepseek_report.visualizations.studies.methods_picture import methods_picture
-from deepseek_report.visualizations.studies.ranks_picture import ranks_picture
+from deepseek_report.visualizations.methods_picture import methods_picture, ranks_picture
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 

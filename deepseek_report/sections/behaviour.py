@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
@@ -21,7 +20,7 @@ _LISTED = 8
 class BehaviourSection:
     """Says which declared expectations the model breaks, and where an expert should look."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/behaviour"})
+    needs = frozenset({"measures/behaviour"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("behaviour", results)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.ids import ArtifactId
@@ -150,10 +150,7 @@ def compute(draft: Draft) -> dict[str, Any]:
     """Time by layer and by batch size, and memory."""
     results = draft.results
     layers = rows(results, "layer_profile", "layers")
-    return {
-        "sentence": _sentence(draft, layers),
-        "memory": _memory(draft),
-    }
+    return {"sentence": _sentence(draft, layers), "memory": _memory(draft)}
 
 
 def _sentence(draft: Draft, layers: list[Row]) -> str:
@@ -229,7 +226,7 @@ _USES = frozenset(
 class BottlenecksSection:
     """Says what limits the model and what would help most, for four kinds of limit."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"predictions/test"})
+    needs = frozenset({"predictions/test"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("bottlenecks", results)

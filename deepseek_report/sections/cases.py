@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -21,15 +21,76 @@ from deepseek_report.findings.explainer_verdicts import (
 )
 from deepseek_report.findings.records import Row, explainer_label, rows, setting
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import compact, number_cell, percent_cell
 from deepseek_report.sections.single_cases.case_browser import browser
-from deepseek_report.sections.single_cases.case_codes import answer_codes, caveat_codes
-from deepseek_report.sections.single_cases.case_list import list_row
-from deepseek_report.sections.single_cases.case_pages import case_page
+from deepseek_report.sections.single_cases.case_pages import answer_codes, case_page, caveat_codes
 from deepseek_report.sections.single_cases.case_sentences import Pages, can_change
-from deepseek_report.sections.single_cases.explained_cases import ExplainedCase, explained_cases
-from deepseek_report.sections.single_cases.inputs_at_a_glance import Glances
-from deepseek_report.sections.single_cases.refused_rows import refused_data, refused_rows
+from deepseek_report.sections.single_cases.explained_cases import (
+    ExplainedCase,
+    Glances,
+    explained_cases,
+    stated,
+)
 from deepseek_report.tasks import task_of
+
+# Every test row that was decided against a person, with its reasons, to be found by its number.
+
+_REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
+
+
+def refused_rows(pages: Pages) -> list[Row]:
+    """Those of the method whose reasons are told."""
+    table = rows(pages.draft.results, "cases", "refused")
+    return [row for row in table if row["explainer"] == pages.explainer]
+
+
+def refused_data(draft: Draft, refused: Sequence[Row]) -> dict[str, Any] | None:
+    """Plain data for the script, None where there are none.
+
+    rows : {row: [probability, how many reasons are certainly the largest, whether they are rough,
+    positions of the reasons in `labels`]}.
+    """
+    if not refused:
+        return None
+    labels = sorted({row[name] for row in refused for name in _REASONS} - {""})
+    place = {label: at for at, label in enumerate(labels)}
+    return {
+        "labels": [draft.words.name(label) for label in labels],
+        "rows": {
+            str(int(row["instance_id"])): [
+                compact(float(row["probability"])),
+                int(row["certain"]),
+                int(bool(row["rough"])),
+                [place[row[name]] for name in _REASONS if row[name]],
+            ]
+            for row in refused
+        },
+    }
+
+
+# --- The short list of cases that paper has, and pages without scripts ----------------------------
+
+#: Features that are named as what counted most.
+_NAMED = 3
+
+
+def list_row(draft: Draft, case: ExplainedCase, page: dict[str, Any]) -> dict[str, Any]:
+    """One case in a line: why it is shown, what was decided and happened, what counted."""
+    row, numbers = case.row, draft.words.numbers
+    cells = {
+        "shown": page["title"],
+        "row": numbers.count(int(row["instance_id"])),
+        "decision": row["decision"],
+        "truth": row["label"],
+        "counted": page["counted"],
+        "change": page["change_in_short"],
+    }
+    if task_of(draft.results.schema.target).decides:
+        return cells | percent_cell(numbers, "probability", stated(draft.results, case))
+    return cells | number_cell(numbers, "error", row.get("error"))
+
+
+# --- Single cases: why this decision, and what would change it ------------------------------------
 
 #: Pictures of one case, each named after its YAML and the case; the first shows the input itself.
 _PICTURES = ("text_highlights", "image_heatmaps", "series_attributions", "case_contributions")
@@ -43,7 +104,7 @@ _USES = frozenset(
 class CasesSection:
     """Lets readers go through single cases: input, decision, reasons, cases like it, what if."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/cases"})
+    needs = frozenset({"measures/cases"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("cases", results)

@@ -3,22 +3,387 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.finding import SEVERITIES
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.compliance.evaluate import ComplianceReport, OpenField, evaluate_results
-from deepseek_report.compliance.evidence import Evidence
+from deepseek_report.artifacts.rounding import DASH
+from deepseek_report.artifacts.score import Score
+from deepseek_report.compliance.evaluate import (
+    ComplianceReport,
+    FrameworkReport,
+    OpenField,
+    evaluate_results,
+)
+from deepseek_report.compliance.evidence import Evidence, named_score
+from deepseek_report.compliance.framework import Framework, Row
 from deepseek_report.compliance.people_form import FORM
-from deepseek_report.sections import compliance_people as people
-from deepseek_report.sections import compliance_rows as tables
+from deepseek_report.compliance.statements import Exemption, Opinion, Statement
+from deepseek_report.compliance.status import STATUSES, Judgement, Status
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
+
+# --- Rows of the tables of the compliance section, as readers see them ----------------------------
+
+#: A shape for each status, so that colour is never needed.
+SHAPES: Mapping[Status, str] = {
+    "met": "●",
+    "judged": "◆",
+    "complete": "◇",
+    "partly": "◐",
+    "not_evidenced": "○",
+    "human_supplied": "■",
+    "human_input": "□",
+    "not_applicable": "–",
+    "out_of_scope": "×",
+}
+TONES: Mapping[Status, str] = {
+    "met": "info",
+    "judged": "info",
+    "complete": "info",
+    "partly": "low",
+    "not_evidenced": "medium",
+    "human_supplied": "info",
+    "human_input": "quiet",
+    "not_applicable": "quiet",
+    "out_of_scope": "quiet",
+}
+_SHORT = 8
+#: The severities whose findings are named with the rows that they bear on.
+_GRAVE = SEVERITIES[:2]
+UNVERIFIED = "†"
+
+
+def status_text(status: Status, words: Wording) -> str:
+    """Shape and words of a status."""
+    label = words.text(f"statuses.{status}.label")
+    return words.text("compliance.status", shape=SHAPES[status], label=label)
+
+
+def legend(words: Wording) -> list[dict[str, str]]:
+    """What each status means."""
+    return [
+        {"status": status_text(status, words), "meaning": words.text(f"statuses.{status}.meaning")}
+        for status in STATUSES
+    ]
+
+
+def framework(part: FrameworkReport, report: ComplianceReport, words: Wording) -> dict[str, Any]:
+    """All that is shown of one framework, and the list of its rows that stands in a file."""
+    text = part.shown
+    rows = [
+        _row(judged, text.row(judged.row.id), part, report, words) for judged in part.judgements
+    ]
+    return {
+        "id": text.id,
+        "name": text.name,
+        "short": text.short_name,
+        "force": text.legal_force,
+        "jurisdiction": text.jurisdiction,
+        "text_version": text.text_version,
+        "applies_from": [
+            {"part": words.label("applies_from", key), "when": when}
+            for key, when in text.applies_from.items()
+        ],
+        "checked": text.checked.isoformat(),
+        # That no age is judged is told once, for all frameworks.
+        "banners": [banner.as_message(text) for banner in part.banners if banner.kind != "undated"],
+        "notes": list(text.notes),
+        "sources": [
+            {"ref": source.ref, "kind": source.kind, "url": source.url} for source in text.sources
+        ],
+        "sha256": text.sha256,
+        "counts": [
+            {"status": status_text(status, words), "n": n} for status, n in part.counts.items() if n
+        ],
+        "n": len(rows),
+        "rows": rows,
+        **pressing_rows(rows),
+        "bearing": _bearing(part),
+        "file": [_filed(row, words) for row in rows],
+    }
+
+
+def pressing_rows(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The rows for which evidence is lacking; what several rows all lack is told once, beside."""
+    pressing = [row for row in rows if row["pressing"]]
+    shared = [
+        item
+        for item in (pressing[0]["lacking"] if len(pressing) > 1 else [])
+        if all(item in row["lacking"] for row in pressing)
+    ]
+    own = [
+        row | {"lacking": [item for item in row["lacking"] if item not in shared]}
+        for row in pressing
+    ]
+    shown = [row for row in own if row["lacking"]]
+    return {"pressing": shown, "all_lack": shared, "n_pressing": len(pressing)}
+
+
+def _bearing(part: FrameworkReport) -> list[dict[str, Any]]:
+    """Per section, how many grave findings bear on rows of this framework, and on which."""
+    findings: dict[str, set[str]] = {}
+    rows: dict[str, list[str]] = {}
+    for row, of_row in part.bearing.items():
+        for finding in of_row:
+            if finding.severity in _GRAVE and finding.section:
+                findings.setdefault(finding.section, set()).add(finding.id)
+                rows.setdefault(finding.section, []).append(row)
+    return [
+        {"section": section, "n": len(ids), "rows": list(dict.fromkeys(rows[section]))}
+        for section, ids in findings.items()
+    ]
+
+
+def _filed(row: Mapping[str, Any], words: Wording) -> dict[str, str]:
+    """A row as it stands in the list of all rows: plain text in every cell."""
+    evidence = [
+        " ".join(filter(None, (words.say(item["text"]), item["hash"]))) for item in row["evidence"]
+    ]
+    lacking = [words.say(item) for item in row["lacking"]]
+    return {
+        "id": row["id"],
+        "title": f"{row['title']}{row['mark']}",
+        "asks": row["asks"],
+        "cite": row["cite"],
+        "status": row["status"],
+        "evidence": "; ".join([*evidence, *map(words.say, row["supplied"])]) or DASH,
+        "lacking": "; ".join(lacking) or DASH,
+        "person": words.say(row["person"]),
+        "findings": "; ".join(row["claims"]) or DASH,
+    }
+
+
+def _row(
+    judgement: Judgement, row: Row, part: FrameworkReport, report: ComplianceReport, words: Wording
+) -> dict[str, Any]:
+    """The cells of a row. row : the same in the language of the report."""
+    bearing = [words.finding(finding) for finding in part.bearing.get(row.id, ())]
+    bearing.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    supplied = [
+        message("compliance.supplied", evidence=report.evidence[kind].label)
+        for kind in judgement.supplied
+    ]
+    return {
+        "id": row.id,
+        "title": row.title,
+        "asks": row.asks,
+        "mark": "" if row.verified else UNVERIFIED,
+        "cite": row.cite,
+        "status": _status(judgement, words),
+        "status__sort": STATUSES.index(judgement.status),
+        "tone": TONES[judgement.status],
+        "evidence": []
+        if judgement.outside
+        else [_linked(report.evidence[kind]) for kind in judgement.present],
+        "supplied": supplied,
+        "lacking": []
+        if judgement.outside
+        else [*(report.evidence[kind].label for kind in judgement.missing), *judgement.lacks],
+        "person": _person(judgement, report),
+        "claims": [f"{finding.severity_label}: {finding.claim}" for finding in bearing],
+        "pressing": not judgement.outside and bool(judgement.missing or judgement.lacks),
+    }
+
+
+def _status(judgement: Judgement, words: Wording) -> str:
+    """Shape and words of a row's status; a judgement with who made it, and when."""
+    if judgement.status == "judged" and judgement.opinion:
+        by = {"name": judgement.opinion.name, "date": judgement.opinion.date}
+        return words.text("compliance.judged_by", shape=SHAPES["judged"], **by)
+    return status_text(judgement.status, words)
+
+
+def _linked(evidence: Evidence) -> dict[str, Any]:
+    files = evidence.files
+    return {
+        "text": message("compliance.evidence", label=evidence.label, facts=list(evidence.facts)),
+        "section": evidence.section,
+        "artifacts": [item.artifact for item in evidence.items if item.counts],
+        "hash": files[0].sha256[:_SHORT] if files else "",
+    }
+
+
+def _person(judgement: Judgement, report: ComplianceReport) -> Text:
+    """What people said of a row, and what they must still say."""
+    if judgement.exemption:
+        signed = {"name": judgement.exemption.name, "role": judgement.exemption.role}
+        about = {**signed, "date": judgement.exemption.date, "text": judgement.exemption.reason}
+        return message("compliance.person.set_aside", **about)
+    if judgement.outside:
+        return judgement.outside
+    parts = [*_opinion(judgement), *_open(judgement, report)]
+    if not parts and (judgement.filled or judgement.supplied):
+        fields = [*judgement.filled, *judgement.supplied.values()]
+        parts.append(message("compliance.person.filled", fields=fields))
+    return message("compliance.person.several", parts=parts) if parts else DASH
+
+
+def _opinion(judgement: Judgement) -> Iterator[Message]:
+    if (opinion := judgement.opinion) is None:
+        return
+    signed = {"name": opinion.name, "role": opinion.role, "text": opinion.text}
+    if judgement.status == "judged":
+        yield message("compliance.person.judged", **signed)
+    else:
+        yield message("compliance.person.judged_early", **signed, date=opinion.date)
+
+
+def _open(judgement: Judgement, report: ComplianceReport) -> Iterator[Message]:
+    who = judgement.row.who
+    if judgement.open_fields:
+        yield message("compliance.person.open", fields=list(judgement.open_fields), who=who)
+    named = (report.evidence[kind].person for kind in judgement.missing)
+    if instead := [name for name in dict.fromkeys(named) if name]:
+        yield message("compliance.person.instead", fields=instead, who=who)
+    if judgement.held_back:
+        yield message("compliance.person.reading", who=who)
+    elif judgement.status == "complete":
+        yield message("compliance.person.judgement", who=who)
+
+
+def others(report: ComplianceReport, words: Wording) -> list[dict[str, str]]:
+    """Frameworks that are shipped and not shown, and how to name them."""
+    return [
+        {
+            "key": other.id,
+            "name": other.short_name,
+            "jurisdiction": other.jurisdiction,
+            "sectors": _sectors(other, words),
+        }
+        for other in report.others
+    ]
+
+
+def _sectors(other: Framework, words: Wording) -> str:
+    named = [words.label("sectors", sector) for sector in other.applies.sectors]
+    return ", ".join(named) or words.text("compliance.any_sector")
+
+
+def index(report: ComplianceReport, results: Results) -> list[dict[str, Any]]:
+    """The evidence index: one row per file that counts, with its whole hash."""
+    return [
+        {
+            "kind": evidence.kind,
+            "label": evidence.label,
+            "path": file.path,
+            "sha256": file.sha256,
+            "numbers": _several(_number(score, results) for score in evidence.scores[:3]),
+            "section": evidence.section,
+            "limits": evidence.limits,
+            "remarks": _several((*evidence.facts, *evidence.remarks)),
+        }
+        for evidence in report.evidence.values()
+        for file in evidence.files
+        if evidence.counts
+    ]
+
+
+def _number(score: Score, results: Results) -> Message:
+    named = named_score(score, results)
+    return message("compliance.number", score=named, estimate=Estimate.of_score(score))
+
+
+def _several(parts: Iterable[Message]) -> Text:
+    """What is said in one cell; nothing where there is nothing to say."""
+    messages = list(parts)
+    return message("compliance.several", parts=messages) if messages else ""
+
+
+def not_shown(report: ComplianceReport, words: Wording) -> list[dict[str, Any]]:
+    """Kinds of evidence that do not count, each with the reason."""
+    return [
+        {
+            "kind": evidence.kind,
+            "label": evidence.label,
+            "meaning": evidence.meaning,
+            "state": words.label("evidence_states", evidence.state),
+            "why": _several(evidence.problems),
+            "person": evidence.person,
+        }
+        for evidence in report.evidence.values()
+        if not evidence.counts
+    ]
+
+
+# --- Tables of what people stated for a run, of what is open, and of what cannot be used ----------
+
+
+def filled_statements(report: ComplianceReport, words: Wording) -> list[dict[str, Any]]:
+    """Statements that named persons signed, those that no shown framework asks for last."""
+    asking_rows = {field.name: field.rows for field in report.form}
+    signed = [entry for entry in report.options.human.statements.values() if not entry.generated]
+    rows = [
+        {
+            "field": words.label("human_fields", entry.field),
+            "text": entry.text,
+            "rows": asking_rows.get(entry.field, ()),
+            **_signed(entry),
+        }
+        for entry in signed
+    ]
+    return sorted(rows, key=lambda row: not row["rows"])
+
+
+def opinions(report: ComplianceReport, words: Wording) -> list[dict[str, Any]]:
+    """Judgements of rows, and rows set aside, as named persons signed them."""
+    human = report.options.human
+    judged = words.text("compliance.what.judged")
+    aside = words.text("compliance.what.set_aside")
+    return [
+        {"row": opinion.row, "what": judged, "text": opinion.text, **_signed(opinion)}
+        for opinion in human.judgements.values()
+    ] + [
+        {"row": exemption.row, "what": aside, "text": exemption.reason, **_signed(exemption)}
+        for exemption in human.not_applicable.values()
+    ]
+
+
+def _signed(entry: Statement | Opinion | Exemption) -> dict[str, str]:
+    """Who signed it, and where it stands."""
+    source = f"{entry.source.file}:{entry.source.line}"
+    return {"name": entry.name, "role": entry.role, "date": entry.date, "source": source}
+
+
+def generated_statements(report: ComplianceReport, words: Wording) -> list[dict[str, str]]:
+    """Texts that a language model wrote; they fill nothing."""
+    texts = report.options.human.statements.values()
+    return [
+        {"field": words.label("human_fields", statement.field), "text": statement.text}
+        for statement in texts
+        if statement.generated
+    ]
+
+
+def not_used(report: ComplianceReport) -> list[dict[str, Any]]:
+    """What is wrong in the files of people, each with its place."""
+    return [problem.as_messages() for problem in report.options.human.problems]
+
+
+def open_fields(
+    report: ComplianceReport, words: Wording, *, deciding: bool
+) -> list[dict[str, Any]]:
+    """Fields that nobody filled: those that hold back a status, or those that would help."""
+    return [
+        {
+            "field": words.label("human_fields", field.name),
+            "key": field.name,
+            "rows": field.rows,
+            "who": ", ".join(words.label("responsible", who) for who in field.who),
+        }
+        for field in report.form
+        if not field.filled and field.deciding == deciding
+    ]
+
+
+# --- What the run shows to a regulator, row by row, and what a person must still supply -----------
 
 _MOST_ACTIONS = 3
 
@@ -57,19 +422,19 @@ def _values(report: ComplianceReport, results: Results, words: Wording) -> dict[
         "as_of": day.isoformat() if day else "",
         "because": report.as_of.because,
         "sector": words.label("sectors", sector) if sector else "",
-        "others": tables.others(report, words),
+        "others": others(report, words),
         "floor": report.options.floor,
         "disclaimers": list(dict.fromkeys(part.shown.disclaimer for part in report.frameworks)),
-        "statuses": tables.legend(words),
-        "frameworks": [tables.framework(part, report, words) for part in report.frameworks],
-        "filled": people.filled_statements(report, words),
-        "opinions": people.opinions(report, words),
-        "generated": people.generated_statements(report, words),
-        "not_used": people.not_used(report),
-        "open": people.open_fields(report, words, deciding=True),
-        "optional": people.open_fields(report, words, deciding=False),
-        "index": tables.index(report, results),
-        "not_shown": tables.not_shown(report, words),
+        "statuses": legend(words),
+        "frameworks": [framework(part, report, words) for part in report.frameworks],
+        "filled": filled_statements(report, words),
+        "opinions": opinions(report, words),
+        "generated": generated_statements(report, words),
+        "not_used": not_used(report),
+        "open": open_fields(report, words, deciding=True),
+        "optional": open_fields(report, words, deciding=False),
+        "index": index(report, results),
+        "not_shown": not_shown(report, words),
         "milestones": [
             {
                 "when": milestone.when,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
@@ -15,16 +15,11 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import leading_explainer, verdict_of
-from deepseek_report.findings.records import (
-    Row,
-    explainer_label,
-    feature_inline,
-    rows,
-)
+from deepseek_report.findings.records import Row, explainer_label, feature_inline, rows
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.group_explanations import attribution
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable
+from deepseek_report.sections.shared.task_columns import attribution
 from deepseek_report.wording.estimates import estimate, of_row
 
 #: How many features the table of ranks shows.
@@ -66,7 +61,7 @@ _USES = frozenset(
 class ExplanationsSection:
     """Says which features the model's output depends on, by each method."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
+    needs = frozenset({"explanations"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("explanations", results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.message import Code
@@ -24,7 +24,7 @@ _USES = frozenset({"measures/parameters", "pictures/training_curves"})
 class ModelSection:
     """Describes the model's parts, its training and its decision rule."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"training", "predictions/test"})
+    needs = frozenset({"training", "predictions/test"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("model", results)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.ids import ArtifactId
@@ -11,17 +11,106 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.findings.records import Row, is_share, rows
-from deepseek_report.sections.data_parts import part_values
+from deepseek_report.findings.records import Row, is_share, rows, unit_of
+from deepseek_report.findings.rules_calibration import interval_row
 from deepseek_report.sections.performance_folds import CROSS_VALIDATION, fold_range, fold_values
-from deepseek_report.sections.performance_tables import answer_numbers, class_values
-from deepseek_report.sections.shared.display_cells import share_cell, value_cell
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable, View
+from deepseek_report.sections.shared.tables import ShownTable, View, share_cell, value_cell
+from deepseek_report.sections.shared.task_columns import Levels, gap_table, levels_of
 from deepseek_report.sections.threshold_slider import slider_data
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
 from deepseek_report.wording import estimates
+
+# --- What the performance section says of predicted numbers, and of many classes ------------------
+
+
+def answer_numbers(draft: Draft) -> None:
+    """How far predictions are off, what part of the variance is predicted, and how sure that is."""
+    results = draft.results
+    error, squared = results.score("mae"), results.score("r2")
+    if error is not None:
+        mean = results.score("mae", predictor="mean")
+        draft.answer(
+            "errors",
+            mae=estimates.of_score(error),
+            mean=None if mean is None else mean.value,
+            predictor=draft.words.label("predictors", "mean"),
+            unit=unit_of(results),
+        )
+    if squared is not None and finite(squared.value) is not None:
+        draft.answer("explained", r2=estimates.of_score(squared))
+    coverage, row = results.score("prediction_interval_coverage"), interval_row(results)
+    if coverage is not None and row is not None:
+        draft.answer(
+            "intervals",
+            half=row["half_width"],
+            level=row["level"],
+            coverage=estimates.of_score(coverage),
+            unit=unit_of(results),
+        )
+
+
+# --- two or many classes --------------------------------------------------------------------------
+
+
+def class_values(draft: Draft) -> dict[str, ShownTable]:
+    """What was decided: label by label for two classes, class by class for many."""
+    matrix = rows(draft.results, "confusion_matrix", "matrix")
+    names = list(dict.fromkeys(row["actual"] for row in matrix))
+    if len(names) <= 2:
+        nothing = {"classes": ShownTable("classes"), "grid": ShownTable("grid")}
+        return {"matrix": draft.metric_table("confusion_matrix", "matrix"), **nothing}
+    return {
+        "matrix": ShownTable("matrix"),
+        "classes": draft.metric_table("confusion_matrix", "classes"),
+        "grid": _grid(draft, names, matrix),
+    }
+
+
+def _grid(draft: Draft, names: list[str], matrix: list[Row]) -> ShownTable:
+    """Who is taken for whom: labels in rows, decisions in columns."""
+    decided = (
+        Column(f"c{k}", "count", label=draft.words.name(name)) for k, name in enumerate(names)
+    )
+    kind = TableType((Column("actual"), *decided), folded=True)
+    counts = {(row["actual"], row["decided"]): row["n"] for row in matrix}
+    cells = [
+        {"actual": actual}
+        | {f"c{k}": counts.get((actual, name), 0) for k, name in enumerate(names)}
+        for actual in names
+    ]
+    return draft.table("confusion-grid", kind, cells)
+
+
+# --- How well the model does in parts of the data that are no groups of people --------------------
+
+_METRIC = "part_performance"
+
+
+def part_values(draft: Draft) -> dict[str, Any]:
+    """The tables on parts of the data; empty where the data name none."""
+    judged_by = task_of(draft.results.schema.target).part_table[0]
+    table, tests = (rows(draft.results, _METRIC, name) for name in ("parts", "tests"))
+    return {
+        "parts": [
+            part.values(table=_part(draft, part))
+            for part in levels_of(draft, table, judged_by, "parts.", tests)
+        ],
+        "part_tests": gap_table(
+            draft, "performance-parts-tests", f"{_METRIC}.tests", [_METRIC], folded=True
+        ),
+    }
+
+
+def _part(draft: Draft, part: Levels) -> ShownTable:
+    shown = task_of(draft.results.schema.target).part_table
+    columns = ("level", "n", *(column.key for column in shown))
+    view = View(f"performance-parts-{part.name}", f"{_METRIC}.parts", columns)
+    return draft.metric_table(_METRIC, "parts", part.rows, view, by=part.inline)
+
+
+# --- How well the model decides on data that it has not seen --------------------------------------
 
 #: Scores in the order in which they are shown.
 SCORES = (
@@ -90,7 +179,7 @@ _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
 class PerformanceSection:
     """Says how well the model ranks, decides and states probabilities on unseen data."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"predictions/test"})
+    needs = frozenset({"predictions/test"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("performance", results)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.protocols.sections import SectionContent
@@ -21,7 +20,7 @@ _USES = frozenset({"measures/robustness", "pictures/robustness"})
 class RobustnessSection:
     """Says how predictions change under noise, wrong entries and missing values."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/robustness"})
+    needs = frozenset({"measures/robustness"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("robustness", results)

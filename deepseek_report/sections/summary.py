@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -22,15 +22,49 @@ from deepseek_report.config.portable import deepening
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.decision_effect import decision_effect
 from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
-from deepseek_report.findings.records import is_share, period_of, promise_name
+from deepseek_report.findings.records import is_share, period_of, promise_name, rows
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.performance_folds import fold_ends
-from deepseek_report.sections.privacy import privacy_line
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import WordedFinding, first_sentence
+
+# --- The line on the first page that says what the run folder holds of single persons -------------
+
+
+def privacy_line(draft: Draft) -> str:
+    """How many rows of what are in the folder, or what was left out; empty where none could be."""
+    results = draft.results
+    if results.privacy.is_full and not results.has_rows:
+        return ""
+    words = {
+        name: draft.words.text(f"sections.data.{name}.{results.schema.modality}")
+        for name in ("row", "rows")
+    }
+    return draft.text(
+        f"privacy.{results.privacy.level}",
+        **words,
+        people=bool(results.schema.attributes_of("person")),
+        tested=results.predicted.n if results.has("predictions/test") else 0,
+        validation=_validated(results),
+        neighbours=len({row["instance_id"] for row in rows(results, "cases", "neighbours")}),
+        named=results.privacy.named,
+        floor=results.privacy.floor,
+        entity=(results.card.get("observations") or {}).get("entity"),
+    )
+
+
+def _validated(results: Results) -> int:
+    """How many rows of the validation part the folder holds predictions of."""
+    if not results.has("predictions/validation"):
+        return 0
+    parts = results.card.get("parts") or []
+    return next((int(row["n"]) for row in parts if row.get("part") == "validation"), 0)
+
+
+# --- The first screen: the verdict, the promises, the gravest findings, what was not assessed -----
 
 #: Share of texts without their end from which the first screen tells it.
 _MANY_CUT = 0.05
@@ -43,7 +77,7 @@ class SummarySection:
     findings : how many findings the first screen shows, gravest first.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"data", "predictions/test"})
+    needs = frozenset({"data", "predictions/test"})
 
     findings: Annotated[int, Field(ge=1, le=20)] = SHOWN
 
@@ -180,11 +214,9 @@ def _quick(draft: Draft) -> dict[str, Any]:
 def _refused(results: Results) -> tuple[dict[str, Text], dict[str, Text], dict[str, Text]]:
     """What cannot be applied here, each with the reason.
 
-    Returns
-    -------
-    unfit : what the config names itself. of_sets : what a set brought along.
-    private : what shows more of single persons than the report may; pictures too, since what they
-        would show is told nowhere else.
+    Returns unfit : what the config names itself. of_sets : what a set brought along. private : what
+    shows more of single persons than the report may; pictures too, since what they would show is
+    told nowhere else.
     """
     refused = _without(results.refused, dict.fromkeys(results.skipped, ""))
     private = {artifact: why for artifact, why in refused.items() if is_left_out(why)}

@@ -21,8 +21,8 @@ from deepseek_report.findings.records import Row, rows
 from deepseek_report.metrics.fairness.group_rates import STEPPED
 from deepseek_report.metrics.fairness.groups import UNKNOWN, groupings
 from deepseek_report.metrics.performance.threshold_sweep import STEP_COUNTS, STEP_RATES, rates_at
-from deepseek_report.sections.shared.display_cells import DASH
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import DASH
 from deepseek_report.wording import estimates
 
 #: Different rows that a page holds at most; of more it holds the counts of the whole part alone.
@@ -182,9 +182,8 @@ def _stepped_levels(
 ) -> tuple[dict[tuple[str, str], list[Row]], list[tuple[int, int, tuple[str, str]]]]:
     """Rows of the levels that have rates at the steps, and these levels in the page's order.
 
-    Returns
-    -------
-    {(attribute, level): rows}, and for each level its attribute's position, its own, and its key.
+    Returns {(attribute, level): rows}, and for each level its attribute's position, its own, and
+    its key.
     """
     stepped: dict[tuple[str, str], list[Row]] = {}
     for row in rows(results, "group_rates", "steps"):
@@ -273,13 +272,9 @@ class LiveSlider:
     def answer(self, chosen: Subset) -> dict[str, Any]:
         """The texts of the slider, all with intervals.
 
-        Returns
-        -------
-        n : rows that were chosen. rates, groups : as in `slider_data`; no groups without rows.
-
-        Raises
-        ------
-        DataError : there is no such threshold or group.
+        Returns n : rows that were chosen. rates, groups : as in `slider_data`; no groups without
+        rows.
+        Raises DataError : there is no such threshold or group.
         """
         if not 0 <= chosen.step < len(self.thresholds):
             n = len(self.thresholds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from deepseek_report.artifacts.conclusions import ExplainerVerdict
 from deepseek_report.artifacts.estimate import Estimate, finite
@@ -15,16 +15,12 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import CONDEMNED, quoted, verdicts
-from deepseek_report.findings.records import (
-    Row,
-    explainer_label,
-    rows,
-)
+from deepseek_report.findings.records import Row, explainer_label, rows
 from deepseek_report.findings.rules_explanations import hits, quotation, telling_gains
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.group_explanations import quality
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable
+from deepseek_report.sections.shared.task_columns import quality
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import sentence_case
 
@@ -60,7 +56,7 @@ _NOT_OF_CONTROL = frozenset(
 class TrustSection:
     """Judges every method: faithful, stable, complete, in agreement, and at what cost."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
+    needs = frozenset({"explanations"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("trust", results)
@@ -76,11 +72,7 @@ class TrustSection:
             "part_quality": quality(draft, "trust-parts", "other"),
             "taken_away": draft.text("taken_away"),
             "located": _localised(draft),
-            "verdicts": draft.table(
-                "use",
-                _VERDICTS,
-                _verdicts(draft),
-            ),
+            "verdicts": draft.table("use", _VERDICTS, _verdicts(draft)),
         }
         return draft.content(self.needs, _USES)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.statistics.ranking import column_quantiles
+from deepseek_report.statistics.ranking import binary_auc, column_quantiles
 
 #: A number is cut into so many bins of about equal size, and for pairs into so many.
 BINS, PAIR_LEVELS = 16, 8
@@ -181,7 +181,7 @@ def scorecard_area(learnt: BinnedPart, judged: BinnedPart, class_index: int) -> 
     middle = design.mean(axis=0)
     weights = _ridge_logistic(design - middle, learnt.labels == class_index)
     scores = (others - middle) @ weights
-    return _area(scores, judged.labels == class_index)
+    return binary_auc(scores, judged.labels == class_index, undefined=0.5)
 
 
 def _ridge_logistic(design: Floats, happened: Bools) -> Floats:
@@ -199,15 +199,6 @@ def _ridge_logistic(design: Floats, happened: Bools) -> Floats:
         if np.abs(step).max() < 1e-6:
             break
     return np.asarray(weights[:-1])
-
-
-def _area(scores: Floats, inside: Bools) -> float:
-    order = np.argsort(scores, kind="stable")
-    ordered = scores[order]
-    low = np.searchsorted(ordered, scores, side="left")
-    ranks = (low + np.searchsorted(ordered, scores, side="right") + 1) / 2
-    n, m = int(inside.sum()), int((~inside).sum())
-    return float((ranks[inside].mean() - (n + 1) / 2) / m) if n and m else 0.5
 
 
 @dataclass(frozen=True)

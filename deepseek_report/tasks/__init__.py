@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.table import Column
-from deepseek_report.tasks.classification import Classification
-from deepseek_report.tasks.multi_label import MultiLabel
+from deepseek_report.tasks.classification import Classification, MultiLabel
 from deepseek_report.tasks.regression import Regression
 from deepseek_report.tasks.task import Task
 

@@ -34,7 +34,7 @@ from deepseek_report.statistics.ranking import (
     paired_difference,
 )
 from deepseek_report.statistics.resampling import Resampling, stratified_order
-from deepseek_report.tasks.comparisons import AccuracyGap
+from deepseek_report.tasks.comparisons import AccuracyGap, MeanLoss, RankingMeasure, RightDecisions
 from deepseek_report.tasks.decisions import (
     calibration_subject,
     decide,
@@ -42,15 +42,7 @@ from deepseek_report.tasks.decisions import (
     threshold_for_share,
 )
 from deepseek_report.tasks.loss import ErrorRate
-from deepseek_report.tasks.row_measures import MeanLoss, RankingMeasure, RightDecisions
-from deepseek_report.tasks.task import (
-    Disturbed,
-    Drawn,
-    Measure,
-    Row,
-    Side,
-    Task,
-)
+from deepseek_report.tasks.task import Disturbed, Drawn, Measure, Row, Side, Task
 
 _ECE_BINS = 10
 
@@ -360,12 +352,18 @@ def ranking(predictions: Predictions, inside: Bools) -> Row:
 
 
 def _rate(name: str, ends: str, estimate: Estimate) -> Row:
-    return {
-        name: estimate.value,
-        f"{ends}_low": estimate.low,
-        f"{ends}_high": estimate.high,
-    }
+    return {name: estimate.value, f"{ends}_low": estimate.low, f"{ends}_high": estimate.high}
 
 
 def _share(hits: Bools, among: Bools) -> float:
     return float(hits[among].mean()) if among.any() else math.nan
+
+
+class MultiLabel(Classification):
+    """Several labels at once; the one that is reported is decided as two classes are."""
+
+    name = "multi_label"
+    several = True
+
+    def n_outputs(self, target: Target) -> int:
+        return len(target.labels)

@@ -12,11 +12,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.statistics.excess import (
-    Excess,
-    larger_mean_p_value,
-    larger_share_p_value,
-)
+from deepseek_report.statistics.excess import Excess, larger_mean_p_value, larger_share_p_value
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.logistic import recalibrated
 from deepseek_report.statistics.resampling import Resampling

@@ -20,17 +20,14 @@ from deepseek_report.artifacts.table import Column, estimate
 from deepseek_report.statistics.ranking import most_correlated
 from deepseek_report.statistics.regression_errors import error_estimates, paired_gain
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.tasks.comparisons import AbsoluteErrorGap, MeanErrorGap
-from deepseek_report.tasks.loss import AbsoluteError
-from deepseek_report.tasks.row_measures import MeanLoss, RootMeanSquare
-from deepseek_report.tasks.task import (
-    Disturbed,
-    Drawn,
-    Measure,
-    Row,
-    Side,
-    Task,
+from deepseek_report.tasks.comparisons import (
+    AbsoluteErrorGap,
+    MeanErrorGap,
+    MeanLoss,
+    RootMeanSquare,
 )
+from deepseek_report.tasks.loss import AbsoluteError
+from deepseek_report.tasks.task import Disturbed, Drawn, Measure, Row, Side, Task
 
 
 class Regression(Task):
@@ -48,15 +45,8 @@ class Regression(Task):
     loss = AbsoluteError()
     part_gaps = (AbsoluteErrorGap(), MeanErrorGap())
     group_gaps = part_gaps
-    slice_table = (
-        estimate("mae"),
-        Column("rest_mae", "number"),
-        Column("mean_error", "number"),
-    )
-    parts_drawn = (
-        Drawn("mae", "mae"),
-        Drawn("mean_error", "mean_error", signed=True),
-    )
+    slice_table = (estimate("mae"), Column("rest_mae", "number"), Column("mean_error", "number"))
+    parts_drawn = (Drawn("mae", "mae"), Drawn("mean_error", "mean_error", signed=True))
     groups_drawn = parts_drawn
     part_table = (
         estimate("mae", prefix="mae"),

@@ -17,9 +17,8 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.score import Direction
 from deepseek_report.artifacts.table import Column, estimate
-from deepseek_report.tasks.comparisons import GapStatistic
+from deepseek_report.tasks.comparisons import GapStatistic, RowMeasure
 from deepseek_report.tasks.loss import Limits, Loss
-from deepseek_report.tasks.row_measures import RowMeasure
 
 Side = Literal["left", "right"]
 Row = dict[str, object]
@@ -207,9 +206,7 @@ class Task(ABC):
     def group_facts(self, predictions: Predictions, target: Target, inside: Bools) -> Row:
         """What is told of a group of people; its columns are those of `group_table`.
 
-        Raises
-        ------
-        NotApplicableError : nobody declares which decision is favourable.
+        Raises NotApplicableError : nobody declares which decision is favourable.
         """
 
     @abstractmethod

@@ -99,9 +99,8 @@ def objective_for(schema: Schema, train: Split) -> Objective:
 def roc_auc(probabilities: NDArray[np.float32], labels: Ints) -> float:
     """Area under the ROC curve; with more than two classes the mean of one class against the rest.
 
-    Returns
-    -------
-    A value in [0, 1]; 0.5 means that the scores order at random, NaN that only one class is there.
+    Returns A value in [0, 1]; 0.5 means that the scores order at random, NaN that only one class is
+    there.
 
     Reference: Hanley & McNeil 1982, doi 10.1148/radiology.143.1.7063747.
     """

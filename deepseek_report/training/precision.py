@@ -48,8 +48,6 @@ def choose_precision(wanted: str, device: str, module: nn.Module) -> Precision:
 
     On Apple's GPU, where nothing was measured, it takes float32; "bf16" may be asked for.
 
-    Parameters
-    ----------
     wanted : "auto", "float32", "bf16" or "fp16". device : such as "cpu", "cuda:0" or "mps".
     """
     kind = torch.device(device).type

@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.storage.plain_files import write_whole
-from deepseek_report.training.adamw import AdamW
+from deepseek_report.training.epoch import AdamW
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -54,11 +54,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], note: str | None = N
 
 
 def save_checkpoint(
-    folder: Path,
-    fingerprint: str,
-    state: State,
-    module: nn.Module,
-    optimiser: AdamW,
+    folder: Path, fingerprint: str, state: State, module: nn.Module, optimiser: AdamW
 ) -> None:
     """Write the state after an epoch.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,17 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.modules import EncodesInputs
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.tasks import task_of
-from deepseek_report.training.adamw import AdamW
 from deepseek_report.training.board import open_board
-from deepseek_report.training.compiling import Forward, compiled
-from deepseek_report.training.epoch import Stepper
-from deepseek_report.training.evaluation import ROWS_AT_ONCE, evaluate
+from deepseek_report.training.epoch import AdamW, Stepper
 from deepseek_report.training.objective import Objective, objective_for
 from deepseek_report.training.precision import choose_precision
 from deepseek_report.training.resume_point import (
@@ -37,6 +34,65 @@ from deepseek_report.training.resume_point import (
 from deepseek_report.training.settings import TrainingSettings
 from deepseek_report.training.training_folder import TrainingFacts, speeds, write_outputs
 
+# --- torch.compile as an option: tried before it is relied on -------------------------------------
+
+Forward = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+
+def compiled(forward: Forward) -> tuple[Forward, Text]:
+    """The function compiled; or unchanged, with a sentence that says why.
+
+    A function of one line shows whether there is a compiler. Parts of a model that cannot
+    be compiled run as they are. The module itself is not wrapped, so the names of its weights stay.
+    """
+    try:
+        with torch.no_grad():
+            torch.compile(_trial)(torch.zeros(2))
+    except Exception as error:  # the backends raise errors of many kinds
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        return forward, message(
+            "training_notes.not_compiled", error=type(error).__name__, reason=reason
+        )
+    torch._dynamo.config.suppress_errors = True
+    return torch.compile(forward), ""
+
+
+def _trial(number: torch.Tensor) -> torch.Tensor:
+    return number * 2 + 1
+
+
+# --- Loss and score on the validation part --------------------------------------------------------
+
+ROWS_AT_ONCE = 256
+
+
+def evaluate(
+    module: Any,
+    forward: Forward,
+    objective: Objective,
+    inputs: Tensor,
+    truths: Tensor,
+    rows: int = ROWS_AT_ONCE,
+) -> tuple[float, float]:
+    """Mean loss (no smoothing) and score in evaluation mode, at most so many rows at a time.
+
+    forward : of the module, from rows like `inputs`.
+    """
+    module.eval()
+    outputs = predict(forward, inputs, min(rows, ROWS_AT_ONCE))
+    known = truths.cpu()
+    return objective.loss(outputs, known).item(), objective.score(outputs, known)
+
+
+def predict(forward: Forward, inputs: Tensor, rows_at_once: int) -> Tensor:
+    """(instance, …) -> (instance, output) as float32 on the CPU."""
+    with torch.no_grad():
+        parts = [forward(rows)[0].float().cpu() for rows in torch.split(inputs, rows_at_once)]
+    return torch.cat(parts)
+
+
+# --- One training, from its start or its last checkpoint to the finished folder -------------------
+
 #: Numbers that all encoded rows may have together: 256 MB.
 _MOST = 2**26
 
@@ -44,15 +100,9 @@ _MOST = 2**26
 def encoded_once(module: Any, parts: Sequence[Tensor]) -> tuple[Forward, list[Tensor]]:
     """What training puts its rows through, and the rows as that reads them.
 
-    Parameters
-    ----------
-    parts : list of tensors
-        (instance, feature) rows in original units.
-
-    Returns
-    -------
-    `forward_with_balance` and the rows as they are; of a module whose embedding has no weights,
-    what comes after it, and the embedded rows, if these fit the memory.
+    parts : (instance, feature) rows in original units.
+    Returns `forward_with_balance` and the rows as they are; of a module whose embedding has no
+    weights, what comes after it, and the embedded rows, if these fit the memory.
     """
     rows = sum(len(part) for part in parts)
     if not isinstance(module, EncodesInputs) or rows * len(module.unit_features) > _MOST:
@@ -116,7 +166,7 @@ class Session:
         progress.start("training", self.stepper.total)
         progress.advance(state.steps)
         board = open_board(self.place.folder, self.settings.tensorboard, state.epochs)
-        while not self._finished(state):
+        while not (state.diverged or state.epochs >= self.epochs or self._stalled(state)):
             speed = self._epoch(state, progress)
             if not state.diverged:
                 board.epoch({**state.rows[-1], **speed}, self.module, self.held_out)
@@ -168,9 +218,6 @@ class Session:
         save_checkpoint(self.place.folder, self.fingerprint, state, self.module, self.optimiser)
         ended = time.perf_counter()
         self._next_checkpoint = ended + _SPARING * (ended - begun)
-
-    def _finished(self, state: State) -> bool:
-        return state.diverged or state.epochs >= self.epochs or self._stalled(state)
 
     def _stalled(self, state: State) -> bool:
         patience = self.settings.patience * self.epochs / self.settings.max_epochs

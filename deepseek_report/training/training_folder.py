@@ -117,8 +117,6 @@ def _overfit(state: State) -> float | None:
 def speeds(rows: int, tokens: int, seconds: float, input_seconds: float) -> dict[str, float]:
     """How fast steps were, and the share of their time that fetching rows took.
 
-    Parameters
-    ----------
     rows : that the steps used; tokens : of one row. seconds : of the steps, validation left out.
     """
     if not seconds:

@@ -61,7 +61,8 @@ def words_for(
         return general.for_cases(_case_words(general, "table", None, words or CaseWords(), {}))
     shipped = _shipped(card)
     own_names = frozenset() if shipped and not named else schema.own_names
-    worded = wording(language, schema.target.task, kind_of(schema).noun, shipped, own_names)
+    noun, written = kind_of(schema).noun, schema.undeclared_labels if own_names else frozenset()
+    worded = wording(language, schema.target.task, noun, shipped, own_names, written)
     labels = {attribute.name: worded.name(attribute.label) for attribute in schema.attributes}
     slots = _case_words(worded, kind_of(schema).name, schema.target, words or CaseWords(), labels)
     return worded.for_cases(slots)

@@ -68,11 +68,14 @@ class Wording:
 
     texts : the language's catalog, from `templates/locale`. noun : what the columns of the data
     are explained by. data_set : its name where the package ships it, and with it the names of its
-    columns and values. own_names : names that the data have, whoever gave them. stored : how names
-    are put together in English, from the catalog of that language. compiled : where compiled texts
-    and templates are kept; wordings of one catalog share it. untranslated : how many texts the
-    language lacks, which stand in English, and of how many.
+    columns and values. own_names : names that the data have, whoever gave them. written : those of
+    them that stand as a file has them, and so keep their case inside of a sentence. stored : how
+    names are put together in English, from the catalog of that language. compiled : where compiled
+    texts and templates are kept; wordings of one catalog share it.
     """
+
+    #: How many texts the language lacks, which stand in English, and of how many.
+    untranslated = (0, 0)
 
     def __init__(
         self,
@@ -80,12 +83,12 @@ class Wording:
         noun: str = "feature",
         data_set: str = "",
         own_names: frozenset[str] = frozenset(),
+        written: frozenset[str] = frozenset(),
         stored: Mapping[str, str] | None = None,
         compiled: Compiled | None = None,
-        untranslated: tuple[int, int] = (0, 0),
     ) -> None:
         self._texts = texts
-        self.untranslated = untranslated
+        self._written = written
         self.compiled: Compiled = {} if compiled is None else compiled
         symbols = dict(texts.get("formats", {}))
         self._small_inside = symbols.pop("labels_inside", "") == "small"
@@ -192,7 +195,8 @@ class Wording:
 
     def inline(self, label: str) -> str:
         """A label inside of a sentence, by the rule of the language: `Age band -> age band`."""
-        return in_sentence(label) if self._small_inside else label
+        is_small = self._small_inside and label not in self._written
+        return in_sentence(label) if is_small else label
 
     def explainer(self, name: str) -> str:
         """The name of an explainer inside of a sentence: `integrated gradients`, `SHAP`."""
@@ -275,6 +279,7 @@ def wording(
     noun: str = "feature",
     data_set: str = "",
     own_names: frozenset[str] = frozenset(),
+    written: frozenset[str] = frozenset(),
 ) -> Wording:
     """The texts of a language; those of the default language for each that it lacks.
 
@@ -297,7 +302,7 @@ def _wording(
     task: str,
     noun: str,
     data_set: str,
-    own_names: frozenset[str],
+    own_names: tuple[frozenset[str], frozenset[str]],
 ) -> Wording:
     english = _catalog(folders[0], DEFAULT_LANGUAGE)
     texts = english
@@ -308,7 +313,9 @@ def _wording(
     compiled = _compiled_texts(_folder_of(language), language)
     lacking = untranslated(language)
     counts = len(lacking), sum(1 for _ in _keys(english)) if lacking else 0
-    return Wording(texts, noun, data_set, own_names, english["composed"], compiled, counts)
+    words = Wording(texts, noun, data_set, *own_names, english["composed"], compiled)
+    words.untranslated = counts
+    return words
 
 
 def untranslated(language: str) -> list[str]:

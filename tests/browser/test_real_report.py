@@ -199,6 +199,7 @@ def test_the_keyboard_shortens_the_page_and_makes_it_whole_again(real_page: Any)
     assert real_page.run("return location.hash") == ""
     assert real_page.run("return document.documentElement.scrollHeight") == tall
     assert real_page.run("return document.querySelectorAll('.beyond').length") == 0
+    assert real_page.run(_SHOWN, [".unfold", ".short-note"]) == []
 
 
 def test_one_click_shows_a_section_of_the_short_view_whole(short_page: Any) -> None:
@@ -232,3 +233,15 @@ def test_paper_holds_what_the_short_view_shows_and_says_so(short_page: Any) -> N
 def test_axe_finds_no_violation_in_the_short_view(short_page: Any, width: int, scheme: str) -> None:
     assert short_page.open(width, scheme).violations() == []
     assert short_page.run("return document.documentElement.scrollWidth") <= width
+
+
+def test_without_scripts_the_whole_report_is_there(short_page: Any) -> None:
+    driver = short_page.driver
+    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        short_page.open()
+        parts = driver.find_elements("css selector", ", ".join(_FOLDED))
+        assert [part.size["height"] > 0 for part in parts] == [True] * len(_FOLDED)
+        assert not driver.find_element("css selector", ".short-view").is_displayed()
+    finally:
+        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.compliance import item_checks
+from deepseek_report.compliance import evidence as evidence_module
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
-from deepseek_report.compliance.integrity import dig
+from deepseek_report.compliance.run_facts import dig
 from deepseek_report.compliance.sources import load_sources
 from deepseek_report.errors import ConfigError
 from deepseek_report.findings import explainer_verdicts
@@ -184,7 +184,7 @@ def test_every_verdict_on_an_explainer_is_said_in_whole_words(
         failed = {"beats_random": False, "own_case": False}
         return replace(verdict, use=use, missing=("deletion_gain",), **failed)
 
-    monkeypatch.setattr(item_checks, "verdict_of", judged)
+    monkeypatch.setattr(evidence_module, "verdict_of", judged)
     evidence = look(run, "explain.local")
     (sentence, *_) = english(evidence.problems or evidence.remarks)
     assert sentence.startswith("SHAP ")

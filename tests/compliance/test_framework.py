@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from deepseek_report.compliance.banners import AsOf, banners, leading_date, milestones
+from deepseek_report.compliance.evaluate import AsOf, banners, leading_date, milestones
 from deepseek_report.compliance.framework import (
     HEAD_TEXTS,
     FrameworkChoice,

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
 from deepseek_report.compliance.framework import framework_ids
 from deepseek_report.compliance.status import Judgement
-from deepseek_report.sections import compliance_rows as tables
+from deepseek_report.sections import compliance as tables
 from deepseek_report.wording.words import wording
 
 from .conftest import CARD, Run, english, group_by

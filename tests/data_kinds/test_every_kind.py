@@ -24,7 +24,7 @@ from deepseek_report.metrics.explanations.importance import Importance
 from deepseek_report.metrics.explanations.stability import MaxSensitivity
 from deepseek_report.metrics.failures.robustness import Robustness
 from deepseek_report.privacy.release import hollow
-from deepseek_report.visualizations.drawing.captions import player
+from deepseek_report.visualizations.drawing.labels import player
 from deepseek_report.wording.of_results import words_for
 from deepseek_report.wording.words import wording
 from tests.worded import say

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import player_sums, spread_evenly
-from deepseek_report.explainers.shapley import player_orders
+from deepseek_report.explainers.shapley import shap_players
 from deepseek_report.explainers.shapley.partition import groups_of, middle_of, partition_order
 from deepseek_report.explainers.shapley.shap import Shap
 from tests.worded import refused, say
@@ -58,21 +58,21 @@ def ends(rounds: int) -> np.ndarray:
 
 
 def test_all_coalitions_and_many_orders_give_the_shapley_values() -> None:
-    exact = player_orders.all_coalitions(5, 1, ask).values[0]
+    exact = shap_players.all_coalitions(5, 1, ask).values[0]
     by_hand = np.arange(1.0, 6)
     by_hand[[0, 3]] += 1
     by_hand[[1, 2, 4]] -= 1
     np.testing.assert_allclose(exact, by_hand)
-    drawn = player_orders.random_orders(5, 3000, np.random.default_rng(0))
-    sampled = player_orders.every_share(drawn, ends(3000), ask).values
+    drawn = shap_players.random_orders(5, 3000, np.random.default_rng(0))
+    sampled = shap_players.every_share(drawn, ends(3000), ask).values
     np.testing.assert_allclose(sampled.mean(axis=0), exact, atol=0.05)
     np.testing.assert_allclose(sampled.sum(axis=1), game(np.ones((1, 5)))[0])
 
 
 def test_cutting_every_part_gives_the_owen_values_of_the_definition() -> None:
     order = np.array([3, 0, 4, 1, 2])
-    drawn = player_orders.flipped_orders(order, 4000, np.random.default_rng(0))
-    estimates = player_orders.largest_shares(order, drawn, ends(4000), 4, ask)
+    drawn = shap_players.flipped_orders(order, 4000, np.random.default_rng(0))
+    estimates = shap_players.largest_shares(order, drawn, ends(4000), 4, ask)
     assert estimates.parts == 5
     np.testing.assert_allclose(estimates.values.mean(axis=0), owen_by_definition(order), atol=0.05)
 
@@ -91,9 +91,9 @@ def test_owen_values_are_those_of_the_shap_package() -> None:
     masker = shap.maskers.Partition(np.zeros((1, 4)), clustering=tree)
     explainer = shap.PartitionExplainer(four, masker)
     theirs = explainer(np.ones((1, 4)), silent=True, max_evals=200, fixed_context=None).values[0]
-    drawn = player_orders.flipped_orders(order, 4000, np.random.default_rng(1))
+    drawn = shap_players.flipped_orders(order, 4000, np.random.default_rng(1))
     both = np.tile(four(np.array([[0.0] * 4, [1.0] * 4])), (4000, 1))
-    ours = player_orders.largest_shares(order, drawn, both, 3, lambda kept, _: four(kept)).values
+    ours = shap_players.largest_shares(order, drawn, both, 3, lambda kept, _: four(kept)).values
     np.testing.assert_allclose(ours.mean(axis=0), theirs, atol=0.05)
 
 
@@ -101,8 +101,8 @@ def test_owen_values_are_those_of_the_shap_package() -> None:
 def test_parts_add_up_to_the_whole_however_few_are_cut(expansions: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     order = rng.permutation(5)
-    drawn = player_orders.flipped_orders(order, 2, rng)
-    estimates = player_orders.largest_shares(order, drawn, ends(2), expansions, ask)
+    drawn = shap_players.flipped_orders(order, 2, rng)
+    estimates = shap_players.largest_shares(order, drawn, ends(2), expansions, ask)
     assert estimates.parts == expansions + 1
     np.testing.assert_allclose(estimates.values.sum(axis=1), game(np.ones((1, 5)))[0])
 

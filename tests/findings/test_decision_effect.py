@@ -78,7 +78,13 @@ def test_what_cannot_be_counted_costs_nothing() -> None:
 def test_a_number_is_told_by_its_error_and_that_of_the_mean(number: VariedRun) -> None:
     number.measure("mae", number.score("mae", 3.5, 3.0, 4.0))
     number.predictions()
-    assert "off by 3.5" in spoken_of(number.results())
+    assert "off by 3.50 points on average." in spoken_of(number.results())
+    rows = [
+        {"predictor": name, "metric": "mae", "value": value, "low": 0.0, "high": 9.0, "n": 100}
+        for name, value in (("model", 3.5), ("mean", 8.0))
+    ]
+    number.measure("baselines", comparison=rows)
+    assert "on average, the same answer for everyone by 8.00 points." in spoken_of(number.results())
 
 
 def test_nothing_is_said_without_predictions(run: VariedRun, score: Any) -> None:

@@ -41,7 +41,6 @@ def spoken(promises: Sequence[Verdict], findings: Sequence[Finding] = ()) -> str
 @pytest.mark.parametrize(
     ("outcomes", "sentence"),
     [
-        ([], "No promise was declared, so none was tested."),
         (["met"], "The one promise is met."),
         (["not met"], "The one promise is not met."),
         (["too uncertain to say"], "The one promise is too uncertain to judge."),
@@ -71,16 +70,16 @@ def test_the_promises_are_told_in_one_sentence(outcomes: list[Outcome], sentence
 
 def test_the_gravest_finding_says_what_to_do_before_use() -> None:
     balance, nothing = "One class is rarer than the other", "Nothing critical or major"
-    assert spoken([], [finding("high")]).endswith(f"{balance}: decide on that before use.")
-    assert spoken([], [finding("medium")]).endswith(f"{balance}: find out why before use.")
-    minor = f"{nothing} was found; the one minor finding is: {balance}."
-    assert spoken([], [finding("low")]).endswith(minor)
+    assert spoken([], [finding("high")]).startswith(f"{balance}: decide on that before use.")
+    assert spoken([], [finding("medium")]).startswith(f"{balance}: find out why before use.")
+    assert spoken([], [finding("low")]).startswith(f"{nothing} was found; one finding is minor.")
     both = spoken([promise("met")], [finding("low"), finding("low")])
     assert both.endswith(
-        "Beside the promises, nothing critical or major was found; the first of two minor findings "
-        f"is: {balance}."
+        "Beside the promises, nothing critical or major was found; two findings are minor."
     )
-    assert spoken([], [finding("info")]).endswith(f"{nothing} was found.")
+    assert spoken([], [finding("info")]) == (
+        f"{nothing} was found. No promise was declared (report.thresholds), so none was tested."
+    )
 
 
 def test_a_model_without_skill_is_told_first_and_nothing_beside_it() -> None:

@@ -121,6 +121,16 @@ def test_calibration_is_off_where_one_test_of_all_signs_says_so(
     assert f"differ by {100 * error:.0f}\u00a0points" in say(finding).replace(".0\u00a0", "\u00a0")
 
 
+@pytest.mark.parametrize(("chance", "severity"), [(0.02, "high"), (0.14, "medium"), (0.2, "low")])
+def test_a_calibration_error_weighs_by_what_noise_does_not_explain(run, score, chance, severity):
+    note = message("notes.expected_calibration_error.error", explained="", bins=3, chance=chance)
+    error = score("expected_calibration_error", 0.25, 0.15, 0.4, p_value=0.001)
+    run.predictions()
+    run.measure("expected_calibration_error", replace(error, note=note))
+    (finding,) = rules_calibration.calibration(run.results())
+    assert (finding.message, finding.severity) == ("calibration_off", severity)
+
+
 def test_with_three_classes_calibration_is_of_the_most_probable_one(run, score, say):
     run.data(classes=("low", "mid", "high")).predictions()
     run.measure("expected_calibration_error", score("expected_calibration_error", 0.1, 0.05, 0.15))
@@ -501,7 +511,7 @@ def test_direct_use_is_as_grave_as_the_share_of_decisions_that_surely_turn(
     (finding,) = rules_sources.direct_use(run.results())
     assert (finding.message, finding.severity) == (message, severity)
     assert ("does not turn decisions by itself, or hardly" in say(finding)) == (high < 0.01)
-    assert ("do not settle whether" in say(finding)) == (low < 0.01 < high)
+    assert ("to say whether" in say(finding)) == (low < 0.01 < high)
 
 
 def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
@@ -512,7 +522,7 @@ def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
     swaps = {"attribute": "sex", "given": True, "stand_ins": "Credit limit", "n": 2000}
     run.measure("direct_use", turned(score, 0.052, 0.062), swaps=[swaps], split=[split])
     text = say(rules_sources.direct_use(run.results())[0])
-    assert text.startswith("Sex alone turns the decision for 5.7\u00a0% of cases.")
+    assert text.startswith("Sex alone changes the decision for 5.7\u00a0% of cases.")
     assert "between “men” and “women”, 6\u00a0points (5–7) come from that" in text
     assert "4\u00a0points (3–5) from features that stand in for it (Credit limit)" in text
 

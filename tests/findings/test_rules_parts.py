@@ -18,7 +18,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import rules_parts
 from deepseek_report.findings.conclude import measured_findings
 from deepseek_report.metrics.failures.part_performance import PartPerformance
-from deepseek_report.sections.data_parts import part_values
+from deepseek_report.sections.performance import part_values
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.statistics.intervals import any_pair, level_within, rate_difference
 from deepseek_report.visualizations.failures.part_performance import PartPerformancePicture

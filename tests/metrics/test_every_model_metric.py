@@ -55,6 +55,16 @@ def build(key: str, **fields):
     return TypeAdapter(kind).validate_python({**settings, **fields})
 
 
+_ONCE: dict[str, Measurement] = {}
+
+
+def once(key: str, toy) -> Measurement:
+    """What a metric measures of two classes, the first time."""
+    if key not in _ONCE:
+        _ONCE[key] = build(key).measure(toy(n=400))
+    return _ONCE[key]
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("key", KEYS)
 def test_a_metric_keeps_the_contract_and_survives_storage(
@@ -65,7 +75,7 @@ def test_a_metric_keeps_the_contract_and_survives_storage(
         with pytest.raises(NotApplicableError):
             metric.measure(context)
         return
-    measured = metric.measure(context)
+    measured = once(key, toy) if n_classes == 2 else metric.measure(context)
     types = table_types(metric)
     for name, table in measured.typed(types).tables.items():
         assert name in types, "the columns of every table are declared"
@@ -82,7 +92,7 @@ def test_a_metric_keeps_the_contract_and_survives_storage(
 
 @pytest.mark.parametrize("key", KEYS)
 def test_the_same_seed_gives_the_same_result(toy, key: str) -> None:
-    first, again = (build(key).measure(toy(n=300)) for _ in range(2))
+    first, again = once(key, toy), build(key).measure(toy(n=400))
     assert repr(first.scores) == repr(again.scores)  # nan is not equal to itself
     for name, table in first.tables.items():
         assert table.equals(again.tables[name])

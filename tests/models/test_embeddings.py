@@ -18,8 +18,8 @@ from deepseek_report.explainers.gradients.integrated_gradients import Integrated
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed import branched_attention as attending
 from deepseek_report.models.routed.deepseek import DeepSeek
-from deepseek_report.models.shared.patches import cut, shortest
-from deepseek_report.models.shared.standard import Standard
+from deepseek_report.models.shared.network_encoding import Standard
+from deepseek_report.models.shared.tokens import cut, shortest
 from deepseek_report.tasks import task_of
 
 SMALL = DeepSeek(width=16, heads=2, layers=2, experts=4, experts_per_token=2, expert_width=8)

@@ -23,8 +23,8 @@ from deepseek_report.config.validate import validate
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.estimators.class_match import match_classes
-from deepseek_report.models.estimators.pickles import is_pickle
 from deepseek_report.models.estimators.sklearn import Sklearn
+from deepseek_report.models.own.own_classes import is_pickle
 from deepseek_report.models.own.torch_module import TorchModule
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.forecast import forecast

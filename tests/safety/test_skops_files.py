@@ -35,9 +35,12 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.estimators.skops_checks import check_positions
-from deepseek_report.models.estimators.skops_file import file_problems, load_file
-from deepseek_report.models.estimators.skops_types import is_allowed
+from deepseek_report.models.estimators.skops_file import (
+    check_positions,
+    file_problems,
+    is_allowed,
+    load_file,
+)
 
 io = pytest.importorskip("skops.io")
 

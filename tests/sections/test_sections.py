@@ -30,7 +30,7 @@ from deepseek_report.sections.performance import PerformanceSection
 from deepseek_report.sections.reproducibility import ReproducibilitySection, identifier
 from deepseek_report.sections.robustness import RobustnessSection
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.single_cases.case_codes import caveat_codes
+from deepseek_report.sections.single_cases.case_pages import caveat_codes
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.sections.trust import TrustSection
 from deepseek_report.wording.of_results import words_of

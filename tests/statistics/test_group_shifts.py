@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepseek_report.statistics.group_shifts import GroupShifts, share_off
 from deepseek_report.statistics.intervals import Z95, wilson
+from deepseek_report.statistics.logistic import GroupShifts, share_off
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 30), (3, 40), (29, 30), (50, 50)])

@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from deepseek_report.training.adamw import AdamW
+from deepseek_report.training.epoch import AdamW
 
 
 def parameters() -> list[torch.nn.Parameter]:

@@ -254,7 +254,7 @@ def test_a_case_is_titled_by_its_greatest_attribution_with_the_value_as_people_w
 
 
 def test_the_bars_of_a_case_add_up_to_all_attributions(build: Build) -> None:
-    from deepseek_report.visualizations.cases.case_bars import bar_view
+    from deepseek_report.visualizations.cases.case_contributions import bar_view
 
     results = build()
     view = bar_view(results, "shap", 3, 8)
@@ -326,7 +326,7 @@ def test_bars_of_log_odds_below_a_line_of_probabilities_are_told_apart(
 
 
 def test_a_long_bar_breaks_before_its_value_even_where_the_value_holds_a_colon() -> None:
-    from deepseek_report.visualizations.cases.case_bars import Bar
+    from deepseek_report.visualizations.cases.case_contributions import Bar
 
     label = "Repayment status in September 2005"
     status = "revolving (code 0)"
@@ -369,7 +369,7 @@ def test_all_cases_are_drawn_to_one_scale(build: Build, monkeypatch: pytest.Monk
 
 
 def test_what_lies_within_the_sampling_error_has_no_bar_and_no_title(build: Build) -> None:
-    from deepseek_report.visualizations.cases.case_bars import bar_view
+    from deepseek_report.visualizations.cases.case_contributions import bar_view
 
     results = build()
     values = case_explanation(results, "shap").values[3]

@@ -15,7 +15,7 @@ from jinja2 import meta
 import deepseek_report
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.datasets.sources import known_tables
-from deepseek_report.models.transformers import transformer_parts
+from deepseek_report.models.transformers import transformer_module
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog, wording
 
 PACKAGE = Path(deepseek_report.__file__).parent
@@ -139,7 +139,7 @@ UNITS = {"%", "NT$", "kg/m²", "mmHg", "mg/dl"}
 
 
 def test_kinds_of_layers_are_in_the_catalog() -> None:
-    kinds = {kind for _, kind in transformer_parts._KINDS}
+    kinds = {kind for _, kind in transformer_module._KINDS}
     trained = {
         f"{kind}{suffix}" for kind in kinds for suffix in ("", ", frozen", ", partly trained")
     }

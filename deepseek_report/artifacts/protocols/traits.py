@@ -20,6 +20,8 @@ from deepseek_report.artifacts.table import TableTypes
 class Part:
     """What an explainer, a metric or a picture needs of the model and of the data."""
 
+    reveals: ClassVar[Reveals]
+    """What it shows of single persons; every part says it."""
     requires: ClassVar[frozenset[Capability]] = frozenset()
     """What the model must hand out."""
     modalities: ClassVar[frozenset[Modality] | None] = None

@@ -7,42 +7,67 @@ import numpy as np
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Attribute
-from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.card.data_card import DataFacts
+from deepseek_report.statistics.intervals import blaker
 from deepseek_report.tasks import task_of
 
 SMALL_GROUP = 100
 FEW_OF_A_CLASS = 10
+#: From where on the error of a rate within a class is called large.
+WIDE = 0.1
+#: Cases up to which every share that can be seen is looked at.
+_COUNTED = 400
 
 
 def label_balance(facts: DataFacts) -> list[DataIssue]:
-    """One class is much rarer than the others; a number has no classes."""
+    """One class is much rarer than the others; a number has no classes.
+
+    How rare does no harm by itself. It is minor where the test part holds so few cases of the class
+    that a rate among them, such as how many are found, may be off by more than `WIDE`; else a note.
+    """
     if not task_of(facts.schema.target).decides:
         return []
     sizes = np.bincount(facts.whole.labels, minlength=len(facts.schema.target.classes))
     rarest = int(np.argmin(sizes))
     share = float(sizes[rarest] / sizes.sum())
-    relative = share * len(sizes)
-    if relative >= 0.6:
+    if share * len(sizes) >= 0.6:
         return []
-    severity: Severity = "high" if relative < 0.02 else "medium" if relative < 0.2 else "low"
-    name = facts.schema.target.classes[rarest]
+    n_test = int((facts.parts["test"].labels == rarest).sum())
+    uncertain = widest_error(n_test)
+    values = {
+        "n": int(sizes[rarest]),
+        "share": share,
+        "n_test": n_test,
+        "few": uncertain > WIDE,
+        "name": facts.schema.target.classes[rarest],
+    }
     majority = float(sizes.max() / sizes.sum())
     return [
         DataIssue(
             "label_balance",
-            severity,
-            message(
-                "data.label_balance.text",
-                share=share,
-                name=name,
-                n=int(sizes[rarest]),
-                of=int(sizes.sum()),
-            ),
-            {"class": name, "n": int(sizes[rarest]), "share": share, "majority": majority},
-            message("data.label_balance.do", majority=majority),
+            "low" if uncertain > WIDE else "info",
+            message("data.label_balance.text", **values, of=int(sizes.sum()), uncertain=uncertain),
+            {**values, "class": values["name"], "majority": majority},
+            message("data.label_balance.do", majority=majority, few=uncertain > WIDE),
         )
     ]
+
+
+def widest_error(n: int) -> float:
+    """By how much a share that is seen among n cases may be off at most.
+
+    The farthest end of the exact 95 % interval from the share, over all that can be seen; of more
+    than 400 cases half the width for one in two.
+
+    >>> round(widest_error(12), 2), round(widest_error(120), 2), widest_error(0)
+    (0.3, 0.09, 1.0)
+    """
+    if not n:
+        return 1.0
+    seen = np.arange(n + 1) if n <= _COUNTED else np.array([n // 2])
+    low, high = blaker(seen, n)
+    return float(np.maximum(high - seen / n, seen / n - low).max())
 
 
 def small_group(facts: DataFacts) -> list[DataIssue]:

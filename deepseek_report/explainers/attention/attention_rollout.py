@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.modules import SaysWhatIsRead
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.shared.attributions import (
-    subject,
-)
-from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
+from deepseek_report.explainers.attributions import ModuleExplainer, subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,19 +36,17 @@ class AttentionRollout(ModuleExplainer):
     Reference: Abnar & Zuidema 2020, arXiv:2005.00928.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     residual: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
     chunk: Annotated[int, Field(ge=1)] = 250
 
-    requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})
-    method: ClassVar[str] = "attention_rollout"
+    requires = frozenset({"attention"})
+    method = "attention_rollout"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Roll the attention out to the features.
 
-        Returns
-        -------
-        An unsigned explanation with output space "none"; each row sums to 1.
+        Returns an unsigned explanation with output space "none"; each row sums to 1.
         """
         classifier, n = context.classifier, len(context.inputs)
         routed = "routing" in classifier.capabilities
@@ -89,9 +82,7 @@ class AttentionRollout(ModuleExplainer):
 def attention_layers(module: Any, inputs: Floats) -> list[Floats]:
     """Per layer one attention matrix (instance, query, key): heads weighted by their routes.
 
-    Raises
-    ------
-    NotApplicableError : no layer of the module hands out attention weights.
+    Raises NotApplicableError : no layer of the module hands out attention weights.
     """
     import torch
 
@@ -108,16 +99,9 @@ def attention_layers(module: Any, inputs: Floats) -> list[Floats]:
 def combine(attention: Mapping[str, Tensor], routes: Mapping[str, Tensor] | None) -> Floats:
     """Weighted mean over the heads of all branches; equal weights where there is no router.
 
-    Parameters
-    ----------
-    attention : mapping
-        {branch: (instance, head, query, key)}, rows sum to 1.
-    routes : mapping or None
-        {branch: (instance, head)}, the weight of each head.
-
-    Returns
-    -------
-    (instance, query, key); rows sum to 1.
+    attention : {branch: (instance, head, query, key)}, rows sum to 1.
+    routes : {branch: (instance, head)}, the weight of each head.
+    Returns (instance, query, key); rows sum to 1.
     """
     maps = {
         name: branch_weights.double().cpu().numpy() for name, branch_weights in attention.items()
@@ -125,10 +109,7 @@ def combine(attention: Mapping[str, Tensor], routes: Mapping[str, Tensor] | None
     heads = np.concatenate([maps[name] for name in sorted(maps)], axis=1)
     if routes is None:
         return np.asarray(heads.mean(axis=1))
-    weights = np.concatenate(
-        [routes[name].double().cpu().numpy() for name in sorted(maps)],
-        axis=1,
-    )
+    weights = np.concatenate([routes[name].double().cpu().numpy() for name in sorted(maps)], axis=1)
     weights = weights / weights.sum(axis=1, keepdims=True)
     return np.asarray(np.einsum("nhqk,nh->nqk", heads, weights))
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
@@ -17,7 +15,7 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.seeds import content_keys
-from deepseek_report.explainers.shared.attributions import subject
+from deepseek_report.explainers.attributions import subject
 
 
 @dataclass(frozen=True)
@@ -29,14 +27,12 @@ class Random(ExplainerPart):
     changes at all gets values that have nothing to do with the former ones.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Draw one value per instance and feature.
 
-        Returns
-        -------
-        An explanation with output space "none": the values are an order and no effect.
+        Returns an explanation with output space "none": the values are an order and no effect.
         """
         before = context.classifier.calls
         predictions = context.output(context.inputs)

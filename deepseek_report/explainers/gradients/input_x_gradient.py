@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.explainers.shared.attributions import (
-    subject,
-    sum_units,
-)
-from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
+from deepseek_report.explainers.attributions import ModuleExplainer, subject, sum_units
 
 
 @dataclass(frozen=True)
@@ -34,11 +28,11 @@ class InputXGradient(ModuleExplainer):
     Reference: Shrikumar, Greenside, Shcherbina & Kundaje 2016, arXiv:1605.01713.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     chunk: Annotated[int, Field(ge=1)] = 250
 
-    requires: ClassVar[frozenset[Capability]] = frozenset({"gradients"})
-    method: ClassVar[str] = "input_x_gradient"
+    requires = frozenset({"gradients"})
+    method = "input_x_gradient"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Attribute the log-odds of the target; values are in log-odds, to first order."""
@@ -64,7 +58,7 @@ class InputXGradient(ModuleExplainer):
 
     def _values(self, context: ExplainContext) -> Floats:
         from deepseek_report.explainers.gradients import embedding_gradients as gradients
-        from deepseek_report.explainers.gradients.path_integral import gradient
+        from deepseek_report.explainers.gradients.embedding_gradients import gradient
 
         module, values = context.classifier.module, np.zeros(context.inputs.shape)
         with gradients.evaluating(module):

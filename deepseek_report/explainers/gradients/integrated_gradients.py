@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.explainers.shared.attributions import (
-    subject,
-    sum_units,
-)
-from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
+from deepseek_report.explainers.attributions import ModuleExplainer, subject, sum_units
 
 
 @dataclass(frozen=True)
@@ -43,22 +37,20 @@ class IntegratedGradients(ModuleExplainer):
     & Lee 2021, doi:10.1038/s42256-021-00343-w (several starts).
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     n_steps: Annotated[int, Field(ge=1, le=1000)] = 40
     references: Annotated[int, Field(ge=1, le=1000)] = 8
     rule: Literal["gausslegendre", "riemann_middle", "riemann_trapezoid"] = "gausslegendre"
     chunk: Annotated[int, Field(ge=1)] = 12
 
-    requires: ClassVar[frozenset[Capability]] = frozenset({"gradients"})
-    method: ClassVar[str] = "integrated_gradients"
+    requires = frozenset({"gradients"})
+    method = "integrated_gradients"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Attribute the log-odds of the target.
 
-        Returns
-        -------
-        Values in log-odds; base value plus their sum is the prediction, up to the error of the
-        points of the integral, which is reported. The base value is the mean over the starts.
+        Returns values in log-odds; base value plus their sum is the prediction, up to the error of
+        the points of the integral, which is reported. The base value is the mean over the starts.
         """
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
@@ -129,7 +121,7 @@ class IntegratedGradients(ModuleExplainer):
 
     def _values(self, context: ExplainContext, starts: list[Floats]) -> Floats:
         from deepseek_report.explainers.gradients import embedding_gradients as gradients
-        from deepseek_report.explainers.gradients.path_integral import path_integral
+        from deepseek_report.explainers.gradients.embedding_gradients import path_integral
 
         module, values = context.classifier.module, np.zeros(context.inputs.shape)
         points = self._points(len(starts))

@@ -10,7 +10,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.explanation import Explanation, OutputSpace
+from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import AnswersRows, Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.shared.attributions import subject
+from deepseek_report.explainers.attributions import subject
 from deepseek_report.metrics.performance.predicting import log_odds, softmax
 
 
@@ -54,9 +54,8 @@ class GivenAttributions(GivenInPython):
     def explain(self, context: ExplainContext) -> Explanation:
         """The values of these rows; nothing is computed.
 
-        Raises
-        ------
-        NotApplicableError : other rows are asked about than were given, or features are missing.
+        Raises NotApplicableError : other rows are asked about than were given, or features are
+        missing.
         """
         if self.held is None:
             raise NotApplicableError(not_held("the attributions", plural=True))
@@ -70,7 +69,7 @@ class GivenAttributions(GivenInPython):
             base_values=None if base is None else base[rows],
             method=self.method,
             variant="attributions that were computed elsewhere and given in Python",
-            output_space=self._space(context),
+            output_space=("value" if context.is_number else self.space),
             n_model_calls=0,
             **subject(context),
         )
@@ -81,9 +80,6 @@ class GivenAttributions(GivenInPython):
         if missing := [name for name in wanted if name not in names]:
             raise NotApplicableError(message("explainer_refusals.no_column", columns=missing[:5]))
         return [names.index(name) for name in wanted]
-
-    def _space(self, context: ExplainContext) -> OutputSpace:
-        return "value" if context.is_number else self.space
 
     def _explained(self, context: ExplainContext, rows: Ints) -> Floats:
         """(row,) the output that the values are shares of."""

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.explainers.shared.attributions import subject
-from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
+from deepseek_report.explainers.attributions import ModuleExplainer, subject
 
 _OWN = message("explainer_notes.intrinsic.own")
 _SEVERAL = message("explainer_notes.intrinsic.several_classes")
@@ -32,11 +29,11 @@ class Intrinsic(ModuleExplainer):
     chunk : instances that are explained and stored at a time; a killed run goes on after them.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     chunk: Annotated[int, Field(ge=1)] = 250
 
-    requires: ClassVar[frozenset[Capability]] = frozenset({"intrinsic"})
-    method: ClassVar[str] = "intrinsic"
+    requires = frozenset({"intrinsic"})
+    method = "intrinsic"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Read the model's terms; values are in log-odds, or in the target's unit."""

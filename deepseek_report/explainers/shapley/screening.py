@@ -8,7 +8,7 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds.coalitions import MOST_CELLS
-from deepseek_report.explainers.shared.attributions import chunks
+from deepseek_report.explainers.attributions import chunks
 
 #: Rows that one walk asks about at the most, so that its cost is linear in the columns.
 MOST_STEPS = 512

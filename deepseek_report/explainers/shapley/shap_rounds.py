@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.explainers.shared.attributions import seed_of
+from deepseek_report.explainers.attributions import seed_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

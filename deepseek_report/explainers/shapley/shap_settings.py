@@ -88,17 +88,11 @@ class ShapSettings:
 def systematic(scores: Floats, rounds: int, rows: int) -> Ints:
     """Interleaved systematic samples of rows ordered by score.
 
-    Parameters
-    ----------
-    scores : array
-        (row,).
-    rounds, rows : int
-        How many samples, of how many rows each; the product is at most the number of scores.
-
-    Returns
-    -------
-    (round, row) positions; all are different, and each round spans the range of scores. Every
-    second stratum is dealt out backwards, so that no round gets the low end of all of them.
+    scores : (row,).
+    rounds, rows : how many samples, of how many rows each; the product is at most the number of
+    scores.
+    Returns (round, row) positions; all are different, and each round spans the range of scores.
+    Every second stratum is dealt out backwards, so that no round gets the low end of all of them.
     """
     order = np.argsort(scores, kind="stable")
     middles = (np.arange(rounds * rows) + 0.5) * len(scores) / (rounds * rows)

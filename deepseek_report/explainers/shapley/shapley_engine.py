@@ -13,12 +13,136 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import MOST_CELLS, each_once
 from deepseek_report.data_kinds.players import spread_evenly
+from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.shapley.coalition_design import PairDesign, all_pairs, draw_design
-from deepseek_report.explainers.shapley.paired_regression import PairedRegression
 from deepseek_report.explainers.shapley.partition import standardised
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
-from deepseek_report.explainers.shared.attributions import seed_of
 from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
+
+# Shapley values as coefficients of a regression on pairs of coalitions, with standard errors.
+# For each background row z the game v_z(S) is the output where the players in S are the instance's
+# and the others those of z. Half the difference between a coalition and its complement has the same
+# Shapley values, and none of its interactions of even order. Given v_z(all) − v_z(none), which are
+# known, it is regressed on who is in the coalition, with the Shapley kernel as weight:
+#
+#     half(S, z) = Σ_j (S_j − |S| / d) · (φ_j + γ_j u_zj + δ_zj) + error
+#
+# φ is common to all rows, γ says how the share of a player goes with its standardised value u_z in
+# the row (so that linear models are told exactly), and δ_z is what is left of the row, shrunk to 0
+# by the ridge `SHRINKAGE` (a random effect: Robinson 1991, doi 10.1214/ss/1177011926). Their mean
+# over all rows is the Shapley value against the whole background, however few pairs a row has.
+#
+# All of it is linear in the outputs, so that one design serves any number of instances.
+#
+# Reference: Lundberg & Lee 2017, arXiv:1705.07874; Covert & Lee 2021, arXiv:2012.01536.
+
+#: Variance of the error over that of δ, as the ridge takes it.
+SHRINKAGE = 0.3
+#: Singular values below this share of the largest are taken for 0.
+_RANK = 1e-9
+#: A pair whose output the others say nothing about keeps this share of its variance.
+_LEAST_FREEDOM = 1e-3
+#: Half the width of an interval of 95 %, in standard errors.
+_NORMAL = 1.96
+
+
+class PairedRegression:
+    """The linear maps from half differences to values, and to their standard errors.
+
+    design : which pairs; traits : (row, player) standardised values of the background rows, whose
+    columns have mean 0 (zeros where a player has none).
+    """
+
+    def __init__(self, design: PairDesign, traits: Floats) -> None:
+        kept, self._rows = design.kept, len(traits)
+        self._centred = kept - kept.mean(axis=1, keepdims=True)
+        self._weights, self._unseen = design.weights(), design.unseen()
+        self._blocks = _positions_by_row(design.rows)
+        self._fixed = np.concatenate([self._centred, self._centred * traits[design.rows]], axis=1)
+        self._fit()
+        self._corrections = self._variance_ratios() * self._tail_ratios() ** 2
+
+    def _fit(self) -> None:
+        """Generalised least squares, row by row, since the rows are independent."""
+        players = self._centred.shape[1]
+        self._shrunk = np.empty_like(self._centred)
+        whitened = np.empty_like(self._fixed)
+        explained = np.zeros((players, self._fixed.shape[1]))
+        for block in self._blocks:
+            centred, weights = self._centred[block], self._weights[block]
+            weighted = centred.T * weights
+            inverse = np.linalg.inv(weighted @ centred + SHRINKAGE * np.eye(players))
+            self._shrunk[block] = centred @ inverse
+            shared = weighted @ self._fixed[block]
+            whitened[block] = weights[:, None] * (self._fixed[block] - self._shrunk[block] @ shared)
+            explained += inverse @ shared
+        normal = np.linalg.pinv(self._fixed.T @ whitened, rcond=_RANK, hermitian=True)
+        self._coefficients = normal @ whitened.T
+        random = self._weights * self._shrunk.T - explained @ self._coefficients
+        self._map = self._coefficients[:players] + random / self._rows
+        self._map -= self._map.mean(axis=0)
+        leverage = self._weights * (self._centred * self._shrunk).sum(axis=1)
+        leverage += (whitened * self._coefficients.T).sum(axis=1) / self._weights
+        self._freedom = np.maximum(1 - leverage, _LEAST_FREEDOM)
+
+    def _variance_ratios(self) -> Floats:
+        """(player,) variance of the values over what the jackknife gives, both under the model.
+
+        With few pairs for each row the jackknife is far too wide, by a factor that depends on the
+        design and hardly on the outputs.
+        """
+        players = self._centred.shape[1]
+        target = (np.eye(players) - 1 / players) / self._rows
+        missed = np.full(players, (self._rows - len(self._blocks)) * (target[0] ** 2).sum())
+        for block in self._blocks:
+            missed += ((self._map[:, block] @ self._centred[block] - target) ** 2).sum(axis=1)
+        squares = self._map**2 / self._weights
+        expected = (squares / self._freedom).sum(axis=1)
+        variances = squares.sum(axis=1) + missed / SHRINKAGE
+        return _divided(variances, expected)
+
+    def _tail_ratios(self) -> Floats:
+        """(player,) quantile of Student's t over the normal one, for the pairs behind a variance.
+
+        Reference: Satterthwaite 1946, doi 10.2307/3002019 (degrees of freedom).
+        """
+        shares = self._map**2 / (self._weights * self._freedom) * self._unseen
+        degrees = _divided(shares.sum(axis=1) ** 2, (shares**2).sum(axis=1))
+        return np.asarray(1 + (_NORMAL**2 + 1) / (4 * degrees))
+
+    def values(self, halves: Floats) -> Floats:
+        """(instance, pair) -> (instance, player) Shapley values less an even share of the whole."""
+        return np.asarray(halves @ self._map.T)
+
+    def standard_errors(self, halves: Floats) -> Floats:
+        """(instance, pair) -> (instance, player), by the jackknife over pairs.
+
+        Each pair counts with the squared error of predicting it from all others, by how much of
+        its size was not asked about; 0 where everything was. They are such that the value ± 1.96
+        of them is an interval of 95 %, so they allow for an error estimated from few pairs.
+
+        Reference: MacKinnon & White 1985, doi 10.1016/0304-4076(85)90158-7 (HC3).
+        """
+        residuals = halves - (halves @ self._coefficients.T) @ self._fixed.T
+        for block in self._blocks:
+            effects = (residuals[:, block] * self._weights[block]) @ self._centred[block]
+            residuals[:, block] -= effects @ self._shrunk[block].T
+        squares = (residuals / self._freedom) ** 2 * self._unseen
+        return np.asarray(np.sqrt(squares @ (self._map**2).T * self._corrections))
+
+
+def _divided(numbers: Floats, by: Floats) -> Floats:
+    """Ratios, 1 where nothing is divided by nothing."""
+    return np.asarray(np.divide(numbers, by, out=np.ones_like(numbers), where=by > 0))
+
+
+def _positions_by_row(rows: Ints) -> list[Ints]:
+    """Positions of the pairs of each row that has any."""
+    order = np.argsort(rows, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(rows[order])) + 1) if len(rows) else []
+
+
+# --- Shapley values of many instances at once, all their coalitions in few calls of the model -----
 
 #: Different designs: instances of one design share its sampling error, which means over many
 #: instances would keep; each design costs one regression.
@@ -164,7 +288,9 @@ class ShapleyEngine:
         for batch in self._batches(cases):
             rows = [self._questions(case, pairs) for case, pairs in batch]
             answers = each_once(self._output, np.concatenate(rows))
-            for (case, _), part in zip(batch, _split(answers, rows), strict=True):
+            for (case, _), part in zip(
+                batch, np.split(answers, np.cumsum([len(part) for part in rows])[:-1]), strict=True
+            ):
                 outputs[case.index].append(part.reshape(2, -1))
         for case in cases:
             kept, lost = np.concatenate(outputs[case.index], axis=1)
@@ -236,7 +362,3 @@ class ShapleyEngine:
             wide[:, players] = values + gain / len(players), errors
         self.values[index], self.standard_error[index] = spread_evenly(wide, self.owners)
         self.values[index] += self._known[index]
-
-
-def _split(answers: Floats, rows: Sequence[Floats]) -> list[Floats]:
-    return np.split(answers, np.cumsum([len(part) for part in rows])[:-1])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
@@ -19,10 +18,12 @@ from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.explainers.attributions import subject
 from deepseek_report.explainers.shapley.screening import planned_questions
-from deepseek_report.explainers.shared.attributions import subject
-from deepseek_report.explainers.surrogates.lime_codes import CodedNeighbourhoods
-from deepseek_report.explainers.surrogates.lime_players import PlayerNeighbourhoods
+from deepseek_report.explainers.surrogates.lime_players import (
+    CodedNeighbourhoods,
+    PlayerNeighbourhoods,
+)
 from deepseek_report.explainers.surrogates.lime_surrogate import Surrogates
 
 
@@ -48,7 +49,7 @@ class Lime(ExplainerPart):
     Reference: Ribeiro, Singh & Guestrin 2016, doi:10.1145/2939672.2939778.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
+    reveals = "aggregate"
     num_samples: Annotated[int, Field(ge=50, le=100_000)] = 400
     kernel_width: Annotated[float, Field(gt=0)] | None = None
     ridge: Annotated[float, Field(gt=0)] = 1.0
@@ -61,9 +62,7 @@ class Lime(ExplainerPart):
     def explain(self, context: ExplainContext) -> Explanation:
         """Fit one surrogate per instance.
 
-        Returns
-        -------
-        Values in units of the output; `params` holds the surrogates' weighted R², and the
+        Returns values in units of the output; `params` holds the surrogates' weighted R², and the
         completeness gap is the surrogate's error at the instance.
         """
         classifier = context.classifier

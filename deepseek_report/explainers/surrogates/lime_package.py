@@ -14,9 +14,11 @@ from lime.lime_base import LimeBase
 from lime.lime_tabular import LimeTabularExplainer
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.explainers.shared.attributions import seed_of
-from deepseek_report.explainers.surrogates.lime_codes import CodedNeighbourhoods
-from deepseek_report.explainers.surrogates.lime_players import PlayerNeighbourhoods
+from deepseek_report.explainers.attributions import seed_of
+from deepseek_report.explainers.surrogates.lime_players import (
+    CodedNeighbourhoods,
+    PlayerNeighbourhoods,
+)
 from deepseek_report.explainers.surrogates.lime_surrogate import Surrogates, WeightedRidge
 
 

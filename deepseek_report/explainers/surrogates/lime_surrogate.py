@@ -10,7 +10,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.explainers.shared.attributions import chunks, seed_of
+from deepseek_report.explainers.attributions import chunks, seed_of
 
 #: Numbers in the neighbours of one chunk of instances, so that they do not fill the memory.
 MOST_CELLS = 2**20
@@ -58,12 +58,8 @@ class WeightedRidge:
     def fit(cls, x: Floats, y: Floats, weights: Floats, alpha: float) -> WeightedRidge:
         """Fit all of them.
 
-        Parameters
-        ----------
-        x, y, weights : array
-            (instance, sample, player), (instance, sample), (instance, sample) above 0.
-        alpha : float
-            The penalty, above 0.
+        x, y, weights : (instance, sample, player), (instance, sample), (instance, sample) above 0.
+        alpha : the penalty, above 0.
         """
         from_first, rise = x - x[:, :1], y - y[:, :1]  # exactly 0 for what never varies
         shares = (weights / weights.sum(axis=1, keepdims=True))[:, None]
@@ -130,10 +126,8 @@ class Neighbourhoods(ABC):
     def answers(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
         """Neighbours of the instances of a slice, and what the model says of them.
 
-        Returns
-        -------
-        (instance, neighbour, player) whether the player is as in the instance, and (instance,
-        neighbour) outputs; the first neighbour of each is the instance itself.
+        Returns (instance, neighbour, player) whether the player is as in the instance, and
+        (instance, neighbour) outputs; the first neighbour of each is the instance itself.
         """
 
     @abstractmethod

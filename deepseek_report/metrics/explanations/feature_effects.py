@@ -41,6 +41,13 @@ Method = Literal["ale", "pdp"]
 Output = Callable[[Ints, int, Floats], Floats]
 
 
+#: Where the values of numbers lie, see `density`.
+DENSITY = TableType(
+    columns_of("feature from:number to:number share:share"),
+    release=TableRelease(values=("from", "to")),
+)
+
+
 @dataclass(frozen=True)
 class FeatureEffects(ModelMetric):
     """The effect of each of the strongest features: partial dependence, or ALE where correlated.
@@ -87,10 +94,7 @@ class FeatureEffects(ModelMetric):
             ),
             release=TableRelease(counts=("n",), values=("value",)),
         ),
-        "density": TableType(
-            columns_of("feature from:number to:number share:share"),
-            release=TableRelease(values=("from", "to")),
-        ),
+        "density": DENSITY,
         "lines": TableType(columns_of("feature line:count value:number effect:number")),
     }
     bounds = {}
@@ -134,7 +138,12 @@ class FeatureEffects(ModelMetric):
                     [part.ends(is_number=not task_of(schema.target).decides) for part in parts]
                 ),
                 "curves": stacked([part.curve_table() for part in parts]),
-                "density": stacked([part.density() for part in parts]),
+                "density": stacked(
+                    [
+                        density(part.moved.feature, part.moved.train, part.curve.values, _BARS)
+                        for part in parts
+                    ]
+                ),
                 "lines": stacked([part.lines(self.lines) for part in parts]),
             },
             notes=(
@@ -295,18 +304,6 @@ class _FeatureEffect:
             }
         return row
 
-    def density(self) -> pd.DataFrame:
-        """Share of the training rows in equal steps of the range of a number; else empty."""
-        values, feature = self.curve.values, self.moved.feature
-        if not feature.is_numeric:
-            return FeatureEffects.tables["density"].frame([])
-        train = self.moved.train
-        counts, edges = np.histogram(train[~np.isnan(train)], _BARS, (values[0], values[-1]))
-        shares = counts / len(train)
-        return pd.DataFrame(
-            {"feature": feature.name, "from": edges[:-1], "to": edges[1:], "share": shares}
-        )
-
     def lines(self, most: int) -> pd.DataFrame:
         """The curves of some of the rows, evenly over their output; empty for ALE."""
         if self.single is None or not most:
@@ -334,6 +331,21 @@ def _strongest(context: MeasureContext) -> Ints:
     ]
     shares = np.mean([size / max(float(size.sum()), 1e-300) for size in sizes], axis=0)
     return np.argsort(-shares, kind="stable")
+
+
+def density(feature: Feature, train: Floats, values: Floats, bins: int) -> pd.DataFrame:
+    """Share of the (row,) training values in equal steps of the range of (value,) ones.
+
+    Empty where it is no number, or has no range.
+    """
+    ends = values[~np.isnan(values)]
+    if not (feature.is_numeric and len(ends) and ends[-1] > ends[0]):
+        return DENSITY.frame([])
+    counts, edges = np.histogram(train[~np.isnan(train)], bins, (ends[0], ends[-1]))
+    shares = counts / len(train)
+    return pd.DataFrame(
+        {"feature": feature.name, "from": edges[:-1], "to": edges[1:], "share": shares}
+    )
 
 
 def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.schema import PARTS, Attribute, Target
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.fairness.gap_tables import GAPS, PartGaps, tested
+from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps, tested
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.excess import larger_mean_p_value

@@ -19,7 +19,7 @@ from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
-from deepseek_report.metrics.fairness.gap_tables import WidestPair
+from deepseek_report.metrics.fairness.group_gaps import WidestPair
 from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.proxies import permutation_importance
 from deepseek_report.metrics.performance.baselines import fit_predictor
@@ -404,7 +404,7 @@ class DirectUse(PeopleMetric, ClassMetric):
     Every person is asked about again with the sensitive input of a random person of another group,
     all else unchanged: the share of decisions that turn is the direct use of the attribute. The gap
     in favourable decisions between the groups with the highest and the lowest rate, of everybody,
-    is then split, and the parts add up (see `gap_split`):
+    is then split, and the parts add up (see `split_gap`):
 
     direct : what goes away if everybody's sensitive input is that of a random person of all groups.
     labels : of what is left, the part that different shares of favourable labels give if people

@@ -14,8 +14,7 @@ from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
-from deepseek_report.statistics.group_shifts import GroupShifts, share_off
-from deepseek_report.statistics.logistic import recalibrated
+from deepseek_report.statistics.logistic import GroupShifts, recalibrated, share_off
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.decisions import calibration_subject
 

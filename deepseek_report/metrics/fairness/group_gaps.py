@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Measurement
-from deepseek_report.metrics.fairness.gap_tables import (
-    DRAWS_A_TEST,
-    GAPS,
-    KINDS_OF_COMPARISONS,
-    Cell,
-    ComparedRate,
-    GapComparison,
-    gap_notes,
-    gap_scores,
-    gap_table,
-)
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.metrics.fairness.groups import (
     Grouping,
     MinCell,
@@ -30,8 +28,331 @@ from deepseek_report.metrics.fairness.groups import (
     groupings,
 )
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
-from deepseek_report.statistics.gaps import largest_gap
-from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.gaps import Gap, RateTable, largest_gap
+from deepseek_report.statistics.intervals import SHARE, holm, rate_difference
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.comparisons import Floor, GapStatistic
+from deepseek_report.tasks.loss import Limits
+
+#: (hits, among) of one rate, each (instance,).
+Cell = tuple[Bools, Bools]
+#: What is told of the gaps of a table, see `gap_table`.
+GAPS = TableType(
+    (
+        *columns_of("metric:metric attribute:attribute"),
+        Column("attribute_label", shown=False),
+        estimate("value"),
+        Column("null_mean", "number", shown=False),
+        Column("null_high", "number"),
+        Column("p_value", "p_value", shown=False),
+        Column("p_adjusted", "p_value"),
+        *columns_of("widest_level narrowest_level", shown=False),
+        Column("n", "count"),
+        *columns_of("rates surest_rate surest_highest", optional=True, shown=False),
+        *columns_of("surest_lowest", optional=True, shown=False),
+        estimate("surest_gap", prefix="surest", shown=False, optional=True),
+    ),
+    release=WHOLE,
+)
+#: Kinds of comparisons of how people are decided about, for all of which p-values are corrected:
+#: of favourable decisions, and of errors.
+KINDS_OF_COMPARISONS = 2
+#: Draws by chance for each test of a table, so that a p-value can be small after its correction.
+DRAWS_A_TEST = 400
+_NUMBERS = (
+    *("value", "low", "high", "null_mean", "null_high", "p_value", "p_adjusted"),
+    *("surest_gap", "surest_low", "surest_high"),
+)
+
+
+@dataclass(frozen=True)
+class ComparedRate:
+    """A rate, by its key in `group_rates.groups`, and the levels that are large enough for it."""
+
+    key: str
+    levels: tuple[str, ...]
+    table: RateTable
+
+    @classmethod
+    def of(cls, key: str, grouping: Grouping, cell: Cell, floor: tuple[int, int]) -> ComparedRate:
+        """Of the levels with cases and events enough: see `RateTable.enough`."""
+        whole = rate_table(grouping, *cell)
+        enough = whole.enough(*floor)
+        levels = tuple(np.array(grouping.levels, object)[enough])
+        return cls(key, levels, whole.take(enough))
+
+
+@dataclass(frozen=True)
+class GapComparison:
+    """One gap of a table: the metric, the levels that can be judged, and the gap between them.
+
+    gap : None where fewer than two levels can be judged. rates : those that are compared, in the
+    order of the gap's tables; empty where it is the one of all levels of the grouping.
+    """
+
+    metric: str
+    grouping: Grouping
+    gap: Gap | None
+    rates: tuple[ComparedRate, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Instances in the levels that are judged."""
+        return self.gap.estimate.n if self.gap else int((self.grouping.codes >= 0).sum())
+
+    def level(self, table: int, position: int) -> str:
+        """The name of a level of one of the gap's tables."""
+        levels = self.rates[table].levels if self.rates else self.grouping.levels
+        return levels[position]
+
+
+def rate_table(grouping: Grouping, hits: Bools, among: Bools) -> RateTable:
+    """Count a rate in each level of an attribute."""
+    return RateTable.of(hits, among, grouping.codes, len(grouping.levels), grouping.drawn)
+
+
+def only(grouping: Grouping, kept: NDArray[np.bool_]) -> Grouping:
+    """The grouping with some levels alone; the instances of the others are in none."""
+    place = np.where(kept, np.cumsum(kept) - 1, -1)
+    levels = tuple(level for level, keep in zip(grouping.levels, kept, strict=True) if keep)
+    codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
+    return replace(grouping, levels=levels, codes=codes, pooled=())
+
+
+def gap_table(comparisons: Sequence[GapComparison], kinds: int = 1) -> pd.DataFrame:
+    """One row for each gap; p-values corrected (Holm) for the gaps of the table.
+
+    kinds : tables of other kinds that a reader looks at as well, this one included; for these the
+    p-values are corrected too (Bonferroni).
+    """
+    table = pd.DataFrame([_row(comparison) for comparison in comparisons])
+    place = table.columns.get_loc("p_value") + 1
+    table.insert(place, "p_adjusted", holm(table["p_value"].to_numpy(), kinds))
+    return table.astype(dict.fromkeys(_NUMBERS, np.float64))
+
+
+def _row(comparison: GapComparison) -> dict[str, object]:
+    gap, grouping = comparison.gap, comparison.grouping
+    ends = [comparison.level(gap.table, k) for k in (gap.highest, gap.lowest)] if gap else ["", ""]
+    return {
+        "metric": comparison.metric,
+        "attribute": grouping.name,
+        "attribute_label": grouping.label,
+        **(gap.estimate if gap else Estimate(math.nan)).cells("value"),
+        "null_mean": gap.null_mean if gap else math.nan,
+        "null_high": gap.null_high if gap else math.nan,
+        "p_value": gap.p_value if gap else math.nan,
+        "n": comparison.n,
+        "rates": SEPARATOR.join(rate.key for rate in comparison.rates),
+        "widest_level": ends[0],
+        "narrowest_level": ends[1],
+        **_surest(comparison),
+    }
+
+
+def _surest(comparison: GapComparison) -> dict[str, object]:
+    """The rate and the two levels that speak most clearly for a difference, and how large it is."""
+    gap = comparison.gap
+    pair, apart = (gap.surest, gap.surest_gap) if gap else (None, None)
+    return {
+        "surest_rate": comparison.rates[pair.table].key if pair and comparison.rates else "",
+        "surest_highest": comparison.level(pair.table, pair.highest) if pair else "",
+        "surest_lowest": comparison.level(pair.table, pair.lowest) if pair else "",
+        **(apart or Estimate(math.nan)).cells("surest_gap", "surest"),
+    }
+
+
+def gap_scores(
+    category: Category,
+    comparisons: Sequence[GapComparison],
+    table: pd.DataFrame,
+    reference: str = "",
+) -> tuple[Score, ...]:
+    """The score of each attribute; crossings of two have rows in the table, and no score."""
+    return tuple(
+        gap_score(category, comparison, float(p_adjusted), reference=reference)
+        for comparison, p_adjusted in zip(comparisons, table["p_adjusted"], strict=True)
+        if not comparison.grouping.crossing
+    )
+
+
+def gap_score(
+    category: Category,
+    comparison: GapComparison,
+    p_value: float,
+    *,
+    bounds: Limits = SHARE,
+    unit: str = "",
+    corrected: bool = True,
+    reference: str = "",
+) -> Score:
+    """A gap as a score; `corrected` says whether the p-value is corrected for the whole table."""
+    grouping, gap = comparison.grouping, comparison.gap
+    if gap is None:
+        return Estimate(math.nan, n=comparison.n).score(
+            comparison.metric,
+            category,
+            "zero",
+            attribute=grouping.name,
+            note=message("notes.too_few"),
+        )
+    return gap.estimate.score(
+        comparison.metric,
+        category,
+        "zero",
+        attribute=grouping.name,
+        unit=unit,
+        bounds=bounds,
+        p_value=p_value,
+        reference=reference,
+        note=message(
+            "notes.gaps.ends",
+            lowest=comparison.level(gap.table, gap.lowest),
+            highest=comparison.level(gap.table, gap.highest),
+            chance=gap.null_mean,
+            corrected=corrected,
+        ),
+    )
+
+
+def gap_notes(
+    groupings: Sequence[Grouping], judged: Sequence[Collection[str]], corrected: Text, too_few: Text
+) -> tuple[Text, ...]:
+    """What was corrected, and which levels are not compared.
+
+    judged : of each grouping the levels that are compared. corrected : the sentence that says for
+    what p-values are corrected; empty where none is there.
+    too_few : the clause that says when a level is not compared.
+    """
+    dropped = [
+        message(
+            "notes.gaps.levels", attribute=whole.label, levels=sorted(set(whole.levels) - set(kept))
+        )
+        for whole, kept in zip(groupings, judged, strict=True)
+        if not whole.crossing and len(kept) < len(whole.levels)
+    ]
+    notes = [corrected] if corrected else []
+    if dropped:
+        notes.append(message("notes.gaps.not_compared", too_few=too_few, levels=dropped))
+    return tuple(notes)
+
+
+@dataclass(frozen=True)
+class WidestPair:
+    """Positions of the levels with the highest and the lowest rate among those large enough."""
+
+    highest: int
+    lowest: int
+
+    @classmethod
+    def of(
+        cls, grouping: Grouping, predictions: Predictions, favourable: int, floor: tuple[int, int]
+    ) -> WidestPair | None:
+        """None where fewer than two levels are large enough; floor : people, favoured people."""
+        favoured = Outcomes.of(predictions, favourable).favoured
+        table = rate_table(grouping, favoured, np.ones(len(favoured), bool))
+        enough = table.enough(*floor)
+        if enough.sum() < 2:
+            return None
+        highest = int(np.argmax(np.where(enough, table.rates, -1.0)))
+        return cls(highest, int(np.argmin(np.where(enough, table.rates, 2.0))))
+
+    def gap(self, grouping: Grouping, favoured: Bools) -> Estimate:
+        """The rate of the first less that of the other, of these (instance,) decisions."""
+        table = rate_table(grouping, favoured, np.ones(len(favoured), bool))
+        counts = table.counts([self.highest, self.lowest])
+        low, high = rate_difference(*counts)
+        value = float(table.rates[self.highest] - table.rates[self.lowest])
+        method = message("interval_methods.difference")
+        n = table.n([self.highest, self.lowest])
+        return Estimate(value, float(low), float(high), n, grouping.drawn.describe(method))
+
+
+@dataclass(frozen=True)
+class PartGaps:
+    """How the levels of attributes are compared: by which statistics, from which size on.
+
+    statistics : of the task. floor : see `tasks.comparisons.Floor`.
+    n_resamples : draws for interval and null.
+    """
+
+    statistics: tuple[GapStatistic, ...]
+    floor: Floor
+    n_resamples: int
+    seed: int
+
+    def compare(
+        self, groupings: Sequence[Grouping], predictions: Predictions
+    ) -> list[GapComparison]:
+        """The gap of every statistic between the levels of every grouping."""
+        return [
+            self._compare(grouping, statistic, predictions)
+            for grouping in groupings
+            for statistic in self.statistics
+        ]
+
+    def judged(
+        self, grouping: Grouping, statistic: GapStatistic, predictions: Predictions
+    ) -> Grouping:
+        """The grouping with the levels alone that hold enough."""
+        values = statistic.values(predictions)
+        return only(
+            grouping, statistic.judged(values, grouping.codes, len(grouping.levels), self.floor)
+        )
+
+    def _compare(
+        self, grouping: Grouping, statistic: GapStatistic, predictions: Predictions
+    ) -> GapComparison:
+        kept = self.judged(grouping, statistic, predictions)
+        gap = None
+        if len(kept.levels) > 1:
+            values = statistic.values(predictions)
+            gap = statistic.gap(values, kept.codes, self.n_resamples, self.seed, kept.drawn)
+        return GapComparison(statistic.name, kept, gap)
+
+    def scores(
+        self,
+        category: Category,
+        target: Target,
+        comparisons: Sequence[GapComparison],
+        table: pd.DataFrame,
+    ) -> tuple[Score, ...]:
+        """A score for each gap."""
+        task, known = task_of(target), {entry.name: entry for entry in self.statistics}
+        return tuple(
+            gap_score(
+                category,
+                comparison,
+                float(row["p_adjusted" if statistic.corrected else "p_value"]),
+                bounds=statistic.bounds,
+                unit=task.unit(target, statistic),
+                corrected=statistic.corrected,
+            )
+            for comparison, row in zip(comparisons, table.to_dict("records"), strict=True)
+            for statistic in [known[comparison.metric]]
+        )
+
+    def notes(
+        self, groupings: Sequence[Grouping], predictions: Predictions, n_tests: int
+    ) -> tuple[Text, ...]:
+        """What was corrected, which levels are not compared, and what the statistics are."""
+        first = self.statistics[0]
+        kept = [self.judged(grouping, first, predictions) for grouping in groupings]
+        few = message(
+            "notes.gaps.few_cases",
+            cases=self.floor[0],
+            least_events=self.floor[1],
+            events=first.events,
+        )
+        own = dict.fromkeys(each.explained for each in self.statistics if each.explained)
+        corrected = message("notes.gaps.corrected", n=n_tests) if n_tests else ""
+        judged = [each.levels for each in kept]
+        return (*gap_notes(groupings, judged, corrected, few), *own)
+
+
+def tested(comparisons: Sequence[GapComparison]) -> tuple[pd.DataFrame, int]:
+    """The table of gaps, and how many could be tested."""
+    return gap_table(comparisons), sum(comparison.gap is not None for comparison in comparisons)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
-from deepseek_report.metrics.fairness.gap_tables import GAPS, PartGaps, tested
+from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps, tested
 from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.plugin import PeopleMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE

@@ -20,7 +20,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.fairness.gap_tables import (
+from deepseek_report.metrics.fairness.group_gaps import (
     DRAWS_A_TEST,
     KINDS_OF_COMPARISONS,
     rate_table,

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.conclusions import DecisionCosts
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.metrics.fairness.gap_tables import WidestPair, rate_table
+from deepseek_report.metrics.fairness.group_gaps import WidestPair, rate_table
 from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.metrics.performance.predicting import choose_threshold
 from deepseek_report.statistics.intervals import Z95, difference_of_means, mean_interval, rate_ratio

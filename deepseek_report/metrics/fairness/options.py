@@ -24,7 +24,7 @@ from deepseek_report.data_kinds.input_changes import columns_named
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.expected import outcome_of
 from deepseek_report.metrics.fairness.direct_use import TellingColumns, told_together
-from deepseek_report.metrics.fairness.gap_tables import WidestPair
+from deepseek_report.metrics.fairness.group_gaps import WidestPair
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.option_changes import (
     ComparedGroups,

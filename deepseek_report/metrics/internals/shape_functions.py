@@ -17,6 +17,7 @@ from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds.reference import typical_row
+from deepseek_report.metrics.explanations.feature_effects import DENSITY, density, stacked
 from deepseek_report.metrics.internals.tracing import contributions
 from deepseek_report.metrics.plugin import ModelMetric
 
@@ -42,10 +43,7 @@ class ShapeFunctions(ModelMetric):
             ),
             release=TableRelease(values=("value",)),
         ),
-        "density": TableType(
-            columns_of("feature from:number to:number share:share"),
-            release=TableRelease(values=("from", "to")),
-        ),
+        "density": DENSITY,
     }
     bounds = {}
     category = "explanation"
@@ -62,7 +60,7 @@ class ShapeFunctions(ModelMetric):
         spread = contributions(context.classifier, context.dataset.test.inputs, target).std(axis=0)
         shown = np.argsort(-spread, kind="stable")[: self.most]
         typical = typical_row(train, schema)
-        curves, density = [], []
+        curves, densities = [], []
         marks = [self._values(schema.features[column], train[:, column]) for column in shown]
         rows = [_moved(typical, column, at) for column, at in zip(shown, marks, strict=True)]
         all_added = contributions(context.classifier, np.concatenate(rows), target)
@@ -74,16 +72,10 @@ class ShapeFunctions(ModelMetric):
             about = {"feature": feature.name, "label": feature.label, "kind": feature.kind}
             about |= {"rank": place + 1, "spread": spread[column]}
             curves.append(_curve(about, feature, values, added, known))
-            if feature.is_numeric:
-                density.append(_density(about, known, values, self.bins))
+            densities.append(density(feature, known, values, self.bins))
         return Measurement(
             scores=(),
-            tables={
-                "curves": pd.concat(curves, ignore_index=True),
-                "density": pd.concat(density, ignore_index=True)
-                if density
-                else self.tables["density"].frame([]),
-            },
+            tables={"curves": pd.concat(curves, ignore_index=True), "density": stacked(densities)},
             notes=(message("notes.shape_functions.the_model"),),
         )
 
@@ -120,22 +112,5 @@ def _curve(
                 np.isnan(train).mean() if np.isnan(value) else (train == value).mean()
                 for value in values
             ],
-        }
-    )
-
-
-def _density(about: dict[str, Any], train: Floats, values: Floats, bins: int) -> pd.DataFrame:
-    """Share of the training part in equal steps of the curve's range."""
-    known, ends = train[~np.isnan(train)], values[~np.isnan(values)]
-    low, high = (ends[0], ends[-1]) if len(ends) else (0.0, 0.0)
-    if high <= low:
-        return ShapeFunctions.tables["density"].frame([])
-    counts, edges = np.histogram(known, bins, (low, high))
-    return pd.DataFrame(
-        {
-            "feature": about["feature"],
-            "from": edges[:-1],
-            "to": edges[1:],
-            "share": counts / len(train),
         }
     )

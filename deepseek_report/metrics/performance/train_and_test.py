@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE
@@ -25,9 +24,6 @@ from deepseek_report.statistics.classification_errors import require_both
 from deepseek_report.statistics.intervals import difference_of_means
 from deepseek_report.statistics.ranking import macro_auc_estimate, thin
 from deepseek_report.statistics.resampling import Resampling
-
-_ENDS = ("", "_low", "_high")
-_NUMBERS = tuple(f"{part}{end}" for part in ("train", "test", "gap") for end in _ENDS)
 
 
 @dataclass(frozen=True)
@@ -71,15 +67,20 @@ class TrainAndTest(ClassMetric):
         known = predict_alike(context.classifier, seen, test)
         require_both(test.labels)
         require_both(known.labels)
-        on_train, on_test = dict(_estimates(known)), dict(_estimates(test))
-        rows = [_row(name, on_train[name], on_test[name]) for name in on_test]
-        table = pd.DataFrame(rows).astype(dict.fromkeys((*_NUMBERS, "constant"), np.float64))
-        table.loc[table["metric"] == "accuracy", "constant"] = _most_frequent(test)
-        value, low, high = (float(table[f"gap{end}"].iloc[0]) for end in _ENDS)
         joined = message("interval_methods.joined")
-        score = self.score("train_test_gap", Estimate(value, low, high, len(test), joined), "lower")
+        constants = {"accuracy": float(np.bincount(test.labels).max() / len(test))}
+        gaps, rows = [], []
+        for (name, own), (_, other) in zip(_estimates(test), _estimates(known), strict=True):
+            gaps.append(Estimate(*difference_of_means(other, own), len(test), joined))
+            parts = {"train": other, "test": own, "gap": gaps[-1]}
+            row = {"metric": name, "constant": constants.get(name), "n_train": other.n, "n": own.n}
+            for key, part in parts.items():
+                row |= part.cells(key, key)
+            rows.append(row)
+        score = self.score("train_test_gap", gaps[0], "lower")
         note = message("notes.train_and_test.rows", rows=len(seen), of=len(train))
-        return Measurement((score,), {"measures": table}, notes=(note,))
+        tables = {"measures": self.tables["measures"].frame(rows)}
+        return Measurement((score,), tables, notes=(note,))
 
 
 def _estimates(predictions: Predictions) -> Iterator[tuple[str, Estimate]]:
@@ -91,23 +92,3 @@ def _estimates(predictions: Predictions) -> Iterator[tuple[str, Estimate]]:
         decided = p.decisions == p.explained
         yield "true_positive_rate", drawn.rate(decided, p.truths)
         yield "precision", drawn.rate(p.truths, decided)
-
-
-def _row(name: str, train: Estimate, test: Estimate) -> dict[str, object]:
-    gap, low, high = difference_of_means(train, test)
-    parts: Mapping[str, tuple[float, float | None, float | None]] = {
-        "train": (train.value, train.low, train.high),
-        "test": (test.value, test.low, test.high),
-        "gap": (gap, low, high),
-    }
-    ends = {
-        f"{part}{end}": value
-        for part, values in parts.items()
-        for end, value in zip(_ENDS, values, strict=True)
-    }
-    return {"metric": name, **ends, "constant": np.nan, "n_train": train.n, "n": test.n}
-
-
-def _most_frequent(predictions: Predictions) -> float:
-    """How often the most frequent class would be right."""
-    return float(np.bincount(predictions.labels).max() / len(predictions))

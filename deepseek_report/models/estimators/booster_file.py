@@ -110,9 +110,7 @@ def _names(booster: LoadedBooster) -> list[str] | None:
 def load_booster(path: Path, library: str) -> LoadedBooster:
     """The booster of a file.
 
-    Raises
-    ------
-    ConfigError : it is no file of this library, or was trained for something else.
+    Raises ConfigError : it is no file of this library, or was trained for something else.
     """
     try:
         seen = path.stat()
@@ -138,13 +136,9 @@ def _load(path: Path, library: str, stamp: tuple[int, int]) -> LoadedBooster:
 def as_estimator(booster: Any, library: str, where: str) -> LoadedBooster:
     """A booster of xgboost or lightgbm behind scikit-learn's interface.
 
-    Parameters
-    ----------
     where : what messages call the booster.
-
-    Raises
-    ------
-    ConfigError : it was trained for something else than classes or a number, or on categories.
+    Raises ConfigError : it was trained for something else than classes or a number, or on
+    categories.
     """
     objective, n = (_of_xgboost if library == "xgboost" else _of_lightgbm)(booster, where)
     made: LoadedBooster

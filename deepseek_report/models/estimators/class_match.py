@@ -22,14 +22,10 @@ def match_classes(
     Classes match by the values of the label column ("no", 0, True) or by the names that the report
     gives them; never by their order, which a model does not tell.
 
-    Parameters
-    ----------
     model_classes : the model's own, as its library holds them.
     declared : the classes of the data in the model's order, where the config says it.
-
-    Raises
-    ------
-    ConfigError : they cannot be told apart, or the model knows one that the data do not have.
+    Raises ConfigError : they cannot be told apart, or the model knows one that the data do not
+    have.
     """
     named = list(declared) or list(model_classes)
     if len(named) != len(model_classes):

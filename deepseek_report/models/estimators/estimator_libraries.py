@@ -73,10 +73,7 @@ def default_estimator(library: Library, task: TaskName, as_words: bool = False) 
 
 
 #: Endings of the files that a library of boosting writes by itself.
-BOOSTER_FILES: Mapping[str, tuple[str, ...]] = {
-    "xgboost": (".json", ".ubj"),
-    "lightgbm": (".txt",),
-}
+BOOSTER_FILES: Mapping[str, tuple[str, ...]] = {"xgboost": (".json", ".ubj"), "lightgbm": (".txt",)}
 
 
 def is_booster_file(library: Library, file: str | None) -> bool:

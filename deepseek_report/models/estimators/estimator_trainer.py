@@ -66,8 +66,6 @@ class EstimatorTrainer:
 def fit_again(built: Fitted, train: Split, folder: Path, *, seeded: bool) -> None:
     """Fit as in the training of this folder, once a process.
 
-    Parameters
-    ----------
     seeded : whether it drew from the run's seed.
     """
     if folder not in _FITTED:

@@ -24,8 +24,6 @@ _TRIED = 3
 def fit_problems(fitted: Fitted, train: Split, *, declared: bool) -> list[str]:
     """Every reason why a fitted estimator does not fit these data.
 
-    Parameters
-    ----------
     declared : whether the config names the encoding.
     """
     problems = [*_class_problems(fitted), *_column_problems(fitted, declared=declared)]

@@ -10,16 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import Trainer
-from deepseek_report.artifacts.schema import (
-    ALL_TASKS,
-    NUMBER_TASKS,
-    Modality,
-    Schema,
-    TaskName,
-)
+from deepseek_report.artifacts.schema import ALL_TASKS, NUMBER_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS, kind_of
 from deepseek_report.errors import ConfigError
+from deepseek_report.models.estimators import skops_file
 from deepseek_report.models.estimators.design_matrix import Encoding, fit_columns, frame_for
 from deepseek_report.models.estimators.estimator_libraries import (
     LIBRARIES,
@@ -31,14 +26,7 @@ from deepseek_report.models.estimators.estimator_libraries import (
     settings_of,
     walkable,
 )
-from deepseek_report.models.estimators.pickles import is_pickle, pickle_problem
-from deepseek_report.models.estimators.skops_file import (
-    describe_file,
-    file_problems,
-    load_file,
-    types_beyond_skops,
-)
-from deepseek_report.models.own.own_classes import find_class, parameters_of, unknown_parameters
+from deepseek_report.models.own import own_classes
 from deepseek_report.provenance import code_of, version_of
 from deepseek_report.tasks import task_of
 
@@ -162,7 +150,7 @@ class Sklearn:
 
     @property
     def _described(self) -> Any:
-        return describe_file(Path(str(self.file)))
+        return skops_file.describe_file(Path(str(self.file)))
 
     def build(self, schema: Schema, train: Split, seed: int) -> Fitted:
         """The estimator, to be fitted or loaded; the encoding's statistics are those of `train`."""
@@ -242,7 +230,9 @@ class Sklearn:
         """The types that the person trusts and that the file holds: their code counts too."""
         if not self.trusted_types:
             return []
-        return sorted(set(self.trusted_types) & set(types_beyond_skops(Path(str(self.file)))))
+        return sorted(
+            set(self.trusted_types) & set(skops_file.types_beyond_skops(Path(str(self.file))))
+        )
 
     def _dotted(self, schema: Schema | None = None) -> str:
         """The estimator by dotted path; without a schema, that for a table with classes."""
@@ -255,7 +245,7 @@ class Sklearn:
     def _class(self, schema: Schema | None = None) -> Any:
         dotted = self._dotted(schema)
         require(dotted)
-        return find_class(dotted, [dotted.partition(".")[0]])
+        return own_classes.find_class(dotted, [dotted.partition(".")[0]])
 
     def _estimator(self, schema: Schema) -> Any:
         task = task_of(schema.target)
@@ -264,7 +254,7 @@ class Sklearn:
                 raise ConfigError("model.file holds one estimator; several labels need one each")
             path = Path(self.file)
             booster = self._load_booster() if self._is_booster else None
-            estimator = booster or load_file(path, self.trusted_types)
+            estimator = booster or skops_file.load_file(path, self.trusted_types)
         else:
             dotted = self._dotted(schema)
             estimator = self._class(schema)(**{**settings_of(dotted), **self.params})
@@ -281,19 +271,19 @@ class Sklearn:
     def _class_problems(self, allowed: set[str]) -> list[str]:
         dotted = self._dotted()
         require(dotted)
-        cls: Any = find_class(dotted, allowed)
+        cls: Any = own_classes.find_class(dotted, allowed)
         if not hasattr(cls, "get_params") or not hasattr(cls, "fit"):
             return [f"model.estimator {dotted} is not a scikit-learn estimator"]
-        known = parameters_of(cls) or list(self.params)
-        unknown = unknown_parameters(dotted, self.params, known)
+        known = own_classes.parameters_of(cls) or list(self.params)
+        unknown = own_classes.unknown_parameters(dotted, self.params, known)
         return unknown or _unusable(dotted, cls, self.params)
 
     def _file_problems(self) -> list[str]:
         path = Path(str(self.file))
-        if path.is_file() and is_pickle(path):
-            return [pickle_problem("model.file", path)]
+        if path.is_file() and own_classes.is_pickle(path):
+            return [own_classes.pickle_problem("model.file", path)]
         if not self._is_booster:
-            return [*self._params_problem(), *file_problems(path, self.trusted_types)]
+            return [*self._params_problem(), *skops_file.file_problems(path, self.trusted_types)]
         if not path.is_file():
             return [f"model.file {path} does not exist"]
         self._load_booster()

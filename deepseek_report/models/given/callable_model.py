@@ -34,18 +34,14 @@ class Asked:
     def predict_proba(self, table: Any) -> Floats:
         """(instance, class) probabilities.
 
-        Raises
-        ------
-        ConfigError : the answer has another shape, or holds what is no probability.
+        Raises ConfigError : the answer has another shape, or holds what is no probability.
         """
         return as_probabilities(self.answer(table), len(table), self.classes_, "the model")
 
     def predict(self, table: Any) -> Floats:
         """(instance,) numbers.
 
-        Raises
-        ------
-        ConfigError : the answer is not one finite number a row.
+        Raises ConfigError : the answer is not one finite number a row.
         """
         return as_numbers(self.answer(table), len(table), "the model")
 
@@ -60,9 +56,7 @@ def as_array(answer: Any) -> Floats:
 def as_probabilities(answer: Any, rows: int, classes: Sequence[Any], who: str) -> Floats:
     """(row, class) from an answer; one column is the probability of the second of two classes.
 
-    Raises
-    ------
-    ConfigError : it has another shape, or holds what is no probability.
+    Raises ConfigError : it has another shape, or holds what is no probability.
     """
     shares = as_array(answer)
     if len(classes) == 2 and (shares.ndim == 1 or shares.shape[1:] == (1,)):

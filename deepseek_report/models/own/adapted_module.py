@@ -19,10 +19,9 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.shared.architecture import describe
-from deepseek_report.models.shared.encoded import EncodedModule
 from deepseek_report.models.shared.loading import load_weights
-from deepseek_report.models.shared.output_layers import Readout
+from deepseek_report.models.shared.network_encoding import EncodedModule
+from deepseek_report.models.shared.output_layers import Readout, describe
 from deepseek_report.tasks import task_of
 
 Inputs = Literal["encoded", "plain", "layout"]
@@ -87,9 +86,7 @@ class AdaptedModule(EncodedModule):
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         summary = message(
-            f"architectures.own_module.{self.reads}",
-            name=self.own.path,
-            n=len(self.unit_features),
+            f"architectures.own_module.{self.reads}", name=self.own.path, n=len(self.unit_features)
         )
         kinds = {
             f"net.{path}".rstrip("."): type(layer).__name__
@@ -169,9 +166,7 @@ def adapt(
 ) -> AdaptedModule:
     """The user's module behind the encoding that `inputs` names; see `TorchModule`.
 
-    Raises
-    ------
-    ConfigError : it cannot be built, or does not give one logit a class.
+    Raises ConfigError : it cannot be built, or does not give one logit a class.
     """
     module = _KINDS[inputs](own, schema, train, bins)
     _try_out(module, torch.as_tensor(train.inputs[:2], dtype=torch.float32))

@@ -59,8 +59,6 @@ def write_folder(
 ) -> None:
     """Write all of a training folder but the model, for one that no epochs were run for.
 
-    Parameters
-    ----------
     rows : how many it was fitted to; 0 means that it came trained. origin : the note on where a
     model that came trained is from.
     """

@@ -11,11 +11,59 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import zipfile
 from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
 from deepseek_report.errors import ConfigError
+
+# --- Files that only running code can read: told apart by name and by their first bytes -----------
+
+_SUFFIXES = frozenset({".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".dill"})
+_TORCH = frozenset({".pt", ".pth", ".ckpt"})
+#: The first byte of a pickle of protocol 2 or newer.
+_PROTOCOL = b"\x80"
+
+_TORCH_RECIPE = """
+        import torch; from safetensors.torch import save_file
+        state = torch.load("{name}", weights_only=True)   # of a whole module: its .state_dict()
+        save_file({{k: v.contiguous() for k, v in state.items()}}, "{stem}.safetensors")"""
+_SKOPS_RECIPE = """
+        import joblib, skops.io
+        model = joblib.load("{name}")   # runs what the file says: only where you made it yourself
+        skops.io.dump(model, "{stem}.skops")"""
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether a file is a pickle, or a torch file that holds one; nothing of it is loaded."""
+    if path.suffix.lower() in _SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            if file.read(1) == _PROTOCOL:
+                return True
+        if not zipfile.is_zipfile(path):
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def pickle_problem(field: str, path: Path) -> str:
+    """Why such a file is not read, and three lines that make one that is."""
+    torch = field == "model.weights" or path.suffix.lower() in _TORCH
+    recipe = _TORCH_RECIPE if torch else _SKOPS_RECIPE
+    wanted = "safetensors" if torch else "skops"
+    text = recipe.format(name=path.name, stem=path.stem)
+    return (
+        f"{field} {path} is a pickle, which may run any code when it is read; it is not a {wanted} "
+        f"file. Make one with Python, where you trust the pickle:{text}"
+    )
+
+
+# --- Classes that a configuration names by dotted path and that are not ours ----------------------
 
 #: Libraries whose public names are read, to say which one is meant.
 _LIBRARIES = ("sklearn", "xgboost", "lightgbm")
@@ -24,13 +72,8 @@ _LIBRARIES = ("sklearn", "xgboost", "lightgbm")
 def find_class(dotted: str, allowed: Collection[str]) -> type:
     """The class of a dotted path.
 
-    Parameters
-    ----------
     allowed : top-level packages from which code may be loaded.
-
-    Raises
-    ------
-    ConfigError : the package is not allowed, or there is no such class.
+    Raises ConfigError : the package is not allowed, or there is no such class.
     """
     package = dotted.partition(".")[0]
     if found_names := [] if package in allowed else full_names(dotted, allowed):

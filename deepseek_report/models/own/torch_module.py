@@ -15,8 +15,13 @@ from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskNa
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kinds_of_structure
 from deepseek_report.errors import ConfigError, DeepseekReportError
-from deepseek_report.models.estimators.pickles import is_pickle, pickle_problem
-from deepseek_report.models.own.own_classes import find_class, parameters_of, unknown_parameters
+from deepseek_report.models.own.own_classes import (
+    find_class,
+    is_pickle,
+    parameters_of,
+    pickle_problem,
+    unknown_parameters,
+)
 from deepseek_report.provenance import code_of, version_of
 
 if TYPE_CHECKING:
@@ -60,7 +65,7 @@ class TorchModule:
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """The module behind its encoding; with `weights`, they are in place."""
         from deepseek_report.models.own.adapted_module import OwnClass, adapt, put_weights
-        from deepseek_report.models.shared.seeding import seeded
+        from deepseek_report.models.shared.module_classifier import seeded
 
         cls = find_class(self.module, [self.module.partition(".")[0]])
         own = OwnClass(cls, self.module, self.params)

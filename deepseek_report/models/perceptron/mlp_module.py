@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.models.shared.activations import ACTIVATIONS, Activation
-from deepseek_report.models.shared.architecture import describe
-from deepseek_report.models.shared.encoded import EncodedModule
-from deepseek_report.models.shared.network_encoding import FeatureEncoder
-from deepseek_report.models.shared.output_layers import Outputs
+from deepseek_report.models.shared.network_encoding import (
+    ACTIVATIONS,
+    Activation,
+    EncodedModule,
+    FeatureEncoder,
+)
+from deepseek_report.models.shared.output_layers import Outputs, describe
 
 
 class MLPModule(EncodedModule):
@@ -110,10 +112,8 @@ def _standing(
 ) -> tuple[Tensor, Tensor]:
     """Where each column stands, -1 for nowhere.
 
-    Returns
-    -------
-    (column, 2) its number among the numeric and among the coded features; (numeric,) the number of
-    its flag of missing values.
+    Returns (column, 2) its number among the numeric and among the coded features; (numeric,) the
+    number of its flag of missing values.
     """
     places = torch.full((columns, 2), -1)
     places[encoder.numeric, 0] = torch.arange(len(encoder.numeric))

@@ -6,12 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.schema import (
-    ALL_TASKS,
-    Modality,
-    Schema,
-    TaskName,
-)
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS
 from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings

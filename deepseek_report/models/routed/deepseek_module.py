@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import gelu
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.modules import LayerTrace, Step, StepSums
@@ -15,26 +18,195 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Structure
-from deepseek_report.models.routed.branched_attention import BRANCHES, RoutedAttention
+from deepseek_report.models.routed.branched_attention import (
+    BRANCHES,
+    Neighbours,
+    RoutedAttention,
+    joined,
+    mean_token,
+)
 from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
 from deepseek_report.models.routed.experts import Routing, SparseExperts
-from deepseek_report.models.routed.residual_steps import (
-    ResidualPart,
-    expert_parts,
-    head_parts,
-    listening_to,
-    pool_of,
-    summed,
-)
-from deepseek_report.models.shared.architecture import describe
-from deepseek_report.models.shared.embedding import Embedding
-from deepseek_report.models.shared.neighbours import Neighbours, joined
 from deepseek_report.models.shared.network_encoding import FeatureEncoder
-from deepseek_report.models.shared.output_layers import Outputs
-from deepseek_report.models.shared.patches import Patches
-from deepseek_report.models.shared.regularisation import DropPath
-from deepseek_report.models.shared.text_tokens import TextTokens
-from deepseek_report.models.shared.tokens import FeatureTokens
+from deepseek_report.models.shared.output_layers import Outputs, contrast, describe
+from deepseek_report.models.shared.tokens import Embedding, FeatureTokens, Patches, TextTokens
+
+# --- Dropping whole residual branches while training ----------------------------------------------
+
+
+class DropPath(nn.Module):
+    """Drops a residual branch for whole instances with probability p; the rest is divided by 1 − p.
+
+    The expectation of the output is the input; in evaluation mode it is the input itself.
+
+    Reference: Huang et al. 2016, Deep Networks with Stochastic Depth,
+    doi 10.1007/978-3-319-46493-0_39.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, branch: Tensor) -> Tensor:
+        """(instance, …) -> the same shape."""
+        if not self.training or self.probability == 0.0:
+            return branch
+        keep = 1.0 - self.probability
+        shape = (len(branch),) + (1,) * (branch.dim() - 1)
+        drawn = torch.empty(shape, device=branch.device).bernoulli_(keep)
+        return branch * (drawn / keep).to(branch.dtype)
+
+
+# --- How the output of a routed transformer comes about, part by part -----------------------------
+# Every layer adds to the token that is read what its heads and its experts give, and the last norm
+# and the output layer are linear once the norm's own scale is held as it is. So the output is a sum
+# over the tokens as they enter, every head of every layer, every expert and one constant: direct
+# contributions along the residual stream. What a head adds for *later* layers to read counts with
+# those.
+#
+# Reference: Elhage et al. 2021, A Mathematical Framework for Transformer Circuits,
+# https://transformer-circuits.pub/2021/framework (direct contributions to the logits).
+
+#: From (instance, token, width) to (instance, width): how the output reads the tokens.
+Pool = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What went into two parts of a layer while the model ran."""
+
+    attention: list[Tensor] = field(default_factory=list)
+    experts: list[Tensor] = field(default_factory=list)
+
+
+@contextmanager
+def listening_to(layers: nn.ModuleList) -> Iterator[Heard]:
+    """Notes, by layer, the heads side by side before they are joined, and what experts read."""
+    heard = Heard()
+    handles = []
+    for layer in layers:
+        attention = cast(RoutedAttention, layer.attention)
+        handles += [
+            attention.output.register_forward_pre_hook(_noting(heard.attention)),
+            cast(SparseExperts, layer.experts).register_forward_pre_hook(_noting(heard.experts)),
+        ]
+    try:
+        yield heard
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _noting(into: list[Tensor]) -> Any:
+    def note(part: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        del part
+        into.append(inputs[0])
+
+    return note
+
+
+@dataclass(frozen=True)
+class ResidualPart:
+    """One part of the sum: what it adds to the token that is read (instance, width)."""
+
+    step: Step
+    added: Tensor
+    weight: Tensor | None = None
+
+
+def head_parts(
+    layer: int, attention: RoutedAttention, heads: Tensor, routes: Tensor, pool: Pool
+) -> list[ResidualPart]:
+    """Of every head of both branches.
+
+    heads : (instance, token, branch · head · size) side by side. routes : (instance, branch, head).
+    """
+    pooled = pool(heads).unflatten(1, (attention.count, -1))
+    weights = attention.output.weight.unflatten(1, (attention.count, -1))
+    added = torch.einsum("iab,wab->iaw", pooled, weights)
+    flat = routes.flatten(1)
+    return [
+        ResidualPart(
+            Step(layer, "head", BRANCHES[at // attention.heads], at % attention.heads + 1),
+            added[:, at],
+            flat[:, at],
+        )
+        for at in range(attention.count)
+    ]
+
+
+def expert_parts(
+    layer: int, experts: SparseExperts, tokens: Tensor, routing: Routing, pool: Pool
+) -> list[ResidualPart]:
+    """Of every expert, each weighted as its router did, and of the one that all tokens share.
+
+    tokens : (instance, token, width) as the experts read them.
+    """
+    weights = routing.weights().to(tokens.dtype)
+    parts = []
+    for at in range(len(experts.inner)):
+        hidden = gelu(tokens @ experts.inner[at] + experts.inner_bias[at]) @ experts.outer[at]
+        weight = weights[..., at : at + 1]
+        step = Step(layer, "expert", number=at + 1)
+        parts.append(ResidualPart(step, pool(hidden * weight), pool(weight)[:, 0]))
+    if experts.shared is not None:
+        present = weights.sum(-1, keepdim=True) > 0
+        parts.append(
+            ResidualPart(Step(layer, "shared_expert"), pool(experts.shared(tokens) * present))
+        )
+    return parts
+
+
+def summed(
+    parts: list[ResidualPart], state: Tensor, norm: nn.LayerNorm, output: Outputs, target: int
+) -> StepSums:
+    """Every part as the last norm and the output layer read it, and the constant behind them.
+
+    state : (instance, width) the token that is read, before the last norm. What is in it beyond the
+    parts is the same for every input: the biases.
+    """
+    scale = torch.sqrt(state.var(1, unbiased=False, keepdim=True) + norm.eps)
+    direction, constant = _direction(output, target)
+    direction = direction @ output.linear.weight
+    known = sum((part.added for part in parts), torch.zeros_like(state))
+    rest = _through(state - known, scale, norm) @ direction
+    fixed = norm.bias @ direction + constant
+    added = [_through(part.added, scale, norm) @ direction for part in parts]
+    nothing = torch.full((len(state),), torch.nan)
+    weights = [nothing if part.weight is None else part.weight for part in parts]
+    return StepSums(
+        steps=(*(part.step for part in parts), Step(0, "constant")),
+        added=_array([*added, rest + fixed]),
+        weights=_array([*weights, nothing]),
+    )
+
+
+def _through(added: Tensor, scale: Tensor, norm: nn.LayerNorm) -> Tensor:
+    """(instance, width) as the norm passes it on, with its scale as it is for the whole."""
+    return (added - added.mean(1, keepdim=True)) / scale * norm.weight
+
+
+def _direction(output: Outputs, target: int) -> tuple[Tensor, Tensor]:
+    """How the explained output hangs on the numbers of the last layer: (output,) and a constant."""
+    size = output.linear.out_features
+    at = torch.cat([torch.zeros(1, size), torch.eye(size)]).to(output.linear.weight)
+    values = contrast(output.view(output.readout(at)), target)
+    constant = values[0] + (values[1:] - values[0]) @ output.linear.bias
+    return values[1:] - values[0], constant
+
+
+def _array(columns: list[Tensor]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.asarray(torch.stack(columns, dim=1).double().cpu().numpy())
+
+
+def pool_of(present: Tensor | None, *, reads_mean: bool) -> Pool:
+    """How tokens become the one that is read: the mean of those that are there, or the summary."""
+    if reads_mean:
+        return lambda tokens: mean_token(tokens, present)
+    return lambda tokens: tokens[:, 0]
+
+
+# --- The routed transformer over features, words, patches or windows: the module ------------------
 
 
 @dataclass(frozen=True)
@@ -189,22 +361,14 @@ class DeepSeekModule(nn.Module):
         return describe(self, "DeepSeek", self._summary(), self._kinds())
 
     def _run(
-        self,
-        embedded: Tensor,
-        head_mask: Tensor | None = None,
-        *,
-        maps: bool = False,
+        self, embedded: Tensor, head_mask: Tensor | None = None, *, maps: bool = False
     ) -> tuple[Tensor, list[Decisions]]:
         """Outputs and decisions; without maps the last layer works on what is read alone."""
         state, decisions = self._read_state(embedded, head_mask, maps=maps)
         return self.output(self.norm(state)), decisions
 
     def _read_state(
-        self,
-        embedded: Tensor,
-        head_mask: Tensor | None = None,
-        *,
-        maps: bool = False,
+        self, embedded: Tensor, head_mask: Tensor | None = None, *, maps: bool = False
     ) -> tuple[Tensor, list[Decisions]]:
         """The token that the output reads (instance, width), before the last norm; decisions."""
         tokens, present = self.tokens.join(embedded)

@@ -13,10 +13,8 @@ from torch import Tensor, nn
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.models.shared.activations import ACTIVATIONS, Activation
-from deepseek_report.models.shared.architecture import describe
-from deepseek_report.models.shared.encoded import EncodedModule
-from deepseek_report.models.shared.output_layers import Outputs, contrast
+from deepseek_report.models.shared.network_encoding import ACTIVATIONS, Activation, EncodedModule
+from deepseek_report.models.shared.output_layers import Outputs, contrast, describe
 
 #: Training rows at a time when the mean contributions are taken.
 _BATCH = 2048
@@ -124,10 +122,8 @@ class NAMModule(EncodedModule):
     def intrinsic(self, inputs: Tensor, target: int) -> tuple[Tensor, Tensor]:
         """What each feature adds, less what it adds on average over the training part.
 
-        Returns
-        -------
-        Values (instance, feature) and the mean output of the training part (instance,); their sum
-        is the output exactly. See `IntrinsicModule`.
+        Returns values (instance, feature) and the mean output of the training part (instance,);
+        their sum is the output exactly. See `IntrinsicModule`.
         """
         with torch.no_grad():
             means = self._mean_hidden(inputs.device)

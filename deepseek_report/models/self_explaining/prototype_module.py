@@ -16,9 +16,8 @@ from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.models.self_explaining.prototype_settings import PrototypeSettings
-from deepseek_report.models.shared.architecture import describe
-from deepseek_report.models.shared.encoded import EncodedModule
-from deepseek_report.models.shared.output_layers import contrast
+from deepseek_report.models.shared.network_encoding import EncodedModule
+from deepseek_report.models.shared.output_layers import contrast, describe
 
 
 class ColumnDistances(nn.Module):
@@ -276,9 +275,7 @@ class PrototypeModule(EncodedModule):
         dᵢₚ − mₚ, the values sum to the output less the base value, which is the output at the mean
         distances. This is the integrated gradient along the straight line of distances.
 
-        Returns
-        -------
-        Values (instance, column) and base values (instance,); see `IntrinsicModule`.
+        Returns values (instance, column) and base values (instance,); see `IntrinsicModule`.
         """
         with torch.no_grad():
             units, cases = self.embed(inputs).squeeze(-1), self._in_use()

@@ -126,12 +126,10 @@ def few_values(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], Codes] | None:
     """The different values of every column, and which of them each row has.
 
-    Returns
-    -------
-    Values (value, column), the first row's before all others, where a column with fewer repeats its
-    first; the positions of the columns that vary; and codes (row, varying column), so that
-    `values[codes[i, j], varied[j]]` is `rows[i, varied[j]]`. None where a column has more than 32
-    values, or there are hardly fewer values than rows.
+    Returns values (value, column), the first row's before all others, where a column with fewer
+    repeats its first; the positions of the columns that vary; and codes (row, varying column), so
+    that `values[codes[i, j], varied[j]]` is `rows[i, varied[j]]`. None where a column has more than
+    32 values, or there are hardly fewer values than rows.
     """
     most = min(_MOST, len(rows) // 2)
     if most < 1:

@@ -28,14 +28,9 @@ def load_classifier(
 def load_module(plugin: ModelPlugin, schema: Schema, train: Split, folder: Path) -> Any:
     """The trained module of a training folder, as the plug-in builds and wraps it.
 
-    Parameters
-    ----------
     train : the part that the model was built from. Its statistics are overwritten by the stored
         ones; only its shape matters.
-
-    Raises
-    ------
-    ArtifactError : the weights are missing, damaged, or of another architecture.
+    Raises ArtifactError : the weights are missing, damaged, or of another architecture.
     """
     module = plugin.build(schema, train, seed=0)
     if isinstance(plugin, Restores):

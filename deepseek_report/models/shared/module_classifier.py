@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,20 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.performance.predicting import log_odds, softmax
-from deepseek_report.models.shared.seeding import seeded
 from deepseek_report.tasks import task_of
+
+# --- Draws that depend on a given seed alone and leave all other draws as they were ---------------
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch inside the block; the state outside is untouched."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+# --- A trained torch module as a classifier of numpy arrays ---------------------------------------
 
 #: Rows per call of a module: large enough that Python does not matter, small enough for the cache
 #: of a core. Narrow rows are taken twice as many at a time, as long as they hold so many values:

@@ -29,7 +29,7 @@ class ModulePlugin:
 
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """The untrained module; statistics are taken from `train` alone."""
-        from deepseek_report.models.shared.seeding import seeded
+        from deepseek_report.models.shared.module_classifier import seeded
 
         with seeded(seed):
             return self.new_module(schema, train, seed)

@@ -28,13 +28,8 @@ def add_adapters(net: Any, settings: PretrainedSettings, head: frozenset[str]) -
     `y = W x + (α / r) · B A x` with A (r, in) and B (out, r), B starting at 0, so that the network
     first does what it did before.
 
-    Parameters
-    ----------
     head : names of parameters that are trained whole, so need no adapter.
-
-    Returns
-    -------
-    Names of the adapters' parameters.
+    Returns names of the adapters' parameters.
 
     Reference: Hu et al. 2022, LoRA, doi 10.48550/arXiv.2106.09685.
     """
@@ -60,9 +55,7 @@ def add_adapters(net: Any, settings: PretrainedSettings, head: frozenset[str]) -
 def start_from(settings: PretrainedSettings, name: str, schema: Schema) -> PretrainedStart:
     """Load the checkpoint, and prepare what of it is trained.
 
-    Raises
-    ------
-    ConfigError : the checkpoint cannot be used, or the texts are not in its tokens.
+    Raises ConfigError : the checkpoint cannot be used, or the texts are not in its tokens.
     """
     folder = locate(str(settings.checkpoint), settings.revision)
     tokenizer = load_tokenizer(folder)

@@ -27,9 +27,8 @@ _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 def problems_of(settings: PretrainedSettings) -> Iterator[str]:
     """Sentences on why a checkpoint cannot be used, in the order in which to mend them.
 
-    Raises
-    ------
-    ConfigError : there is no such folder, the hub cannot be reached, or there is no configuration.
+    Raises ConfigError : there is no such folder, the hub cannot be reached, or there is no
+    configuration.
     """
     folder = locate(str(settings.checkpoint), settings.revision)
     yield from _unknown(folder, described(folder), settings)
@@ -130,8 +129,6 @@ class Pretrained(ModulePlugin, PretrainedSettings):
         if self.train == "lora" and importlib.util.find_spec("peft") is None:
             problems.append(f"model.train=lora needs peft: {pip_install('peft')}")
         try:
-            from deepseek_report.models.transformers.pretrained import problems_of
-
             problems.extend(problems_of(self))
         except ConfigError as error:
             problems.append(str(error))

@@ -111,13 +111,8 @@ def imbalance(heard: Mapping[int, Choice], mask: Tensor, like: Tensor) -> Tensor
 def masking(layers: list[nn.Module], heads: int, mask: Tensor | None) -> Iterator[None]:
     """Multiplies each head's output by 0 or 1 while the model runs inside of the block.
 
-    Parameters
-    ----------
     mask : (layer, 1, head), or None, which masks nothing.
-
-    Raises
-    ------
-    NotApplicableError : a layer has no place where its heads are joined that is known here.
+    Raises NotApplicableError : a layer has no place where its heads are joined that is known here.
     """
     if mask is None:
         yield

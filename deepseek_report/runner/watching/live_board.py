@@ -20,7 +20,7 @@ from deepseek_report.findings.thresholds import judge
 from deepseek_report.runner.watching.board_folder import empty_board
 from deepseek_report.runner.watching.board_text import markdown_table, plain_text
 from deepseek_report.runner.watching.following import FollowedRun
-from deepseek_report.visualizations.drawing.bars import LabelledValue, bars
+from deepseek_report.visualizations.drawing.part_rows import LabelledValue, bars
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording

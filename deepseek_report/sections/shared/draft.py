@@ -13,13 +13,7 @@ from deepseek_report.artifacts.table import TableType
 from deepseek_report.findings.conclude import all_findings
 from deepseek_report.findings.rules_failures import by_reason
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.shared.tables import (
-    Row,
-    ShownTable,
-    View,
-    measured_table,
-    own_table,
-)
+from deepseek_report.sections.shared.tables import Row, ShownTable, View, measured_table, own_table
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import WordedFinding
 

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.results import Results
 from deepseek_report.tasks import task_of
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short, spoken
+from deepseek_report.visualizations.drawing.labels import caption, in_unit, short, spoken
 from deepseek_report.visualizations.drawing.marks import grid, percent_ticks, value_ticks
-from deepseek_report.visualizations.drawing.number_labels import in_unit
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.small_multiples import Multiples
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 #: Points that the labels of the ends reach beyond their panel, and the columns that each may take:
 #: so both stand side by side on a narrow page too.
@@ -43,10 +35,10 @@ class BehaviourPicture(PicturePart):
     most : features drawn: those with turns first, then those along which the answer moves most.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "behaviour"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/behaviour"})
+    reveals = "aggregate"
+    section = "behaviour"
+    modalities = frozenset({"table"})
+    needs = frozenset({"measures/behaviour"})
 
     most: Annotated[int, Field(ge=1, le=12)] = 6
 
@@ -55,14 +47,7 @@ class BehaviourPicture(PicturePart):
         if not len(curves):
             return []
         view = _View.of(results, curves, self.most)
-        return [
-            view.multiples.picture(
-                "behaviour",
-                title=view.title(),
-                alt=view.alt(),
-                how_to_read=caption("behaviour.how_to_read"),
-            )
-        ]
+        return [view.multiples.picture("behaviour", title=view.title(), alt=view.alt())]
 
 
 @dataclass(frozen=True)

@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.findings.listed_reasons import region_numbers
 from deepseek_report.tasks import task_of
-from deepseek_report.visualizations.drawing.captions import attribution, caption
-from deepseek_report.visualizations.drawing.labels import short
+from deepseek_report.visualizations.drawing.labels import attribution, caption, short
 from deepseek_report.visualizations.drawing.read_results import leading_for_cases, named_or
 from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of
-
-if TYPE_CHECKING:
-    from deepseek_report.artifacts.results import Results
 
 
 class CasePicture(PicturePart):
     """What pictures of single cases are made from; the conclusions say whose reasons are shown."""
 
-    section: ClassVar[str] = "cases"
-    needs: ClassVar[frozenset[str]] = frozenset(
-        {"cases", "explanations", "predictions", "conclusions"}
-    )
-    also: ClassVar[frozenset[str]] = frozenset({"measures/cases"})
+    section = "cases"
+    needs = frozenset({"cases", "explanations", "predictions", "conclusions"})
+    also = frozenset({"measures/cases"})
 
 
 @dataclass(frozen=True)
@@ -99,9 +93,7 @@ def shown_explainers(results: Results, first: str, most: int) -> list[str]:
     None where no method of the run may give reasons of single cases, unless one is asked for: the
     picture then shows the input alone.
 
-    Raises
-    ------
-    NotApplicableError : no explainer but the control has explained anything.
+    Raises NotApplicableError : no explainer but the control has explained anything.
     """
     names = [name for name in results.explanations if name != CONTROL]
     if not names:
@@ -137,7 +129,7 @@ def unit_of(results: Results, explainer: str, place: int) -> Message:
 def title_of(results: Results, case: Case, explainer: str | None) -> Message:
     """What the picture of a case finds: the player with the greatest attribution.
 
-    explainer : None where the picture shows the input alone. A place of an image or a series is
+    explainer : none where the picture shows the input alone. A place of an image or a series is
     told by its number in the picture, so that the title names none.
     """
     kind = kind_of(results.schema)

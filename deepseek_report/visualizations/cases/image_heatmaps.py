@@ -4,38 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.visualizations.cases.case_views import (
-    Case,
-    CasePicture,
-    by_players,
-    cases_of,
-    numbered,
-    shown_explainers,
-    strongest,
-    title_of,
-)
+from deepseek_report.visualizations.cases import case_views
 from deepseek_report.visualizations.drawing import rasters
-from deepseek_report.visualizations.drawing.captions import attribution, caption
-from deepseek_report.visualizations.drawing.labels import wrapped
-from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, draw_svg
+from deepseek_report.visualizations.drawing.labels import attribution, caption, wrapped
+from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, Figure, draw_svg
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
 
 _LEFT, _BETWEEN, _HEAD, _FOOT = 0.08, 0.14, 0.5, 0.62
 _LARGEST, _ABREAST_NARROW = 2.4, 2
@@ -53,32 +37,32 @@ _LEGEND = ("lowers", "raises")
 
 
 @dataclass(frozen=True)
-class ImageHeatmapsPicture(CasePicture):
+class ImageHeatmapsPicture(case_views.CasePicture):
     """Draws, for each chosen case, its image and the attributions of each explainer over it.
 
     explainer : whose attributions come first; empty takes the one that does best in the tests.
     methods : explainers shown side by side.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"image"})
+    reveals = "rows"
+    modalities = frozenset({"image"})
 
     explainer: str = ""
     methods: Annotated[int, Field(ge=1, le=5)] = 3
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        names = shown_explainers(results, self.explainer, self.methods)
+        names = case_views.shown_explainers(results, self.explainer, self.methods)
         scale = rasters.value_range(results.test.inputs)
-        return [_picture(results, case, names, scale) for case in cases_of(results)]
+        return [_picture(results, case, names, scale) for case in case_views.cases_of(results)]
 
 
 def _picture(
-    results: Results, case: Case, names: Sequence[str], scale: tuple[float, float]
+    results: Results, case: case_views.Case, names: Sequence[str], scale: tuple[float, float]
 ) -> Picture:
     shape = kind_of(results.schema).shape
     grey = rasters.colours(case.inputs.reshape(shape), scale)
     truth = None if case.truth is None else np.any(case.truth.reshape(shape), axis=2)
-    regions = numbered(results, case, names[0] if names else None)
+    regions = case_views.numbered(results, case, names[0] if names else None)
     plain = rasters.outlined(rasters.enlarged(grey), truth)
     for player in regions.values():
         plain = rasters.framed(plain, _cells(results, player, shape))
@@ -98,11 +82,11 @@ def _picture(
         name=name,
         svg=_drawn(name, _Panels(panels, heads, marks), words, WIDTH, marked=marked),
         narrow=_drawn(name, _Panels(panels, heads, marks), words, NARROW, marked=marked),
-        title=title_of(results, case, names[0] if names else None),
+        title=case_views.title_of(results, case, names[0] if names else None),
         alt=_alt(results, case, names),
         how_to_read=caption(
             "image_heatmaps.how_to_read",
-            signed=_all_signed(results, names),
+            signed=all(results.explanations[name].signed for name in names),
             marked=marked,
             methods=len(names),
         ),
@@ -132,14 +116,7 @@ def _centre(cells: Bools) -> tuple[float, float]:
     return (columns.mean() + 0.5) / cells.shape[1], (rows.mean() + 0.5) / cells.shape[0]
 
 
-def _drawn(
-    name: str,
-    panels: _Panels,
-    words: Wording,
-    width: float,
-    *,
-    marked: bool,
-) -> str:
+def _drawn(name: str, panels: _Panels, words: Wording, width: float, *, marked: bool) -> str:
     """The panels in as many lines as the width asks for, each with its head, and the key below."""
     images = panels.images
     abreast = len(images) if width == WIDTH else min(len(images), _ABREAST_NARROW)
@@ -160,21 +137,17 @@ def _drawn(
     return rasters.with_images(drawn, [*zip(images, boxes, strict=True), *scale])
 
 
-def _all_signed(results: Results, names: Sequence[str]) -> bool:
-    return all(results.explanations[name].signed for name in names)
-
-
-def _strongest(results: Results, case: Case, name: str) -> np.ndarray:
+def _strongest(results: Results, case: case_views.Case, name: str) -> np.ndarray:
     """(column,) whether it belongs to the player that counts most; none where nothing counts."""
-    values = np.abs(by_players(results, name, case.place))
+    values = np.abs(case_views.by_players(results, name, case.place))
     if not np.nanmax(values):
         return np.zeros(len(results.schema.owners), dtype=bool)
     return np.asarray(results.schema.owners == int(np.nanargmax(values)))
 
 
-def _head(results: Results, case: Case, name: str) -> str:
+def _head(results: Results, case: case_views.Case, name: str) -> str:
     """The explainer, and what its strongest patch did."""
-    values = by_players(results, name, case.place)
+    values = case_views.by_players(results, name, case.place)
     value = float(values[int(np.nanargmax(np.abs(values)))])
     space, words = results.explanations[name].output_space, words_of(results)
     effect = words.text(
@@ -215,10 +188,10 @@ def _paint(
         figure.text(x / width, y, legend["marked"], **quiet)
 
 
-def _alt(results: Results, case: Case, names: Sequence[str]) -> Message:
+def _alt(results: Results, case: case_views.Case, names: Sequence[str]) -> Message:
     return caption(
         "image_heatmaps.alt",
         case=case.outcome,
-        explainers=[strongest(results, case, name) for name in names],
+        explainers=[case_views.strongest(results, case, name) for name in names],
         truth=0 if case.truth is None else case.truth.sum(),
     )

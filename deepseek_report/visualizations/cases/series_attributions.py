@@ -4,40 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.visualizations.cases.case_views import (
-    Case,
-    CasePicture,
-    by_players,
-    cases_of,
-    numbered,
-    shown_explainers,
-    strongest,
-    title_of,
-    unit_of,
-)
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short
+from deepseek_report.visualizations.cases import case_views
+from deepseek_report.visualizations.drawing.labels import caption, short
 from deepseek_report.visualizations.drawing.marks import count_ticks, grid, value_ticks
-from deepseek_report.visualizations.style import LIGHT, NARROW, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, NARROW, Axes, Figure, draw_svg, panel
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
 
 _CURVE, _BARS, _TITLE, _FOOT = 0.95, 0.62, 0.34, 0.55
 #: Points of a curve: more than this many steps are drawn by the least and the most of each piece.
@@ -46,22 +28,24 @@ _LEFT = 0.75
 
 
 @dataclass(frozen=True)
-class SeriesAttributionsPicture(CasePicture):
+class SeriesAttributionsPicture(case_views.CasePicture):
     """Draws, for each chosen case, its channels with the attribution of every window.
 
     explainer : whose attributions; empty takes the one that does best in the tests.
     channels : channels shown, those with the most attribution.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"series"})
+    reveals = "rows"
+    modalities = frozenset({"series"})
 
     explainer: str = ""
     channels: Annotated[int, Field(ge=1, le=8)] = 4
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        name = next(iter(shown_explainers(results, self.explainer, 1)), None)
-        return [_picture(results, case, name, self.channels) for case in cases_of(results)]
+        name = next(iter(case_views.shown_explainers(results, self.explainer, 1)), None)
+        return [
+            _picture(results, case, name, self.channels) for case in case_views.cases_of(results)
+        ]
 
 
 @dataclass(frozen=True)
@@ -78,7 +62,7 @@ class _Channel:
     numbers: dict[int, int]
 
 
-def _picture(results: Results, case: Case, explainer: str | None, most: int) -> Picture:
+def _picture(results: Results, case: case_views.Case, explainer: str | None, most: int) -> Picture:
     shown, left_out = _channels(results, case, explainer, most)
     name = f"series_attributions_{case.number}"
     height = len(shown) * (_TITLE + _CURVE + (_BARS if explainer else 0.0) + 0.12) + _FOOT
@@ -87,12 +71,12 @@ def _picture(results: Results, case: Case, explainer: str | None, most: int) -> 
         name=name,
         svg=draw_svg(name, height, lambda figure: _paint(figure, shown, words)),
         narrow=draw_svg(name, height, lambda figure: _paint(figure, shown, words), NARROW),
-        title=title_of(results, case, explainer),
+        title=case_views.title_of(results, case, explainer),
         alt=_alt(results, case, explainer),
         how_to_read=caption(
             "series_attributions.how_to_read",
             explainer=explainer,
-            unit=unit_of(results, explainer, case.place) if explainer else None,
+            unit=case_views.unit_of(results, explainer, case.place) if explainer else None,
             left_out=left_out,
             marked=case.truth is not None,
         ),
@@ -100,15 +84,15 @@ def _picture(results: Results, case: Case, explainer: str | None, most: int) -> 
 
 
 def _channels(
-    results: Results, case: Case, explainer: str | None, most: int
+    results: Results, case: case_views.Case, explainer: str | None, most: int
 ) -> tuple[list[_Channel], int]:
     """The channels with the most attribution in their own order, and how many are left out."""
     schema = results.schema
     steps, count_ = kind_of(schema).shape
     windows: list[list[tuple[int, int, float]]] = [[] for _ in range(count_)]
     numbers: list[dict[int, int]] = [{} for _ in range(count_)]
-    listed = {player: n for n, player in numbered(results, case, explainer).items()}
-    values = by_players(results, explainer, case.place) if explainer else np.zeros(0)
+    listed = {player: n for n, player in case_views.numbered(results, case, explainer).items()}
+    values = case_views.by_players(results, explainer, case.place) if explainer else np.zeros(0)
     for player in range(len(values)):
         columns = np.flatnonzero(schema.owners == player).tolist()
         for channel in sorted({column % count_ for column in columns}):
@@ -178,13 +162,16 @@ def _curve(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
         middle, edges = (first + last) / 2 + 1, (first + 0.5, last + 1.5)
         for edge in edges:
             axes.axvline(edge, color=LIGHT["muted"], linewidth=0.7, linestyle=(0, (2, 2)))
-        place: dict[str, Any] = {
-            "ha": "center",
-            "va": "top",
-            "transform": axes.get_xaxis_transform(),
-        }
-        across = axes.get_xaxis_transform()
-        axes.text(middle, 0.98, str(number), fontsize=9, weight="bold", transform=across, **place)
+        axes.text(
+            middle,
+            0.98,
+            str(number),
+            fontsize=9,
+            weight="bold",
+            ha="center",
+            va="top",
+            transform=axes.get_xaxis_transform(),
+        )
     if channel.truth is not None:
         _mark(axes, channel.truth)
 
@@ -237,11 +224,11 @@ def _bars(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
     axes.set_xticks([])
 
 
-def _alt(results: Results, case: Case, explainer: str | None) -> Message:
+def _alt(results: Results, case: case_views.Case, explainer: str | None) -> Message:
     return caption(
         "series_attributions.alt",
         case=case.outcome,
         steps=kind_of(results.schema).shape[0],
-        strongest=strongest(results, case, explainer) if explainer else "",
+        strongest=case_views.strongest(results, case, explainer) if explainer else "",
         truth=0 if case.truth is None else case.truth.sum(),
     )

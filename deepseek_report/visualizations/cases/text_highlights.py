@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.written_texts import NOWHERE, Span, gaps, legible
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.cases.case_views import (
@@ -25,17 +24,10 @@ from deepseek_report.visualizations.cases.case_views import (
     title_of,
     unit_of,
 )
-from deepseek_report.visualizations.drawing.captions import attribution, caption
-from deepseek_report.visualizations.drawing.labels import columns, short
-from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, draw_svg
+from deepseek_report.visualizations.drawing.labels import attribution, caption, columns, short
+from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, Axes, Figure, draw_svg
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
 
 _SIZE, _SMALL = 10.0, 7.5
 _LINE, _HEAD, _GAP = 29.0, 22.0, 10.0
@@ -59,8 +51,8 @@ class TextHighlightsPicture(CasePicture):
     numbered : words whose attribution is written above them.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
+    reveals = "rows"
+    modalities = frozenset({"text"})
 
     explainer: str = ""
     methods: Annotated[int, Field(ge=1, le=6)] = 2

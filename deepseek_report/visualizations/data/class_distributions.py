@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.results import Results
 from deepseek_report.tasks import task_of
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import short, spoken
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    intervals,
-    percent_ticks,
-)
-from deepseek_report.visualizations.drawing.number_labels import in_unit
+from deepseek_report.visualizations.drawing.labels import caption, in_unit, measured, short, spoken
+from deepseek_report.visualizations.drawing.marks import MarkStyle, grid, intervals, percent_ticks
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.small_multiples import (
     CATEGORIES,
@@ -31,15 +24,9 @@ from deepseek_report.visualizations.drawing.small_multiples import (
     Multiples,
     quantity_ticks,
 )
-from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL
+from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 
 @dataclass(frozen=True)
@@ -49,10 +36,10 @@ class ClassDistributionsPicture(PicturePart):
     most : features drawn, those that tell the explained class best by themselves.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "data"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/class_distributions"})
+    reveals = "aggregate"
+    section = "data"
+    modalities = frozenset({"table"})
+    needs = frozenset({"measures/class_distributions"})
 
     most: Annotated[int, Field(ge=1, le=12)] = 3
 

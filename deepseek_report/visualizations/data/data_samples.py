@@ -4,41 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.tasks import task_of
+from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing import rasters
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import extent, short
-from deepseek_report.visualizations.style import (
-    LIGHT,
-    NARROW,
-    SERIES,
-    SMALL,
-    WIDTH,
-    draw_svg,
-    panel,
-)
+from deepseek_report.visualizations.drawing.labels import caption, extent, short
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Schema
-    from deepseek_report.artifacts.split import Split
 
 _MARGIN, _BETWEEN, _LARGEST, _CURVE = 0.1, 0.06, 1.1, 0.62
 _MOST_CHANNELS, _MOST_POINTS, _MOST_LABEL = 3, 120, 1.9
@@ -57,10 +41,10 @@ class DataSamplesPicture(PicturePart):
     each : cases shown of a class. most : classes shown, the first ones.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    section: ClassVar[str] = "data"
-    needs: ClassVar[frozenset[str]] = frozenset({"predictions"})
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"image", "series"})
+    reveals = "rows"
+    section = "data"
+    needs = frozenset({"predictions"})
+    modalities = frozenset({"image", "series"})
 
     each: Annotated[int, Field(ge=1, le=12)] = 6
     most: Annotated[int, Field(ge=1, le=20)] = 10
@@ -74,8 +58,8 @@ class DataSamplesPicture(PicturePart):
         return [
             Picture(
                 name="data_samples",
-                svg=view.draw(results, shown, WIDTH),
-                narrow=view.draw(results, fewer, NARROW),
+                svg=view.draw(results, shown, style.WIDTH),
+                narrow=view.draw(results, fewer, style.NARROW),
                 title=_title(results, groups, len(shown)),
                 alt=_alt(results, shown),
                 how_to_read=caption("data_samples.how_to_read", marked=marked),
@@ -130,7 +114,9 @@ def _images(results: Results, shown: Sequence[_Row], page: float) -> str:
             pieces.append((rasters.outlined(image, truth), box))
     middles = [_MARGIN + at * (tall + _BETWEEN) + tall / 2 for at in range(len(shown))]
     height = 2 * _MARGIN + len(shown) * (tall + _BETWEEN)
-    drawn = draw_svg("data_samples", height, lambda figure: _names(figure, shown, middles), page)
+    drawn = style.draw_svg(
+        "data_samples", height, lambda figure: _names(figure, shown, middles), page
+    )
     return rasters.with_images(drawn, pieces)
 
 
@@ -144,12 +130,14 @@ def _left(shown: Sequence[_Row]) -> float:
     return min(_MOST_LABEL, extent([short(row.label, 24) for row in shown]) + 0.2)
 
 
-def _names(figure: Figure, shown: Sequence[_Row], middles: Sequence[float]) -> None:
+def _names(figure: style.Figure, shown: Sequence[_Row], middles: Sequence[float]) -> None:
     """The names of the classes, at these distances from the top in inches."""
     width, height = figure.get_size_inches()
     for row, middle in zip(shown, middles, strict=True):
         x, y = _MARGIN / width, 1 - middle / height
-        figure.text(x, y, short(row.label, 24), va="center", fontsize=SMALL, color=LIGHT["ink"])
+        figure.text(
+            x, y, short(row.label, 24), va="center", fontsize=style.SMALL, color=style.LIGHT["ink"]
+        )
 
 
 # --- series ---------------------------------------------------------------------------------------
@@ -158,10 +146,12 @@ def _names(figure: Figure, shown: Sequence[_Row], middles: Sequence[float]) -> N
 def _series(results: Results, shown: Sequence[_Row], page: float) -> str:
     """A small curve for each case, all on one scale; of many channels the first three."""
     height = 2 * _MARGIN + len(shown) * (_CURVE + _BETWEEN)
-    return draw_svg("data_samples", height, lambda figure: _curves(figure, results, shown), page)
+    return style.draw_svg(
+        "data_samples", height, lambda figure: _curves(figure, results, shown), page
+    )
 
 
-def _curves(figure: Figure, results: Results, shown: Sequence[_Row]) -> None:
+def _curves(figure: style.Figure, results: Results, shown: Sequence[_Row]) -> None:
     shape = kind_of(results.schema).shape
     test, (page, height) = results.test, map(float, figure.get_size_inches())
     columns, left = max(len(row.places) for row in shown), _left(shown)
@@ -174,22 +164,22 @@ def _curves(figure: Figure, results: Results, shown: Sequence[_Row]) -> None:
         middles.append(height - top + _CURVE / 2)
         for column, place in enumerate(row.places):
             start = left + column * (wide + _BETWEEN)
-            axes = panel(figure, start, top - _CURVE, start + wide, top)
+            axes = style.panel(figure, start, top - _CURVE, start + wide, top)
             _curve(axes, test.inputs[place].reshape(shape), limits)
     _names(figure, shown, middles)
 
 
-def _curve(axes: Axes, series: Floats, limits: tuple[float, float]) -> None:
+def _curve(axes: style.Axes, series: Floats, limits: tuple[float, float]) -> None:
     kept = np.unique(np.linspace(0, len(series) - 1, _MOST_POINTS).round().astype(int))
     for channel in range(min(series.shape[1], _MOST_CHANNELS)):
-        axes.plot(kept, series[kept, channel], color=SERIES[channel], linewidth=0.9)
+        axes.plot(kept, series[kept, channel], color=style.SERIES[channel], linewidth=0.9)
     room = 0.05 * (limits[1] - limits[0] or 1.0)
     axes.set_ylim(limits[0] - room, limits[1] + room)
     axes.set_xlim(0, max(len(series) - 1, 1))
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
-        spine.set(visible=True, color=LIGHT["grid"])
+        spine.set(visible=True, color=style.LIGHT["grid"])
 
 
 # --- words ----------------------------------------------------------------------------------------

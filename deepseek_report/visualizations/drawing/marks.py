@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.visualizations.drawing.labels import extent
-from deepseek_report.visualizations.style import LIGHT, SMALL
+from deepseek_report.visualizations.style import LIGHT, SMALL, Axes
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)

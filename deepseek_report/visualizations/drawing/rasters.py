@@ -46,8 +46,6 @@ def shaded(image: Image, values: Floats, *, signed: bool = True) -> Image:
 
     Amounts without a sign are green.
 
-    Parameters
-    ----------
     image : (row, column, 3). values : (row, column); the largest size gets the full colour.
     """
     most = float(np.abs(values).max()) or 1.0

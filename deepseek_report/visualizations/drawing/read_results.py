@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.predictions import PredictionSummary
+from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.predictions import PredictionSummary
-    from deepseek_report.artifacts.results import Results
 
 
 def required(results: Results, metric: str, name: str) -> pd.DataFrame:
     """A table that a picture cannot do without.
 
-    Raises
-    ------
-    ArtifactError : the metric was not measured, or has no such table.
+    Raises ArtifactError : the metric was not measured, or has no such table.
     NotApplicableError : the table has no rows, so there is nothing to draw.
     """
     table = results.table(metric, name)
@@ -42,9 +37,7 @@ def required(results: Results, metric: str, name: str) -> pd.DataFrame:
 def signed_explainers(results: Results) -> list[str]:
     """Those that say which way a feature pushes, without the control, in the order of the config.
 
-    Raises
-    ------
-    NotApplicableError : no explainer of this run gives signed attributions.
+    Raises NotApplicableError : no explainer of this run gives signed attributions.
     """
     names = [n for n, method in results.explanations.items() if n != CONTROL and method.signed]
     if not names:
@@ -55,9 +48,7 @@ def signed_explainers(results: Results) -> list[str]:
 def leading(results: Results) -> str:
     """The explainer that does best in the tests, as the conclusions say.
 
-    Raises
-    ------
-    NotApplicableError : no explainer of this run gives signed attributions.
+    Raises NotApplicableError : no explainer of this run gives signed attributions.
     """
     return results.conclusions.leading or signed_explainers(results)[0]
 
@@ -65,9 +56,7 @@ def leading(results: Results) -> str:
 def leading_for_cases(results: Results) -> str:
     """The explainer whose reasons are told case by case, as the conclusions say.
 
-    Raises
-    ------
-    NotApplicableError : no explainer of this run gives signed attributions.
+    Raises NotApplicableError : no explainer of this run gives signed attributions.
     """
     return results.conclusions.leading_for_cases or signed_explainers(results)[0]
 
@@ -75,9 +64,7 @@ def leading_for_cases(results: Results) -> str:
 def named_or(results: Results, explainer: str, choose: Callable[[Results], str]) -> str:
     """The explainer asked for, or the one that `choose` takes where none is named.
 
-    Raises
-    ------
-    NotApplicableError : it is not among the explainers of this run.
+    Raises NotApplicableError : it is not among the explainers of this run.
     """
     if not explainer:
         return choose(results)
@@ -90,9 +77,7 @@ def named_or(results: Results, explainer: str, choose: Callable[[Results], str])
 def operating_point(predicted: PredictionSummary) -> dict[str, float]:
     """Rates of the decisions as they are taken, the explained class being the one to find.
 
-    Returns
-    -------
-    fpr : share of the other cases that are flagged; tpr : share of the class that is found;
+    Returns fpr : share of the other cases that are flagged; tpr : share of the class that is found;
     precision : share of the flagged that are right. NaN where there is nothing to count.
     """
     rates = predicted.about_explained

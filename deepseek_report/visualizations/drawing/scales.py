@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.captions import caption
+from deepseek_report.visualizations.drawing.labels import caption, in_unit
 from deepseek_report.visualizations.drawing.marks import percent_ticks, value_ticks
-from deepseek_report.visualizations.drawing.number_labels import in_unit
+from deepseek_report.visualizations.style import Axes
 from deepseek_report.wording.estimates import estimate
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 
 class Scaled(Protocol):

@@ -4,14 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from deepseek_report.visualizations.drawing.labels import extent, short, wrapped
-from deepseek_report.visualizations.style import NARROW, WIDTH, draw_svg, panel
+from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations.drawing.labels import caption, extent, short, wrapped
+from deepseek_report.visualizations.style import NARROW, WIDTH, Axes, Figure, draw_svg, panel
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+# --- The picture of an object that draws itself at a width and says what is to be seen ------------
+
+
+class DrawsItself(Protocol):
+    """What a picture shows of a run.
+
+    drawn : the SVG for a page of so many inches.
+    """
+
+    def drawn(self, page: float) -> str: ...
+
+    def title(self) -> Text: ...
+
+    def alt(self) -> Text: ...
+
+
+def picture_of(view: DrawsItself, name: str) -> Picture:
+    """A view on a wide and on a narrow page, with the texts beside it."""
+    return Picture(
+        name=name,
+        svg=view.drawn(WIDTH),
+        narrow=view.drawn(NARROW),
+        title=view.title(),
+        alt=view.alt(),
+        how_to_read=caption(f"{name}.how_to_read"),
+    )
+
+
+# --- The sheet that a picture is drawn on: the width of a page, or of a phone ---------------------
 
 #: Inches between the labels of rows and their axes, and share of a narrow sheet for labels.
 _GAP, _LABELS = 0.15, 0.4
@@ -69,12 +97,28 @@ class Sheet:
 PaintSheet = Callable[[Sheet], None]
 
 
-def on_sheets(name: str, height: float | tuple[float, float], paint: PaintSheet) -> tuple[str, str]:
-    """The SVG for a wide page, and for a narrow one.
+def on_sheets(
+    name: str,
+    height: float | tuple[float, float],
+    paint: PaintSheet,
+    *,
+    title: Text,
+    alt: Text,
+    how_to_read: Text = "",
+    **others: Any,
+) -> Picture:
+    """The picture on a wide and on a narrow sheet.
 
-    height : inches; as a pair those of the wide sheet and of the narrow one.
+    height : inches; as a pair those of the wide sheet and of the narrow one. how_to_read : by
+    default the text `pictures.<name>.how_to_read`. others : further fields of the picture.
     """
     tall, taller = height if isinstance(height, tuple) else (height, height)
-    wide = draw_svg(name, tall, lambda figure: paint(Sheet(figure, WIDTH)), WIDTH)
-    narrow = draw_svg(name, taller, lambda figure: paint(Sheet(figure, NARROW)), NARROW)
-    return wide, narrow
+    return Picture(
+        name,
+        draw_svg(name, tall, lambda figure: paint(Sheet(figure, WIDTH)), WIDTH),
+        title,
+        alt,
+        how_to_read or caption(f"{name}.how_to_read"),
+        narrow=draw_svg(name, taller, lambda figure: paint(Sheet(figure, NARROW)), NARROW),
+        **others,
+    )

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.drawing.labels import extent, unit_label, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, extent, unit_label, wrapped
 from deepseek_report.visualizations.drawing.marks import keep_ticks_apart
-from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    LIGHT,
+    NARROW,
+    SMALL,
+    WIDTH,
+    Axes,
+    Figure,
+    draw_svg,
+    panel,
+)
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: Paints one panel: its axes, and which one it is.
 PaintPanel = Callable[["Axes", int], None]
@@ -46,7 +50,7 @@ class Multiples:
     foot: float = 0.36
     abreast: int = 3
 
-    def picture(self, name: str, *, title: Text, alt: Text, how_to_read: Text) -> Picture:
+    def picture(self, name: str, *, title: Text, alt: Text, how_to_read: Text = "") -> Picture:
         """The panels on a wide and on a narrow page, with the texts beside them."""
         return Picture(
             name=name,
@@ -54,7 +58,7 @@ class Multiples:
             narrow=self._drawn(name, NARROW, max(self.abreast - 1, 1)),
             title=title,
             alt=alt,
-            how_to_read=how_to_read,
+            how_to_read=how_to_read or caption(f"{name}.how_to_read"),
         )
 
     def _drawn(self, name: str, page: float, most: int) -> str:

@@ -85,8 +85,6 @@ def twin(
 ) -> dict[str, Any]:
     """A figure with a transparent page, ink-coloured text and no template.
 
-    Parameters
-    ----------
     traces : made by `trace`, at most 1 500 points in all.
     layout : axes and what else differs from the common layout.
     words : the language, whose decimal sign the axes have.

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    intervals,
-    note,
-    plain_ticks,
-    rows,
-)
+from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing.labels import caption, measured
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.results import Results
 
 _ROW, _ROW_NARROW = 0.25, 0.34
 
@@ -39,9 +28,9 @@ _ROW, _ROW_NARROW = 0.25, 0.34
 class AgreementPicture(PicturePart):
     """Draws the rank correlation of every pair of explainers, with intervals."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "trust"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/explainer_agreement"})
+    reveals = "aggregate"
+    section = "trust"
+    needs = frozenset({"measures/explainer_agreement"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "explainer_agreement", "pairs")
@@ -52,16 +41,11 @@ class AgreementPicture(PicturePart):
         undefined = ordered[ordered["spearman"].isna()]
         ordered = ordered[ordered["spearman"].notna()]
         words, n = words_of(results), len(ordered)
-        wide, narrow = on_sheets(
-            "agreement",
-            (0.85 + _ROW * n, 0.85 + _ROW_NARROW * n),
-            lambda sheet: _paint(sheet, ordered, words),
-        )
         return [
-            Picture(
-                name="agreement",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "agreement",
+                (0.85 + _ROW * n, 0.85 + _ROW_NARROW * n),
+                lambda sheet: _paint(sheet, ordered, words),
                 title=_title(ordered, undefined),
                 alt=_alt(ordered),
                 how_to_read=caption(
@@ -84,25 +68,25 @@ def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
     labels, left = sheet.row_labels(pairs, 48, 3.6)
     across, foot = sheet.below(words.text("pictures.agreement.axis"), left)
     axes = sheet.axes(left, foot, 0.45 if sheet.is_narrow else 0.25, 0.15)
-    rows(axes, labels)
+    marks.rows(axes, labels)
     places = np.arange(len(table))
     for control in (False, True):
         part, own = table[table["control"] == control], places[table["control"] == control]
-        look = MarkStyle(LIGHT["context"] if control else SERIES[0])
-        intervals(axes, own, part["spearman"], (part["low"], part["high"]), look)
+        look = marks.MarkStyle(LIGHT["context"] if control else SERIES[0])
+        marks.intervals(axes, own, part["spearman"], (part["low"], part["high"]), look)
         for place, row in zip(own, part.itertuples(), strict=True):
-            note(
+            marks.note(
                 axes,
                 words.numbers.number(row.spearman, row.low, row.high),
                 (np.nanmax([row.spearman, row.high]), place),
                 (6, 0),
                 va="center",
             )
-    grid(axes, "x")
+    marks.grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=1)
     axes.set_xlim(min(-0.1, float(table[["spearman", "low"]].min().min()) - 0.05), 1.1)
     axes.set_xticks([at for at in (-1, -0.5, 0, 0.25, 0.5, 0.75, 1) if at >= axes.get_xlim()[0]])
-    plain_ticks(axes, "x", words)
+    marks.plain_ticks(axes, "x", words)
     axes.set_xlabel(across)
 
 

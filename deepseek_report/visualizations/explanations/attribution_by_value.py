@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.explanation import OutputSpace
+from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import Modality
-from deepseek_report.visualizations.drawing.captions import attribution, caption, change
-from deepseek_report.visualizations.drawing.labels import short, spoken
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.visualizations.drawing.labels import (
+    attribution,
+    caption,
+    change,
+    in_unit,
+    short,
+    spoken,
+)
 from deepseek_report.visualizations.drawing.marks import dots, grid, point_ticks, value_ticks
-from deepseek_report.visualizations.drawing.number_labels import in_unit
 from deepseek_report.visualizations.drawing.read_results import leading, named_or
 from deepseek_report.visualizations.drawing.small_multiples import (
     CATEGORIES,
@@ -27,16 +32,9 @@ from deepseek_report.visualizations.drawing.small_multiples import (
     Multiples,
     quantity_ticks,
 )
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.explanation import Explanation
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Feature, Schema
 
 #: Categories drawn of one feature, the most frequent ones.
 _CATEGORIES = 8
@@ -50,10 +48,10 @@ class AttributionByValuePicture(PicturePart):
     most : features drawn. instances : cases drawn, evenly spaced among the explained ones.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    section: ClassVar[str] = "explanations"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    needs: ClassVar[frozenset[str]] = frozenset({"explanations", "conclusions"})
+    reveals = "rows"
+    section = "explanations"
+    modalities = frozenset({"table"})
+    needs = frozenset({"explanations", "conclusions"})
 
     explainer: str = ""
     most: Annotated[int, Field(ge=1, le=12)] = 6
@@ -62,14 +60,7 @@ class AttributionByValuePicture(PicturePart):
     def draw(self, results: Results) -> Sequence[Picture]:
         name = named_or(results, self.explainer, leading)
         view = _View.of(results, name, self.most, self.instances)
-        return [
-            view.multiples.picture(
-                "attribution_by_value",
-                title=view.title(),
-                alt=view.alt(),
-                how_to_read=caption("attribution_by_value.how_to_read"),
-            )
-        ]
+        return [view.multiples.picture("attribution_by_value", title=view.title(), alt=view.alt())]
 
 
 @dataclass(frozen=True)

@@ -4,40 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import Modality
-from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.captions import attribution, caption, change
-from deepseek_report.visualizations.drawing.labels import short, spoken
-from deepseek_report.visualizations.drawing.marks import (
-    dots,
-    grid,
-    note,
-    point_ticks,
-    rows,
-    value_ticks,
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.visualizations.drawing import marks, twin
+from deepseek_report.visualizations.drawing.labels import (
+    attribution,
+    caption,
+    change,
+    short,
+    spoken,
 )
 from deepseek_report.visualizations.drawing.read_results import leading, named_or
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, VALUE
+from deepseek_report.visualizations.style import LIGHT, VALUE, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.explanation import Explanation, OutputSpace
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Feature, Schema
 
 _ROW = 0.31
 _TWIN_POINTS = 1500
@@ -53,11 +44,11 @@ class BeeswarmPicture(PicturePart):
     most : features shown. instances : cases shown, evenly spaced among the explained ones.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"explanations", "conclusions"})
+    reveals = "rows"
+    section = "explanations"
+    needs = frozenset({"explanations", "conclusions"})
 
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+    modalities = frozenset({"table"})
 
     explainer: str = ""
     most: Annotated[int, Field(ge=1, le=20)] = 12
@@ -68,13 +59,18 @@ class BeeswarmPicture(PicturePart):
         explanation = results.explanations[name]
         view = _view(explanation, results.schema, self.most, self.instances)
         height, words = 0.95 + _ROW * len(view.features), words_of(results)
-        wide, narrow = on_sheets("beeswarm", height, lambda sheet: _paint(sheet, view, words))
         return [
-            Picture(
-                name="beeswarm",
-                svg=wide,
-                narrow=narrow,
-                title=_title(view, name),
+            on_sheets(
+                "beeswarm",
+                height,
+                lambda sheet: _paint(sheet, view, words),
+                title=caption(
+                    "beeswarm.title",
+                    explainer=name,
+                    feature=spoken(view.features[0].label),
+                    direction=_direction(view.tendency[0]),
+                    class_name=view.class_name,
+                ),
                 alt=_alt(view, name),
                 how_to_read=caption("beeswarm.how_to_read", class_name=view.class_name),
                 interactive=_twin(view, words),
@@ -145,19 +141,19 @@ def _paint(sheet: Sheet, view: _View, words: Wording) -> None:
     labels, left = sheet.row_labels([feature.label for feature in view.features], 34, 2.9)
     across, foot = sheet.below(words.say(view.across), left)
     axes = sheet.axes(left, foot, 0.1, 0.4)
-    rows(axes, labels)
+    marks.rows(axes, labels)
     most = float(np.nanmax(np.abs(view.values))) * 1.05 or 1.0
     axes.set_xlim(
         min(view.values.min() * 1.08, -0.15 * most), max(view.values.max() * 1.08, 0.15 * most)
     )
-    grid(axes, "x")
+    marks.grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=1)
     heights = np.column_stack([_swarm(column, axes.get_xlim()) for column in view.values.T])
     heights += np.arange(len(view.features))
     for level, colour in enumerate((LIGHT["context"], *VALUE), start=-1):
         chosen_dots = view.levels == level
-        dots(axes, view.values[chosen_dots], heights[chosen_dots], colour)
-    ticks = point_ticks if view.space == "probability" else value_ticks
+        marks.dots(axes, view.values[chosen_dots], heights[chosen_dots], colour)
+    ticks = marks.point_ticks if view.space == "probability" else marks.value_ticks
     ticks(axes, "x", words)
     axes.set_xlabel(across)
     _scale(axes, words)
@@ -178,20 +174,10 @@ def _swarm(values: Floats, limits: tuple[float, float]) -> Floats:
 def _scale(axes: Axes, words: Wording) -> None:
     """The key of the colours, above the axes: low ●●●●● high."""
     above = {"xycoords": "axes fraction", "va": "center"}
-    note(axes, words.text("pictures.beeswarm.low"), (1, 1), (-94, 10), ha="right", **above)
-    note(axes, words.text("pictures.beeswarm.high"), (1, 1), (-40, 10), ha="left", **above)
+    marks.note(axes, words.text("pictures.beeswarm.low"), (1, 1), (-94, 10), ha="right", **above)
+    marks.note(axes, words.text("pictures.beeswarm.high"), (1, 1), (-40, 10), ha="left", **above)
     for step, colour in enumerate(VALUE):
-        note(axes, "●", (1, 1), (-86 + 10 * step, 10), ha="center", color=colour, **above)
-
-
-def _title(view: _View, name: str) -> Message:
-    return caption(
-        "beeswarm.title",
-        explainer=name,
-        feature=spoken(view.features[0].label),
-        direction=_direction(view.tendency[0]),
-        class_name=view.class_name,
-    )
+        marks.note(axes, "●", (1, 1), (-86 + 10 * step, 10), ha="center", color=colour, **above)
 
 
 def _direction(tendency: float) -> str:

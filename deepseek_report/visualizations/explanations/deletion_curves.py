@@ -4,39 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
 from deepseek_report.tasks import task_of
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import known, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    intervals,
-    keep_ticks_apart,
-    percent_ticks,
-    rows,
-    value_ticks,
-)
+from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing.labels import caption, known, wrapped
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import CONTROL, LIGHT, SMALL, colours
+from deepseek_report.visualizations.style import CONTROL, LIGHT, SMALL, Axes, colours
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.score import Score
 
 _METRICS = ("deletion", "insertion")
 #: Inches of the panels with curves.
@@ -47,24 +32,22 @@ _CURVES = 3.3
 class DeletionCurvesPicture(PicturePart):
     """Draws deletion and insertion for every explainer, and the gain over the random control."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "trust"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/deletion", "conclusions"})
-    also: ClassVar[frozenset[str]] = frozenset({"measures/insertion"})
+    reveals = "aggregate"
+    section = "trust"
+    needs = frozenset({"measures/deletion", "conclusions"})
+    also = frozenset({"measures/insertion"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
         gains = 0.9 + 0.27 * len(view.judged)
         heights = max(_CURVES, gains), _CURVES + gains
-        wide, narrow = on_sheets("deletion_curves", heights, lambda sheet: _paint(sheet, view))
         return [
-            Picture(
-                name="deletion_curves",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "deletion_curves",
+                heights,
+                lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=caption("deletion_curves.how_to_read"),
             )
         ]
 
@@ -132,7 +115,7 @@ def _paint(sheet: Sheet, view: _View) -> None:
         axes.set_title(view.words.text(f"pictures.deletion_curves.{metric}"))
         axes.set(ylim=limits)
         axes.set_xlabel(view.words.text(f"pictures.deletion_curves.across_{metric}"))
-        (percent_ticks if view.is_share else value_ticks)(axes, "y", view.words)
+        (marks.percent_ticks if view.is_share else marks.value_ticks)(axes, "y", view.words)
         if place == 0:
             axes.set_ylabel(view.words.say(view.outcome))
         else:
@@ -153,27 +136,27 @@ def _curves(axes: Axes, table: pd.DataFrame, view: _View) -> None:
         own = table[table["explainer"] == name].sort_values("removed_share")
         width = 2.6 if name == CONTROL else 1.7
         axes.plot(own["removed_share"], own["mean"], color=tone[name], linewidth=width)
-    grid(axes, "y")
+    marks.grid(axes, "y")
     axes.set_xlim(0, 1)
-    percent_ticks(axes, "x", view.words, 2)
+    marks.percent_ticks(axes, "x", view.words, 2)
 
 
 def _gain_panel(axes: Axes, view: _View) -> None:
     tone, names = colours(view.names), view.judged
-    rows(axes, [wrapped(view.words.explainer(name), 18) for name in names])
+    marks.rows(axes, [wrapped(view.words.explainer(name), 18) for name in names])
     for label, name in zip(axes.get_yticklabels(), names, strict=True):
         label.set_color(tone[name])
     for metric, aside in zip(_METRICS, (-0.16, 0.16), strict=True):
         for row, name in enumerate(names):
             score = view.gains.get(metric, {}).get(name)
             if score is not None:
-                look = MarkStyle(tone[name], size=5, hollow=metric == "insertion")
+                look = marks.MarkStyle(tone[name], size=5, hollow=metric == "insertion")
                 ends = ([_end(score.low)], [_end(score.high)])
-                intervals(axes, [row + aside], [score.value], ends, look)
-    grid(axes, "x")
+                marks.intervals(axes, [row + aside], [score.value], ends, look)
+    marks.grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=2)
-    value_ticks(axes, "x", view.words, 2)
-    keep_ticks_apart(axes)
+    marks.value_ticks(axes, "x", view.words, 2)
+    marks.keep_ticks_apart(axes)
     axes.set_title(view.words.text("pictures.deletion_curves.gain"), fontsize=SMALL)
     axes.set_xlabel(view.words.text("pictures.deletion_curves.area"))
 

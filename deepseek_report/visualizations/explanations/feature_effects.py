@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.results import Results
 from deepseek_report.tasks import task_of
-from deepseek_report.visualizations.drawing.captions import attribution, caption, change
-from deepseek_report.visualizations.drawing.labels import short, spoken
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    intervals,
-    point_ticks,
-    value_ticks,
+from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing.labels import (
+    attribution,
+    caption,
+    change,
+    in_unit,
+    short,
+    spoken,
 )
-from deepseek_report.visualizations.drawing.number_labels import in_unit
 from deepseek_report.visualizations.drawing.read_results import leading, required
 from deepseek_report.visualizations.drawing.small_multiples import (
     CATEGORIES,
@@ -33,15 +32,9 @@ from deepseek_report.visualizations.drawing.small_multiples import (
     Multiples,
     quantity_ticks,
 )
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 
 @dataclass(frozen=True)
@@ -51,11 +44,11 @@ class FeatureEffectsPicture(PicturePart):
     most : features drawn, those with the largest attributions by the leading explainer.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/feature_effects", "conclusions"})
-    also: ClassVar[frozenset[str]] = frozenset({"measures/importance"})
+    reveals = "aggregate"
+    section = "explanations"
+    modalities = frozenset({"table"})
+    needs = frozenset({"measures/feature_effects", "conclusions"})
+    also = frozenset({"measures/importance"})
 
     most: Annotated[int, Field(ge=1, le=12)] = 6
 
@@ -191,7 +184,7 @@ class _View:
         axes.fill_between(curve["value"], curve["low"], curve["high"], color=LIGHT["heat2"])
         axes.plot(curve["value"], curve["effect"], color=SERIES[0])
         axes.set_ylim(low, high)
-        grid(axes, "y")
+        marks.grid(axes, "y")
         self._ticks(axes, "y")
         quantity_ticks(axes, None, self.words)
 
@@ -205,12 +198,12 @@ class _View:
             rows = np.searchsorted(curve["value"], line["value"])
             axes.plot(line["effect"], rows, color=LIGHT["context"], lw=0.5, alpha=0.6)
         ends = curve["low"], curve["high"]
-        intervals(axes, places, curve["effect"], ends, MarkStyle(SERIES[0], size=4.5))
+        marks.intervals(axes, places, curve["effect"], ends, marks.MarkStyle(SERIES[0], size=4.5))
         labels = [short(text, CATEGORY_LETTERS) for text in curve["display"]]
         axes.set_yticks(places, labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
         axes.set_ylim(len(curve) - 0.4, -0.6)
         axes.set_xlim(low, high)
-        grid(axes, "x")
+        marks.grid(axes, "x")
         self._ticks(axes, "x")
 
     @property
@@ -222,7 +215,7 @@ class _View:
         return low - 0.15 * height, high + 0.05 * height
 
     def _ticks(self, axes: Axes, along: Any) -> None:
-        write = point_ticks if self.space == "probability" else value_ticks
+        write = marks.point_ticks if self.space == "probability" else marks.value_ticks
         write(axes, along, self.words, 4)
 
     def title(self) -> Message:

@@ -4,53 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.captions import caption, measured, player
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.visualizations import style
+from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.labels import (
+    caption,
     extent,
+    measured,
+    player,
     short,
     spoken,
     wrapped,
 )
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    intervals,
-    percent_ticks,
-    rows,
-)
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import (
-    CONTROL,
-    LIGHT,
-    NARROW,
-    SMALL,
-    WIDTH,
-    colours,
-    draw_svg,
-    markers,
-    panel,
-)
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Schema
 
 _ROW, _ROW_NARROW, _HEAD, _FOOT = 0.25, 0.38, 0.5, 0.5
 #: Panels side by side, and on a narrow page.
@@ -64,9 +43,9 @@ class GlobalImportancePicture(PicturePart):
     most : features shown, those with the greatest share over the explainers.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/importance"})
+    reveals = "aggregate"
+    section = "explanations"
+    needs = frozenset({"measures/importance"})
 
     most: Annotated[int, Field(ge=2, le=30)] = 12
 
@@ -76,8 +55,8 @@ class GlobalImportancePicture(PicturePart):
         return [
             Picture(
                 name="global_importance",
-                svg=_drawn(view, WIDTH, _ABREAST),
-                narrow=_drawn(view, NARROW, _ABREAST_NARROW),
+                svg=_drawn(view, style.WIDTH, _ABREAST),
+                narrow=_drawn(view, style.NARROW, _ABREAST_NARROW),
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=caption("global_importance.how_to_read"),
@@ -107,14 +86,14 @@ class _View:
 
     @property
     def judged(self) -> list[str]:
-        return [name for name in self.explainers if name != CONTROL] or self.explainers
+        return [name for name in self.explainers if name != style.CONTROL] or self.explainers
 
 
 def _view(table: pd.DataFrame, most: int, schema: Schema, words: Wording) -> _View:
     names = list(dict.fromkeys(table["explainer"]))
-    ordered = [n for n in names if n != CONTROL] + [n for n in names if n == CONTROL]
+    ordered = [n for n in names if n != style.CONTROL] + [n for n in names if n == style.CONTROL]
     shares = table.pivot_table(index="feature", columns="explainer", values="share", sort=False)
-    judged = [n for n in ordered if n != CONTROL] or ordered
+    judged = [n for n in ordered if n != style.CONTROL] or ordered
     mean = shares[judged].mean(axis=1).sort_values(ascending=False, kind="stable")
     scale = table["share"] / table["mean_absolute"].where(table["mean_absolute"] > 0)
     scaled = table.assign(share_low=table["low"] * scale, share_high=table["high"] * scale)
@@ -127,15 +106,17 @@ def _view(table: pd.DataFrame, most: int, schema: Schema, words: Wording) -> _Vi
 def _drawn(view: _View, page: float, abreast: int) -> str:
     """The picture on a page of so many inches, with so many panels side by side."""
     blocks = -(-len(view.explainers) // abreast)
-    tall = len(view.features) * (_ROW if page == WIDTH else _ROW_NARROW)
+    tall = len(view.features) * (_ROW if page == style.WIDTH else _ROW_NARROW)
     height = blocks * (_HEAD + tall) + (blocks - 1) * 0.35 + _FOOT
-    return draw_svg("global_importance", height, lambda fig: _paint(fig, view, abreast, tall), page)
+    return style.draw_svg(
+        "global_importance", height, lambda fig: _paint(fig, view, abreast, tall), page
+    )
 
 
-def _paint(figure: Figure, view: _View, abreast: int, tall: float) -> None:
+def _paint(figure: style.Figure, view: _View, abreast: int, tall: float) -> None:
     page, top = (float(inches) for inches in figure.get_size_inches())
     names = [view.labels[feature] for feature in view.features]
-    labels = [short(name, 34) if page == WIDTH else wrapped(name, 22) for name in names]
+    labels = [short(name, 34) if page == style.WIDTH else wrapped(name, 22) for name in names]
     left = min(extent(labels) + 0.12, 0.4 * page)
     width = (page - left - 0.1) / min(len(view.explainers), abreast)
     most = _most(view)
@@ -143,11 +124,12 @@ def _paint(figure: Figure, view: _View, abreast: int, tall: float) -> None:
         block, column = divmod(place, abreast)
         upper = top - _HEAD - block * (tall + _HEAD + 0.35)
         begin = left + column * width
-        axes = panel(figure, begin, upper - tall, begin + width - 0.16, upper)
-        rows(axes, labels if column == 0 else [""] * len(labels))
+        axes = style.panel(figure, begin, upper - tall, begin + width - 0.16, upper)
+        marks.rows(axes, labels if column == 0 else [""] * len(labels))
         _points(axes, view, explainer, most)
         axes.set_title(
-            wrapped(view.words.explainer(explainer), max(int(width * 13), 11)), fontsize=SMALL - 1
+            wrapped(view.words.explainer(explainer), max(int(width * 13), 11)),
+            fontsize=style.SMALL - 1,
         )
     figure.text(
         1 - 0.02,
@@ -155,19 +137,19 @@ def _paint(figure: Figure, view: _View, abreast: int, tall: float) -> None:
         view.words.text("pictures.global_importance.axis"),
         ha="right",
         fontsize=9,
-        color=LIGHT["muted"],
+        color=style.LIGHT["muted"],
     )
 
 
-def _points(axes: Axes, view: _View, explainer: str, most: float) -> None:
+def _points(axes: style.Axes, view: _View, explainer: str, most: float) -> None:
     part, places = view.part(explainer), np.arange(len(view.features))
-    colour = colours(view.explainers)[explainer]
-    axes.hlines(places, 0, part["share"].fillna(0), colors=LIGHT["grid"], linewidth=4)
-    look = MarkStyle(colour, markers(view.explainers)[explainer], size=4.5)
-    intervals(axes, places, part["share"], (part["share_low"], part["share_high"]), look)
-    grid(axes, "x")
+    colour = style.colours(view.explainers)[explainer]
+    axes.hlines(places, 0, part["share"].fillna(0), colors=style.LIGHT["grid"], linewidth=4)
+    look = marks.MarkStyle(colour, style.markers(view.explainers)[explainer], size=4.5)
+    marks.intervals(axes, places, part["share"], (part["share_low"], part["share_high"]), look)
+    marks.grid(axes, "x")
     axes.set_xlim(-0.06 * most, most)
-    percent_ticks(axes, "x", view.words)
+    marks.percent_ticks(axes, "x", view.words)
     axes.set_xticks([0, _round_share(0.85 * most)])
 
 
@@ -218,7 +200,7 @@ def _alt(view: _View) -> Message:
 
 
 def _twin(view: _View) -> dict[str, Any]:
-    looks, words = colours(view.explainers), view.words
+    looks, words = style.colours(view.explainers), view.words
     rows_of = range(len(view.features))
     traces = []
     for explainer in view.explainers:

@@ -4,38 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import Modality
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import short, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    EndLabel,
-    MarkStyle,
-    end_labels,
-    grid,
-    intervals,
-    percent_ticks,
-    rows,
-    value_ticks,
-)
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing.labels import caption, measured, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Target
 
 _ROW, _FOOT, _HEAD, _EFFECT = 0.3, 0.55, 0.45, 1.7
 
@@ -47,21 +31,20 @@ class InteractionsPicture(PicturePart):
     Where a pair does, also the mean output by the values of one feature for some of the other.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/interactions"})
+    reveals = "aggregate"
+    section = "explanations"
+    modalities = frozenset({"table"})
+    needs = frozenset({"measures/interactions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         pairs = required(results, "interactions", "pairs")
         effects, words = results.table("interactions", "effects"), words_of(results)
         view = _View(pairs, effects, results.schema.target, words)
-        wide, narrow = on_sheets("interactions", view.height, view.paint)
         return [
-            Picture(
-                name="interactions",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "interactions",
+                view.height,
+                view.paint,
                 title=_title(pairs),
                 alt=_alt(pairs, effects),
                 how_to_read=caption(
@@ -104,20 +87,20 @@ class _View:
         pairs = [_name(row, 22) for row in _records(self.pairs)]
         labels, left = sheet.row_labels(pairs, 52, 3.6)
         axes = sheet.axes(left, below + _FOOT, 0.2, 0.15)
-        rows(axes, labels)
+        marks.rows(axes, labels)
         places, real = np.arange(len(self.pairs)), self.pairs["interacts"].to_numpy(bool)
         for called in (True, False):
             part = self.pairs[real == called]
-            look = MarkStyle(SERIES[0] if called else LIGHT["context"], hollow=not called)
+            look = marks.MarkStyle(SERIES[0] if called else LIGHT["context"], hollow=not called)
             ends = part["share_low"], part["share_high"]
-            intervals(axes, places[real == called], part["share"], ends, look)
-        control = MarkStyle(SERIES[1], marker="|", size=11)
+            marks.intervals(axes, places[real == called], part["share"], ends, look)
+        control = marks.MarkStyle(SERIES[1], marker="|", size=11)
         nowhere = np.full(len(self.pairs), np.nan)
-        intervals(axes, places, self.pairs["control"], (nowhere, nowhere), control)
+        marks.intervals(axes, places, self.pairs["control"], (nowhere, nowhere), control)
         furthest = float(np.nanmax(self.pairs[["share_high", "share", "control"]].to_numpy()))
         axes.set_xlim(0, 1.08 * furthest)
-        grid(axes, "x")
-        percent_ticks(axes, "x", self.words)
+        marks.grid(axes, "x")
+        marks.percent_ticks(axes, "x", self.words)
         axes.set_xlabel(self.words.text("pictures.interactions.axis"))
 
     def _paint_effect(self, sheet: Sheet, effects: pd.DataFrame) -> None:
@@ -133,25 +116,23 @@ class _View:
             marker = MARKERS[number % len(MARKERS)]
             axes.plot(places, line["output"], color=tone, linestyle=style, marker=marker, ms=3.5)
             text = short(level, 18)
-            ends.append(EndLabel(float(np.max(places)), float(line["output"].iloc[-1]), text, tone))
+            ends.append(
+                marks.EndLabel(float(np.max(places)), float(line["output"].iloc[-1]), text, tone)
+            )
             if not numeric:
                 names = [short(text, 14) for text in line["display"]]
                 axes.set_xticks(places, names, fontsize=SMALL - 1)
-        grid(axes, "y")
-        value_ticks(axes, "y", self.words, 4)
+        marks.grid(axes, "y")
+        marks.value_ticks(axes, "y", self.words, 4)
         if numeric:
-            value_ticks(axes, "x", self.words, 5)
+            marks.value_ticks(axes, "x", self.words, 5)
         unit, label = short(first["unit"], 20), short(first["label"], 60)
         about = caption("common.in_unit", text=label, unit=unit) if first["unit"] else label
         axes.set_xlabel(sentence_case(self.words.say(about)))
-        heading = caption(
-            "interactions.by",
-            by=spoken(first["by_label"]),
-            output=self._output(),
-        )
+        heading = caption("interactions.by", by=spoken(first["by_label"]), output=self._output())
         title = sentence_case(self.words.say(heading))
         axes.set_title(wrapped(title, 50) if sheet.is_narrow else short(title, 90), fontsize=9)
-        end_labels(axes, ends)
+        marks.end_labels(axes, ends)
 
     def _output(self) -> Message:
         space = self.pairs["space"].iloc[0]

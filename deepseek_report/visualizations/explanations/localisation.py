@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_explanations import hits, telling_gains
-from deepseek_report.visualizations.drawing.captions import caption, measured
 from deepseek_report.visualizations.drawing.labels import (
+    caption,
     extent,
     known,
+    measured,
     short,
     wrapped,
 )
@@ -30,15 +31,9 @@ from deepseek_report.visualizations.drawing.marks import (
 )
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, SMALL
+from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 #: The measure whose gain over chance is concluded from.
 _CONCLUDED = "relevance_mass"
@@ -51,10 +46,10 @@ _ROW, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 0.15
 class LocalisationPicture(PicturePart):
     """Draws how much of each explainer lies where the cause is known to be, against chance."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "trust"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/localisation"})
-    needs_truth: ClassVar[bool] = True
+    reveals = "aggregate"
+    section = "trust"
+    needs = frozenset({"measures/localisation"})
+    needs_truth = True
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "localisation", "localisation")
@@ -63,19 +58,13 @@ class LocalisationPicture(PicturePart):
         measures = list(dict.fromkeys(table["measure"]))
         names = sorted(dict.fromkeys(table["explainer"]), key=lambda name: name == CONTROL)
         line = _line(names)
-        wide, narrow = on_sheets(
-            "localisation",
-            (line, line * math.ceil(len(measures) / _ABREAST)),
-            lambda sheet: _paint(sheet, table, names, measures, words),
-        )
         return [
-            Picture(
-                name="localisation",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "localisation",
+                (line, line * math.ceil(len(measures) / _ABREAST)),
+                lambda sheet: _paint(sheet, table, names, measures, words),
                 title=_title(results, table, names),
                 alt=_alt(table, names, measures),
-                how_to_read=caption("localisation.how_to_read"),
             )
         ]
 
@@ -92,11 +81,7 @@ def _line(names: Sequence[str]) -> float:
 
 
 def _paint(
-    sheet: Sheet,
-    table: pd.DataFrame,
-    names: Sequence[str],
-    measures: Sequence[str],
-    words: Wording,
+    sheet: Sheet, table: pd.DataFrame, names: Sequence[str], measures: Sequence[str], words: Wording
 ) -> None:
     labels = [words.explainer(name) for name in names]
     left, line = extent(labels) + 0.12, _line(names)

@@ -5,39 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
 from deepseek_report.tasks import task_of
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import clean, short, spoken, wrapped
+from deepseek_report.visualizations import style
+from deepseek_report.visualizations.drawing.labels import caption, clean, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale
-from deepseek_report.visualizations.style import (
-    HEAT,
-    LIGHT,
-    NARROW,
-    SMALL,
-    WIDTH,
-    draw_svg,
-    panel,
-)
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.score import Score
 
 #: From this fidelity on the tree follows the model closely, and below it only roughly, where the
 #: whole interval lies on that side.
@@ -53,10 +38,10 @@ _WIDE = 18
 class SurrogateTreePicture(PicturePart):
     """Draws the small tree; on a narrow page as an indented list of rules."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/surrogate_tree"})
+    reveals = "aggregate"
+    section = "explanations"
+    modalities = frozenset({"table"})
+    needs = frozenset({"measures/surrogate_tree"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
@@ -135,14 +120,14 @@ class _View:
         depth = int(self.nodes["depth"].max())
         height = (depth + 1) * _LEVEL
 
-        def paint(figure: Figure) -> None:
-            axes = panel(figure, 0.05, 0.05, WIDTH - 0.05, height - 0.05)
+        def paint(figure: style.Figure) -> None:
+            axes = style.panel(figure, 0.05, 0.05, style.WIDTH - 0.05, height - 0.05)
             axes.set_axis_off()
             axes.set(xlim=(-0.55, len(self._leaves) - 0.45), ylim=(depth + 0.45, -0.45))
             for place in range(len(self.nodes)):
                 self._node(axes, place)
 
-        return draw_svg("surrogate_tree", height, paint)
+        return style.draw_svg("surrogate_tree", height, paint)
 
     def _node(self, axes: Any, place: int) -> None:
         row, x = self.nodes.iloc[place], self._across(place)
@@ -150,18 +135,22 @@ class _View:
         for child, answer in zip(self._children(place), ("left", "right"), strict=False):
             end = self._across(child)
             share = float(self.nodes["share"].iloc[child])
-            look: dict[str, Any] = {"color": LIGHT["context"], "zorder": 0}
+            look: dict[str, Any] = {"color": style.LIGHT["context"], "zorder": 0}
             axes.plot([x, end], [y, y + 1], linewidth=0.6 + 5 * share, **look)
             aside = -0.06 if answer == "left" else 0.06
-            small: dict[str, Any] = {"fontsize": SMALL - 2, "color": LIGHT["muted"]}
+            small: dict[str, Any] = {"fontsize": style.SMALL - 2, "color": style.LIGHT["muted"]}
             beside = "right" if answer == "left" else "left"
             place_of = (x + 0.55 * (end - x) + aside, y + 0.5)
             axes.text(*place_of, self.text(answer), ha=beside, va="center", **small)
         leaf = not row["label"]
         shown = self._leaf(row) if leaf else self._question(row)
-        tone, ink = self._shade(float(row["value"])) if leaf else (LIGHT["grid"], LIGHT["ink"])
+        tone, ink = (
+            self._shade(float(row["value"])) if leaf else (style.LIGHT["grid"], style.LIGHT["ink"])
+        )
         box = {"boxstyle": "round,pad=0.25", "facecolor": tone, "edgecolor": "none"}
-        axes.text(x, y, shown, ha="center", va="center", fontsize=SMALL - 1.8, color=ink, bbox=box)
+        axes.text(
+            x, y, shown, ha="center", va="center", fontsize=style.SMALL - 1.8, color=ink, bbox=box
+        )
 
     def _question(self, row: pd.Series[Any]) -> str:
         name = "is_not" if row["is_category"] else "up_to"
@@ -177,22 +166,22 @@ class _View:
         values = self.nodes["value"].iloc[self._leaves]
         low, high = float(values.min()), float(values.max())
         level = round(3 * (value - low) / ((high - low) or 1.0))
-        shades = (HEAT[0], HEAT[1], HEAT[2], HEAT[4])
-        return shades[level], LIGHT["ink"] if level < 3 else HEAT[0]
+        shades = (style.HEAT[0], style.HEAT[1], style.HEAT[2], style.HEAT[4])
+        return shades[level], style.LIGHT["ink"] if level < 3 else style.HEAT[0]
 
     def outline(self) -> str:
         """The tree as an indented list, a row for each branch, with the value of each leaf."""
         branches = [place for place in self._in_order(0) if place]
         height = len(branches) * _ROW + 0.1
 
-        def paint(figure: Figure) -> None:
-            axes = panel(figure, 0.05, 0.05, NARROW - 0.05, height - 0.05)
+        def paint(figure: style.Figure) -> None:
+            axes = style.panel(figure, 0.05, 0.05, style.NARROW - 0.05, height - 0.05)
             axes.set_axis_off()
-            axes.set(xlim=(0, NARROW), ylim=(len(branches) - 0.5, -0.5))
+            axes.set(xlim=(0, style.NARROW), ylim=(len(branches) - 0.5, -0.5))
             for line, place in enumerate(branches):
                 self._branch(axes, line, place)
 
-        return draw_svg("surrogate_tree", height, paint, NARROW)
+        return style.draw_svg("surrogate_tree", height, paint, style.NARROW)
 
     def _branch(self, axes: Any, line: int, place: int) -> None:
         row, above = self.nodes.iloc[place], self.nodes.iloc[int(self.nodes["parent"].iloc[place])]
@@ -200,13 +189,13 @@ class _View:
         text = self.text(name, label=spoken(above["label"]), split=short(above["split"], 24))
         begin = 0.22 * (float(row["depth"]) - 1)
         leaf = not row["label"]
-        wide = int((NARROW - begin - (1.05 if leaf else 0.2)) * 15)
-        look: dict[str, Any] = {"va": "center", "fontsize": SMALL - 1.5}
-        axes.text(begin, line, wrapped(text, wide, 2), color=LIGHT["ink"], **look)
+        wide = int((style.NARROW - begin - (1.05 if leaf else 0.2)) * 15)
+        look: dict[str, Any] = {"va": "center", "fontsize": style.SMALL - 1.5}
+        axes.text(begin, line, wrapped(text, wide, 2), color=style.LIGHT["ink"], **look)
         if leaf:
             tone, ink = self._shade(float(row["value"]))
             box = {"boxstyle": "round,pad=0.25", "facecolor": tone, "edgecolor": "none"}
-            place_of = (NARROW - 0.5, line)
+            place_of = (style.NARROW - 0.5, line)
             axes.text(*place_of, self._leaf(row), ha="center", color=ink, bbox=box, **look)
 
     def title(self) -> Message:

@@ -5,32 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import Row
 from deepseek_report.findings.rules_parts import CohortVerdict, cohort_verdict
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short
+from deepseek_report.visualizations.drawing.labels import caption, short
 from deepseek_report.visualizations.drawing.marks import MarkStyle, intervals
+from deepseek_report.visualizations.drawing.part_rows import RowPanels
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.row_panels import RowPanels
 from deepseek_report.visualizations.drawing.scales import Scale
-from deepseek_report.visualizations.drawing.views import picture_of
-from deepseek_report.visualizations.style import LIGHT, SERIES
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.drawing.sheet import picture_of
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
 #: What is drawn besides where something is decided.
 _OF_DECISIONS = (
@@ -45,13 +39,13 @@ _LETTERS = 130
 class CohortsPicture(PicturePart):
     """Draws cohorts that a person declares beside the best and the worst that were found."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "bottlenecks"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/cohorts"})
+    reveals = "aggregate"
+    section = "bottlenecks"
+    needs = frozenset({"measures/cohorts"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
-        return [picture_of(view, "cohorts", caption("cohorts.how_to_read"))]
+        return [picture_of(view, "cohorts")]
 
 
 @dataclass(frozen=True)

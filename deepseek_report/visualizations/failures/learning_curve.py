@@ -4,37 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
-from deepseek_report.artifacts.disclosure import Reveals
+import pandas as pd
+
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.severity import more_rows_help
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import known, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    EndLabel,
-    MarkStyle,
-    end_labels,
-    grid,
-    upright_intervals,
-    value_ticks,
-)
+from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing.labels import caption, known, measured, wrapped
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import colours, markers
+from deepseek_report.visualizations.style import Axes, colours, markers
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.score import Score
-
 
 #: Whether more rows help, as the catalogs name it.
 _PROMISES = {True: "probably", None: "uncertain", False: "little"}
@@ -44,23 +30,21 @@ _PROMISES = {True: "probably", None: "uncertain", False: "little"}
 class LearningCurvePicture(PicturePart):
     """Draws the ROC AUC reached with growing parts of the training rows."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "bottlenecks"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/learning_curve"})
+    reveals = "aggregate"
+    section = "bottlenecks"
+    needs = frozenset({"measures/learning_curve"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "learning_curve", "curve")
         gains = results.find("learning_curve_gain")
         gain, words = gains[0] if gains else None, words_of(results)
-        wide, narrow = on_sheets("learning_curve", 3.1, lambda sheet: _paint(sheet, table, words))
         return [
-            Picture(
-                name="learning_curve",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "learning_curve",
+                3.1,
+                lambda sheet: _paint(sheet, table, words),
                 title=_title(table, gain),
                 alt=_alt(table, gain),
-                how_to_read=caption("learning_curve.how_to_read"),
             )
         ]
 
@@ -73,16 +57,18 @@ def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
     for name in names:
         own = table[table["predictor"] == name].sort_values("rows")
         axes.plot(own["rows"], own["roc_auc"], color=tone[name])
-        look = MarkStyle(tone[name], shape[name])
-        upright_intervals(axes, own["rows"], own["roc_auc"], (own["low"], own["high"]), look)
+        look = marks.MarkStyle(tone[name], shape[name])
+        marks.upright_intervals(axes, own["rows"], own["roc_auc"], (own["low"], own["high"]), look)
         last = own.iloc[-1]
         label = wrapped(words.label("predictors", name), 14 if sheet.is_narrow else 24)
-        labels.append(EndLabel(float(last["rows"]), float(last["roc_auc"]), label, tone[name]))
+        labels.append(
+            marks.EndLabel(float(last["rows"]), float(last["roc_auc"]), label, tone[name])
+        )
     _rows_axis(axes, sorted(set(table["rows"])), words, 4 if sheet.is_narrow else 7)
-    grid(axes, "y")
-    value_ticks(axes, "y", words)
+    marks.grid(axes, "y")
+    marks.value_ticks(axes, "y", words)
     axes.set_ylabel(words.text("pictures.common.roc_auc"))
-    end_labels(axes, labels, 23.0 if sheet.is_narrow else 11.5)
+    marks.end_labels(axes, labels, 23.0 if sheet.is_narrow else 11.5)
 
 
 def _rows_axis(axes: Axes, sizes: list[int], words: Wording, most: int) -> None:

@@ -4,38 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import SurestPair
 from deepseek_report.findings.rules_parts import surest_part_gaps
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    beside,
-    grid,
-    intervals,
-    rows,
-)
+from deepseek_report.visualizations.drawing.labels import caption, spoken, wrapped
+from deepseek_report.visualizations.drawing.marks import MarkStyle, beside, grid, intervals, rows
 from deepseek_report.visualizations.drawing.part_rows import over_all
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
 _ROW, _ROW_NARROW = 0.36, 0.52
 _Columns = Sequence[tuple[Drawn, Scale]]
@@ -45,26 +32,22 @@ _Columns = Sequence[tuple[Drawn, Scale]]
 class PartPerformancePicture(PicturePart):
     """Draws how well the model does in each part of the data that is no group of people."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/part_performance"})
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/part_performance"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "part_performance", "parts")
         drawn = task_of(results.schema.target).parts_drawn
         columns = [(column, Scale.of(column, results)) for column in drawn]
         heights = 0.95 + _ROW * len(table), 0.95 + _ROW_NARROW * len(table)
-        wide, narrow = on_sheets(
-            "part_performance", heights, lambda sheet: _paint(sheet, table, columns)
-        )
         return [
-            Picture(
-                name="part_performance",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "part_performance",
+                heights,
+                lambda sheet: _paint(sheet, table, columns),
                 title=_title(results, table, columns),
                 alt=_alt(table, columns),
-                how_to_read=caption("part_performance.how_to_read"),
             )
         ]
 

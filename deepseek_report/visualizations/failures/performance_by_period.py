@@ -4,32 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_parts import PeriodVerdict, period_verdict
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import spoken
+from deepseek_report.visualizations.drawing.labels import caption, spoken
 from deepseek_report.visualizations.drawing.marks import MarkStyle, intervals
-from deepseek_report.visualizations.drawing.part_rows import over_all
+from deepseek_report.visualizations.drawing.part_rows import RowPanels, over_all
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.row_panels import RowPanels
 from deepseek_report.visualizations.drawing.scales import Scale
-from deepseek_report.visualizations.drawing.views import picture_of
-from deepseek_report.visualizations.style import LIGHT, SERIES
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.drawing.sheet import picture_of
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
 _STATED = Drawn("stated", "stated", is_share=True)
 _HAPPENED = Drawn("happened", "happened", is_share=True)
@@ -39,17 +32,13 @@ _HAPPENED = Drawn("happened", "happened", is_share=True)
 class PerformanceByPeriod(PicturePart):
     """Draws how well each period is predicted, and what is stated and happens in each."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset(
-        {"measures/part_performance", "measures/period_drift"}
-    )
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/part_performance", "measures/period_drift"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
-        return [
-            picture_of(view, "performance_by_period", caption("performance_by_period.how_to_read"))
-        ]
+        return [picture_of(view, "performance_by_period")]
 
 
 @dataclass(frozen=True)

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
-from deepseek_report.artifacts.disclosure import Reveals
+import pandas as pd
+
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import known, spoken, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, known, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import MarkStyle, grid, upright_intervals
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.words import sentence_case
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.score import Score
 
 #: Inches of a row of panels, and panels side by side on a narrow sheet.
 _HEIGHT, _ABREAST_NARROW = 4.2, 2
@@ -55,10 +49,10 @@ class _Judged:
 class RobustnessPicture(PicturePart):
     """Draws the AUC and the changed decisions, or a number's error and change, under noise."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "robustness"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/robustness"})
-    also: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc", "measures/mae"})
+    reveals = "aggregate"
+    section = "robustness"
+    needs = frozenset({"measures/robustness"})
+    also = frozenset({"measures/roc_auc", "measures/mae"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "robustness", "perturbations")
@@ -69,19 +63,13 @@ class RobustnessPicture(PicturePart):
         moved = _Judged(task.moved, ends, Scale.of(task.moved, results))
         calm = _calm(table, results.score(task.held.key))
         blocks = -(-table["label"].nunique() // _ABREAST_NARROW)
-        wide, narrow = on_sheets(
-            "robustness",
-            (_HEIGHT, blocks * _HEIGHT),
-            lambda sheet: _paint(sheet, table, calm, (held, moved)),
-        )
         return [
-            Picture(
-                name="robustness",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "robustness",
+                (_HEIGHT, blocks * _HEIGHT),
+                lambda sheet: _paint(sheet, table, calm, (held, moved)),
                 title=_title(table, moved),
                 alt=_alt(table, calm, (held, moved)),
-                how_to_read=caption("robustness.how_to_read"),
             )
         ]
 

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any
 
+import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.error_budget import level_of
 from deepseek_report.findings.records import Row
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, short, wrapped
 from deepseek_report.visualizations.drawing.part_rows import heights_of, paint_parts
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.results import Results
 
 
 @dataclass(frozen=True)
@@ -39,9 +34,9 @@ class SlicesPicture(PicturePart):
     most : slices shown, worst first.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "bottlenecks"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/slices"})
+    reveals = "aggregate"
+    section = "bottlenecks"
+    needs = frozenset({"measures/slices"})
 
     most: Annotated[int, Field(ge=1, le=20)] = 10
 
@@ -59,12 +54,11 @@ class SlicesPicture(PicturePart):
             int(score[0].value) if score else len(table),
             unexpected_slice(results),
         )
-        wide, narrow = on_sheets("slices", heights_of(table), lambda sheet: _paint(sheet, view))
         return [
-            Picture(
-                name="slices",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "slices",
+                heights_of(table),
+                lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=caption("slices.how_to_read", examined=view.examined),

@@ -4,45 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings import rules_groups
 from deepseek_report.findings.records import Row, SurestPair
 from deepseek_report.findings.rules_groups import (
-    declared_ratio,
-    is_beyond_chance,
     told_gap,
-    told_pair,
-    worst_and_best,
 )
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import extent, short, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    intervals,
-    keep_ticks_apart,
-    note,
-)
+from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing.labels import caption, extent, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.part_rows import over_all
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 _ROW = 0.25
 
@@ -51,10 +35,10 @@ _ROW = 0.25
 class GroupRatesPicture(PicturePart):
     """Draws decisions and their errors, or errors of numbers, group by group, with intervals."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "bias"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/group_rates", "predictions"})
-    also: ClassVar[frozenset[str]] = frozenset({"measures/impact_ratio"})
+    reveals = "aggregate"
+    section = "bias"
+    needs = frozenset({"measures/group_rates", "predictions"})
+    also = frozenset({"measures/impact_ratio"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = _with_errors(required(results, "group_rates", "groups"))
@@ -78,7 +62,7 @@ class GroupRatesPicture(PicturePart):
                     favourable,
                     line,
                     NamedPair.of(results, panels[0][0], crossings=name != "group_rates"),
-                    declared_ratio(results),
+                    rules_groups.declared_ratio(results),
                 ),
             )
             for name, part in parts.items()
@@ -131,7 +115,7 @@ class _View:
 
 def _foremost(table: pd.DataFrame, key: str) -> pd.DataFrame:
     """The rows that are drawn: of an attribute with many levels the worst and the best."""
-    kept = worst_and_best(table.to_dict("records"), key)
+    kept = rules_groups.worst_and_best(table.to_dict("records"), key)
     shown = {(row["attribute"], row["level"]) for row in kept}
     pairs = zip(table["attribute"], table["level"], strict=True)
     return table[[pair in shown for pair in pairs]]
@@ -142,9 +126,7 @@ def _with_errors(table: pd.DataFrame) -> pd.DataFrame:
     if "tpr" not in table:
         return table
     return table.assign(
-        fnr=1 - table["tpr"],
-        fnr_low=1 - table["tpr_high"],
-        fnr_high=1 - table["tpr_low"],
+        fnr=1 - table["tpr"], fnr_low=1 - table["tpr_high"], fnr_high=1 - table["tpr_low"]
     )
 
 
@@ -162,11 +144,10 @@ def _overall(results: Results, table: pd.DataFrame) -> dict[str, float]:
 
 def _picture(name: str, view: _View) -> Picture:
     height = 1.1 + _ROW * (view.places[-1] + 1)
-    wide, narrow = on_sheets(name, (height, height + 0.1), lambda sheet: _paint(sheet, view))
-    return Picture(
-        name=name,
-        svg=wide,
-        narrow=narrow,
+    return on_sheets(
+        name,
+        (height, height + 0.1),
+        lambda sheet: _paint(sheet, view),
         title=_title(view),
         alt=_alt(view),
         how_to_read=caption("group_rates.how_to_read"),
@@ -187,7 +168,7 @@ def _paint(sheet: Sheet, view: _View) -> None:
         _points(axes, view, column, scale)
         size = SMALL - 1.5 * narrow
         axes.tick_params(axis="x", labelsize=size)
-        keep_ticks_apart(axes, size)
+        marks.keep_ticks_apart(axes, size)
         heading = scale.label(view.heading(column))
         axes.set_title(wrapped(heading, int(width * 15), 3), fontsize=SMALL - narrow)
         _row_labels(axes, view, labels if place == 0 else None, attribute)
@@ -199,10 +180,12 @@ def _points(axes: Axes, view: _View, column: Drawn, scale: Scale) -> None:
     places = np.array(view.places)
     for hollow in (False, True):
         part = view.table[few == hollow]
-        look = MarkStyle(LIGHT["context"] if hollow else SERIES[0], hollow=hollow)
+        look = marks.MarkStyle(LIGHT["context"] if hollow else SERIES[0], hollow=hollow)
         low, high = column.interval
-        intervals(axes, places[few == hollow], part[column.key], (part[low], part[high]), look)
-    grid(axes, "x")
+        marks.intervals(
+            axes, places[few == hollow], part[column.key], (part[low], part[high]), look
+        )
+    marks.grid(axes, "x")
     axes.set_ylim(places[-1] + 0.6, -0.6)
     axes.set_xlim(*_limits(view, column))
     scale.ticks(axes, "x", 2 if len(view.panels) > 2 else 4)
@@ -229,7 +212,7 @@ def _row_labels(axes: Axes, view: _View, labels: list[str] | None, most: int) ->
     table = view.table
     for name in view.attributes:
         first = int(table.index[table["attribute"] == name][0])
-        note(
+        marks.note(
             axes,
             short(table["attribute_label"][first], most),
             (0, view.places[first] - 1),
@@ -258,7 +241,7 @@ class NamedPair:
     @classmethod
     def of(cls, results: Results, column: Drawn, *, crossings: bool) -> NamedPair | None:
         if task_of(results.schema.target).decides:
-            return cls._of_pair(results, told_pair(results, crossings=crossings))
+            return cls._of_pair(results, rules_groups.told_pair(results, crossings=crossings))
         return cls._of_gap(results, None if crossings else told_gap(results, f"{column.key}_gap"))
 
     @classmethod
@@ -267,7 +250,7 @@ class NamedPair:
             return None
         names = (str(row[key]) for key in ("attribute", "level", "reference", "verdict"))
         attribute, first, other, verdict = names
-        by_chance = not is_beyond_chance(results, row)
+        by_chance = not rules_groups.is_beyond_chance(results, row)
         return cls(attribute, first, other, verdict, by_chance)
 
     @classmethod
@@ -275,7 +258,7 @@ class NamedPair:
         if row is None:
             return None
         pair = SurestPair.of(row)
-        by_chance = not is_beyond_chance(results, row)
+        by_chance = not rules_groups.is_beyond_chance(results, row)
         return cls(str(row["attribute"]), pair.highest, pair.lowest, "", by_chance)
 
 

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short, spoken, wrapped
+from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import HEAT, LIGHT, NARROW, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    HEAT,
+    LIGHT,
+    NARROW,
+    SMALL,
+    WIDTH,
+    Axes,
+    Figure,
+    draw_svg,
+    panel,
+)
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
 
 #: From how many times the even share on a cell has the colour of the next level.
 _STEPS = (1.5, 2.5, 4.0, 6.5, 10.0, 16.0)
@@ -41,9 +43,9 @@ _ABREAST, _ABREAST_NARROW = 4, 2
 class AttentionMapsPicture(PicturePart):
     """Draws one heat map for each layer, branch and head: who reads from whom."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/attention"})
+    reveals = "aggregate"
+    section = "explanations"
+    needs = frozenset({"measures/attention"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         arrays = results.arrays("attention")

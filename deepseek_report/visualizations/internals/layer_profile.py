@@ -4,36 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated
 
+import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import (
-    known,
-    spoken,
-)
-from deepseek_report.visualizations.drawing.marks import (
-    grid,
-    note,
-    rows,
-    value_ticks,
-)
+from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.drawing.labels import caption, known, measured, spoken
+from deepseek_report.visualizations.drawing.marks import grid, note, rows, value_ticks
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.results import Results
 
 _ROW, _ROW_NARROW = 0.28, 0.4
 
@@ -45,9 +32,9 @@ class LayerProfilePicture(PicturePart):
     most : layers shown.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "bottlenecks"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/layer_profile"})
+    reveals = "aggregate"
+    section = "bottlenecks"
+    needs = frozenset({"measures/layer_profile"})
 
     most: Annotated[int, Field(ge=1, le=40)] = 16
 
@@ -59,19 +46,13 @@ class LayerProfilePicture(PicturePart):
         )
         ordered = table.sort_values("ms", ascending=False, kind="stable")
         shown = ordered.head(self.most).reset_index(drop=True)
-        wide, narrow = on_sheets(
-            "layer_profile",
-            (0.75 + _ROW * len(shown), 0.75 + _ROW_NARROW * len(shown)),
-            lambda sheet: _paint(sheet, shown, words),
-        )
         return [
-            Picture(
-                name="layer_profile",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "layer_profile",
+                (0.75 + _ROW * len(shown), 0.75 + _ROW_NARROW * len(shown)),
+                lambda sheet: _paint(sheet, shown, words),
                 title=_title(ordered),
                 alt=_alt(shown, len(ordered)),
-                how_to_read=caption("layer_profile.how_to_read"),
             )
         ]
 

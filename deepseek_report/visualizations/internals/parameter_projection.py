@@ -4,31 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.layer_names import layer_name
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short, spoken
+from deepseek_report.visualizations.drawing.labels import caption, short, spoken
 from deepseek_report.visualizations.drawing.marks import dots, grid, value_ticks
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 #: Inches of the picture, and of one panel with its axes.
 _HEIGHT, _PANEL = 3.1, 2.6
@@ -43,9 +37,9 @@ class ParameterProjectionPicture(PicturePart):
     points : how many are drawn, evenly spaced within each layer.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "bottlenecks"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/parameter_projection"})
+    reveals = "aggregate"
+    section = "bottlenecks"
+    needs = frozenset({"measures/parameter_projection"})
 
     points: Annotated[int, Field(ge=50, le=1500)] = 900
 
@@ -57,16 +51,11 @@ class ParameterProjectionPicture(PicturePart):
         seen = score.value if score is not None else float("nan")
         shown = _sample(table, self.points)
         tone = _tones(table)
-        wide, narrow = on_sheets(
-            "parameter_projection",
-            (_HEIGHT, 2 * _PANEL + 0.25 * (1 + len(tone) // 3)),
-            lambda sheet: _paint(sheet, shown, tone, words),
-        )
         return [
-            Picture(
-                name="parameter_projection",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "parameter_projection",
+                (_HEIGHT, 2 * _PANEL + 0.25 * (1 + len(tone) // 3)),
+                lambda sheet: _paint(sheet, shown, tone, words),
                 title=_title(table, seen),
                 alt=_alt(table, shown, seen),
                 how_to_read=caption("parameter_projection.how_to_read", unseen=1 - seen),

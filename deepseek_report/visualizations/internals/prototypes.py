@@ -4,42 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import DataKind, kind_of
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short, spoken, wrapped
+from deepseek_report.visualizations import style
+from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import (
-    HEAT,
-    LIGHT,
-    NARROW,
-    SMALL,
-    WIDTH,
-    colours,
-    draw_svg,
-    panel,
-)
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Schema
 
 #: Heights in inches: of a tile, of the three lines above it, of a line of a table.
 _TILE, _HEAD, _LINE = 1.3, 0.55, 0.17
@@ -60,7 +43,7 @@ class _Page:
     labels: float
 
 
-_PAGES = (_Page(WIDTH, 5, 5, 1.95), _Page(NARROW, 3, 2, 1.6))
+_PAGES = (_Page(style.WIDTH, 5, 5, 1.95), _Page(style.NARROW, 3, 2, 1.6))
 
 
 @dataclass(frozen=True)
@@ -70,10 +53,10 @@ class PrototypesPicture(PicturePart):
     most : prototypes drawn; columns : features of a table that are shown.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/prototypes"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"prototypes"})
+    reveals = "rows"
+    section = "explanations"
+    needs = frozenset({"measures/prototypes"})
+    requires = frozenset({"prototypes"})
 
     most: Annotated[int, Field(ge=2, le=12)] = 10
     columns: Annotated[int, Field(ge=1, le=20)] = 8
@@ -100,13 +83,13 @@ class PrototypesPicture(PicturePart):
             values = values[values["rank"] <= self.columns].sort_values(["rank", "prototype"])
             blocks = _blocks(shown, values, page, words)
             height = sum(_block_height(block) for block in blocks)
-            return draw_svg(
+            return style.draw_svg(
                 "prototypes", height, lambda fig: _tables(fig, blocks, page), page.width
             )
         inputs = results.arrays("prototypes")["inputs"][: len(shown)]
         height = _tiles_height(len(shown), page)
         heads = [_head(row, words) for row in shown.itertuples()]
-        return draw_svg(
+        return style.draw_svg(
             "prototypes", height, lambda fig: _tiles(fig, heads, inputs, kind, page), page.width
         )
 
@@ -125,11 +108,7 @@ def _tiles_height(n: int, page: _Page) -> float:
 
 
 def _tiles(
-    figure: Figure,
-    heads: Sequence[str],
-    inputs: Floats,
-    kind: DataKind,
-    page: _Page,
+    figure: style.Figure, heads: Sequence[str], inputs: Floats, kind: DataKind, page: _Page
 ) -> None:
     top, width = _tiles_height(len(heads), page), page.width / page.tiles
     values, paint = inputs.reshape(-1, *kind.shape), _TILES[kind.views[0]]
@@ -138,21 +117,23 @@ def _tiles(
         block, column = divmod(place, page.tiles)
         upper = top - _HEAD - block * (_TILE + _HEAD)
         begin = column * width
-        axes = panel(figure, begin + 0.05, upper - _TILE + 0.15, begin + width - 0.12, upper)
-        axes.set_title(head, fontsize=SMALL - 1, pad=5)
+        axes = style.panel(figure, begin + 0.05, upper - _TILE + 0.15, begin + width - 0.12, upper)
+        axes.set_title(head, fontsize=style.SMALL - 1, pad=5)
         _frame(axes)
         paint(axes, values[place], span)
 
 
-def _image_tile(axes: Axes, image: Floats, span: tuple[float, float]) -> None:
+def _image_tile(axes: style.Axes, image: Floats, span: tuple[float, float]) -> None:
     """(row, column, channel), darker for greater values."""
-    cells(axes, _levels(image.mean(axis=-1), span), HEAT)
+    cells(axes, _levels(image.mean(axis=-1), span), style.HEAT)
     axes.set_aspect("equal", anchor="NW")
 
 
-def _curves_tile(axes: Axes, series: Floats, span: tuple[float, float]) -> None:
+def _curves_tile(axes: style.Axes, series: Floats, span: tuple[float, float]) -> None:
     """(step, channel), a line for each channel."""
-    for channel, tone in enumerate(colours([str(i) for i in range(series.shape[1])]).values()):
+    for channel, tone in enumerate(
+        style.colours([str(i) for i in range(series.shape[1])]).values()
+    ):
         axes.plot(series[:, channel], color=tone, linewidth=1.1)
     axes.margins(x=0)
     spare = 0.05 * (span[1] - span[0] or 1.0)
@@ -163,13 +144,13 @@ def _curves_tile(axes: Axes, series: Floats, span: tuple[float, float]) -> None:
 _TILES = {"raster": _image_tile, "curves": _curves_tile}
 
 
-def _frame(axes: Axes) -> None:
+def _frame(axes: style.Axes) -> None:
     """A quiet frame without ticks."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(True)
-        spine.set_color(LIGHT["grid"])
+        spine.set_color(style.LIGHT["grid"])
 
 
 def _levels(image: Floats, span: tuple[float, float]) -> Ints:
@@ -177,7 +158,7 @@ def _levels(image: Floats, span: tuple[float, float]) -> Ints:
     step = max(-(-max(image.shape) // _PIXELS), 1)
     thin = image[::step, ::step]
     share = (thin - span[0]) / ((span[1] - span[0]) or 1.0)
-    return np.asarray(np.round(np.nan_to_num(share) * len(HEAT)), dtype=np.int64)
+    return np.asarray(np.round(np.nan_to_num(share) * len(style.HEAT)), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -193,7 +174,7 @@ def _blocks(
 ) -> list[_PrototypeBlock]:
     labels = values.drop_duplicates("feature").set_index("feature")["label"]
     displays = values.set_index(["prototype", "feature"])["display"]
-    size = (SMALL - 1) * 0.6 / 72
+    size = (style.SMALL - 1) * 0.6 / 72
     for_label = int(page.labels / size)
     for_value = int((page.width - page.labels) / page.columns / size)
     blocks = []
@@ -218,27 +199,27 @@ def _block_height(block: _PrototypeBlock) -> float:
     return _HEAD + sum(_line_height(line) for line in block.lines) + 0.3
 
 
-def _tables(figure: Figure, blocks: Sequence[_PrototypeBlock], page: _Page) -> None:
+def _tables(figure: style.Figure, blocks: Sequence[_PrototypeBlock], page: _Page) -> None:
     height = sum(_block_height(block) for block in blocks)
-    axes = panel(figure, 0, 0, page.width, height)
+    axes = style.panel(figure, 0, 0, page.width, height)
     axes.set_axis_off()
     axes.set_xlim(0, page.width)
     axes.set_ylim(0, height)
     width = (page.width - page.labels) / page.columns
-    plain: dict[str, Any] = {"fontsize": SMALL - 1, "va": "center", "linespacing": 1.15}
+    plain: dict[str, Any] = {"fontsize": style.SMALL - 1, "va": "center", "linespacing": 1.15}
     y = height
     for block in blocks:
         for column, head in enumerate(block.heads):
             x = page.labels + column * width
-            axes.text(x, y - _HEAD / 2 - 0.03, head, **plain, color=LIGHT["ink"])
+            axes.text(x, y - _HEAD / 2 - 0.03, head, **plain, color=style.LIGHT["ink"])
         y -= _HEAD + 0.06
         for label, *values in block.lines:
-            axes.hlines(y, 0, page.width, colors=LIGHT["grid"], linewidth=0.6)
+            axes.hlines(y, 0, page.width, colors=style.LIGHT["grid"], linewidth=0.6)
             tall = _line_height((label, *values))
-            axes.text(0, y - tall / 2, label, **plain, color=LIGHT["muted"])
+            axes.text(0, y - tall / 2, label, **plain, color=style.LIGHT["muted"])
             for column, value in enumerate(values):
                 x = page.labels + column * width
-                axes.text(x, y - tall / 2, value, **plain, color=LIGHT["ink"])
+                axes.text(x, y - tall / 2, value, **plain, color=style.LIGHT["ink"])
             y -= tall
         y -= 0.24
 

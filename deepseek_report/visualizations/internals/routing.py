@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
-from deepseek_report.artifacts.disclosure import Reveals
+import pandas as pd
+
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import spoken
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    note,
-    percent_ticks,
-    upright_intervals,
-)
+from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing.labels import caption, measured, spoken
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES, colours, markers
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes, colours, markers
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 _ABREAST = 4
 
@@ -38,10 +27,10 @@ _ABREAST = 4
 class RoutingPicture(PicturePart):
     """Draws the weight of each head and the load of each expert, layer by layer."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/route_entropy"})
-    also: ClassVar[frozenset[str]] = frozenset({"measures/expert_load"})
+    reveals = "aggregate"
+    section = "explanations"
+    needs = frozenset({"measures/route_entropy"})
+    also = frozenset({"measures/expert_load"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         routes = required(results, "route_entropy", "routes")
@@ -67,11 +56,7 @@ class _View:
 
     @classmethod
     def of(
-        cls,
-        routes: pd.DataFrame,
-        load: pd.DataFrame | None,
-        layers: list[int],
-        words: Wording,
+        cls, routes: pd.DataFrame, load: pd.DataFrame | None, layers: list[int], words: Wording
     ) -> _View:
         own = routes[routes["layer"].isin(layers)]
         experts = None if load is None else load[load["layer"].isin(layers)]
@@ -82,13 +67,12 @@ class _View:
 
 def _picture(view: _View, name: str) -> Picture:
     height = 4.5 if view.load is not None else 2.5
-    wide, narrow = on_sheets(name, height, lambda sheet: _paint(sheet, view))
-    return Picture(
-        name=name,
-        svg=wide,
-        narrow=narrow,
+    return on_sheets(
+        name,
+        height,
+        lambda sheet: _paint(sheet, view),
         title=_title(view),
-        alt=_alt(view),
+        alt=caption("routing.alt", layers=[_alt_layer(view, layer) for layer in view.layers]),
         how_to_read=caption("routing.how_to_read"),
     )
 
@@ -116,10 +100,10 @@ def _heads(axes: Axes, view: _View, layer: int, *, first: bool) -> None:
     tone, shape = colours(view.branches), markers(view.branches)
     for branch in view.branches:
         part = own[own["branch"] == branch]
-        look = MarkStyle(tone[branch], shape[branch])
-        upright_intervals(axes, part.index, part["weight"], (part["low"], part["high"]), look)
+        look = marks.MarkStyle(tone[branch], shape[branch])
+        marks.upright_intervals(axes, part.index, part["weight"], (part["low"], part["high"]), look)
         if len(part):
-            note(
+            marks.note(
                 axes,
                 spoken(branch),
                 (float(part.index.to_numpy().mean()), 1),
@@ -142,7 +126,7 @@ def _experts(axes: Axes, words: Wording, own: pd.DataFrame, most: float, *, firs
     own = own.reset_index(drop=True)
     axes.vlines(own.index, 0, own["share"].fillna(0), colors=LIGHT["grid"], linewidth=5)
     ends = (own["low"], own["high"])
-    upright_intervals(axes, own.index, own["share"], ends, MarkStyle(SERIES[2], "D"))
+    marks.upright_intervals(axes, own.index, own["share"], ends, marks.MarkStyle(SERIES[2], "D"))
     ticks = [words.numbers.count(expert + 1) for expert in own["expert"]]
     _frame(axes, ticks, 1 / max(len(own), 1), words, first=first)
     axes.set_ylim(0, most * 1.12)
@@ -152,11 +136,11 @@ def _experts(axes: Axes, words: Wording, own: pd.DataFrame, most: float, *, firs
 
 
 def _frame(axes: Axes, ticks: list[str], even: float, words: Wording, *, first: bool) -> None:
-    grid(axes, "y")
+    marks.grid(axes, "y")
     axes.axhline(even, color=LIGHT["context"], linewidth=1.2, linestyle=(0, (3, 2)))
     axes.set_xticks(range(len(ticks)), ticks)
     axes.set_xlim(-0.7, len(ticks) - 0.3)
-    percent_ticks(axes, "y", words, 4)
+    marks.percent_ticks(axes, "y", words, 4)
     axes.tick_params(labelleft=first)
 
 
@@ -182,10 +166,6 @@ def _busiest(view: _View) -> dict[str, Any]:
         "idle": int((view.load["share"] < 0.1 / experts).sum()),
         "experts": len(view.load),
     }
-
-
-def _alt(view: _View) -> Message:
-    return caption("routing.alt", layers=[_alt_layer(view, layer) for layer in view.layers])
 
 
 def _alt_layer(view: _View, layer: int) -> Message:

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Target
 from deepseek_report.tasks import task_of
-from deepseek_report.visualizations.drawing.captions import attribution, caption
-from deepseek_report.visualizations.drawing.labels import short, spoken, unit_label
+from deepseek_report.visualizations.drawing.labels import (
+    attribution,
+    caption,
+    short,
+    spoken,
+    unit_label,
+)
 from deepseek_report.visualizations.drawing.marks import grid, value_ticks
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.drawing.small_multiples import quantity_ticks
-from deepseek_report.visualizations.style import LIGHT, SMALL
+from deepseek_report.visualizations.style import LIGHT, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Target
 
 _ABREAST, _ROW, _HEAD, _FOOT = 2, 1.25, 0.42, 0.42
 #: Categories shown of one feature, those that occur most often.
@@ -44,10 +43,10 @@ class ShapeFunctionsPicture(PicturePart):
     most : features drawn, those whose contributions vary most.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/shape_functions"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"shape_functions"})
+    reveals = "aggregate"
+    section = "explanations"
+    needs = frozenset({"measures/shape_functions"})
+    requires = frozenset({"shape_functions"})
 
     most: Annotated[int, Field(ge=1, le=12)] = 8
 
@@ -61,16 +60,11 @@ class ShapeFunctionsPicture(PicturePart):
         ]
         target, words = results.schema.target, words_of(results)
         unit = _unit(target)
-        wide, narrow = on_sheets(
-            "shape_functions",
-            (_height(parts, _ABREAST), _height(parts, 1)),
-            lambda sheet: _paint(sheet, parts, words.say(unit), words),
-        )
         return [
-            Picture(
-                name="shape_functions",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "shape_functions",
+                (_height(parts, _ABREAST), _height(parts, 1)),
+                lambda sheet: _paint(sheet, parts, words.say(unit), words),
                 title=_title(parts),
                 alt=_alt(parts, target),
                 how_to_read=caption("shape_functions.how_to_read", unit=unit),

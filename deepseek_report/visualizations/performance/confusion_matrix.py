@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import extent, short, spoken
+from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.drawing.labels import caption, extent, measured, short, spoken
 from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.views import picture_of
-from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.drawing.sheet import picture_of
+from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, WIDTH, Figure, draw_svg, panel
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from deepseek_report.artifacts.results import Results
 
 #: Classes up to which each cell holds its numbers, and classes that are drawn at most.
 _NUMBERED, _MOST = 12, 40
@@ -41,15 +35,15 @@ _TOLD = 5
 class ConfusionMatrixPicture(PicturePart):
     """Draws which labels are decided as which, as shares of each label."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/confusion_matrix"})
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/confusion_matrix"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         matrix = required(results, "confusion_matrix", "matrix")
         rates = required(results, "confusion_matrix", "classes")
         view = _View.of(matrix, rates, words_of(results))
-        return [picture_of(view, "confusion_matrix", caption("confusion_matrix.how_to_read"))]
+        return [picture_of(view, "confusion_matrix")]
 
 
 @dataclass(frozen=True)

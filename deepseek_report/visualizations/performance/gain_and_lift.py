@@ -4,34 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import short, spoken
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    percent_ticks,
-    upright_intervals,
-    value_ticks,
-)
+from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing.labels import caption, measured, short, spoken
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.small_multiples import Multiples
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 #: The share of cases that the title tells of, and those whose lift is drawn.
 _TOLD = 0.1
@@ -42,9 +30,9 @@ _DRAWN = (0.05, 0.1, 0.2, 0.3, 0.5)
 class GainAndLiftPicture(PicturePart):
     """Draws how much of the explained class is among the cases with the highest scores."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/ranking_curves"})
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/ranking_curves"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "ranking_curves", "gain")
@@ -54,14 +42,7 @@ class GainAndLiftPicture(PicturePart):
             results.predicted.about_explained.base,
             words_of(results),
         )
-        return [
-            view.multiples.picture(
-                "gain_and_lift",
-                title=view.title(),
-                alt=view.alt(),
-                how_to_read=caption("gain_and_lift.how_to_read"),
-            )
-        ]
+        return [view.multiples.picture("gain_and_lift", title=view.title(), alt=view.alt())]
 
 
 @dataclass(frozen=True)
@@ -87,7 +68,7 @@ class _View:
 
     def _paint(self, axes: Axes, place: int) -> None:
         (self._gain, self._lift)[place](axes)
-        percent_ticks(axes, "x", self.words)
+        marks.percent_ticks(axes, "x", self.words)
         axes.set_xlabel(short(self.text("taken"), 44), fontsize=SMALL)
 
     def _gain(self, axes: Axes) -> None:
@@ -99,8 +80,8 @@ class _View:
         axes.fill_between(depth, low, high, color=LIGHT["heat2"])
         axes.plot(depth, gain, color=SERIES[0])
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
-        grid(axes, "both")
-        percent_ticks(axes, "y", self.words)
+        marks.grid(axes, "both")
+        marks.percent_ticks(axes, "y", self.words)
 
     @property
     def _from_nothing(self) -> tuple[list[float], ...]:
@@ -112,11 +93,13 @@ class _View:
         part = self.table[self.table["depth"] >= min(_DRAWN)]
         axes.axhline(1, color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
         ends = part["lift_low"], part["lift_high"]
-        upright_intervals(axes, part["depth"], part["lift"], ends, MarkStyle(SERIES[0], size=4.5))
+        marks.upright_intervals(
+            axes, part["depth"], part["lift"], ends, marks.MarkStyle(SERIES[0], size=4.5)
+        )
         axes.set_xlim(0, 1.02)
         axes.set_ylim(bottom=0)
-        grid(axes, "both")
-        value_ticks(axes, "y", self.words)
+        marks.grid(axes, "both")
+        marks.value_ticks(axes, "y", self.words)
 
     def title(self) -> Message:
         row = self.row(_TOLD)

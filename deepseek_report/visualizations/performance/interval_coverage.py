@@ -4,37 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import NUMBER_TASKS
 from deepseek_report.findings.rules_calibration import CoverageVerdict, coverage_verdict
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import unit_label
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    intervals,
-    note,
-    percent_ticks,
-    rows,
-)
+from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing.labels import caption, measured, unit_label
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.results import Results
 
 _ROW = 0.42
 
@@ -43,44 +30,44 @@ _ROW = 0.42
 class IntervalCoveragePicture(PicturePart):
     """Draws how often intervals of several levels hold the true number, against what they say."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/prediction_intervals"})
-    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/prediction_intervals"})
+    tasks = NUMBER_TASKS
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "prediction_intervals", "coverage")
         unit, words = results.schema.target.unit, words_of(results)
         height = 0.95 + _ROW * len(table)
-        wide, narrow = on_sheets(
-            "interval_coverage", height, lambda sheet: _paint(sheet, table, unit, words)
-        )
         return [
-            Picture(
-                name="interval_coverage",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "interval_coverage",
+                height,
+                lambda sheet: _paint(sheet, table, unit, words),
                 title=_title(coverage_verdict(results)),
                 alt=_alt(table, unit),
-                how_to_read=caption("interval_coverage.how_to_read"),
             )
         ]
 
 
 def _paint(sheet: Sheet, table: pd.DataFrame, unit: str | None, words: Wording) -> None:
     axes = sheet.axes(0.7 if sheet.is_narrow else 1.2, 0.55, 1.6, 0.3)
-    rows(axes, [words.numbers.declared(level, as_percent=True) for level in table["level"]])
+    marks.rows(axes, [words.numbers.declared(level, as_percent=True) for level in table["level"]])
     places = np.arange(len(table))
     nothing = np.full(len(table), np.nan)
-    intervals(axes, places, table["level"], (nothing, nothing), MarkStyle(LIGHT["context"], "D"))
-    intervals(axes, places, table["coverage"], (table["low"], table["high"]), MarkStyle(SERIES[0]))
-    grid(axes, "x")
+    marks.intervals(
+        axes, places, table["level"], (nothing, nothing), marks.MarkStyle(LIGHT["context"], "D")
+    )
+    marks.intervals(
+        axes, places, table["coverage"], (table["low"], table["high"]), marks.MarkStyle(SERIES[0])
+    )
+    marks.grid(axes, "x")
     axes.set_xlim(max(0.0, float(table["low"].min()) - 0.05), 1.01)
-    percent_ticks(axes, "x", words)
+    marks.percent_ticks(axes, "x", words)
     axes.set_xlabel(words.text("pictures.interval_coverage.axis"))
     for place, half in enumerate(table["half_width"]):
         where = {"xycoords": ("axes fraction", "data"), "ha": "left", "va": "center"}
-        note(
+        marks.note(
             axes,
             f"± {words.numbers.quantity(float(half), unit_label(unit))}",
             (1, place),

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import LABEL_TASKS, TaskName
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import spoken, wrapped
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import LABEL_TASKS
+from deepseek_report.visualizations.drawing.labels import caption, measured, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     beside,
@@ -26,15 +26,9 @@ from deepseek_report.visualizations.drawing.marks import (
 )
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 _ROW = 0.36
 
@@ -46,10 +40,10 @@ class LabelsTablePicture(PicturePart):
     most : labels shown.
     """
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/labels_table"})
-    tasks: ClassVar[frozenset[TaskName]] = LABEL_TASKS
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/labels_table"})
+    tasks = LABEL_TASKS
 
     most: Annotated[int, Field(ge=2, le=40)] = 20
 
@@ -57,15 +51,13 @@ class LabelsTablePicture(PicturePart):
         whole = required(results, "labels_table", "labels")
         table = whole.sort_values("roc_auc").head(self.most).reset_index(drop=True)
         height, words = 0.95 + _ROW * len(table), words_of(results)
-        wide, narrow = on_sheets("labels_table", height, lambda sheet: _paint(sheet, table, words))
         return [
-            Picture(
-                name="labels_table",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "labels_table",
+                height,
+                lambda sheet: _paint(sheet, table, words),
                 title=_title(whole),
                 alt=_alt(table),
-                how_to_read=caption("labels_table.how_to_read"),
             )
         ]
 

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import known, spoken
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import NUMBER_TASKS
+from deepseek_report.artifacts.score import Score
+from deepseek_report.visualizations.drawing.labels import caption, evenly, in_unit, known, spoken
 from deepseek_report.visualizations.drawing.marks import dots, grid, note, value_ticks
-from deepseek_report.visualizations.drawing.number_labels import evenly, in_unit
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.score import Score
 
 
 @dataclass(frozen=True)
@@ -40,24 +33,21 @@ class PredictedVsTruePicture(PicturePart):
     most : dots that are drawn, evenly over the true numbers.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"predictions"})
-    also: ClassVar[frozenset[str]] = frozenset(
-        {"measures/r2", "measures/mae", "measures/prediction_intervals"}
-    )
-    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
+    reveals = "rows"
+    section = "performance"
+    needs = frozenset({"predictions"})
+    also = frozenset({"measures/r2", "measures/mae", "measures/prediction_intervals"})
+    tasks = NUMBER_TASKS
 
     most: Annotated[int, Field(ge=100, le=5000)] = 1000
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results, self.most)
-        wide, narrow = on_sheets("predicted_vs_true", 4.4, lambda sheet: _paint(sheet, view))
         return [
-            Picture(
-                name="predicted_vs_true",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "predicted_vs_true",
+                4.4,
+                lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=caption("predicted_vs_true.how_to_read", has_band=bool(view.half)),

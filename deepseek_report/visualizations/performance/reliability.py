@@ -4,41 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.rules_calibration import calibration_verdict
-from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.labels import known, short
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    count_ticks,
-    grid,
-    note,
-    percent_ticks,
-    upright_intervals,
-)
+from deepseek_report.visualizations.drawing import marks, twin
+from deepseek_report.visualizations.drawing.labels import caption, known, measured, short
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.estimates import estimate, of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.score import Score
 
 _METRIC = "expected_calibration_error"
 _BARS = 40
@@ -48,21 +34,19 @@ _BARS = 40
 class ReliabilityPicture(PicturePart):
     """Draws observed frequencies against predicted probabilities, with intervals."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({ArtifactId.measure(_METRIC), "predictions"})
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({ArtifactId.measure(_METRIC), "predictions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
-        wide, narrow = on_sheets("reliability", 4.1, lambda sheet: _paint(sheet, view))
         return [
-            Picture(
-                name="reliability",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "reliability",
+                4.1,
+                lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=caption("reliability.how_to_read"),
                 interactive=_twin(view),
             )
         ]
@@ -126,15 +110,19 @@ def _paint(sheet: Sheet, view: _View) -> None:
     bins, most = view.bins, view.most
     axes.plot([0, most], [0, most], color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
     free = _free_place(bins, most, _WORDS / (sheet.width - 1.15))
-    note(axes, view.words.text("pictures.reliability.diagonal"), (free, free), (-8, 4), ha="right")
+    marks.note(
+        axes, view.words.text("pictures.reliability.diagonal"), (free, free), (-8, 4), ha="right"
+    )
     ends = (bins["low"], bins["high"])
-    upright_intervals(axes, bins["predicted"], bins["observed"], ends, MarkStyle(SERIES[0]))
-    grid(axes, "both")
+    marks.upright_intervals(
+        axes, bins["predicted"], bins["observed"], ends, marks.MarkStyle(SERIES[0])
+    )
+    marks.grid(axes, "both")
     axes.set(xlim=(-0.02 * most, most), ylim=(-0.02 * most, most))
     axes.set_ylabel(view.words.text("pictures.reliability.upright"))
     axes.tick_params(labelbottom=False)
-    percent_ticks(axes, "x", view.words)
-    percent_ticks(axes, "y", view.words)
+    marks.percent_ticks(axes, "x", view.words)
+    marks.percent_ticks(axes, "y", view.words)
     _histogram(sheet.axes(0.85, 0.6, 0.3, 2.65), view)
 
 
@@ -157,12 +145,12 @@ def _free_place(bins: pd.DataFrame, most: float, words: float) -> float:
 def _histogram(axes: Axes, view: _View) -> None:
     starts, widths, cases = _bars(view)
     axes.bar(starts, cases, width=widths * 0.88, align="edge", color=LIGHT["context"])
-    grid(axes, "y")
+    marks.grid(axes, "y")
     axes.set_xlim(-0.02 * view.most, view.most)
     axes.set_ylabel(view.words.text("pictures.common.cases"))
     axes.set_xlabel(view.across)
-    percent_ticks(axes, "x", view.words)
-    count_ticks(axes, "y", view.words, 3)
+    marks.percent_ticks(axes, "x", view.words)
+    marks.count_ticks(axes, "y", view.words, 3)
 
 
 def _bars(view: _View) -> tuple[Floats, Floats, Ints]:

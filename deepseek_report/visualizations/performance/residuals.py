@@ -5,38 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import NUMBER_TASKS
 from deepseek_report.findings.rules_calibration import leaning
 from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.statistics.intervals import Z95
-from deepseek_report.visualizations.drawing.captions import caption, measured
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    dots,
-    grid,
-    upright_intervals,
-    value_ticks,
-)
-from deepseek_report.visualizations.drawing.number_labels import evenly, in_unit
+from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing.labels import caption, evenly, in_unit, measured
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from deepseek_report.artifacts.finding import Finding
-    from deepseek_report.artifacts.results import Results
 
 
 @dataclass(frozen=True)
@@ -46,26 +35,22 @@ class ResidualsByPredictionPicture(PicturePart):
     most : dots that are drawn, evenly over the predictions.
     """
 
-    reveals: ClassVar[Reveals] = "rows"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/residuals", "predictions"})
-    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
+    reveals = "rows"
+    section = "performance"
+    needs = frozenset({"measures/residuals", "predictions"})
+    tasks = NUMBER_TASKS
 
     most: Annotated[int, Field(ge=100, le=5000)] = 1000
 
     def draw(self, results: Results) -> Sequence[Picture]:
         bins, unit = required(results, "residuals", "bins"), results.schema.target.unit
-        wide, narrow = on_sheets(
-            "residuals", 3.9, lambda sheet: _paint(sheet, results, bins, self.most)
-        )
         return [
-            Picture(
-                name="residuals",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "residuals",
+                3.9,
+                lambda sheet: _paint(sheet, results, bins, self.most),
                 title=_title(bins, unit, leaning(results)),
                 alt=_alt(bins, unit),
-                how_to_read=caption("residuals.how_to_read"),
             )
         ]
 
@@ -75,16 +60,18 @@ def _paint(sheet: Sheet, results: Results, bins: pd.DataFrame, most: int) -> Non
     p, unit, words = results.predictions, results.schema.target.unit, words_of(results)
     shown = evenly(p.values, most)
     axes.axhline(0, color=LIGHT["context"], linewidth=1)
-    dots(axes, p.values[shown], p.errors[shown], LIGHT["context"], 2.8)
+    marks.dots(axes, p.values[shown], p.errors[shown], LIGHT["context"], 2.8)
     ends = (bins["low"], bins["high"])
-    upright_intervals(axes, bins["predicted"], bins["mean_error"], ends, MarkStyle(SERIES[1]))
+    marks.upright_intervals(
+        axes, bins["predicted"], bins["mean_error"], ends, marks.MarkStyle(SERIES[1])
+    )
     most_off = float(np.abs(p.errors).max()) * 1.06 or 1.0
     width = float(np.ptp(p.values)) or 1.0
     axes.set_xlim(float(p.values.min()) - 0.03 * width, float(p.values.max()) + 0.03 * width)
     axes.set_ylim(-most_off, most_off)
-    grid(axes, "y")
-    value_ticks(axes, "x", words)
-    value_ticks(axes, "y", words)
+    marks.grid(axes, "y")
+    marks.value_ticks(axes, "x", words)
+    marks.value_ticks(axes, "y", words)
     axes.set_xlabel(in_unit(words.text("pictures.common.predicted"), unit, words))
     axes.set_ylabel(in_unit(words.text("pictures.residuals.upright"), unit, words))
 

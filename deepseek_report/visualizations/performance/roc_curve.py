@@ -4,63 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
 from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import known, short
+from deepseek_report.visualizations.drawing.labels import caption, known, short
 from deepseek_report.visualizations.drawing.marks import grid, note, percent_ticks
 from deepseek_report.visualizations.drawing.read_results import operating_point, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.score import Score
 
 _HEIGHT = 3.5
 #: Recall from which on the note stands beside the curve of precision, and the highest precision
 #: there below which the upper corner is free; the lower one is then taken.
 _LATE, _HIGH = 0.55, 0.75
-_GUESSING: dict[str, Any] = {
-    "color": LIGHT["context"],
-    "linewidth": 1,
-    "linestyle": (0, (3, 3)),
-}
+_GUESSING: dict[str, Any] = {"color": LIGHT["context"], "linewidth": 1, "linestyle": (0, (3, 3))}
 
 
 @dataclass(frozen=True)
 class RocCurvePicture(PicturePart):
     """Draws the ROC curve, with precision against recall beside it."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc", "predictions"})
-    also: ClassVar[frozenset[str]] = frozenset(
-        {"measures/average_precision", "measures/ranking_curves"}
-    )
+    reveals = "aggregate"
+    section = "performance"
+    needs = frozenset({"measures/roc_auc", "predictions"})
+    also = frozenset({"measures/average_precision", "measures/ranking_curves"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
         heights = _HEIGHT, (1 + (view.recall is not None)) * _HEIGHT
-        wide, narrow = on_sheets("roc_curve", heights, lambda sheet: _paint(sheet, view))
         return [
-            Picture(
-                name="roc_curve",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "roc_curve",
+                heights,
+                lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=caption("roc_curve.how_to_read", band=view.band is not None),

@@ -4,33 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
-from deepseek_report.artifacts.disclosure import Reveals
+import pandas as pd
+
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
-from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import short, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    EndLabel,
-    end_labels,
-    grid,
-    note,
-    percent_ticks,
-)
+from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.drawing import marks, twin
+from deepseek_report.visualizations.drawing.labels import caption, short, wrapped
 from deepseek_report.visualizations.drawing.read_results import operating_point, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 _HEIGHT = 3.5
 _HANDFUL = 20
@@ -47,10 +35,10 @@ _RATES = {
 class ThresholdSweepPicture(PicturePart):
     """Draws the main rates at every threshold, with the threshold in use marked."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "performance"
-    needs_two_classes: ClassVar[bool] = True
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/threshold_sweep", "predictions"})
+    reveals = "aggregate"
+    section = "performance"
+    needs_two_classes = True
+    needs = frozenset({"measures/threshold_sweep", "predictions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         target = results.schema.target
@@ -63,15 +51,13 @@ class ThresholdSweepPicture(PicturePart):
             most=results.predicted.highest,
             words=words_of(results),
         )
-        wide, narrow = on_sheets("threshold_sweep", _HEIGHT, lambda sheet: _paint(sheet, view))
         return [
-            Picture(
-                name="threshold_sweep",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "threshold_sweep",
+                _HEIGHT,
+                lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=caption("threshold_sweep.how_to_read"),
                 interactive=_twin(view),
             )
         ]
@@ -122,21 +108,21 @@ def _paint(sheet: Sheet, view: _View) -> None:
         axes.plot(points["threshold"], points[column], color=colour)
         rate = view.words.say(view.rate(column))
         label = wrapped(rate, 15, 3) if sheet.is_narrow else short(rate, 26)
-        labels.append(EndLabel(view.most, float(points[column].iloc[-1]), label, colour))
+        labels.append(marks.EndLabel(view.most, float(points[column].iloc[-1]), label, colour))
     axes.set(xlim=(0, view.most), ylim=(0, 1.02))
-    grid(axes, "y")
-    percent_ticks(axes, "x", view.words)
-    percent_ticks(axes, "y", view.words)
+    marks.grid(axes, "y")
+    marks.percent_ticks(axes, "x", view.words)
+    marks.percent_ticks(axes, "y", view.words)
     axes.set_xlabel(view.across)
     _mark(axes, view.threshold, view.words)
-    end_labels(axes, labels, 34.0 if sheet.is_narrow else 11.5)
+    marks.end_labels(axes, labels, 34.0 if sheet.is_narrow else 11.5)
 
 
 def _mark(axes: Axes, threshold: float | None, words: Wording) -> None:
     if threshold is None:
         return
     axes.axvline(threshold, color=LIGHT["ink"], linewidth=1.2)
-    note(
+    marks.note(
         axes,
         words.text("pictures.threshold_sweep.in_use", threshold=threshold),
         (threshold, 1),

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
-from deepseek_report.artifacts.disclosure import Reveals
+import pandas as pd
+
 from deepseek_report.artifacts.message import Message, Text, message, text_of
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.visualizations.drawing.captions import caption
-from deepseek_report.visualizations.drawing.labels import known, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    EndLabel,
-    count_ticks,
-    end_labels,
-    grid,
-    note,
-    value_ticks,
-)
+from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing.labels import caption, known, wrapped
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
-    from deepseek_report.artifacts.results import Results
 
 _HEIGHT = 2.9
 _SMALL, _SMALL_NARROW = 1.6, 1.8
@@ -50,29 +37,26 @@ _SCORE: tuple[_Line, ...] = (("validation_score", "validation", SERIES[0]),)
 class TrainingCurvesPicture(PicturePart):
     """Draws loss, validation score, gradient norm, learning rate and expert balance by epoch."""
 
-    reveals: ClassVar[Reveals] = "aggregate"
-    section: ClassVar[str] = "model"
-    needs: ClassVar[frozenset[str]] = frozenset({"training"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+    reveals = "aggregate"
+    section = "model"
+    needs = frozenset({"training"})
+    requires = frozenset({"module"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         history, summary = results.history, results.training
         if history.empty:
             raise NotApplicableError(message("refusals.no_epochs"))
         words, small = words_of(results), bool(_multiples(history))
-        wide, narrow = on_sheets(
-            "training_curves",
-            (_HEIGHT + small * _SMALL, (1 + _is_ranked(history)) * _HEIGHT + small * _SMALL_NARROW),
-            lambda sheet: _paint(sheet, history, summary, words),
-        )
         return [
-            Picture(
-                name="training_curves",
-                svg=wide,
-                narrow=narrow,
+            on_sheets(
+                "training_curves",
+                (
+                    _HEIGHT + small * _SMALL,
+                    (1 + _is_ranked(history)) * _HEIGHT + small * _SMALL_NARROW,
+                ),
+                lambda sheet: _paint(sheet, history, summary, words),
                 title=_title(history, summary),
                 alt=_alt(history, summary),
-                how_to_read=caption("training_curves.how_to_read"),
             )
         ]
 
@@ -135,14 +119,14 @@ def _lines(
     for column, _, colour in lines:
         marker = "o" if len(history) < 3 else None
         axes.plot(epochs, history[column], color=colour, marker=marker, markersize=4)
-    grid(axes, "y")
-    count_ticks(axes, "x", words, ticks + 1)
-    value_ticks(axes, "y", words, ticks)
+    marks.grid(axes, "y")
+    marks.count_ticks(axes, "x", words, ticks + 1)
+    marks.value_ticks(axes, "y", words, ticks)
     axes.set_xlabel(words.text("pictures.training_curves.epoch"))
     if len(history) == 1:
         axes.set_xlim(epochs.iloc[0] - 0.5, epochs.iloc[0] + 0.5)
     ends = [_end(history, line, words) for line in lines if line[1]]
-    end_labels(axes, [end for end in ends if end is not None])
+    marks.end_labels(axes, [end for end in ends if end is not None])
 
 
 def _mark_best(axes: Axes, best: float | None, words: Wording, *, label: bool) -> None:
@@ -150,7 +134,7 @@ def _mark_best(axes: Axes, best: float | None, words: Wording, *, label: bool) -
         return
     axes.axvline(best, color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
     if label:
-        note(
+        marks.note(
             axes,
             words.text("pictures.training_curves.kept", epoch=best),
             (best, 1),
@@ -161,14 +145,14 @@ def _mark_best(axes: Axes, best: float | None, words: Wording, *, label: bool) -
         )
 
 
-def _end(history: pd.DataFrame, line: _Line, words: Wording) -> EndLabel | None:
+def _end(history: pd.DataFrame, line: _Line, words: Wording) -> marks.EndLabel | None:
     column, part, colour = line
     points = history[["epoch", column]].dropna()
     if points.empty:
         return None
     last = points.iloc[-1]
     text = words.text(f"pictures.training_curves.{part}")
-    return EndLabel(float(last["epoch"]), float(last[column]), text, colour)
+    return marks.EndLabel(float(last["epoch"]), float(last[column]), text, colour)
 
 
 def _title(history: pd.DataFrame, summary: Mapping[str, Any]) -> Message:

@@ -98,12 +98,22 @@ def test_a_constant_feature_and_rare_categories_are_told(tmp_path: Path) -> None
     assert [category["n"] for category in by_check["rare_categories"].values["categories"]] == [5]
 
 
-def test_a_rare_class_is_told_by_its_share(tmp_path: Path) -> None:
-    frame = noise(2000)
-    frame["label"] = (np.arange(2000) < 15).astype(int)
+@pytest.mark.parametrize(
+    ("rows", "rare", "severity", "uncertain"),
+    [
+        (2000, 15, "low", "may be off by up to 63 points"),
+        (2000, 500, "info", "Only 25.0\N{NO-BREAK SPACE}%"),
+    ],
+)
+def test_a_rare_class_weighs_by_how_uncertain_its_few_test_rows_leave_a_rate(
+    tmp_path: Path, rows: int, rare: int, severity: str, uncertain: str
+) -> None:
+    frame = noise(rows)
+    frame["label"] = (np.arange(rows) < rare).astype(int)
     issue = issues(frame, tmp_path)["label_balance"]
-    assert issue.severity == "high"
-    assert issue.values["n"] == 15
+    assert issue.severity == severity
+    assert issue.values["n"] == rare
+    assert uncertain in say(issue.text)
 
 
 def test_correlated_features_are_told_with_the_strongest_pair(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from captum.attr import InputXGradient, IntegratedGradients
 
-from deepseek_report.explainers.gradients.path_integral import (
+from deepseek_report.explainers.gradients.embedding_gradients import (
     Rule,
     gradient,
     path_integral,

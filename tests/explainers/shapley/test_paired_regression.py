@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from deepseek_report.explainers.shapley.coalition_design import all_pairs, draw_design
-from deepseek_report.explainers.shapley.paired_regression import PairedRegression
-from deepseek_report.explainers.shapley.player_orders import all_coalitions
+from deepseek_report.explainers.shapley.shap_players import all_coalitions
+from deepseek_report.explainers.shapley.shapley_engine import PairedRegression
 
 PLAYERS, ROWS = 7, 12
 

@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from deepseek_report.artifacts.schema import Category, Feature
 from deepseek_report.explainers.surrogates import lime_surrogate
 from deepseek_report.explainers.surrogates.lime import Lime
-from deepseek_report.explainers.surrogates.lime_codes import CodedNeighbourhoods, Coding
+from deepseek_report.explainers.surrogates.lime_players import CodedNeighbourhoods, Coding
 from deepseek_report.explainers.surrogates.lime_surrogate import WeightedRidge
 from tests.worded import say
 

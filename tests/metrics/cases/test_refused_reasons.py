@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.metrics.cases.reason_codes import ReasonCodeRule, RefusedReasons, shortfalls_of
+from deepseek_report.metrics.cases.reason_codes import (
+    REFUSED,
+    ReasonCodeRule,
+    RefusedReasons,
+    shortfalls_of,
+)
 from tests.metrics.attributions import attributed
 
 RULE = ReasonCodeRule()
@@ -46,7 +51,8 @@ def context_of(toy: Any, **fields: Any) -> Any:
 
 
 def table_of(context: Any, evaluations: int) -> Any:
-    return RefusedReasons(RULE, evaluations).table(context, context.explanations)
+    rows = RefusedReasons(RULE, evaluations).rows(context, context.explanations)
+    return REFUSED.frame(rows)
 
 
 def refused_ids(context: Any) -> list[int]:

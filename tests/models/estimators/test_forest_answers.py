@@ -13,8 +13,8 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-from deepseek_report.models.estimators import forest_answers
-from deepseek_report.models.estimators.forest_answers import ask
+from deepseek_report.models.estimators import estimator as estimator_module
+from deepseek_report.models.estimators.estimator import ask
 
 GENERATOR = np.random.default_rng(0)
 INPUTS = GENERATOR.normal(size=(300, 6))
@@ -61,7 +61,7 @@ def test_a_table_that_trees_cannot_read_is_refused_by_the_library(table) -> None
 def test_what_the_library_says_holds_where_the_trees_say_something_else(monkeypatch) -> None:
     forest = RandomForestClassifier(5, random_state=0).fit(INPUTS, CLASSES)
     expected = forest.predict_proba(INPUTS)
-    monkeypatch.setattr(forest_answers, "_mean", lambda trees, method, rows: np.zeros((300, 3)))
+    monkeypatch.setattr(estimator_module, "_mean", lambda trees, method, rows: np.zeros((300, 3)))
     for _ in range(2):
         np.testing.assert_array_equal(ask(forest, "predict_proba", INPUTS), expected)
 

@@ -7,8 +7,13 @@ import pytest
 import torch
 
 from deepseek_report.models.routed import branched_attention as dense_module
-from deepseek_report.models.routed.branched_attention import RoutedAttention
-from deepseek_report.models.shared.neighbours import Neighbours, joined, outside_band, runs
+from deepseek_report.models.routed.branched_attention import (
+    Neighbours,
+    RoutedAttention,
+    joined,
+    outside_band,
+    runs,
+)
 
 HEADS, WIDTH, ROWS = 2, 16, 3
 #: One line, a line shorter than a block, a grid.

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from deepseek_report.models.routed.experts import SparseExperts
-from deepseek_report.models.routed.slots import Slots
+from deepseek_report.models.routed.experts import Slots, SparseExperts
 
 WHICH = torch.tensor([[2, 0], [0, 3], [2, 3], [0, 2], [3, 2]])
 GROUPS = 5  # groups 1 and 4 get no row

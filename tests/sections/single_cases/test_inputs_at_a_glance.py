@@ -11,7 +11,7 @@ from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.written_texts import WrittenTexts
-from deepseek_report.sections.single_cases.inputs_at_a_glance import Glances
+from deepseek_report.sections.single_cases.explained_cases import Glances
 from deepseek_report.wording.words import wording
 
 N = 30

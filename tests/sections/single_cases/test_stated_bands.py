@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.sections.single_cases.stated_bands import StatedBands
+from deepseek_report.sections.single_cases.case_sentences import StatedBands
 
 
 def predictions(scores: np.ndarray, labels: np.ndarray) -> Predictions:

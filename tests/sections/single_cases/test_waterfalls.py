@@ -11,9 +11,12 @@ import pytest
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.listed_reasons import base_of
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.single_cases.compact_numbers import compact_list
-from deepseek_report.sections.single_cases.explained_cases import explained_cases
-from deepseek_report.sections.single_cases.waterfalls import waterfall, waterfall_data
+from deepseek_report.sections.shared.tables import compact_list
+from deepseek_report.sections.single_cases.explained_cases import (
+    explained_cases,
+    waterfall,
+    waterfall_data,
+)
 
 
 def test_steps_lead_from_the_base_to_the_output_of_the_decided_class(full: Results) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepseek_report.explainers.shapley.player_orders import all_coalitions
+from deepseek_report.explainers.shapley.shap_players import all_coalitions
 from deepseek_report.statistics.games.tree_shapley import pairs_of_features
 from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
 from tests.enumerated import enumerated_interactions

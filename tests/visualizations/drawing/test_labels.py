@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.visualizations.drawing.captions import player
-from deepseek_report.visualizations.drawing.labels import clean, columns, short, wrapped
+from deepseek_report.visualizations.drawing.labels import clean, columns, player, short, wrapped
 from deepseek_report.wording.words import wording
 
 from ..layouts import image_schema, series_schema, text_schema

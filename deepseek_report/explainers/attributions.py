@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin, name_of
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 
 
 def missing_capability(requires: frozenset[Capability], model: ModelPlugin) -> Message | None:
@@ -27,19 +29,11 @@ def missing_capability(requires: frozenset[Capability], model: ModelPlugin) -> M
 def sum_units(values: Floats, unit_features: Sequence[int], n_features: int) -> Floats:
     """Attributions of original features: the sum over the units that belong to each.
 
-    Parameters
-    ----------
-    values : array
-        (instance, unit).
-    unit_features : sequence of int
-        For each unit the position of its feature, -1 for none; what such a unit carries belongs
-        to no feature and is left out.
-    n_features : int
-        How many original features there are.
-
-    Returns
-    -------
-    (instance, feature)
+    values : (instance, unit).
+    unit_features : for each unit the position of its feature, -1 for none; what such a unit carries
+    belongs to no feature and is left out.
+    n_features : how many original features there are.
+    Returns (instance, feature)
     """
     owner = np.asarray(unit_features, dtype=np.int64)
     units = np.argsort(owner, kind="stable")[np.count_nonzero(owner < 0) :]
@@ -69,3 +63,31 @@ def subject(context: ExplainContext) -> dict[str, Any]:
         "target": context.target,
         "seed": context.seed,
     }
+
+
+# --- What explainers that look into a torch module share ------------------------------------------
+
+
+class ModuleExplainer(ExplainerPart):
+    """Base of an explainer that needs more of a module than its predictions; it draws nothing.
+
+    method : what the explanation calls it. chunk : instances that are explained at a time.
+    """
+
+    samples = False
+    method: ClassVar[str]
+    chunk: int
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        return 2 * n_instances
+
+    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
+        return missing_capability(self.requires, model)
+
+    def parts(self, context: ExplainContext) -> Iterator[slice]:
+        """Slices of the instances, one after another; each counts as done when the next begins."""
+        n = len(context.inputs)
+        context.progress.start(self.method, n)
+        for part in chunks(n, self.chunk):
+            yield part
+            context.progress.advance(part.stop - part.start)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.sections.shared.tables import ShownTable, measured_table
+from deepseek_report.sections.shared.tables import measured_table
 from deepseek_report.wording.of_results import words_of
 
 #: {section: its tables, in the order in which they are read}.
@@ -38,8 +38,6 @@ class Compared:
 def contents(results: Results, compared: Compared) -> list[SectionContent]:
     """All sections of a comparison.
 
-    Parameters
-    ----------
     results : its measurements and pictures, by the names of `TABLES`.
     """
     several = results.table(_OF_SEVERAL, "data_sets") is not None
@@ -63,7 +61,7 @@ def _conclusions(results: Results, compared: Compared) -> SectionContent:
 
 def _section(results: Results, name: str) -> SectionContent:
     words = words_of(results)
-    shown = [table for each in TABLES[name] if (table := _table(results, name, each))]
+    shown = [table for each in TABLES[name] if (table := measured_table(results, name, name, each))]
     notes = [words.say(note) for note in results.notes(name)]
     return SectionContent(
         name=name,
@@ -76,7 +74,3 @@ def _section(results: Results, name: str) -> SectionContent:
 
 def _pictures(results: Results, section: str) -> list[str]:
     return [name for name, picture in results.pictures.items() if picture.section == section]
-
-
-def _table(results: Results, section: str, name: str) -> ShownTable:
-    return measured_table(results, section, section, name)

@@ -27,9 +27,7 @@ class LightgbmTrees:
     def read(self, estimator: Any) -> TreeEnsemble:
         """One output: log-odds of the second class, or the number.
 
-        Raises
-        ------
-        NotApplicableError : the leaves hold linear models.
+        Raises NotApplicableError : the leaves hold linear models.
         """
         head, *blocks = estimator.booster_.model_to_string().split("\nTree=")
         nodes, roots = joined([_lightgbm_nodes(_fields(block)) for block in blocks])
@@ -135,9 +133,7 @@ class GradientBoostedTrees:
     def read(self, estimator: Any) -> TreeEnsemble:
         """One output: log-odds of the second class, or the number.
 
-        Raises
-        ------
-        NotApplicableError : the boosting starts from another model than a constant.
+        Raises NotApplicableError : the boosting starts from another model than a constant.
         """
         trees = [tree.tree_ for tree in estimator.estimators_[:, 0]]
         nodes, roots = joined(

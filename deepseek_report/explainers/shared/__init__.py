@@ -1,1 +1,0 @@
-"""What explainers have in common."""
