@@ -15,7 +15,7 @@ _EXPLAINER = "asks the protocol whether values are probabilities or a number"
 #: {module: (how many questions it may hold, why)}.
 ALLOWED = {
     "artifacts/protocols/explainers.py": (3, _BELOW),
-    "datasets/assembly/data_declarations.py": (5, _OF_A_CONFIG),
+    "datasets/assembly/data_declarations.py": (4, _OF_A_CONFIG),
     "datasets/sources/image_folder.py": (1, _OF_A_CONFIG),
     "datasets/assembly/targets.py": (1, _OF_A_CONFIG),
     "datasets/sources/text_file.py": (1, _OF_A_CONFIG),
