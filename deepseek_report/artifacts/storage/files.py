@@ -16,17 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Message
-from deepseek_report.artifacts.storage.memory_bound import (
+from deepseek_report.artifacts.storage.format_bounds import (
     check_footer,
     expanded,
     holds_texts,
-    most_bytes,
-    parse,
     read_arrays,
-    refuse_beyond,
     refuse_types,
     unpacked,
 )
+from deepseek_report.artifacts.storage.memory_bound import most_bytes, parse, refuse_beyond
 from deepseek_report.artifacts.storage.plain_files import open_file, read_bytes, write_whole
 from deepseek_report.errors import ArtifactError
 
