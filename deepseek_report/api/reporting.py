@@ -198,7 +198,7 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     }
     if base_values is not None:
         options = {**options, "base_values": base_values}  # type: ignore[typeddict-unknown-key]
-    asked = options
+    as_called = options
     shown = reporter_for(options.get("progress"))
     with in_words_of_the_call(), _threads_as_before(), no_foreign_warnings(), shown as reporter:
         validation, train = (X_validation, y_validation), (X_train, y_train)
@@ -233,8 +233,8 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
         finished = run_experiment(experiment, reporter, overrides, options.get("config_dir"))
 
     def deepened() -> Run:
-        whole = whole_report(asked.get("overrides", ()))
-        return report(**{**asked, **given, "overrides": whole})
+        whole = whole_report(as_called.get("overrides", ()))
+        return report(**{**as_called, **given, "overrides": whole})
 
     return Run.of(finished, deepened if experiment.is_quick else None)
 

@@ -65,6 +65,8 @@ class Results:
     today: dt.date | None = None
     naming: Callable[[str], str] | None = None
     _measurements: dict[str, Measurement] = field(default_factory=dict, init=False, repr=False)
+    #: What others derive from these results again and again, by what it is.
+    derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("paths", "failures", "refused", "provenance"):

@@ -10,19 +10,17 @@ from collections.abc import Callable, Sequence
 
 from deepseek_report.cli.parsing import COMMANDS
 from deepseek_report.errors import DeepseekReportError, error_code
+from deepseek_report.runner.execution.rare_collections import BETWEEN_COLLECTIONS
 
 #: Set before numpy is loaded: one thread a process, so that sums are the same on every machine.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-#: Objects between two searches for what is not used any more. Python's own number makes a command
-#: search a hundred times while it loads what it stays with, for a sixth of its time.
-_BETWEEN_COLLECTIONS = (500_000, 20, 100)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say and return the exit code; a user's error shows no traceback."""
     for variable in _THREADS:
         os.environ.setdefault(variable, "1")
-    gc.set_threshold(*_BETWEEN_COLLECTIONS)
+    gc.set_threshold(*BETWEEN_COLLECTIONS)
     named = bool(arguments) and arguments[0] in COMMANDS
     name = arguments[0].replace("-", "_") if named else "experiment"
     module = importlib.import_module(f"{__package__}.{name}")

@@ -22,8 +22,11 @@ Row = dict[str, Any]
 
 def rows(results: Results, metric: str, table: str) -> list[Row]:
     """The rows of a metric's table, or none where the table is not there."""
-    frame = results.table(metric, table)
-    return [] if frame is None else [dict(row) for row in frame.to_dict("records")]
+    key = ("rows", metric, table)
+    if key not in results.derived:
+        frame = results.table(metric, table)
+        results.derived[key] = [] if frame is None else frame.to_dict("records")
+    return [dict(row) for row in results.derived[key]]
 
 
 def is_share(measured: Score | Verdict) -> bool:

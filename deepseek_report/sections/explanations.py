@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
@@ -18,7 +17,7 @@ from deepseek_report.findings.explainer_verdicts import leading_explainer, verdi
 from deepseek_report.findings.records import Row, explainer_label, feature_inline, rows
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable
+from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.sections.shared.task_columns import attribution
 from deepseek_report.wording.estimates import estimate, of_row
 
@@ -93,7 +92,7 @@ class ExplanationsSection:
         return draft.content(self.needs, _USES)
 
 
-def _chosen(draft: Draft) -> dict[str, Any]:
+def _chosen(draft: Draft) -> Values:
     """What a recommender chose, and why; empty where nobody left the choice to it."""
     explain = draft.results.config.get("explain") or {}
     reasons = explain.get("reasons") or {}
@@ -156,7 +155,6 @@ def _answer(draft: Draft, table: list[Row]) -> None:
 
 
 def _interactions(draft: Draft) -> None:
-    """The metric's verdict on pairs of features."""
     pairs = rows(draft.results, "interactions", "pairs")
     if not pairs:
         return
@@ -234,7 +232,7 @@ def _ranks(draft: Draft, table: list[Row]) -> ShownTable:
     return draft.table("ranks", kind, cells, feature=draft.text("feature"))
 
 
-def _rank_cell(draft: Draft, row: Row) -> dict[str, Any]:
+def _rank_cell(draft: Draft, row: Row) -> Values:
     rank, share = int(row["rank"]), draft.words.numbers.percent(finite(row["share"]))
     return {row["explainer"]: f"{rank} ({share})", f"{row['explainer']}__sort": rank}
 
@@ -251,7 +249,7 @@ _METHODS = TableType(
 )
 
 
-def _method(draft: Draft, name: str) -> dict[str, Any]:
+def _method(draft: Draft, name: str) -> Values:
     explanation: Explanation = draft.results.explanations[name]
     return {
         "explainer": name,

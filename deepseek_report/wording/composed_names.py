@@ -76,6 +76,8 @@ class Names:
     def _composed(self, name: str) -> Iterator[str]:
         """The name by every pattern that fits it."""
         for key, slots, around in self._taken_apart:
+            if not name.startswith(around[0]) or not name.endswith(around[-1]):
+                continue
             for parts in _splits(name, around):
                 words = list(self._until_unknown(parts))
                 if len(words) == len(slots):
@@ -103,8 +105,11 @@ def _splits(text: str, around: list[str]) -> Iterator[tuple[str, ...]]:
     [('a', 'b and c'), ('a and b', 'c')]
     """
     before, *after = around
-    if not text.startswith(before) or any(piece not in text for piece in after):
+    if not text.startswith(before):
         return
+    for piece in after:
+        if piece not in text:
+            return
     rest = text.removeprefix(before)
     if len(after) == 1:
         end = len(rest) - len(after[0])

@@ -30,6 +30,13 @@ def score_table(scores: Sequence[Score]) -> pd.DataFrame:
 def words_of(results: Results, language: str = "") -> Wording:
     """The texts of a language, by default that of the report, worded for what is predicted."""
     language = language or str((results.config.get("report") or {}).get("language") or "en")
+    if ("words", language) not in results.derived:
+        results.derived["words", language] = _words_of(results, language)
+    words: Wording = results.derived["words", language]
+    return words
+
+
+def _words_of(results: Results, language: str) -> Wording:
     own = CaseWords.of((results.config.get("report") or {}).get("words"))
     if results.has("data"):
         has_card = (results.path_of("data") / "card.json").is_file()

@@ -285,9 +285,10 @@ def wording(
 
     task : what `tasks.<task>` of the catalog says replaces the other texts, as `regression` does,
     where a number is predicted and nothing is decided. noun : what the columns are explained by.
-    data_set, own_names : see `Wording`.
+    data_set, own_names, written : see `Wording`.
     """
-    return _wording(_folders(), _having_texts(language), task, noun, data_set, own_names)
+    names = (own_names, written)
+    return _wording(_folders(), _having_texts(language), task, noun, data_set, names)
 
 
 def _having_texts(language: str) -> str:

@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -112,8 +113,13 @@ def run(*overrides: str) -> Path:
 # --- looking everywhere ---------------------------------------------------------------------------
 
 
-def texts(folder: Path) -> Iterator[tuple[str, str]]:
+@cache
+def texts(folder: Path) -> tuple[tuple[str, str], ...]:
     """Every file of a folder as text, decoded and unpacked, with digits as they were typed."""
+    return tuple(_texts(folder))
+
+
+def _texts(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             name = path.relative_to(folder).as_posix()

@@ -90,7 +90,6 @@ class GivenColumns:
 
 
 def _is_number(text: str) -> bool:
-    """Whether a text is a finite number."""
     try:
         return bool(np.isfinite(float(text)))
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from multiprocessing import active_children, forkserver, get_context
 from typing import Any
 
 from deepseek_report.config.local_code import install, installed
+from deepseek_report.runner.execution.rare_collections import BETWEEN_COLLECTIONS
 
 _MESSAGES: Any = None
 _THREADS = "OMP_NUM_THREADS"
@@ -23,8 +25,12 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _TO_ALL = tuple(getattr(signal, n) for n in ("SIGINT", "SIGHUP") if hasattr(signal, n))
 
 
+_EXECUTION = "deepseek_report.runner.execution"
 #: What every process that computes imports.
-_ALWAYS = ("numpy", "pandas", "pyarrow.parquet", "deepseek_report.runner.execution.stages")
+_ALWAYS = (
+    *(f"{_EXECUTION}.rare_collections", "numpy", "pandas", "pyarrow.parquet"),
+    f"{_EXECUTION}.stages",
+)
 
 
 @contextmanager
@@ -97,6 +103,8 @@ def signals_held() -> Iterator[None]:
 def _start_worker(messages: Any, parent: int, local: Mapping[str, str]) -> None:
     global _MESSAGES  # noqa: PLW0603 - one queue a process, set once at its start
     _MESSAGES = messages
+    gc.set_threshold(*BETWEEN_COLLECTIONS)  # where no process has been forked
+    gc.freeze()  # what was loaded before stays, and is not looked through again
     keep_freed_memory()
     install(local)  # before the first task is unpickled, which imports trusted packages
     _to_one_thread()

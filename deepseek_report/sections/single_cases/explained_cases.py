@@ -20,7 +20,7 @@ from deepseek_report.findings.listed_reasons import base_of, beyond_error, case_
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.metrics.cases.case_choice import NAMED
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import compact
+from deepseek_report.sections.shared.tables import Values, compact
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
 
@@ -48,12 +48,12 @@ class Glances:
         ends = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
         return cls(results, words, ends)
 
-    def of(self, rows: Floats) -> list[dict[str, Any]]:
+    def of(self, rows: Floats) -> list[Values]:
         """As the page's script reads them: `text`, or pixels as bytes in base64, or levels."""
         kind = kind_of(self.results.schema)
         return [self._stored(kind.glance(row)) for row in rows]
 
-    def of_case(self, position: int) -> dict[str, Any]:
+    def of_case(self, position: int) -> Values:
         """Of a tested case; a text as it was written."""
         written = self._written(position)
         if written:
@@ -71,7 +71,7 @@ class Glances:
         texts = self.results.test.texts
         return texts.text(position) if texts else ""
 
-    def _stored(self, glance: Glance) -> dict[str, Any]:
+    def _stored(self, glance: Glance) -> Values:
         if glance.pixels is not None:
             return self._picture(glance.pixels)
         if glance.course is not None:
@@ -80,7 +80,7 @@ class Glances:
         words = self.words.name(glance.words)
         return {"text": words if len(words) <= _LETTERS else f"{words[:_LETTERS].rstrip()}…"}
 
-    def _picture(self, pixels: Floats) -> dict[str, Any]:
+    def _picture(self, pixels: Floats) -> Values:
         """Grey where there are not three channels."""
         shares = self._scaled(np.nan_to_num(pixels, nan=self.scale[0]))
         colours = shares if shares.shape[2] == 3 else shares.mean(axis=2, keepdims=True)
@@ -172,7 +172,7 @@ def _opposite(output: Any, explanation: Explanation) -> Any:
     return -output if explanation.output_space == "logit" else 1 - output
 
 
-def waterfall_data(draft: Draft, explainer: str, case: ExplainedCase) -> dict[str, Any] | None:
+def waterfall_data(draft: Draft, explainer: str, case: ExplainedCase) -> Values | None:
     """A waterfall as the page's script draws it; see `Waterfall`."""
     drawn = waterfall(draft, explainer, case)
     if drawn is None:

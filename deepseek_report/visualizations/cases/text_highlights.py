@@ -115,8 +115,6 @@ class _Word:
 
 @dataclass(frozen=True)
 class _TextBlock:
-    """The text of a case by one explainer."""
-
     explainer: str
     heading: str
     words: list[_Word]
@@ -174,7 +172,6 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
 
 
 def _bare(results: Results, case: Case, limits: Limits) -> _TextBlock:
-    """The text alone."""
     present = np.flatnonzero(kind_of(results.schema).present(case.inputs[None])[0])
     shown = present[: limits.words]
     cut = None
@@ -265,7 +262,6 @@ def _span(results: Results, case: Case, player: int) -> Span:
 
 
 def _as_read(results: Results, case: Case, players: np.ndarray) -> list[tuple[str, bool]]:
-    """The tokens of these players, as a person reads them."""
     tokens, owners = results.schema.vocabulary, results.schema.owners
     values = [case.inputs[owners == player] for player in players]
     words = [[tokens[int(at)] for at in value[~np.isnan(value)]] for value in values]
