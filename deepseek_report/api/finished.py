@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
-from deepseek_report.api.argument_problems import refuse
+from deepseek_report.api.report_arguments import refuse
 from deepseek_report.api.shown import (
     Findings,
     first_screen,
@@ -123,9 +123,7 @@ class Run:
     def cases(self) -> pd.DataFrame:
         """The cases that the report shows one by one, with a sentence on each.
 
-        Raises
-        ------
-        ArgumentProblems : the metric `cases` was not measured, or may not leave the store.
+        Raises ArgumentProblems: the metric `cases` was not measured, or may not leave the store.
         """
         from deepseek_report.findings.explainer_verdicts import listed_for_cases
         from deepseek_report.wording.of_results import words_of
@@ -174,9 +172,7 @@ class Run:
     def table(self, name: str) -> pd.DataFrame:
         """A table of a metric by its own name, or by `metric/name` where several share it.
 
-        Raises
-        ------
-        ArgumentProblems : there is no such table, or several have this name.
+        Raises ArgumentProblems: there is no such table, or several have this name.
         """
         metric, _, own = name.rpartition("/")
         held = [key for key, names in self.tables.items() if own in names and metric in ("", key)]
@@ -213,9 +209,7 @@ class Run:
         -------
         A server whose `address` is the page; it is a context manager, and `close()` ends it.
 
-        Raises
-        ------
-        ConfigError, ArtifactError, ConfigProblems : what is missing, taken or not trusted.
+        Raises ConfigError, ArtifactError, ConfigProblems: what is missing, taken or not trusted.
         """
         from deepseek_report.runner.companion import Companion
         from deepseek_report.runner.live_server import serve
@@ -271,9 +265,7 @@ def load_run(folder: str | Path) -> Run:
 
     Nothing that the folder names is imported.
 
-    Raises
-    ------
-    ArtifactError : it is no run folder, or its results are not those that the run wrote.
+    Raises ArtifactError: it is no run folder, or its results are not those that the run wrote.
     """
     path = Path(folder).absolute()
     with reading(path):

@@ -9,16 +9,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from deepseek_report.artifacts.decision_rules import DecisionCosts, ThresholdRule
+from deepseek_report.artifacts.conclusions import DecisionCosts, Expectations, ThresholdRule
 from deepseek_report.artifacts.disclosure import Privacy
-from deepseek_report.artifacts.expectations import Expectations
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.launchers import Launcher
 from deepseek_report.artifacts.protocols.models import ComesFitted, FitsAnew, OnlyAnswered
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.seeds import Seeds
-from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.config.composed import Undecided
 
 

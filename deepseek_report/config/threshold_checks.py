@@ -17,18 +17,12 @@ from typing import Any
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Text
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
-from deepseek_report.artifacts.schema import (
-    CROSS,
-    Attribute,
-    AttributeKind,
-    Schema,
-)
+from deepseek_report.artifacts.schema import CROSS, Attribute, AttributeKind, Schema
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.config.catalogue import target_of
-from deepseek_report.config.composed import Composed
+from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
-from deepseek_report.config.where import locate
 from deepseek_report.wording.words import wording
 
 #: The explainer that others are judged against, and that no threshold judges.

@@ -78,7 +78,8 @@ def case_page(
     """
     opened = stored.opened
     plain_files.make_folder(work / "measured")
-    results = in_words(stored.results_of(inputs, work / "measured", known and known.texts))
+    texts = None if known is None else known.texts
+    results = in_words(stored.results_of(inputs, work / "measured", texts))
     number = None if known is None else int(known.instance_ids[0])
     content = given_cases(results, stored.explainer, number)
     if page is not None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.message import Code, Message, Verbatim
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind, Feature
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.artifacts.verbatim import Code, Verbatim
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import period_of
 from deepseek_report.sections.shared.draft import Draft

@@ -8,11 +8,10 @@ from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import text_of
+from deepseek_report.artifacts.message import Verbatim, text_of
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.artifacts.verbatim import Verbatim
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import leading_explainer, verdict_of
 from deepseek_report.findings.records import Row, explainer_label, feature_inline, rows

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.artifacts.verbatim import Code, Verbatim
 from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.findings.error_budget import families as families_of_run
 from deepseek_report.findings.error_budget import levels

@@ -15,7 +15,7 @@ import pytest
 
 from deepseek_report.cli.dispatch import run
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.datasets.readers.streamed_rows import header_of, line_of
+from deepseek_report.datasets.readers.case_rows import header_of, line_of
 from deepseek_report.findings.thresholds import DriftVerdict
 from deepseek_report.runner.streaming import incoming_lines, stream_board
 from deepseek_report.runner.streaming.drift_watch import DriftWatch, Reference

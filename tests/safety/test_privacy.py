@@ -29,10 +29,10 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
-from deepseek_report.privacy.bands import edges
 from deepseek_report.privacy.card_release import released_card
-from deepseek_report.privacy.source import RunSource
+from deepseek_report.privacy.case_release import edges
 from deepseek_report.privacy.table_release import _thinned
+from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
 from deepseek_report.sections.threshold_slider import _told_apart

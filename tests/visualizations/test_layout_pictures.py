@@ -15,7 +15,7 @@ import pytest
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement, Score
-from deepseek_report.artifacts.token_texts import gaps, joined
+from deepseek_report.artifacts.written_texts import gaps, joined
 from deepseek_report.findings.explainer_verdicts import leading_for_cases
 from deepseek_report.visualizations.cases import case_views
 from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.training import Trainer
+from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.checkpoint import described, digest, is_here, locate

@@ -14,8 +14,8 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import DataIssue, Dataset, Part, Split
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.rules import pick_device
 from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
 from deepseek_report.runner.planning.cost import (
     Cost,

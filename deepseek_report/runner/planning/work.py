@@ -10,8 +10,7 @@ from typing import Any
 
 from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin, SuitsModel
 from deepseek_report.artifacts.protocols.metrics import ExplainsAgain
-from deepseek_report.artifacts.protocols.models import BringsTrainer, capabilities_of
-from deepseek_report.artifacts.protocols.training import PlansRows
+from deepseek_report.artifacts.protocols.models import BringsTrainer, PlansRows, capabilities_of
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_json

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.bounds import TEXT, bounded
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.layer_names import layer_kind, layer_name
+from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.rounding import TEXT, bounded
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType
-from deepseek_report.artifacts.verbatim import Code, Verbatim
 from deepseek_report.findings.records import attribute_label, explainer_label
 from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.of_results import words_of

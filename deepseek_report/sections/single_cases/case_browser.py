@@ -11,7 +11,7 @@ import numpy as np
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
-from deepseek_report.data_kinds.relations import relation_in_words
+from deepseek_report.data_kinds.row_conditions import relation_in_words
 from deepseek_report.findings.explainer_verdicts import leading_for_cases, verdict_of
 from deepseek_report.findings.records import Row
 from deepseek_report.metrics.cases.what_if import WhatIfAnswers

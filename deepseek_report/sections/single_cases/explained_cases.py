@@ -15,7 +15,7 @@ from deepseek_report.artifacts.predictions import FURTHER, Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.glance import Glance
+from deepseek_report.data_kinds.base import Glance
 from deepseek_report.findings.listed_reasons import base_of, beyond_error, case_explanation
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.metrics.cases.case_choice import NAMED

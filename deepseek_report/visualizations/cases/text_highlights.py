@@ -13,8 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.token_texts import gaps, legible
-from deepseek_report.artifacts.written_texts import NOWHERE, Span
+from deepseek_report.artifacts.written_texts import NOWHERE, Span, gaps, legible
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.cases.case_views import (
     Case,
