@@ -28,6 +28,7 @@ from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.wording.of_results import score_table
 
 if TYPE_CHECKING:
+    from deepseek_report.config.experiment import Experiment
     from deepseek_report.runner.live_server import LiveServer
     from deepseek_report.runner.run import Finished
 
@@ -48,11 +49,23 @@ class Run:
     record: Mapping[str, Any] = field(repr=False)
     details: Mapping[str, str] = field(default_factory=dict, repr=False)
     deepened: Callable[[], Run] | None = field(default=None, repr=False, compare=False)
+    _given: Experiment | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def of(cls, finished: Finished, deepened: Callable[[], Run] | None = None) -> Run:
-        """The run that was just made; deepened : makes the whole report of a quick one."""
-        return cls(finished.folder.absolute(), finished.record, finished.details, deepened)
+    def of(
+        cls,
+        finished: Finished,
+        deepened: Callable[[], Run] | None = None,
+        experiment: Experiment | None = None,
+    ) -> Run:
+        """The run that was just made.
+
+        deepened : makes the whole report of a quick one. experiment : holds a model that was given
+        in Python, if any was.
+        """
+        folder, record = finished.folder.absolute(), finished.record
+        given = experiment if experiment is not None and experiment.is_given else None
+        return cls(folder, record, finished.details, deepened, given)
 
     def deepen(self) -> Run:
         """The whole report of what `quick`, or `report=quick`, reported; itself where it is whole.
@@ -188,7 +201,10 @@ class Run:
     def serve(
         self, port: int = 0, *, store: str | Path | None = None, trust: Sequence[str] = ()
     ) -> LiveServer:
-        """The page of this run on this machine, answered by its stored model until it is closed.
+        """The page of this run on this machine, answered by its model until it is closed.
+
+        A model that was given in Python is asked in this process, by the run that `report`
+        returned; of a run that was loaded from its folder it is gone.
 
         port : 0 takes a free one. store : the store that the run was made with; else `.store`
         beside it. trust : packages whose parts may be loaded, as `--trust` names them.
@@ -207,7 +223,7 @@ class Run:
 
         kept = Path(store) if store is not None else beside(self.path, ".store")
         with reading(self.path):
-            companion = Companion.of(self.path, kept, tuple(trust))
+            companion = Companion.of(self.path, kept, tuple(trust), given=self._given)
             companion.page()
         companion.warm()
         return serve(companion, port)

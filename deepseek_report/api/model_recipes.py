@@ -119,7 +119,10 @@ def _needs_nothing(made_by: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     several = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
-    return all(one.kind in several or one.default is not one.empty for one in parameters)
+    return all(
+        parameter.kind in several or parameter.default is not parameter.empty
+        for parameter in parameters
+    )
 
 
 def _is_fitted(model: Any) -> bool:

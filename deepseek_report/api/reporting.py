@@ -128,7 +128,7 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
         whole = whole_report(as_called.get("overrides", ()))
         return report(**{**as_called, **in_memory, "overrides": whole})
 
-    return Run.of(finished, deepened if experiment.is_quick else None)
+    return Run.of(finished, deepened if experiment.is_quick else None, experiment)
 
 
 def quick(model: Any = None, *rows: Any, **arguments: Any) -> Run:

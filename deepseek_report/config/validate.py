@@ -127,8 +127,7 @@ class _Checker:
         if written("report", "thresholds"):
             from deepseek_report.config import threshold_checks
 
-            if self.problems or threshold_checks.unknown(self.composed):
-                self.problems.extend(threshold_checks.stated(self.composed))
+            self.problems.extend(threshold_checks.stated(self.composed))
 
     def settings(self) -> Settings | None:
         fields = {field.name for field in dataclasses.fields(Settings)}

@@ -149,6 +149,7 @@ def hollow(explanation: Explanation, source: RunSource) -> Explanation:
         base_values=None if explanation.base_values is None else nothing,
         standard_error=None if error is None else np.full((n, 1), error),
         decided=None,
+        others=None,
         params=params,
         notes=tuple(without_private(explanation.notes, source)),
     )

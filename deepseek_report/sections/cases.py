@@ -116,11 +116,17 @@ class CasesSection:
         return draft.content(self.needs, _USES)
 
 
-def given_cases(results: Results, explainer: str) -> SectionContent:
-    """The content on rows that a person brings to a finished run, told by one of its methods."""
+def given_cases(results: Results, explainer: str, row: int | None = None) -> SectionContent:
+    """The content on rows that a person brings to a finished run, told by one of its methods.
+
+    row : its number, where it is one of the data of the run.
+    """
     draft = Draft("cases", results)
     cases = [case for case in explained_cases(results) if case.has_page]
-    draft.answer("given", n=len(cases), run=results.run_id)
+    if row is None:
+        draft.answer("given", n=len(cases), run=results.run_id)
+    else:
+        draft.answer("of_data", row=row, run=results.run_id)
     verdict = verdict_of(results, explainer)
     if verdict.has_failed:
         draft.answer("no_reasons", no_skill=verdict.use == "no_skill")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
@@ -75,6 +75,7 @@ class ExplanationsSection:
         draft.values |= {
             "chosen": _chosen(draft),
             "ranks": _ranks(draft, table),
+            "classes": _classes(draft),
             "named": kind_of(results.schema).named_columns,
             "methods": draft.table(
                 "methods", _METHODS, [_method(draft, name) for name in results.explanations]
@@ -91,6 +92,29 @@ class ExplanationsSection:
             "part_attribution": attribution(draft, "explanations-parts", "other"),
         }
         return draft.content(self.needs, _USES)
+
+
+def _classes(draft: Draft) -> list[Values]:
+    """The classes that the reader can switch to, the declared one first; empty where it is one."""
+    target = draft.results.schema.target
+    further = rows(draft.results, "importance", "by_class")
+    names = list(dict.fromkeys(row["class"] for row in further))
+    if not names:
+        return []
+    own = {"name": draft.words.name(target.explained_class), "suffix": ""}
+    others = [
+        {
+            "name": draft.words.name(name),
+            "suffix": f"_class_{target.classes.index(name)}",
+            "ranks": _ranks(
+                draft,
+                [r for r in further if r["class"] == name and r["explainer"] != CONTROL],
+                f"ranks-{target.classes.index(name)}",
+            ),
+        }
+        for name in names
+    ]
+    return [own, *others]
 
 
 def _chosen(draft: Draft) -> Values:
@@ -208,8 +232,11 @@ def _caveats(draft: Draft) -> None:
         )
 
 
-def _ranks(draft: Draft, table: list[Row]) -> ShownTable:
-    """One row for each feature, one column with its share and rank for each method."""
+def _ranks(draft: Draft, table: list[Row], name: str = "") -> ShownTable:
+    """One row for each feature, one column with its share and rank for each method.
+
+    name : of the table in the document, where it is not the first.
+    """
     leader = leading_explainer(draft.results)
     quotes = kind_of(draft.results.schema).quotes if table else False
     order = {row["feature"]: row["rank"] for row in table if row["explainer"] == leader}
@@ -230,7 +257,8 @@ def _ranks(draft: Draft, table: list[Row]) -> ShownTable:
         for name in dict.fromkeys(row["explainer"] for row in table)
     )
     kind = TableType((Column("label"), *methods))
-    return draft.table("ranks", kind, cells, feature=draft.text("feature"))
+    shown_ranks = draft.table("ranks", kind, cells, feature=draft.text("feature"))
+    return replace(shown_ranks, id=f"explanations-{name}") if name else shown_ranks
 
 
 def _rank_cell(draft: Draft, row: Row) -> Values:

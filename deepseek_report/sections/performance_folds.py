@@ -30,9 +30,9 @@ def fold_values(draft: Draft) -> Values:
     folds = len(rows(results, CROSS_VALIDATION, "folds"))
     if not folds:
         return {}
-    findings = [one for one in map(words.finding, all_findings(results)) if one.folds]
-    values = {one.id: one.values for one in all_findings(results)}
-    missing = [one for one in findings if values[one.id]["in_folds"] < folds]
+    findings = [finding for finding in map(words.finding, all_findings(results)) if finding.folds]
+    values = {finding.id: finding.values for finding in all_findings(results)}
+    missing = [finding for finding in findings if values[finding.id]["in_folds"] < folds]
     sentences = [words.say(note) for note in results.notes(CROSS_VALIDATION)]
     if findings:
         hold = len(findings) - len(missing)
@@ -44,9 +44,12 @@ def fold_values(draft: Draft) -> Values:
         "scores": draft.table("folds", _TYPE, _scores(draft)),
         "not_all": [
             draft.text(
-                "folds.not_all", times=values[one.id]["in_folds"], folds=folds, claim=one.claim
+                "folds.not_all",
+                times=values[finding.id]["in_folds"],
+                folds=folds,
+                claim=finding.claim,
             )
-            for one in missing
+            for finding in missing
         ],
         "each": draft.metric_table(CROSS_VALIDATION, "folds"),
         "groups": draft.metric_table(CROSS_VALIDATION, "groups"),

@@ -95,7 +95,24 @@ def _swept(results: Results) -> list[Row]:
         counts = (hits, alarms, positives - hits, n - positives - alarms)
         counted = dict(zip(STEP_COUNTS, counts, strict=True))
         steps.append({"threshold": threshold, "in_use": threshold == used, **counted})
-    return steps
+    return steps if results.privacy.is_full else _told_apart(steps, results.privacy.floor)
+
+
+def _told_apart(steps: Sequence[Row], floor: int) -> list[Row]:
+    """The steps that tell nothing of fewer cases than the floor beside the one in use.
+
+    The table of the sweep is thinned by itself; the threshold in use lies between two of its rows.
+    Empty where the one in use counts so few cases.
+    """
+    in_use = next(step for step in steps if step["in_use"])
+    if any(0 < in_use[name] < floor for name in STEP_COUNTS):
+        return []
+    return [
+        step
+        for step in steps
+        if step is in_use
+        or not any(0 < abs(step[name] - in_use[name]) < floor for name in STEP_COUNTS)
+    ]
 
 
 def _threshold_texts(draft: Draft, thresholds: Sequence[float]) -> list[str]:
@@ -272,6 +289,8 @@ class LiveSlider:
         rows.
         Raises DataError : there is no such threshold or group.
         """
+        if not len(self.thresholds):
+            raise DataError("threshold: this run has none to step through")
         if not 0 <= chosen.step < len(self.thresholds):
             n = len(self.thresholds)
             raise DataError(f"step {chosen.step}: there are {n} thresholds, from 0")

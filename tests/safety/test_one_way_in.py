@@ -96,7 +96,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
         },
     ),
     "config/sets.py": (_CONFIGS, {"glob", "read_text"}),
-    "config/threshold_checks.py": (_CONFIGS, {"glob"}),
+    "config/threshold_checks.py": (_CONFIGS, {"glob", "read_text"}),
     "config/validate.py": (_CONFIGS, {"glob"}),
     "datasets/readers/case_rows.py": (_DATA, {"json.loads"}),
     "datasets/readers/excel.py": (_DATA, {"ZipFile"}),

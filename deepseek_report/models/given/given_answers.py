@@ -110,28 +110,11 @@ class AnsweredRows:
         answers: Floats = self.module[instance_ids]
         return answers if self.schema.target.is_number else np.log(answers)
 
-    def _refuse(self) -> NoReturn:
+    def _refuse(self, *inputs: Any, **named: Any) -> NoReturn:
+        """The model is not here."""
         raise NotApplicableError(_UNASKED)
 
-    def logits(self, inputs: Floats) -> Floats:
-        """Refused: the model is not here."""
-        self._refuse()
-
-    def probabilities(self, inputs: Floats) -> Floats:
-        """Refused: the model is not here."""
-        self._refuse()
-
-    def log_odds(self, inputs: Floats, target: int) -> Floats:
-        """Refused: the model is not here."""
-        self._refuse()
-
-    def label_probabilities(self, inputs: Floats) -> Floats:
-        """Refused: the model is not here."""
-        self._refuse()
-
-    def randomised(self, seed: int) -> AnsweredRows:
-        """Refused: the model is not here."""
-        self._refuse()
+    logits = probabilities = log_odds = label_probabilities = randomised = _refuse
 
 
 @dataclass(frozen=True)

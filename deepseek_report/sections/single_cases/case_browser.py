@@ -24,6 +24,7 @@ from deepseek_report.sections.single_cases.explained_cases import (
     Glances,
     stated,
     waterfall_data,
+    waterfalls_toward,
 )
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
@@ -241,6 +242,8 @@ def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> Values:
         entry |= {"glance": glance} if any(glance.values()) else {}
     if pages.explainer:
         entry |= {"waterfall": waterfall_data(draft, pages.explainer, case)}
+        if toward := waterfalls_toward(draft, pages.explainer, case):
+            entry |= {"toward": toward}
     return entry
 
 

@@ -129,8 +129,13 @@ class Waterfall:
         return 0.0 if self.base is None else self.end - self.base - float(np.nansum(self.values))
 
 
-def waterfall(draft: Draft, explainer: str, case: ExplainedCase) -> Waterfall | None:
+def waterfall(
+    draft: Draft, explainer: str, case: ExplainedCase, toward: int | None = None
+) -> Waterfall | None:
     """None where the method gives an order alone, or the folder does not hold what it said.
+
+    toward : position of another class than the one decided; None as well where the case was not
+    explained for it.
 
     Nor of an image or a series: their pictures show what each place adds, and names of places say
     little beside that.
@@ -142,11 +147,16 @@ def waterfall(draft: Draft, explainer: str, case: ExplainedCase) -> Waterfall | 
     if explanation.output_space == "none" or case.place is None or not explanation.values.size:
         return None
     instance = explanation.of_case(case.place)
+    if toward is not None:
+        other = explanation.of_case_toward(case.place, toward)
+        if other is None:
+            return None
+        instance = other
     target = results.schema.target
     values = kind.by_player(instance.values, instance.inputs)[0]
     base = base_of(instance)
     end, about = float(instance.predictions[0]), instance.target
-    if task_of(target).decides and len(target.classes) == 2:
+    if toward is None and task_of(target).decides and len(target.classes) == 2:
         decided = int(results.predictions.decisions[case.position or 0])
         if decided != about:
             about, values = decided, -values
@@ -172,9 +182,24 @@ def _opposite(output: Any, explanation: Explanation) -> Any:
     return -output if explanation.output_space == "logit" else 1 - output
 
 
-def waterfall_data(draft: Draft, explainer: str, case: ExplainedCase) -> Values | None:
+def waterfalls_toward(draft: Draft, explainer: str, case: ExplainedCase) -> Values:
+    """Of more than two classes {position: waterfall} of those that the reader can switch to."""
+    target = draft.results.schema.target
+    if not task_of(target).decides or len(target.classes) <= 2:
+        return {}
+    drawn = {
+        str(place): waterfall_data(draft, explainer, case, place)
+        for place in range(len(target.classes))
+        if target.classes[place] != case.row["decision"]
+    }
+    return {place: steps for place, steps in drawn.items() if steps is not None}
+
+
+def waterfall_data(
+    draft: Draft, explainer: str, case: ExplainedCase, toward: int | None = None
+) -> Values | None:
     """A waterfall as the page's script draws it; see `Waterfall`."""
-    drawn = waterfall(draft, explainer, case)
+    drawn = waterfall(draft, explainer, case, toward)
     if drawn is None:
         return None
     schema, words = draft.results.schema, draft.words
