@@ -103,7 +103,7 @@
     });
 
     /* Small pictures of whole inputs ----------------------------------------------------------------- */
-    const glance = (small, inList) => {
+    const glance = (small, inList, before) => {
       if (!small) return null;
       if (small.pixels) {
         const bytes = Uint8Array.from(atob(small.pixels), (c) => c.charCodeAt(0)), step = small.grey ? 1 : 3;
@@ -116,15 +116,16 @@
       }
       if (small.course) {
         const line = drawn("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", class: "case-thumb", "aria-hidden": "true" });
-        const points = small.course.map((level, at) => level === null ? null : `${(100 * at / Math.max(small.course.length - 1, 1)).toFixed(1)},${100 - level}`).filter(Boolean);
-        line.append(drawn("polyline", { points: points.join(" "), fill: "none", "vector-effect": "non-scaling-stroke" }));
+        const course = (levels, style) => drawn("polyline", { points: levels.map((level, at) => level === null ? null : `${(100 * at / Math.max(levels.length - 1, 1)).toFixed(1)},${100 - level}`).filter(Boolean).join(" "), fill: "none", "vector-effect": "non-scaling-stroke", ...style });
+        if (before?.course) line.append(course(before.course, { "stroke-opacity": ".4", "stroke-dasharray": "2 2" }));
+        line.append(course(small.course, {}));
         return line;
       }
       return inList ? null : block("p", { class: "case-text" }, small.text);
     };
 
     /* The input without what carries its decision: the words that would go struck out, or drawn. */
-    const changedInput = (changed) => !changed ? null : changed.glance ? glance(changed.glance, false)
+    const changedInput = (changed, small) => !changed ? null : changed.glance ? glance(changed.glance, false, small)
       : block("p", { class: "case-text" }, ...changed.marks.map(([text, gone]) => gone ? block("del", {}, text) : text));
 
     /* The page of a case ----------------------------------------------------------------------------- */
@@ -304,7 +305,7 @@
         gauge(one),
         glance(page?.text ? { text: page.text } : one.glance, false),
         page ? reasons(page) : null,
-        page?.change ? part(phrase("change"), paragraph(page.change), changedInput(page.changed)) : null,
+        page?.change ? part(phrase("change"), paragraph(page.change), changedInput(page.changed, one.glance)) : null,
         page?.what_if ? whatIf(one, page) : null,
         pictures.length ? part(phrase("input"), pictures) : null,
         page ? pairOf(page) : null,
