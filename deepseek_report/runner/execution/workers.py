@@ -27,8 +27,10 @@ _TO_ALL = tuple(getattr(signal, n) for n in ("SIGINT", "SIGHUP") if hasattr(sign
 
 _EXECUTION = "deepseek_report.runner.execution"
 #: What every process that computes imports.
-_ALWAYS = (f"{_EXECUTION}.rare_collections", "numpy", "pandas", "pyarrow.parquet")
-_ALWAYS += (f"{_EXECUTION}.stages",)
+_ALWAYS = (
+    *(f"{_EXECUTION}.rare_collections", "numpy", "pandas", "pyarrow.parquet"),
+    f"{_EXECUTION}.stages",
+)
 
 
 @contextmanager
