@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "deepseek_report"
 MODULES = [
     *sorted(f"statistics.{file.stem}" for file in (PACKAGE / "statistics").glob("[!_]*.py")),
     *(f"artifacts.{name}" for name in ("estimate", "ids", "message", "rounding")),
-    "artifacts.storage.path_names",
+    "artifacts.storage.local_paths",
     "wording.numbers",
 ]
 #: These hold what depends on drawn numbers alone, or on objects too large for a line.

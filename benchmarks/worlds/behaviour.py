@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.expectations import Expectation, InputChange
+from deepseek_report.artifacts.conclusions import Expectation, InputChange
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split

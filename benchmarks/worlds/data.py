@@ -347,7 +347,7 @@ def _grid(values: Floats, labels: Ints, kind: str, seed: int) -> list[DataIssue]
     target = Target("y", "Y", ("no", "yes"), 0)
     shape = values.shape[1:]
     if kind == "image":
-        features, layout = pixels(shape, ("grey",), None), image_layout(shape, ("grey",), 4)
+        features, layout = pixels(shape), image_layout(shape, 4)
     else:
         features, layout = (
             moments(shape[0], ["level"], [None]),

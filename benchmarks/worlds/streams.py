@@ -9,7 +9,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.findings.thresholds import drift_verdicts
-from deepseek_report.statistics.exchangeability import Monitor, stability_index
+from deepseek_report.statistics.exchangeability import Monitor, StabilityIndex
 from worlds.trials import Plan, Table, repeat, share
 
 #: Shares of the categories of every third feature.
@@ -104,7 +104,7 @@ class StreamTrial:
             verdicts = drift_verdicts([m.p_value for m in monitors], number, verdicts)
             if self.change is None:
                 sizes = (
-                    stability_index(reference[:, j], batch[:, j], j % 3 > 0)[0]
+                    StabilityIndex.of(reference[:, j], j % 3 > 0)(batch[:, j])[0]
                     for j in range(_FEATURES)
                 )
                 large |= max(sizes) > 0.25

@@ -3,9 +3,7 @@
 `import deepseek_report` offers these names and loads this only when one of them is used.
 """
 
-from deepseek_report.api.experiments import run
 from deepseek_report.api.finished import Run, load_run
-from deepseek_report.api.reporting import quick, report
-from deepseek_report.api.several_runs import Comparison, compare
+from deepseek_report.api.reporting import Comparison, compare, quick, report, run
 
 __all__ = ["Comparison", "Run", "compare", "load_run", "quick", "report", "run"]

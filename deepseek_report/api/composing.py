@@ -47,9 +47,7 @@ class Pieces:
 def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experiment, list[str]]:
     """The experiment of a call, and the overrides that a command line would have had.
 
-    Raises
-    ------
-    ConfigProblems : all problems of the arguments.
+    Raises ConfigProblems: all problems of the arguments.
     """
     own = list(options.get("overrides", ()))
     overrides = [*_overrides(options, pieces), *own]
@@ -79,7 +77,6 @@ _REPLACED = ("dataset", "model")
 
 
 def _overrides(options: Mapping[str, Any], pieces: Pieces) -> list[str]:
-    """The choices of parts and the plain settings, as the command line writes them."""
     chosen = {group: options[group] for group in SEVERAL if options.get(group) is not None}
     if pieces.attributions:
         chosen.setdefault("explainers", [_CONTROL] if pieces.has_model else [])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
-from deepseek_report.api.argument_problems import refuse
+from deepseek_report.api.report_arguments import refuse
 from deepseek_report.api.shown import (
     Findings,
     first_screen,
@@ -28,6 +28,7 @@ from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.wording.of_results import score_table
 
 if TYPE_CHECKING:
+    from deepseek_report.config.experiment import Experiment
     from deepseek_report.runner.live_server import LiveServer
     from deepseek_report.runner.run import Finished
 
@@ -48,11 +49,23 @@ class Run:
     record: Mapping[str, Any] = field(repr=False)
     details: Mapping[str, str] = field(default_factory=dict, repr=False)
     deepened: Callable[[], Run] | None = field(default=None, repr=False, compare=False)
+    _given: Experiment | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def of(cls, finished: Finished, deepened: Callable[[], Run] | None = None) -> Run:
-        """The run that was just made; deepened : makes the whole report of a quick one."""
-        return cls(finished.folder.absolute(), finished.record, finished.details, deepened)
+    def of(
+        cls,
+        finished: Finished,
+        deepened: Callable[[], Run] | None = None,
+        experiment: Experiment | None = None,
+    ) -> Run:
+        """The run that was just made.
+
+        deepened : makes the whole report of a quick one. experiment : holds a model that was given
+        in Python, if any was.
+        """
+        folder, record = finished.folder.absolute(), finished.record
+        given = experiment if experiment is not None and experiment.is_given else None
+        return cls(folder, record, finished.details, deepened, given)
 
     def deepen(self) -> Run:
         """The whole report of what `quick`, or `report=quick`, reported; itself where it is whole.
@@ -110,9 +123,7 @@ class Run:
     def cases(self) -> pd.DataFrame:
         """The cases that the report shows one by one, with a sentence on each.
 
-        Raises
-        ------
-        ArgumentProblems : the metric `cases` was not measured, or may not leave the store.
+        Raises ArgumentProblems: the metric `cases` was not measured, or may not leave the store.
         """
         from deepseek_report.findings.explainer_verdicts import listed_for_cases
         from deepseek_report.wording.of_results import words_of
@@ -161,9 +172,7 @@ class Run:
     def table(self, name: str) -> pd.DataFrame:
         """A table of a metric by its own name, or by `metric/name` where several share it.
 
-        Raises
-        ------
-        ArgumentProblems : there is no such table, or several have this name.
+        Raises ArgumentProblems: there is no such table, or several have this name.
         """
         metric, _, own = name.rpartition("/")
         held = [key for key, names in self.tables.items() if own in names and metric in ("", key)]
@@ -188,7 +197,10 @@ class Run:
     def serve(
         self, port: int = 0, *, store: str | Path | None = None, trust: Sequence[str] = ()
     ) -> LiveServer:
-        """The page of this run on this machine, answered by its stored model until it is closed.
+        """The page of this run on this machine, answered by its model until it is closed.
+
+        A model that was given in Python is asked in this process, by the run that `report`
+        returned; of a run that was loaded from its folder it is gone.
 
         port : 0 takes a free one. store : the store that the run was made with; else `.store`
         beside it. trust : packages whose parts may be loaded, as `--trust` names them.
@@ -197,9 +209,7 @@ class Run:
         -------
         A server whose `address` is the page; it is a context manager, and `close()` ends it.
 
-        Raises
-        ------
-        ConfigError, ArtifactError, ConfigProblems : what is missing, taken or not trusted.
+        Raises ConfigError, ArtifactError, ConfigProblems: what is missing, taken or not trusted.
         """
         from deepseek_report.runner.companion import Companion
         from deepseek_report.runner.live_server import serve
@@ -207,7 +217,7 @@ class Run:
 
         kept = Path(store) if store is not None else beside(self.path, ".store")
         with reading(self.path):
-            companion = Companion.of(self.path, kept, tuple(trust))
+            companion = Companion.of(self.path, kept, tuple(trust), given=self._given)
             companion.page()
         companion.warm()
         return serve(companion, port)
@@ -255,9 +265,7 @@ def load_run(folder: str | Path) -> Run:
 
     Nothing that the folder names is imported.
 
-    Raises
-    ------
-    ArtifactError : it is no run folder, or its results are not those that the run wrote.
+    Raises ArtifactError: it is no run folder, or its results are not those that the run wrote.
     """
     path = Path(folder).absolute()
     with reading(path):

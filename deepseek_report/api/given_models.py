@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deepseek_report.api.argument_problems import ArgumentProblems, refuse
-from deepseek_report.api.fitted_rows import leaves_hold, sums_agree
-from deepseek_report.api.rows import Rows, digest_of_numbers
+from deepseek_report.api.report_arguments import ArgumentProblems, refuse
+from deepseek_report.api.rows import Rows, digest_of_numbers, leaves_hold, sums_agree
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.errors import ConfigError, DeepseekReportError
@@ -62,9 +61,7 @@ class Recognised:
 def recognise(model: Any, rows: Rows, hints: Hints) -> Recognised:
     """The model as something with `predict_proba` or `predict`.
 
-    Raises
-    ------
-    ArgumentProblems : it is nothing that can be asked about rows.
+    Raises ArgumentProblems: it is nothing that can be asked about rows.
     """
     kinds = (_booster, _torch_module, _estimator, _function)
     recognised = next(filter(None, (kind(model, rows, hints) for kind in kinds)), None)
@@ -101,9 +98,7 @@ def refit_of(recognised: Recognised, rows: Rows, hints: Hints, own: Any) -> Refi
     -------
     None where nobody says how, or no training rows were given.
 
-    Raises
-    ------
-    ArgumentProblems : `own` is no function, or there are no rows to fit a model to.
+    Raises ArgumentProblems: `own` is no function, or there are no rows to fit a model to.
     """
     if own is None:
         return clone_fitting(recognised.estimator) if rows.has_training else None
@@ -167,7 +162,6 @@ def _reads_all(estimator: Any, rows: Rows) -> bool:
 
 
 def _booster(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
-    """A booster of xgboost or lightgbm that is not behind scikit-learn's interface."""
     del rows, hints
     library = type(model).__module__.partition(".")[0]
     if library not in {"xgboost", "lightgbm"} or type(model).__name__ != "Booster":
@@ -231,7 +225,6 @@ def _as_tensor(table: Any) -> Any:
 
 
 def _estimator(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
-    """An estimator or pipeline of scikit-learn, or of a library with its interface."""
     del hints
     if isinstance(model, type) or not hasattr(model, "predict"):
         return None
@@ -268,7 +261,6 @@ def _check_fitted(model: Any, called: str) -> None:
 
 
 def _check_names(model: Any, called: str, rows: Rows) -> None:
-    """Columns that the model was fitted on and that X lacks."""
     try:
         known = [str(name) for name in getattr(model, "feature_names_in_", ())]
     except AttributeError:
@@ -303,9 +295,7 @@ def answers_of(recognised: Recognised, rows: Rows, *, number: bool) -> tuple[str
 
     The hash is of the answers on all rows, on rows whose cells are mixed, and between.
 
-    Raises
-    ------
-    ArgumentProblems : it cannot be asked, or answers the same rows differently.
+    Raises ArgumentProblems: it cannot be asked, or answers the same rows differently.
     """
     mixed = _mixed(rows.features)
     answers = [_ask(recognised, rows, table, number=number) for table in (rows.features, mixed)]

@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deepseek_report.api.argument_problems import ArgumentProblems, refuse
 from deepseek_report.api.given_models import clone_fitting
 from deepseek_report.api.pieces import is_number
+from deepseek_report.api.report_arguments import ArgumentProblems, refuse
 from deepseek_report.api.rows import Given, Rows, rows_of
 from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.datasets.assembly.row_metadata import moments_of
 from deepseek_report.datasets.split.splitting import (
     assign_by_quotas,
+    bands,
     joined,
     quotas_of,
     row_identity,
 )
-from deepseek_report.datasets.split.strata import bands
 
 #: Share of all rows that are held out where X and y are all there are.
 _HELD_OUT = 0.25
@@ -119,7 +119,10 @@ def _needs_nothing(made_by: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     several = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
-    return all(one.kind in several or one.default is not one.empty for one in parameters)
+    return all(
+        parameter.kind in several or parameter.default is not parameter.empty
+        for parameter in parameters
+    )
 
 
 def _is_fitted(model: Any) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.composing import Pieces
 from deepseek_report.api.given_models import (
     Hints,
@@ -18,10 +17,11 @@ from deepseek_report.api.given_models import (
     recognise,
     refit_of,
 )
-from deepseek_report.api.model_identity import identity_of
+from deepseek_report.api.object_digest import identity_of
+from deepseek_report.api.report_arguments import refuse
 from deepseek_report.api.rows import Rows, digest_of, digest_of_array, in_order_of
 from deepseek_report.artifacts.schema import TaskName
-from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.datasets.assembly.targets import MOST_CLASSES
 from deepseek_report.explainers.own.given_attributions import HeldAttributions
 from deepseek_report.models.given.given_answers import HeldAnswers
@@ -43,9 +43,7 @@ def pieces_of(
 ) -> Pieces:
     """The plug-ins of a call.
 
-    Raises
-    ------
-    ArgumentProblems : the model, the predictions or the attributions cannot be used.
+    Raises ArgumentProblems: the model, the predictions or the attributions cannot be used.
     """
     attributed = _attributions(rows, attributions, options)
     if model is not None:

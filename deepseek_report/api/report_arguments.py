@@ -3,13 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal, NoReturn, TypedDict
 
-from deepseek_report.api.argument_problems import ArgumentProblems, refuse
-from deepseek_report.config.problems import Problem, choices, nearest
+from deepseek_report.artifacts.advice import as_arguments
+from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.datasets.sources.given_table import GivenTable
+from deepseek_report.errors import DataError
 from deepseek_report.rendering.report_options import ReportOptions
+
+
+class ArgumentProblems(ConfigProblems):
+    """All problems of the arguments of one call."""
+
+    about: ClassVar[str] = "the arguments"
+
+
+def refuse(argument: str, fault: str, allowed: str, todo: str) -> NoReturn:
+    """Raise one problem with one argument."""
+    raise ArgumentProblems.of(argument, fault, allowed, todo)
+
+
+@contextmanager
+def in_words_of_the_call() -> Iterator[None]:
+    """Errors inside speak of arguments and not of keys of a config, and carry no traceback."""
+    try:
+        yield
+    except ArgumentProblems:
+        raise
+    except ConfigProblems as error:
+        raise ArgumentProblems([_of_call(problem) for problem in error.problems]) from None
+    except DataError as error:
+        raise type(error)(as_arguments(str(error))) from None
+
+
+def _of_call(problem: Problem) -> Problem:
+    where = problem.where.replace("command line, ", "argument ")
+    where = "X" if where == "dataset" else where
+    return Problem(*map(as_arguments, (where, problem.fault, problem.allowed, problem.todo)))
+
 
 #: Groups of parts of which several are chosen by name.
 SEVERAL = ("explainers", "metrics", "visualizations", "sections", "frameworks")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
 
-from deepseek_report.api.argument_problems import in_words_of_the_call, refuse
+import pandas as pd
+
 from deepseek_report.api.composing import experiment_of, paths_of
 from deepseek_report.api.finished import Run
 from deepseek_report.api.model_recipes import fitted_here
@@ -18,16 +21,123 @@ from deepseek_report.api.report_arguments import (
     check_cases,
     check_names,
     columns_left_out,
+    in_words_of_the_call,
+    refuse,
     with_lists,
 )
 from deepseek_report.api.rows import rows_of
 from deepseek_report.api.shown import no_foreign_warnings, reporter_for
 from deepseek_report.api.transformers_model import text_pieces
 from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.storage.plain_files import folders_in
+from deepseek_report.comparisons.paired_performance import Region
+from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Paths
 from deepseek_report.config.portable import QUICK, whole_report
+from deepseek_report.config.validate import validate
+from deepseek_report.runner.comparing import CompareOptions, compare_runs
 from deepseek_report.runner.run import run_experiment
 from deepseek_report.wording.words import wording
+
+
+def run(
+    experiment: str | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    config_dir: str | None = None,
+    trust: Sequence[str] = (),
+    progress: bool | None = None,
+) -> Run:
+    """Run an experiment by its name, as `deepseek-report experiment=NAME OVERRIDES…` does.
+
+    Everything is computed in this process, one stage after the other, unless `overrides` say how
+    many `jobs` there are. progress : whether to show how far it is; None: where a notebook does.
+
+    Raises ConfigError: problems in the configuration, all at once.
+    Raises DataError: the data cannot be used.
+    """
+    chosen = [] if experiment is None else [f"experiment={experiment}"]
+    stated = [*chosen, *overrides]
+    jobs = [] if any(text.startswith("jobs=") for text in overrides) else ["jobs=1"]
+    checked = validate(compose([*stated, *jobs], config_dir), trust)
+    with no_foreign_warnings(), reporter_for(progress) as reporter:
+        finished = run_experiment(checked, reporter, stated, config_dir)
+
+    def deepened() -> Run:
+        whole = whole_report(overrides)
+        return run(experiment, whole, config_dir=config_dir, trust=trust, progress=progress)
+
+    return Run.of(finished, deepened if checked.is_quick else None)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs that were compared.
+
+    path : the folder of the document. conclusions : what may be concluded, as sentences.
+    """
+
+    path: Path
+    conclusions: list[str] = field(repr=False)
+
+    @property
+    def page(self) -> Path:
+        """The document to open."""
+        return self.path / "report.html"
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table by `<part>/<name>`, such as `compared_performance/fitted`."""
+        parts = folders_in(self.path / "artifacts" / "measures")
+        return {
+            f"{part.name}/{name}": table
+            for part in parts
+            for name, table in Measurement.load(part).tables.items()
+        }
+
+
+def compare(
+    runs: Sequence[Run | Path | str],
+    *,
+    baseline: Run | Path | str | None = None,
+    region: float = 0.01,
+    output: Path | str | None = None,
+) -> Comparison:
+    """Compare finished runs by their artifacts alone, and write one document.
+
+    Parameters
+    ----------
+    runs : two or more, as runs or as the paths of their folders.
+    baseline : the run that the others are set against; None: all against all.
+    region : in (0, 1), a difference smaller than this is of no practical use, for measures between
+        0 and 1.
+    output : the folder to write; None: `comparisons/<id>` below the folder of the reports.
+
+    Raises ArgumentProblems: the region is no number between 0 and 1, or a run is neither run nor
+    path.
+    Raises ArtifactError: a folder is no run or was changed, or the runs cannot be compared.
+    """
+    if not isinstance(region, int | float) or not 0 < region < 1:
+        refuse("region", f"it is {region!r}", "a number between 0 and 1", "such as region=0.01")
+    if isinstance(runs, str | Path | Run):
+        refuse("runs", "it is a single run", "a list of two or more", "such as [first, other]")
+    options = CompareOptions(
+        baseline=None if baseline is None else _folder(baseline, "baseline"),
+        region=Region(share=region),
+        output=None if output is None else Path(output),
+    )
+    written = compare_runs([_folder(run, "runs") for run in runs], options)
+    return Comparison(written.folder, list(written.sentences))
+
+
+def _folder(run: Run | Path | str, argument: str) -> Path:
+    if isinstance(run, Run):
+        return run.path
+    if not isinstance(run, str | Path):
+        fault = f"{run!r:.40} is no run"
+        refuse(argument, fault, "a run, or the path of its folder", "call load_run(folder)")
+    return Path(run)
 
 
 def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by its name
@@ -67,16 +177,14 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
         that they start from.
     options : see `deepseek_report.api.report_arguments.ReportArguments`.
 
-    Raises
-    ------
-    ConfigError : the arguments do not fit together; all problems at once.
-    DataError : the rows cannot be used.
+    Raises ConfigError: the arguments do not fit together; all problems at once.
+    Raises DataError: the rows cannot be used.
     """
     check_names(options)
     options = with_lists(options)
     test = _one_of("X_test", X_test, "X", X), _one_of("y_test", y_test, "y", y)
     _check_roles(model, predictions, X_validation)
-    given: dict[str, Any] = {
+    in_memory: dict[str, Any] = {
         "model": model,
         "X_test": test[0],
         "y_test": test[1],
@@ -90,7 +198,7 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     }
     if base_values is not None:
         options = {**options, "base_values": base_values}  # type: ignore[typeddict-unknown-key]
-    asked = options
+    as_called = options
     shown = reporter_for(options.get("progress"))
     with in_words_of_the_call(), _threads_as_before(), no_foreign_warnings(), shown as reporter:
         validation, train = (X_validation, y_validation), (X_train, y_train)
@@ -125,10 +233,10 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
         finished = run_experiment(experiment, reporter, overrides, options.get("config_dir"))
 
     def deepened() -> Run:
-        whole = whole_report(asked.get("overrides", ()))
-        return report(**{**asked, **given, "overrides": whole})
+        whole = whole_report(as_called.get("overrides", ()))
+        return report(**{**as_called, **in_memory, "overrides": whole})
 
-    return Run.of(finished, deepened if experiment.is_quick else None)
+    return Run.of(finished, deepened if experiment.is_quick else None, experiment)
 
 
 def quick(model: Any = None, *rows: Any, **arguments: Any) -> Run:

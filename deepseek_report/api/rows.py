@@ -12,12 +12,94 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.api.argument_problems import ArgumentProblems, refuse
+from deepseek_report.api.report_arguments import ArgumentProblems, refuse
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message, plain
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.datasets.sources.given_table import GivenRows
 from deepseek_report.models.estimators.class_match import class_text
 from deepseek_report.models.given.given_model import TableForm
+
+#: Sums of labels and predictions that differ by less than this share of what chance makes of it.
+_EQUAL_SUMS = 0.003
+#: Different answers that there are at least; sums of few are equal by chance more often.
+_LEAST_ANSWERS, _LEAST_ROWS = 20, 30
+#: Log of the chance of so many rows in the leaves of all trees, below which it is none.
+_LEAST_CHANCE = np.log(1e-12)
+#: Trees that are looked at.
+_MOST_TREES = 50
+
+
+def sums_agree(answers: Floats, truths: Floats) -> bool:
+    """Whether predictions add up to what happened more closely than on rows that are new to them.
+
+    On new rows the difference of the sums is a draw with the spread of a sum of so many rows, so
+    that it falls this near to 0 in about one case of 400.
+
+    Parameters
+    ----------
+    answers, truths : (row, output) probabilities and 0 or 1 for each class, or (row, 1) numbers.
+    """
+    spreads = np.minimum(answers.std(axis=0), (truths - answers).std(axis=0))
+    few = len(answers) < _LEAST_ROWS or len(np.unique(answers[:, 0])) < _LEAST_ANSWERS
+    if few or spreads.min() <= 1e-9:
+        return False
+    differences = np.abs((truths - answers).sum(axis=0)) / (np.sqrt(len(answers)) * spreads)
+    return bool(differences.max() < _EQUAL_SUMS)
+
+
+def leaves_hold(estimator: Any, table: Any) -> bool:
+    """Whether every leaf of a tree model of scikit-learn holds as many rows as it was grown on.
+
+    Of other models False. Rows that are new to a tree leave some of its leaves too empty; where
+    they are so many that this says nothing, the answer is False as well.
+
+    Parameters
+    ----------
+    estimator : a fitted estimator or pipeline. table : (row, column) as it reads them.
+    """
+    if hasattr(estimator, "steps"):
+        *before, (_, last) = estimator.steps
+        if not _trees(last):
+            return False
+        for _, step in before:
+            table = table if step in (None, "passthrough") else step.transform(table)
+        estimator = last
+    trees = _trees(estimator)[:_MOST_TREES]
+    dense = table.toarray() if hasattr(table, "toarray") else table
+    rows = np.ascontiguousarray(dense, dtype=np.float32) if trees else np.empty((0, 0))
+    chance = 0.0
+    for tree in trees:
+        held, needed = _leaves(tree, rows)
+        if (held < needed).any():
+            return False
+        chance += _log_chance(needed, len(rows))
+    return bool(chance < _LEAST_CHANCE)
+
+
+def _trees(estimator: Any) -> Sequence[Any]:
+    if type(estimator).__module__.partition(".")[0] != "sklearn":
+        return ()
+    if hasattr(estimator, "tree_"):
+        return [estimator]
+    members = np.ravel(getattr(estimator, "estimators_", ()))
+    return list(members) if all(hasattr(member, "tree_") for member in members) else ()
+
+
+def _leaves(tree: Any, rows: Any) -> tuple[Any, Any]:
+    """(leaf,) how many of the rows are in each, and how many different ones it was grown on."""
+    grown = tree.tree_
+    leaf: Bools = grown.children_left == -1
+    held = np.bincount(grown.apply(rows), minlength=grown.node_count)[leaf]
+    return held, grown.n_node_samples[leaf]
+
+
+def _log_chance(needed: Any, n: int) -> float:
+    """Log of the chance that as many new rows fill each leaf at least so far, leaf by leaf."""
+    from scipy.stats import poisson
+
+    return float(poisson.logsf(needed - 1, n * needed / needed.sum()).sum())
+
 
 #: A table of features with its labels, as a call names them.
 Given = tuple[Any, Any]
@@ -87,9 +169,7 @@ def rows_of(
     left_out : columns that are no features. classes : as the model knows them, where it does.
     remarks : notices on how the rows came about.
 
-    Raises
-    ------
-    ArgumentProblems : a table or its labels cannot be used.
+    Raises ArgumentProblems: a table or its labels cannot be used.
     """
     named = {"X_test": test, "X_validation": validation, "X_train": train}
     present = {name: part for name, part in named.items() if _is_given(name, part)}
@@ -168,7 +248,6 @@ def _are_texts(table: Any) -> bool:
 
 
 def _joined(tables: Mapping[str, pd.DataFrame], notices: list[Text]) -> pd.DataFrame:
-    """All tables, in the columns and types of the first one."""
     first = next(iter(tables.values()))
     columns = list(first.columns)
     same = {name: _same_columns(name, table, columns, notices) for name, table in tables.items()}
@@ -231,7 +310,6 @@ def _check_columns(features: pd.DataFrame, left_out: Sequence[str]) -> None:
 def _labels(
     name: str, labels: Any, rows: int, indices: Mapping[str, pd.Index], notices: list[Text]
 ) -> Any:
-    """(row,) the labels of a table, in the order of its rows."""
     argument = name.replace("X_", "y_")
     if name in indices:
         ordered = in_order_of(indices[name], labels, argument, name)
@@ -258,9 +336,7 @@ def _labels(
 def in_order_of(index: pd.Index, values: Any, argument: str, table: str) -> Any:
     """Values with an index of their own, in the order of that of the table; others as they are.
 
-    Raises
-    ------
-    ArgumentProblems : the values are of other rows than the table.
+    Raises ArgumentProblems: the values are of other rows than the table.
     """
     own = values.index if isinstance(values, pd.Series | pd.DataFrame) else index
     if own.equals(index):
@@ -288,9 +364,7 @@ def labels_together(
 ) -> NDArray[Any]:
     """All labels in one array, with the classes spelled as the model, or the first part, has them.
 
-    Raises
-    ------
-    ArgumentProblems : two parts have no class in common.
+    Raises ArgumentProblems: two parts have no class in common.
     """
     parts = {name: pd.Series(values) for name, values in labels.items()}
     if all(pd.api.types.is_numeric_dtype(part) for part in parts.values()):

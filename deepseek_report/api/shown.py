@@ -330,7 +330,6 @@ class SpokenTable(pd.DataFrame):  # type: ignore[misc]  # untyped library
 
 
 def _in_columns(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """Lines of a table of texts, its heads first."""
     if not rows:
         return
     table = [list(rows[0]), *(list(row.values()) for row in rows)]

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.composing import Pieces
+from deepseek_report.api.report_arguments import refuse
 from deepseek_report.api.rows import TEXT, Rows
 
-_TEXTS = "deepseek_report.datasets.sources.given_texts.GivenTexts"
+_TEXTS = "deepseek_report.datasets.sources.given_table.GivenTexts"
 _MODEL = "deepseek_report.models.transformers.huggingface.HuggingFace"
 _FOLDER = "given"
 
@@ -23,9 +23,7 @@ def text_pieces(rows: Rows, model: Any, options: Mapping[str, Any], store: Path)
     The model is written into the store in the form of transformers itself (safetensors, which holds
     numbers alone), so that everything that reads checkpoints can look into it.
 
-    Raises
-    ------
-    ArgumentProblems : it is no sequence classifier of transformers, or there are no texts.
+    Raises ArgumentProblems: it is no sequence classifier of transformers, or there are no texts.
     """
     if not hasattr(model, "save_pretrained") or not hasattr(model, "config"):
         allowed = "a sequence classifier of transformers"
@@ -53,7 +51,6 @@ def text_pieces(rows: Rows, model: Any, options: Mapping[str, Any], store: Path)
 
 
 def _names(rows: Rows, model: Any, options: Mapping[str, Any]) -> dict[str, str] | None:
-    """The classes in the order of the outputs, where the model only numbers them."""
     own = {int(place): str(name) for place, name in (model.config.id2label or {}).items()}
     classes = list(options.get("classes") or ())
     if not classes and all(name == f"LABEL_{place}" for place, name in own.items()):

@@ -47,7 +47,6 @@ def column_override(column: str, field: str, value: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A text in the grammar of the command line, in quotes where it needs them."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
     literal = _INTERPOLATION.sub(lambda match: 2 * match[1] + "\\${", text)

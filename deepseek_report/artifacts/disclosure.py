@@ -35,7 +35,8 @@ class TableRelease:
     shares : (share, column of its whole), whose product is such a count as well.
     lines : each a tuple of columns. Rows that agree in them divide the same instances, whose total
         may be known; where one is left out, so are others until subtraction tells nothing.
-    coarse : {share: whose}. Rows are thinned until at least `floor` instances lie between two.
+    coarse : {share: whose}. Rows are thinned until at least `floor` instances lie between two, and
+        of none of these kinds from 1 to one below it.
     ends : columns of values of the model's output; cut to the middle of what was predicted.
     values : columns of values of the feature in the column `feature`; rows beyond its quantiles
         are left out.

@@ -20,8 +20,10 @@ LEAST_READABLE: Mapping[OutputSpace, float] = MappingProxyType(
     {"probability": 5e-4, "logit": 5e-3, "value": 0.0, "none": 0.0}
 )
 _ARRAYS = ("values", "inputs", "predictions", "base_values", "standard_error", "positions")
-_DECIDED = "decided_classes.npz"
+_DECIDED, _OTHERS = "decided_classes.npz", "other_classes.npz"
 _TIMING = ("seconds", "peak_memory")
+#: Fields that have files of their own.
+_APART = frozenset({*_ARRAYS, *_TIMING, "decided", "others"})
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,38 @@ class DecidedClasses:
 
 
 @dataclass(frozen=True)
+class OtherClasses:
+    """Attributions of all instances to further classes beside the explained one.
+
+    targets : (class,) positions of the classes. values, standard_error : (class, instance,
+    feature). predictions, base_values : (class, instance). All in the units of the explanation;
+    standard error and base values are None where it has none.
+    """
+
+    targets: NDArray[np.int64]
+    values: NDArray[np.float64]
+    predictions: NDArray[np.float64]
+    base_values: NDArray[np.float64] | None = None
+    standard_error: NDArray[np.float64] | None = None
+
+    def at(self, chosen: NDArray[np.int64]) -> OtherClasses:
+        """Those of some of the instances; chosen : (chosen instance,) their positions."""
+        known = {name: array for name, array in vars(self).items() if array is not None}
+        targets = known.pop("targets")
+        return OtherClasses(targets, **{name: array[:, chosen] for name, array in known.items()})
+
+    def save(self, folder: Path) -> None:
+        known = {name: array for name, array in vars(self).items() if array is not None}
+        save_arrays(folder / _OTHERS, **known)
+
+    @classmethod
+    def load(cls, folder: Path) -> OtherClasses | None:
+        """Those of a folder; None where one class alone is explained."""
+        file = folder / _OTHERS
+        return cls(**load_arrays(file)) if file.is_file() else None
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Attributions: one signed score per instance and original feature.
 
@@ -82,6 +116,7 @@ class Explanation:
     seed : where the method started to draw, None for one that draws nothing.
     decided : of the shown cases, where there are more than two classes: attributions to the class
         that was decided, and to the runner-up.
+    others : attributions of all instances to further classes, where `explain.classes` asks for it.
     seconds, peak_memory : wall time and peak resident memory in MiB, measured by the runner. They
         are kept in a file of their own, `timing.json`, since they differ from run to run.
     """
@@ -104,6 +139,7 @@ class Explanation:
     dims: tuple[str, ...] = ("instance", "feature")
     notes: tuple[Text, ...] = ()
     decided: DecidedClasses | None = None
+    others: OtherClasses | None = None
     seconds: float | None = None
     peak_memory: float | None = None
 
@@ -126,7 +162,34 @@ class Explanation:
         """The explanation of some of the instances; chosen : (chosen instance,) their positions."""
         known = {name: getattr(self, name) for name in _ARRAYS}
         arrays = {name: array[chosen] for name, array in known.items() if array is not None}
-        return replace(self, **arrays)
+        others = None if self.others is None else self.others.at(chosen)
+        return replace(self, **arrays, others=others)
+
+    def toward(self, target: int) -> Explanation | None:
+        """All instances with another class as target; None where they were not explained so."""
+        if target == self.target:
+            return replace(self, decided=None, others=None)
+        others = self.others
+        if others is None or target not in others.targets:
+            return None
+        k = int(np.flatnonzero(others.targets == target)[0])
+        return replace(
+            self,
+            target=target,
+            values=others.values[k],
+            predictions=others.predictions[k],
+            base_values=None if others.base_values is None else others.base_values[k],
+            standard_error=None if others.standard_error is None else others.standard_error[k],
+            decided=None,
+            others=None,
+        )
+
+    def of_case_toward(self, place: int, target: int) -> Explanation | None:
+        """One instance with this class as target; None where it was not explained so."""
+        for instance in (self.of_case(place), self.of_runner_up(place)):
+            if instance is not None and instance.target == target:
+                return instance
+        return self.at(np.array([place])).toward(target)
 
     def of_case(self, place: int) -> Explanation:
         """One instance, with the class that was decided of it as target where that is known."""
@@ -138,7 +201,7 @@ class Explanation:
         return self._to_class(place, 1) if known else None
 
     def _to_class(self, place: int, which: int) -> Explanation:
-        instance = replace(self.at(np.array([place])), decided=None)
+        instance = replace(self.at(np.array([place])), decided=None, others=None)
         if self.decided is None or place not in self.decided.places:
             return instance
         own = self.decided
@@ -155,10 +218,12 @@ class Explanation:
     def save(self, folder: Path) -> None:
         arrays = {n: getattr(self, n) for n in _ARRAYS if getattr(self, n) is not None}
         save_arrays(folder / "explanation.npz", **arrays)
-        meta = {n: v for n, v in vars(self).items() if n not in (*_ARRAYS, *_TIMING, "decided")}
+        meta = {n: v for n, v in vars(self).items() if n not in _APART}
         save_json(folder / "explanation.json", plain(meta))
         if self.decided is not None:
             self.decided.save(folder)
+        if self.others is not None:
+            self.others.save(folder)
         if self.seconds is not None:
             save_json(folder / "timing.json", {n: getattr(self, n) for n in _TIMING})
 
@@ -171,5 +236,5 @@ class Explanation:
             meta[name] = tuple(meta[name])
         meta["variant"] = text_of(meta["variant"])
         meta["notes"] = tuple(map(text_of, meta["notes"]))
-        decided = DecidedClasses.load(folder)
-        return cls(**load_arrays(folder / "explanation.npz"), **meta, decided=decided)
+        meta |= {"decided": DecidedClasses.load(folder), "others": OtherClasses.load(folder)}
+        return cls(**load_arrays(folder / "explanation.npz"), **meta)

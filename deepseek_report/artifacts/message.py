@@ -6,6 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+
+class Verbatim(str):
+    """The name of a work, a product or a person."""
+
+    __slots__ = ()
+
+
+class Code(Verbatim):
+    """What programs read and write: a key, a path, a version, a hash."""
+
+    __slots__ = ()
+
+
 _ID, _VALUES = "message", "values"
 
 

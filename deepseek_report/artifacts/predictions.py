@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
 
+#: Fields with one entry an instance, beside the groups.
+_ARRAYS = (
+    *("logits", "probabilities", "labels", "instance_ids", "decisions"),
+    *("all_labels", "all_probabilities", "entities"),
+)
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -55,12 +61,13 @@ class Predictions:
 
     def take(self, rows: NDArray[Any]) -> Predictions:
         """Those of some instances: (row,) positions, or (instance,) whether it is taken."""
-        names = ("logits", "probabilities", "labels", "instance_ids", "decisions")
-        optional = ("all_labels", "all_probabilities", "entities")
-        arrays = {name: getattr(self, name) for name in (*names, *optional)}
-        taken = {name: array[rows] for name, array in arrays.items() if array is not None}
+        taken = {name: array[rows] for name, array in self._arrays().items()}
         groups = {name: codes[rows] for name, codes in self.groups.items()}
         return replace(self, **taken, groups=groups)
+
+    def _arrays(self) -> dict[str, Any]:
+        known = {name: getattr(self, name) for name in _ARRAYS}
+        return {name: array for name, array in known.items() if array is not None}
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -89,17 +96,7 @@ class Predictions:
 
     def save(self, folder: Path) -> None:
         groups = {f"group/{name}": codes for name, codes in self.groups.items()}
-        arrays = {
-            name: getattr(self, name)
-            for name in ("logits", "probabilities", "labels", "instance_ids", "decisions")
-        }
-        optional = {
-            "all_labels": self.all_labels,
-            "all_probabilities": self.all_probabilities,
-            "entities": self.entities,
-        }
-        arrays |= {name: array for name, array in optional.items() if array is not None}
-        save_arrays(folder / "predictions.npz", **arrays, **groups)
+        save_arrays(folder / "predictions.npz", **self._arrays(), **groups)
         meta = {"threshold": self.threshold, "rule": self.rule, "explained": self.explained}
         meta |= {"unlike_model": self.unlike_model} if self.unlike_model else {}
         save_json(folder / "predictions.json", meta)

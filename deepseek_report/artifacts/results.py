@@ -20,12 +20,7 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Text, from_plain, message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.predictions import (
-    SUMMARY,
-    Cases,
-    Predictions,
-    PredictionSummary,
-)
+from deepseek_report.artifacts.predictions import SUMMARY, Cases, Predictions, PredictionSummary
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import DataIssue, Split
@@ -119,9 +114,7 @@ class Results:
     def path_of(self, artifact: str) -> Path:
         """Where the artifact with exactly this id lies.
 
-        Raises
-        ------
-        MissingArtifactError : it is not there.
+        Raises MissingArtifactError: it is not there.
         """
         if artifact not in self.paths:
             raise MissingArtifactError(artifact)

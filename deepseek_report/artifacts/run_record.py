@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.storage.json_bounds import parse
+from deepseek_report.artifacts.storage.memory_bound import parse
 from deepseek_report.artifacts.storage.plain_files import read_bytes
 from deepseek_report.errors import ArtifactError
 

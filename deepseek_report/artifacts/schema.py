@@ -190,12 +190,7 @@ class Target:
 
     @property
     def declared_favourable(self) -> int:
-        """Position of the favourable class.
-
-        Raises
-        ------
-        NotApplicableError : nobody declares it.
-        """
+        """Position of the favourable class; raises NotApplicableError: nobody declares it."""
         if self.favourable is None:
             raise NotApplicableError(NOT_JUDGED)
         return self.favourable

@@ -20,7 +20,7 @@ from deepseek_report.artifacts.storage.files import (
     save_json,
     save_table,
 )
-from deepseek_report.artifacts.storage.path_names import check_name
+from deepseek_report.artifacts.storage.local_paths import check_name
 from deepseek_report.artifacts.storage.plain_files import files_in
 from deepseek_report.artifacts.table import TableType, TableTypes
 from deepseek_report.errors import ArtifactError
@@ -101,9 +101,7 @@ class Measurement:
     def typed(self, types: TableTypes) -> Measurement:
         """The same with the types of those of its tables that are declared.
 
-        Raises
-        ------
-        ArtifactError : a table does not have the columns that its type declares.
+        Raises ArtifactError: a table does not have the columns that its type declares.
         """
         known = {name: types[name] for name in self.tables if name in types}
         for name, declared in known.items():

@@ -60,17 +60,14 @@ class Split:
 
     def take(self, positions: NDArray[np.int64]) -> Split:
         """The instances at these positions, in this order."""
-        return Split(
-            self.inputs[positions],
-            self.labels[positions],
-            self.instance_ids[positions],
-            {name: codes[positions] for name, codes in self.groups.items()},
-            None if self.all_labels is None else self.all_labels[positions],
-            None if self.truth is None else self.truth[positions],
-            None if self.entities is None else self.entities[positions],
-            None if self.texts is None else self.texts.take(positions),
-            None if self.moments is None else self.moments[positions],
-        )
+        arrays = {name: array[positions] for name, array in self._arrays().items()}
+        groups = {name: codes[positions] for name, codes in self.groups.items()}
+        texts = None if self.texts is None else self.texts.take(positions)
+        return Split(**arrays, groups=groups, texts=texts)
+
+    def _arrays(self) -> dict[str, Any]:
+        known = {name: getattr(self, name) for name in _ARRAYS}
+        return {name: array for name, array in known.items() if array is not None}
 
     @classmethod
     def joined(cls, parts: Sequence[Split]) -> Split:
@@ -90,22 +87,11 @@ class Split:
 
     def save(self, path: Path) -> None:
         groups = {f"{_GROUP}{name}": codes for name, codes in self.groups.items()}
-        texts = self.texts.arrays() if self.texts else {}
-        optional = {
-            "all_labels": self.all_labels,
-            "truth": self.truth,
-            "entities": self.entities,
-            "moments": self.moments,
-        }
-        save_arrays(
-            path,
-            inputs=self.inputs,
-            labels=self.labels,
-            instance_ids=self.instance_ids,
-            **groups,
-            **{f"{_TEXT}{name}": array for name, array in texts.items()},
-            **{name: array for name, array in optional.items() if array is not None},
-        )
+        own = self.texts.arrays() if self.texts else {}
+        texts = {f"{_TEXT}{name}": array for name, array in own.items()}
+        arrays = self._arrays()
+        first = {name: arrays.pop(name) for name in ("inputs", "labels", "instance_ids")}
+        save_arrays(path, **first, **groups, **texts, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Split:

@@ -21,9 +21,7 @@ ABSENT = "–"
 class Study:
     """Runs to be read together, in the order in which they were named.
 
-    Raises
-    ------
-    ValueError : there is no run.
+    Raises ValueError: there is no run.
     """
 
     runs: tuple[Results, ...]
@@ -45,12 +43,7 @@ class Study:
 
     @property
     def single(self) -> Results:
-        """The only run.
-
-        Raises
-        ------
-        ValueError : there are several.
-        """
+        """The only run; raises ValueError: there are several."""
         if len(self.runs) != 1:
             raise ValueError(f"a study of {len(self.runs)} runs has no single one")
         return self.runs[0]
@@ -119,6 +112,5 @@ def _differ(values: tuple[Any, ...]) -> bool:
 
 
 def _key(run: Results, stage: str) -> str:
-    """The key of a stage as the run records it; empty where it does not."""
     stages = run.provenance.get("stages") or ()
     return next((str(entry["key"]) for entry in stages if entry["id"] == stage), "")

@@ -53,13 +53,10 @@ def command(arguments: list[str]) -> int:
 def fetched(runs: Sequence[str], *, has_output: bool) -> Iterator[dict[str, Path]]:
     """The folder of each run; those that MLflow keeps are fetched for as long as they are read.
 
-    Parameters
-    ----------
     has_output : whether the folder to write is named, and so not beside the first run.
 
-    Raises
-    ------
-    DeepseekReportError : nothing says where MLflow is, or where to write what is made of the runs.
+    Raises DeepseekReportError: nothing says where MLflow is, or where to write what is made of the
+    runs.
     """
     from deepseek_report.runner.tracking import SCHEME, VARIABLE, tracker_of_environment
 

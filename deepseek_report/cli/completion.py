@@ -1,12 +1,132 @@
-"""`deepseek-report completion`: a script for the shell, which asks this program at each Tab."""
+"""Completes a command line: commands, options and run folders here, overrides by the YAMLs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import yaml
 
-from deepseek_report.cli.completing import SHELLS, candidates
-from deepseek_report.cli.parsing import make_parser
+from deepseek_report.cli.parsing import COMMANDS, make_parser
 from deepseek_report.errors import DeepseekReportError
+
+_COMPOSING = ("--config-dir", "--trust", "--trust-type", "--help")
+#: The options of each command; "" is a run.
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "": (*_COMPOSING, "--multirun", "--cfg", "--version"),
+    "init": (
+        *("--data", "--target", "--sensitive", "--favourable", "--entity", "--time", "--text"),
+        *("--drop", "--keep", "--name", "--copy", "--yes", "--plugin", "--help"),
+    ),
+    "check": _COMPOSING,
+    "render": ("--to", "--engine", "--language", "--people", "--trust", "--help"),
+    "verify": ("--expect", "--trust", "--help"),
+    "watch": (*_COMPOSING, "--board", "--port", "--once"),
+    "explain-case": (
+        *("--row", "--store", "--out", "--json", "--trust", "--trust-type", "--help"),
+    ),
+    "serve": ("--store", "--port", "--trust", "--trust-type", "--help"),
+    "score-stream": (
+        *("--rows", "--replay", "--plant", "--batch", "--explain", "--out", "--decimal"),
+        *("--store", "--board", "--port", "--once", "--trust", "--trust-type", "--help"),
+    ),
+    "runs": ("--config-dir", "--help"),
+    "clean": ("--config-dir", "--older-than", "--all", "--remote", "--yes", "--apply", "--help"),
+    "list": ("--config-dir", "--help"),
+    "reproduce": (
+        *("--store", "--output", "--jobs", "--env", "--package", "--dry-run"),
+        *("--trust", "--trust-type", "--help"),
+    ),
+    "compare": ("--baseline", "--region", "--output", "--help"),
+    "track": ("--uri", "--help"),
+    "doctor": ("--help",),
+    "completion": ("--help",),
+}
+#: What may follow an option; after --config-dir and --data the shell offers files by itself.
+_AFTER: dict[str, tuple[str, ...]] = {
+    "--to": ("html", "brief", "pdf", "docx"),
+    "--engine": ("auto", "quarto", "embedded"),
+    "--cfg": ("job",),
+    "-c": ("job",),
+    "--older-than": ("7d", "30d", "90d"),
+    "--config-dir": (),
+    "-cd": (),
+    "--data": (),
+    "--target": (),
+    "--name": (),
+    "--trust": (),
+    "--row": (),
+    "--rows": (),
+    "--explain": ("all",),
+    "--decimal": (".", ","),
+    "--store": (),
+    "--out": (),
+    "--uri": (),
+}
+#: Commands that score cases by the model of a run.
+_OF_CASES = frozenset({"explain-case", "score-stream", "serve"})
+SHELLS = ("bash", "zsh", "fish")
+
+
+def candidates(line: str) -> list[str]:
+    """How the last word of a command line can go on; empty where the shell should offer files.
+
+    line : the command line up to the cursor, with the name of the program. Brackets in it may be
+        quoted, as zsh wants them.
+    """
+    words = [word.lstrip("'\"").replace("\\", "") for word in line.split()[1:]]
+    current = "" if line.endswith((" ", "\t")) or not words else words.pop()
+    command = words[0] if words and words[0] in COMMANDS else ""
+    if words and words[-1] in _AFTER:
+        offered: Sequence[str] = _AFTER[words[-1]]
+    elif current.startswith("-"):
+        offered = OPTIONS.get(command, ())
+    else:
+        offered = _words(command, words, current)
+    return [word for word in offered if word.startswith(current)]
+
+
+def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
+    from deepseek_report.config.continuations import Completer
+
+    config_dir = _config_dir(words)
+    if command in {"compare", "render", "reproduce", "verify", "track", *_OF_CASES}:
+        return _run_folders(current)
+    if command == "completion":
+        return SHELLS if len(words) == 1 else ()
+    if command in {"init", "doctor"}:
+        return ()
+    completer = Completer(words, config_dir)
+    if command == "list":
+        return tuple(completer.groups)
+    if command in {"runs", "clean"}:
+        chosen = completer.overrides(current) if current.startswith("experiment=") else ()
+        return (*chosen, "paths.reports=", "paths.store=", "experiment=")
+    commands = COMMANDS if not words else ()
+    return (*commands, *completer.overrides(current))
+
+
+def _config_dir(words: Sequence[str]) -> str | None:
+    for place, word in enumerate(words):
+        if word in {"--config-dir", "-cd"} and place + 1 < len(words):
+            return words[place + 1]
+        if word.startswith("--config-dir="):
+            return word.partition("=")[2]
+    return None
+
+
+def _run_folders(current: str) -> list[str]:
+    from deepseek_report.artifacts.storage.plain_files import folders_in, is_file
+    from deepseek_report.config.places import find_places
+
+    reports = find_places().reports
+    folders = [
+        str(folder)
+        for experiment in folders_in(reports, links=True)
+        for folder in folders_in(experiment)
+        if not experiment.name.startswith(".") and is_file(folder / "run.json")
+    ]
+    return [folder for folder in folders if folder.startswith(current)]
+
 
 _BASH = """\
 # deepseek-report: put this into ~/.bashrc:  eval "$(deepseek-report completion bash)"

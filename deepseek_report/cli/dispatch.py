@@ -81,6 +81,6 @@ def _say_unexpected(error: Exception) -> None:
 
 
 def _say_error(error: Exception) -> None:
-    from deepseek_report.cli.output.terminal_text import printable_lines
+    from deepseek_report.cli.output.console import printable_lines
 
     print(printable_lines(error), file=sys.stderr)

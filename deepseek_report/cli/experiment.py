@@ -39,7 +39,7 @@ def command(arguments: list[str]) -> int:
 def _sweep(options: argparse.Namespace) -> int:
     """Run every combination as one plan; one that fails does not stop the others."""
     from deepseek_report.cli.output.progress import reporter
-    from deepseek_report.config.late_import import late_import
+    from deepseek_report.config.local_code import late_import
 
     with late_import("pandas"):
         from deepseek_report.cli.output.sweep import say_failures, say_jobs, say_sweep
@@ -130,7 +130,6 @@ def _print_config(options: argparse.Namespace) -> int:
 
 
 def _decided(experiment: Experiment, *, quiet: bool = False) -> Experiment:
-    """The experiment with what was left open decided, and the reasons told."""
     if experiment.undecided is None:
         return experiment
     from deepseek_report.artifacts.message import from_plain

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.cli.parsing import add_trust, add_trust_type, make_parser
+from deepseek_report.cli.parsing import add_store, add_trust, add_trust_type, make_parser
 
 
 def command(arguments: list[str]) -> int:
@@ -22,9 +22,7 @@ def command(arguments: list[str]) -> int:
         metavar="FILE",
         help="a CSV, JSON, Parquet or Excel file of rows: a column for every feature",
     )
-    parser.add_argument(
-        "--store", type=Path, metavar="DIR", help="the store of the run; else .store beside it"
-    )
+    add_store(parser)
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="the page to write; else named after the rows"
     )

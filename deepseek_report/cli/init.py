@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepseek_report.cli.output.console import printable
 from deepseek_report.cli.parsing import make_parser
 from deepseek_report.errors import ConfigError
 
 if TYPE_CHECKING:
+    from deepseek_report.runner.scaffold.column_proposals import TableSeen
+    from deepseek_report.runner.scaffold.new_study import MadeStudy, NewStudy
     from deepseek_report.runner.scaffold.study_draft import Wishes
+
 
 _ABOUT_DATA = ("target", "sensitive", "favourable", "entity", "time", "text", "drop", "copy")
 
@@ -20,7 +27,6 @@ def command(arguments: list[str]) -> int:
     """Write a folder with a configuration and a Makefile, and say what is open in it."""
     options = _parser().parse_intermixed_args(arguments)
     _check(options)
-    from deepseek_report.cli.output.new_study import ask, say_study
     from deepseek_report.runner.scaffold.new_study import NewStudy, make_study, study_name
     from deepseek_report.runner.scaffold.study_draft import check_overrides, see
 
@@ -34,7 +40,7 @@ def command(arguments: list[str]) -> int:
     study = NewStudy(options.folder, name, options.data, options.copy, options.plugin, seen, wishes)
     made = make_study(study)
     if study.plugin:
-        from deepseek_report.config.kept_trust import keep
+        from deepseek_report.config.trusted import keep
 
         try:
             keep(study.folder, [study.package])
@@ -97,3 +103,118 @@ def _check(options: argparse.Namespace) -> None:
     wanted = next((name for name in _ABOUT_DATA if getattr(options, name)), None)
     if wanted is not None:
         raise ConfigError(f"init: --{wanted} is about data of your own. Add --data FILE")
+
+
+_MOST_SHOWN = 12
+_LONGEST = 160
+
+
+def ask(seen: TableSeen, wishes: Wishes) -> Wishes:
+    """What a person answers: one question at a time, each with what was seen and a default.
+
+    What an option or an override has said is not asked for. An empty answer takes the default.
+    """
+    print(f"{seen.n_rows} rows, {len(seen.columns)} columns. Enter takes what stands in [].")
+    if wishes.target is None:
+        likely = seen.likely_target()
+        target = _one(f"Which column is predicted? {_few(seen.names)}", likely, seen.names)
+        wishes = replace(wishes, target=target)
+    wishes = _columns_to_leave_out(seen, wishes)
+    target = str(wishes.target)
+    codes = list(seen.codes.get(target, ()))
+    is_number = target in seen.numeric and len(codes) != 2
+    if wishes.favourable is None and codes and not is_number:
+        question = f"Which class of “{target}” is good for the person concerned? {_few(codes)}"
+        answer = _one(question, seen.likely_favourable(target), codes)
+        wishes = replace(wishes, favourable=answer or None)
+    if wishes.sensitive is None:
+        likely_groups = [name for name in seen.personal() if name != target]
+        groups = _several("By which columns are groups of people compared?", likely_groups, seen)
+        wishes = replace(wishes, sensitive=groups)
+    if wishes.entity is None:
+        question = "Which column names what several rows are of (a person, a machine)?"
+        wishes = replace(wishes, entity=_one(question, seen.entity, seen.names) or None)
+    dates = seen.of("date")
+    if wishes.time is None and dates:
+        question = f"Which column says when a row comes from? Dates are in {_few(dates)}"
+        wishes = replace(wishes, time=_one(question, "", seen.names) or None)
+    return wishes
+
+
+def _columns_to_leave_out(seen: TableSeen, wishes: Wishes) -> Wishes:
+    out = [column for column in seen.columns if column.role != "feature"]
+    out = [column for column in out if column.name not in {wishes.target, *wishes.keep}]
+    if not out:
+        return wishes
+    print("These are no measurements, and are left out:")
+    for column in out:
+        print(f"  {printable(column.name)}: {printable(column.reason)[:_LONGEST]}")
+    keep = _several("Which of them are to be kept?", (), seen)
+    texts = [column.name for column in out if column.role == "text"]
+    wishes = replace(wishes, keep=(*wishes.keep, *keep))
+    if texts and wishes.text is None:
+        question = f"Is the model to read a column of texts in place of all others? {_few(texts)}"
+        wishes = replace(wishes, text=_one(question, "", texts) or None)
+    return wishes
+
+
+def _one(question: str, default: str, allowed: Sequence[str]) -> str:
+    while True:
+        answer = _answer(question, default or "none")
+        if answer in {"", "none"}:
+            return default if answer == "" else ""
+        if answer in allowed:
+            return answer
+        print(f"  {printable(answer)} is none of them.")
+
+
+def _several(question: str, default: Sequence[str], seen: TableSeen) -> tuple[str, ...]:
+    while True:
+        answer = _answer(question, ", ".join(default) or "none")
+        if answer == "":
+            return tuple(default)
+        columns = [part.strip() for part in answer.split(",")]
+        unknown = [column for column in columns if column not in seen.names]
+        if answer == "none" or not unknown:
+            return () if answer == "none" else tuple(columns)
+        print(f"  {printable(', '.join(unknown))}: no such column.")
+
+
+def _answer(question: str, default: str) -> str:
+    try:
+        return input(f"{printable(question)} [{printable(default)}] ").strip()
+    except EOFError:
+        print()
+        return ""
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return f"({', '.join(names[:_MOST_SHOWN])}{more})"
+
+
+def say_study(study: NewStudy, made: MadeStudy) -> None:
+    """The files, what was taken for granted, what is open, and the command that runs the study."""
+    draft = made.draft
+    print(f"A study “{study.name}” in {printable(study.folder)}:")
+    for path in made.files:
+        print(f"  {printable(path)}")
+    left_out = {**draft.dropped, **draft.recognised}
+    if draft.guessed or left_out:
+        print("Taken for granted, until you say otherwise:")
+    for key, why in draft.guessed.items():
+        print(f"  {key}: {printable(draft.dataset[key])} ({why})")
+    for name, why in list(left_out.items())[:_MOST_SHOWN]:
+        print(f"  without {printable(name)}: {printable(why)[:_LONGEST]}")
+    if (more := len(left_out) - _MOST_SHOWN) > 0:
+        print(f"  without {more} more columns, which the file names")
+    if draft.trouble:
+        print("The data cannot be used as they are; the study is written, and this is open in it:")
+        for line in draft.trouble.splitlines():
+            print(f"  {printable(line)}")
+    if study.data is not None:
+        print(f"Confirm what was inferred in {study.experiment}; `make check` names what is open.")
+        if study.data_path is not None and not study.copy:
+            print(f"The data stay where they are: {printable(study.data_path)}, from that folder.")
+    folder = printable(shlex.quote(str(study.folder)))
+    print(f"Then: cd {folder} && make {'check' if draft.trouble else 'report'}")

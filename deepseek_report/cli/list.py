@@ -38,7 +38,6 @@ def command(arguments: list[str]) -> int:
 
 
 def _say(heading: str, lines: Mapping[str, str]) -> None:
-    """A heading, and below it what each name means."""
     print(heading)
     width = max(map(len, lines), default=0)
     for name, meaning in lines.items():

@@ -47,7 +47,6 @@ measured, where report.fail_on=true asks for it.
 
 
 def _usage() -> str:
-    """A line for each command."""
     lines = _RUNS | {f"{name} {takes}".strip(): does for name, (takes, does) in COMMANDS.items()}
     width = max(map(len, lines)) + 2
     return "".join(f"deepseek-report {line:<{width}}{does}\n" for line, does in lines.items())
@@ -59,9 +58,7 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """See `argparse`; an option that the command does not have is told before all else.
 
-        Raises
-        ------
-        ConfigError : an option of another name, or a word that stands where none is taken.
+        Raises ConfigError: an option of another name, or a word that stands where none is taken.
         """
         words = list(args or ())
         for place, word in enumerate(words[: words.index("--") if "--" in words else None]):
@@ -99,12 +96,7 @@ class CommandParser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and how the command is written.
-
-        Raises
-        ------
-        ConfigError : always.
-        """
+        """Say what is wrong, and how the command is written; raises ConfigError: always."""
         from deepseek_report.errors import ConfigError
 
         usage = " ".join(self.format_usage().removeprefix("usage: ").split())
@@ -149,6 +141,24 @@ def port_number(text: str) -> int:
     if not 1 <= number <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed is 1 to 65535")
     return number
+
+
+def add_board(parser: argparse.ArgumentParser) -> None:
+    """The options of a board."""
+    parser.add_argument("--board", metavar="DIR", help="where the board's files are written")
+    parser.add_argument(
+        "--port", type=port_number, default=6006, help="of TensorBoard (default 6006)"
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="show what is there, start no server, and end"
+    )
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """The option that names where the model of a run is kept."""
+    parser.add_argument(
+        "--store", type=Path, metavar="DIR", help="the store of the run; else .store beside it"
+    )
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
@@ -215,8 +225,8 @@ def _is_trusted_now(problems: ConfigProblems, config_dir: str | None) -> bool:
     """Whether the person, asked in a terminal, trusts the study's own packages; kept beside it."""
     if not problems.untrusted or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
-    from deepseek_report.cli.output.terminal_text import printable
-    from deepseek_report.config import kept_trust, local_code
+    from deepseek_report.cli.output.console import printable
+    from deepseek_report.config import local_code, trusted
 
     folder = Path(config_dir).parent if config_dir else Path()
     own = local_code.find(problems.untrusted, [folder])
@@ -232,5 +242,5 @@ def _is_trusted_now(problems: ConfigProblems, config_dir: str | None) -> bool:
         if answer.strip().casefold() not in {"y", "yes"}:
             return False
     if own:
-        print(f"Kept in {printable(kept_trust.keep(folder, list(own)))}, for you in this folder.")
+        print(f"Kept in {printable(trusted.keep(folder, list(own)))}, for you in this folder.")
     return bool(own)

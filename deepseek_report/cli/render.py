@@ -54,7 +54,6 @@ def command(arguments: list[str]) -> int:
 
 
 def _check_language(language: str) -> None:
-    """Refuse a language that has no catalog."""
     from deepseek_report.wording.words import languages
 
     if language and language not in languages():

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import argparse
 import subprocess
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from deepseek_report.artifacts.rounding import interval, number, percent
 from deepseek_report.cli.dispatch import exit_code_of
+from deepseek_report.cli.output.console import cell, console, plain_table, say
 from deepseek_report.cli.parsing import add_trust, add_trust_type, make_parser
 from deepseek_report.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deepseek_report.comparisons.movement import MovedExplanation, MovedScore
+    from deepseek_report.runner.recorded_environment import Requirements
+    from deepseek_report.runner.reproducing import Difference, Intended, Reproduction
+
 
 #: The exit code where there is nothing to compare: 1 and 3 say how far results moved.
 _NOT_MADE = 2
@@ -67,7 +78,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _intend(options: argparse.Namespace) -> int:
-    from deepseek_report.cli.output.reproduction import say_intended
     from deepseek_report.runner.reproducing import intended
 
     say_intended(intended(options.run))
@@ -76,7 +86,6 @@ def _intend(options: argparse.Namespace) -> int:
 
 def _reproduce(options: argparse.Namespace) -> int:
     from deepseek_report.cli.output.progress import reporter
-    from deepseek_report.cli.output.reproduction import say_reproduction
     from deepseek_report.runner.reproducing import ReproduceOptions, reproduce
 
     chosen = ReproduceOptions(
@@ -90,7 +99,6 @@ def _reproduce(options: argparse.Namespace) -> int:
 
 def _in_own_environment(options: argparse.Namespace) -> int:
     """The same command by the Python of an environment that is built for it."""
-    from deepseek_report.cli.output.reproduction import say_environment
     from deepseek_report.errors import ArtifactError
     from deepseek_report.runner.recorded_environment import Requirements, build, variables
     from deepseek_report.runner.run_folders.open_run import open_run
@@ -111,3 +119,118 @@ def _in_own_environment(options: argparse.Namespace) -> int:
     if code not in _OWN_CODES:
         raise ArtifactError(f"the process of the recorded environment died (exit code {code})")
     return code
+
+
+_MOST_LINES = 20
+_VERDICTS = {
+    "same": "Reproduced: every result is the same.",
+    "within": "Not the same, but all that moved lies within its interval.",
+    "outside": "Not reproduced: something moved beyond its interval, or is missing.",
+    "unmoved": "No score and no attribution moved; files of results are not the same bytes.",
+    "not judged": "Not judged: something moved, and nothing says how far chance may move it.",
+}
+
+
+def say_intended(plan: Intended) -> None:
+    """What would be run, what it takes, and what is not as it was."""
+    say(f"Would make run {plan.run_id} again.")
+    for place, package in plan.foreign.items():
+        say(f"  {place} takes its code from {package}: it runs only with --trust {package}")
+    for name in plan.needed:
+        say(f"  needs {name}")
+    _say_differences(plan.differences, "Versions of libraries and machine")
+    say("Not compared: config, data and code, which are read only when the run is made again.")
+
+
+def say_environment(recorded: Requirements) -> None:
+    """What pip is about to install, which may take minutes; on standard error."""
+    for name, why in recorded.excluded.items():
+        print(
+            f"{name}: the recorded version {why}, which this package asks for; pip takes another",
+            file=sys.stderr,
+        )
+    print(
+        f"building an environment of Python {recorded.python} with the recorded versions of "
+        f"{len(recorded.pins)} libraries …",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def say_reproduction(made: Reproduction) -> None:
+    """What differs, how far scores and attributions moved, and last what that comes to."""
+    _say_differences(made.differences, "Data, code, versions and machine")
+    say("The config is the recorded one; what its files hold is compared as data.")
+    if made.files:
+        say(f"\nFiles of results that are not the same bytes: {_some(made.files)}")
+    if made.documents and not made.files:
+        say(
+            f"\nDocuments that are not the same bytes: {_some(made.documents)}; the results "
+            "are, so they were written by other code or with other options"
+        )
+    _say_scores([score for score in made.scores if score.verdict != "same"], len(made.scores))
+    _say_explanations(made.explanations)
+    for stage in made.failed:
+        say(f"  failed now, and not before: {stage}")
+    say("")
+    if made.folder is not None:
+        say(f"The new run: {made.folder}")
+    unmoved = made.verdict == "within" and not made.has_moved
+    say(_VERDICTS["unmoved" if unmoved else made.verdict])
+
+
+def _say_differences(differences: Sequence[Difference], compared: str) -> None:
+    """What is not as it was; else that all that was `compared` is."""
+    if not differences:
+        say(f"{compared} are those that the run records.")
+        return
+    table = plain_table("what differs", "", "when it was made", "now")
+    for difference in differences:
+        texts = (difference.part, difference.name, difference.before, difference.after)
+        table.add_row(*map(cell, texts))
+    console().print(table)
+
+
+def _say_scores(moved: Sequence[MovedScore], total: int) -> None:
+    if not moved:
+        say(f"\nNone of {total} scores moved.")
+        return
+    say(f"\n{len(moved)} of {total} scores moved; the farthest first:")
+    table = plain_table("score", "before", "interval", "now", "verdict", right=("before", "now"))
+    gravest = ("outside", "not judged", "within")
+    order = sorted(moved, key=lambda score: (gravest.index(score.verdict), -score.distance))
+    for score in order[:_MOST_LINES]:
+        spread = "" if score.low is None or score.high is None else interval(score.low, score.high)
+        table.add_row(
+            cell(score.name),
+            _value(score.before, score),
+            spread,
+            _value(score.after, score),
+            score.verdict,
+        )
+    console().print(table)
+    if len(order) > _MOST_LINES:
+        say(f"  and {len(order) - _MOST_LINES} more")
+
+
+def _value(value: float | None, score: MovedScore) -> str:
+    return "missing" if value is None else number(value, score.low, score.high)
+
+
+def _say_explanations(explanations: Sequence[MovedExplanation]) -> None:
+    if not explanations:
+        return
+    say("")
+    table = plain_table("attributions", "cases", "largest move", "beyond the error", "verdict")
+    for moved in explanations:
+        beyond = (
+            "" if moved.beyond is None else f"{percent(moved.beyond)} (≤ {percent(moved.allowed)})"
+        )
+        largest = "" if moved.cases == 0 else f"{percent(moved.largest)} of the largest"
+        table.add_row(cell(moved.name), str(moved.cases), largest, beyond, moved.verdict)
+    console().print(table)
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

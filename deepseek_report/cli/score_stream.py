@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from deepseek_report.cli.output.board_server import add_board, keep_serving, serve
-from deepseek_report.cli.parsing import add_trust, add_trust_type, make_parser
+from deepseek_report.cli.output.console import keep_serving, printable, say, serve
+from deepseek_report.cli.parsing import add_board, add_store, add_trust, add_trust_type, make_parser
 from deepseek_report.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ def command(arguments: list[str]) -> int:
         raise ConfigError("name the cases by --rows FILE (- is standard input) or by --replay")
     if options.plant and not options.replay:
         raise ConfigError("--plant goes with --replay: drift is planted in no cases of your own")
-    from deepseek_report.cli.output.console import say
     from deepseek_report.runner.run_folders.open_run import reading
     from deepseek_report.runner.streaming.open_stream import StreamRequest, open_stream
     from deepseek_report.runner.streaming.scored_batches import RowStream
@@ -82,9 +81,7 @@ def _exit_code(stream: RowStream, *, stopped: bool) -> int:
 def _opened_log(path: Path) -> IO[str]:
     """The file of `--out`, which may lie beside what somebody else sent.
 
-    Raises
-    ------
-    ConfigError : it is a link to a file, or cannot be written.
+    Raises ConfigError: it is a link to a file, or cannot be written.
     """
     if path.is_symlink() and (path.is_file() or not path.exists()) and path.parent != Path("/dev"):
         raise ConfigError(
@@ -134,9 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--decimal", choices=(".", ","), default=".", help="the decimal sign of the cells"
     )
-    parser.add_argument(
-        "--store", type=Path, metavar="DIR", help="the store of the run; else .store beside it"
-    )
+    add_store(parser)
     add_board(parser)
     add_trust(parser)
     add_trust_type(parser)
@@ -158,8 +153,6 @@ class _Shown:
 
         Returns whether the person stopped them.
         """
-        from deepseek_report.cli.output.console import say
-
         stopped = False
         try:
             for line in lines:
@@ -188,8 +181,6 @@ class _Shown:
         """One batch, if there is one."""
         if batch is None:
             return
-        from deepseek_report.cli.output.console import say
-        from deepseek_report.cli.output.terminal_text import printable
         from deepseek_report.runner.streaming.batch_words import (
             batch_line,
             drift_line,
@@ -213,8 +204,6 @@ class _Shown:
             self.log.flush()
 
     def _end(self) -> None:
-        from deepseek_report.cli.output.console import say
-
         scored, rejected = self.stream.n_scored, self.stream.n_rejected
         values = {"scored": scored, "rejected": rejected, "lines": scored + rejected}
         words = self.board.words
@@ -238,7 +227,6 @@ def _lines(options: argparse.Namespace, opened: OpenStream) -> Iterator[bytes | 
 
 
 def _where(options: argparse.Namespace) -> str:
-    """What errors call the stream."""
     if options.replay:
         return "the test part"
     return "standard input" if options.rows == "-" else str(options.rows)

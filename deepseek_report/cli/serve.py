@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deepseek_report.cli.parsing import add_trust, add_trust_type, make_parser, port_number
+from deepseek_report.cli.parsing import (
+    add_store,
+    add_trust,
+    add_trust_type,
+    make_parser,
+    port_number,
+)
 
 
 def command(arguments: list[str]) -> int:
     """Print the address of the page and answer until the person stops the command."""
     parser = make_parser("serve", overrides=False)
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
-    parser.add_argument(
-        "--store", type=Path, metavar="DIR", help="the store of the run; else .store beside it"
-    )
+    add_store(parser)
     parser.add_argument(
         "--port", type=port_number, default=0, help="of the page (default: a free one)"
     )

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from deepseek_report.cli.output.console import printable
 from deepseek_report.cli.parsing import add_trust, make_parser
+
+if TYPE_CHECKING:
+    from deepseek_report.runner.run_folders.remaking import Remade
+    from deepseek_report.runner.run_folders.verify import Verified
+
 
 _EXIT_CODES = """\
 Exit codes: 0 nothing is wrong, and the documents are those that the results give; 1 something is
@@ -27,7 +35,6 @@ def command(arguments: list[str]) -> int:
     )
     add_trust(parser)
     options = parser.parse_args(arguments)
-    from deepseek_report.cli.output.verification import say_verified
     from deepseek_report.runner.run_folders.open_run import reading
     from deepseek_report.runner.run_folders.verify import verify
 
@@ -36,3 +43,85 @@ def command(arguments: list[str]) -> int:
         verified = verify(options.run, options.expect, trust=options.trust)
     say_verified(verified)
     return verified.exit_code
+
+
+_MOST_NAMES = 5
+#: What no digest of a run covers, whatever was given.
+_NEVER_PROVED = (
+    "Never proved here: what people wrote (people/, notes/), and the records of times "
+    "(provenance.json, tensorboard/), which agree with their list and are bound to nothing."
+)
+
+
+def say_verified(verified: Verified) -> None:
+    """One line that says what is proved; then the details, the digests, and what is not."""
+    lines = [f"{_results(verified)} {_documents(verified)} {_additions(verified)}"]
+    lines += [*verified.problems, *verified.unread]
+    lines += [f"note: {note}" for note in verified.notes]
+    lines += [f"not compared: {text}" for text in _not_compared(verified)]
+    lines.append(f"{verified.files} files are listed, of results, records and documents")
+    lines.append(f"run digest       sha256:{verified.run_digest}")
+    if verified.document_digest:
+        lines.append(f"document digest  sha256:{verified.document_digest}")
+    for line in [*lines, _NEVER_PROVED]:
+        print(printable(line))
+
+
+def _results(verified: Verified) -> str:
+    if verified.results:
+        return f"Results not proved: {_things(verified.results)} as the run wrote it."
+    if verified.unread:
+        return f"Results not proved: {len(verified.unread)} of them could not be compared."
+    if verified.expected:
+        return f"Results proved: they belong to the {verified.expected} that you gave."
+    return (
+        "Results not proved: they agree with one another, but whoever can write this folder can "
+        "make them all anew; compare a digest that reached you by another way (--expect DIGEST)."
+    )
+
+
+def _things(problems: Sequence[str]) -> str:
+    return "1 thing is not" if len(problems) == 1 else f"{len(problems)} things are not"
+
+
+def _documents(verified: Verified) -> str:
+    if verified.documents:
+        return f"Documents not proved: {_things(verified.documents)} what the results give."
+    if not verified.has_sound_results:
+        return "Documents not proved: there are no sound results to compare them with."
+    if verified.expected == "document digest":
+        return "Documents proved: they belong to that digest too."
+    if verified.remade is None:
+        return "Documents not proved: they were not made again."
+    return _made_again(verified.remade, verified)
+
+
+def _made_again(made: Remade, verified: Verified) -> str:
+    count = len(made.same) + len(made.different)
+    if made.different:
+        return (
+            f"Documents not proved: of {count}, {len(made.different)} are not the same bytes when "
+            f"they are made again here ({_some(made.different)})."
+        )
+    again = f"made again from these results, all {count} are the same bytes"
+    words = f", with the words of {_some(verified.people)}" if verified.people else ""
+    stand = "proved" if verified.expected else "agree with the results"
+    return f"Documents {stand}: {again}{words}."
+
+
+def _additions(verified: Verified) -> str:
+    added = [*verified.foreign, *verified.unlisted]
+    return f"Added: {_some(added)}." if added else "No file was added."
+
+
+def _not_compared(verified: Verified) -> Iterator[str]:
+    made = verified.remade
+    if made is None or not made.different or verified.documents:
+        return
+    for reason in made.reasons:
+        yield f"{_some(made.different)}: {reason}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_report.cli.output.board_server import add_board, keep_serving, serve
-from deepseek_report.cli.parsing import compose_experiment, make_parser
+from deepseek_report.cli.output.console import keep_serving, say, serve
+from deepseek_report.cli.parsing import add_board, compose_experiment, make_parser
 
 if TYPE_CHECKING:
     from deepseek_report.runner.watching.board_folder import BOARDS
@@ -24,7 +24,6 @@ def command(arguments: list[str]) -> int:
     add_board(parser)
     options = parser.parse_intermixed_args(arguments)
     experiment = compose_experiment(options, options.overrides)
-    from deepseek_report.cli.output.console import say
     from deepseek_report.runner.planning.plan import make_plan, run_id
     from deepseek_report.runner.planning.recommending import decided
     from deepseek_report.runner.watching.following import FollowedRun
@@ -51,8 +50,6 @@ def command(arguments: list[str]) -> int:
 
 
 def _follow(run: FollowedRun, board: LiveBoard, *, once: bool) -> None:
-    """Look until the run has concluded; a line where something is new."""
-    from deepseek_report.cli.output.console import say
     from deepseek_report.cli.output.progress import words_of
 
     while True:

@@ -142,7 +142,6 @@ def _cases(results: Results) -> Iterator[str]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All texts inside nested plain data."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

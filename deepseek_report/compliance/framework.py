@@ -12,7 +12,7 @@ from typing import Any, Literal
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
-from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import ConfigError

@@ -57,7 +57,6 @@ def _lines(report: ComplianceReport, run_id: str, words: Wording) -> Iterator[st
 
 
 def _head(words: Wording) -> tuple[str, ...]:
-    """What the form is for, and how it is used."""
     command = "deepseek-report render RUN"
     return (
         words.text("compliance.form.copy", file="people/NAME.yaml", command=command),

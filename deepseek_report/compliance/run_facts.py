@@ -276,7 +276,6 @@ def _references_fact(results: Results) -> Message | None:
 
 
 def _cases_fact(results: Results) -> Message | None:
-    """For how many cases there are pages."""
     path = results.paths.get("measures/cases")
     if path is None or not (path / "cases.parquet").is_file():
         return None

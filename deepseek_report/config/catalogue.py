@@ -117,7 +117,6 @@ def _limited(node: ast.ClassDef, aliases: Mapping[str, ast.expr]) -> dict[str, t
 
 
 def _bases(node: ast.ClassDef, body: Sequence[ast.stmt], module: str) -> list[str]:
-    """Dotted paths of the bases of a class that its module imports by name, or holds itself."""
     own = (line.name for line in body if isinstance(line, ast.ClassDef))
     imported = {name: f"{module}.{name}" for name in own} | {
         alias.asname or alias.name: f"{line.module}.{alias.name}"

@@ -2,51 +2,113 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.config.allowed_values import EXAMPLES
 from deepseek_report.config.catalogue import folders, groups
-from deepseek_report.config.composed import Composed
-from deepseek_report.config.config_files import (
-    MULTIPLE,
-    line_with,
-    malformed,
-    parts,
-    unreadable,
-)
-from deepseek_report.config.folders.elsewhere import found_elsewhere, misplaced
-from deepseek_report.config.folders.part_lists import is_of_report, read_layers
-from deepseek_report.config.folders.shipped_parts import together
-from deepseek_report.config.hydra_trees import HydraTrees
-from deepseek_report.config.interpolation import (
-    TooMuch,
-    Unresolved,
-    resolve,
-)
-from deepseek_report.config.overrides import (
-    forced,
-    names,
-    parse,
-    quoted,
-    refused,
-    twice,
+from deepseek_report.config.composed import Composed, locate
+from deepseek_report.config.config_files import MULTIPLE, line_with, malformed, parts, unreadable
+from deepseek_report.config.interpolation import TooMuch, Unresolved, only, resolve
+from deepseek_report.config.overrides import forced, names, parse, quoted, refused, twice
+from deepseek_report.config.own_folders import (
+    found_elsewhere,
+    is_of_report,
+    misplaced,
+    read_layers,
+    together,
 )
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
-from deepseek_report.config.sets import (
-    Layer,
-    Origin,
-    Sets,
-    bare_name,
-    find_sets,
-)
-from deepseek_report.config.where import locate
+from deepseek_report.config.sets import Layer, Origin, Sets, bare_name, find_sets
+from deepseek_report.config.setting_names import EXAMPLES
+
+_CONFIG_NAME = "config"
+#: The sign of an override that sets a value whether or not it is there.
+FORCED = "++"
+
+
+@dataclass
+class HydraTrees:
+    """Composes trees of the same folders.
+
+    roots : the config folders, that of this package last.
+    groups : names of what the folders hold choices of.
+    """
+
+    roots: Sequence[Path]
+    groups: Container[str]
+    _composed: dict[tuple[str, ...], tuple[Any, dict[str, str]]] = field(default_factory=dict)
+
+    def tree(self, overrides: Sequence[str]) -> tuple[Any, dict[str, str]]:
+        """The tree, its interpolations not resolved, and {group: the choice that counts}.
+
+        Raises
+        ------
+        HydraException, OmegaConfBaseException, yaml.YAMLError : the files do not compose.
+        """
+        values = [text for text in overrides if text.startswith(FORCED)]
+        choosing = tuple(text for text in overrides if not text.startswith(FORCED))
+        if not all(self._chooses(text) for text in choosing):
+            return self._by_hydra(overrides)
+        if choosing not in self._composed:
+            self._composed[choosing] = self._by_hydra(choosing)
+        shared, names = self._composed[choosing]
+        tree = copy.deepcopy(shared)
+        if not _set(tree, values):
+            return self._by_hydra(overrides)  # which says what is wrong
+        return tree, names
+
+    def _chooses(self, text: str) -> bool:
+        """Whether an override decides which files are taken, and sets no value by itself."""
+        return text.lstrip("+~").partition("=")[0] in self.groups
+
+    def _by_hydra(self, overrides: Sequence[str]) -> tuple[Any, dict[str, str]]:
+        from hydra import compose, initialize_config_dir
+        from omegaconf import open_dict
+
+        own = [quoted(f"file://{root.as_posix()}") for root in self.roots[:-1]]  # decodes no URI
+        search = [f"hydra.searchpath=[{','.join(own)}]"] if own else []
+        here = initialize_config_dir(str(self.roots[-1]), version_base="1.3")
+        with here, only(_but_of_environment):
+            tree = compose(_CONFIG_NAME, overrides=[*search, *overrides], return_hydra_config=True)
+        choices = tree.hydra.runtime.choices
+        names = {str(key): name for key, name in choices.items() if isinstance(name, str)}
+        with open_dict(tree):
+            del tree["hydra"]
+        return tree, names
+
+
+def _set(tree: Any, values: Sequence[str]) -> bool:
+    """Set values in a tree as Hydra does; False where it would refuse one."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    parser = OverridesParser.create()
+    with only(_but_of_environment):
+        for text in values:
+            try:
+                override = parser.parse_override(text)
+                if override.package is not None or override.is_sweep_override():
+                    return False
+                OmegaConf.update(
+                    tree, override.key_or_group, override.value(), merge=True, force_add=True
+                )
+            except (HydraException, OmegaConfBaseException):
+                return False
+    return True
+
+
+def _but_of_environment(resolver: str) -> bool:
+    return resolver != "oc.env"
+
 
 #: The metric that `split.folds` asks for.
 CROSS_VALIDATION = "cross_validation"
@@ -58,9 +120,7 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     Overrides that cannot be read or that name an unknown choice are left out and listed in
     `Composed.problems`, so that the rest can be checked in the same pass.
 
-    Raises
-    ------
-    ConfigProblems : the YAML files themselves do not compose.
+    Raises ConfigProblems: the YAML files themselves do not compose.
     """
     return Composer.of(config_dir).compose(overrides)
 
@@ -81,9 +141,7 @@ class Composer:
     def of(cls, config_dir: str | None) -> Composer:
         """Of a person's folder and the shipped one.
 
-        Raises
-        ------
-        ConfigProblems : a file of the person's folder is misplaced or malformed.
+        Raises ConfigProblems: a file of the person's folder is misplaced or malformed.
         """
         roots = tuple(folders(config_dir))
         shipped_groups = groups(roots[-1:])
@@ -155,7 +213,6 @@ def _readable(
 def _layers(
     kept: Sequence[Any], study: Sequence[str], roots: Sequence[Path]
 ) -> dict[str, list[Layer]]:
-    """The lists of parts that files and the command line write, the last word first."""
     single = {
         override.key_or_group: override
         for override in kept
@@ -188,7 +245,6 @@ def _beyond(whole: Mapping[str, Origin], selected: Mapping[str, Origin]) -> dict
 def _unknown_words(
     sets: Mapping[str, Sets], layers: Mapping[str, Sequence[Layer]], roots: Sequence[Path]
 ) -> Iterator[Problem]:
-    """Words of lists in files that are neither parts nor sets."""
     for group in MULTIPLE:
         words = [word for layer in layers[group] for word in layer.words]
         for problem in sets[group].problems(layers[group]):
@@ -325,8 +381,5 @@ def _missing(
         )
     allowed = known.get(group, ())
     return Problem(
-        where,
-        f'"{name}" is not in the group {group}',
-        choices(allowed),
-        nearest(name, allowed),
+        where, f'"{name}" is not in the group {group}', choices(allowed), nearest(name, allowed)
     )

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from deepseek_report.artifacts.message import Message, Text, plain
 from deepseek_report.artifacts.storage import bounded_yaml
+from deepseek_report.artifacts.storage.bounded_yaml import nodes, read_text
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE
 from deepseek_report.config.problems import Problem
@@ -106,8 +109,6 @@ class Undecided:
     ) -> Composed:
         """The configuration with the choice written out, as if a person had written it.
 
-        Parameters
-        ----------
         explainers : {candidate that is taken: its fields, as plain data}. left_out : why others are
             not. evaluations : rows that the model may evaluate. reasons : of the choice.
         """
@@ -133,7 +134,6 @@ class Undecided:
 
 
 def _set_fields(composed: Composed, group: str, key: str) -> frozenset[str]:
-    """Fields of a part to which a person gave a value, be it that of the shipped file."""
     chosen, prefix = composed.raw[group][key], f"{group}.{key}."
     file = shipped("conf") / group / f"{key}.yaml"
     usual = bounded_yaml.load(file)[key] if file.is_file() else {}
@@ -141,3 +141,59 @@ def _set_fields(composed: Composed, group: str, key: str) -> frozenset[str]:
     named = {name.removeprefix(prefix) for name in keys if name.startswith(prefix)}
     other = {name for name, value in chosen.items() if name not in usual or usual[name] != value}
     return frozenset(named | other)
+
+
+#: Overrides of these keys choose files, in which a value may stand with its line.
+_GROUPS = frozenset({*SINGLE, *MULTIPLE})
+
+
+def locate(composed: Composed, path: Sequence[str]) -> str:
+    """Where a value was set: `command line, seed=x`, `conf/explainers/lime.yaml:3`, or its key."""
+    dotted = ".".join(path)
+    overrides = [
+        (text, text.lstrip("+~").partition("=")[0]) for text in reversed(composed.overrides)
+    ]
+    above = [(text, key) for text, key in overrides if key and dotted.startswith(f"{key}.")]
+    set_there = [text for text, key in overrides if key == dotted]
+    set_there += [text for text, key in above if key not in _GROUPS]
+    if set_there:
+        return f"command line, {set_there[0]}"
+    for root in composed.roots:
+        for file, inner in _candidates(composed, root, path):
+            if (line := _line(file, inner)) is not None:
+                return f"{file.relative_to(root.parent).as_posix()}:{line}"
+    if above:  # the choice of a part, whose files do not name the value
+        return f"command line, {above[0][0]}"
+    inside = [text for text, key in overrides if key.startswith(f"{dotted}.")]
+    return f"command line, {inside[0]}" if inside else dotted
+
+
+def _candidates(
+    composed: Composed, root: Path, path: Sequence[str]
+) -> list[tuple[Path, list[str]]]:
+    """Files in which the value may stand, the one that has the last word first."""
+    inner, whole = list(path[1:]), list(path)
+    files = [(root / group / f"{composed.choices.get(group)}.yaml", whole) for group in WHOLE]
+    if path[0] in MULTIPLE:
+        files.append((root / path[0] / f"{inner[0] if inner else ''}.yaml", inner))
+    else:
+        files.append((root / path[0] / f"{composed.choices.get(path[0])}.yaml", inner))
+    files.append((root / "config.yaml", whole))
+    return [(file, keys) for file, keys in files if keys and file.is_file()]
+
+
+def _line(file: Path, path: Sequence[str]) -> int | None:
+    node = nodes(read_text(file))
+    line = None
+    for part in path:
+        if isinstance(node, yaml.SequenceNode) and part.isdecimal() and int(part) < len(node.value):
+            node = node.value[int(part)]
+            line = node.start_mark.line + 1
+            continue
+        if not isinstance(node, yaml.MappingNode):
+            return line
+        pairs = [(key, value) for key, value in node.value if key.value == part]
+        if not pairs:
+            return None
+        line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
+    return line

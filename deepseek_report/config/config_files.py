@@ -74,7 +74,6 @@ def malformed(roots: Iterable[Path]) -> list[Problem]:
 
 
 def _elsewhere(root: Path) -> Iterator[Problem]:
-    """Problems of files at other levels, which a `defaults:` list can name as well."""
     chosen = set(parts(root))
     for number, path in enumerate(_below(root)):
         if number >= _MOST_FILES:
@@ -92,7 +91,6 @@ def _elsewhere(root: Path) -> Iterator[Problem]:
 
 
 def _below(root: Path) -> Iterator[Path]:
-    """Every file below a folder, through no link and no hidden folder."""
     for folder, inside, names in os.walk(root):
         inside[:] = sorted(name for name in inside if not name.startswith("."))
         yield from (Path(folder, name) for name in sorted(names))

@@ -14,13 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.config.catalogue import (
-    allowed_texts,
-    folders,
-    groups,
-    target_of,
-    yaml_file,
-)
+from deepseek_report.config.catalogue import allowed_texts, folders, groups, target_of, yaml_file
 from deepseek_report.config.config_files import MULTIPLE, WHOLE, read_yaml
 from deepseek_report.config.sets import bare_name, set_names
 
@@ -31,8 +25,6 @@ _SAFE = re.compile(r"[\w.+~=,\[\]/-]+")
 class Completer:
     """Completes overrides of one configuration.
 
-    Parameters
-    ----------
     words : what stands on the command line before the word to complete.
     config_dir : the user's own folder of YAMLs, if the words name one.
     """
@@ -54,7 +46,6 @@ class Completer:
     # --- values -----------------------------------------------------------------------------------
 
     def _values(self, key: str, value: str) -> Iterator[str]:
-        """Whole overrides of this key."""
         if key not in self.groups:
             known = self._known_values(key)
             yield from (f"{key}={text}" for text in known if text.startswith(value))
@@ -79,7 +70,6 @@ class Completer:
         return self._literals(key)
 
     def _value_of(self, key: str) -> Any:
-        """The value that the YAMLs give to a dotted key, or None."""
         group, *path = key.split(".")
         value = self._content(group, path[:1]) if group in self.groups else self.whole.get(group)
         for part in path[1:] if group in MULTIPLE else path:
@@ -87,7 +77,6 @@ class Completer:
         return value
 
     def _literals(self, key: str) -> Sequence[str]:
-        """The texts that the field of a plug-in, or a setting, is limited to."""
         group, *path = key.split(".")
         if group not in self.groups:
             return allowed_texts("deepseek_report.config.experiment.Settings").get(key, ())

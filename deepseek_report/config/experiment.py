@@ -9,15 +9,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from deepseek_report.artifacts.decision_rules import DecisionCosts, ThresholdRule
+from deepseek_report.artifacts.conclusions import DecisionCosts, Expectations, ThresholdRule
 from deepseek_report.artifacts.disclosure import Privacy
-from deepseek_report.artifacts.expectations import Expectations
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.launchers import Launcher
 from deepseek_report.artifacts.protocols.models import ComesFitted, FitsAnew, OnlyAnswered
+from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.seeds import Seeds
-from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.config.composed import Undecided
 
 
@@ -79,6 +79,10 @@ class ExplainOptions:
     background : training rows that stand for a typical input.
     evaluations : rows that the model may evaluate for all explanations together, of which
         `explainers=recommend` makes the best; null: what its candidates plan with their own sizes.
+    classes : of more than two classes those that every explainer explains over all instances,
+        beside the one that `dataset.positive` names: "all", or names; null: no others. Each is
+        another explanation for a method that asks for one class at a time; what asks for
+        probabilities finds the answers for all classes of a row once.
     reasons : {explainer: message} why `explainers=recommend` chose it so; written by it.
     """
 
@@ -86,6 +90,7 @@ class ExplainOptions:
     pages: Annotated[int, Field(ge=0, le=200)] = 24
     background: Annotated[int, Field(ge=1, le=10_000)] = 64
     evaluations: Annotated[int, Field(ge=1)] | None = None
+    classes: Literal["all"] | tuple[str, ...] | None = None
     reasons: Annotated[dict[str, Any], AfterValidator(_recommended)] = field(default_factory=dict)
 
 
@@ -233,6 +238,23 @@ class Experiment:
     def privacy(self) -> Privacy:
         """What the run folder may hold of single persons."""
         return Privacy.of(self.raw["report"])
+
+    def other_classes(self, target: Target) -> tuple[int, ...]:
+        """Positions of the further classes that all instances are explained for.
+
+        Of two classes there are none: attributions to one are those to the other with the sign
+        turned.
+        """
+        named, known = self.settings.explain.classes, target.classes
+        if named is None or len(known) <= 2:
+            return ()
+        names = {*known} if named == "all" else {*named}
+        codes = target.codes or known
+        return tuple(
+            place
+            for place, pair in enumerate(zip(known, codes, strict=True))
+            if place != target.explained and names & {*pair}
+        )
 
     @property
     def can_refit(self) -> bool:

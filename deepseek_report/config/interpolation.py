@@ -55,10 +55,8 @@ class TooMuch(Exception):  # noqa: N818 - caught where the configuration is comp
 def resolve(config: Any) -> tuple[dict[str, Any], list[Unresolved]]:
     """A composed configuration as plain data, and what in it was not resolved.
 
-    Raises
-    ------
-    TooMuch : interpolations refer to themselves, or stand for too much.
-    OmegaConfBaseException : one refers to what is not there.
+    Raises TooMuch: interpolations refer to themselves, or stand for too much.
+    Raises OmegaConfBaseException: one refers to what is not there.
     """
     from omegaconf import OmegaConf
 

@@ -26,8 +26,6 @@ class OpenLine:
 def open_lines(roots: Sequence[Path], experiment: str) -> list[OpenLine]:
     """Those of an experiment of a person's own folders.
 
-    Parameters
-    ----------
     roots : the config folders, that of this package last.
     """
     files = [path for root in roots[:-1] for path in parts(root) if path.stem == experiment]

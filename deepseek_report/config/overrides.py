@@ -84,7 +84,6 @@ def _with_quotes(value: str) -> str:
 
 
 def _written(value: Any) -> str:
-    """A value read from YAML, as Hydra's grammar writes it."""
     if isinstance(value, Mapping):
         whole: dict[str, Any] = {}
         for key, entry in value.items():
@@ -283,9 +282,7 @@ def expand(overrides: Sequence[str]) -> Iterator[list[str]]:
             axes.append([override.input_line])
     if math.prod(map(len, axes)) > MOST_JOBS:
         raise ConfigProblems.of(
-            "command line",
-            f"the sweep has more than {MOST_JOBS} runs",
-            todo="run it in parts",
+            "command line", f"the sweep has more than {MOST_JOBS} runs", todo="run it in parts"
         )
     for job in itertools.product(*axes):
         yield list(job)

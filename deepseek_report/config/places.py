@@ -28,13 +28,9 @@ class Places:
 def find_places(overrides: Sequence[str] = (), config_dir: str | None = None) -> Places:
     """The places that a run with these overrides would use.
 
-    Parameters
-    ----------
     overrides : `paths.reports=…`, `paths.store=…` and `experiment=…`.
 
-    Raises
-    ------
-    ConfigProblems : another override, an experiment that does not exist, or a broken YAML.
+    Raises ConfigProblems: another override, an experiment that does not exist, or a broken YAML.
     """
     roots = folders(config_dir)
     values = {"paths.reports": "", "paths.store": "", "experiment": ""}

@@ -36,8 +36,6 @@ _PLAIN = re.compile(r"""[^\\"`$!\n]*""")
 class PortablePaths:
     """Turns the paths of one configuration into portable ones, and knows what they stood for.
 
-    Parameters
-    ----------
     config : the resolved configuration. here : the folder in which the command was started.
 
     Attributes
@@ -90,7 +88,6 @@ class PortablePaths:
     def _needed(
         self, config_dir: str | None, trust: Sequence[str], files: Sequence[str]
     ) -> Iterator[str]:
-        """What the folder in which the command runs must hold, each once."""
         names = [] if config_dir is None or config_dir.startswith("$") else [config_dir]
         names += [package for package in trust if (self.here / package).is_dir()]
         names += [f"{package}.py" for package in trust if (self.here / f"{package}.py").is_file()]
@@ -116,7 +113,6 @@ class PortablePaths:
         return shown
 
     def _path(self, text: str, key: str) -> Path | None:
-        """The path that a text stands for, or None."""
         if not text or len(text) > 4096 or re.search(r"[\0\n]", text):
             return None
         if text.startswith("~"):
@@ -165,7 +161,6 @@ def _divided(shown: str) -> tuple[str, str]:
 
 
 def _sha256(path: Path) -> str:
-    """Of a file; "" for a folder."""
     return sha256_file(path, links=True) if path.is_file() else ""
 
 

@@ -8,22 +8,282 @@ for parts of sets in a list that unfolds, for a named part where nobody overlook
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import os
+import sys
+import tempfile
+from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import SKIPPED, Text, all_reasons, message
+from deepseek_report.artifacts.message import SKIPPED, Message, Text, all_reasons, message
+from deepseek_report.artifacts.protocols.datasets import CutsIntoTokens, DataTraits, TellsNature
 from deepseek_report.artifacts.protocols.given import GivenInPython
-from deepseek_report.artifacts.protocols.models import OnlyAnswered
+from deepseek_report.artifacts.protocols.models import (
+    NamesOthers,
+    OnlyAnswered,
+    ReadsTokens,
+    name_of,
+)
 from deepseek_report.artifacts.protocols.traits import MetricPart, Part, PicturePart, traits_of
-from deepseek_report.config import single_choices, threshold_checks
+from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
+from deepseek_report.config import threshold_checks
 from deepseek_report.config.catalogue import groups
-from deepseek_report.config.composed import Composed
+from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.experiment import Experiment, Refusal
-from deepseek_report.config.fitness import inability, misfit, nature_of
 from deepseek_report.config.problems import Problem, choices, nearest
-from deepseek_report.config.where import locate
-from deepseek_report.wording.words import wording
+from deepseek_report.data_kinds import KINDS
+from deepseek_report.tasks import TASKS
+from deepseek_report.wording.words import languages, wording
+
+#: Files that a Linux system shows where it has a driver: CUDA, ROCm, WSL.
+_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+
+
+def pick_device(device: str) -> str:
+    """Make "cuda" or "mps" of "auto" where there is one, else "cpu"; keep any other choice."""
+    if device != "auto":
+        return device
+    return next((kind for kind in ("cuda", "mps") if has_device(kind)), "cpu")
+
+
+def has_device(kind: str) -> bool:
+    """Whether torch can use this kind ("cpu", "cuda" or "mps") on this machine.
+
+    Where the system shows no driver, the answer is found without loading torch.
+    """
+    if kind == "cpu":
+        return True
+    if sys.platform == "linux" and not any(Path(driver).exists() for driver in _DRIVERS):
+        return False
+    import torch
+
+    return torch.cuda.is_available() if kind == "cuda" else torch.backends.mps.is_available()
+
+
+def nature_of(experiment: Experiment) -> DataTraits:
+    """What the chosen data are; a table with classes where the plug-in does not say."""
+    dataset = experiment.single["dataset"]
+    return dataset.nature if isinstance(dataset, TellsNature) else DataTraits()
+
+
+def unfit_reason(plugin: Any, nature: DataTraits) -> Message | None:
+    """Why a part cannot handle such data or such a target: "reads tables, not texts"."""
+    traits = traits_of(plugin, Part)
+    if not _reads(traits, nature):
+        kinds = _named_kinds(traits.modalities or ())
+        return message("refusals.takes", kinds=kinds, kind=_of(nature))
+    if nature.task not in traits.tasks:
+        made_for = [message(f"predicted.{task}") for task in TASKS if task in traits.tasks]
+        return message(f"refusals.made_for.{nature.task}", tasks=made_for)
+    if traits.needs_truth and not nature.truth:
+        return message("refusals.no_truth")
+    if traits.needs_two_classes and (nature.classes or 2) != 2:
+        return message("refusals.two_classes", n=nature.classes)
+    return _without_groups(traits.needs_groups, nature)
+
+
+def _reads(traits: Part, nature: DataTraits) -> bool:
+    return traits.modalities is None or nature.modality in traits.modalities
+
+
+def _of(nature: DataTraits) -> Message:
+    return message(f"kinds_of_data.{nature.modality}")
+
+
+def _named_kinds(chosen: Collection[str]) -> list[Message]:
+    return [message(f"kinds_of_data.{kind}") for kind in KINDS if kind in chosen]
+
+
+#: What a part compares, by the kinds of attributes that it accepts.
+_COMPARED: dict[frozenset[AttributeKind], str] = {
+    PEOPLE: "people",
+    PARTS: "parts",
+    PEOPLE | PARTS: "either",
+}
+
+
+def _without_groups(needed: frozenset[AttributeKind], nature: DataTraits) -> Message | None:
+    """Why there is nothing to compare, as far as that is known before the data are read."""
+    if not needed or nature.groups is None or needed & nature.groups:
+        return None
+    what = _COMPARED[needed if nature.groups else PEOPLE | PARTS]
+    return message(f"refusals.nothing_to_compare.{what}")
+
+
+def misfit(plugin: Any, nature: DataTraits) -> Message | None:
+    """Why a part is left out; the reason does not name it, so that many parts can share one."""
+    if not _reads(traits_of(plugin, Part), nature):
+        return message("refusals.other_data", kind=_of(nature))
+    return unfit_reason(plugin, nature)
+
+
+def inability(plugin: Any, model: Any) -> Message | None:
+    """What a part requires and the model does not offer, or None; names no part, like `misfit`."""
+    lacking = sorted(set(traits_of(plugin, Part).requires) - set(model.capabilities))
+    if not lacking:
+        return None
+    return message(
+        "refusals.lacks_capability",
+        what=[message(f"capabilities.{capability}") for capability in lacking],
+        model=name_of(model),
+    )
+
+
+def problems_of_single_choices(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """What is wrong with what is chosen once, whatever parts are chosen beside it."""
+    for rule in (
+        _paths,
+        _device,
+        _language,
+        _dataset_problems,
+        _model_problems,
+        _unfit_model,
+        _named_cases,
+        _decision,
+        _folds,
+    ):
+        yield from rule(experiment, composed)
+
+
+def _named_cases(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """Cases that are named for pages which the level of privacy does not allow."""
+    if experiment.privacy.level == "aggregate" and experiment.privacy.named:
+        yield Problem(
+            locate(composed, ("report", "cases")),
+            "report.cases names cases, and report.privacy is aggregate, which shows none",
+            todo="set report.privacy=cases, or leave report.cases empty",
+        )
+
+
+def _rights(name: str, *, is_there: bool) -> int:
+    """What must be allowed: a store that is there may be complete, and is then only read."""
+    return os.R_OK | os.X_OK if name == "store" and is_there else os.W_OK | os.X_OK
+
+
+def _may_use(folder: Path, rights: int) -> bool:
+    """Whether the system grants these rights; that to write is tried, which leaves no trace.
+
+    Of a folder of the kernel, of a full disk or of one that is mounted to be read alone, the rights
+    do not tell.
+    """
+    if not os.access(folder, rights):
+        return False
+    if not rights & os.W_OK:
+        return True
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _paths(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """Folders that cannot be written, which a run would notice only after its work."""
+    for name, text in dataclasses.asdict(experiment.settings.paths).items():
+        path = Path(text).absolute()
+        existing = next(place for place in (path, *path.parents) if place.exists())
+        where, todo = locate(composed, ("paths", name)), f"set paths.{name}=… to another folder"
+        if not existing.is_dir():
+            yield Problem(where, f"{existing} is a file", "a folder", todo)
+        elif not _may_use(existing, _rights(name, is_there=path == existing)):
+            yield Problem(where, f"{existing} cannot be written", "a folder of your own", todo)
+
+
+def _device(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """A device that was asked for and is not there, which a run would notice in its training."""
+    device = experiment.settings.device
+    if device == "auto" or has_device(device):
+        return
+    devices = ["auto", *(kind for kind in ("cpu", "cuda", "mps") if has_device(kind))]
+    yield Problem(
+        locate(composed, ("device",)),
+        f"torch finds no {device} device on this machine",
+        choices(devices),
+        "device=auto takes a GPU where there is one; `deepseek-report doctor` says what is there",
+    )
+
+
+def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """A report is written in a language that has a catalogue, or not at all."""
+    language, known = experiment.single["report"].language, languages()
+    if language not in known:
+        where = locate(composed, ("report", "language"))
+        todo = nearest(language, known) or f"set report.language={known[0]}"
+        yield Problem(
+            where, f'there are no texts in the language "{language}"', choices(known), todo
+        )
+
+
+def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    where = locate(composed, ("dataset",))
+    for text in experiment.single["dataset"].problems():
+        yield Problem(where, text)
+
+
+def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    model = experiment.single["model"]
+    if isinstance(model, NamesOthers):
+        where = locate(composed, ("model",))
+        for text in model.problems(experiment.trusted):
+            yield Problem(where, text)
+
+
+def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    model = experiment.single["model"]
+    if reason := unfit_reason(model, nature_of(experiment)):
+        yield Problem(
+            locate(composed, ("model",)),
+            f"{name_of(model)}: {wording().say(reason)}",
+            todo="choose another model or dataset",
+        )
+    elif problem := _other_tokens(experiment, composed):
+        yield problem
+
+
+def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
+    """A checkpoint knows its own tokens alone; the texts must be cut into them."""
+    model, dataset = experiment.single["model"], experiment.single["dataset"]
+    checkpoint = model.reads_tokens_of if isinstance(model, ReadsTokens) else None
+    cut_by = dataset.tokenizer if isinstance(dataset, CutsIntoTokens) else checkpoint
+    if checkpoint is None or cut_by == checkpoint:
+        return None
+    return Problem(
+        locate(composed, ("dataset", "tokenizer")),
+        f'the texts are cut into "{cut_by}", and the checkpoint reads its own tokens alone',
+        todo="set dataset.tokenizer=${model.checkpoint} (in quotes on the command line)",
+    )
+
+
+def _folds(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """Folds of a model that nobody can train again."""
+    if experiment.settings.split.folds is not None and not experiment.can_refit:
+        yield Problem(
+            locate(composed, ("split", "folds")),
+            "each fold trains the model again, and nothing says how this one is trained",
+            "a model that is trained here; in Python an estimator with `fit`, or refit=(X, y) -> "
+            "a fitted model, both with X_train and y_train",
+            "give such a model, or leave split.folds out",
+        )
+
+
+def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    rule = experiment.settings.decision
+    if rule.rule == "declared" and rule.threshold is None:
+        where = locate(composed, ("decision", "rule"))
+        yield Problem(where, "no threshold is declared", todo="set decision.threshold=0.3, say")
+    if rule.rule == "costs" and rule.costs is None:
+        where = locate(composed, ("decision", "rule"))
+        todo = "set decision.costs={false_alarm: 1, missed: 5}, say (in quotes on the command line)"
+        yield Problem(where, "no costs are declared", todo=todo)
+    if rule.threshold_rule.name != "declared" and rule.threshold is not None:
+        where = locate(composed, ("decision", "threshold"))
+        yield Problem(
+            where,
+            f'rule "{rule.threshold_rule.name}" chooses the threshold itself',
+            todo="set decision.rule=declared, or remove the threshold",
+        )
+
 
 _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualizations": "pictures"}
 
@@ -32,7 +292,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     """The experiment without what cannot be applied, and the problems found."""
     named = frozenset(_named_parts(experiment, composed))
     skipped = list(_skipped(composed))
-    problems = list(single_choices.problems(experiment, composed))
+    problems = list(problems_of_single_choices(experiment, composed))
     experiment, refused = _without_private(experiment)
     refused += [
         Refusal(ArtifactId.explanation(key), reason) for key, reason in composed.left_out.items()
@@ -78,7 +338,6 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
 
 
 def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
-    """Ids of the parts that a person named, whether they can be applied or not."""
     for group, kind in _ARTIFACT.items():
         skipped = composed.skipped.get(group, {})
         chosen = {key: composed.origin(group, key) for key in experiment.multiple[group]}
@@ -184,7 +443,6 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
 
 
 def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    """Pictures that no section would ever show."""
     known = {*groups(composed.roots)["sections"], *experiment.multiple["sections"]}
     for key, plugin in experiment.multiple["visualizations"].items():
         section = traits_of(plugin, PicturePart).section

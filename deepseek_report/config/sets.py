@@ -72,9 +72,8 @@ class Sets:
     def members(self, name: str, inside: tuple[str, ...] = ()) -> tuple[str, ...]:
         """The parts of a set, in order.
 
-        Raises
-        ------
-        ConfigProblems : its file holds no list, or a name that does not exist or leads back to it.
+        Raises ConfigProblems: its file holds no list, or a name that does not exist or leads back
+        to it.
         """
         if name in self._members:
             return self._members[name]
@@ -95,9 +94,7 @@ class Sets:
         content = read_yaml(file)
         if not isinstance(content, list) or not all(isinstance(word, str) for word in content):
             raise ConfigProblems.of(
-                shown(file),
-                f"the set {name} is no list of names",
-                "a list, such as `- shap`",
+                shown(file), f"the set {name} is no list of names", "a list, such as `- shap`"
             )
         known = [*self.parts, *self.names]
         problems = [
@@ -126,8 +123,6 @@ class Sets:
     def select(self, layers: Sequence[Layer]) -> dict[str, Origin]:
         """{part: who chose it}, in order.
 
-        Parameters
-        ----------
         layers : the lists that were written for this group, the one with the last word first.
         """
         selected: dict[str, Origin] = {}
@@ -167,7 +162,6 @@ def _counting(layers: Sequence[Layer]) -> Sequence[Layer]:
 
 
 def _applied(steps: Iterable[tuple[Sequence[str], str]]) -> dict[str, None]:
-    """The parts that words add and take away, in order, each once."""
     parts: dict[str, None] = {}
     for names, word in steps:
         for name in names:
@@ -201,14 +195,10 @@ def words_of(value: Any) -> tuple[str, ...]:
 def find_sets(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict[str, Sets]:
     """The sets of every group of which several parts are chosen.
 
-    Parameters
-    ----------
     roots : config folders; a set of the first one hides one of the same name further on.
     parts : {group: its parts}.
 
-    Raises
-    ------
-    ConfigProblems : a set has the name of a part.
+    Raises ConfigProblems: a set has the name of a part.
     """
     sets_of_group = {group: Sets(group, _files(roots, group), parts[group]) for group in MULTIPLE}
     if problems := [
@@ -224,7 +214,6 @@ def set_names(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict
 
 
 def _files(roots: Sequence[Path], group: str) -> dict[str, Path]:
-    """{set: its file}; that of the first root where several have one of a name."""
     files = (file for root in reversed(roots) for file in (root / group / FOLDER).glob("*.yaml"))
     return {file.stem: file for file in files}
 

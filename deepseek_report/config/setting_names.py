@@ -7,14 +7,174 @@ importing any of them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import re
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
+from typing import Any
 
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import allowed_texts
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
-from deepseek_report.config.problems import nearest_name
+from deepseek_report.config.problems import nearest, nearest_name
+
+_LIST = "a list, such as [one, two]"
+_KEYS = "keys with values, such as {key: value}"
+_WORDS = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dataclass_type": _KEYS,
+    "dict_type": _KEYS,
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number",
+    "int_type": "a whole number",
+    "invalid_key": "keys that are text",
+    "list_type": _LIST,
+    "mapping_type": _KEYS,
+    "none_required": "null",
+    "path_type": "a path",
+    "set_type": _LIST,
+    "frozen_set_type": _LIST,
+    "string_type": "text; a number is quoted twice, such as '\"7\"'",
+    "tuple_type": _LIST,
+}
+#: Limits, filled with what pydantic says of them.
+_LIMITS = {
+    "greater_than": "a number greater than {gt:.15g}",
+    "greater_than_equal": "a number greater than or equal to {ge:.15g}",
+    "less_than": "a number less than {lt:.15g}",
+    "less_than_equal": "a number less than or equal to {le:.15g}",
+    "literal_error": "{expected}",
+    "multiple_of": "a multiple of {multiple_of:.15g}",
+    "string_too_long": "text of at most {max_length} characters",
+    "string_too_short": "text of at least {min_length} characters",
+    "too_long": "at most {max_length} of them",
+    "too_short": "at least {min_length} of them",
+}
+#: What the patterns of fields ask for.
+_FORMS = {
+    r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$": "the tag of a language, such as en",
+    r"^\d{4}-\d{2}-\d{2}$": "a day as YYYY-MM-DD, such as 2026-03-02",
+}
+_ELSE = "another value; the comment in its YAML says which"
+_LONGEST_VALUE = 80
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A value that does not fit: its place in the class, pydantic's error, and what is allowed."""
+
+    place: tuple[str, ...]
+    type: str
+    value: Any
+    allowed: str
+
+
+def misfits(cls: Any, errors: Iterable[Any]) -> list[Misfit]:
+    """Each place with what is allowed there; the alternatives of one field are one sentence."""
+    by_place: dict[tuple[tuple[str, ...], bool], list[Any]] = {}
+    for error in errors:
+        place = tuple(_place(cls, error["loc"]))
+        unknown = error["type"] == "unexpected_keyword_argument"
+        by_place.setdefault((place, unknown), []).append(error)
+    return [_misfit(place, errors) for (place, _), errors in by_place.items()]
+
+
+def _misfit(place: tuple[str, ...], errors: Sequence[Any]) -> Misfit:
+    ways = dict.fromkeys(allowed(error) for error in errors)
+    first = errors[0]
+    return Misfit(place, str(first["type"]), first["input"], " or ".join(ways))
+
+
+def _place(hint: Any, location: Sequence[Any]) -> Iterable[str]:
+    """The keys that lead to a value, without pydantic's names for alternatives (`literal[…]`)."""
+    for part in location:
+        alternatives = _alternatives(hint)
+        if len(alternatives) > 1:
+            hint = None  # `part` names one of them
+            continue
+        hint = alternatives[0] if alternatives else None
+        if part == "[key]":
+            continue
+        yield str(part)
+        hint = _inside(hint, part)
+
+
+def _alternatives(hint: Any) -> list[Any]:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return [
+            alternative for alternative in typing.get_args(hint) if alternative is not type(None)
+        ]
+    return [hint]
+
+
+def _inside(hint: Any, part: Any) -> Any:
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return typing.get_type_hints(hint).get(str(part))
+    arguments = [argument for argument in typing.get_args(hint) if argument is not Ellipsis]
+    if isinstance(part, int) and len(arguments) > part and typing.get_origin(hint) is tuple:
+        return arguments[part]
+    return arguments[-1] if arguments else None
+
+
+def allowed(error: Mapping[str, Any]) -> str:
+    """What is allowed where pydantic reports this error."""
+    kind, context = error["type"], error.get("ctx") or {}
+    if kind == "value_error":
+        return str(error["msg"]).removeprefix("Value error, ")
+    if kind == "string_pattern_mismatch":
+        return _FORMS.get(context["pattern"], _ELSE)
+    if kind in _LIMITS:
+        return _LIMITS[kind].format(**context)
+    return _WORDS.get(kind, _ELSE)
+
+
+#: How lists look whose entries have keys.
+EXAMPLES = {
+    "report.thresholds": "write a list: "
+    "'report.thresholds=[{metric: roc_auc, at_least: 0.7, set_by: \"Risk team\"}]'"
+}
+#: What `check` prints of a column's kind, and how a config names it.
+_PRINTED = {
+    "number": "numeric",
+    "ordered": "ordinal",
+    "categories": "categorical",
+    "words": "token",
+}
+
+
+def correction(key: str, misfit: Misfit) -> str:
+    """What to write in the place of a value that does not fit, where that can be known."""
+    value = misfit.value
+    if example := EXAMPLES.get(re.sub(r"\.\d+$", "", key)):
+        return example
+    if misfit.allowed == _LIST and isinstance(value, (str, int, float)):
+        return f"write {key}=[{value}]"
+    if not isinstance(value, str):
+        return ""
+    named = re.findall(r"'([^']+)'", misfit.allowed)
+    if (word := _PRINTED.get(value.lower(), value.lower())) in named:
+        return f"write {key}={word}"
+    if (percent := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", value)) and "number" in misfit.allowed:
+        return f"write {key}={float(percent[1]) / 100:g}"
+    return nearest(value, named)
+
+
+def shown_value(value: Any) -> str:
+    """A value as it stands in YAML, shortened; `null` where Python says None."""
+    names = {None: "null", True: "true", False: "false"}
+    if value is None or isinstance(value, bool):
+        return names[value]
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
 
 #: The class whose fields most people mean, of each group of which one is chosen.
 _USUAL = {
@@ -88,15 +248,11 @@ def misplaced_key(name: str, value: str, known: Iterable[str]) -> str:
     if full := full_key(name):
         if full == "dataset.path":
             return data_hint(value)
-        return f"write {full}={_shell(value)}"
+        in_shell = f"'{value}'" if any(sign in value for sign in " ;&|<>$*()[]{}") else value
+        return f"write {full}={in_shell}"
     near = {key: key for key in known} | _homes()
     close = nearest_name(name, near)
     return f'did you mean "{near[close]}"?' if close else ""
-
-
-def _shell(value: str) -> str:
-    """A value as a shell hands it on whole."""
-    return f"'{value}'" if any(sign in value for sign in " ;&|<>$*()[]{}") else value
 
 
 def data_hint(path: str) -> str:

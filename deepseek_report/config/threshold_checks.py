@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Text
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
-from deepseek_report.artifacts.schema import (
-    CROSS,
-    Attribute,
-    AttributeKind,
-    Schema,
-)
+from deepseek_report.artifacts.schema import CROSS, Attribute, AttributeKind, Schema
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.config.catalogue import target_of
-from deepseek_report.config.composed import Composed
+from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
-from deepseek_report.config.where import locate
 from deepseek_report.wording.words import wording
 
 #: The explainer that others are judged against, and that no threshold judges.
@@ -37,6 +33,8 @@ _GAINS = frozenset({"roc_auc_gain", "mae_gain"})
 _PREDICTORS = ("majority", "logistic_regression", "gradient_boosting", "mean", "ridge")
 #: The level of those whose group is not known.
 _UNKNOWN = "unknown"
+#: A key of `bounds` in the text of a class.
+_SCORE = re.compile(r'"(\w+)":')
 
 
 @dataclass(frozen=True)
@@ -103,10 +101,40 @@ def bounds_of(key: str, plugin: Any) -> Bounds:
     return {key: (None, None)} if declared is None else declared
 
 
-def _shipped(composed: Composed) -> _Sources:
-    """{score: what gives it} of every metric that has a file; classes of this package are read."""
+def _shipped(composed: Composed, declared: Iterable[_Declared]) -> _Sources:
+    """{score: what gives it} of every metric that has a file.
+
+    Classes are loaded of the scores that thresholds name; of others the name alone is read.
+    """
+    names = {threshold.text("metric") for threshold in declared}
     files = [file for root in composed.roots for file in (root / "metrics").glob("*.yaml")]
-    return _sources((file.stem, _own_class(target_of(file))) for file in files)
+    known: dict[str, list[_Source]] = {}
+    for file in files:
+        target, given = target_of(file), dict[str, list[_Source]]()
+        scores = scores_in_source(target)
+        if scores is None or not names.isdisjoint(scores):
+            given = _sources([(file.stem, _own_class(target))])
+            scores = tuple(given)
+        for score in scores:
+            known.setdefault(score, []).extend(given.get(score, ()))
+    return known
+
+
+def scores_in_source(target: str) -> tuple[str, ...] | None:
+    """The scores that a class of this package lists in its `bounds`, without loading it.
+
+    Loading all metrics takes longer than composing a configuration does. None where the text does
+    not list them one by one.
+    """
+    module, _, name = target.rpartition(".")
+    package, *rest = module.split(".")
+    path = Path(__file__).resolve().parents[1].joinpath(*rest).with_suffix(".py")
+    if package != "deepseek_report" or not path.is_file():
+        return None
+    own = path.read_text(encoding="utf-8").partition(f"\nclass {name}(")[2]
+    _, declared, listed = own.partition("\nclass ")[0].partition("bounds: ClassVar[Bounds] = {")
+    bounds = listed.partition("}")[0]
+    return None if not declared or "{" in bounds else tuple(_SCORE.findall(bounds))
 
 
 def _own_class(target: str) -> type | None:
@@ -121,7 +149,7 @@ def _chosen(experiment: Experiment) -> _Sources:
     return _sources(experiment.multiple["metrics"].items())
 
 
-def _sources(metrics: Iterable[tuple[str, Any]]) -> _Sources:
+def _sources(metrics: Iterable[tuple[str, Any]]) -> dict[str, list[_Source]]:
     """{score: what gives it} of metrics by their keys, each a plug-in or the class of one."""
     known: dict[str, list[_Source]] = {}
     for key, plugin in metrics:
@@ -130,16 +158,10 @@ def _sources(metrics: Iterable[tuple[str, Any]]) -> _Sources:
     return known
 
 
-def unknown(composed: Composed) -> bool:
-    """Whether a threshold names a score that no metric gives, whatever is chosen."""
-    names = {threshold.text("metric") for threshold in _declared(composed)} - {""}
-    return not names <= {*_shipped(composed)}
-
-
 def stated(composed: Composed) -> Iterator[Problem]:
     """What is wrong with a threshold whatever is chosen: metric, sides, bound."""
     if declared := _declared(composed):
-        yield from _stated(declared, _shipped(composed))
+        yield from _stated(declared, _shipped(composed, declared))
 
 
 def _stated(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Problem]:
@@ -154,7 +176,8 @@ def _stated(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Proble
                 nearest(metric, sources),
             )
         elif metric:
-            yield from _outside(threshold, sources[metric][0].bounds)
+            for source in sources[metric][:1]:
+                yield from _outside(threshold, source.bounds)
             yield from _over(threshold)
         if threshold["level"] and not threshold["attribute"]:
             yield threshold.problem(
@@ -216,7 +239,7 @@ def measured(
     if not (declared := _declared(composed)):
         return
     chosen = _chosen(experiment)
-    known = {**_shipped(composed), **chosen}
+    known = {**_shipped(composed, declared), **chosen}
     yield from _stated(declared, known)
     reasons = {ArtifactId(refusal.artifact).rest: refusal.reason for refusal in refused}
     for threshold in declared:

@@ -13,15 +13,20 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.protocols.models import LoadsTypes
-from deepseek_report.artifacts.storage.path_names import PLAIN_NAME, twins, unfit_name
+from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
-from deepseek_report.config.allowed_values import Misfit, correction, misfits, shown_value
-from deepseek_report.config.composed import Composed, Undecided
+from deepseek_report.config.composed import Composed, Undecided, locate
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment, Settings
-from deepseek_report.config.late_import import late_import
+from deepseek_report.config.local_code import late_import
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
-from deepseek_report.config.setting_names import misplaced_key
+from deepseek_report.config.setting_names import (
+    Misfit,
+    correction,
+    misfits,
+    misplaced_key,
+    shown_value,
+)
 from deepseek_report.config.trusted import (
     OWN,
     PACKAGES_VARIABLE,
@@ -30,7 +35,6 @@ from deepseek_report.config.trusted import (
     trusted_packages,
     trusted_types,
 )
-from deepseek_report.config.where import locate
 
 #: The launcher where none is chosen.
 _LOCAL = {"_target_": f"{OWN}.runner.launchers.local_launcher.LocalLauncher"}
@@ -41,15 +45,11 @@ def validate(
 ) -> Experiment:
     """The experiment that a configuration describes, with all that cannot be applied left out.
 
-    Parameters
-    ----------
     trust, trust_types : packages and types that the command line trusts, beside those of the
         environment; a configuration cannot extend them.
 
-    Raises
-    ------
-    ConfigProblems : all problems: unknown keys, wrong types, values out of range, and rules that
-        cross groups.
+    Raises ConfigProblems: all problems: unknown keys, wrong types, values out of range, and rules
+    that cross groups.
     """
     with late_import("pandas"):
         draft = built(composed, trust, trust_types)
@@ -68,9 +68,7 @@ def built(
 ) -> Experiment:
     """The same before its parts are held against one another and against the data.
 
-    Raises
-    ------
-    ConfigProblems : unknown keys, wrong types, values out of range.
+    Raises ConfigProblems: unknown keys, wrong types, values out of range.
     """
     beside = [root.parent for root in composed.roots[:-1]]  # the last one is that of this package
     trusted = Trusted(trusted_packages(trust, beside), trusted_types(trust_types))
@@ -127,8 +125,7 @@ class _Checker:
         if written("report", "thresholds"):
             from deepseek_report.config import threshold_checks
 
-            if self.problems or threshold_checks.unknown(self.composed):
-                self.problems.extend(threshold_checks.stated(self.composed))
+            self.problems.extend(threshold_checks.stated(self.composed))
 
     def settings(self) -> Settings | None:
         fields = {field.name for field in dataclasses.fields(Settings)}
@@ -315,7 +312,6 @@ def _resolved(
     multiple: Mapping[str, Mapping[str, Any]],
     raw: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The configuration with every default written out."""
     plain = _plain(settings)
     plain["seeds"] = dataclasses.asdict(settings.seeds.over(settings.seed))
     for group, plugin in single.items():
@@ -335,5 +331,4 @@ def _plain(plugin: Any) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _adapter(cls: type) -> TypeAdapter[Any]:
-    """What pydantic makes of a class, built once."""
     return TypeAdapter(cls)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from deepseek_report.artifacts.schema import Modality, Schema
 from deepseek_report.data_kinds.base import DataKind, Structure
-from deepseek_report.data_kinds.image import ImageKind
-from deepseek_report.data_kinds.series import SeriesKind
+from deepseek_report.data_kinds.grid import ImageKind, SeriesKind
 from deepseek_report.data_kinds.table import TableKind
 from deepseek_report.data_kinds.text import TextKind
 

@@ -11,13 +11,70 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.schema import Layout, Schema
+from deepseek_report.artifacts.schema import Feature, Layout, Schema
 from deepseek_report.data_kinds.disturbances import Disturbance
-from deepseek_report.data_kinds.glance import Glance
-from deepseek_report.data_kinds.players import n_players, player_sums
+from deepseek_report.data_kinds.players import Units, n_players, player_sums
 from deepseek_report.data_kinds.reference import spreads, typical_row
-from deepseek_report.data_kinds.units import Units
-from deepseek_report.data_kinds.watched import Quantity
+
+#: Pixels along the longer side of a small picture, steps of a small course.
+SIDE, STEPS = 24, 40
+
+
+@dataclass(frozen=True)
+class Glance:
+    """A whole input, small.
+
+    words : what it says, empty where it is better drawn. pixels : (row, column, channel) of an
+    image of at most `SIDE` pixels a side. course : (step,) of the first channel of a series, at
+    most `STEPS`; what follows its end is missing. Both are None for other data, and in the units of
+    the input.
+    """
+
+    words: str = ""
+    pixels: Floats | None = None
+    course: Floats | None = None
+
+
+def shrunk(values: Floats, most: int) -> Floats:
+    """The means of blocks along the first axis, so that at most so many are left.
+
+    >>> shrunk(np.array([1.0, 3.0, 5.0]), 2).tolist()
+    [2.0, 5.0]
+    """
+    size = -(-len(values) // most)
+    starts = np.arange(0, len(values), size)
+    counts = np.diff(np.append(starts, len(values))).reshape(-1, *[1] * (values.ndim - 1))
+    return np.asarray(np.add.reduceat(values, starts, axis=0) / counts)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that every case has one value of.
+
+    key : names it among the quantities of these data. label : what people call it.
+    feature : whose unit or categories the values have. values : (case,) NaN is missing.
+    """
+
+    key: str
+    label: Text
+    feature: Feature
+    values: Floats
+
+    @property
+    def known(self) -> Floats:
+        """The values that are not missing."""
+        return self.values[~np.isnan(self.values)]
+
+    def outside(self, reference: Floats) -> int:
+        """How many values lie outside of those of a reference, or are categories it has not."""
+        known = self.known
+        seen = reference[~np.isnan(reference)]
+        if not len(seen):
+            return len(known)
+        if not self.feature.is_numeric:
+            return int((~np.isin(known, seen)).sum())
+        return int(((known < seen.min()) | (known > seen.max())).sum())
+
 
 #: What the columns of an input are: features with a name each, tokens in a row, cells of a grid.
 Structure = Literal["columns", "tokens", "grid"]

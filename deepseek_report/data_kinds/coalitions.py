@@ -8,8 +8,40 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.protocols.classifier import AnswersMixtures, Classifier
-from deepseek_report.data_kinds.distinct import each_once
+from deepseek_report.artifacts.protocols.classifier import AnswersMixtures, AnswersMoves, Classifier
+
+#: Seed of the multipliers that rows are hashed with.
+_SEED = 20_261_125
+
+
+def each_once(ask: Callable[[Floats], Floats], rows: Floats) -> Floats:
+    """(row, …) what `ask` gives for (row, column) rows; those that agree in every bit ask once.
+
+    >>> each_once(lambda rows: rows.sum(axis=1) * len(rows), np.array([[1.0, 2], [3, 4], [1, 2]]))
+    array([ 6., 14.,  6.])
+    """
+    first, copies = distinct_rows(rows)
+    return ask(rows) if len(first) == len(rows) else ask(rows[first])[copies]
+
+
+def distinct_rows(rows: Floats) -> tuple[Ints, Ints]:
+    """(distinct,) positions of rows that differ, in their order, and (row,) which each is equal to.
+
+    Rows are compared by a 64-bit hash that is linear in their bits, and by their bits where two
+    hashes are equal; rows that differ and share a hash are all taken for distinct.
+
+    >>> distinct_rows(np.array([[1.0], [2.0], [1.0]]))
+    (array([0, 1]), array([0, 1, 0]))
+    """
+    bits = np.ascontiguousarray(rows, dtype=np.float64).view(np.uint64)
+    multipliers = np.random.default_rng(_SEED).integers(2**64, size=bits.shape[1], dtype=np.uint64)
+    hashes = ((bits ^ (bits >> np.uint64(29))) * (multipliers | np.uint64(1))).sum(axis=1)
+    _, first, copies = np.unique(hashes, return_index=True, return_inverse=True)
+    if not (bits == bits[first[copies]]).all():
+        return np.arange(len(rows)), np.arange(len(rows))
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[copies]
+
 
 #: Numbers in one call of the model, so that a wide table or a long series does not fill the memory.
 MOST_CELLS = 2**22
@@ -37,8 +69,6 @@ class Coalitions:
     def probabilities(self, kept: Bools, which: Ints | None = None) -> Floats:
         """(coalition, class) probabilities, or the number.
 
-        Parameters
-        ----------
         kept : array
             (coalition, player).
         which : array or None
@@ -68,8 +98,6 @@ class PairedCoalitions:
     def probabilities(self, kept: Bools, of: Ints) -> Floats:
         """(coalition, class) probabilities, or the number.
 
-        Parameters
-        ----------
         kept : array
             (coalition, player).
         of : array
@@ -104,3 +132,30 @@ def in_parts(answer: Callable[..., Floats], columns: int, *questions: Any) -> Fl
     size = max(1, MOST_CELLS // columns)
     starts = range(0, max(len(questions[0]), 1), size)
     return np.concatenate([answer(*(q[at : at + size] for q in questions)) for at in starts])
+
+
+class MovedRows:
+    """Answers for rows (row, column) in which a few columns take other values."""
+
+    def __init__(self, classifier: Classifier, rows: Floats) -> None:
+        self.classifier, self.rows = classifier, rows
+        self._answer = (
+            classifier.moving(rows) if isinstance(classifier, AnswersMoves) else self._of_rows
+        )
+
+    def probabilities(self, which: Ints, columns: Ints, values: Floats) -> Floats:
+        """(probe, class) probabilities, or the number.
+
+        which : array
+            (probe,) positions of rows.
+        columns : array
+            (probe, cell) the columns that are moved, none twice in a probe.
+        values : array
+            (probe, cell) their values, in original units.
+        """
+        return in_parts(self._answer, self.rows.shape[1], which, columns, values)
+
+    def _of_rows(self, which: Ints, columns: Ints, values: Floats) -> Floats:
+        changed = self.rows[which]
+        np.put_along_axis(changed, columns, values, axis=1)
+        return self.classifier.probabilities(changed)

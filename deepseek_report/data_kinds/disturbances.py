@@ -47,8 +47,6 @@ def add_noise(
 ) -> Floats:
     """Normal noise on every number, kept within the training range and whole where that is whole.
 
-    Parameters
-    ----------
     level : standard deviation of the noise, in robust standard deviations of the feature.
     """
     noisy = inputs.copy()

@@ -1,15 +1,26 @@
-"""What images and series share: measured cells on a grid, with channels as the last axis."""
+"""Images and series: inputs that lie on a grid of places and channels."""
 
 from __future__ import annotations
 
+import warnings
 from typing import ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.data_kinds.base import DataKind, Structure
+from deepseek_report.data_kinds.base import (
+    SIDE,
+    STEPS,
+    DataKind,
+    Glance,
+    Quantity,
+    Structure,
+    shrunk,
+)
 from deepseek_report.data_kinds.disturbances import Disturbance, add_noise
+from deepseek_report.data_kinds.players import n_players
 
 
 class Grid(DataKind):
@@ -49,3 +60,96 @@ class Grid(DataKind):
         if len(columns) == 1 or not len(values):
             return first.display(float(row[columns[0]]))
         return "mean " + first.display(float(values.mean()))
+
+
+class ImageKind(Grid):
+    """Images of one size; a patch that is taken away gets the typical pixels of that place."""
+
+    name: ClassVar[str] = "image"
+    views: ClassVar[tuple[str, ...]] = ("raster",)
+    changes: ClassVar[tuple[str, ...]] = ("rotate", "flip", "shift", "add", "times")
+    axes: ClassVar[tuple[str, ...]] = ("row", "column")
+    neighbours: ClassVar[int] = 1
+    most_shift: ClassVar[int] = 1
+    player: ClassVar[str] = "patch"
+    becomes: ClassVar[str] = "typical pixels"
+    cells: ClassVar[str] = "pixels"
+
+    def glance(self, row: Floats) -> Glance:
+        """A smaller image, each of whose pixels is the mean of a block."""
+        image = row.reshape(self.shape)
+        across = max(1, -(-max(image.shape[:2]) // SIDE))
+        rows, columns = (-(-side // across) for side in image.shape[:2])
+        return Glance(pixels=shrunk(shrunk(image, rows).swapaxes(0, 1), columns).swapaxes(0, 1))
+
+    def summary(self) -> Text:
+        rows, columns, channels = self.shape
+        size = {"rows": rows, "columns": columns, "channels": channels}
+        return message("kinds.image.summary", players=n_players(self.schema), **size)
+
+
+class SeriesKind(Grid):
+    """Series of at most so many steps; a window that is taken away gets the typical course."""
+
+    name: ClassVar[str] = "series"
+    views: ClassVar[tuple[str, ...]] = ("curves",)
+    changes: ClassVar[tuple[str, ...]] = ("shift", "add", "times")
+    axes: ClassVar[tuple[str, ...]] = ("step",)
+    may_end: ClassVar[bool] = True
+    one_line: ClassVar[bool] = True
+    most_shift: ClassVar[int] = 5
+    player: ClassVar[str] = "window"
+    becomes: ClassVar[str] = "the typical course"
+    cells: ClassVar[str] = "steps"
+
+    def glance(self, row: Floats) -> Glance:
+        """The course of the first channel."""
+        return Glance(course=shrunk(row.reshape(self.shape)[:, 0], STEPS))
+
+    def watched(self, rows: Floats) -> list[Quantity]:
+        """Of each channel mean, spread, extremes, largest step, and how many readings are missing.
+
+        Readings at fixed steps are not: a pattern that comes a little later is no drift.
+        """
+        series = rows.reshape(len(rows), *self.shape)
+        return [
+            quantity
+            for channel in range(self.shape[1])
+            for quantity in self._watched(series[:, :, channel], channel)
+        ]
+
+    def _watched(self, readings: Floats, channel: int) -> list[Quantity]:
+        """Of (case, step) readings of one channel."""
+        name, unit = self.layout.channel(channel), self.schema.features[channel].unit
+        with warnings.catch_warnings():  # a series without any reading has none of these
+            warnings.simplefilter("ignore", RuntimeWarning)
+            steps = np.abs(np.diff(readings, axis=1))
+            summaries = (
+                (message("kinds.series.watched.mean", channel=name), np.nanmean(readings, 1)),
+                (message("kinds.series.watched.spread", channel=name), np.nanstd(readings, 1)),
+                (message("kinds.series.watched.lowest", channel=name), np.nanmin(readings, 1)),
+                (message("kinds.series.watched.highest", channel=name), np.nanmax(readings, 1)),
+                (message("kinds.series.watched.step", channel=name), np.nanmax(steps, 1)),
+                (
+                    message("kinds.series.watched.missing", channel=name),
+                    np.isnan(readings).sum(axis=1).astype(np.float64),
+                ),
+            )
+        keys = ("mean", "spread", "lowest", "highest", "step", "missing")
+        return [
+            Quantity(f"{name} {key}", label, Feature(key, key, "numeric", unit=unit), values)
+            for key, (label, values) in zip(keys, summaries, strict=True)
+        ]
+
+    def columns_called(self, name: str) -> Ints:
+        """Those of a channel, or of a single step."""
+        steps, n_channels = self.shape
+        names = [self.layout.channel(channel).lower() for channel in range(n_channels)]
+        if name.lower() not in names:
+            return super().columns_called(name)
+        return np.arange(steps, dtype=np.int64) * n_channels + names.index(name.lower())
+
+    def summary(self) -> Text:
+        steps, channels = self.shape
+        players = n_players(self.schema)
+        return message("kinds.series.summary", steps=steps, channels=channels, players=players)

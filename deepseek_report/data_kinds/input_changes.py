@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.expectations import InputChange
+from deepseek_report.artifacts.conclusions import InputChange
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import ConditionError
@@ -17,13 +17,9 @@ from deepseek_report.data_kinds.row_conditions import ConditionError
 def changed_inputs(schema: Schema, rows: Floats, change: InputChange, columns: Ints) -> Floats:
     """(row, column) the inputs after a change; rows that it does not touch stay equal.
 
-    Parameters
-    ----------
     columns : positions of the columns that a change of numbers is about.
 
-    Raises
-    ------
-    ConditionError : such data cannot be changed so.
+    Raises ConditionError: such data cannot be changed so.
     """
     ((name, value),) = _chosen(schema, change).items()
     return _APPLY[name](schema, rows, value, columns)
@@ -74,9 +70,7 @@ def _replaced(schema: Schema, rows: Floats, value: Mapping[str, str], columns: I
 def token_of(schema: Schema, word: str) -> int:
     """Position of a word in the vocabulary.
 
-    Raises
-    ------
-    ConditionError : the vocabulary does not have it.
+    Raises ConditionError: the vocabulary does not have it.
     """
     words = schema.vocabulary
     for spelled in (word, word.lower()):
@@ -129,9 +123,7 @@ _APPLY: Mapping[str, _Apply] = {
 def columns_named(schema: Schema, names: Sequence[str]) -> Ints:
     """Positions of the columns, or of the channels, of these names; of all where none is named.
 
-    Raises
-    ------
-    ConditionError : there is no column of a name.
+    Raises ConditionError: there is no column of a name.
     """
     if not names:
         return np.arange(len(schema.features), dtype=np.int64)

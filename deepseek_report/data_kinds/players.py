@@ -5,10 +5,36 @@ In a table every column is a player of its own.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.schema import Schema
+
+
+@dataclass(frozen=True)
+class Units:
+    """The things whose importance is told, each with the attributions that it got.
+
+    names, labels : of each. values : for each the attributions of the instances that have it.
+    rows : for each the instances that these belong to.
+    """
+
+    names: list[str]
+    labels: list[str]
+    values: list[NDArray[np.float64]]
+    rows: list[NDArray[np.int64]]
+
+    def within(self, chosen: NDArray[np.bool_], units: list[int]) -> Units:
+        """Some units, in some instances alone."""
+        return Units(
+            [self.names[k] for k in units],
+            [self.labels[k] for k in units],
+            [self.values[k][chosen[self.rows[k]]] for k in units],
+            [self.rows[k][chosen[self.rows[k]]] for k in units],
+        )
 
 
 def n_players(schema: Schema) -> int:
@@ -19,8 +45,6 @@ def n_players(schema: Schema) -> int:
 def player_sums(values: Floats, owners: Ints) -> Floats:
     """Attributions of players: the sum over the columns of each.
 
-    Parameters
-    ----------
     values : array
         (…, column).
     owners : array

@@ -11,8 +11,6 @@ from deepseek_report.artifacts.schema import Feature, Schema
 def typical_row(rows: Floats, schema: Schema) -> Floats:
     """The median of numeric features and the most frequent category of all others.
 
-    Parameters
-    ----------
     rows : array
         (row, feature) in original units; missing values are left out.
     schema : Schema
@@ -78,8 +76,6 @@ def gower_distances(rows: Floats, row: Floats, scale: Floats, schema: Schema) ->
     Numeric and ordinal: |a − b| / scale, at most 1; categorical: 0 if equal, else 1; missing in
     one of the two: 1, in both: 0.
 
-    Parameters
-    ----------
     rows : array
         (row, feature).
     row : array

@@ -51,11 +51,7 @@ class TableKind(DataKind):
         noise = Disturbance("noise", "noise on numbers", "noise", self._noisy)
         swap = Disturbance("swap", "categories drawn anew", "swaps", self._swapped)
         missing = Disturbance("missing", "values missing", "missing", self._missing)
-        return (
-            *([noise] if any(numeric) else []),
-            *([] if all(numeric) else [swap]),
-            missing,
-        )
+        return (*([noise] if any(numeric) else []), *([] if all(numeric) else [swap]), missing)
 
     def _noisy(
         self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator

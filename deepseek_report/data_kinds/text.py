@@ -8,12 +8,11 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.token_texts import is_unknown, joined, tokens_of
+from deepseek_report.artifacts.written_texts import is_unknown, joined, tokens_of
 from deepseek_report.data_kinds.base import DataKind, Structure
 from deepseek_report.data_kinds.disturbances import Disturbance
 from deepseek_report.data_kinds.encoding import Words
-from deepseek_report.data_kinds.players import n_players, player_sums
-from deepseek_report.data_kinds.units import Units
+from deepseek_report.data_kinds.players import Units, n_players, player_sums
 
 
 class TextKind(DataKind):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from deepseek_report.artifacts.decision_rules import DecisionCosts
+from deepseek_report.artifacts.conclusions import DecisionCosts
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import ClassRates, PredictionSummary

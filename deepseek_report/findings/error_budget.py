@@ -33,9 +33,9 @@ def families(results: Results) -> dict[str, FamilyOfTests]:
     return {name: family(results) for name, family in _FAMILIES.items()}
 
 
-def is_under(row: Row, level: float, column: str = "p_adjusted") -> bool:
+def is_under(row: Row, level: float) -> bool:
     """Whether a corrected p-value is known and below a level."""
-    p = finite(row.get(column))
+    p = finite(row.get("p_adjusted"))
     return p is not None and p < level
 
 

@@ -125,15 +125,15 @@ def verdict_sentences(
     beyond = _beyond_promises(promises, findings)
     first = [finding for finding in beyond if finding.message in _ABOVE_ALL]
     grave = [finding for finding in beyond if finding not in first]
-    said = tuple(map(_before_use, first))
+    sentences = tuple(map(_before_use, first))
     if not any(finding.message == "no_skill" for finding in first):
         if grave and grave[0].severity in _BY_SEVERITY:
-            said = (*said, _before_use(grave[0]))
+            sentences = (*sentences, _before_use(grave[0]))
         elif not first:
             values: dict[str, Any] = {"minor": len(grave), "promised": bool(promises)}
-            said = (message("verdict.nothing_grave", **values),)
-    outcome, n = _promises(promises), len(first) if promises else len(said)
-    return (*said[:n], outcome, *said[n:])
+            sentences = (message("verdict.nothing_grave", **values),)
+    outcome, n = _promises(promises), len(first) if promises else len(sentences)
+    return (*sentences[:n], outcome, *sentences[n:])
 
 
 def _promises(promises: Sequence[Verdict]) -> Message:

@@ -11,7 +11,7 @@ from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import LEAST_READABLE, Explanation
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.token_texts import is_unknown
+from deepseek_report.artifacts.written_texts import is_unknown
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import DataKind
 from deepseek_report.findings.records import Row, rows

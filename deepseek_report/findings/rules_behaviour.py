@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.conclusions import Weight
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.expectations import Weight
 from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results

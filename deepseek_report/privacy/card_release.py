@@ -11,8 +11,8 @@ import numpy as np
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Category, Feature, Schema, as_vocabulary
 from deepseek_report.artifacts.split import DataIssue
-from deepseek_report.privacy.source import RunSource
 from deepseek_report.privacy.suppression import Relation, suppress
+from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.wording.words import wording
 
 #: What a person declares of the data, and facts about all rows together.
@@ -106,7 +106,6 @@ def _count(n: Any, source: RunSource) -> Any:
 
 
 def _counts(row: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
-    """The whole numbers of a row, small ones withheld."""
     return {key: _count(n, source) if _whole(n) else n for key, n in row.items()}
 
 
@@ -181,7 +180,6 @@ def _numeric(row: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
 
 
 def _between(row: Mapping[str, Any], ends: tuple[float, float]) -> dict[str, Any]:
-    """Five numbers, none of them beyond the ends."""
     inner = {
         name: float(np.clip(row[name], *ends))
         for name in ("q25", "median", "q75")

@@ -19,8 +19,8 @@ from deepseek_report.artifacts.protocols.traits import (
 )
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.privacy.case_release import released_cases
-from deepseek_report.privacy.source import RunSource
 from deepseek_report.privacy.table_release import released
+from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.wording.words import wording
 
 #: Families whose scores count instances; the others count layers, batches and the like.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import plain, text_of
+from deepseek_report.artifacts.message import message, plain, text_of
 from deepseek_report.artifacts.predictions import PredictionSummary
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import load_json, save_json
@@ -26,9 +26,48 @@ from deepseek_report.artifacts.storage.plain_files import copy_file, make_folder
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.privacy.card_release import released_card, released_issues, released_schema
-from deepseek_report.privacy.measures import released_measurement, without_private
-from deepseek_report.privacy.source import RunSource
+from deepseek_report.privacy.measures import is_private, released_measurement, without_private
+from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.store import copy_tree
+
+#: Stands for a row number that a run folder must not hold; no config with it is accepted.
+WITHHELD = "withheld"
+_CASES = "report.cases"
+
+
+def told_config(config: Mapping[str, Any], privacy: Privacy) -> dict[str, Any]:
+    """The config as the run folder holds it."""
+    if privacy.is_full or not privacy.named:
+        return dict(config)
+    return {**config, "report": {**config["report"], "cases": [WITHHELD] * privacy.named}}
+
+
+def told_overrides(overrides: Sequence[str], privacy: Privacy) -> list[str]:
+    """The overrides that repeat the run, as the run folder holds them."""
+    if privacy.is_full:
+        return list(overrides)
+    hidden = f"{_CASES}=[{','.join([WITHHELD] * privacy.named)}]"
+    return [hidden if text.lstrip("+~").startswith(_CASES) else text for text in overrides]
+
+
+def told_problems(
+    problems: Iterable[Mapping[str, Any]], privacy: Privacy, source: RunSource | None
+) -> Iterable[dict[str, Any]]:
+    """Why parts are missing, without what quotes the data or counts few instances."""
+    for problem in problems:
+        if privacy.is_full or not _is_quoting(problem, source):
+            yield dict(problem)
+        else:
+            reason = message("refusals.withheld", level=privacy.level)
+            yield {**problem, "reason": reason.to_json()}
+
+
+def _is_quoting(problem: Mapping[str, Any], source: RunSource | None) -> bool:
+    """Errors may quote any value; a part that refuses words its reason itself."""
+    if problem["kind"] == "failed" or source is None:
+        return True
+    return is_private(text_of(problem["reason"]), source)
+
 
 #: Stages that read copies like these; pictures by plug-ins that say what they show.
 MADE_FROM_RELEASED = frozenset({"conclusions", "pictures"})
@@ -40,8 +79,6 @@ _OF_TRAINING = ("history.parquet", "training.json", "architecture.json", "timing
 def release(stages: Mapping[str, Path], experiment: Experiment, folder: Path) -> dict[str, Path]:
     """Copy what may leave the store.
 
-    Parameters
-    ----------
     stages : {stage: its folder in the store}; `data` must be among them.
     experiment : says the level, and holds the plug-ins with what they declare.
     folder : where the copies go.
@@ -149,6 +186,7 @@ def hollow(explanation: Explanation, source: RunSource) -> Explanation:
         base_values=None if explanation.base_values is None else nothing,
         standard_error=None if error is None else np.full((n, 1), error),
         decided=None,
+        others=None,
         params=params,
         notes=tuple(without_private(explanation.notes, source)),
     )

@@ -37,8 +37,6 @@ class Relation:
 def suppress(counts: Counts, relations: Sequence[Relation], floor: int) -> Bools:
     """(cell,) whether a cell must be left out.
 
-    Parameters
-    ----------
     counts : (cell,) or (cell, measure) not negative. All measures of a cell are published or left
         out together (the size of a group, how many of it were favoured, how many were not).
     relations : what a reader may know of sums. Where the cells of a table do not add up to the

@@ -7,13 +7,15 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import TableRelease
-from deepseek_report.privacy.source import RunSource, three_digits
 from deepseek_report.privacy.suppression import Relation, suppress
+from deepseek_report.privacy.withheld import RunSource, three_digits
 
 #: Columns that say which row of the data something is about; left out of every table.
 IDENTIFIERS = frozenset({"instance_id", "prototype_id", "position", "row_id"})
+#: What rounding leaves of a whole count at most.
+_HALF = 0.5
 #: Columns that name a level of the attribute in the column `attribute`.
 _LEVELS = ("level", "reference", "widest_level", "narrowest_level")
 
@@ -107,18 +109,36 @@ def _nested(table: pd.DataFrame, source: RunSource) -> Bools:
 
 
 def _thinned(table: pd.DataFrame, how: TableRelease, source: RunSource) -> pd.DataFrame:
-    """Rows of a curve with at least `floor` instances between two of them; the ends stay."""
+    """Rows of a curve with at least `floor` instances between two of them, and beyond each.
+
+    Of each kind that is counted none lie between two rows, or no fewer than the floor.
+    """
     if not how.coarse or len(table) < 3:
         return table
-    sizes = [source.size(among) for among in how.coarse.values()]
+    sizes = np.array([source.size(among) for among in how.coarse.values()], np.float64)
     counts = table[list(how.coarse)].ffill().bfill().to_numpy(float) * sizes
-    kept, last = [0], len(table) - 1
-    for place in range(1, last):
-        before = np.abs(counts[place] - counts[kept[-1]]).max()
-        behind = np.abs(counts[place] - counts[last]).max()
-        if min(before, behind) >= source.floor:
+    ends = (np.zeros(len(sizes)), sizes)
+    whole = np.array([any(np.abs(row - end).max() < _HALF for end in ends) for row in counts])
+    apart = np.array([all(_is_apart(row - end, source.floor) for end in ends) for row in counts])
+    free = np.flatnonzero(whole | apart).tolist()
+    kept = free[:1]
+    for place in free[1:-1]:
+        near = (counts[kept[-1]], counts[free[-1]])
+        if all(_is_apart(counts[place] - other, source.floor) for other in near):
             kept.append(place)
-    return table.iloc[[*kept, last]].reset_index(drop=True)
+    if len(free) > 1 and _is_apart(counts[free[-1]] - counts[kept[-1]], source.floor):
+        kept.append(free[-1])
+    return table.iloc[kept].reset_index(drop=True)
+
+
+def _is_apart(difference: Floats, floor: int) -> bool:
+    """Whether two rows are told apart by the floor of some kind, and by 1 to one below it of none.
+
+    difference : (kind,) of their counts.
+    """
+    between = np.abs(difference)
+    few = (between > _HALF) & (between < floor - _HALF)
+    return bool(between.max() >= floor - _HALF and not few.any())
 
 
 def _cut(table: pd.DataFrame, how: TableRelease, source: RunSource) -> pd.DataFrame:

@@ -11,8 +11,7 @@ from typing import Any
 from deepseek_report import __version__
 from deepseek_report.artifacts.installation import DISTRIBUTION
 from deepseek_report.provenance.code import code_of
-from deepseek_report.provenance.libraries import version_of
-from deepseek_report.provenance.module_files import PACKAGE
+from deepseek_report.provenance.module_files import PACKAGE, version_of
 from deepseek_report.provenance.requirements import lock
 
 __all__ = ["PACKAGE", "code_of", "environment", "git_revision", "lock", "version_of", "versions"]

@@ -68,7 +68,6 @@ def _names(requirements: Iterable[str]) -> list[str]:
 
 
 def _parsed(requirements: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """(normalised name, extra or "") of each requirement."""
     for requirement in requirements:
         if match := _REQUIREMENT.match(requirement):
             yield normalised(match[1]), match[2] or ""

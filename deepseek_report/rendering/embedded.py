@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.picture import check_svg
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.artifacts.svg_rules import check_svg
 from deepseek_report.errors import ArtifactError, RenderError
 from deepseek_report.rendering import long_document, page_parts
 from deepseek_report.rendering.page_words import page_template, words_of_document

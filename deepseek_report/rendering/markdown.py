@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from deepseek_report.artifacts.verbatim import Code, Verbatim
+from deepseek_report.artifacts.message import Code, Verbatim
 
 #: Characters that carry meaning anywhere in a line.
 _SPECIAL = re.compile(r"""[\\`*_{}\[\]<>$@|~^#"'&]""")

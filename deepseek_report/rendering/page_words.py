@@ -48,6 +48,8 @@ _CASES = {
     "how_sure": (),
     **dict.fromkeys(("unit_none", "unit_probability", "unit_logit"), ("about",)),
     **dict.fromkeys(("waterfall", "end"), ("about",)),
+    "toward": (),
+    **dict.fromkeys(("class_decided", "not_toward"), ("name",)),
     "percent": ("number",),
     "favourable": ("decision",),
     "count": ("shown", "all"),

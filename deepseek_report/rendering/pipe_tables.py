@@ -13,8 +13,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from deepseek_report.artifacts.bounds import TEXT, bounded
-from deepseek_report.artifacts.verbatim import Verbatim
+from deepseek_report.artifacts.message import Verbatim
+from deepseek_report.artifacts.rounding import TEXT, bounded
 from deepseek_report.rendering.markdown import Markdown, one_line, plain
 from deepseek_report.sections.shared.tables import DASH
 from deepseek_report.wording.words import Wording

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Ints
+from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
@@ -59,9 +60,16 @@ class Companion:
 
     @classmethod
     def of(
-        cls, folder: Path, store: Path, trust: tuple[str, ...] = (), types: tuple[str, ...] = ()
+        cls,
+        folder: Path,
+        store: Path,
+        trust: tuple[str, ...] = (),
+        types: tuple[str, ...] = (),
+        given: Experiment | None = None,
     ) -> Companion:
         """Open a run folder, and its model in the store where there is one.
+
+        given : the experiment of a run that this process made of a model in memory.
 
         Raises
         ------
@@ -71,7 +79,10 @@ class Companion:
         opened = open_run(folder)
         refuse_private(opened)
         try:
-            stored = stored_model(opened, store, trust, types)
+            if given is None:
+                stored = stored_model(opened, store, trust, types)
+            else:
+                stored = StoredModel.of(opened, given, store, in_memory=True)
         except ArtifactError as error:
             parts = _experiment(opened, trust, types)
             return cls(opened, error, parts.multiple["metrics"], trust)
@@ -159,7 +170,9 @@ class Companion:
     def _what_if(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """The model's answer to a case of the test part with other values."""
         columns = self._columns
-        row = self._row(_whole(question, "row")).copy()
+        if not len(columns):
+            raise DataError("what-if: this run measured none, which needs rows of named columns")
+        row = self._row(_whole(question, "row")).inputs[0].copy()
         for pair in _list(question.get("set")):
             at = _whole(pair, 0)
             if not 0 <= at < len(columns) or len(pair) != 2:
@@ -183,20 +196,20 @@ class Companion:
     def _case(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """A page on any row of the data, as `explain-case` makes it."""
         number = _whole(question, "row")
-        inputs = self._row(number)[None]
+        row = self._row(number)
         name = f"row-{number}.html"
         if not plain_files.is_file(self.work / name):
             with tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
-                case_page(self.stored, inputs, Path(folder), self.work / name)
+                case_page(self.stored, row.inputs, Path(folder), self.work / name, row)
         return {"page": name}
 
-    def _row(self, number: int) -> Floats:
-        """(feature,) the inputs of a row by its number in the source."""
+    def _row(self, number: int) -> Split:
+        """The row of this number in the source, alone."""
         data = self.stored.dataset
         for part in (data.test, data.validation, data.train):
             places = np.flatnonzero(part.instance_ids == number)
             if len(places):
-                return np.asarray(part.inputs[places[0]])
+                return part.take(places[:1])
         raise DataError(f"row {number}: the data of this run have no such row")
 
     def _note(self, question: Mapping[str, Any]) -> dict[str, Any]:

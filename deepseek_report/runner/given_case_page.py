@@ -9,6 +9,7 @@ from typing import Any
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import plain
+from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.datasets.readers.case_rows import read_case_rows
 from deepseek_report.rendering.document import write_qmd
@@ -64,15 +65,23 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
     return CaseAnswer(plain(about), rows.ignored)
 
 
-def case_page(stored: StoredModel, inputs: Floats, work: Path, page: Path | None) -> dict[str, Any]:
+def case_page(
+    stored: StoredModel,
+    inputs: Floats,
+    work: Path,
+    page: Path | None,
+    known: Split | None = None,
+) -> dict[str, Any]:
     """Explain rows (row, feature) and write the page where one is wanted; what its script reads.
 
-    work : an empty folder for what is made on the way.
+    work : an empty folder for what is made on the way. known : the row, where the data have it.
     """
     opened = stored.opened
     plain_files.make_folder(work / "measured")
-    results = in_words(stored.results_of(inputs, work / "measured"))
-    content = given_cases(results, stored.explainer)
+    texts = None if known is None else known.texts
+    results = in_words(stored.results_of(inputs, work / "measured", texts))
+    number = None if known is None else int(known.instance_ids[0])
+    content = given_cases(results, stored.explainer, number)
     if page is not None:
         plain_files.make_folder(work / "page")
         title = words_of(results).text("sections.cases.given_title", run=opened.run["run_id"])

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.installation import pip_install
-from deepseek_report.artifacts.storage import json_bounds
+from deepseek_report.artifacts.storage import memory_bound
 from deepseek_report.errors import ConfigError, DeepseekReportError
 from deepseek_report.runner.companion import Companion
 
@@ -175,7 +175,7 @@ async def _question(request: Any) -> dict[str, Any]:
         if len(body) > _MOST_ASKED:
             raise _RefusedError(413, f"a question is at most {_MOST_ASKED} bytes")
     try:
-        question = json_bounds.parse(Path("question"), body)
+        question = memory_bound.parse(Path("question"), body)
     except ValueError:
         raise _RefusedError(422, "a question is a JSON mapping in UTF-8") from None
     if not isinstance(question, dict):

@@ -35,7 +35,7 @@ from deepseek_report.config.sets import Origin
 from deepseek_report.config.trusted import OWN
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ArtifactError, DataError
-from deepseek_report.privacy.record import WITHHELD
+from deepseek_report.privacy.release import WITHHELD
 from deepseek_report.provenance import environment, lock, versions
 from deepseek_report.provenance.requirements import normalised
 from deepseek_report.runner.execution.run_events import Reporter

@@ -14,11 +14,11 @@ from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import empty_folder, remove
-from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import CALL, PortablePaths
+from deepseek_report.config.rules import pick_device
 from deepseek_report.errors import ArtifactError, DeepseekReportError
-from deepseek_report.privacy.record import told_overrides
+from deepseek_report.privacy.release import told_overrides
 from deepseek_report.provenance import git_revision
 from deepseek_report.rendering.report_options import page_of
 from deepseek_report.runner.execution.execute import execute

@@ -12,8 +12,8 @@ from typing import Any
 
 from deepseek_report.artifacts.message import Text, text_of
 from deepseek_report.artifacts.rounding import interval, number
-from deepseek_report.config.devices import pick_device
 from deepseek_report.config.problems import ConfigProblems, Problem
+from deepseek_report.config.rules import pick_device
 from deepseek_report.errors import DeepseekReportError, error_code
 from deepseek_report.findings.skill import main_score
 from deepseek_report.runner.execution.execute import carry_out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -28,7 +27,7 @@ from deepseek_report.findings.rules_sources import proxy_features, stand_ins_of,
 from deepseek_report.metrics.fairness.direct_use import PARTS as GAP_PARTS
 from deepseek_report.metrics.fairness.groups import Grouping, groupings
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable, View, own_table
+from deepseek_report.sections.shared.tables import ShownTable, Values, View, own_table
 from deepseek_report.sections.shared.task_columns import attribution, gap_table, quality
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -52,7 +51,7 @@ def answer_undeclared(draft: Draft) -> None:
     draft.answer("not_judged", reason=NOT_JUDGED, classes=classes)
 
 
-def undeclared_values(draft: Draft) -> dict[str, Any]:
+def undeclared_values(draft: Draft) -> Values:
     """How often each group is decided otherwise than labelled, class by class; no verdict.
 
     Empty where the favourable class is declared, where there are no groups with two levels, or
@@ -83,9 +82,7 @@ def undeclared_values(draft: Draft) -> dict[str, Any]:
     return {"groups": [_attribute(draft, grouping, kind, list(classes)) for grouping in grouped]}
 
 
-def _attribute(
-    draft: Draft, grouping: Grouping, kind: TableType, classes: list[int]
-) -> dict[str, Any]:
+def _attribute(draft: Draft, grouping: Grouping, kind: TableType, classes: list[int]) -> Values:
     label = attribute_label(draft.results, grouping.name)
     rows = _rows(draft, grouping, classes)
     identity, by = f"bias-{grouping.name}", draft.words.inline(label)
@@ -95,13 +92,13 @@ def _attribute(
     }
 
 
-def _rows(draft: Draft, grouping: Grouping, classes: list[int]) -> Iterator[dict[str, Any]]:
+def _rows(draft: Draft, grouping: Grouping, classes: list[int]) -> Iterator[Values]:
     p = draft.results.predictions
     floor = setting(draft.results, "metrics", "group_rates", "min_cell", 30)
     for k, level in enumerate(grouping.levels):
         inside = grouping.codes == k
         size = int(inside.sum())
-        row: dict[str, Any] = {"level": level, "n": size, "too_few": size < floor}
+        row: Values = {"level": level, "n": size, "too_few": size < floor}
         row["right"] = grouping.drawn.rate(p.correct, inside)
         for actual in classes:
             row[f"wrong_{actual}"] = grouping.drawn.rate(~p.correct, inside & (p.labels == actual))
@@ -117,7 +114,7 @@ DIFFERENCES = (
 )
 
 
-def decision_values(draft: Draft) -> dict[str, Any]:
+def decision_values(draft: Draft) -> Values:
     """The tables on what groups get; those on decisions are empty where nothing is decided."""
     groups = rows(draft.results, "group_rates", "groups")
     task = task_of(draft.results.schema.target)
@@ -228,7 +225,6 @@ def _pairs(draft: Draft) -> dict[tuple[str, str], Row]:
 
 
 def _texts(draft: Draft) -> dict[str, str]:
-    """What stands around the tables."""
     declared = _declared(draft)
     keys = ("by_group", "where_from")
     return {"intro": draft.text("intro", **declared)} | {key: draft.text(key) for key in keys}
@@ -335,7 +331,6 @@ class BiasSection:
 
 
 def _people(results: Results) -> bool:
-    """Whether the data name groups of people."""
     return not results.has("data") or bool(results.schema.attributes_of("person"))
 
 
@@ -482,7 +477,7 @@ _PROXIES = TableType(
 )
 
 
-def _sources(draft: Draft) -> dict[str, Any]:
+def _sources(draft: Draft) -> Values:
     """Where differences come from: proxies, attributions and explanation quality by group."""
     results = draft.results
     numbers = draft.words.numbers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.ids import ArtifactId
@@ -20,12 +19,13 @@ from deepseek_report.findings.rules_bottlenecks import (
     unexpected_slice,
 )
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import Values
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
 
-def accuracy(draft: Draft) -> dict[str, Any]:
+def accuracy(draft: Draft) -> Values:
     """The parts of the data with most errors, and labels that may be wrong."""
     results = draft.results
     suspects = results.score("label_suspects")
@@ -56,7 +56,7 @@ def _slice_sentence(draft: Draft) -> str:
     )
 
 
-def data(draft: Draft) -> dict[str, Any]:
+def data(draft: Draft) -> Values:
     """What more rows would bring, and what is wrong with those there are."""
     results = draft.results
     curve = rows(results, "learning_curve", "curve")
@@ -96,7 +96,7 @@ _HEADS = TableType(
 )
 
 
-def capacity(draft: Draft) -> dict[str, Any]:
+def capacity(draft: Draft) -> Values:
     """What each head is worth, and how evenly the experts are used."""
     results = draft.results
     units, load = rows(results, "ablation", "units"), rows(results, "expert_load", "load")
@@ -126,7 +126,7 @@ def _heads(draft: Draft, units: list[Row]) -> str:
     )
 
 
-def _head(draft: Draft, row: Row) -> dict[str, Any]:
+def _head(draft: Draft, row: Row) -> Values:
     low = finite(row["low"])
     mark = "removable" if row["removable"] else "needed" if (low or 0.0) > 0 else "uncertain"
     return row | {"verdict": draft.text(f"head.{mark}")}
@@ -146,7 +146,7 @@ def _experts(draft: Draft, load: list[Row]) -> str:
     )
 
 
-def compute(draft: Draft) -> dict[str, Any]:
+def compute(draft: Draft) -> Values:
     """Time by layer and by batch size, and memory."""
     results = draft.results
     layers = rows(results, "layer_profile", "layers")
@@ -180,7 +180,7 @@ def _memory(draft: Draft) -> str:
 _METRIC = "cohorts"
 
 
-def cohorts(draft: Draft) -> dict[str, Any]:
+def cohorts(draft: Draft) -> Values:
     """The table of the cohorts, and the largest attributions in each by the leading method."""
     results = draft.results
     leader = leading_explainer(results)
@@ -265,7 +265,7 @@ def _is_hopeless(gain: Estimate) -> bool:
     return gain.high is not None and gain.high < NO_HOPE
 
 
-def _offers(results: Results) -> list[dict[str, Any]]:
+def _offers(results: Results) -> list[Values]:
     """What could raise the ROC AUC, or lower the error of a number, with the measured gain."""
     words = words_of(results)
     offers = []

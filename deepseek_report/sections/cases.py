@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from deepseek_report.findings.explainer_verdicts import (
 )
 from deepseek_report.findings.records import Row, explainer_label, rows, setting
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import compact, number_cell, percent_cell
+from deepseek_report.sections.shared.tables import Values, compact, number_cell, percent_cell
 from deepseek_report.sections.single_cases.case_browser import browser
 from deepseek_report.sections.single_cases.case_pages import answer_codes, case_page, caveat_codes
 from deepseek_report.sections.single_cases.case_sentences import Pages, can_change
@@ -44,7 +43,7 @@ def refused_rows(pages: Pages) -> list[Row]:
     return [row for row in table if row["explainer"] == pages.explainer]
 
 
-def refused_data(draft: Draft, refused: Sequence[Row]) -> dict[str, Any] | None:
+def refused_data(draft: Draft, refused: Sequence[Row]) -> Values | None:
     """Plain data for the script, None where there are none.
 
     rows : {row: [probability, how many reasons are certainly the largest, whether they are rough,
@@ -74,7 +73,7 @@ def refused_data(draft: Draft, refused: Sequence[Row]) -> dict[str, Any] | None:
 _NAMED = 3
 
 
-def list_row(draft: Draft, case: ExplainedCase, page: dict[str, Any]) -> dict[str, Any]:
+def list_row(draft: Draft, case: ExplainedCase, page: Values) -> Values:
     """One case in a line: why it is shown, what was decided and happened, what counted."""
     row, numbers = case.row, draft.words.numbers
     cells = {
@@ -117,11 +116,17 @@ class CasesSection:
         return draft.content(self.needs, _USES)
 
 
-def given_cases(results: Results, explainer: str) -> SectionContent:
-    """The content on rows that a person brings to a finished run, told by one of its methods."""
+def given_cases(results: Results, explainer: str, row: int | None = None) -> SectionContent:
+    """The content on rows that a person brings to a finished run, told by one of its methods.
+
+    row : its number, where it is one of the data of the run.
+    """
     draft = Draft("cases", results)
     cases = [case for case in explained_cases(results) if case.has_page]
-    draft.answer("given", n=len(cases), run=results.run_id)
+    if row is None:
+        draft.answer("given", n=len(cases), run=results.run_id)
+    else:
+        draft.answer("of_data", row=row, run=results.run_id)
     verdict = verdict_of(results, explainer)
     if verdict.has_failed:
         draft.answer("no_reasons", no_skill=verdict.use == "no_skill")
@@ -170,7 +175,6 @@ def _inputs(results: Results, cases: Sequence[ExplainedCase]) -> Floats:
 
 
 def _found_changes(results: Results) -> set[int]:
-    """The cases for which a change of the decision is known."""
     changes = rows(results, "cases", "counterfactuals")
     return {row["case"] for row in changes if row["status"] == "found"}
 

@@ -27,6 +27,7 @@ from deepseek_report.compliance.framework import Framework, Row
 from deepseek_report.compliance.people_form import FORM
 from deepseek_report.compliance.statements import Exemption, Opinion, Statement
 from deepseek_report.compliance.status import STATUSES, Judgement, Status
+from deepseek_report.sections.shared.tables import Values
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -75,7 +76,7 @@ def legend(words: Wording) -> list[dict[str, str]]:
     ]
 
 
-def framework(part: FrameworkReport, report: ComplianceReport, words: Wording) -> dict[str, Any]:
+def framework(part: FrameworkReport, report: ComplianceReport, words: Wording) -> Values:
     """All that is shown of one framework, and the list of its rows that stands in a file."""
     text = part.shown
     rows = [
@@ -111,7 +112,7 @@ def framework(part: FrameworkReport, report: ComplianceReport, words: Wording) -
     }
 
 
-def pressing_rows(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def pressing_rows(rows: list[Values]) -> Values:
     """The rows for which evidence is lacking; what several rows all lack is told once, beside."""
     pressing = [row for row in rows if row["pressing"]]
     shared = [
@@ -127,7 +128,7 @@ def pressing_rows(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"pressing": shown, "all_lack": shared, "n_pressing": len(pressing)}
 
 
-def _bearing(part: FrameworkReport) -> list[dict[str, Any]]:
+def _bearing(part: FrameworkReport) -> list[Values]:
     """Per section, how many grave findings bear on rows of this framework, and on which."""
     findings: dict[str, set[str]] = {}
     rows: dict[str, list[str]] = {}
@@ -163,7 +164,7 @@ def _filed(row: Mapping[str, Any], words: Wording) -> dict[str, str]:
 
 def _row(
     judgement: Judgement, row: Row, part: FrameworkReport, report: ComplianceReport, words: Wording
-) -> dict[str, Any]:
+) -> Values:
     """The cells of a row. row : the same in the language of the report."""
     bearing = [words.finding(finding) for finding in part.bearing.get(row.id, ())]
     bearing.sort(key=lambda finding: SEVERITIES.index(finding.severity))
@@ -201,7 +202,7 @@ def _status(judgement: Judgement, words: Wording) -> str:
     return status_text(judgement.status, words)
 
 
-def _linked(evidence: Evidence) -> dict[str, Any]:
+def _linked(evidence: Evidence) -> Values:
     files = evidence.files
     return {
         "text": message("compliance.evidence", label=evidence.label, facts=list(evidence.facts)),
@@ -267,7 +268,7 @@ def _sectors(other: Framework, words: Wording) -> str:
     return ", ".join(named) or words.text("compliance.any_sector")
 
 
-def index(report: ComplianceReport, results: Results) -> list[dict[str, Any]]:
+def index(report: ComplianceReport, results: Results) -> list[Values]:
     """The evidence index: one row per file that counts, with its whole hash."""
     return [
         {
@@ -297,7 +298,7 @@ def _several(parts: Iterable[Message]) -> Text:
     return message("compliance.several", parts=messages) if messages else ""
 
 
-def not_shown(report: ComplianceReport, words: Wording) -> list[dict[str, Any]]:
+def not_shown(report: ComplianceReport, words: Wording) -> list[Values]:
     """Kinds of evidence that do not count, each with the reason."""
     return [
         {
@@ -316,7 +317,7 @@ def not_shown(report: ComplianceReport, words: Wording) -> list[dict[str, Any]]:
 # --- Tables of what people stated for a run, of what is open, and of what cannot be used ----------
 
 
-def filled_statements(report: ComplianceReport, words: Wording) -> list[dict[str, Any]]:
+def filled_statements(report: ComplianceReport, words: Wording) -> list[Values]:
     """Statements that named persons signed, those that no shown framework asks for last."""
     asking_rows = {field.name: field.rows for field in report.form}
     signed = [entry for entry in report.options.human.statements.values() if not entry.generated]
@@ -332,7 +333,7 @@ def filled_statements(report: ComplianceReport, words: Wording) -> list[dict[str
     return sorted(rows, key=lambda row: not row["rows"])
 
 
-def opinions(report: ComplianceReport, words: Wording) -> list[dict[str, Any]]:
+def opinions(report: ComplianceReport, words: Wording) -> list[Values]:
     """Judgements of rows, and rows set aside, as named persons signed them."""
     human = report.options.human
     judged = words.text("compliance.what.judged")
@@ -362,14 +363,12 @@ def generated_statements(report: ComplianceReport, words: Wording) -> list[dict[
     ]
 
 
-def not_used(report: ComplianceReport) -> list[dict[str, Any]]:
+def not_used(report: ComplianceReport) -> list[Values]:
     """What is wrong in the files of people, each with its place."""
     return [problem.as_messages() for problem in report.options.human.problems]
 
 
-def open_fields(
-    report: ComplianceReport, words: Wording, *, deciding: bool
-) -> list[dict[str, Any]]:
+def open_fields(report: ComplianceReport, words: Wording, *, deciding: bool) -> list[Values]:
     """Fields that nobody filled: those that hold back a status, or those that would help."""
     return [
         {
@@ -416,7 +415,7 @@ class ComplianceSection:
         )
 
 
-def _values(report: ComplianceReport, results: Results, words: Wording) -> dict[str, Any]:
+def _values(report: ComplianceReport, results: Results, words: Wording) -> Values:
     day, sector = report.as_of.day, report.declared.sector
     return {
         "as_of": day.isoformat() if day else "",
@@ -504,6 +503,6 @@ def _actions(report: ComplianceReport) -> Iterable[Message]:
         yield message("compliance.fill", n=unsigned, **files)
 
 
-def _reason(evidence: Evidence) -> dict[str, Any]:
+def _reason(evidence: Evidence) -> Values:
     """The first reason why evidence does not count, and how many more there are."""
     return {"reason": evidence.problems[0], "more": len(evidence.problems) - 1}

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.message import Code, Message, Verbatim
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind, Feature
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.artifacts.verbatim import Code, Verbatim
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import period_of
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable
+from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
 
@@ -69,7 +68,7 @@ def extent(draft: Draft) -> str:
     )
 
 
-def contents(draft: Draft) -> dict[str, Any]:
+def contents(draft: Draft) -> Values:
     """The slots of the template on the inputs; empty where they do not apply to such data."""
     results = draft.results
     heading = {"heading": draft.text(f"heading.{results.schema.modality}")}
@@ -91,10 +90,9 @@ def _ends(draft: Draft) -> dict[str, str]:
 
 
 def _features(draft: Draft) -> list[ShownTable]:
-    """The tables on single features."""
     results = draft.results
     card = results.card
-    rows: dict[str, list[dict[str, Any]]] = {
+    rows: dict[str, list[Values]] = {
         "features": [_feature(draft, feature) for feature in results.schema.features],
         "numeric": [
             ({"label": row["label"]} | _five(row, draft.words)) for row in card.get("numeric") or []
@@ -106,7 +104,7 @@ def _features(draft: Draft) -> list[ShownTable]:
     return [draft.table(name, _FEATURES[name], listed, **ends) for name, listed in rows.items()]
 
 
-def _feature(draft: Draft, feature: Feature) -> dict[str, Any]:
+def _feature(draft: Draft, feature: Feature) -> Values:
     words = draft.words
     kind, unit = words.label("feature_kinds", feature.kind), words.name(feature.unit or "")
     return {
@@ -119,9 +117,9 @@ def _feature(draft: Draft, feature: Feature) -> dict[str, Any]:
     }
 
 
-def _five(row: Mapping[str, Any], words: Wording) -> dict[str, Any]:
+def _five(row: Mapping[str, Any], words: Wording) -> Values:
     """Smallest value, quartiles and largest value as cells."""
-    cells: dict[str, Any] = {}
+    cells: Values = {}
     unit = words.name(row.get("unit") or "")
     for key in _FIVE:
         known = finite(row.get(key))
@@ -131,7 +129,7 @@ def _five(row: Mapping[str, Any], words: Wording) -> dict[str, Any]:
     return cells
 
 
-def _categorical(row: Mapping[str, Any]) -> dict[str, Any]:
+def _categorical(row: Mapping[str, Any]) -> Values:
     return {"documented": True, **row, "code": str(row.get("code", ""))}
 
 
@@ -234,7 +232,6 @@ def _answer_number(draft: Draft) -> None:
 
 
 def _explained_share(results: Results) -> float | None:
-    """The share of the explained class among all labels."""
     explained = results.schema.target.explained_class
     for row in results.card.get("labels") or []:
         if row.get("class") == explained:
@@ -242,7 +239,7 @@ def _explained_share(results: Results) -> float | None:
     return None
 
 
-def _values(draft: Draft) -> dict[str, Any]:
+def _values(draft: Draft) -> Values:
     results = draft.results
     card, is_number = results.card, bool(results.card.get("label_numbers"))
     counted = {
@@ -317,7 +314,6 @@ def _origin(card: Mapping[str, Any], draft: Draft) -> list[dict[str, str]]:
 
 
 def _parts(draft: Draft, is_number: bool, counted: Mapping[str, Any]) -> ShownTable:
-    """How many rows each part has, and what its labels are like."""
     last = (
         (Column("mean", "number"), Column("deviation", "number"))
         if is_number
@@ -338,7 +334,7 @@ def _groups(is_number: bool) -> TableType:
     return TableType((*columns, last))
 
 
-def _levels(results: Results, kind: AttributeKind) -> list[dict[str, Any]]:
+def _levels(results: Results, kind: AttributeKind) -> list[Values]:
     groups = results.card.get("groups") or {}
     return [
         {**row, "attribute": attribute.label}
@@ -347,7 +343,7 @@ def _levels(results: Results, kind: AttributeKind) -> list[dict[str, Any]]:
     ]
 
 
-def _issue(issue: Any, draft: Draft) -> dict[str, Any]:
+def _issue(issue: Any, draft: Draft) -> Values:
     order = ("high", "medium", "low", "info").index(issue.severity)
     return {
         "severity": draft.words.label("severities", issue.severity),

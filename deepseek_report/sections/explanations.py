@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import text_of
+from deepseek_report.artifacts.message import Verbatim, text_of
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.artifacts.verbatim import Verbatim
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import leading_explainer, verdict_of
 from deepseek_report.findings.records import Row, explainer_label, feature_inline, rows
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable
+from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.sections.shared.task_columns import attribution
 from deepseek_report.wording.estimates import estimate, of_row
 
@@ -76,6 +74,7 @@ class ExplanationsSection:
         draft.values |= {
             "chosen": _chosen(draft),
             "ranks": _ranks(draft, table),
+            "classes": _classes(draft),
             "named": kind_of(results.schema).named_columns,
             "methods": draft.table(
                 "methods", _METHODS, [_method(draft, name) for name in results.explanations]
@@ -94,7 +93,30 @@ class ExplanationsSection:
         return draft.content(self.needs, _USES)
 
 
-def _chosen(draft: Draft) -> dict[str, Any]:
+def _classes(draft: Draft) -> list[Values]:
+    """The classes that the reader can switch to, the declared one first; empty where it is one."""
+    target = draft.results.schema.target
+    further = rows(draft.results, "importance", "by_class")
+    names = list(dict.fromkeys(row["class"] for row in further))
+    if not names:
+        return []
+    own = {"name": draft.words.name(target.explained_class), "suffix": ""}
+    others = [
+        {
+            "name": draft.words.name(name),
+            "suffix": f"_class_{target.classes.index(name)}",
+            "ranks": _ranks(
+                draft,
+                [r for r in further if r["class"] == name and r["explainer"] != CONTROL],
+                f"ranks-{target.classes.index(name)}",
+            ),
+        }
+        for name in names
+    ]
+    return [own, *others]
+
+
+def _chosen(draft: Draft) -> Values:
     """What a recommender chose, and why; empty where nobody left the choice to it."""
     explain = draft.results.config.get("explain") or {}
     reasons = explain.get("reasons") or {}
@@ -157,7 +179,6 @@ def _answer(draft: Draft, table: list[Row]) -> None:
 
 
 def _interactions(draft: Draft) -> None:
-    """The metric's verdict on pairs of features."""
     pairs = rows(draft.results, "interactions", "pairs")
     if not pairs:
         return
@@ -210,8 +231,11 @@ def _caveats(draft: Draft) -> None:
         )
 
 
-def _ranks(draft: Draft, table: list[Row]) -> ShownTable:
-    """One row for each feature, one column with its share and rank for each method."""
+def _ranks(draft: Draft, table: list[Row], name: str = "") -> ShownTable:
+    """One row for each feature, one column with its share and rank for each method.
+
+    name : of the table in the document, where it is not the first.
+    """
     leader = leading_explainer(draft.results)
     quotes = kind_of(draft.results.schema).quotes if table else False
     order = {row["feature"]: row["rank"] for row in table if row["explainer"] == leader}
@@ -232,10 +256,11 @@ def _ranks(draft: Draft, table: list[Row]) -> ShownTable:
         for name in dict.fromkeys(row["explainer"] for row in table)
     )
     kind = TableType((Column("label"), *methods))
-    return draft.table("ranks", kind, cells, feature=draft.text("feature"))
+    shown_ranks = draft.table("ranks", kind, cells, feature=draft.text("feature"))
+    return replace(shown_ranks, id=f"explanations-{name}") if name else shown_ranks
 
 
-def _rank_cell(draft: Draft, row: Row) -> dict[str, Any]:
+def _rank_cell(draft: Draft, row: Row) -> Values:
     rank, share = int(row["rank"]), draft.words.numbers.percent(finite(row["share"]))
     return {row["explainer"]: f"{rank} ({share})", f"{row['explainer']}__sort": rank}
 
@@ -252,7 +277,7 @@ _METHODS = TableType(
 )
 
 
-def _method(draft: Draft, name: str) -> dict[str, Any]:
+def _method(draft: Draft, name: str) -> Values:
     explanation: Explanation = draft.results.explanations[name]
     return {
         "explainer": name,

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deepseek_report.artifacts.bounds import bounded
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.message import Code
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.rounding import bounded
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.artifacts.verbatim import Code
 from deepseek_report.findings.records import rows
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable
+from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.tasks import task_of
 
 _USES = frozenset({"measures/parameters", "pictures/training_curves"})
@@ -60,7 +60,7 @@ def _answer(draft: Draft) -> None:
     )
 
 
-def _training_values(draft: Draft) -> dict[str, Any]:
+def _training_values(draft: Draft) -> Values:
     results = draft.results
     time, training = results.training_time, results.training
     sentence = draft.text(

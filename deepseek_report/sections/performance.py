@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.ids import ArtifactId
@@ -15,7 +14,7 @@ from deepseek_report.findings.records import Row, is_share, rows, unit_of
 from deepseek_report.findings.rules_calibration import interval_row
 from deepseek_report.sections.performance_folds import CROSS_VALIDATION, fold_range, fold_values
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable, View, share_cell, value_cell
+from deepseek_report.sections.shared.tables import ShownTable, Values, View, share_cell, value_cell
 from deepseek_report.sections.shared.task_columns import Levels, gap_table, levels_of
 from deepseek_report.sections.threshold_slider import slider_data
 from deepseek_report.tasks import task_of
@@ -88,7 +87,7 @@ def _grid(draft: Draft, names: list[str], matrix: list[Row]) -> ShownTable:
 _METRIC = "part_performance"
 
 
-def part_values(draft: Draft) -> dict[str, Any]:
+def part_values(draft: Draft) -> Values:
     """The tables on parts of the data; empty where the data name none."""
     judged_by = task_of(draft.results.schema.target).part_table[0]
     table, tests = (rows(draft.results, _METRIC, name) for name in ("parts", "tests"))
@@ -252,7 +251,6 @@ def _answer_many(draft: Draft) -> None:
 
 
 def _threshold(results: Results) -> float | None:
-    """The threshold in use, or None where there is none."""
     return results.predicted.threshold if results.has("predictions/test") else None
 
 
@@ -295,7 +293,7 @@ def _scores(draft: Draft) -> ShownTable:
     return draft.table("scores", _SCORES, rows)
 
 
-def _score(draft: Draft, score: Score) -> dict[str, Any]:
+def _score(draft: Draft, score: Score) -> Values:
     estimate = estimates.of_score(score)
     cell = share_cell if is_share(score) else value_cell
     over = fold_range(draft, score)
@@ -323,7 +321,6 @@ def _named(draft: Draft, score: Score) -> str:
 
 
 def _comparison(draft: Draft) -> ShownTable:
-    """One row for each predictor, one column for each metric."""
     table = rows(draft.results, "baselines", "comparison")
     predictors: dict[str, Row] = {}
     for row in table:

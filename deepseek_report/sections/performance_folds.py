@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
@@ -11,6 +9,7 @@ from deepseek_report.findings.conclude import all_findings
 from deepseek_report.findings.records import Row, attribute_label, is_share, rows
 from deepseek_report.metrics.performance.cross_validation import SUBJECT
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import Values
 
 CROSS_VALIDATION = "cross_validation"
 _TYPE = TableType(
@@ -25,15 +24,15 @@ _TYPE = TableType(
 )
 
 
-def fold_values(draft: Draft) -> dict[str, Any]:
+def fold_values(draft: Draft) -> Values:
     """Heading, sentences and tables; nothing where no folds were asked for."""
     results, words = draft.results, draft.words
     folds = len(rows(results, CROSS_VALIDATION, "folds"))
     if not folds:
         return {}
-    findings = [one for one in map(words.finding, all_findings(results)) if one.folds]
-    values = {one.id: one.values for one in all_findings(results)}
-    missing = [one for one in findings if values[one.id]["in_folds"] < folds]
+    findings = [finding for finding in map(words.finding, all_findings(results)) if finding.folds]
+    values = {finding.id: finding.values for finding in all_findings(results)}
+    missing = [finding for finding in findings if values[finding.id]["in_folds"] < folds]
     sentences = [words.say(note) for note in results.notes(CROSS_VALIDATION)]
     if findings:
         hold = len(findings) - len(missing)
@@ -45,16 +44,19 @@ def fold_values(draft: Draft) -> dict[str, Any]:
         "scores": draft.table("folds", _TYPE, _scores(draft)),
         "not_all": [
             draft.text(
-                "folds.not_all", times=values[one.id]["in_folds"], folds=folds, claim=one.claim
+                "folds.not_all",
+                times=values[finding.id]["in_folds"],
+                folds=folds,
+                claim=finding.claim,
             )
-            for one in missing
+            for finding in missing
         ],
         "each": draft.metric_table(CROSS_VALIDATION, "folds"),
         "groups": draft.metric_table(CROSS_VALIDATION, "groups"),
     }
 
 
-def fold_ends(draft: Draft, score: Score) -> dict[str, Any]:
+def fold_ends(draft: Draft, score: Score) -> Values:
     """Least and greatest value of a score over folds, in words; None for both without folds."""
     row = _row_of(draft, score)
     if row is None:
@@ -80,8 +82,7 @@ def _written(draft: Draft, score: Score, value: float) -> str:
     return numbers.percent(value) if is_share(score) else numbers.number(value)
 
 
-def _scores(draft: Draft) -> list[dict[str, Any]]:
-    """A row for each score of the model, and of the model by one attribute."""
+def _scores(draft: Draft) -> list[Values]:
     shown = []
     for row in rows(draft.results, CROSS_VALIDATION, "spread"):
         if row["predictor"] != "model" or row["level"] or row["slice"]:
@@ -93,7 +94,7 @@ def _scores(draft: Draft) -> list[dict[str, Any]]:
     return shown
 
 
-def _score(draft: Draft, own: Score, row: Row) -> dict[str, Any]:
+def _score(draft: Draft, own: Score, row: Row) -> Values:
     name = draft.words.label("metrics", own.metric)
     if own.attribute:
         attribute = attribute_label(draft.results, own.attribute)

@@ -8,17 +8,18 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.artifacts.verbatim import Code, Verbatim
 from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.findings.error_budget import families as families_of_run
 from deepseek_report.findings.error_budget import levels
 from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_failures import readable_reason, without_repeats
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import Values
 from deepseek_report.statistics.graphical_procedure import BUDGET, SHARES, FamilyOfTests
 
 
@@ -80,7 +81,7 @@ _REFERENCES = TableType((Column("reference"), Column("used")))
 _FILES = TableType((Column("place"), Column("file", "code"), Column("sha256")))
 
 
-def _command(draft: Draft) -> dict[str, Any]:
+def _command(draft: Draft) -> Values:
     """The command that repeats the run, the folder it runs in, and the files that it reads."""
     command = draft.results.provenance.get("command") or {"program": ["deepseek-report"]}
     variables = command.get("variables") or {}
@@ -137,7 +138,7 @@ def _seeds(draft: Draft) -> list[dict[str, str]]:
     ]
 
 
-def _families(draft: Draft, made: Mapping[str, FamilyOfTests]) -> list[dict[str, Any]]:
+def _families(draft: Draft, made: Mapping[str, FamilyOfTests]) -> list[Values]:
     """Each family's part of the error budget; how many comparisons, and how many are told."""
     judged = levels(draft.results)
     return (
@@ -158,7 +159,7 @@ def _families(draft: Draft, made: Mapping[str, FamilyOfTests]) -> list[dict[str,
     )
 
 
-def _times(draft: Draft) -> list[dict[str, Any]]:
+def _times(draft: Draft) -> list[Values]:
     results = draft.results
     stages = results.provenance.get("stages") or []
     known = [stage for stage in stages if finite(stage.get("seconds")) is not None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -27,6 +27,7 @@ from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.performance_folds import fold_ends
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import Values
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import WordedFinding, first_sentence
@@ -98,8 +99,7 @@ def first_page_of(results: Results, shown: int = SHOWN) -> FirstPage:
     return first_page(promises, all_findings(results), results.pictures, shown)
 
 
-def _first_screen(draft: Draft, page: FirstPage) -> dict[str, Any]:
-    """What stands in view."""
+def _first_screen(draft: Draft, page: FirstPage) -> Values:
     results, words = draft.results, draft.words
     return {
         "effect": [
@@ -163,12 +163,10 @@ def _without_section(results: Results, page: FirstPage) -> list[Finding]:
 
 
 def _sections(results: Results) -> set[str]:
-    """The sections of the report behind this one."""
     return set(results.config.get("sections") or {}) - {"summary"}
 
 
-def _behind(draft: Draft) -> dict[str, Any]:
-    """What stands one click away."""
+def _behind(draft: Draft) -> Values:
     results, words = draft.results, draft.words
     unfit, of_sets, private = _refused(results)
     never = list(words.table("not_assessed").values())
@@ -195,7 +193,7 @@ def _behind(draft: Draft) -> dict[str, Any]:
     }
 
 
-def _quick(draft: Draft) -> dict[str, Any]:
+def _quick(draft: Draft) -> Values:
     """What the quick report leaves out of the study, and how to have it; empty for a whole one."""
     results, words = draft.results, draft.words
     if not (skipped := results.skipped):
@@ -261,7 +259,7 @@ def _facts(draft: Draft) -> list[str]:
     return facts
 
 
-def _promise(draft: Draft, promise: Verdict, page: FirstPage) -> dict[str, Any]:
+def _promise(draft: Draft, promise: Verdict, page: FirstPage) -> Values:
     """A promise as it stands on its chip, and who made it why."""
     numbers, share = draft.words.numbers, is_share(promise)
     write = numbers.percent if share else numbers.number

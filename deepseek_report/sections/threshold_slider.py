@@ -22,7 +22,7 @@ from deepseek_report.metrics.fairness.group_rates import STEPPED
 from deepseek_report.metrics.fairness.groups import UNKNOWN, groupings
 from deepseek_report.metrics.performance.threshold_sweep import STEP_COUNTS, STEP_RATES, rates_at
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import DASH
+from deepseek_report.sections.shared.tables import DASH, Values
 from deepseek_report.wording import estimates
 
 #: Different rows that a page holds at most; of more it holds the counts of the whole part alone.
@@ -31,7 +31,7 @@ _MOST_ROWS = 40_000
 _MOST_LEVELS = 254
 
 
-def slider_data(draft: Draft) -> dict[str, Any] | None:
+def slider_data(draft: Draft) -> Values | None:
     """Plain data for the script; None where there is no threshold, or in an older run.
 
     thresholds : as texts, ascending. counts : (four, step) right and wrong decisions for the
@@ -95,7 +95,24 @@ def _swept(results: Results) -> list[Row]:
         counts = (hits, alarms, positives - hits, n - positives - alarms)
         counted = dict(zip(STEP_COUNTS, counts, strict=True))
         steps.append({"threshold": threshold, "in_use": threshold == used, **counted})
-    return steps
+    return steps if results.privacy.is_full else _told_apart(steps, results.privacy.floor)
+
+
+def _told_apart(steps: Sequence[Row], floor: int) -> list[Row]:
+    """The steps that tell nothing of fewer cases than the floor beside the one in use.
+
+    The table of the sweep is thinned by itself; the threshold in use lies between two of its rows.
+    Empty where the one in use counts so few cases.
+    """
+    in_use = next(step for step in steps if step["in_use"])
+    if any(0 < in_use[name] < floor for name in STEP_COUNTS):
+        return []
+    return [
+        step
+        for step in steps
+        if step is in_use
+        or not any(0 < abs(step[name] - in_use[name]) < floor for name in STEP_COUNTS)
+    ]
 
 
 def _threshold_texts(draft: Draft, thresholds: Sequence[float]) -> list[str]:
@@ -130,7 +147,7 @@ class _Levels:
         of_level = [place.get(name, -1) for name in (*attribute.levels, UNKNOWN)]
         return cls(attribute, names, np.array(of_level)[codes])
 
-    def shown(self, draft: Draft) -> dict[str, Any]:
+    def shown(self, draft: Draft) -> Values:
         """Its label and levels in the report's language."""
         name = draft.words.name
         return {"label": name(self.attribute.label), "levels": list(map(name, self.names))}
@@ -154,9 +171,7 @@ def _attribute_levels(draft: Draft) -> list[_Levels]:
     return [each for each in levels if 1 < len(each.names) <= _MOST_LEVELS]
 
 
-def _groups(
-    draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]
-) -> list[dict[str, Any]]:
+def _groups(draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]) -> list[Values]:
     """Each level of people: {step: texts of its rates and its ratio, position of its reference}."""
     place = {threshold: at for at, threshold in enumerate(thresholds)}
     ratios = {
@@ -213,9 +228,7 @@ def _share_text(draft: Draft, rate: Estimate) -> str:
     return draft.words.numbers.share(rate) if rate.is_defined else DASH
 
 
-def _rows(
-    draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]
-) -> dict[str, Any] | None:
+def _rows(draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]) -> Values | None:
     """What each row is counted by; alike rows once, with how many they are."""
     if not draft.results.has_rows:
         return None
@@ -269,13 +282,15 @@ class LiveSlider:
         self.levels = _attribute_levels(draft)
         self.groups = [key for _, _, key in _stepped_levels(draft.results, self.levels)[1]]
 
-    def answer(self, chosen: Subset) -> dict[str, Any]:
+    def answer(self, chosen: Subset) -> Values:
         """The texts of the slider, all with intervals.
 
         Returns n : rows that were chosen. rates, groups : as in `slider_data`; no groups without
         rows.
         Raises DataError : there is no such threshold or group.
         """
+        if not len(self.thresholds):
+            raise DataError("threshold: this run has none to step through")
         if not 0 <= chosen.step < len(self.thresholds):
             n = len(self.thresholds)
             raise DataError(f"step {chosen.step}: there are {n} thresholds, from 0")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from deepseek_report.artifacts.conclusions import ExplainerVerdict
 from deepseek_report.artifacts.estimate import Estimate, finite
@@ -19,7 +18,7 @@ from deepseek_report.findings.records import Row, explainer_label, rows
 from deepseek_report.findings.rules_explanations import hits, quotation, telling_gains
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable
+from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.sections.shared.task_columns import quality
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import sentence_case
@@ -173,7 +172,7 @@ _COST = TableType(
 )
 
 
-def _cost(draft: Draft, name: str) -> dict[str, Any]:
+def _cost(draft: Draft, name: str) -> Values:
     explanation = draft.results.explanations[name]
     mean = kind_of(draft.results.schema).mean_error(explanation)
     return {
@@ -185,7 +184,7 @@ def _cost(draft: Draft, name: str) -> dict[str, Any]:
     }
 
 
-def _error_cell(draft: Draft, space: str, error: float | None) -> dict[str, Any]:
+def _error_cell(draft: Draft, space: str, error: float | None) -> Values:
     if error is None:
         return {"error": draft.text("exact"), "error__sort": 0.0}
     numbers = draft.words.numbers

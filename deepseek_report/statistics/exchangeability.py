@@ -40,6 +40,8 @@ MOST_VALUES = 16
 MOST_POINTS = 1024
 #: So many values are ranked at once.
 _AT_ONCE = 64
+#: The stability index is taken over so many parts of like size.
+_PARTS = 10
 
 
 @dataclass(frozen=True)
@@ -191,14 +193,20 @@ class StabilityIndex:
     counts: Ints
 
     @classmethod
-    def of(cls, reference: Floats, ordered: bool, bins: int = 10) -> StabilityIndex:
-        """From the reference (value,), NaN is missing; ordered : whether its values are numbers."""
+    def of(cls, reference: Floats, ordered: bool) -> StabilityIndex:
+        """From the reference (value,), NaN is missing; ordered : whether its values are numbers.
+
+        >>> rng = np.random.default_rng(1)
+        >>> index, chance = StabilityIndex.of(rng.normal(size=5000), True)(rng.normal(size=100))
+        >>> round(index, 2), round(chance, 2)
+        (0.03, 0.17)
+        """
         known = reference[~np.isnan(reference)]
         distinct, counts = np.unique(known, return_counts=True)
         n_missing = len(reference) - len(known)
-        if not ordered or len(distinct) <= bins:
+        if not ordered or len(distinct) <= _PARTS:
             return cls(None, distinct, np.append(counts, n_missing))
-        quantiles = np.quantile(known, np.arange(1, bins) / bins, method="higher")
+        quantiles = np.quantile(known, np.arange(1, _PARTS) / _PARTS, method="higher")
         cuts = np.unique(quantiles)
         counts = np.bincount(np.searchsorted(cuts, known, side="right"), minlength=len(cuts) + 1)
         return cls(cuts, distinct[:0], np.append(counts, n_missing))
@@ -231,16 +239,3 @@ class StabilityIndex:
             return np.bincount(places, minlength=len(self.cuts) + 1)
         inside = known[np.isin(known, self.values)]
         return np.bincount(np.searchsorted(self.values, inside), minlength=len(self.values))
-
-
-def stability_index(
-    reference: Floats, values: Floats, ordered: bool, bins: int = 10
-) -> tuple[float, float]:
-    """The `StabilityIndex` of values (value,) from a reference (value,).
-
-    >>> rng = np.random.default_rng(1)
-    >>> index, chance = stability_index(rng.normal(size=5000), rng.normal(size=100), True)
-    >>> round(index, 2), round(chance, 2)
-    (0.03, 0.17)
-    """
-    return StabilityIndex.of(reference, ordered, bins)(values)

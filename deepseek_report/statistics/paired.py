@@ -389,7 +389,7 @@ class SignedRank:
     more: float
 
 
-def signed_rank(differences: Floats, region: float, seed: int = 0) -> SignedRank:
+def signed_rank(differences: Floats, region: float) -> SignedRank:
     """The Bayesian signed-rank test of one difference a data set.
 
     The weights of the data sets have a Dirichlet posterior, with a pseudo-observation of no
@@ -408,7 +408,7 @@ def signed_rank(differences: Floats, region: float, seed: int = 0) -> SignedRank
     values = np.concatenate([[0.0], np.asarray(differences, dtype=float)])
     prior = np.ones(len(values))
     prior[0] = _PRIOR
-    weights = np.random.default_rng(seed).dirichlet(prior, _DRAWS)
+    weights = np.random.default_rng(0).dirichlet(prior, _DRAWS)
     sums = values[:, None] + values[None, :]
     more = ((weights @ (sums > 2 * region)) * weights).sum(axis=1)
     less = ((weights @ (sums < -2 * region)) * weights).sum(axis=1)

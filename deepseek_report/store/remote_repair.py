@@ -52,9 +52,7 @@ class Repaired:
 def check_remote(store: Store, remote: RemoteStages) -> RemoteInventory:
     """Read every object that a stage of the remote store names, each once.
 
-    Raises
-    ------
-    UnreachableError : the place does not answer.
+    Raises UnreachableError: the place does not answer.
     """
     problems: dict[str, str] = {}
     damaged, names = [], list(remote.manifests())
@@ -91,9 +89,7 @@ def _is_whole(store: Store, damaged: DamagedStage) -> bool:
 def repair_remote(store: Store, remote: RemoteStages, damaged: Sequence[DamagedStage]) -> Repaired:
     """Send again what is here; take out what is not, so that the next run makes and sends it.
 
-    Raises
-    ------
-    UnreachableError : the place does not answer, or does not take it.
+    Raises UnreachableError: the place does not answer, or does not take it.
     """
     sent, taken_out = [], []
     for stage in damaged:

@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.artifacts.storage.json_bounds import parse
+from deepseek_report.artifacts.storage.memory_bound import parse
 from deepseek_report.artifacts.storage.plain_files import PART, make_folder, move, sha256_file
 from deepseek_report.errors import ArtifactError, DamagedError, UnreachableError
 
@@ -83,10 +83,8 @@ class RemoteStages:
     def manifest(self, stage: str, key: str) -> dict[str, Any] | None:
         """The manifest of a stage; None where there is none.
 
-        Raises
-        ------
-        DamagedError : what is there is no manifest.
-        UnreachableError : the place does not answer.
+        Raises DamagedError: what is there is no manifest.
+        Raises UnreachableError: the place does not answer.
         """
         return self.manifest_at(_manifest_name(stage, key))
 
@@ -115,11 +113,9 @@ class RemoteStages:
     def fetch(self, manifest: dict[str, Any], folder: Path) -> None:
         """Bring the files of a stage into an empty folder and check each against its hash.
 
-        Raises
-        ------
-        DamagedError : a file is not there or has another hash than the manifest says, or the
+        Raises DamagedError: a file is not there or has another hash than the manifest says, or the
             manifest names a path out of the folder.
-        UnreachableError : the place does not answer.
+        Raises UnreachableError: the place does not answer.
         """
         for name, sha256 in manifest["files"].items():
             self._refuse_strange(name, sha256)
@@ -150,21 +146,14 @@ class RemoteStages:
 
         anew : also what seems to be there already, since the stage that is there is damaged.
 
-        Raises
-        ------
-        UnreachableError : the place does not take them.
+        Raises UnreachableError: the place does not take them.
         """
         for name, sha256 in load_json(manifest)["files"].items():
             self._put(folder / name, _object("", sha256), _is_there, anew=anew)
         self._put(manifest, f"/{_manifest_name(stage, key)}", _exists, anew=anew)
 
     def _put(
-        self,
-        source: Path,
-        name: str,
-        is_there: Callable[[Any, str, int], bool],
-        *,
-        anew: bool,
+        self, source: Path, name: str, is_there: Callable[[Any, str, int], bool], *, anew: bool
     ) -> None:
         size = source.stat().st_size
 
@@ -182,9 +171,7 @@ class RemoteStages:
     def manifests(self) -> Iterator[str]:
         """The name of every manifest below the place, sorted.
 
-        Raises
-        ------
-        UnreachableError : the place does not answer.
+        Raises UnreachableError: the place does not answer.
         """
 
         def listed(files: Any, root: str) -> list[str]:
@@ -199,9 +186,7 @@ class RemoteStages:
     def damage_of(self, sha256: Any, name: Any = "file") -> str:
         """What is wrong with an object, by reading all of it; empty where nothing is.
 
-        Raises
-        ------
-        UnreachableError : the place does not answer.
+        Raises UnreachableError: the place does not answer.
         """
 
         def hashed(files: Any, root: str) -> str:
@@ -224,9 +209,7 @@ class RemoteStages:
     def forget(self, name: str) -> None:
         """Remove the manifest of this name, so that the stage is not there any more.
 
-        Raises
-        ------
-        UnreachableError : the place does not answer, or does not allow it.
+        Raises UnreachableError: the place does not answer, or does not allow it.
         """
 
         def remove(files: Any, root: str) -> None:
@@ -250,11 +233,9 @@ class RemoteStages:
 
         size : bytes that it moves, as far as that is known. arrived : counts them meanwhile.
 
-        Raises
-        ------
-        FileNotFoundError : the place answers, and lacks what it is asked for.
-        ArtifactError : nothing is installed that knows such a place.
-        UnreachableError : it refuses, or does not answer in time.
+        Raises FileNotFoundError: the place answers, and lacks what it is asked for.
+        Raises ArtifactError: nothing is installed that knows such a place.
+        Raises UnreachableError: it refuses, or does not answer in time.
         """
         try:
             seconds = _PATIENCE + size / _SLOWEST
@@ -306,7 +287,6 @@ class _Arrived:
 
 
 def _callback(arrived: _Arrived) -> Any:
-    """What fsspec tells of the bytes that have come."""
     from fsspec.callbacks import Callback
 
     class Counting(Callback):  # type: ignore[misc]
@@ -347,7 +327,6 @@ def _in_time(seconds: float, work: Callable[[], T], arrived: _Arrived) -> T:
 
 
 def _open_place(url: str) -> tuple[Any, str]:
-    """What reads and writes there, and the path of the place."""
     from fsspec.core import get_filesystem_class, split_protocol, url_to_fs
 
     try:
@@ -361,9 +340,7 @@ def _open_place(url: str) -> tuple[Any, str]:
 def remote_of_environment() -> RemoteStages | None:
     """What the environment names; None where it names nothing.
 
-    Raises
-    ------
-    ArtifactError : it is no URL, or one place within another.
+    Raises ArtifactError: it is no URL, or one place within another.
     """
     url = os.environ.get(VARIABLE, "").strip()
     if not url:
@@ -382,7 +359,6 @@ def _object(root: str, sha256: str) -> str:
 
 
 def _is_there(files: Any, path: str, size: int) -> bool:
-    """Whether an object is there with all of its bytes."""
     try:
         return bool(files.info(path)["size"] == size)
     except FileNotFoundError:

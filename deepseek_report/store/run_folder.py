@@ -83,9 +83,7 @@ class Contents:
 def look_into(folder: Path) -> Contents:
     """List a folder without following a link or opening a file.
 
-    Raises
-    ------
-    ArtifactError : it is no folder, or cannot be read.
+    Raises ArtifactError: it is no folder, or cannot be read.
     """
     if not folder.is_dir():
         raise ArtifactError(f"{folder}: not a folder. Name the folder of a run")
@@ -102,9 +100,8 @@ def look_into(folder: Path) -> Contents:
 def beside(run: Path, *parts: str) -> Path:
     """A place beside the experiments of a run folder, such as its store, which nobody named.
 
-    Raises
-    ------
-    ArtifactError : a part of it is a link, since who made the run folder may have made it too.
+    Raises ArtifactError: a part of it is a link, since who made the run folder may have made it
+    too.
     """
     home = run.absolute().parent.parent
     place = home.joinpath(*parts)
@@ -125,9 +122,7 @@ def refuse_links(folder: Path, contents: Contents) -> None:
 def read_manifest(path: Path) -> dict[str, Any]:
     """A manifest whose `files` are {relative path: SHA-256}.
 
-    Raises
-    ------
-    ArtifactError : it is missing, is no JSON, or is no manifest.
+    Raises ArtifactError: it is missing, is no JSON, or is no manifest.
     """
     content = load_json(path)
     files = content.get("files") if isinstance(content, dict) else None

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.storage.files import load_json, save_json
-from deepseek_report.artifacts.storage.path_names import check_name
+from deepseek_report.artifacts.storage.local_paths import check_name
 from deepseek_report.artifacts.storage.plain_files import (
     PART,
     files_below,
@@ -32,11 +32,11 @@ from deepseek_report.store.folders import (
     compare,
     files_of,
     hash_folder,
+    locked,
     replace_folder,
     take_mode,
     take_modes,
 )
-from deepseek_report.store.holding import locked
 from deepseek_report.store.remote_stages import RemoteStages
 
 #: {URL of a remote store: {stage: why it could not be fetched whole}}, as this process found.
@@ -94,9 +94,7 @@ class Store:
         None where it is nowhere, where what is elsewhere is damaged, and where the remote store
         does not answer: then it is to be made here. `remote_news` tells of that.
 
-        Raises
-        ------
-        ArtifactError : nothing is installed that knows the kind of the remote store.
+        Raises ArtifactError: nothing is installed that knows the kind of the remote store.
         """
         here = self.holds(stage, key) or self._fetch(stage, key)
         return self.folder(stage, key) if here else None
@@ -150,9 +148,7 @@ class Store:
     def manifest(self, stage: str, key: str) -> dict[str, Any]:
         """What is known of a finished stage: facts of its making and the hash of each file.
 
-        Raises
-        ------
-        ArtifactError : there is no such stage, or its manifest cannot be read.
+        Raises ArtifactError: there is no such stage, or its manifest cannot be read.
         """
         manifest = self._read_manifest(stage, key)
         if manifest is None:
@@ -280,9 +276,7 @@ class Store:
     def send_again(self, stage: str, key: str) -> None:
         """Send all of a stage that is here, whatever the remote store has of it.
 
-        Raises
-        ------
-        UnreachableError : the place does not take it; it is marked, and sent later.
+        Raises UnreachableError: the place does not take it; it is marked, and sent later.
         """
         self._mark_unsent(stage, key, anew=True)
         self._send(stage, key)
@@ -317,7 +311,6 @@ class Store:
 
 
 def _is_of(manifest: Any, stage: str, key: str) -> bool:
-    """Whether this is a manifest of that stage."""
     if not isinstance(manifest, dict):
         return False
     named = (manifest.get("stage"), manifest.get("key")) == (stage, key)

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
@@ -135,10 +134,10 @@ class Classification(Task):
     def display(self, target: Target, label: float) -> str:
         return target.classes[int(label)]
 
-    def strata(self, labels: NDArray[Any], bands: int, side: Side = "right") -> Ints:
+    def strata(self, labels: Array, bands: int, side: Side = "right") -> Ints:
         return np.asarray(labels)
 
-    def spread(self, labels: NDArray[Any]) -> float:
+    def spread(self, labels: Array) -> float:
         return 1.0
 
     def stated(self, predictions: Predictions) -> Floats:
@@ -148,7 +147,7 @@ class Classification(Task):
     def happened(self, predictions: Predictions) -> Floats:
         return calibration_subject(predictions)[0].astype(np.float64)
 
-    def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
+    def fit_losses(self, outputs: Floats, labels: Array) -> Floats:
         """Cross-entropy in nats."""
         return cross_entropy(outputs, labels)
 
@@ -199,10 +198,10 @@ class Classification(Task):
 
     # --- simple predictors ------------------------------------------------------------------------
 
-    def telling(self, columns: Floats, labels: NDArray[Any], most: int) -> Ints:
+    def telling(self, columns: Floats, labels: Array, most: int) -> Ints:
         return most_telling(columns, labels, most)
 
-    def constant(self, labels: NDArray[Any], n_outputs: int) -> Floats:
+    def constant(self, labels: Array, n_outputs: int) -> Floats:
         """(class,) the shares of the labels."""
         return np.asarray(np.bincount(labels, minlength=n_outputs) / len(labels))
 
@@ -211,7 +210,7 @@ class Classification(Task):
 
         return LogisticRegression(C=0.1 if wide else 1.0, max_iter=300, tol=1e-3, random_state=seed)
 
-    def boosted_model(self, labels: NDArray[Any], categorical: Sequence[bool], seed: int) -> Any:
+    def boosted_model(self, labels: Array, categorical: Sequence[bool], seed: int) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         return HistGradientBoostingClassifier(
@@ -255,7 +254,7 @@ class Classification(Task):
             entities=model.entities,
         )
 
-    def require_variety(self, labels: NDArray[Any]) -> None:
+    def require_variety(self, labels: Array) -> None:
         require_both(labels)
 
     def summary(self, predictions: Predictions, n_resamples: int, seed: int) -> dict[str, Estimate]:
@@ -286,7 +285,7 @@ class Classification(Task):
 
     # --- perturbed inputs -------------------------------------------------------------------------
 
-    def order(self, labels: NDArray[Any], rng: np.random.Generator) -> Ints:
+    def order(self, labels: Array, rng: np.random.Generator) -> Ints:
         return stratified_order(labels, rng)
 
     def effect(self, predictions: Predictions, rows: Ints, outputs: Floats) -> Disturbed:

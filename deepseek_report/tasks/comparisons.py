@@ -6,12 +6,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
@@ -46,16 +45,16 @@ class GapStatistic(ABC):
     explained: ClassVar[Text] = ""
 
     @abstractmethod
-    def values(self, predictions: Predictions) -> NDArray[Any]:
+    def values(self, predictions: Predictions) -> Array:
         """(instance,) what the mean is taken of in each level."""
 
     @abstractmethod
-    def judged(self, values: NDArray[Any], codes: Ints, n_levels: int, floor: Floor) -> Bools:
+    def judged(self, values: Array, codes: Ints, n_levels: int, floor: Floor) -> Bools:
         """(level,) whether it holds enough to be judged; `codes` of −1 are in no level."""
 
     @abstractmethod
     def gap(
-        self, values: NDArray[Any], codes: Ints, n_resamples: int, seed: int, resampling: Resampling
+        self, values: Array, codes: Ints, n_resamples: int, seed: int, resampling: Resampling
     ) -> Gap:
         """The largest gap between the levels 0, 1, … of `codes`, at least two of them."""
 
@@ -72,11 +71,11 @@ class AccuracyGap(GapStatistic):
     def values(self, predictions: Predictions) -> Bools:
         return predictions.correct
 
-    def judged(self, values: NDArray[Any], codes: Ints, n_levels: int, floor: Floor) -> Bools:
+    def judged(self, values: Array, codes: Ints, n_levels: int, floor: Floor) -> Bools:
         return _counts(values, codes, n_levels).enough(*floor)
 
     def gap(
-        self, values: NDArray[Any], codes: Ints, n_resamples: int, seed: int, resampling: Resampling
+        self, values: Array, codes: Ints, n_resamples: int, seed: int, resampling: Resampling
     ) -> Gap:
         everyone = np.ones(len(codes), bool)
         table = RateTable.of(values, everyone, codes, int(codes.max()) + 1, resampling)
@@ -92,14 +91,14 @@ class MeanErrorGap(GapStatistic):
     corrected = False
     explained = message("notes.gaps.of_errors")
 
-    def values(self, predictions: Predictions) -> NDArray[Any]:
+    def values(self, predictions: Predictions) -> Array:
         return predictions.errors
 
-    def judged(self, values: NDArray[Any], codes: Ints, n_levels: int, floor: Floor) -> Bools:
+    def judged(self, values: Array, codes: Ints, n_levels: int, floor: Floor) -> Bools:
         return np.bincount(codes[codes >= 0], minlength=n_levels) >= floor[0]
 
     def gap(
-        self, values: NDArray[Any], codes: Ints, n_resamples: int, seed: int, resampling: Resampling
+        self, values: Array, codes: Ints, n_resamples: int, seed: int, resampling: Resampling
     ) -> Gap:
         rng = np.random.default_rng([seed, len(self.name)])
         gap = largest_mean_gap(*resampling.per_unit_and_level(values, codes), n_resamples, rng)
@@ -113,11 +112,11 @@ class AbsoluteErrorGap(MeanErrorGap):
 
     name = "mae_gap"
 
-    def values(self, predictions: Predictions) -> NDArray[Any]:
+    def values(self, predictions: Predictions) -> Array:
         return np.abs(predictions.errors)
 
 
-def _counts(values: NDArray[Any], codes: Ints, n_levels: int) -> RateTable:
+def _counts(values: Array, codes: Ints, n_levels: int) -> RateTable:
     inside = codes >= 0
     return RateTable(
         np.bincount(codes[inside & values], minlength=n_levels),

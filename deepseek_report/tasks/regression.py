@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
@@ -84,12 +83,12 @@ class Regression(Task):
     def display(self, target: Target, label: float) -> str:
         return quantity(float(label), target.unit)
 
-    def strata(self, labels: NDArray[Any], bands: int, side: Side = "right") -> Ints:
+    def strata(self, labels: Array, bands: int, side: Side = "right") -> Ints:
         edges = np.quantile(labels, np.arange(1, bands) / bands)
         kept = np.unique(edges) if side == "right" else edges
         return np.searchsorted(kept, labels, side=side)
 
-    def spread(self, labels: NDArray[Any]) -> float:
+    def spread(self, labels: Array) -> float:
         return float(np.std(labels)) or 1.0
 
     def stated(self, predictions: Predictions) -> Floats:
@@ -98,7 +97,7 @@ class Regression(Task):
     def happened(self, predictions: Predictions) -> Floats:
         return np.asarray(predictions.labels, np.float64)
 
-    def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
+    def fit_losses(self, outputs: Floats, labels: Array) -> Floats:
         """Squared error over the variance of the labels, so that 1 is what their mean gives."""
         return np.asarray((outputs[:, 0] - labels) ** 2 / (np.var(labels) or 1.0))
 
@@ -128,10 +127,10 @@ class Regression(Task):
 
     # --- simple predictors ------------------------------------------------------------------------
 
-    def telling(self, columns: Floats, labels: NDArray[Any], most: int) -> Ints:
+    def telling(self, columns: Floats, labels: Array, most: int) -> Ints:
         return most_correlated(columns, labels, most)
 
-    def constant(self, labels: NDArray[Any], n_outputs: int) -> Floats:
+    def constant(self, labels: Array, n_outputs: int) -> Floats:
         """(1,) the mean of the labels."""
         return np.array([float(labels.mean())])
 
@@ -141,7 +140,7 @@ class Regression(Task):
 
         return RidgeCV(alphas=np.logspace(-2, 4, 13))
 
-    def boosted_model(self, labels: NDArray[Any], categorical: Sequence[bool], seed: int) -> Any:
+    def boosted_model(self, labels: Array, categorical: Sequence[bool], seed: int) -> Any:
         """Codes of categories are taken as numbers."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
@@ -177,7 +176,7 @@ class Regression(Task):
             entities=model.entities,
         )
 
-    def require_variety(self, labels: NDArray[Any]) -> None:
+    def require_variety(self, labels: Array) -> None:
         """Any numbers will do."""
 
     def summary(self, predictions: Predictions, n_resamples: int, seed: int) -> dict[str, Estimate]:
@@ -195,7 +194,7 @@ class Regression(Task):
 
     # --- perturbed inputs -------------------------------------------------------------------------
 
-    def order(self, labels: NDArray[Any], rng: np.random.Generator) -> Ints:
+    def order(self, labels: Array, rng: np.random.Generator) -> Ints:
         return rng.permutation(len(labels))
 
     def effect(self, predictions: Predictions, rows: Ints, outputs: Floats) -> Disturbed:

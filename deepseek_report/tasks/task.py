@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.predictions import Predictions
@@ -165,14 +164,14 @@ class Task(ABC):
         """A label as a person reads it: the name of a class, or a number with its unit."""
 
     @abstractmethod
-    def strata(self, labels: NDArray[Any], bands: int, side: Side = "right") -> Ints:
+    def strata(self, labels: Array, bands: int, side: Side = "right") -> Ints:
         """(instance,) the class, or the band of the number among `bands` of like size.
 
         side : to which band a number on an edge belongs, the one above ("right") or below.
         """
 
     @abstractmethod
-    def spread(self, labels: NDArray[Any]) -> float:
+    def spread(self, labels: Array) -> float:
         """By what outputs are divided to be compared: 1, or the standard deviation of a number."""
 
     @abstractmethod
@@ -186,7 +185,7 @@ class Task(ABC):
         """(instance,) what `stated` is about: 1 where it came true, else 0, or the number."""
 
     @abstractmethod
-    def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
+    def fit_losses(self, outputs: Floats, labels: Array) -> Floats:
         """(instance,) the loss that training minimises, from (instance, output) raw outputs."""
 
     # --- parts and groups -------------------------------------------------------------------------
@@ -218,11 +217,11 @@ class Task(ABC):
     # --- simple predictors ------------------------------------------------------------------------
 
     @abstractmethod
-    def telling(self, columns: Floats, labels: NDArray[Any], most: int) -> Ints:
+    def telling(self, columns: Floats, labels: Array, most: int) -> Ints:
         """Positions of the columns that tell most of the labels, at most `most`, ascending."""
 
     @abstractmethod
-    def constant(self, labels: NDArray[Any], n_outputs: int) -> Floats:
+    def constant(self, labels: Array, n_outputs: int) -> Floats:
         """(output,) the best answer that is the same for everyone."""
 
     @abstractmethod
@@ -230,7 +229,7 @@ class Task(ABC):
         """An unfitted linear model of scikit-learn; `wide` data get a stronger penalty."""
 
     @abstractmethod
-    def boosted_model(self, labels: NDArray[Any], categorical: Sequence[bool], seed: int) -> Any:
+    def boosted_model(self, labels: Array, categorical: Sequence[bool], seed: int) -> Any:
         """An unfitted gradient boosting of scikit-learn.
 
         categorical : (column,) which columns hold codes of categories; empty where none does.
@@ -254,7 +253,7 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def require_variety(self, labels: NDArray[Any]) -> None:
+    def require_variety(self, labels: Array) -> None:
         """Refuse labels by which `what` cannot be judged, with the reason."""
 
     @abstractmethod
@@ -276,7 +275,7 @@ class Task(ABC):
     # --- perturbed inputs -------------------------------------------------------------------------
 
     @abstractmethod
-    def order(self, labels: NDArray[Any], rng: np.random.Generator) -> Ints:
+    def order(self, labels: Array, rng: np.random.Generator) -> Ints:
         """A random order of all instances whose every beginning is like the whole."""
 
     @abstractmethod

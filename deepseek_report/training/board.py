@@ -214,7 +214,6 @@ def expert_balance(module: Any, inputs: Tensor) -> dict[int, float]:
 
 
 def _traceable(module: Any) -> int:
-    """How many rows are traced at once."""
     tokens = len(getattr(module, "token_columns", ())) or 1
     return max(1, min(_TRACED_ROWS, _TRACED_WEIGHTS // tokens**2))
 

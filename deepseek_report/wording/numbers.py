@@ -392,6 +392,5 @@ def _finite(low: float | None, high: float | None) -> bool:
 
 
 def _ends(estimate: Estimate) -> tuple[float | None, float | None]:
-    """The interval's ends; none where the interval has no width."""
     low, high = estimate.low, estimate.high
     return (None, None) if low is None or high is None or high - low < 1e-9 else (low, high)

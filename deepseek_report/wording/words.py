@@ -17,10 +17,10 @@ from jinja2 import Environment, StrictUndefined, Template, pass_context
 from jinja2.runtime import Context
 
 from deepseek_report.artifacts.advice import as_arguments
-from deepseek_report.artifacts.bounds import bounded, bounded_texts
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, from_plain
+from deepseek_report.artifacts.rounding import bounded, bounded_texts
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import ArtifactError

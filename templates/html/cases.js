@@ -161,13 +161,26 @@
         block("div", { class: "case-scale", "aria-hidden": "true" }, block("span", {}, "0"), block("span", {}, percent(1).replace(/[.,]0/, ""))));
     };
 
+    /* The class that the bars are about: the one decided (null), or another, by position. Of two
+       classes the other's bars are those of the first with the sign turned. */
+    let about = null;
+    const other = (output) => output === null ? null : data.method.space === "logit" ? -output : 1 - output;
+    const told = (output) => output === null ? "" : percent(data.method.space === "logit" ? 1 / (1 + Math.exp(-output)) : output);
+    const turned = (steps, at) => steps && { about: data.classes[at], base: other(steps.base), base_text: told(other(steps.base)), end: other(steps.end), end_text: told(other(steps.end)), bars: steps.bars.map(([name, beside, value]) => [name, beside, -value]), rest: [steps.rest[0], -steps.rest[1]], gap: -steps.gap };
+    const toward = (one, at) => at === null || at === one.decided ? one.waterfall : many ? one.toward?.[at] : turned(one.waterfall, at);
+    const others = (one) => data.number || !one.waterfall || data.method.space === "none" ? [] : data.classes.map((_, at) => at).filter((at) => at !== one.decided && toward(one, at));
     /* One scale for all cases, so that a small reason looks small. */
-    const ends = data.cases.flatMap(({ waterfall }) => {
-      if (!waterfall) return [];
-      let at = waterfall.base ?? 0;
-      return [at, waterfall.base === null ? 0 : waterfall.end, ...[...waterfall.bars.map((bar) => bar[2]), waterfall.rest[1]].map((value) => at += value)];
-    });
-    const low = ends.reduce((a, b) => Math.min(a, b), 0), high = ends.reduce((a, b) => Math.max(a, b), low + 1e-9);
+    const scaled = (all) => {
+      const ends = all.flatMap((steps) => {
+        if (!steps) return [];
+        let at = steps.base ?? 0;
+        return [at, steps.base === null ? 0 : steps.end, ...[...steps.bars.map((bar) => bar[2]), steps.rest[1]].map((value) => at += value)];
+      });
+      const least = ends.reduce((a, b) => Math.min(a, b), 0);
+      return [least, ends.reduce((a, b) => Math.max(a, b), least + 1e-9)];
+    };
+    let [low, high] = scaled(data.cases.map(({ waterfall }) => waterfall));
+    const rescale = () => { [low, high] = scaled(data.cases.flatMap((one) => about === null ? [one.waterfall] : [one.waterfall, ...others(one).map((at) => toward(one, at))])); };
     const place = (value) => 1000 * (value - low) / (high - low);
     const most = Math.max(0, ...data.cases.flatMap(({ waterfall }) => waterfall ? waterfall.bars.map((bar) => Math.abs(bar[2])) : []));
     const amount = (value) => data.method.space === "probability" ? number(100 * value, 1, true) : number(value, data.method.space === "value" ? decimals(most) : 2, true);
@@ -183,9 +196,24 @@
     };
     /* Where the method is not shown to give reasons, that stands before what it says. */
     const doubt = () => !data.method || data.method.trusted ? null : block("p", { class: "case-warning" }, sentence(phrase("not_trusted", { method: data.method.label })));
+    /* Switches the class that the bars are about, here and in the tabs of the explanations. */
+    const chooser = (one, choices) => {
+      const select = element("select", {});
+      [one.decided, ...choices].forEach((at) => select.append(block("option", { value: String(at) }, at === one.decided ? phrase("class_decided", { name: data.classes[at] }) : data.classes[at])));
+      select.value = String(about !== null && choices.includes(about) ? about : one.decided);
+      select.addEventListener("change", () => {
+        const chosen = Number(select.value);
+        turnTo(chosen === one.decided ? null : chosen);
+        reportPage.showTab("explained-class", data.classes[chosen]);
+        article.querySelector(".case-toward select")?.focus();
+      });
+      return block("label", { class: "case-toward" }, block("span", {}, phrase("toward")), " ", select);
+    };
+    const turnTo = (at) => { about = at; rescale(); show(current); };
+    document.addEventListener("tabs-explained-class", ({ detail }) => { const at = data.classes.indexOf(detail); if (at >= 0) turnTo(current && current.decided === at ? null : at); });
     const waterfall = (one, page) => {
-      const steps = one.waterfall;
-      if (!steps) return null;
+      if (!one.waterfall) return null;
+      const steps = toward(one, about) ?? one.waterfall, choices = others(one);
       let at = steps.base ?? 0;
       const row = (name, beside, value) => { const from = at; at += value; return [block("span", {}, name, beside ? block("span", { class: "case-value" }, ` ${beside}`) : null), bar(from, at), amount(value)]; };
       const rows = [
@@ -198,6 +226,8 @@
       const unit = phrase(`unit_${data.method.space}`, { about: steps.about, unit: data.unit });
       return part(phrase("waterfall", { about: steps.about }),
         page && (page.codes || page.reasons.length) ? null : doubt(),
+        choices.length ? chooser(one, choices) : null,
+        about !== null && !toward(one, about) ? paragraph(phrase("not_toward", { name: data.classes[about] })) : null,
         table([data.noun, phrase("adds"), unit], rows, phrase("waterfall", { about: steps.about }), steps.base === null ? "waterfall" : "waterfall whole"));
     };
 

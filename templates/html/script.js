@@ -110,6 +110,7 @@ const reportPage = (() => {
       if (!name) { select(chosen); return; }
       const words = buttons[chosen].textContent;
       groups.get(name).forEach((take) => take(words));
+      document.dispatchEvent(new CustomEvent(`tabs-${name}`, { detail: words }));
     };
     if (tabs.dataset.group) {
       if (!groups.has(tabs.dataset.group)) groups.set(tabs.dataset.group, []);
@@ -350,5 +351,7 @@ const reportPage = (() => {
 
   noteScrolling(document);
   reveal();
-  return { element, block, phrase, numbers, unpack, noteScrolling, reveal };
+  /* The tabs of a group show what is called so, where they have it. */
+  const showTab = (group, words) => (groups.get(group) ?? []).forEach((take) => take(words));
+  return { element, block, phrase, numbers, unpack, noteScrolling, reveal, showTab };
 })();

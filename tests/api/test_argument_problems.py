@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.api.argument_problems import ArgumentProblems
-from deepseek_report.api.several_runs import compare
+from deepseek_report.api.report_arguments import ArgumentProblems
+from deepseek_report.api.reporting import compare
 from deepseek_report.errors import ConfigError, DataError, DeepseekReportError
 from tests.api.conftest import Report
 

@@ -11,9 +11,8 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import deepseek_report as dr
-from deepseek_report.api.argument_problems import ArgumentProblems
-from deepseek_report.api.fitted_rows import leaves_hold, sums_agree
-from deepseek_report.api.rows import Rows, labels_together, rows_of
+from deepseek_report.api.report_arguments import ArgumentProblems
+from deepseek_report.api.rows import Rows, labels_together, leaves_hold, rows_of, sums_agree
 from tests.api.conftest import Report
 
 

@@ -14,6 +14,7 @@ import yaml
 import deepseek_report as dr
 from deepseek_report.cli import run as command
 from deepseek_report.errors import ArtifactError, ConfigError
+from tests.api.conftest import Report
 
 
 def test_the_folder_is_verified_and_rendered_by_the_command(
@@ -109,3 +110,33 @@ def test_an_experiment_runs_by_its_overrides(tmp_path: Path) -> None:
     assert run.config.startswith("name: breast_cancer")
     with pytest.raises(ConfigError, match="credit_rsk"):
         dr.run("credit_rsk")
+
+
+def test_a_served_run_asks_the_model_that_was_given_and_one_that_was_loaded_says_how(
+    report: Report, numbers: pd.DataFrame, labels: pd.Series
+) -> None:
+    pytest.importorskip("uvicorn", reason="needs the extra `serve`")
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=1000).fit(numbers[:120], labels[:120])
+    metrics = ["roc_auc", "deletion", "faithfulness_effect", "cases", "what_if"]
+    made = report(
+        model,
+        numbers[120:],
+        labels[120:],
+        metrics=metrics,
+        explainers=["shap", "random"],
+        sections=["cases", "performance"],
+        title="Served from memory",
+    )
+    with made.serve() as server:
+        row = int(made.results.predictions.instance_ids[0])
+        asked = server.companion.answer("what-if", {"row": row, "set": [[0, 70]]})
+        column = made.results.schema.names[server.companion._columns[0]]
+        page = server.companion.answer("case", {"row": row})["page"]
+        assert server.companion.file(page) is not None
+    changed = numbers[120:121].assign(**{column: 70})
+    explained = made.results.schema.target.explained
+    assert asked["output"] == pytest.approx(model.predict_proba(changed)[:, explained])
+    with dr.load_run(made.path).serve() as server, pytest.raises(ArtifactError, match="in Python"):
+        server.companion.answer("what-if", {"row": row, "set": []})

@@ -15,8 +15,7 @@ import pytest
 
 import deepseek_report as dr
 from deepseek_report.api import shown
-from deepseek_report.api.argument_problems import ArgumentProblems
-from deepseek_report.api.report_arguments import ReportArguments
+from deepseek_report.api.report_arguments import ArgumentProblems, ReportArguments
 from deepseek_report.artifacts import advice
 from deepseek_report.config.problems import Problem
 from deepseek_report.errors import ArtifactError

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepseek_report.artifacts.draws import content_keys
+from deepseek_report.artifacts.seeds import content_keys
 
 ROWS = np.array([[0.1, 2.0, np.nan], [0.1, 2.0, 3.0], [-1.0, 0.0, 1e300]])
 

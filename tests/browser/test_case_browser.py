@@ -284,3 +284,34 @@ def test_without_scripts_a_short_list_of_the_cases_is_readable(
         assert real_page.run(height) == 0
     finally:
         driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_the_bars_can_be_about_the_other_class_whose_bars_are_turned(real_page: Any) -> None:
+    opened(real_page)
+    amounts = (
+        "return [...document.querySelectorAll('.case-page .waterfall:not(.way) tbody tr')]"
+        ".map((row) => row.lastElementChild.textContent)"
+    )
+    options = (
+        "return [...document.querySelectorAll('.case-toward option')].map((o) => o.textContent)"
+    )
+    turn = (
+        "const select = document.querySelector('.case-toward select');"
+        "select.selectedIndex = arguments[0]; select.dispatchEvent(new Event('change'))"
+    )
+    first, *_ = real_page.run(options)
+    assert first.endswith("(decided)")
+    own = real_page.run(amounts)
+    real_page.run(turn, 1)
+    turned = real_page.run(amounts)
+
+    def number(text: str) -> float:
+        return float(text.replace("\u2212", "-").replace("%", "").replace("\u00a0", ""))
+
+    signed = [(a, b) for a, b in zip(own, turned, strict=True) if a[0] in "+\u2212"]
+    assert len(signed) >= 2
+    assert all(number(a) == -number(b) for a, b in signed)
+    ends = [(a, b) for a, b in zip(own, turned, strict=True) if a[0].isdigit()]
+    assert all(abs(number(a) + number(b) - 100) < 0.11 for a, b in ends)
+    real_page.run(turn, 0)
+    assert real_page.run(amounts) == own

@@ -17,7 +17,7 @@ from deepseek_report.runner.launchers.outbox import Outbox
 from deepseek_report.runner.planning.plan import CONCLUSIONS
 from deepseek_report.runner.run_folders.cleaning import KINDS
 from deepseek_report.store import Store
-from deepseek_report.store.holding import held
+from deepseek_report.store.folders import held
 
 USED, UNUSED = "a" * 64, "b" * 64
 

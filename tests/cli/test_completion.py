@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.cli import run
-from deepseek_report.cli.completing import OPTIONS, candidates
+from deepseek_report.cli.completion import OPTIONS, candidates
 from deepseek_report.cli.parsing import COMMANDS
 
 

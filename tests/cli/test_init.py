@@ -364,7 +364,7 @@ def test_in_a_terminal_one_thing_is_asked_for_at_a_time(
 def test_trust_is_asked_for_once_and_kept_for_this_person_in_this_folder(
     here: Path, answers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepseek_report.config.kept_trust import FILE, kept
+    from deepseek_report.config.trusted import FILE, kept
 
     write_table(here, ["income"])
     assert run(["init", "study", "--data", "loans.csv", "--plugin", "--yes"]) == 0

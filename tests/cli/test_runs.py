@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.cli import run
-from deepseek_report.cli.output.quantities import duration_range, in_bytes
+from deepseek_report.cli.output.console import duration_range, in_bytes
 from deepseek_report.runner.execution.whole_run import duration
 from deepseek_report.runner.run_folders.past_runs import past_run, past_runs
 

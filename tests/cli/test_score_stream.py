@@ -15,11 +15,11 @@ import pytest
 
 from deepseek_report.cli.dispatch import run
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.datasets.readers.streamed_rows import header_of, line_of
+from deepseek_report.datasets.readers.case_rows import header_of, line_of
 from deepseek_report.findings.thresholds import DriftVerdict
 from deepseek_report.runner.streaming import incoming_lines, stream_board
 from deepseek_report.runner.streaming.drift_watch import DriftWatch, Reference
-from deepseek_report.statistics.exchangeability import stability_index
+from deepseek_report.statistics.exchangeability import StabilityIndex
 from tests.conftest import SmallRun
 from tests.real_runs import small_results
 
@@ -309,6 +309,6 @@ def test_a_reference_says_of_a_batch_what_its_values_say(small_run: SmallRun) ->
     for whole, part in zip(kind.watched(inputs), kind.watched(inputs[:30] * 1.0), strict=True):
         row = Reference.of(whole).row(part, DriftVerdict(1.0, None))
         numeric = whole.feature.is_numeric
-        assert (row.index, row.chance) == stability_index(whole.values, part.values, numeric)
+        assert (row.index, row.chance) == StabilityIndex.of(whole.values, numeric)(part.values)
         assert row.outside == part.outside(whole.values) == 0
         assert row.missing == int(np.isnan(part.values).sum())

@@ -11,11 +11,11 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.config.allowed_values import misfits, shown_value
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Settings
 from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.setting_names import misfits, shown_value
 from deepseek_report.config.validate import _forbid_extra, validate
 
 typing_literal = Literal["auto"]

@@ -9,9 +9,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from deepseek_report.config.catalogue import folders, groups
-from deepseek_report.config.compose import Composer, compose
+from deepseek_report.config.compose import Composer, HydraTrees, compose
 from deepseek_report.config.config_files import MULTIPLE
-from deepseek_report.config.hydra_trees import HydraTrees
 from deepseek_report.config.problems import ConfigProblems
 
 ROOTS = tuple(folders())

@@ -10,6 +10,7 @@ import pytest
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.cli import run
+from deepseek_report.config import threshold_checks
 from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.threshold_checks import against_data, bounds_of
@@ -204,3 +205,15 @@ def test_every_score_of_a_run_is_declared_with_bounds_that_hold_it(small_run: An
             assert score["explainer"] == "" or metrics[key].scope != "model"
             seen.add(score["metric"])
     assert len(seen) > 20
+
+
+def test_scores_are_read_from_the_text_of_each_metric_as_its_class_declares_them() -> None:
+    listed = 0
+    for file in sorted(Path("conf/metrics").glob("*.yaml")):
+        target = threshold_checks.target_of(file)
+        scores = threshold_checks.scores_in_source(target)
+        if scores is not None:
+            listed += 1
+            own = threshold_checks._own_class(target)
+            assert set(scores) == set(bounds_of(file.stem, own)), file.stem
+    assert listed > 60

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.config.compose import compose
-from deepseek_report.config.devices import pick_device
 from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.rules import pick_device
 from deepseek_report.config.validate import validate
 from tests.worded import say
 
@@ -32,9 +32,7 @@ def test_unknown_keys_wrong_types_and_ranges_come_in_one_list() -> None:
 def test_a_device_that_is_not_there_is_a_problem_before_anything_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        "deepseek_report.config.single_choices.has_device", lambda kind: kind == "cpu"
-    )
+    monkeypatch.setattr("deepseek_report.config.rules.has_device", lambda kind: kind == "cpu")
     text = problems("device=cuda")
     assert "command line, device=cuda: torch finds no cuda device on this machine" in text
     assert "allowed: auto, cpu" in text
@@ -47,7 +45,7 @@ def test_a_device_that_is_not_there_is_a_problem_before_anything_runs(
 def test_auto_takes_the_best_device_that_is_there(
     monkeypatch: pytest.MonkeyPatch, devices: set[str], picked: str
 ) -> None:
-    monkeypatch.setattr("deepseek_report.config.devices.has_device", devices.__contains__)
+    monkeypatch.setattr("deepseek_report.config.rules.has_device", devices.__contains__)
     assert pick_device("auto") == picked
     assert pick_device("cpu") == "cpu"
 

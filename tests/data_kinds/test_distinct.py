@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from deepseek_report.data_kinds.distinct import distinct_rows, each_once
+from deepseek_report.data_kinds.coalitions import distinct_rows, each_once
 
 
 @examples(st.integers(1, 40), st.integers(1, 4), st.integers(0, 5))

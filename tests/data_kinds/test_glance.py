@@ -6,7 +6,7 @@ import numpy as np
 
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.glance import SIDE, STEPS
+from deepseek_report.data_kinds.base import SIDE, STEPS
 
 TARGET = Target("y", "y", ("no", "yes"))
 

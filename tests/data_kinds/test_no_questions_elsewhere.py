@@ -18,7 +18,7 @@ TELLING = frozenset({"modality", "layout", "structure", "views"})
 SINGLE = frozenset(f"deepseek_report.data_kinds.{name}" for name in (*ALL_KINDS, "grid"))
 #: {(module, code): why it may ask}.
 PERMITTED = {
-    ("config/fitness.py", "nature.modality in traits.modalities"): (
+    ("config/rules.py", "nature.modality in traits.modalities"): (
         "before data are read there is only the name of their kind, and `modalities` of a plug-in"
     ),
     ("api/object_digest.py", "thing.layout is not torch.strided"): "how a tensor lies in memory",

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
-from deepseek_report.data_kinds.relations import Relations, relation_in_words
-from deepseek_report.data_kinds.row_conditions import ConditionError
+from deepseek_report.data_kinds.row_conditions import ConditionError, Relations, relation_in_words
 
 LEVELS = tuple(Category(str(k), f"level {k}") for k in range(3))
 SCHEMA = Schema(

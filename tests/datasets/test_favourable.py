@@ -21,11 +21,13 @@ from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
-from deepseek_report.datasets.sources.boston import BostonMortgages
-from deepseek_report.datasets.sources.breast_cancer import BreastCancer
-from deepseek_report.datasets.sources.credit import TaiwanCredit
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.image_folder import ImageFolder
+from deepseek_report.datasets.sources.known_tables import (
+    BostonMortgages,
+    BreastCancer,
+    TaiwanCredit,
+)
 from deepseek_report.datasets.sources.series_file import SeriesFile
 from deepseek_report.datasets.sources.text_file import TextFile
 from deepseek_report.errors import DataError, NotApplicableError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
-from deepseek_report.datasets.readers.streamed_rows import (
+from deepseek_report.datasets.readers.case_rows import (
     LONGEST_LINE,
     ReadRow,
     RejectedRow,

@@ -159,7 +159,7 @@ def test_a_command_as_shown_is_valid(
     monkeypatch.syspath_prepend(str(tmp_path))
     for name in ("my_package", "my_package.net"):  # another test has a package of that name
         monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr("deepseek_report.config.single_choices.has_device", lambda _: True)
+    monkeypatch.setattr("deepseek_report.config.rules.has_device", lambda _: True)
     words, _, trusted = command.partition(" --trust ")
     overrides = shlex.split(words)[1:]
     composed = compose(overrides)

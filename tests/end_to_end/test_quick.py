@@ -181,12 +181,12 @@ def test_the_command_that_deepens_stands_on_the_page_and_works(
         *("debug=fast", "measure_time=false", "jobs=1", "dataset.rows=400"),
         *("model=sklearn", "model.estimator=sklearn.linear_model.LogisticRegression"),
     ]
-    asked = ["--config-dir", str(study), "report=quick", *parts, *places]
-    assert run(asked) == 0
+    arguments = ["--config-dir", str(study), "report=quick", *parts, *places]
+    assert run(arguments) == 0
     (page,) = (tmp_path / "reports").glob("*/*/report.qmd")
-    told = page.read_text(encoding="utf-8").partition("# Cases")[0]
-    assert "deepseek-report --config-dir" in told
-    assert "report=quick" not in told
+    screen = page.read_text(encoding="utf-8").partition("# Cases")[0]
+    assert "deepseek-report --config-dir" in screen
+    assert "report=quick" not in screen
     computed, compute = [], computing._compute
 
     def counting(store: Any, stage: Any, *rest: Any) -> Any:
@@ -194,5 +194,5 @@ def test_the_command_that_deepens_stands_on_the_page_and_works(
         return compute(store, stage, *rest)
 
     monkeypatch.setattr(computing, "_compute", counting)
-    assert run([text for text in asked if text != "report=quick"]) == 0
+    assert run([text for text in arguments if text != "report=quick"]) == 0
     assert not {"data", "training", "predictions", "explanations/shap"} & {*computed}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.decision_rules import DecisionCosts
+from deepseek_report.artifacts.conclusions import DecisionCosts
 from deepseek_report.artifacts.predictions import ClassRates
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.decision_effect import decision_effect, expected_cost

@@ -94,6 +94,11 @@ def test_always_guessing_the_majority_is_no_baseline_worth_a_finding(run, score)
     assert rules_performance.baselines(run.results()) == []
 
 
+def noise_gives(chance):
+    """The note of a calibration error, which says what right probabilities would give."""
+    return message("notes.expected_calibration_error.error", explained="", bins=3, chance=chance)
+
+
 @pytest.mark.parametrize(
     ("measured", "message", "severity"),
     [
@@ -113,7 +118,7 @@ def test_calibration_is_off_where_one_test_of_all_signs_says_so(
     run.predictions()
     run.measure(
         "expected_calibration_error",
-        score("expected_calibration_error", error, low, high, p_value=p),
+        score("expected_calibration_error", error, low, high, p_value=p, note=noise_gives(0.01)),
         score("calibration_slope", 1.5, 1.3, 1.7),
     )
     (finding,) = rules_calibration.calibration(run.results())
@@ -123,10 +128,11 @@ def test_calibration_is_off_where_one_test_of_all_signs_says_so(
 
 @pytest.mark.parametrize(("chance", "severity"), [(0.02, "high"), (0.14, "medium"), (0.2, "low")])
 def test_a_calibration_error_weighs_by_what_noise_does_not_explain(run, score, chance, severity):
-    note = message("notes.expected_calibration_error.error", explained="", bins=3, chance=chance)
-    error = score("expected_calibration_error", 0.25, 0.15, 0.4, p_value=0.001)
+    error = score(
+        "expected_calibration_error", 0.25, 0.15, 0.4, p_value=0.001, note=noise_gives(chance)
+    )
     run.predictions()
-    run.measure("expected_calibration_error", replace(error, note=note))
+    run.measure("expected_calibration_error", error)
     (finding,) = rules_calibration.calibration(run.results())
     assert (finding.message, finding.severity) == ("calibration_off", severity)
 
@@ -250,7 +256,7 @@ def test_groups_too_small_are_named_and_not_judged(run, say):
     rows = [pair("other", "too few to judge", float("nan"), n=9, too_few=True)]
     (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
     assert finding.message == "groups_too_few"
-    assert "Cases with age band “other”, n = 9: " in say(finding)
+    assert "cases with age band “other” (9)" in say(finding)
 
 
 def test_a_group_whose_declared_reference_is_too_small_is_not_called_small_itself(run, say):
@@ -261,7 +267,7 @@ def test_a_group_whose_declared_reference_is_too_small_is_not_called_small_itsel
     ]
     (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
     assert say(finding).startswith(
-        "1 group is too small to judge. Cases with age band “25 or over”, n = 9"
+        "1 group is too small to judge. The test part holds too few cases or events of them: "
     )
     assert "under 25" not in say(finding)
 

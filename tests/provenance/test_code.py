@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_report import provenance
-from deepseek_report.provenance import code, libraries
+from deepseek_report.provenance import code, module_files
 
 
 @pytest.fixture
@@ -86,6 +86,6 @@ def test_the_metadata_of_a_distribution_are_parsed_once_however_many_files_it_ha
     counted = property(lambda metadata: read.append(version(metadata)) or read[-1])
     monkeypatch.setattr(importlib.metadata.Distribution, "version", counted)
     folder = Path(np.__file__).parents[1]
-    tops = libraries._tops_of.__wrapped__(folder)
+    tops = module_files._tops_of.__wrapped__(folder)
     assert tops["numpy"] == np.__version__
     assert len(read) <= len(list(folder.glob("*.dist-info")))

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.provenance import module_code
-from deepseek_report.provenance.module_code import ModuleCode, _Memory, memory_file, read_code
+from deepseek_report.provenance import code
+from deepseek_report.provenance.code import ModuleCode, _Memory, memory_file, read_code
 from deepseek_report.provenance.module_files import Module
 
 
 @pytest.fixture(autouse=True)
 def _caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
-    monkeypatch.setattr(module_code.atexit, "register", lambda _: None)
-    module_code._memory.cache_clear()
+    monkeypatch.setattr(code.atexit, "register", lambda _: None)
+    code._memory.cache_clear()
     yield
-    module_code._memory.cache_clear()
+    code._memory.cache_clear()
 
 
 def written(folder: Path, text: str) -> Module:
@@ -49,9 +49,9 @@ def test_what_was_read_is_taken_from_the_file_that_remembers_it(
     code = read_code(module)
     assert code.imports == {"json"}
     assert code.texts == {"a.csv"}
-    module_code._memory().save()
-    module_code._memory.cache_clear()
-    monkeypatch.setattr(module_code.ast, "parse", lambda _: pytest.fail("parsed again"))
+    code._memory().save()
+    code._memory.cache_clear()
+    monkeypatch.setattr(code.ast, "parse", lambda _: pytest.fail("parsed again"))
     assert read_code(module) == code
 
 
@@ -75,7 +75,7 @@ def test_where_nothing_may_be_written_nothing_is_remembered(
 
 
 def test_the_oldest_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module_code, "_MOST_REMEMBERED", 2)
+    monkeypatch.setattr(code, "_MOST_REMEMBERED", 2)
     memory = _Memory.load()
     for key in "abc":
         memory.put(key, ModuleCode(key))

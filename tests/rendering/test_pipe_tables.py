@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.bounds import TEXT
+from deepseek_report.artifacts.rounding import TEXT
 from deepseek_report.rendering import pipe_tables
 from deepseek_report.rendering.markdown import Markdown
 from deepseek_report.wording.words import wording

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepseek_report.datasets.readers.file_form import ReadLimits
 from deepseek_report.datasets.readers.json_lines import read_json_lines, read_keys
-from deepseek_report.datasets.readers.limits import ReadLimits
 from deepseek_report.datasets.readers.table_file import read_header, read_table
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.errors import DataError

@@ -28,10 +28,10 @@ import pytest
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.config.overrides import parse
 from deepseek_report.datasets.readers.file_bytes import FileBytes
-from deepseek_report.datasets.readers.limits import ReadLimits
-from deepseek_report.datasets.readers.npz import read_npz
+from deepseek_report.datasets.readers.file_form import ReadLimits
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.image_folder import ImageFolder
+from deepseek_report.datasets.sources.medmnist import read_npz
 from deepseek_report.datasets.sources.series_file import SeriesFile
 from deepseek_report.datasets.sources.text_file import TextFile
 from deepseek_report.errors import DataError

@@ -153,7 +153,8 @@ def test_damage_that_is_sealed_again(
 ) -> None:
     chance = random.Random(f"sealed {name} {number}")
     folder = tmp_path / "run"
-    shutil.copytree(small_run.folder, folder)
+    damaged, other = (small_run, short_run) if LONG else (short_run, small_run)
+    shutil.copytree(damaged.folder, folder)
     path = folder / name
     if path.is_dir():
         path = chance.choice(sorted(path.rglob("*.json")))
@@ -161,6 +162,6 @@ def test_damage_that_is_sealed_again(
     with contextlib.suppress(AttributeError, TypeError, KeyError, OSError, ValueError):
         reseal(folder)  # else it is so damaged that nobody could seal it
     with TemporaryDirectory() as place:
-        others = [str(short_run.folder), "--output", f"{place}/compared"]
+        others = [str(other.folder), "--output", f"{place}/compared"]
         repeat = ["reproduce", str(folder), "--dry-run"]
         check(folder, done, capsys, ["compare", str(folder), *others], repeat)

@@ -386,7 +386,7 @@ def test_nothing_is_written_through_a_link_beside_a_run_folder(
 
 def test_a_lock_of_a_store_is_not_emptied_through_a_link(tmp_path: Path) -> None:
     from deepseek_report.store import Store
-    from deepseek_report.store.holding import held
+    from deepseek_report.store.folders import held
 
     victim = tmp_path / "victim"
     victim.write_text("kept", encoding="utf-8")

@@ -11,7 +11,9 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -26,11 +28,14 @@ from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
-from deepseek_report.privacy.bands import edges
+from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.privacy.card_release import released_card
-from deepseek_report.privacy.source import RunSource
+from deepseek_report.privacy.case_release import edges
+from deepseek_report.privacy.table_release import _thinned
+from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
+from deepseek_report.sections.threshold_slider import _told_apart
 from tests.worded import say
 
 #: What single rows have: a job of one person, a region of three, an income like no other.
@@ -112,8 +117,13 @@ def run(*overrides: str) -> Path:
 # --- looking everywhere ---------------------------------------------------------------------------
 
 
-def texts(folder: Path) -> Iterator[tuple[str, str]]:
+@cache
+def texts(folder: Path) -> tuple[tuple[str, str], ...]:
     """Every file of a folder as text, decoded and unpacked, with digits as they were typed."""
+    return tuple(_texts(folder))
+
+
+def _texts(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             name = path.relative_to(folder).as_posix()
@@ -475,3 +485,40 @@ def test_a_card_names_entities_only_where_each_part_has_enough(tmp_path: Path) -
     assert released_card({"observations": facts}, source)["observations"] == facts
     few = {**facts, "tested_of": 4}
     assert released_card({"observations": few}, source)["observations"] is None
+
+
+@pytest.mark.parametrize("n", [12, 60, 400])
+def test_between_the_rows_of_a_curve_lie_none_of_a_class_or_as_many_as_the_floor(n: int) -> None:
+    random = np.random.default_rng(n)
+    labels = (random.random(n) < 0.3).astype(np.int64)
+    scores = np.sort(random.random(n))
+    hits, alarms = (np.cumsum(kind[::-1])[::-1] for kind in (labels == 1, labels == 0))
+    table = pd.DataFrame(
+        {
+            "threshold": scores,
+            "true_positive_rate": hits / hits[0],
+            "false_positive_rate": alarms / alarms[0],
+        }
+    )
+    floor, sizes = 5, np.array([hits[0], alarms[0]])
+    source = SimpleNamespace(floor=floor, size={"explained": hits[0], "others": alarms[0]}.get)
+    how = ThresholdSweep.tables["sweep"].release
+    assert how is not None
+    kept = _thinned(table, how, source)  # type: ignore[arg-type]
+    counts = kept[["true_positive_rate", "false_positive_rate"]].to_numpy() * sizes
+    steps = np.abs(np.diff(np.vstack([sizes, counts, [0, 0]]), axis=0)).round()
+    assert ((steps == 0) | (steps >= floor)).all()
+    assert len(kept) > n // 40
+
+
+def test_the_slider_of_such_a_folder_tells_no_few_cases_beside_the_threshold_in_use() -> None:
+    names = ("hits", "false_alarms", "missed", "rejected")
+
+    def step(hits: int, alarms: int, *, in_use: bool = False) -> dict[str, object]:
+        counts = zip(names, (hits, alarms, 40 - hits, 60 - alarms), strict=True)
+        return {"threshold": 0.5, "in_use": in_use, **dict(counts)}
+
+    used = step(20, 10, in_use=True)
+    far, near, alike = step(30, 16), step(22, 10), step(20, 15)
+    assert _told_apart([far, near, alike, used], 5) == [far, alike, used]
+    assert _told_apart([far, step(20, 3, in_use=True)], 5) == []

@@ -270,7 +270,7 @@ def bomb_of_rows(path: Path) -> None:
     column = pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array([0] * 1000), ["x"])])
     table = pa.table({f"c{j}": column for j in range(100)})
     with pq.ParquetWriter(path, table.schema) as writer:
-        for _ in range(3000):
+        for _ in range(200):
             writer.write_table(table)
 
 
@@ -282,11 +282,16 @@ def bomb_of_rows(path: Path) -> None:
     ],
 )
 def test_a_bomb_in_an_artifact_is_refused_before_it_is_read(
-    tmp_path: Path, name: str, write: Callable[[Path], None], sentence: str
+    tmp_path: Path,
+    name: str,
+    write: Callable[[Path], None],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from deepseek_report.artifacts.storage.files import load_arrays, load_table
     from deepseek_report.errors import ArtifactError
 
+    monkeypatch.setenv("DEEPSEEK_REPORT_ARTIFACT_MIB", "64")
     path = tmp_path / Path(name).name
     if name.endswith(".parquet"):
         pytest.importorskip("pyarrow")

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.svg_rules import check_svg
+from deepseek_report.artifacts.picture import Picture, check_svg
 from deepseek_report.cli import run as command
 from deepseek_report.errors import ArtifactError
 from deepseek_report.rendering.embedded import inline_svg

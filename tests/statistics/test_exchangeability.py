@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.statistics import exchangeability
-from deepseek_report.statistics.exchangeability import Bets, Monitor, stability_index
+from deepseek_report.statistics.exchangeability import Bets, Monitor, StabilityIndex
 
 
 def alarms(
@@ -176,8 +176,8 @@ def test_a_monitor_holds_as_much_after_many_values_as_before() -> None:
 
 def test_the_stability_index_is_0_for_the_same_shares_and_stated_by_its_formula() -> None:
     halves = np.repeat([0.0, 1.0], 5000)
-    assert stability_index(halves, halves, False)[0] == pytest.approx(0)
-    index, _ = stability_index(halves, np.repeat([0.0, 1.0], [2500, 7500]), False)
+    assert StabilityIndex.of(halves, False)(halves)[0] == pytest.approx(0)
+    index, _ = StabilityIndex.of(halves, False)(np.repeat([0.0, 1.0], [2500, 7500]))
     assert index == pytest.approx(0.25 * np.log(0.75 / 0.25), abs=1e-3)
 
 
@@ -188,6 +188,6 @@ def test_chance_exceeds_its_bound_of_the_index_about_as_often_as_stated(ordered:
     def sample(n: int) -> np.ndarray:
         return rng.normal(size=n) if ordered else rng.choice(4, n, p=[0.4, 0.3, 0.2, 0.1]) * 1.0
 
-    pairs = [stability_index(sample(2000), sample(100), ordered) for _ in range(400)]
+    pairs = [StabilityIndex.of(sample(2000), ordered)(sample(100)) for _ in range(400)]
     beyond = np.mean([index > chance for index, chance in pairs])
     assert 0.02 <= beyond <= 0.09

@@ -17,10 +17,10 @@ import yaml
 from matplotlib.text import Text
 from pydantic import TypeAdapter, ValidationError
 
-from deepseek_report.artifacts.bounds import LABEL
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart, traits_of
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.rounding import LABEL
 from deepseek_report.visualizations.drawing import labels
 from deepseek_report.visualizations.style import DARK, LIGHT
 

@@ -15,8 +15,9 @@ import pytest
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement, Score
-from deepseek_report.artifacts.token_texts import gaps, joined
+from deepseek_report.artifacts.written_texts import gaps, joined
 from deepseek_report.findings.explainer_verdicts import leading_for_cases
+from deepseek_report.visualizations.cases import case_views
 from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
 from deepseek_report.visualizations.cases.case_views import by_players, cases_of
 from deepseek_report.visualizations.cases.image_heatmaps import ImageHeatmapsPicture
@@ -243,6 +244,14 @@ def test_only_the_channels_with_most_attribution_are_drawn(tmp_path: Path) -> No
     picture = draw(SeriesAttributionsPicture(channels=2), results)[0]
     assert "4 other channels" in picture.how_to_read
     assert len(set(re.findall(r"sensor \d \(bar\)", picture.svg))) == 2
+
+
+def test_listed_windows_of_a_series_bear_their_numbers(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(case_views, "numbered", lambda *_: {7: 0})
+    picture = draw(SeriesAttributionsPicture(explainer="shap"), build("series"))[0]
+    assert ">7</text>" in picture.svg
 
 
 def test_localisation_names_the_best_explainer_and_chance(build: Build) -> None:

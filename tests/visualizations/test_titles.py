@@ -350,18 +350,19 @@ def with_error(results: Results, error: float) -> Results:
 def test_all_cases_are_drawn_to_one_scale(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """One case has reasons of a thousandth: beside the others they are not to be seen."""
     from deepseek_report.visualizations.cases import case_contributions
+    from deepseek_report.visualizations.drawing import marks
 
     full = build()
     values = full.explanations["shap"].values.copy()
     values[next(iter(full.cases.roles.values()))] /= 1000
     results = with_explanation(full, "shap", values=values)
-    seen, note = [], case_contributions.note
+    seen, note = [], marks.note
 
     def watched(axes: Any, *rest: Any, **look: Any) -> None:
         note(axes, *rest, **look)
         seen.append(axes)
 
-    monkeypatch.setattr(case_contributions, "note", watched)
+    monkeypatch.setattr(marks, "note", watched)
     pictures = draw(case_contributions.CaseContributionsPicture("shap"), results)
     spans = {axes: np.ptp(axes.get_xlim()) for axes in seen if axes.get_xlabel()}
     assert len(spans) == 2 * len(pictures) > 2

@@ -5,9 +5,9 @@ import re
 import pytest
 from jinja2 import UndefinedError
 
-from deepseek_report.artifacts.bounds import TEXT
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.rounding import TEXT
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.tasks import TASKS

@@ -11,7 +11,6 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.draws import content_keys
 from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
@@ -19,6 +18,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.seeds import content_keys
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.expectations import Expectations
+from deepseek_report.artifacts.conclusions import Expectations
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier

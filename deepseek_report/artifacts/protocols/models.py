@@ -1,4 +1,4 @@
-"""What a family of models promises, and what it may offer besides."""
+"""What trains a module."""
 
 from __future__ import annotations
 
@@ -8,9 +8,32 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
-from deepseek_report.artifacts.protocols.training import Trainer
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Modality, Schema, TaskName
-from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.split import Dataset, Split
+
+
+class Trainer(Protocol):
+    """Trains a module."""
+
+    def fit(
+        self,
+        module: Any,
+        dataset: Dataset,
+        folder: Path,
+        seed: int,
+        device: str,
+        progress: Progress,
+    ) -> None:
+        """Train in place; write weights, history and summary to `folder`."""
+
+
+@runtime_checkable
+class PlansRows(Protocol):
+    """The optional part of a Trainer that goes through the training rows again and again."""
+
+    def planned_rows(self, n_train: int) -> int:
+        """How many rows the model evaluates at most, each as often as it is seen."""
 
 
 class ModelPlugin(Protocol):
@@ -122,9 +145,7 @@ class FitsAnew(Protocol):
     def fitted_anew(self, schema: Schema, train: Split, seed: int | None) -> Any:
         """What `build` gives, fitted to these rows; without a seed drawn as it was.
 
-        Raises
-        ------
-        NotApplicableError : the fit failed, or gave no model of the same kind.
+        Raises NotApplicableError: the fit failed, or gave no model of the same kind.
         """
 
 

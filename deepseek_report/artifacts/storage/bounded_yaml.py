@@ -27,10 +27,8 @@ class YamlTooLarge(yaml.MarkedYAMLError):
 def read_text(path: Path) -> str:
     """The text of a file in UTF-8.
 
-    Raises
-    ------
-    YamlTooLarge : it has more than `MOST_BYTES`.
-    UnicodeDecodeError, OSError : it is not in UTF-8, or cannot be read.
+    Raises YamlTooLarge: it has more than `MOST_BYTES`.
+    Raises UnicodeDecodeError, OSError: it is not in UTF-8, or cannot be read.
     """
     with path.open("rb") as stream:
         content = stream.read(MOST_BYTES + 1)

@@ -31,9 +31,7 @@ def locate(name: str, revision: str = "main", *, fetch: bool = True) -> Path:
     name : a folder, or an id of the hub. revision : branch, tag or commit of the hub.
     fetch : whether files that are not on this machine may be fetched.
 
-    Raises
-    ------
-    ConfigError : there is no such folder, or the files are not here and cannot be fetched.
+    Raises ConfigError: there is no such folder, or the files are not here and cannot be fetched.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -56,12 +54,7 @@ def is_here(name: str, revision: str = "main") -> bool:
 
 
 def described(folder: Path) -> dict[str, Any]:
-    """The content of `config.json`.
-
-    Raises
-    ------
-    ConfigError : the file is missing or no JSON.
-    """
+    """The content of `config.json`; raises ConfigError: the file is missing or no JSON."""
     try:
         content: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
     except FileNotFoundError:
@@ -87,9 +80,7 @@ def load_tokenizer(folder: Path) -> Any:
 
     (The classes that transformers has for single families may add tokens to it or drop some.)
 
-    Raises
-    ------
-    ConfigError : the folder holds none that can be used without running its code.
+    Raises ConfigError: the folder holds none that can be used without running its code.
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
@@ -113,9 +104,7 @@ def tokens_of(tokenizer: Any) -> tuple[str, ...]:
 def mask_of(tokenizer: Any) -> int:
     """Id of the token that stands for "taken away": the mask, else unknown, else padding.
 
-    Raises
-    ------
-    ConfigError : the tokenizer has none of them, and no end of text either.
+    Raises ConfigError: the tokenizer has none of them, and no end of text either.
     """
     names = ("mask_token_id", "unk_token_id", "pad_token_id", "eos_token_id")
     ids = [getattr(tokenizer, name, None) for name in names]

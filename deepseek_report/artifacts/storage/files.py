@@ -17,16 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Message
-from deepseek_report.artifacts.storage.array_bounds import read_arrays
-from deepseek_report.artifacts.storage.json_bounds import parse
-from deepseek_report.artifacts.storage.memory_bound import most_bytes, refuse_beyond
-from deepseek_report.artifacts.storage.parquet_bounds import (
+from deepseek_report.artifacts.storage.format_bounds import (
     check_footer,
     expanded,
     holds_texts,
+    read_arrays,
     refuse_types,
     unpacked,
 )
+from deepseek_report.artifacts.storage.memory_bound import most_bytes, parse, refuse_beyond
 from deepseek_report.artifacts.storage.plain_files import open_file, read_bytes, write_whole
 from deepseek_report.errors import ArtifactError
 
@@ -102,7 +101,6 @@ def load_json(path: Path, most: int = 0, *, below: Path | None = None, links: bo
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Say of a file that cannot be read which one it is and why."""
     try:
         yield
     except ArtifactError:

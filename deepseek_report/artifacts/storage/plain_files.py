@@ -54,9 +54,8 @@ def entries(folder: Path, *, links: bool = False) -> list[FolderEntry]:
 
     links : the folder itself may be a link, since the person who runs this named it.
 
-    Raises
-    ------
-    ArtifactError : it is a link, or holds more than `MOST_ENTRIES`. OSError : it cannot be read.
+    Raises ArtifactError: it is a link, or holds more than `MOST_ENTRIES`; OSError: it cannot be
+    read.
     """
     if not links and folder.is_symlink():
         raise ArtifactError(f"{folder}: a link, and links are not followed here")
@@ -71,9 +70,7 @@ def walk(
     deep : what happens to folders more than `MOST_LEVELS` deep in each other: they are refused, or
     told as strange entries whose names end in `/`, and not looked into.
 
-    Raises
-    ------
-    ArtifactError : more than `MOST_ENTRIES`, or too deep. OSError : a folder cannot be read.
+    Raises ArtifactError: more than `MOST_ENTRIES`, or too deep; OSError: a folder cannot be read.
     """
     waiting, seen = [(folder, "", 1)], 0
     while waiting:
@@ -190,9 +187,7 @@ def open_file(path: Path, *, below: Path | None = None, links: bool = False) -> 
 
     links : it may be a link to a file, since the person who runs this or the package named it.
 
-    Raises
-    ------
-    ArtifactError : it is a link, a device or a pipe. OSError : it cannot be opened.
+    Raises ArtifactError: it is a link, a device or a pipe; OSError: it cannot be opened.
     """
     if below is not None:
         refuse_links_on_way(below, path)
@@ -213,9 +208,7 @@ def read_bytes(
 ) -> bytes:
     """The content of a regular file of at most `most` bytes; 0: as many as an artifact may hold.
 
-    Raises
-    ------
-    ArtifactError : it has more, or see `open_file`. OSError : it cannot be read.
+    Raises ArtifactError: it has more, or see `open_file`; OSError: it cannot be read.
     """
     with open_file(path, below=below, links=links) as stream:
         size = os.fstat(stream.fileno()).st_size
@@ -260,9 +253,7 @@ def sha256_file(path: Path, *, links: bool = False) -> str:
 def make_folder(path: Path, *, below: Path | None = None) -> None:
     """Make a folder and those that it lies in, where they are not there yet.
 
-    Raises
-    ------
-    ArtifactError : a part after `below` is a link; without `below`, the folder itself is.
+    Raises ArtifactError: a part after `below` is a link; without `below`, the folder itself is.
     """
     if below is not None:
         refuse_links_on_way(below, path)
@@ -302,9 +293,7 @@ def new_file(path: Path, *, links: bool = False) -> BinaryIO:
 def append(path: Path, content: bytes) -> None:
     """Add bytes at the end of a regular file, which is made where it is not there.
 
-    Raises
-    ------
-    ArtifactError : it is a link, a device or a pipe.
+    Raises ArtifactError: it is a link, a device or a pipe.
     """
     if _is_strange(path):
         raise ArtifactError(f"{path}: no regular file, and nothing is written through it")

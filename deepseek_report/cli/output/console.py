@@ -2,14 +2,94 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sys
+import time
+import unicodedata
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deepseek_report.cli.output.terminal_text import printable, printable_lines
+from deepseek_report.errors import ConfigError
+from deepseek_report.runner.execution.whole_run import duration
+
+
+def in_bytes(size: float) -> str:
+    """`512 bytes`, `3.1 MB`: decimal units, as file managers show them."""
+    if size < 1000:
+        return f"{size:.0f} bytes"
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+    return f"{size / 1000:.3g} TB"
+
+
+def local_time(moment: dt.datetime) -> str:
+    """`2026-03-02 14:05`, in the time zone of this machine."""
+    try:
+        return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, ValueError):  # a year that the system's clock cannot turn
+        return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def duration_range(low: float, high: float) -> str:
+    """`20 s to 1 min`, `2 to 4 min`; one duration where both ends are told alike."""
+    first, last = duration(low), duration(max(high, low))
+    if first == last:
+        return first
+    number, _, unit = first.partition(" ")
+    other, _, same = last.partition(" ")
+    return f"{number} to {other} {unit}" if unit == same else f"{first} to {last}"
+
+
+def printable(text: object) -> str:
+    """A text on one line without control characters, which could rewrite what a person sees."""
+    return "".join(
+        letter if _is_shown(letter) else "\N{REPLACEMENT CHARACTER}" for letter in str(text)
+    )
+
+
+def _is_shown(letter: str) -> bool:
+    """Letters, signs and spaces of any width; no line breaks, no escapes, no marks of direction."""
+    return letter.isprintable() or unicodedata.category(letter) == "Zs"
+
+
+def printable_lines(text: object) -> str:
+    """The same for a text of several lines."""
+    return "\n".join(map(printable, str(text).split("\n")))
+
+
+def serve(folder: Path, port: int) -> str:
+    """TensorBoard on this machine alone; its address.
+
+    Raises ConfigError: the port is taken.
+    """
+    from tensorboard import program
+    from tensorboard.program import TensorBoardPortInUseError, TensorBoardServerException
+
+    server = program.TensorBoard()
+    server.configure(
+        argv=[None, "--logdir", str(folder), "--host", "localhost", "--port", str(port),
+              "--reload_interval", "2", "--load_fast", "false"]
+    )  # fmt: skip
+    try:
+        return str(server.launch())
+    except (TensorBoardPortInUseError, TensorBoardServerException) as error:
+        raise ConfigError(
+            f"--port {port}: TensorBoard cannot listen there ({error}); name another one"
+        ) from None
+
+
+def keep_serving(over: str) -> None:
+    """Say what is over and wait until the person stops the command."""
+    say(f"{over}; the board stays open until you stop this command (Ctrl-C)")
+    while True:
+        time.sleep(60)
+
 
 #: Columns where the output is no terminal: a table in a file needs no folding.
 _WIDE = 1_000

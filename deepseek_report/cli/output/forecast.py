@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.rounding import count, plural, quantity
-from deepseek_report.cli.output.console import (
-    cell,
-    console,
-    plain_table,
-    say,
-)
-from deepseek_report.cli.output.quantities import duration_range
+from deepseek_report.cli.output.console import cell, console, duration_range, plain_table, say
 from deepseek_report.config.open_lines import MOST, OpenLine
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.runner.execution.whole_run import duration
@@ -106,7 +100,6 @@ def _say_data(data: DataSeen, texts: Wording) -> None:
 
 
 def _target(data: DataSeen) -> list[str]:
-    """What is predicted: its classes and the favourable one, or its unit."""
     target = data.schema.target
     task = task_of(target)
     if not task.decides:
@@ -156,7 +149,6 @@ def _say_columns(data: DataSeen) -> None:
 
 
 def _values(feature: Feature, numbers: dict[str, Any] | None) -> str:
-    """Categories, few of them, or the smallest and the largest number."""
     if numbers is not None:
         return f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"
     return _few([category.label[:_LONGEST] for category in feature.categories], _MOST_CATEGORIES)
@@ -225,7 +217,6 @@ def _by_reason(refused: Sequence[tuple[str, Text]]) -> dict[Text, list[str]]:
 
 
 def _some_of(artifacts: Sequence[str]) -> str:
-    """A few artifacts by name, many by number."""
     if len(artifacts) <= _MOST_LEFT_OUT:
         return ", ".join(artifacts)
     return f"{len(artifacts)} parts ({', '.join(artifacts[:3])}, …)"
@@ -242,7 +233,6 @@ _BASES: dict[Basis, str] = {
 
 
 def _cost(plan: Forecast) -> str:
-    """How long it will take, as a range, and how that was found."""
     cost = plan.cost
     if not cost.stages:
         if plan.whole:
@@ -264,7 +254,6 @@ _MEMORY_BASES: Mapping[Basis, str] = {
 
 
 def _memory(cost: Cost) -> str:
-    """What the largest process takes at its peak, and how that was found."""
     span = cost.memory
     if span is None:
         return ""

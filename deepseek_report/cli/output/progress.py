@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.cli.output.terminal_text import printable
+from deepseek_report.cli.output.console import printable
 from deepseek_report.runner.execution.run_events import Reporter, job_and_stage
 from deepseek_report.runner.execution.whole_run import NotApplicable, Whole, stage_words
 

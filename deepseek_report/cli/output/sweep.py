@@ -6,21 +6,21 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from deepseek_report.cli.output.console import cell, console, plain_table
-from deepseek_report.cli.output.runs import thresholds
-from deepseek_report.cli.output.terminal_text import printable, printable_lines
+from deepseek_report.cli.output.console import (
+    cell,
+    console,
+    plain_table,
+    printable,
+    printable_lines,
+)
+from deepseek_report.cli.runs import thresholds
 from deepseek_report.wording.words import wording
 
 if TYPE_CHECKING:
     from deepseek_report.runner.planning.sweeping import SweepJob
     from deepseek_report.runner.sweep import JobResult
 
-_ENDS = {
-    0: "whole",
-    1: "incomplete",
-    2: "not run",
-    3: "a threshold is not met",
-}
+_ENDS = {0: "whole", 1: "incomplete", 2: "not run", 3: "a threshold is not met"}
 
 #: In what a job differs that differs in nothing.
 _NOTHING = "–"

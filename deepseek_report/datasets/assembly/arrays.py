@@ -76,9 +76,7 @@ class Origin:
 def as_dataset(arrays: Arrays, origin: Origin, rule: SplitRule, seed: int) -> Dataset:
     """Choose instances, split them, describe and check them, as for a table.
 
-    Raises
-    ------
-    DataError : too few instances of a class for three parts.
+    Raises DataError: too few instances of a class for three parts.
     """
     source = TableSource(
         file=origin.file,
@@ -95,9 +93,7 @@ def load_arrays(
 ) -> Dataset:
     """Read images or series, and make a data set of them, step by step.
 
-    Raises
-    ------
-    DataError : the source is not there, or too few of a class for three parts.
+    Raises DataError: the source is not there, or too few of a class for three parts.
     """
     progress.start("Load the data", 2)
     arrays = make()

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import column_override, override
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.data_kinds.relations import Relations, relation_in_words
-from deepseek_report.data_kinds.row_conditions import ConditionError
+from deepseek_report.data_kinds.row_conditions import ConditionError, Relations, relation_in_words
 from deepseek_report.datasets.assembly.attribute_levels import group_by
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
@@ -32,7 +30,7 @@ from deepseek_report.datasets.card.data_card import (
     RowDraw,
     make_card,
 )
-from deepseek_report.datasets.card.text_card import Copies, TextFacts
+from deepseek_report.datasets.card.part_cards import Copies, TextFacts
 from deepseek_report.datasets.checks.issues import find_issues
 from deepseek_report.datasets.readers.cells import (
     Cells,
@@ -52,8 +50,8 @@ from deepseek_report.datasets.split.splitting import (
     row_identity,
     shared_between,
     split_rows,
+    strata_of,
 )
-from deepseek_report.datasets.split.strata import strata_of
 from deepseek_report.errors import DataError
 from deepseek_report.tasks import task_of
 
@@ -132,14 +130,10 @@ def encode(
 
     A column is taken out of the frame once it is encoded, so that one of texts need not stay.
 
-    Parameters
-    ----------
     rows : (row,) positions in the source, where only some of its rows are given.
     answer : the target of these rows, where it is known; else the frame holds it.
 
-    Raises
-    ------
-    DataError : one message with all the columns that cannot be used.
+    Raises DataError: one message with all the columns that cannot be used.
     """
     read = _EncodedColumns(source, rows)
     for name in list(frame.columns):
@@ -319,16 +313,15 @@ def assemble(
 ) -> Dataset:
     """Choose the rows, split them, and describe and check the result.
 
-    Raises
-    ------
-    DataError : too few rows of a class for three parts.
+    Raises DataError: too few rows of a class for three parts.
     """
     chosen = draw_rows(strata_of(table.rows), rule.rows, seed)
     drawn = _taken(replace(table.rows, entities=table.together.units), chosen)
     draw = None
     if len(drawn) < (n_source := table.n_source or len(table.rows)):
         draw = RowDraw(len(drawn), n_source, seed)
-    repeat = is_repeat(row_identity(drawn.inputs, *_all_labels(drawn)))
+    labels = [drawn.labels] if drawn.all_labels is None else [*drawn.all_labels.T]
+    repeat = is_repeat(row_identity(drawn.inputs, *labels))
     kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
     whole, together = _taken(drawn, kept), table.together.take(chosen[kept])
     schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
@@ -374,7 +367,6 @@ def _taken(rows: Split, positions: Ints) -> Split:
 def _count_copies(
     table: EncodedTable, whole: Split, parts: Mapping[str, Split], n_repeats: int
 ) -> dict[str, int]:
-    """Copies, contradictions, and rows that are in more than one part, before rows are encoded."""
     copies = table.copies
     return {
         "n_duplicates": n_repeats if copies is None else copies.exact + copies.near,
@@ -411,9 +403,7 @@ def _related(
 ) -> tuple[Schema, tuple[Text, ...]]:
     """The schema with its declared relations, and how many rows keep each.
 
-    Raises
-    ------
-    DataError : a text is no relation between features that there are.
+    Raises DataError: a text is no relation between features that there are.
     """
     try:
         relations = Relations.of(schema, declared)
@@ -453,13 +443,7 @@ def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
     )
 
 
-def _all_labels(rows: Split) -> list[NDArray[Any]]:
-    """The columns of labels: one, or all of a target with several."""
-    return [rows.labels] if rows.all_labels is None else [*rows.all_labels.T]
-
-
 def _contradictions(rows: Split) -> int:
-    """Rows whose inputs are those of a row with another label."""
     labels = rows.labels if rows.all_labels is None else row_identity(rows.all_labels.astype(float))
     return int(disagrees(row_identity(rows.inputs), labels).sum())
 

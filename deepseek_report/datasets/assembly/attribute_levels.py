@@ -26,9 +26,7 @@ def group_by(feature: Feature, values: Floats, column: ColumnDeclaration) -> tup
 
     Every level is kept, however small: which of them can be judged, a measurement decides.
 
-    Raises
-    ------
-    DataError : more levels than groups can be compared.
+    Raises DataError: more levels than groups can be compared.
     """
     levels, codes = (_bands if feature.is_numeric else _levels)(feature, values, column)
     name = column.attribute or (f"{feature.name}_band" if feature.is_numeric else feature.name)

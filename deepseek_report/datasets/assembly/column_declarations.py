@@ -142,8 +142,6 @@ def data_error(where: str, problem: str, allowed: str, do: str) -> DataError:
 def config_problems(*cases: tuple[bool, str, str, str]) -> list[str]:
     """One message about the config for each case that holds.
 
-    Parameters
-    ----------
     cases : whether it holds; then the problem, what is allowed and what to do, as in `error_text`.
     """
     return [error_text("dataset", *texts) for holds, *texts in cases if holds]
@@ -152,8 +150,6 @@ def config_problems(*cases: tuple[bool, str, str, str]) -> list[str]:
 def rows_text(mask: Bools, values: Sequence[Any] | None = None, rows: Ints | None = None) -> str:
     """The first rows where the mask holds, counted from 1 without the header.
 
-    Parameters
-    ----------
     values : (row,) what is shown beside the number of a row. rows : (row,) positions in the file,
         where only some of its rows were read.
     """
@@ -189,8 +185,6 @@ def not_set(plugin: Any, wanted: Iterable[tuple[str, str]]) -> list[str]:
 def not_columns(file: str, named: Iterable[tuple[str, str]], names: Sequence[str]) -> list[str]:
     """One message for each name in the config that the file lacks.
 
-    Parameters
-    ----------
     named : pairs of a field of the config and a column that it names. names : the file's columns.
     """
     return [

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import (
     NUMBER_TASKS,
     Attribute,
@@ -25,7 +25,13 @@ from deepseek_report.datasets.assembly.column_declarations import (
     config_problems,
     default_label,
 )
-from deepseek_report.datasets.assembly.row_metadata import possible_entity
+from deepseek_report.datasets.assembly.feature_encoding import MOST_CATEGORIES
+from deepseek_report.datasets.assembly.row_metadata import (
+    RowMetadata,
+    SplitBy,
+    possible_entity,
+    read_metadata,
+)
 from deepseek_report.datasets.assembly.targets import (
     MOST_CLASSES,
     MOST_DECLARED,
@@ -36,14 +42,16 @@ from deepseek_report.datasets.assembly.targets import (
 from deepseek_report.datasets.card.data_card import Description, Sector
 from deepseek_report.datasets.readers.cells import observed, read_cells
 from deepseek_report.datasets.readers.file_form import Bounds
-from deepseek_report.datasets.split.shares import Shares
-from deepseek_report.datasets.split.splitting import GroupConstraint
+from deepseek_report.datasets.split.splitting import GroupConstraint, Shares
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-_DECISIONS = message("card.labels_are_decisions")
+_STATED = (
+    *("description", "source", "licence", "citation", "doi", "period", "population"),
+    *("decision", "sector"),
+)
 
 
 @dataclass(frozen=True)
@@ -81,19 +89,26 @@ class OwnDataDeclarations(Shares, Bounds):
 
     def described(self, name: str) -> Description:
         """What the card says of the data beyond their values; `name` where there is no title."""
-        return Description(
-            name=name,
-            title=self.title or name,
-            description=self.description,
-            source=self.source,
-            licence=self.licence,
-            citation=self.citation,
-            doi=self.doi,
-            period=self.period,
-            population=self.population,
-            decision=self.decision,
-            limits=(*self.limits, *([_DECISIONS] if self.labels_are_decisions else [])),
-            sector=self.sector,
+        stated = {field: getattr(self, field) for field in _STATED}
+        decisions = [message("card.labels_are_decisions")] if self.labels_are_decisions else []
+        limits: tuple[Text, ...] = (*self.limits, *decisions)
+        return Description(name=name, title=self.title or name, limits=limits, **stated)
+
+    def rule_of(self, task: Literal["auto"] | TaskName, targets: Sequence[str]) -> TargetRule:
+        """What is declared about the target; several labels are the targets of a multi-label task.
+
+        targets : the columns to predict, of which the first is reported on where nobody says which.
+        """
+        return TargetRule(
+            self.report_label or targets[0],
+            self.favourable,
+            self.positive,
+            self.labels_are_decisions,
+            task=task,
+            unit=self.unit,
+            labels=tuple(targets) if task == "multi_label" else (),
+            declared_by="config",
+            max_classes=self.max_classes,
         )
 
 
@@ -153,7 +168,6 @@ class DescribedArrays(OwnDataDeclarations):
         )
 
     def task_problems(self, targets: Sequence[str]) -> list[str]:
-        """Settings of the target that contradict one another."""
         several = self.task == "multi_label"
         return config_problems(
             (
@@ -182,21 +196,10 @@ class DescribedArrays(OwnDataDeclarations):
     ) -> EncodedTarget:
         """The target and the labels of all instances, from columns of a table.
 
-        Raises
-        ------
-        DataError : empty cells, one class, too many classes, or values that are not of the task.
+        Raises DataError: empty cells, one class, too many classes, or values that are not of the
+        task.
         """
-        rule = TargetRule(
-            self.report_label or targets[0],
-            self.favourable,
-            self.positive,
-            self.labels_are_decisions,
-            task=self.task,
-            unit=self.unit,
-            labels=tuple(targets) if self.task == "multi_label" else (),
-            declared_by="config",
-            max_classes=self.max_classes,
-        )
+        rule = self.rule_of(self.task, targets)
         cells = [read_cells(frame[name], name, decimal) for name in rule.columns]
         return encode_target(cells, [ColumnDeclaration()] * len(cells), rule, file)
 
@@ -206,9 +209,7 @@ def attribute_of(
 ) -> tuple[Attribute, Ints]:
     """A grouping by the values of a column; missing values are unknown.
 
-    Raises
-    ------
-    DataError : more values than groups can be compared.
+    Raises DataError: more values than groups can be compared.
     """
     name = str(column.name)
     cells = read_cells(column, name, decimal)
@@ -219,3 +220,148 @@ def attribute_of(
     table = np.array([place.get(code, -1) for code in cells.codes] + [-1], dtype=np.int64)
     levels = tuple(default_label(code) for code in codes)
     return Attribute(name, readable_name(name), levels, kind=kind), table[cells.positions]
+
+
+@dataclass(frozen=True)
+class TableDeclarations(OwnDataDeclarations):
+    """What a config says of rows of any kind, wherever they come from; all of it may be left out.
+
+    target : the column to predict, or several columns of yes and no. task : what is predicted;
+        auto takes several columns as several labels, a number of more than 20 different values as
+        a number, and everything else as classes.
+    sensitive : columns to compare groups of people by. compare_by : columns that cut the data into
+        parts that are no groups of people, such as a site or a topic.
+    entity : column that names what several rows are of (a person, a machine), which never falls in
+        several parts and counts as one observation; not a feature. time : column of the moment
+        that a row comes from, a date or a number; not a feature, but the periods are compared.
+    split_by : how rows are shared out: at random, or by time, the latest rows in the test part.
+    columns : what is known about single columns, see `ColumnDeclaration`.
+
+    The other fields are those of `OwnDataDeclarations`.
+    """
+
+    target: str | tuple[str, ...] | None = None
+    task: Literal["auto"] | TaskName = "auto"
+    sensitive: tuple[str, ...] = ()
+    compare_by: tuple[str, ...] = ()
+    columns: dict[str, ColumnDeclaration] = field(default_factory=dict)
+    entity: str | None = None
+    time: str | None = None
+    split_by: SplitBy = "random"
+
+    @property
+    def metadata_columns(self) -> dict[str, str]:
+        """{field: column} of what is known of rows beside their features."""
+        named = {"entity": self.entity, "time": self.time}
+        return {role: column for role, column in named.items() if column is not None}
+
+    def metadata(
+        self, frame: pd.DataFrame, file: str, decimal: str, rows: Ints | None = None
+    ) -> RowMetadata:
+        """Entities and moments of the rows, as far as columns are named for them.
+
+        rows : (row,) positions in the file, where only some of its rows were read.
+
+        Raises DataError: too few entities, or a split by time with moments missing.
+        """
+        return read_metadata(frame, self.entity, self.time, self.split_by, (file, decimal), rows)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict, as far as the config names them."""
+        if self.target is None:
+            return ()
+        return (self.target,) if isinstance(self.target, str) else tuple(self.target)
+
+    @property
+    def target_rule(self) -> TargetRule:
+        """What is declared about the target; some target must be declared."""
+        return self.rule_of("multi_label" if len(self.targets) > 1 else self.task, self.targets)
+
+    @property
+    def declared_columns(self) -> dict[str, ColumnDeclaration]:
+        """What is known of single columns, those that the rows are compared by marked."""
+        columns = dict(self.columns)
+        for name in self.sensitive:
+            columns[name] = replace(columns.get(name, ColumnDeclaration()), sensitive=True)
+        for name in self.compare_by:
+            columns[name] = replace(columns.get(name, ColumnDeclaration()), compare_by=True)
+        return columns
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The columns that rows are compared by, those of people first."""
+        return (*self.sensitive, *self.compare_by)
+
+    @property
+    def kinds_of_groups(self) -> frozenset[AttributeKind]:
+        """What the declared columns cut the rows into."""
+        kinds = {column.groups for column in self.declared_columns.values()}
+        periods: set[AttributeKind] = set() if self.time is None else {"other"}
+        return frozenset(kind for kind in kinds if kind is not None) | periods
+
+    def target_problems(self) -> list[str]:
+        names = self.targets
+        return config_problems(
+            (
+                len(names) > 1 and self.task not in {"auto", "multi_label"},
+                f"several target columns with task {self.task}",
+                "one column",
+                "name one column, or set `dataset.task=multi_label`",
+            ),
+            (
+                self.task == "multi_label" and len(names) == 1,
+                "one target column with task multi_label",
+                "several columns",
+                "name them all: `dataset.target=[a,b]`; one column of yes and no is two classes",
+            ),
+            (
+                self.report_label is not None and self.report_label not in names,
+                f"`dataset.report_label` is `{self.report_label}`",
+                ", ".join(f"`{name}`" for name in names) or "several target columns",
+                "choose one of the target columns",
+            ),
+            classes_of_a_number(self.task, self.favourable, self.positive),
+            (
+                self.split_by == "time" and self.time is None,
+                "`dataset.split_by` is time, and no column says when",
+                "a column of dates or numbers",
+                "name it: `dataset.time=…`",
+            ),
+            (
+                self.split_by == "time" and self.entity is not None,
+                "a split by time beside entities, whose rows it would tear apart",
+                "one of the two",
+                "remove `dataset.entity`, or set `dataset.split_by=random`",
+            ),
+            (
+                self.entity is not None and self.entity == self.time,
+                "one column for `dataset.entity` and `dataset.time`",
+                "two columns",
+                "name another one",
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class DeclaredTable(TableDeclarations):
+    """What a config says of a table beyond `TableDeclarations`.
+
+    use_sensitive : whether the model is given the columns that groups are compared by.
+    id_column, drop : columns that are not features.
+    relations : what holds between the columns of every row, such as `paid <= owed`, in the grammar
+        of `row_conditions`; counted in the data, and kept by every change that is proposed or
+        asked about.
+    """
+
+    use_sensitive: bool = True
+    id_column: str | None = None
+    drop: tuple[str, ...] = ()
+    relations: tuple[str, ...] = ()
+    max_categories: Annotated[int, Field(ge=2, le=MOST_CATEGORIES)] = 100
+
+    @property
+    def left_out(self) -> list[str]:
+        """Columns that are not features, as the config asks."""
+        ids = [self.id_column] if self.id_column is not None else []
+        return list(dict.fromkeys([*self.drop, *ids, *self.metadata_columns.values()]))

@@ -21,12 +21,7 @@ from deepseek_report.datasets.assembly.column_declarations import (
     rows_text,
     sorted_codes,
 )
-from deepseek_report.datasets.readers.cells import (
-    Cells,
-    infer_kind,
-    is_broken_number,
-    observed,
-)
+from deepseek_report.datasets.readers.cells import Cells, infer_kind, is_broken_number, observed
 from deepseek_report.errors import DataError
 
 #: `dataset.max_categories` cannot be raised beyond this.
@@ -38,9 +33,7 @@ def encode_feature(
 ) -> tuple[Feature, Floats]:
     """The feature, and its values: numbers, or positions in `Feature.categories`; NaN is missing.
 
-    Raises
-    ------
-    DataError : the cells are not what is declared, or cannot be used.
+    Raises DataError: the cells are not what is declared, or cannot be used.
     """
     if cells.missing.all():
         raise data_error(
@@ -84,9 +77,7 @@ def _kind_of(cells: Cells, column: ColumnDeclaration, where: str) -> Kind:
 def _check_moves(column: ColumnDeclaration, kind: Kind, where: str) -> None:
     """Refuse directions and steps that the column cannot have.
 
-    Raises
-    ------
-    DataError : says which, and what is allowed.
+    Raises DataError: says which, and what is allowed.
     """
     if column.direction is not None and not column.can_change:
         why = "sensitive" if column.mutable is None else "declared as `mutable: false`"

@@ -3,23 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.rounding import DASH
 from deepseek_report.artifacts.schema import Feature, Layout
+from deepseek_report.datasets.assembly.column_declarations import data_error
+from deepseek_report.datasets.split.splitting import SplitRule
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Upper left corners of square patches, and the part of the picture that each belongs to.
+
+    rows, columns : (patch,) in pixels. parts : (patch,) position in `PARTS`.
+    """
+
+    rows: Ints
+    columns: Ints
+    parts: Ints
+
+    def take(self, positions: Ints) -> Cuts:
+        return Cuts(self.rows[positions], self.columns[positions], self.parts[positions])
+
+    def of(self, picture: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+        """(patch, row, column, …) the patches of a picture (row, column, …)."""
+        steps = np.arange(size)
+        rows = (self.rows[:, None] + steps)[:, :, None]
+        return np.asarray(picture[rows, (self.columns[:, None] + steps)[:, None, :]])
+
+
+def bands(length: int, rule: SplitRule, gap: int) -> list[tuple[int, int]]:
+    """[start, end) of the training, validation and test band along one side, `gap` apart.
+
+    The bands share the length without the two gaps by the shares of the rule; test is last.
+    """
+    ends = np.cumsum(rule.shares) * (length - 2 * gap)
+    starts = [0.0, *ends[:-1]]
+    return [
+        (round(start) + part * gap, round(end) + part * gap)
+        for part, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
+
+
+def cut(
+    shape: tuple[int, int], size: int, strides: tuple[int, int, int], places: list[tuple[int, int]]
+) -> Cuts:
+    """Every patch that lies whole in one band of columns, by the stride of its part.
+
+    shape : (row, column) of the picture. size : side of a patch. strides : distance of
+        neighbouring patches in each part. places : from `bands`.
+
+    Raises DataError: a band is narrower than a patch.
+    """
+    corners = []
+    for part, ((start, end), stride) in enumerate(zip(places, strides, strict=True)):
+        if end - start < size or shape[0] < size:
+            raise data_error(
+                "dataset",
+                f"a part of the picture is {min(end - start, shape[0])} pixels wide",
+                f"at least {size} pixels",
+                "lower `dataset.size`, or give each part a larger share",
+            )
+        rows = np.arange(0, shape[0] - size + 1, stride)
+        columns = np.arange(start, end - size + 1, stride)
+        grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+        corners.append(np.column_stack([grid, np.full(len(grid), part)]))
+    whole = np.concatenate(corners)
+    return Cuts(whole[:, 0], whole[:, 1], whole[:, 2])
+
 
 #: What the channels of an image are called, by how many there are.
 CHANNELS: dict[int, tuple[str, ...]] = {1: ("grey",), 3: ("red", "green", "blue")}
 
 
-def image_layout(shape: tuple[int, int, int], channels: Sequence[str], patch: int) -> Layout:
+def image_layout(shape: tuple[int, int, int], patch: int) -> Layout:
     """The layout of images whose players are square patches over all channels.
 
-    Parameters
-    ----------
-    shape : (row, column, channel). channels : their names.
+    shape : (row, column, channel), of 1 or 3 channels.
     patch : side of a patch in pixels; patches at the right and lower edge are smaller where the
         side does not divide the image.
     """
@@ -33,15 +97,13 @@ def image_layout(shape: tuple[int, int, int], channels: Sequence[str], patch: in
         player_labels=tuple(
             f"{_span('row', *high)} × {_span('column', *wide)}" for high, wide in pairs
         ),
-        channels=tuple(channels),
+        channels=CHANNELS[shape[2]],
     )
 
 
 def series_layout(steps: int, channels: Sequence[str], window: int) -> Layout:
     """The layout of series whose players are windows of one channel, channel after channel.
 
-    Parameters
-    ----------
     steps : length of a series. channels : their labels. window : steps of a window; the last one
         of a channel is shorter where the window does not divide the series.
     """
@@ -57,21 +119,18 @@ def series_layout(steps: int, channels: Sequence[str], window: int) -> Layout:
     )
 
 
-def pixels(
-    shape: tuple[int, int, int], channels: Sequence[str], unit: str | None
-) -> tuple[Feature, ...]:
+def pixels(shape: tuple[int, int, int]) -> tuple[Feature, ...]:
     """One feature a pixel and channel, in C order; rows and columns count from 1."""
     return tuple(
         Feature(
             name=f"r{row}_c{column}" + (f"_{channel}" if shape[2] > 1 else ""),
             label=f"row {row}, column {column}" + (f", {channel}" if shape[2] > 1 else ""),
             kind="numeric",
-            unit=unit,
             mutable=False,
         )
         for row in range(1, shape[0] + 1)
         for column in range(1, shape[1] + 1)
-        for channel in channels
+        for channel in CHANNELS[shape[2]]
     )
 
 

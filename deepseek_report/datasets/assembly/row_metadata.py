@@ -15,12 +15,7 @@ from deepseek_report.artifacts.schema import Attribute, Schema, readable_name
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.assembly.attribute_levels import band_labels
 from deepseek_report.datasets.assembly.column_declarations import data_error
-from deepseek_report.datasets.readers.cells import (
-    date_forms,
-    is_date,
-    looks_like_date,
-    read_cells,
-)
+from deepseek_report.datasets.readers.cells import date_forms, is_date, looks_like_date, read_cells
 from deepseek_report.datasets.split.splitting import GroupConstraint, PossibleEntity, SplitRule
 
 if TYPE_CHECKING:
@@ -141,8 +136,6 @@ class RowMetadata:
     def with_periods(self, schema: Schema, rows: Split) -> tuple[Schema, Split]:
         """The schema and the rows with moments and periods, where a column says the moments.
 
-        Parameters
-        ----------
         rows : their `instance_ids` are positions in the source.
         """
         if self.moments is None:
@@ -167,14 +160,10 @@ def read_metadata(
 ) -> RowMetadata:
     """Entities and moments of the rows of a table.
 
-    Parameters
-    ----------
     where : name of the file, and its decimal sign. rows : (row,) positions in the file, where only
     some of its rows were read.
 
-    Raises
-    ------
-    DataError : fewer than ten entities, or a split by time with moments missing.
+    Raises DataError: fewer than ten entities, or a split by time with moments missing.
     """
     file, decimal = where
     units = None if entity is None else units_of(frame[entity], file)
@@ -203,8 +192,6 @@ def possible_entity(frame: pd.DataFrame, time: str | None) -> PossibleEntity | N
 
     Without one, rows that are alike in all but their time may be of one entity as well.
 
-    Parameters
-    ----------
     frame : the whole source. time : the column of the moment of a row, where it is declared.
     """
     named = [name for name in frame if _names_entities(str(name)) and _repeats(frame[name])]
@@ -253,9 +240,7 @@ def _is_time(column: pd.Series) -> bool:
 def units_of(column: pd.Series, file: str) -> Ints:
     """(row,) the same number for rows of one entity; a row without one is on its own.
 
-    Raises
-    ------
-    DataError : fewer than ten entities.
+    Raises DataError: fewer than ten entities.
     """
     known = column.notna().to_numpy()
     names = column.astype(str).to_numpy()

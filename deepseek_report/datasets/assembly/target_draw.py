@@ -13,8 +13,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule, encode_target
 from deepseek_report.datasets.readers.cells import read_cells
-from deepseek_report.datasets.split.splitting import draw_rows
-from deepseek_report.datasets.split.strata import strata_of
+from deepseek_report.datasets.split.splitting import draw_rows, strata_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,13 +37,9 @@ class TargetDraw:
     def draw(self, frame: pd.DataFrame, decimal: str) -> Ints:
         """Ascending positions of the rows.
 
-        Parameters
-        ----------
         frame : the columns of the target, of all rows. decimal : the sign before decimals.
 
-        Raises
-        ------
-        DataError : the target cannot be used.
+        Raises DataError: the target cannot be used.
         """
         names = self.rule.columns
         cells = [read_cells(frame[name], name, decimal) for name in names]

@@ -100,13 +100,9 @@ def encode_target(
 ) -> EncodedTarget:
     """The target and the labels of all rows.
 
-    Parameters
-    ----------
     cells, columns : those of `rule.columns`, in that order.
 
-    Raises
-    ------
-    DataError : empty cells, one class, too many classes, or values that are not of the task.
+    Raises DataError: empty cells, one class, too many classes, or values that are not of the task.
     """
     for column in cells:
         _check_whole(column, f"{file}, column `{column.name}`")

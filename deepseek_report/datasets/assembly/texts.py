@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
@@ -27,21 +29,18 @@ from deepseek_report.datasets.assembly.attribute_levels import band_labels
 from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.targets import EncodedTarget
-from deepseek_report.datasets.card.text_card import Copies, TextFacts
-from deepseek_report.datasets.readers.damage import is_damaged
+from deepseek_report.datasets.card.part_cards import Copies, TextFacts
 from deepseek_report.datasets.readers.tokenizing import (
     CutText,
     Tokenizer,
-    learn,
-    tokenizer_digest,
-    tokenizer_problem,
-)
-from deepseek_report.datasets.readers.word_splitting import (
     core,
     hide,
     is_chinese,
+    learn,
     pieces,
     proper_names,
+    tokenizer_digest,
+    tokenizer_problem,
 )
 from deepseek_report.datasets.split.splitting import (
     GroupConstraint,
@@ -51,6 +50,29 @@ from deepseek_report.datasets.split.splitting import (
     row_identity,
 )
 from deepseek_report.tasks import task_of
+
+#: What stands where a sign cannot be read, in a file and in repaired texts.
+UNREADABLE = "\ufffd"
+#: UTF-8 that was read as Latin-1 or Windows-1252: "Ã©", "â€™", "ðŸ˜€".
+_MISREAD = re.compile(r"[ÂÃ][\u0080-\u00bf]|â[\u0080\u20ac][\u0080-\u00bf™œ\u2018-\u201d]|ðŸ")
+
+
+def is_damaged(text: str) -> bool:
+    """Whether the text holds a sign that cannot be read, or the traces of a wrong encoding."""
+    return UNREADABLE in text or _MISREAD.search(text) is not None
+
+
+def repair(text: str, known: Mapping[str, str], damaged: re.Pattern[str]) -> str:
+    """The text with known sequences put right, and one sign for each other damaged place.
+
+    known : {damaged sequence: what stood there}; longer ones are looked for first.
+    damaged : matches a damaged place that is not known.
+    """
+    plain = html.unescape(text)
+    for sequence in sorted(known, key=len, reverse=True):
+        plain = plain.replace(sequence, known[sequence])
+    return damaged.sub(UNREADABLE, plain)
+
 
 Hidden = Literal["handles", "hashtags", "links", "numbers"]
 #: From this share of Chinese characters on, a text is measured in characters, not in words.
@@ -122,9 +144,7 @@ def assemble_texts(
     `duplicates: drop` the first of such texts is kept, and all of those are left out that come
     with different labels.
 
-    Raises
-    ------
-    DataError : no text is left, or too few of a class for three parts.
+    Raises DataError: no text is left, or too few of a class for three parts.
     """
     texts = [hide(text, text_rule.hide) for text in corpus.texts]
     rows, copies = _without_copies(texts, corpus, rule)
@@ -161,9 +181,7 @@ def load_texts(
 ) -> Dataset:
     """Read texts, and make a data set of them, step by step.
 
-    Raises
-    ------
-    DataError : see `assemble_texts`, or what `read` raises.
+    Raises DataError: see `assemble_texts`, or what `read` raises.
     """
     progress.start("Load the data", 2)
     corpus = read()
@@ -223,7 +241,6 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
 
 
 def _identity(texts: list[str]) -> Ints:
-    """(instance,) the same number for equal texts."""
     places: dict[str, int] = {}
     return np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int64)
 

@@ -14,21 +14,25 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.datasets.card.array_card import describe_values
-from deepseek_report.datasets.card.number_card import (
+from deepseek_report.datasets.card.part_cards import (
+    TextFacts,
     all_label_rows,
     describe_number,
+    describe_texts,
+    describe_values,
     five_numbers,
     group_means,
     level_rows,
     mean_of,
     part_means,
 )
-from deepseek_report.datasets.card.text_card import TextFacts, describe_texts
 from deepseek_report.datasets.checks.correlations import (
     MOST_COMPARED,
+    MOST_COMPARED_ROWS,
+    compared_rows,
     correlated_pairs,
     most_telling,
+    rows_searched,
 )
 from deepseek_report.datasets.checks.leak_limits import (
     ASKED,
@@ -36,11 +40,6 @@ from deepseek_report.datasets.checks.leak_limits import (
     PLACE_ASKED,
     least_found,
     sizes_of,
-)
-from deepseek_report.datasets.checks.sampled_rows import (
-    MOST_COMPARED_ROWS,
-    compared_rows,
-    rows_searched,
 )
 from deepseek_report.datasets.split.splitting import PossibleEntity
 from deepseek_report.statistics.resampling import Resampling
@@ -284,7 +283,6 @@ def _observations(facts: DataFacts) -> dict[str, Any]:
 
 
 def _outcomes(facts: DataFacts) -> dict[str, Any]:
-    """How the labels are spread over all rows, the groups and the parts."""
     schema, whole = facts.schema, facts.whole
     target, groups = (
         schema.target,
@@ -309,7 +307,6 @@ def _outcomes(facts: DataFacts) -> dict[str, Any]:
 
 
 def _contents(facts: DataFacts) -> dict[str, Any]:
-    """What is in the columns: each of them in a table, all together in other data."""
     schema, whole = facts.schema, facts.whole
     kind = kind_of(schema)
     named = kind.named_columns

@@ -10,21 +10,19 @@ from deepseek_report.data_kinds.base import Structure
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.checks import (
     array_checks,
+    code_checks,
     coverage_checks,
-    spelling_checks,
     table_checks,
     text_checks,
 )
-from deepseek_report.datasets.checks.code_book import undocumented_codes
 from deepseek_report.datasets.checks.leaks import row_order
-from deepseek_report.datasets.checks.missing_codes import missing_codes
 
 Check = Callable[[DataFacts], list[DataIssue]]
 
 _ALWAYS: tuple[Check, ...] = (
     coverage_checks.entities_across_parts,
     coverage_checks.possible_entity,
-    spelling_checks.classes_spelled_twice,
+    code_checks.classes_spelled_twice,
     coverage_checks.label_balance,
     coverage_checks.small_group,
     coverage_checks.population_limits,
@@ -43,15 +41,15 @@ CHECKS: Mapping[Structure, tuple[Check, ...]] = {
         *_OF_ROWS,
         table_checks.near_leak,
         row_order,
-        undocumented_codes,
+        code_checks.undocumented_codes,
         table_checks.correlated_features,
         table_checks.missing_values,
-        missing_codes,
+        code_checks.missing_codes,
         table_checks.rare_categories,
         table_checks.constant_feature,
         table_checks.left_out_dates,
         table_checks.identifier_read,
-        spelling_checks.mixed_dates,
+        code_checks.mixed_dates,
     ),
     "tokens": text_checks.CHECKS,
     "grid": _ARRAYS,

@@ -39,8 +39,6 @@ def is_enough(drawn: Resampling, inside: Bools) -> bool:
 def surely_high(areas: Floats, sizes: tuple[float, float], least: float, searched: int) -> Bools:
     """Whether areas under the ROC curve are high, and not by the chance of few rows.
 
-    Parameters
-    ----------
     areas : (column,) measured. sizes : judged rows of the class, and of the others, see `sizes_of`.
     least : the area from which on a column counts. searched : how many columns, or pairs of them,
         the highest is taken of; the bound holds for all of them (Bonferroni).

@@ -144,10 +144,6 @@ def row_order(facts: DataFacts) -> list[DataIssue]:
     ]
 
 
-def _n_classes(facts: DataFacts) -> int:
-    return len(facts.schema.target.classes)
-
-
 def _codes(values: Floats) -> Ints:
     return np.where(np.isnan(values), -1, values).astype(np.int64)
 
@@ -162,7 +158,7 @@ def _by_category(facts: DataFacts, position: int, feature: Feature) -> Leak | No
     labels = facts.whole.labels
     n = len(feature.categories) + 1
     codes = _codes(facts.whole.inputs[:, position]) % n if feature.categories else None
-    base = np.bincount(labels, minlength=_n_classes(facts)) / len(labels)
+    base = np.bincount(labels, minlength=len(facts.schema.target.classes)) / len(labels)
     if codes is None:
         codes, n = np.isnan(facts.whole.inputs[:, position]).astype(np.int64), 2
     table = np.zeros((n, len(base)), dtype=np.int64)

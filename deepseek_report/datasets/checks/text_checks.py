@@ -1,16 +1,249 @@
-"""What is wrong with texts: copies, empty and cut ones, and what gives the label away."""
+"""Words that alone predict a class: names and signs that say nothing of it, and telling words."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card.data_card import DataFacts
-from deepseek_report.datasets.card.text_card import outcomes
-from deepseek_report.datasets.checks.cues import cue_issues
+from deepseek_report.datasets.card.part_cards import TextFacts, outcomes
+from deepseek_report.datasets.checks.leak_limits import ASKED, DOUBTED
+from deepseek_report.datasets.checks.leaks import severity_of
 from deepseek_report.datasets.checks.table_checks import across_parts, fate_of_copies
+from deepseek_report.datasets.readers.tokenizing import HIDDEN, Form, form_of
+from deepseek_report.statistics.graphical_procedure import SHARES
+from deepseek_report.statistics.intervals import blaker
 from deepseek_report.statistics.ranking import binary_auc
+
+#: A word must stand in so many texts before it is judged, and raise the share of a class by this.
+FEWEST_TEXTS = 20
+RAISE = 0.1
+#: A word that is in so many texts of a class, and hardly in others, may hold the label itself; so
+#: may one whose presence alone tells the class with this area. Words that mean something stand in
+#: too few texts for either.
+LEAK_RATE, LEAK_SHARE = 0.9, 0.25
+#: Area from which names, which say nothing of the label, weigh, and weigh most.
+NOTABLE, GRAVE = 0.6, 0.7
+_NAMED: frozenset[Form] = frozenset({"handle", "hashtag", "link", "name"})
+_TOLD = 3
+_LISTED = 20
+
+#: What `dataset.hide` calls the words of each form that says nothing of the label by itself.
+_HIDEABLE: Mapping[Form, str] = {
+    "handle": "handles",
+    "hashtag": "hashtags",
+    "link": "links",
+    "name": "",
+    "number": "numbers",
+    "mark": "",
+}
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A word, and how far it alone gives a class away.
+
+    n : texts that it is in; hits : those of them with the class; base : share of the class in all
+    texts. low, high : 95 % interval of hits / n. auc : area under the ROC curve of its presence.
+    excess : hits beyond what the base rate gives.
+    """
+
+    word: str
+    form: Form
+    outcome: Text
+    n: int
+    hits: int
+    base: float
+    low: float
+    high: float
+    auc: float
+
+    @property
+    def rate(self) -> float:
+        return self.hits / self.n
+
+    @property
+    def excess(self) -> float:
+        return self.hits - self.n * self.base
+
+    def sentence(self) -> Message:
+        """`of the 2 981 texts with “@usairways”, 2 317 (77.7 %, 76.2–79.2 %) are “negative”`."""
+        names = ("word", "outcome", "n", "hits", "rate", "low", "high")
+        return message("data.cue", **{name: getattr(self, name) for name in names})
+
+    def plain(self) -> dict[str, object]:
+        """The counted facts, for `DataIssue.values`."""
+        names = ("word", "form", "outcome", "n", "hits", "rate", "low", "high", "base", "auc")
+        return {name: getattr(self, name) for name in names}
+
+
+def find_cues(
+    words: Sequence[frozenset[str]],
+    groups: Sequence[tuple[Text, Bools]],
+    names: frozenset[str] = frozenset(),
+) -> list[Cue]:
+    """All words that raise the share of a class by 10 points for certain, strongest first.
+
+    A word stands in at least 20 texts. The lower end of its exact interval must lie 10 points above
+    the share of the class in all texts; the interval is widened for the number of words and
+    classes that were tried (Bonferroni), so that chance finds a cue in 1 of 400 data sets at most.
+
+    words : (instance,) the different words of each text.
+    groups : name and members, (instance,) bool, of each class.
+    names : words that are names.
+    """
+    totals = Counter(word for words_of_text in words for word in words_of_text)
+    often = sorted(word for word, n in totals.items() if n >= FEWEST_TEXTS)
+    tried = max(len(often) * len(groups), 1)
+    cues: list[Cue] = []
+    for outcome, inside in groups:
+        hits = Counter(
+            w
+            for words_of_text, is_in in zip(words, inside, strict=True)
+            if is_in
+            for w in words_of_text
+        )
+        cues.extend(_of_class(outcome, often, (totals, hits), inside, tried))
+    named = [replace(cue, form="name") if cue.word in names else cue for cue in cues]
+    return sorted(named, key=lambda cue: (-cue.excess, cue.word))
+
+
+def _of_class(
+    outcome: Text,
+    often: Sequence[str],
+    counts: tuple[Mapping[str, int], Mapping[str, int]],
+    inside: Bools,
+    tried: int,
+) -> list[Cue]:
+    (totals, hits), base = counts, float(inside.mean())
+    n = np.array([totals[word] for word in often], dtype=np.float64)
+    k = np.array([hits.get(word, 0) for word in often], dtype=np.float64)
+    if not len(n) or base in {0.0, 1.0}:
+        return []
+    size = int(inside.sum())
+    areas = 0.5 + (k / size - (n - k) / (len(inside) - size)) / 2
+    raising = np.flatnonzero(k / n >= base + RAISE)
+    safe, _ = blaker(k[raising], n[raising], level=1 - 2 * SHARES["cues"] / tried)
+    telling = raising[safe >= base + RAISE]
+    ends = zip(*blaker(k[telling], n[telling]), strict=True)
+    return [
+        Cue(w, form_of(w), outcome, int(n[i]), int(k[i]), base, low, high, areas[i])
+        for i, (low, high) in zip(telling, ends, strict=True)
+        for w in [often[i]]
+    ]
+
+
+# --- the issues -----------------------------------------------------------------------------------
+
+
+def cue_issues(facts: DataFacts) -> list[DataIssue]:
+    """Words that hold the label, names that give it away, and the words that tell most."""
+    rows = facts.one_each  # one text of each author, where authors are declared
+    words = [facts.text_facts.words[row] for row in rows]
+    groups = outcomes(facts.schema.target, facts.whole.labels[rows])
+    cues = find_cues(words, groups, facts.text_facts.names)
+    sizes = {name: int(inside.sum()) for name, inside in groups}
+    leaks = [cue for cue in cues if _is_leak(cue, sizes[cue.outcome])]
+    rest = [cue for cue in cues if cue not in leaks]
+    names = [
+        _names(form, [cue for cue in rest if cue.form == form], facts.text_facts)
+        for form in _HIDEABLE
+    ]
+    telling = [cue for cue in rest if cue.form == "word"]
+    return [
+        *(_leak(cue) for cue in leaks[:_TOLD]),
+        *(issue for issue in names if issue is not None),
+        *([_telling(telling, groups)] if telling else []),
+    ]
+
+
+def _is_leak(cue: Cue, size: int) -> bool:
+    """A word that alone tells the class, or that a good part of the class has and no others."""
+    if cue.form != "word":
+        return False
+    surely = cue.low >= LEAK_RATE and cue.hits >= LEAK_SHARE * size and cue.base < 0.5
+    return surely or cue.auc >= ASKED
+
+
+def _leak(cue: Cue) -> DataIssue:
+    return DataIssue(
+        "near_leak",
+        severity_of(max(cue.auc, DOUBTED) if cue.low >= LEAK_RATE else cue.auc),
+        message(
+            "data.leaking_word.text", word=cue.word, auc=cue.auc, cue=cue.sentence(), base=cue.base
+        ),
+        cue.plain(),
+        message("data.leaking_word.do"),
+    )
+
+
+def _names(form: Form, cues: list[Cue], texts: TextFacts) -> DataIssue | None:
+    if not cues:
+        return None
+    words = texts.words
+    names = {cue.word for cue in cues}
+    covered = sum(not names.isdisjoint(text) for text in words)
+    share = covered / len(words)
+    text = message(
+        f"data.names.text.{form}",
+        n=len(names),
+        cues=[cue.sentence() for cue in cues[:_TOLD]],
+        base=cues[0].base,
+        covered=covered,
+        of=len(words),
+    )
+    listed = [cue.plain() for cue in cues[:_LISTED]]
+    values = {"form": form, "n": covered, "share": share, "n_cues": len(cues), "cues": listed}
+    return DataIssue("spurious_cues", _weight(form, cues, share), text, values, _todo(form, texts))
+
+
+def _weight(form: Form, cues: Sequence[Cue], share: float) -> Severity:
+    """By how far one of them tells the class, and how many texts have one.
+
+    Numbers and signs can be meant; they weigh where one of them tells the class by itself.
+    """
+    auc = max(cue.auc for cue in cues)
+    if form not in _NAMED:
+        return "medium" if auc >= ASKED else "info"
+    if auc >= GRAVE:
+        return "high"
+    return "medium" if auc >= NOTABLE or share >= 0.1 else "low"
+
+
+def _todo(form: Form, texts: TextFacts) -> Message:
+    """What to do; a form that is not hidden yet, and can be, is named with the override."""
+    kind = _HIDEABLE[form]
+    hideable = bool(kind) and kind not in texts.hidden
+    return message(
+        f"data.names.do.{form}",
+        override=override("dataset.hide", [kind]) if hideable else "",
+        placeholder=HIDDEN[kind] if hideable else "",
+    )
+
+
+def _telling(cues: list[Cue], groups: Sequence[tuple[Text, Bools]]) -> DataIssue:
+    by_class = [(name, [cue for cue in cues if cue.outcome == name]) for name, _ in groups]
+    strongest_words = [
+        {"name": name, "words": [{"word": cue.word, "rate": cue.rate} for cue in strongest[:5]]}
+        for name, strongest in by_class
+        if strongest
+    ]
+    n = len({cue.word for cue in cues})
+    return DataIssue(
+        "telling_words",
+        "info",
+        message("data.telling_words.text", n=n, classes=strongest_words),
+        {"words": n, "cues": [cue.plain() for cue in cues[:_LISTED]]},
+        message("data.telling_words.do"),
+    )
+
 
 #: Area under the ROC curve from which the length of a text is worth a sentence.
 TELLING_LENGTH = 0.6

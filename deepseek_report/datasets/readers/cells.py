@@ -86,9 +86,7 @@ class Cells:
 def read_cells(series: pd.Series, name: str, decimal: str = ".") -> Cells:
     """The cells of a column of any type that Parquet or CSV can hold.
 
-    Raises
-    ------
-    TypeError : the column holds lists, records or bytes.
+    Raises TypeError: the column holds lists, records or bytes.
     """
     import pandas as pd
 

@@ -33,8 +33,6 @@ class Decimals:
 def recognise_decimals(frame: pd.DataFrame, names: list[str]) -> Decimals:
     """Decimal commas, if columns of numbers have them and none has a decimal point.
 
-    Parameters
-    ----------
     frame : cells as text, missing ones as NaN, its columns in the order of `names`.
     """
     with_comma: list[str] = []
@@ -85,7 +83,6 @@ def has_sign(column: pd.Series, sign: str) -> bool:
 
 
 def _all(column: pd.Series, pattern: str) -> bool:
-    """Whether every cell that is not missing is of this form, blanks around it aside."""
     known = column.dropna().str.strip()
     known = known[known != ""]
     return len(known) > 0 and bool(known.str.fullmatch(pattern).all())
@@ -113,7 +110,6 @@ def _both(with_comma: list[str], with_point: list[str]) -> Message:
 
 
 def _about(key: str, names: list[str]) -> Message:
-    """What is said of columns: the first by name, the others by number."""
     columns = message("preparation.columns", **_first(names))
     return message(f"preparation.commas.{key}", columns=columns, n=len(names))
 

@@ -83,8 +83,6 @@ class Unclear:
 def recognise(raw: bytes) -> str | Unclear:
     """The codec of a text, or why it is not clear.
 
-    Parameters
-    ----------
     raw : the whole text.
     """
     for mark, codec in _MARKS:
@@ -212,7 +210,6 @@ def _western(raw: bytes, codec: str) -> str:
 
 
 def _beyond(text: str) -> str:
-    """The first characters beyond ASCII."""
     return "".join(run[0] for run in _first(_RUN, text))[:_LOOKED_AT]
 
 

@@ -15,8 +15,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
 from deepseek_report.datasets.readers.file_bytes import FileBytes, check_archive
-from deepseek_report.datasets.readers.file_form import FileForm
-from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
 from deepseek_report.datasets.readers.text_table import MISSING
 from deepseek_report.errors import DataError
 
@@ -46,9 +45,7 @@ def excel_problem(path: Path) -> str | None:
 def sheet_names(file: FileBytes, form: FileForm) -> list[str]:
     """The column names: the first row of the sheet.
 
-    Raises
-    ------
-    DataError : this is no workbook, it holds too much, or the sheet has no header.
+    Raises DataError: this is no workbook, it holds too much, or the sheet has no header.
     """
     with _sheet(file, form) as (sheet, _):
         return _header(next(_rows(sheet, file.path, form.limits), []), file.path, sheet.title)
@@ -59,9 +56,7 @@ def read_sheet(
 ) -> tuple[pd.DataFrame, list[str], tuple[Message, ...]]:
     """All rows with the types that the workbook gives them, the names, and what is said of it.
 
-    Raises
-    ------
-    DataError : this is no workbook, it holds too much, or a row is longer than the header.
+    Raises DataError: this is no workbook, it holds too much, or a row is longer than the header.
     """
     import pandas as pd
 
@@ -86,7 +81,6 @@ def _is_missing(cell: Any, missing: set[str]) -> bool:
 
 @contextmanager
 def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Any]:
-    """The workbook, opened to be read once from front to back; its links are not followed."""
     from openpyxl import load_workbook
 
     try:
@@ -113,7 +107,6 @@ def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Any]:
 
 @contextmanager
 def _sheet(file: FileBytes, form: FileForm) -> Iterator[tuple[Any, list[str]]]:
-    """The declared sheet, or the first, and the names of all."""
     if problem := excel_problem(file.path):
         raise DataError(problem)
     with _book(file, form.limits) as book:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import hashlib
 import io
@@ -12,14 +13,16 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from deepseek_report.datasets.assembly.column_declarations import data_error
-from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.encodings import is_known
+from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
+from deepseek_report.errors import DataError
 
 #: Endings of compressed text files, behind the ending of what they hold.
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zip")
@@ -60,9 +63,8 @@ class FileBytes:
 def read_bytes(path: Path, limits: ReadLimits) -> FileBytes:
     """All bytes of a regular file; those of `.gz`, `.bz2`, `.xz` and `.zip` unpacked.
 
-    Raises
-    ------
-    DataError : it is no regular file, cannot be read or unpacked, or holds more than is allowed.
+    Raises DataError: it is no regular file, cannot be read or unpacked, or holds more than is
+    allowed.
     """
     raw, digest = _raw(path, limits)
     return FileBytes(path, _unpack(path, raw, limits), digest)
@@ -71,9 +73,7 @@ def read_bytes(path: Path, limits: ReadLimits) -> FileBytes:
 def read_open(stream: BinaryIO, where: str, limits: ReadLimits) -> bytes:
     """All bytes of an open file, which takes no more room than it has bytes.
 
-    Raises
-    ------
-    DataError : more bytes than are allowed, or it grows while it is read.
+    Raises DataError: more bytes than are allowed, or it grows while it is read.
     """
     size = os.fstat(stream.fileno()).st_size
     limits.check("bytes", size, where)
@@ -105,9 +105,7 @@ def check_archive(archive: zipfile.ZipFile, where: str, limits: ReadLimits) -> N
     A member is never read beyond the size that the archive's list gives it, so that the list
     bounds what is read.
 
-    Raises
-    ------
-    DataError : more members or bytes than are allowed.
+    Raises DataError: more members or bytes than are allowed.
     """
     members = archive.infolist()
     limits.check("files", len(members), where)
@@ -124,9 +122,7 @@ def _raw(path: Path, limits: ReadLimits) -> tuple[bytes, str]:
 def readable(path: Path) -> Iterator[None]:
     """What is read inside is a regular file that can be read, or the error says why not.
 
-    Raises
-    ------
-    DataError : it is none, or cannot be read.
+    Raises DataError: it is none, or cannot be read.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
@@ -158,9 +154,7 @@ def _unpack(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
 def unpacked(path: Path, packed: Readable) -> Iterator[Readable]:
     """What a `.gz`, `.bz2` or `.xz` file holds; of another file what is given.
 
-    Raises
-    ------
-    DataError : it cannot be unpacked, also where that shows while it is read inside.
+    Raises DataError: it cannot be unpacked, also where that shows while it is read inside.
     """
     opener = _OPEN.get(path.suffix.lower())
     if opener is None:
@@ -249,3 +243,146 @@ _OPEN: dict[str, Callable[[Any], Any]] = {
     ".bz2": bz2.BZ2File,
     ".xz": _Xz,
 }
+
+
+_READ_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True)
+class FileStream:
+    """A file of which little is in memory at a time.
+
+    size, sha256 : of the file as it lies on the disk, when it was first read. What is read later
+    must have them too, so that what is parsed is what was hashed.
+    """
+
+    path: Path
+    limits: ReadLimits
+    size: int
+    sha256: str
+
+    def open(self) -> BinaryIO:
+        """The text from its first byte on; reading it to its end says whether it is the same.
+
+        Raises DataError: from `read`, where the file has changed, cannot be unpacked, or holds more
+        bytes once unpacked than are allowed.
+        """
+        return io.BufferedReader(Blocks(_unchanged_pieces(self)), _READ_AT_ONCE)
+
+
+def stream_of(path: Path, form: FileForm) -> FileStream | None:
+    """The file, if it can be read so.
+
+    None where all of it must be looked at to know how it is written: its encoding is neither UTF-8
+    nor the declared one, it has characters of zero, or it is a .zip, which is read from its end.
+
+    Raises DataError: it is no regular file, cannot be read or unpacked, or holds more than is
+    allowed.
+    """
+    codec = form.encoding or "utf-8"
+    if path.suffix.lower() == ".zip" or not is_known(codec):
+        return None
+    seen = _Hashed(path)
+    decoder = codecs.getincrementaldecoder(codec)()
+    try:
+        with seen.opened(), unpacked(path, seen) as stream:
+            for piece in _bounded_pieces(stream, path, form.limits):
+                if "\0" in decoder.decode(piece):
+                    return None
+            decoder.decode(b"", final=True)
+            seen.drain()
+    except UnicodeError:
+        return None
+    return FileStream(path, form.limits, seen.size, seen.digest)
+
+
+def _bounded_pieces(stream: Readable, path: Path, limits: ReadLimits) -> Iterator[bytes]:
+    """What the stream gives; of a packed file at most as many bytes as are allowed."""
+    size, packed = 0, not isinstance(stream, _Hashed)
+    while piece := stream.read(_READ_AT_ONCE):
+        size += len(piece)
+        if packed:
+            limits.check("bytes", size, str(path), at_least=True)
+        yield piece
+
+
+class _Hashed(io.RawIOBase):
+    """The bytes of a file as they lie on the disk, hashed while they are read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._hash, self.size = path, hashlib.sha256(), 0
+        self._file: io.FileIO | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Inside, the file is open; raises DataError: it is no regular file, or cannot be read."""
+        with readable(self._path), io.FileIO(self._path) as file:
+            self._file = file
+            yield
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+    def drain(self) -> None:
+        """Read what the unpacker left."""
+        while self.read(_READ_AT_ONCE):
+            pass
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._file is None:
+            raise ValueError("the file is not open")
+        n = self._file.readinto(buffer) or 0
+        self._hash.update(memoryview(buffer)[:n])
+        self.size += n
+        return n
+
+
+class Blocks(io.RawIOBase):
+    """A file of blocks of bytes, which are made when they are read."""
+
+    def __init__(self, blocks: Generator[bytes, None, None]) -> None:
+        self._blocks, self._rest = blocks, memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not len(self._rest):
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = memoryview(block)
+        n = min(len(buffer), len(self._rest))
+        buffer[:n] = self._rest[:n]
+        self._rest = self._rest[n:]
+        return n
+
+    def close(self) -> None:
+        self._blocks.close()
+        super().close()
+
+
+def _unchanged_pieces(file: FileStream) -> Generator[bytes, None, None]:
+    """The text of a file; its end is only told where the file was the same."""
+    seen = _Hashed(file.path)
+    with seen.opened(), unpacked(file.path, seen) as stream:
+        for piece in _bounded_pieces(stream, file.path, file.limits):
+            if seen.size > file.size:
+                raise _changed(file.path)
+            yield piece
+        seen.drain()
+    if seen.digest != file.sha256:
+        raise _changed(file.path)
+
+
+def _changed(path: Path) -> DataError:
+    return data_error(
+        str(path),
+        "the file changed while it was read",
+        "a finished file",
+        "run again when it is written",
+    )

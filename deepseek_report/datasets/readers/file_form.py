@@ -5,9 +5,70 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.rounding import count
+from deepseek_report.datasets.assembly.column_declarations import data_error
+from deepseek_report.errors import DataError
+
+Bound = Annotated[int, Field(ge=1)]
+Bounded = Literal["cells", "columns", "bytes", "line", "pixels", "files", "depth"]
+
+_WORDS: dict[Bounded, str] = {
+    "cells": "cells (rows times columns)",
+    "columns": "columns",
+    "bytes": "bytes once unpacked",
+    "line": "characters in one line or cell",
+    "pixels": "pixels in one image",
+    "files": "files in a folder or an archive",
+    "depth": "levels of nesting",
+}
+
+
+@dataclass(frozen=True)
+class ReadLimits:
+    """Bounds that every source keeps; what holds more is refused before it fills the memory.
+
+    cells : values of a table, rows times columns; of images, images times pixels times channels.
+    columns : of a table. bytes : of a file once it is unpacked, and of its texts in memory.
+    line : characters of one line, and of one cell. pixels : width times height of an image file.
+    files : images in a folder, members of an archive. depth : levels of lists in JSON.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    cells: Bound = 100_000_000
+    columns: Bound = 10_000
+    bytes: Bound = 1_000_000_000
+    line: Bound = 16_000_000
+    pixels: Bound = 100_000_000
+    files: Bound = 1_000_000
+    depth: Bound = 8
+
+    def check(self, what: Bounded, n: int, where: str, *, at_least: bool = False) -> None:
+        """Refuse what holds more than is allowed.
+
+        n : how many there are; `at_least` says that reading stopped there.
+
+        Raises DataError: there are more than the bound.
+        """
+        if n > getattr(self, what):
+            raise self.exceeded(what, n, where, at_least=at_least)
+
+    def exceeded(self, what: Bounded, n: int, where: str, *, at_least: bool = False) -> DataError:
+        """What was found, the bound, and how to raise it."""
+        bound = getattr(self, what)
+        name = f"dataset.bounds.{what}"
+        raised = override(name, 2 * bound if at_least else n)
+        return data_error(
+            where,
+            f"it holds {'at least ' if at_least else ''}{count(n)} {_WORDS[what]}",
+            f"at most {count(bound)} (`{name}`)",
+            "use a smaller file, or, where this one is what you expect and the machine has the "
+            f"memory, raise the bound: `{raised}`",
+        )
+
 
 Decimal = Literal[".", ","]
 

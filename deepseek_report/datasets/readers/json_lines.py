@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.file_bytes import inner_suffix, read_bytes
-from deepseek_report.datasets.readers.file_form import FileForm
-from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
 from deepseek_report.datasets.readers.table_file import ReadTable
 from deepseek_report.datasets.readers.text_table import Decoded, decode
 
@@ -29,10 +28,8 @@ def is_json_lines(path: Path) -> bool:
 def read_json_lines(path: Path, form: FileForm) -> ReadTable:
     """A column for each key; what an object does not have is missing, blank lines are skipped.
 
-    Raises
-    ------
-    DataError : a line is no object, the encoding is another one, there is no line, or the file
-        holds more than is allowed.
+    Raises DataError: a line is no object, the encoding is another one, there is no line, or the
+    file holds more than is allowed.
     """
     file = read_bytes(path, form.limits)
     text = decode(file, form)

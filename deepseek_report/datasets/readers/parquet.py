@@ -12,7 +12,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.file_bytes import FileBytes
-from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.file_form import ReadLimits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,9 +25,7 @@ _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBL
 def parquet_names(path: Path, limits: ReadLimits, content: bytes | None = None) -> list[str]:
     """The column names, without reading the rows; of the content, where it has been read.
 
-    Raises
-    ------
-    DataError : the file is not Parquet, or its list of contents says that it holds too much.
+    Raises DataError: the file is not Parquet, or its list of contents says that it holds too much.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -39,16 +37,11 @@ def parquet_names(path: Path, limits: ReadLimits, content: bytes | None = None) 
 
 
 def read_parquet(
-    file: FileBytes,
-    limits: ReadLimits,
-    only: Sequence[str] | None = None,
-    rows: Ints | None = None,
+    file: FileBytes, limits: ReadLimits, only: Sequence[str] | None = None, rows: Ints | None = None
 ) -> pd.DataFrame:
     """The columns with their own types; of the rows at these ascending positions alone, if any.
 
-    Raises
-    ------
-    DataError : the file is not Parquet, or holds more than is allowed.
+    Raises DataError: the file is not Parquet, or holds more than is allowed.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -71,9 +64,7 @@ def read_parquet(
 def check_contents(metadata: Any, where: str, limits: ReadLimits) -> None:
     """Refuse a file that holds too much by what its own list of contents says.
 
-    Raises
-    ------
-    DataError : too many columns, values or bytes.
+    Raises DataError: too many columns, values or bytes.
     """
     limits.check("columns", metadata.num_columns, where)
     limits.check("cells", metadata.num_rows * metadata.num_columns, where)

@@ -11,22 +11,19 @@ from typing import TYPE_CHECKING
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import Message
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
-from deepseek_report.datasets.readers.decimals import (
-    has_sign,
-    recognise_decimals,
-    without_groups,
-)
+from deepseek_report.datasets.readers.decimals import has_sign, recognise_decimals, without_groups
 from deepseek_report.datasets.readers.excel import SUFFIXES as EXCEL_SUFFIXES
 from deepseek_report.datasets.readers.excel import excel_problem, is_excel, read_sheet, sheet_names
 from deepseek_report.datasets.readers.file_bytes import (
     PACKED_SUFFIXES,
     FileBytes,
+    FileStream,
     inner_suffix,
     is_packed,
     read_bytes,
+    stream_of,
 )
 from deepseek_report.datasets.readers.file_form import Decimal, FileForm
-from deepseek_report.datasets.readers.file_stream import FileStream, stream_of
 from deepseek_report.datasets.readers.parquet import parquet_names, read_parquet
 from deepseek_report.datasets.readers.text_rows import ALL_OF_IT, Wanted, read_rows
 from deepseek_report.datasets.readers.text_table import TextTable, header_of, open_table
@@ -104,9 +101,7 @@ def _names_beside(path: Path) -> str:
 def read_header(path: Path, form: FileForm) -> list[str]:
     """The column names, without reading the rows.
 
-    Raises
-    ------
-    DataError : the file cannot be a table, or a name occurs twice.
+    Raises DataError: the file cannot be a table, or a name occurs twice.
     """
     if (problem := file_problem(path)) is not None:
         raise DataError(problem)
@@ -123,9 +118,7 @@ def read_header(path: Path, form: FileForm) -> list[str]:
 def read_table(path: Path, form: FileForm) -> ReadTable:
     """All rows; the cells of a text file come as text, those of other files with their own types.
 
-    Raises
-    ------
-    DataError : the file is broken, holds more than is allowed, or has no row.
+    Raises DataError: the file is broken, holds more than is allowed, or has no row.
     """
     if (problem := file_problem(path)) is not None:
         raise DataError(problem)
@@ -134,25 +127,16 @@ def read_table(path: Path, form: FileForm) -> ReadTable:
     return table
 
 
-def read_drawn(
-    path: Path,
-    form: FileForm,
-    columns: Sequence[str],
-    draw: Draw,
-) -> ReadTable:
+def read_drawn(path: Path, form: FileForm, columns: Sequence[str], draw: Draw) -> ReadTable:
     """The rows that are drawn by what stands in some columns, which are read before the others.
 
     A text file is read piece by piece, twice: only these columns and the drawn rows are ever in
     memory, and both times it must have the same bytes. Bounds are those of what is kept, and a file
     that is not packed may have any size.
 
-    Parameters
-    ----------
     draw : is given these columns of all rows, see `Draw`.
 
-    Raises
-    ------
-    DataError : as `read_table`, or the file changed between the two readings.
+    Raises DataError: as `read_table`, or the file changed between the two readings.
     """
     if (problem := file_problem(path)) is not None:
         raise DataError(problem)
@@ -173,10 +157,7 @@ def read_drawn(
 
 
 def _drawn_text(
-    file: FileBytes | FileStream,
-    form: FileForm,
-    columns: Sequence[str],
-    draw: Draw,
+    file: FileBytes | FileStream, form: FileForm, columns: Sequence[str], draw: Draw
 ) -> ReadTable:
     table = open_table(file, form)
     names = header_of(table)
@@ -215,9 +196,7 @@ def read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Decim
 
     Broken lines are left to `read_table` to tell of.
 
-    Raises
-    ------
-    DataError : there is no such file or column.
+    Raises DataError: there is no such file or column.
     """
     names = read_header(path, form)
     if name not in names:

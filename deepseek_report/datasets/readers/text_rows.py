@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,8 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
-from deepseek_report.datasets.readers.file_form import FileForm
-from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.file_bytes import Blocks
+from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
 from deepseek_report.datasets.readers.text_table import MISSING, TextTable
 from deepseek_report.errors import DataError
 
@@ -53,9 +53,7 @@ def read_rows(
 ) -> pd.DataFrame:
     """Rows as text, missing cells as NaN; the columns are called by their positions.
 
-    Raises
-    ------
-    DataError : a line has another number of cells than the header, or there are too many.
+    Raises DataError: a line has another number of cells than the header, or there are too many.
     """
     import pyarrow as pa
 
@@ -93,7 +91,7 @@ class _Utf8:
         """Whether lines can neither be too long nor have quotation marks in a wrong place."""
         return not (self.has_quotes or self.has_zeros) and self.longest <= limits.line
 
-    def blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Generator[bytes, None, None]:
         """The whole text, block by block."""
         for block in self._text.utf8(_BLOCK):
             self.has_quotes = self.has_quotes or b'"' in block
@@ -112,27 +110,6 @@ class _Utf8:
         self.longest = max(self.longest, self._open_line)
 
 
-class _Readable(io.RawIOBase):
-    """A file of blocks of bytes."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks, self._rest = blocks, memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not len(self._rest):
-            block = next(self._blocks, None)
-            if block is None:
-                return 0
-            self._rest = memoryview(block)
-        n = min(len(buffer), len(self._rest))
-        buffer[:n] = self._rest[:n]
-        self._rest = self._rest[n:]
-        return n
-
-
 def _by_arrow(
     stream: _Utf8, table: TextTable, form: FileForm, width: int, wanted: Wanted
 ) -> pd.DataFrame:
@@ -142,7 +119,7 @@ def _by_arrow(
 
     names = [str(place) for place in range(width)]
     kept = names if wanted.columns is None else [names[place] for place in wanted.columns]
-    source = io.BufferedReader(_Readable(stream.blocks()), _BLOCK)
+    source = io.BufferedReader(Blocks(stream.blocks()), _BLOCK)
     reader = arrow.open_csv(
         pa.PythonFile(source, mode="r"),
         arrow.ReadOptions(use_threads=False, block_size=_BLOCK, column_names=names),

@@ -16,10 +16,13 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.readers.encodings import Unclear, first_word, is_known, recognise
-from deepseek_report.datasets.readers.file_bytes import FileBytes, inner_suffix, read_bytes
-from deepseek_report.datasets.readers.file_form import FileForm
-from deepseek_report.datasets.readers.file_stream import FileStream
-from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.file_bytes import (
+    FileBytes,
+    FileStream,
+    inner_suffix,
+    read_bytes,
+)
+from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
 from deepseek_report.errors import DataError
 
 #: What means missing in a text file; `None` does not, as it is a category in many tables.
@@ -47,12 +50,7 @@ class Decoded:
         return self.file.open()
 
     def whole(self) -> BinaryIO:
-        """The same from memory.
-
-        Raises
-        ------
-        DataError : the file holds more bytes than are allowed.
-        """
+        """The same from memory; raises DataError: the file holds more bytes than are allowed."""
         if isinstance(self.file, FileBytes):
             return self.file.open()
         return read_bytes(self.path, self.limits).open()
@@ -60,9 +58,7 @@ class Decoded:
     def utf8(self, size: int) -> Iterator[bytes]:
         """The text in UTF-8 without a byte-order mark, in blocks of about so many bytes.
 
-        Raises
-        ------
-        UnicodeError : it is of another encoding.
+        Raises UnicodeError: it is of another encoding.
         """
         decoder = codecs.getincrementaldecoder(self.codec)()
         with self.open() as stream:
@@ -75,9 +71,7 @@ class Decoded:
     def lines(self) -> Iterator[str]:
         """Line by line, with their ends.
 
-        Raises
-        ------
-        DataError : a line is longer than is allowed. UnicodeError : of another encoding.
+        Raises DataError: a line is longer than is allowed; UnicodeError: of another encoding.
         """
         stream = io.TextIOWrapper(self.open(), self.codec, newline="")
         number = 0
@@ -104,9 +98,7 @@ class TextTable:
 def decode(file: FileBytes | FileStream, form: FileForm) -> Decoded:
     """By the declared encoding, else by the one that is recognised.
 
-    Raises
-    ------
-    DataError : the text is not of the declared encoding, or none is recognised.
+    Raises DataError: the text is not of the declared encoding, or none is recognised.
     """
     if isinstance(file, FileStream):  # it has been decoded before
         return Decoded(file, _codec(form.encoding or "utf-8"), form.limits)
@@ -185,9 +177,7 @@ def _unclear(path: Path, unclear: Unclear) -> str:
 def open_table(file: FileBytes | FileStream, form: FileForm) -> TextTable:
     """The text with the separator that is declared or recognised.
 
-    Raises
-    ------
-    DataError : the encoding or the separator is not clear.
+    Raises DataError: the encoding or the separator is not clear.
     """
     text = decode(file, form)
     if form.separator in _NO_SEPARATORS:
@@ -211,9 +201,7 @@ def open_table(file: FileBytes | FileStream, form: FileForm) -> TextTable:
 def _recognise_separator(text: Decoded) -> str:
     """The one that cuts the header and the first rows into equally many cells, at least two.
 
-    Raises
-    ------
-    DataError : two separators do so.
+    Raises DataError: two separators do so.
     """
     csv.field_size_limit(text.limits.line)
     lines = list(islice(text.lines(), _LOOKED_AT))
@@ -247,12 +235,7 @@ def _widths(lines: list[str], separator: str) -> list[int]:
 
 
 def header_of(table: TextTable) -> list[str]:
-    """The column names.
-
-    Raises
-    ------
-    DataError : there is none, or there are more than is allowed.
-    """
+    """The column names; raises DataError: there is none, or there are more than is allowed."""
     path, limits = table.text.path, table.text.limits
     csv.field_size_limit(limits.line)
     try:

@@ -11,7 +11,6 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.assemble import (
     EncodedTable,
     TableSource,
@@ -20,9 +19,8 @@ from deepseek_report.datasets.assembly.assemble import (
     with_metadata,
 )
 from deepseek_report.datasets.assembly.column_declarations import error_text, not_columns
-from deepseek_report.datasets.assembly.file_task import task_in_file
-from deepseek_report.datasets.assembly.own_file import OwnFile
-from deepseek_report.datasets.assembly.table_declarations import DeclaredTable
+from deepseek_report.datasets.assembly.data_declarations import DeclaredTable
+from deepseek_report.datasets.assembly.own_file import OwnFile, task_in_file
 from deepseek_report.datasets.assembly.target_draw import TargetDraw
 from deepseek_report.datasets.assembly.targets import EncodedTarget
 from deepseek_report.datasets.readers.file_form import FileForm
@@ -63,15 +61,6 @@ class TableFile(DeclaredTable, OwnFile):
         task = task_in_file(Path(str(self.path)), self.form, self.target_rule, read_column)
         return DataTraits("table", task, groups=self.kinds_of_groups)
 
-    def source_digest(self) -> str:
-        """SHA-256 of the file.
-
-        Raises
-        ------
-        DataError : there is no such file.
-        """
-        return sha256_file(self.existing(), links=True)
-
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
         named = [
             *(("target", name) for name in self.targets),
@@ -110,9 +99,7 @@ class TableFile(DeclaredTable, OwnFile):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, infer what is not declared, split, describe and check.
 
-        Raises
-        ------
-        DataError : the file or what is declared about it cannot be used.
+        Raises DataError: the file or what is declared about it cannot be used.
         """
         progress.start("Load the data", 3)
         read, answer = self._read(self.existing(), seed)
@@ -124,7 +111,6 @@ class TableFile(DeclaredTable, OwnFile):
         return dataset
 
     def _read(self, path: Path, seed: int) -> tuple[ReadTable, EncodedTarget | None]:
-        """All rows, or those that are drawn and their target."""
         if self.rows is None:
             read = read_table(path, self.form)
             self._check_columns(read.frame.columns)

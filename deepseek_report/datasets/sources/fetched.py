@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.datasets.assembly.column_declarations import data_error
-from deepseek_report.datasets.readers.file_form import WrittenFile
-from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.file_form import ReadLimits, WrittenFile
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -52,8 +51,6 @@ class Fetched:
 def from_cache(cls: type[_File], plugin: Any, kept: Fetched, published: Mapping[str, Any]) -> _File:
     """The plug-in that reads the cached file with the settings of another one.
 
-    Parameters
-    ----------
     published : what the publisher says, by the settings for which it stands where nothing is set.
     """
     names = {field.name for field in fields(cls)} & {field.name for field in fields(plugin)}
@@ -65,9 +62,7 @@ def from_cache(cls: type[_File], plugin: Any, kept: Fetched, published: Mapping[
 def check_frame(frame: pd.DataFrame, where: str, limits: ReadLimits) -> None:
     """Refuse a table that could not be read from the cache again.
 
-    Raises
-    ------
-    DataError : more columns, cells or bytes than are allowed.
+    Raises DataError: more columns, cells or bytes than are allowed.
     """
     limits.check("columns", frame.shape[1], where)
     limits.check("cells", frame.size, where)
@@ -115,9 +110,7 @@ class FetchRequest:
 def fetching(request: FetchRequest) -> Iterator[None]:
     """Whatever goes wrong while fetching, as a message that says what to do.
 
-    Raises
-    ------
-    DataError : there is no network, or the publisher does not give what is asked for.
+    Raises DataError: there is no network, or the publisher does not give what is asked for.
     """
     from http.client import HTTPException
     from urllib.error import HTTPError
@@ -142,9 +135,8 @@ def _said(error: Exception) -> str:
 def require_assumed(assumed: DataTraits, actual: DataTraits, where: str, what: str) -> None:
     """Refuse to go on with a plan that was made for another task.
 
-    Raises
-    ------
-    DataError : the target of what was fetched turned out to be of another task than was assumed.
+    Raises DataError: the target of what was fetched turned out to be of another task than was
+    assumed.
     """
     if actual == assumed:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,20 +15,19 @@ from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Split
 from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode, with_metadata
-from deepseek_report.datasets.assembly.column_declarations import (
-    error_text,
-    not_columns,
-)
+from deepseek_report.datasets.assembly.column_declarations import error_text, not_columns
+from deepseek_report.datasets.assembly.data_declarations import DeclaredTable
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
-from deepseek_report.datasets.assembly.table_declarations import DeclaredTable
 from deepseek_report.datasets.assembly.targets import task_of
+from deepseek_report.datasets.assembly.texts import assemble_texts
 from deepseek_report.datasets.readers.cells import observed, read_cells
-from deepseek_report.datasets.split.shares import Share
-from deepseek_report.datasets.split.splitting import GroupConstraint, SplitRule, assign_parts
+from deepseek_report.datasets.sources.text_file import TextFile
+from deepseek_report.datasets.split.splitting import GroupConstraint, Share, SplitRule, assign_parts
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 #: What messages call the table.
 ROWS = "the rows given"
@@ -118,12 +118,7 @@ class HoldsRows(GivenInPython):
 
     @property
     def rows_held(self) -> GivenRows:
-        """The rows.
-
-        Raises
-        ------
-        DataError : the plug-in was built from a config.
-        """
+        """The rows; raises DataError: the plug-in was built from a config."""
         if self.held is None:
             raise DataError("; ".join(self.problems()))
         rows: GivenRows = self.held
@@ -161,7 +156,6 @@ class GivenTable(HoldsRows, DeclaredTable):
         return self.sha256
 
     def _unknown_columns(self) -> list[str]:
-        """Names that are not columns, and columns with two roles."""
         named = [
             *(("sensitive", name) for name in self.sensitive),
             *(("compare_by", name) for name in self.compare_by),
@@ -190,9 +184,7 @@ class GivenTable(HoldsRows, DeclaredTable):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Encode the rows, draw the parts that were not given, describe and check.
 
-        Raises
-        ------
-        DataError : the rows cannot be used as declared.
+        Raises DataError: the rows cannot be used as declared.
         """
         if problems := self.problems():
             raise DataError("\n".join(problems))
@@ -231,8 +223,6 @@ def share_out(
 ) -> GroupConstraint:
     """The parts as they were given; rows for those that are missing are drawn from the test rows.
 
-    Parameters
-    ----------
     rows : those of `held` that are used, by their position in it.
     metadata : of `held`; rows of one entity are drawn together.
     """
@@ -253,3 +243,59 @@ def _shares(rule: SplitRule, lacking: frozenset[int]) -> SplitRule:
     validation = rule.validation_share if _VALIDATION in lacking else 0.0
     test = 1 - train - validation
     return replace(rule, validation_share=validation, test_share=test, rows=None)
+
+
+@dataclass(frozen=True)
+class GivenTexts(HoldsRows, TextFile):
+    """Texts that were given in Python (`deepseek_report.report`).
+
+    The fields are those of `HoldsRows` and of `text_file.TextFile`, of which those about a file
+    have no meaning here.
+    """
+
+    def problems(self) -> list[str]:
+        """What is wrong with what is declared of the texts."""
+        if self.held is None:
+            instead = "write them to a file and choose dataset=text_file"
+            return [not_held("the texts", plural=True, instead=instead)]
+        return [*self._rules(), *self._unknown_columns(list(self.rows_held.frame))]
+
+    @property
+    def nature(self) -> DataTraits:
+        """Known whole, since the texts are here."""
+        if self.held is None:
+            return DataTraits("text")
+        cells = read_cells(self.rows_held.frame[self.targets[0]], self.targets[0])
+        task = task_of(cells, self.target_rule)
+        classes = len(observed(cells)) if task == "classification" else None
+        return DataTraits("text", task, groups=self._kinds, classes=classes)
+
+    def source_digest(self) -> str:
+        """SHA-256 of the texts as they were given, and what decides the tokens."""
+        return self.digest(self.sha256)
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Cut into tokens, draw the parts that were not given, describe and check.
+
+        Raises DataError: the texts cannot be used as declared.
+        """
+        if problems := self.problems():
+            raise DataError("\n".join(problems))
+        progress.start("Read the texts", 1)
+        corpus = self._corpus(self.rows_held.frame, ROWS, ".")
+        metadata = self.metadata(self.rows_held.frame, ROWS, ".")
+        together = partial(
+            share_out, held=self.rows_held, rule=self.rule, seed=seed, metadata=metadata
+        )
+        source = TableSource(
+            file=ROWS,
+            sha256=self.sha256,
+            description=self.described("Texts given in Python"),
+            columns=self.declared_columns,
+            target=self.target_rule,
+            notes=self.rows_held.notices,
+        )
+        corpus = replace(corpus, together=together)
+        dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
+        progress.advance()
+        return replace(dataset, read=self.source_digest(), issues=self.issues(dataset))

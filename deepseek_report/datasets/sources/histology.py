@@ -10,19 +10,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
-from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
-from deepseek_report.datasets.assembly.regions import bands, cut
+from deepseek_report.datasets.assembly.layouts import bands, cut, image_layout, pixels
 from deepseek_report.datasets.card.data_card import NOT_STATED, shipped_description
 from deepseek_report.datasets.sources.packages import package_problem, packaged_file
-from deepseek_report.datasets.split.shares import Share, Shares
-from deepseek_report.datasets.split.splitting import GroupConstraint
+from deepseek_report.datasets.split.splitting import GroupConstraint, Share, Shares
 
 _PACKAGE = ("skimage", "scikit-image")
 _FILE = "data/ihc.png"
@@ -68,7 +66,6 @@ class Histology(Shares):
     test_share: Share = 0.25
 
     def problems(self) -> list[str]:
-        """What is wrong, as far as it can be known without loading the data."""
         return [*package_problem(*_PACKAGE), *self.rule.problems()]
 
     @property
@@ -82,9 +79,7 @@ class Histology(Shares):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Cut the section, label, describe and check the patches; the seed only thins them out.
 
-        Raises
-        ------
-        DataError : the package is not installed, or a region is narrower than a patch.
+        Raises DataError: the package is not installed, or a region is narrower than a patch.
         """
         origin = Origin("ihc.png", self.source_digest(), DESCRIPTION)
         return load_arrays(self._arrays, origin, self.rule, seed, progress)
@@ -112,22 +107,19 @@ class Histology(Shares):
             values=cuts.of(section, self.size).astype(np.float64),
             labels=stained.astype(np.int64),
             target=Target("stained", "Stained", ("not stained", "stained")),
-            features=pixels(shape, CHANNELS[shape[2]], None),
-            layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
+            features=pixels(shape),
+            layout=image_layout(shape, self.patch),
             truth=masks & stained[:, None, None],
             together=GroupConstraint(
                 parts=cuts.parts, method=message("data_sets.histology.split", gap=self.gap)
             ),
-            notes=self._notes(threshold),
-        )
-
-    def _notes(self, threshold: float) -> tuple[Message, ...]:
-        return (
-            message("data_sets.histology.preparation.levels"),
-            message(
-                "data_sets.histology.preparation.truth",
-                threshold=float(threshold),
-                declared=self.threshold is not None,
-                share=self.stained_share,
+            notes=(
+                message("data_sets.histology.preparation.levels"),
+                message(
+                    "data_sets.histology.preparation.truth",
+                    threshold=float(threshold),
+                    declared=self.threshold is not None,
+                    share=self.stained_share,
+                ),
             ),
         )

@@ -14,7 +14,6 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.column_declarations import error_text, not_set
-from deepseek_report.datasets.readers.joined_labels import BETWEEN, joined
 from deepseek_report.datasets.sources.fetched import (
     Fetched,
     FetchRequest,
@@ -23,7 +22,7 @@ from deepseek_report.datasets.sources.fetched import (
     from_cache,
     require_assumed,
 )
-from deepseek_report.datasets.sources.text_file import TextFile
+from deepseek_report.datasets.sources.text_file import BETWEEN, TextFile, joined
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -56,7 +55,6 @@ class HuggingFaceText(TextFile):
     # --- before loading ---------------------------------------------------------------------------
 
     def problems(self) -> list[str]:
-        """What is wrong, as far as the config and the cache can tell: nothing is fetched."""
         if problems := [*self._unidentified(), *self._rules()]:
             return problems
         if self._kept.is_there:
@@ -99,10 +97,8 @@ class HuggingFaceText(TextFile):
     def source_digest(self) -> str:
         """SHA-256 of the texts, which are fetched unless they are in the cache.
 
-        Raises
-        ------
-        DataError : they can neither be found in the cache nor be fetched, or the target turned out
-            to be of another task than was assumed before they were fetched.
+        Raises DataError: they can neither be found in the cache nor be fetched, or the target
+        turned out to be of another task than was assumed before they were fetched.
         """
         assumed = self.nature
         self._fetch_once()
@@ -194,9 +190,7 @@ class HuggingFaceText(TextFile):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Fetch or read from the cache, then go on as with texts of one's own.
 
-        Raises
-        ------
-        DataError : the texts cannot be fetched, or cannot be used as declared.
+        Raises DataError: the texts cannot be fetched, or cannot be used as declared.
         """
         self._fetch_once()
         return self._file_plugin().load(seed, progress)
@@ -224,7 +218,6 @@ def _readable(column: pd.Series, feature: Any) -> pd.Series:
 
 
 def _answers() -> bool:
-    """Whether anybody answers at the hub's address, through a proxy where one is set."""
     from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen

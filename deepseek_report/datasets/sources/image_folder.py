@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import count, plural
@@ -19,21 +19,19 @@ from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
 from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, attribute_of
-from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
+from deepseek_report.datasets.assembly.layouts import image_layout, pixels
 from deepseek_report.datasets.readers.file_form import FileForm
-from deepseek_report.datasets.readers.image_list import (
+from deepseek_report.datasets.readers.images import (
     CLASS,
     SUFFIXES,
     ListedImages,
     class_folders,
     is_inside,
+    read_hashed,
+    read_image,
 )
-from deepseek_report.datasets.readers.images import read_hashed, read_image
 from deepseek_report.datasets.readers.table_file import file_problem, read_header, read_table
 from deepseek_report.errors import DataError
-
-if TYPE_CHECKING:
-    pass
 
 _SHOWN = 3
 
@@ -85,24 +83,12 @@ class ImageFolder(DescribedArrays):
                     "set `dataset.path=…`",
                 ),
             ]
-        if self.masks is not None and not Path(self.masks).is_dir():
-            problems.append(
-                error_text(
-                    self.masks,
-                    "there is no such folder",
-                    "a folder of images",
-                    "correct `dataset.masks`, or leave it out",
+        for field, folder in (("masks", self.masks), ("root", self.root)):
+            if folder is not None and not Path(folder).is_dir():
+                do = f"correct `dataset.{field}`, or leave it out"
+                problems.append(
+                    error_text(folder, "there is no such folder", "a folder of images", do)
                 )
-            )
-        if self.root is not None and not Path(self.root).is_dir():
-            problems.append(
-                error_text(
-                    self.root,
-                    "there is no such folder",
-                    "a folder of images",
-                    "correct `dataset.root`, or leave it out",
-                )
-            )
         try:
             self._check_path(Path(self.path))
         except DataError as error:
@@ -115,7 +101,7 @@ class ImageFolder(DescribedArrays):
             return
         if problem := file_problem(path):
             raise DataError(problem)
-        names = read_header(path, self._form)
+        names = read_header(path, FileForm(limits=self.bounds))
         for name in (self.image_column, *self.targets, *self.compared, *self.entities):
             if name not in names:
                 raise data_error(
@@ -145,12 +131,10 @@ class ImageFolder(DescribedArrays):
     def source_digest(self) -> str:
         """Hash of all images, their names, and the table.
 
-        Raises
-        ------
-        DataError : the path cannot be used.
+        Raises DataError: the path cannot be used.
         """
         listed = self._listed()
-        pairs = [(self._image(name), self._mask(name)) for name in listed.names]
+        pairs = [(self._root / name, self._mask(name)) for name in listed.names]
         return listed.digest([_hash_or_dash(file) for pair in pairs for file in pair])
 
     # --- load -------------------------------------------------------------------------------------
@@ -158,13 +142,12 @@ class ImageFolder(DescribedArrays):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read and scale the images, split, describe and check them.
 
-        Raises
-        ------
-        DataError : the path, the table or an image cannot be used.
+        Raises DataError: the path, the table or an image cannot be used.
         """
         listed = self._listed()
         frame, names = listed.frame, listed.names
-        self.bounds.check("cells", len(names) * self.size**2 * self._channels, str(self.path))
+        channels = 3 if self.colour else 1
+        self.bounds.check("cells", len(names) * self.size**2 * channels, str(self.path))
         progress.start("Read the images", len(names))
         images, truths, digest = self._read_all(listed, progress)
         targets = (CLASS,) if self._is_folder else self.targets
@@ -172,18 +155,19 @@ class ImageFolder(DescribedArrays):
         answer = self.answer(frame, targets, file)
         grouped = [attribute_of(frame[name], kind, file) for name, kind in self.compared.items()]
         shape = images.shape[1:]
+        scaled = message("preparation.scaled", size=self.size, colour=self.colour)
         arrays = Arrays(
             values=images,
             labels=answer.labels,
             all_labels=answer.all_labels,
             target=answer.target,
-            features=pixels(shape, CHANNELS[shape[2]], None),
-            layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
+            features=pixels(shape),
+            layout=image_layout(shape, self.patch),
             attributes=tuple(attribute for attribute, _ in grouped),
             groups={attribute.name: codes for attribute, codes in grouped},
             truth=truths,
             together=self.together(frame, "images"),
-            notes=(*listed.notes, self._scaled(), *answer.notes),
+            notes=(*listed.notes, scaled, *answer.notes),
         )
         origin = Origin(file, digest, self.described(Path(str(self.path)).stem))
         return as_dataset(arrays, origin, self.rule, seed)
@@ -193,26 +177,16 @@ class ImageFolder(DescribedArrays):
         return Path(str(self.path)).is_dir()
 
     @property
-    def _form(self) -> FileForm:
-        return FileForm(limits=self.bounds)
-
-    @property
-    def _channels(self) -> int:
-        return 3 if self.colour else 1
-
-    @property
     def _root(self) -> Path:
         path = Path(str(self.path))
-        if path.is_dir():
+        if self._is_folder:
             return path
         return path.parent if self.root is None else Path(self.root)
 
     def _listed(self) -> ListedImages:
         """One row an image: its path below the root, and what is known of it.
 
-        Raises
-        ------
-        DataError : the path cannot be used, or a table names a file outside of the root.
+        Raises DataError: the path cannot be used, or a table names a file outside of the root.
         """
         if problems := self.problems():
             raise DataError("\n".join(problems))
@@ -220,7 +194,7 @@ class ImageFolder(DescribedArrays):
         if path.is_dir():
             folders = class_folders(path, self.bounds)
             return ListedImages(folders.frame(), "path", folders.notes())
-        read = read_table(path, self._form)
+        read = read_table(path, FileForm(limits=self.bounds))
         listed = ListedImages(read.frame, self.image_column, read.notes)
         self.bounds.check("files", len(listed.names), str(path))
         self._check_places(listed.names)
@@ -251,12 +225,12 @@ class ImageFolder(DescribedArrays):
         An image without a mask has no truth. Every image that cannot be read is named at once.
         """
         names, mode = listed.names, "RGB" if self.colour else "L"
-        images = np.zeros((len(names), self.size, self.size, self._channels))
+        images = np.zeros((len(names), self.size, self.size, 3 if self.colour else 1))
         truths = None if self.masks is None else np.zeros(images.shape[:3], dtype=bool)
         broken: list[str] = []
         digests: list[str] = []
         for place, name in enumerate(names):
-            image = self._read_one(self._image(name), mode, broken, digests)
+            image = self._read_one(self._root / name, mode, broken, digests)
             mask = self._read_one(self._mask(name), "L", broken, digests)
             if image is not None:
                 images[place] = image.reshape(images.shape[1:])
@@ -289,20 +263,14 @@ class ImageFolder(DescribedArrays):
             broken.append(f"{shown} ({getattr(error, 'strerror', None) or error})")
             return None
 
-    def _image(self, name: str) -> Path:
-        return self._root / name
-
     def _mask(self, name: str) -> Path | None:
         """The mask of an image: the same relative path, whatever the ending."""
         if self.masks is None:
             return None
         whole = Path(self.masks).resolve()
-        place = Path(self.masks) / _below(self._image(name), self._root)
+        place = Path(self.masks) / _below(self._root / name, self._root)
         near = [place, *(place.with_suffix(suffix) for suffix in SUFFIXES)]
         return next((path for path in near if path.is_file() and is_inside(path, whole)), None)
-
-    def _scaled(self) -> Message:
-        return message("preparation.scaled", size=self.size, colour=self.colour)
 
 
 def _hash_or_dash(file: Path | None) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache as remembered
 from hashlib import md5
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -24,12 +27,10 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
-from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
+from deepseek_report.datasets.assembly.layouts import image_layout, pixels
 from deepseek_report.datasets.card.data_card import Description
-from deepseek_report.datasets.readers.file_bytes import FileBytes, read_bytes
-from deepseek_report.datasets.readers.file_form import Bounds
-from deepseek_report.datasets.readers.limits import ReadLimits
-from deepseek_report.datasets.readers.npz import read_npz
+from deepseek_report.datasets.readers.file_bytes import FileBytes, check_archive, read_bytes
+from deepseek_report.datasets.readers.file_form import Bounds, ReadLimits
 from deepseek_report.datasets.sources.fetched import FetchRequest, fetching
 from deepseek_report.datasets.split.splitting import (
     Duplicates,
@@ -38,6 +39,33 @@ from deepseek_report.datasets.split.splitting import (
     draw_rows,
 )
 from deepseek_report.errors import DataError
+
+
+def read_npz(file: FileBytes, names: Sequence[str], limits: ReadLimits) -> dict[str, NDArray[Any]]:
+    """The named arrays; no object is ever unpickled.
+
+    Raises DataError: more members or bytes than are allowed; KeyError: an array is missing;
+    ValueError, zipfile.BadZipFile: it is no npz file, or an array is not as long as it says.
+    """
+    with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
+        check_archive(archive, str(file.path), limits)
+        for name in names:
+            _check_member(archive, f"{name}.npy")
+    with np.load(io.BytesIO(file.content), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in names}
+
+
+def _check_member(archive: zipfile.ZipFile, name: str) -> None:
+    """The array's own head must fit its length in the archive, which bounds what is read."""
+    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    with archive.open(name) as stream:
+        version = npy.read_magic(stream)
+        if version not in read:
+            raise ValueError(f"{name} is written in an unknown version")
+        shape, _, dtype = read[version](stream)
+    if math.prod(shape) * dtype.itemsize > archive.getinfo(name).file_size:
+        raise ValueError(f"{name} claims to be larger than it is")
+
 
 _ADDRESS = "https://zenodo.org/records/10519652/files"
 _PARTS = ("train", "val", "test")
@@ -94,15 +122,9 @@ class MedMNIST(Bounds):
         """What is wrong, as far as the config can tell: nothing is fetched."""
         known = catalogue()
         if self.name not in known:
+            problem = f"`{self.name}` is not a set of MedMNIST that is read here"
             do = nearest(self.name, list(known))
-            return [
-                error_text(
-                    "dataset",
-                    f"`{self.name}` is not a set of MedMNIST that is read here",
-                    ", ".join(known),
-                    do,
-                )
-            ]
+            return [error_text("dataset", problem, ", ".join(known), do)]
         names = self._names
         return [
             error_text(
@@ -126,9 +148,7 @@ class MedMNIST(Bounds):
     def source_digest(self) -> str:
         """SHA-256 of the file, which is fetched unless it is in the cache.
 
-        Raises
-        ------
-        DataError : the file can neither be found in the cache nor be fetched whole.
+        Raises DataError: the file can neither be found in the cache nor be fetched whole.
         """
         return self._contents().sha256
 
@@ -146,12 +166,11 @@ class MedMNIST(Bounds):
     def _contents(self) -> FileBytes:
         """The published file, which is fetched unless it is in the cache.
 
-        Raises
-        ------
-        DataError : it cannot be fetched, is another one, or holds more than is allowed.
+        Raises DataError: it cannot be fetched, is another one, or holds more than is allowed.
         """
         file = read_bytes(self._file(), self.bounds)
-        if _md5(file.content) != self._facts["md5"]:
+        # MedMNIST names its files by MD5, against damage; it does not guard against forgery
+        if md5(file.content, usedforsecurity=False).hexdigest() != self._facts["md5"]:
             raise data_error(
                 str(file.path),
                 "the file is not the one that MedMNIST published (another MD5)",
@@ -190,9 +209,7 @@ class MedMNIST(Bounds):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Fetch or read from the cache, describe and check the images; the parts are MedMNIST's.
 
-        Raises
-        ------
-        DataError : the file cannot be fetched, or is not the published one.
+        Raises DataError: the file cannot be fetched, or is not the published one.
         """
         progress.start("Load the data", 2)
         file = self._contents()
@@ -216,13 +233,7 @@ class MedMNIST(Bounds):
         """(instance,) the label that the report is about."""
         return labels[:, self._explained] if "labels" in self._facts else labels[:, 0]
 
-    def _arrays(
-        self,
-        images: NDArray[np.uint8],
-        labels: Ints,
-        parts: Ints,
-        n_all: int,
-    ) -> Arrays:
+    def _arrays(self, images: NDArray[np.uint8], labels: Ints, parts: Ints, n_all: int) -> Arrays:
         shape = (*images.shape[1:3], 3 if images.ndim == 4 else 1)
         several = "labels" in self._facts
         return Arrays(
@@ -230,8 +241,8 @@ class MedMNIST(Bounds):
             labels=self._reported(labels),
             all_labels=labels if several else None,
             target=self._target(),
-            features=pixels(shape, CHANNELS[shape[2]], None),
-            layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
+            features=pixels(shape),
+            layout=image_layout(shape, self.patch),
             together=GroupConstraint(parts=parts, method=message("data_sets.medmnist.split")),
             notes=self._notes(len(images), n_all),
         )
@@ -298,8 +309,3 @@ def _read(file: FileBytes, limits: ReadLimits) -> tuple[NDArray[np.uint8], Ints,
     parts = np.repeat(range(3), [len(part_images) for part_images in images]).astype(np.int64)
     whole = np.concatenate(labels).astype(np.int64)
     return np.concatenate(images), whole.reshape(len(whole), -1), parts
-
-
-def _md5(content: bytes) -> str:
-    """MD5, by which MedMNIST names its files; it guards against damage, not against forgery."""
-    return md5(content, usedforsecurity=False).hexdigest()

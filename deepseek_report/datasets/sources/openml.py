@@ -12,7 +12,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.column_declarations import error_text
-from deepseek_report.datasets.assembly.table_declarations import DeclaredTable
+from deepseek_report.datasets.assembly.data_declarations import DeclaredTable
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.fetched import (
     Fetched,
@@ -52,7 +52,6 @@ class OpenML(DeclaredTable):
     # --- before loading ---------------------------------------------------------------------------
 
     def problems(self) -> list[str]:
-        """What is wrong, as far as the config and the cache can tell: nothing is fetched."""
         if problems := [*self._unidentified(), *self.rule.problems(), *self.target_problems()]:
             return problems
         return self._table().problems() if self._kept.is_there else []
@@ -69,9 +68,7 @@ class OpenML(DeclaredTable):
     def source_digest(self) -> str:
         """SHA-256 of the table, which is fetched unless it is in the cache.
 
-        Raises
-        ------
-        DataError : the table can neither be found in the cache nor be fetched.
+        Raises DataError: the table can neither be found in the cache nor be fetched.
         """
         assumed = self.nature
         self._fetch_once()
@@ -148,29 +145,23 @@ class OpenML(DeclaredTable):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Fetch or read from the cache, then go on as with a table of one's own.
 
-        Raises
-        ------
-        DataError : the table cannot be fetched, or cannot be used as declared.
+        Raises DataError: the table cannot be fetched, or cannot be used as declared.
         """
         self._fetch_once()
         return self._table().load(seed, progress)
 
     def _table(self) -> TableFile:
         facts = self._kept.facts
+        cited = facts["citation"]  # a text, a list of texts, or nothing
         where = f"OpenML {facts['id']}: {facts['name']}, version {facts['version']}"
         published = {
             "target": facts["default_target_attribute"],
             "title": facts["name"],
             "source": f"{where} (openml.org/d/{facts['id']})",
             "licence": facts["licence"] or "",
-            "citation": _text(facts["citation"]),
+            "citation": "; ".join(map(str, cited)) if isinstance(cited, list) else str(cited or ""),
         }
         return from_cache(TableFile, self, self._kept, published)
-
-
-def _text(value: Any) -> str:
-    """OpenML gives a citation as a text, a list of texts, or not at all."""
-    return "; ".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 
 def _identify(problem: str) -> str:

@@ -21,12 +21,10 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.column_declarations import error_text
-from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
-from deepseek_report.datasets.assembly.regions import Cuts, bands, cut
+from deepseek_report.datasets.assembly.layouts import Cuts, bands, cut, image_layout, pixels
 from deepseek_report.datasets.card.data_card import NOT_STATED, shipped_description
 from deepseek_report.datasets.sources.packages import package_problem, packaged_file
-from deepseek_report.datasets.split.shares import Shares
-from deepseek_report.datasets.split.splitting import GroupConstraint
+from deepseek_report.datasets.split.splitting import GroupConstraint, Shares
 
 _TEXTURES = ("skimage", "scikit-image")
 _DEFECTS = ("defect_synthesis", "defect-synthesis")
@@ -74,7 +72,6 @@ class SurfaceDefects(Shares):
     rows: Annotated[int, Field(ge=100)] | None = None
 
     def problems(self) -> list[str]:
-        """What is wrong, as far as it can be known without loading the data."""
         empty = [
             error_text("dataset", f"`dataset.{name}` is empty", "at least one", "name one")
             for name in ("textures", "kinds")
@@ -106,9 +103,7 @@ class SurfaceDefects(Shares):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Cut the textures, draw the defects by the seed, describe and check the crops.
 
-        Raises
-        ------
-        DataError : a package is not installed, or a region is narrower than a crop.
+        Raises DataError: a package is not installed, or a region is narrower than a crop.
         """
         digest = self.source_digest()
         origin = Origin(", ".join(f"{name}.png" for name in self.textures), digest, DESCRIPTION)
@@ -148,8 +143,8 @@ class SurfaceDefects(Shares):
             values=images[..., None],
             labels=drawn + 1 if several else (drawn >= 0).astype(np.int64),
             target=Target("surface", title, classes, favourable=0),
-            features=pixels(shape, CHANNELS[shape[2]], None),
-            layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
+            features=pixels(shape),
+            layout=image_layout(shape, self.patch),
             attributes=attributes,
             groups=groups,
             truth=masks,

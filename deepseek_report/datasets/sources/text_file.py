@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.schema import Attribute, AttributeKind
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.attribute_levels import group_by
 from deepseek_report.datasets.assembly.column_declarations import (
@@ -26,29 +28,70 @@ from deepseek_report.datasets.assembly.column_declarations import (
     nearest,
     not_columns,
 )
+from deepseek_report.datasets.assembly.data_declarations import TableDeclarations
 from deepseek_report.datasets.assembly.feature_encoding import encode_feature
-from deepseek_report.datasets.assembly.file_task import task_in_file
-from deepseek_report.datasets.assembly.own_file import OwnFile
-from deepseek_report.datasets.assembly.table_declarations import TableDeclarations
+from deepseek_report.datasets.assembly.own_file import OwnFile, task_in_file
 from deepseek_report.datasets.assembly.targets import EncodedTarget, encode_target
 from deepseek_report.datasets.assembly.texts import Corpus, Tokens, assemble_texts
 from deepseek_report.datasets.readers.cells import read_cells
 from deepseek_report.datasets.readers.file_form import Decimal, FileForm
-from deepseek_report.datasets.readers.joined_labels import joined, separate
 from deepseek_report.datasets.readers.json_lines import (
     SUFFIXES,
     is_json_lines,
     read_json_lines,
     read_keys,
 )
-from deepseek_report.datasets.readers.table_file import (
-    ReadTable,
-    read_table,
-)
+from deepseek_report.datasets.readers.table_file import ReadTable, read_table
+from deepseek_report.datasets.split.splitting import FEWEST_OF_A_CLASS
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: What stands between the parts of a list that a Parquet or JSON Lines file holds in one cell.
+BETWEEN = "|"
+MOST_LABELS = 200
+
+
+def joined(cell: Any) -> Any:
+    """A list as its parts with `|` between them; anything else as it is."""
+    if isinstance(cell, (list, tuple, set, np.ndarray)):
+        return BETWEEN.join(str(part) for part in cell)
+    return cell
+
+
+def separate(
+    cells: pd.Series, separator: str, where: str
+) -> tuple[pd.DataFrame, tuple[str, ...], tuple[Message, ...]]:
+    """One column of "0" and "1" a label, the labels by frequency, and notes on what was left out.
+
+    An empty cell has no label. Labels of fewer than 10 rows cannot be learnt and are left out.
+
+    Raises DataError: fewer than two labels are left, or more than 200.
+    """
+    import pandas as pd
+
+    texts = [str(text) for text in cells.where(cells.notna(), "")]
+    rows = [{part.strip() for part in text.split(separator)} - {""} for text in texts]
+    sizes = Counter(label for row in rows for label in row)
+    most = len(rows) - FEWEST_OF_A_CLASS
+    often = sorted(label for label, n in sizes.items() if FEWEST_OF_A_CLASS <= n <= most)
+    labels = tuple(sorted(often, key=lambda label: -sizes[label]))
+    if not 2 <= len(labels) <= MOST_LABELS:
+        raise data_error(
+            where,
+            f"{plural(len(labels), 'label')} with at least {FEWEST_OF_A_CLASS} rows",
+            f"2 to {MOST_LABELS} labels",
+            f"correct `dataset.label_separator` ({separator!r}), or merge labels",
+        )
+    rare = [label for label in sizes if label not in labels]
+    note = message("preparation.rare_labels", labels=sorted(rare), fewest=FEWEST_OF_A_CLASS)
+    frame = pd.DataFrame(
+        {label: ["1" if label in row else "0" for row in rows] for label in labels}
+    )
+    return frame, labels, (note,) if rare else ()
+
 
 _MOST_GROUPS = 1000
 
@@ -96,16 +139,10 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
         return self.kinds_of_groups | {"other"}
 
     def source_digest(self) -> str:
-        """SHA-256 of the file, and what decides the tokens.
-
-        Raises
-        ------
-        DataError : there is no such file.
-        """
-        return self.digest(sha256_file(self.existing(), links=True))
+        """SHA-256 of the file, and what decides the tokens."""
+        return self.digest(super().source_digest())
 
     def target_problems(self) -> list[str]:
-        """Settings of the target that contradict one another."""
         if self.label_separator is None:
             return super().target_problems()
         return config_problems(
@@ -152,9 +189,7 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, leave out copies, split, cut into tokens, describe and check.
 
-        Raises
-        ------
-        DataError : the file or what is declared about it cannot be used.
+        Raises DataError: the file or what is declared about it cannot be used.
         """
         progress.start("Load the data", 2)
         path = self.existing()

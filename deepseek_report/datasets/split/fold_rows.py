@@ -15,8 +15,8 @@ from deepseek_report.datasets.split.splitting import (
     joined,
     quotas_of,
     row_identity,
+    strata_of,
 )
-from deepseek_report.datasets.split.strata import strata_of
 
 #: What decides which rows are tested together.
 Drawn = Literal["random", "entities", "time"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
@@ -15,7 +16,37 @@ from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.split import PARTS, Split
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
-from deepseek_report.datasets.split.strata import strata_of
+
+#: A number is cut into at most so many bands of equal size, with at least so many rows each.
+BANDS, FEWEST_IN_BAND = 10, 10
+#: Combinations of labels with fewer rows are joined with those that share the reported label.
+FEWEST_OF_COMBINATION = 30
+
+
+def strata_of(rows: Split) -> Ints:
+    """(instance,) classes as they are, a number in bands of equal size, combinations of labels."""
+    if rows.all_labels is not None:
+        return _combinations(rows.labels, rows.all_labels)
+    if np.issubdtype(rows.labels.dtype, np.floating):
+        return bands(rows.labels)
+    return np.asarray(rows.labels, dtype=np.int64)
+
+
+def bands(values: Floats, most: int = BANDS) -> Ints:
+    """(instance,) position of the band of each value; equal values are in the same band."""
+    n = max(1, min(most, len(values) // FEWEST_IN_BAND))
+    edges = np.unique(np.quantile(values, np.arange(1, n) / n))
+    places = np.searchsorted(edges, values, side="right")
+    return np.unique(places, return_inverse=True)[1].astype(np.int64)
+
+
+def _combinations(reported: Ints, all_labels: Ints) -> Ints:
+    """The combinations with enough rows, the rest by the reported label alone."""
+    each = np.unique(all_labels, axis=0, return_inverse=True)[1].ravel()
+    rare = np.bincount(each)[each] < FEWEST_OF_COMBINATION
+    pooled = np.where(rare, reported - 2, each)  # −2 and −1: rare, without and with the label
+    return np.unique(pooled, return_inverse=True)[1].astype(np.int64)
+
 
 Duplicates = Literal["together", "drop", "apart"]
 #: Fewer rows of a class than this cannot be shared out among three parts.
@@ -202,9 +233,7 @@ def split_rows(
     room is left for their class; single rows then fill the parts. Parts that the source gives
     stay as they are.
 
-    Raises
-    ------
-    DataError : a class has too few rows, or copies of rows leave a part without a class.
+    Raises DataError: a class has too few rows, or copies of rows leave a part without a class.
     """
     _check_sizes(whole, classes)
     if together.parts is not None:
@@ -367,3 +396,24 @@ def describe_rule(
         copies=n_copies,
         together=together.method,
     )
+
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What data sets that are split here have in common.
+
+    rows : keep only so many, drawn at random within each class; None keeps all.
+    validation_share, test_share, duplicates : see `splitting.SplitRule`.
+    """
+
+    rows: Annotated[int, Field(ge=30)] | None = None
+    validation_share: Share = 0.2
+    test_share: Share = 0.2
+    duplicates: Duplicates = "together"
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.draws import content_keys
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.artifacts.seeds import content_keys
 from deepseek_report.explainers.attributions import subject
 
 

@@ -103,7 +103,6 @@ class IntegratedGradients(ModuleExplainer):
         ]
 
     def _points(self, starts: int) -> int:
-        """Points on the path from each start."""
         return max(self.n_steps // starts, 1)
 
     def _starts(self, context: ExplainContext) -> tuple[list[Floats], Floats]:

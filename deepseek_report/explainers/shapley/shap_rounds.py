@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.explainers.attributions import seed_of
 
@@ -44,7 +43,7 @@ class IndependentMasker:
         self.background = background
         self.shape = background.shape
 
-    def __call__(self, mask: NDArray[Any], row: Floats) -> tuple[tuple[Floats], Bools]:
+    def __call__(self, mask: Array, row: Floats) -> tuple[tuple[Floats], Bools]:
         kept = self._coalitions(mask)
         rows = np.where(kept[:, None, :], row, self.background)
         varying = np.ones((len(kept), len(self.background)), dtype=bool)

@@ -11,8 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import MOST_CELLS
-from deepseek_report.data_kinds.distinct import each_once
+from deepseek_report.data_kinds.coalitions import MOST_CELLS, each_once
 from deepseek_report.data_kinds.players import spread_evenly
 from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.shapley.coalition_design import PairDesign, all_pairs, draw_design

@@ -13,8 +13,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import PairedCoalitions
-from deepseek_report.data_kinds.distinct import each_once
+from deepseek_report.data_kinds.coalitions import PairedCoalitions, each_once
 from deepseek_report.data_kinds.players import player_sums, spread_evenly
 from deepseek_report.explainers.shapley.partition import groups_of, partition_order
 from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects

@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.conclusions import Expectation, ExpectationKind
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.expectations import Expectation, ExpectationKind
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.coalitions import MovedRows
 from deepseek_report.data_kinds.input_changes import (
     change_problem,
     changed_inputs,
     columns_named,
     token_of,
 )
-from deepseek_report.data_kinds.moved_rows import MovedRows
-from deepseek_report.data_kinds.relations import Relations
-from deepseek_report.data_kinds.row_conditions import ConditionError, read_condition
+from deepseek_report.data_kinds.row_conditions import ConditionError, Relations, read_condition
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.decisions import decide

@@ -12,9 +12,9 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.data_kinds.moved_rows import MovedRows
+from deepseek_report.data_kinds.coalitions import MovedRows
 from deepseek_report.data_kinds.reference import gower_distances, ranges
-from deepseek_report.data_kinds.relations import Relations
+from deepseek_report.data_kinds.row_conditions import Relations
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks.decisions import decide
 

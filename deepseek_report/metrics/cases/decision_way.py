@@ -14,7 +14,7 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.protocols.step_sums import AddsUpSteps
+from deepseek_report.artifacts.protocols.modules import AddsUpSteps
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement

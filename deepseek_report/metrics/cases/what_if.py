@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.score import Measurement
-from deepseek_report.data_kinds.relations import Relations
+from deepseek_report.data_kinds.row_conditions import Relations
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.ranking import thin

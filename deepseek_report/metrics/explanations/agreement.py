@@ -182,23 +182,19 @@ class ExplainerAgreement(ExplanationMetric):
             mean, low, high = (float(x) for x in bootstrap_mean(known, self.resamples, seed))
             overlap = top_overlap(values[a], values[b], 5).mean()
             signed = explanations[a].signed and explanations[b].signed
-            sign = _sign_agreement(values[a], values[b], 5) if signed else float("nan")
+            sign = _sign_agreement(values[a], values[b]) if signed else float("nan")
             rows.append((a, b, mean, low, high, overlap, sign, len(known)))
         return self.tables["pairs"].frame(rows)
 
 
 def mean_known(values: list[Floats]) -> Floats:
     """Mean of several (instance,) arrays, NaN left out; NaN where none has a number."""
-    stacked = np.stack(values)
-    known = ~np.isnan(stacked)
-    count = known.sum(axis=0)
-    total = np.where(known, stacked, 0.0).sum(axis=0)
-    return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
+    return np.asarray(pd.DataFrame(values).mean())
 
 
-def _sign_agreement(a: Floats, b: Floats, k: int) -> float:
-    """Of the players that both put among their first k, the share with the same sign."""
-    both = _among_largest(np.abs(a), k) & _among_largest(np.abs(b), k)
+def _sign_agreement(a: Floats, b: Floats) -> float:
+    """Of the players that both put among their first five, the share with the same sign."""
+    both = _among_largest(np.abs(a), 5) & _among_largest(np.abs(b), 5)
     same = np.sign(a) == np.sign(b)
     return float(same[both].mean()) if both.any() else float("nan")
 

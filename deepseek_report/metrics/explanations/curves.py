@@ -18,8 +18,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import MOST_CELLS, PairedCoalitions
-from deepseek_report.data_kinds.distinct import each_once
+from deepseek_report.data_kinds.coalitions import MOST_CELLS, PairedCoalitions, each_once
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
 

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
-from deepseek_report.data_kinds.moved_rows import MovedRows
+from deepseek_report.data_kinds.coalitions import MovedRows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import compared, without_control
 from deepseek_report.metrics.plugin import ModelMetric, Resamples

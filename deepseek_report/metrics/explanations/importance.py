@@ -17,7 +17,7 @@ from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.units import Units
+from deepseek_report.data_kinds.players import Units
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
@@ -41,6 +41,9 @@ class Importance(ExplanationMetric):
 
     In images and series a feature is a patch or a window, in texts a token wherever it stands.
 
+    Where all instances were explained for further classes, `by_class` holds the same of each of
+    them, so that a reader can switch to it.
+
     `top_feature_share` is the share of the first feature in the sum of all mean magnitudes.
     """
 
@@ -51,6 +54,20 @@ class Importance(ExplanationMetric):
                 *columns_of("explainer:explainer feature label"),
                 estimate("mean_absolute"),
                 *columns_of("mean_signed:number share:share n:count rank:count"),
+            ),
+            release=TableRelease(counts=("n",)),
+        ),
+        "by_class": TableType(
+            (
+                Column("class"),
+                Column("explainer", "explainer"),
+                Column("feature"),
+                Column("label"),
+                estimate("mean_absolute"),
+                Column("mean_signed", "number"),
+                Column("share", "share"),
+                Column("n", "count"),
+                Column("rank", "count"),
             ),
             release=TableRelease(counts=("n",)),
         ),
@@ -87,6 +104,7 @@ class Importance(ExplanationMetric):
             scores=(_top_share(explanation, units, draws),),
             tables={
                 "importance": _overall(explanation, units, draws),
+                **_by_class(explanation, schema, draws),
                 "by_group": _by_group(context, explanation, units, draws),
             },
             notes=(*_about_units(units, schema), *about_sample(context)),
@@ -163,6 +181,24 @@ def _overall(explanation: Explanation, units: Units, draws: tuple[int, int]) -> 
         }
     ).sort_values("share", ascending=False, kind="stable", ignore_index=True)
     return frame.assign(rank=np.arange(1, len(frame) + 1))
+
+
+def _by_class(
+    explanation: Explanation, schema: Schema, draws: tuple[int, int]
+) -> dict[str, pd.DataFrame]:
+    """The importance for each further class that was explained; nothing where none was."""
+    others = explanation.others
+    if others is None:
+        return {}
+    frames = []
+    for target in others.targets.tolist():
+        toward = explanation.toward(target)
+        if toward is not None:
+            units = kind_of(schema).units(toward.values, toward.inputs, LEAST_OCCURRENCES)
+            frame = _overall(toward, units, draws)
+            frame.insert(0, "class", schema.target.classes[target])
+            frames.append(frame)
+    return {"by_class": pd.concat(frames, ignore_index=True)}
 
 
 def _by_group(

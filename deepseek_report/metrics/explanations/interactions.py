@@ -19,7 +19,7 @@ from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
-from deepseek_report.data_kinds.distinct import each_once
+from deepseek_report.data_kinds.coalitions import each_once
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.games.pair_sampling import PairQuestions, PairValues

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.decision_rules import DecisionCosts
+from deepseek_report.artifacts.conclusions import DecisionCosts
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions

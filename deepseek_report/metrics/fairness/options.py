@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.decision_rules import DecisionCosts, ThresholdRule
+from deepseek_report.artifacts.conclusions import DecisionCosts, ThresholdRule
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId

@@ -49,19 +49,19 @@ def vectors_of(matrix: Floats, width: int) -> Floats | None:
     return None
 
 
-def principal_components(points: Floats, k: int = _COMPONENTS) -> tuple[Floats, Floats]:
-    """Centred points on the first k principal components, and the share of variance of each.
+def principal_components(points: Floats) -> tuple[Floats, Floats]:
+    """Centred points on the first three principal components, and the share of variance of each.
 
     The sign of a component is such that its largest loading is positive.
 
-    Returns coordinates : (point, k), 0 beyond the rank. shares : (k,), each in [0, 1].
+    Returns coordinates : (point, 3), 0 beyond the rank. shares : (3,), each in [0, 1].
     """
     centred = points - points.mean(axis=0)
     _, spreads, directions = np.linalg.svd(centred, full_matrices=False)
-    kept = directions[:k]
+    kept = directions[:_COMPONENTS]
     largest = np.abs(kept).argmax(axis=1)
     kept = kept * np.where(kept[np.arange(len(kept)), largest] < 0, -1.0, 1.0)[:, None]
-    coordinates, shares = np.zeros((len(points), k)), np.zeros(k)
+    coordinates, shares = np.zeros((len(points), _COMPONENTS)), np.zeros(_COMPONENTS)
     coordinates[:, : len(kept)] = centred @ kept.T
     total = float((spreads**2).sum())
     if total:

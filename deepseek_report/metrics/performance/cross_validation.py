@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import FoldRun, FoldRuns, MeasureContext
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import PARTS
-from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric
 
@@ -30,6 +30,7 @@ _READS = frozenset(
 _SMALL = 30
 #: Fields that tell a score of one fold from another.
 SUBJECT = ("metric", "predictor", "attribute", "level", "slice")
+_SUBJECTS = "metric:metric predictor attribute level slice"
 
 
 def judged_in_folds(metrics: Mapping[str, Any]) -> list[str]:
@@ -62,52 +63,34 @@ class CrossValidation(ModelMetric):
     2021, arXiv:2104.00673.
     """
 
-    counts_entities: ClassVar[bool] = True
-    reveals: ClassVar[Reveals] = "aggregate"
-    tables: ClassVar[TableTypes] = {
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
         "spread": TableType(
-            (
-                *(Column(name, "metric" if name == "metric" else "text") for name in SUBJECT),
-                Column("folds", "count"),
-                *(Column(name, "number") for name in ("mean", "least", "greatest", "deviation")),
-            ),
+            columns_of(f"{_SUBJECTS} folds:count mean:number least:number greatest:number")
+            + columns_of("deviation:number"),
             release=WHOLE,
         ),
         "by_fold": TableType(
-            (
-                *(Column(name, "metric" if name == "metric" else "text") for name in SUBJECT),
-                Column("fold", "place"),
-                Column("n", "count"),
-                Column("value", "number"),
-            ),
+            columns_of(f"{_SUBJECTS} fold:place n:count value:number"),
             release=TableRelease(counts=("n",)),
         ),
         "folds": TableType(
-            (
-                Column("fold", "place"),
-                *(Column(part, "count") for part in PARTS),
-                Column("threshold", "number"),
-            ),
+            columns_of("fold:place train:count validation:count test:count threshold:number"),
             folded=True,
             release=WHOLE,
         ),
         "groups": TableType(
-            (
-                Column("attribute", "attribute"),
-                Column("level"),
-                Column("n", "count"),
-                Column("least", "count"),
-                Column("small", "count"),
-            ),
+            columns_of("attribute:attribute level n:count least:count small:count"),
             folded=True,
             release=TableRelease(counts=("n", "least")),
         ),
-        "findings": TableType((Column("finding", "code"), Column("held", "count"))),
-        "measured": TableType((Column("metric", "code"), Column("folds", "count")), release=WHOLE),
+        "findings": TableType(columns_of("finding:code held:count")),
+        "measured": TableType(columns_of("metric:code folds:count"), release=WHOLE),
     }
-    bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset(
+    bounds = {}
+    category = "performance"
+    reads = frozenset(
         {"dataset", "predictions", "validation_predictions", "classifier", "folds", "seed"}
     )
     folds: Annotated[int, Field(ge=2, le=20)] | None = None
@@ -122,7 +105,7 @@ class CrossValidation(ModelMetric):
         for run in context.folds(self.folds, context.seed):
             runs.append(run)
             context.progress.advance()
-        by_fold = pd.DataFrame(list(_by_fold(runs)), columns=self.tables["by_fold"].keys)
+        by_fold = self.tables["by_fold"].frame(_by_fold(runs))
         groups = list(_groups(runs))
         return Measurement(
             tables={
@@ -144,8 +127,6 @@ class CrossValidation(ModelMetric):
 def spread_of(by_fold: pd.DataFrame) -> pd.DataFrame:
     """Mean, least, greatest value and standard deviation of each score over the folds that have it.
 
-    Parameters
-    ----------
     by_fold : the table of that name, a row for each score and fold.
     """
     known = by_fold.dropna(subset=["value"])

@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.artifacts.decision_rules import ThresholdRule
+from deepseek_report.artifacts.conclusions import ThresholdRule
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.decision_rules import DecisionCosts, ThresholdRule
+from deepseek_report.artifacts.conclusions import DecisionCosts, ThresholdRule
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import AnswersRows, Classifier, DecidesItself
 from deepseek_report.artifacts.schema import Target

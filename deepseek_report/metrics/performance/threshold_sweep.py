@@ -47,7 +47,9 @@ class ThresholdSweep(ClassMetric):
                 Column("selection_rate", "share"),
             ),
             folded=True,
-            release=TableRelease(coarse={"selection_rate": "all"}),
+            release=TableRelease(
+                coarse={"true_positive_rate": "explained", "false_positive_rate": "others"}
+            ),
         ),
         "steps": TableType(
             (

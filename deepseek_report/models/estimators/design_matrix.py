@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Array, Floats
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds.encoding import Encoder, Words
 
@@ -119,7 +118,7 @@ def has_numeric_codes(feature: Feature) -> bool:
         return False
 
 
-def _source_codes(feature: Feature, positions: Floats) -> NDArray[Any]:
+def _source_codes(feature: Feature, positions: Floats) -> Array:
     codes = [category.code for category in feature.categories]
     missing = np.isnan(positions)
     chosen = np.where(missing, 0, positions).astype(np.int64)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.training import Trainer
+from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, NUMBER_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS, kind_of

@@ -13,8 +13,8 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
+from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.protocols.training import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Target, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import ConfigError, NotApplicableError
@@ -110,28 +110,11 @@ class AnsweredRows:
         answers: Floats = self.module[instance_ids]
         return answers if self.schema.target.is_number else np.log(answers)
 
-    def _refuse(self) -> NoReturn:
+    def _refuse(self, *inputs: Any, **named: Any) -> NoReturn:
+        """The model is not here."""
         raise NotApplicableError(_UNASKED)
 
-    def logits(self, inputs: Floats) -> Floats:
-        """Refused: the model is not here."""
-        self._refuse()
-
-    def probabilities(self, inputs: Floats) -> Floats:
-        """Refused: the model is not here."""
-        self._refuse()
-
-    def log_odds(self, inputs: Floats, target: int) -> Floats:
-        """Refused: the model is not here."""
-        self._refuse()
-
-    def label_probabilities(self, inputs: Floats) -> Floats:
-        """Refused: the model is not here."""
-        self._refuse()
-
-    def randomised(self, seed: int) -> AnsweredRows:
-        """Refused: the model is not here."""
-        self._refuse()
+    logits = probabilities = log_odds = label_probabilities = randomised = _refuse
 
 
 @dataclass(frozen=True)

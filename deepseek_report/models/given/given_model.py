@@ -13,7 +13,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
-from deepseek_report.artifacts.protocols.training import Trainer
+from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Feature, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError, NotApplicableError
@@ -90,7 +90,6 @@ class GivenColumns:
 
 
 def _is_number(text: str) -> bool:
-    """Whether a text is a finite number."""
     try:
         return bool(np.isfinite(float(text)))
     except ValueError:

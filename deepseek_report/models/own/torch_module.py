@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.training import Trainer
+from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kinds_of_structure

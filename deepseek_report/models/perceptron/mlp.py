@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
+from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of, kinds_of_structure
 from deepseek_report.models.shared.module_plugin import ModulePlugin
@@ -32,10 +31,10 @@ class MLP(ModulePlugin):
     16 384; dropout : share of hidden units dropped while training.
     """
 
-    name: ClassVar[str] = "mlp"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"module", "gradients"})
-    modalities: ClassVar[frozenset[Modality]] = kinds_of_structure("columns", "grid")
-    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
+    name = "mlp"
+    capabilities = frozenset({"module", "gradients"})
+    modalities = kinds_of_structure("columns", "grid")
+    tasks = ALL_TASKS
 
     hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = (128, 64)
     activation: Literal["gelu", "relu", "silu", "tanh"] = "gelu"

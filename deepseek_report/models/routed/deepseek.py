@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
+from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS
 from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
@@ -32,12 +31,10 @@ class DeepSeek(ModulePlugin, DeepSeekSettings):
     the mean of all (None: the summary in tables, else the mean).
     """
 
-    name: ClassVar[str] = "deepseek"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {"module", "gradients", "attention", "routing", "experts"}
-    )
-    modalities: ClassVar[frozenset[Modality]] = ALL_KINDS
-    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
+    name = "deepseek"
+    capabilities = frozenset({"module", "gradients", "attention", "routing", "experts"})
+    modalities = ALL_KINDS
+    tasks = ALL_TASKS
 
     def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
         from deepseek_report.models.routed.deepseek_module import DeepSeekModule

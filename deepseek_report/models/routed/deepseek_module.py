@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.modules import LayerTrace
-from deepseek_report.artifacts.protocols.step_sums import Step, StepSums
+from deepseek_report.artifacts.protocols.modules import LayerTrace, Step, StepSums
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
+from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.shared.module_plugin import ModulePlugin
 
@@ -33,12 +32,10 @@ class NAM(ModulePlugin):
     Reference: Agarwal et al. 2021, Neural Additive Models, doi 10.48550/arXiv.2004.13912.
     """
 
-    name: ClassVar[str] = "nam"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {"module", "gradients", "intrinsic", "shape_functions"}
-    )
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
+    name = "nam"
+    capabilities = frozenset({"module", "gradients", "intrinsic", "shape_functions"})
+    modalities = frozenset({"table"})
+    tasks = ALL_TASKS
 
     hidden: Annotated[tuple[Units, ...], Field(min_length=1, max_length=8)] = (32, 16)
     activation: Literal["gelu", "relu", "silu", "tanh"] = "gelu"

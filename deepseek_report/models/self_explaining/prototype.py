@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.schema import Modality, Schema, TaskName
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kinds_of_structure
 from deepseek_report.models.self_explaining.prototype_settings import PrototypeSettings
@@ -34,12 +33,10 @@ class Prototype(ModulePlugin, PrototypeSettings):
     doi 10.1109/TPAMI.2007.1153 (parts that may move a little).
     """
 
-    name: ClassVar[str] = "prototype"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {"module", "gradients", "intrinsic", "prototypes"}
-    )
-    modalities: ClassVar[frozenset[Modality]] = kinds_of_structure("columns", "grid")
-    tasks: ClassVar[frozenset[TaskName]] = frozenset({"classification"})
+    name = "prototype"
+    capabilities = frozenset({"module", "gradients", "intrinsic", "prototypes"})
+    modalities = kinds_of_structure("columns", "grid")
+    tasks = frozenset({"classification"})
 
     def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
         from deepseek_report.models.self_explaining.prototype_module import PrototypeModule

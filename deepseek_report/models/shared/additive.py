@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.models.shared.module_classifier import TorchClassifier, rows_of_batch
 
 Codes = NDArray[np.int8]
@@ -114,7 +113,7 @@ class AdditiveClassifier(TorchClassifier):
         at = (torch.as_tensor(index[back], device=self.device) for index in (nth, place))
         return self._terms(grid, own)[tuple(at)]
 
-    def _terms(self, values: NDArray[Any], columns: Ints) -> Tensor:
+    def _terms(self, values: Array, columns: Ints) -> Tensor:
         """(row, some column) values, and which columns -> (row, some column, width)."""
         rows = torch.as_tensor(values, dtype=torch.float32, device=self.device)
         terms: Tensor = self.module.terms(rows, torch.as_tensor(columns, device=self.device))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ class ModulePlugin:
     """Base of a plug-in whose model is a torch module of this package, with weights to train."""
 
     name: ClassVar[str]
+    modalities: ClassVar[frozenset[Modality]]
+    tasks: ClassVar[frozenset[TaskName]]
     libraries: ClassVar[tuple[str, ...]] = ("torch",)
 
     @property

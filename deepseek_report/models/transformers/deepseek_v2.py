@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from deepseek_report.models.transformers.deepseek_family import DeepSeekFamily
 
@@ -15,6 +14,6 @@ class DeepSeekV2(DeepSeekFamily):
     Reference: DeepSeek-AI 2024, doi 10.48550/arXiv.2405.04434.
     """
 
-    name: ClassVar[str] = "deepseek_v2"
-    kind: ClassVar[str] = "deepseek_v2"
-    title: ClassVar[str] = "DeepSeek-V2"
+    name = "deepseek_v2"
+    kind = "deepseek_v2"
+    title = "DeepSeek-V2"

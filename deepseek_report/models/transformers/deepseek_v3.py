@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -20,9 +20,9 @@ class DeepSeekV3(DeepSeekFamily):
     Reference: DeepSeek-AI 2024, doi 10.48550/arXiv.2412.19437.
     """
 
-    name: ClassVar[str] = "deepseek_v3"
-    kind: ClassVar[str] = "deepseek_v3"
-    title: ClassVar[str] = "DeepSeek-V3"
+    name = "deepseek_v3"
+    kind = "deepseek_v3"
+    title = "DeepSeek-V3"
 
     groups: Annotated[int, Field(ge=1)] = 1
     groups_per_token: Annotated[int, Field(ge=1)] = 1

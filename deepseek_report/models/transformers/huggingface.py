@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from deepseek_report.models.transformers.pretrained import Pretrained
 
@@ -12,4 +11,4 @@ from deepseek_report.models.transformers.pretrained import Pretrained
 class HuggingFace(Pretrained):
     """Any text encoder or classifier of transformers from a folder or the hub; see `Pretrained`."""
 
-    name: ClassVar[str] = "huggingface"
+    name = "huggingface"

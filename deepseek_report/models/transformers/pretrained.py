@@ -6,12 +6,12 @@ import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.training import Trainer
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
+from deepseek_report.artifacts.protocols.models import Trainer
+from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.checkpoint import described, digest, is_here, locate
 from deepseek_report.errors import ConfigError
@@ -83,8 +83,8 @@ class Pretrained(ModulePlugin, PretrainedSettings):
     lora_dropout : of the adapters.
     """
 
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
-    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
+    modalities = frozenset({"text"})
+    tasks = ALL_TASKS
 
     @property
     def capabilities(self) -> frozenset[Capability]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.decision_rules import ThresholdRule
+from deepseek_report.artifacts.conclusions import ThresholdRule
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.predictions import Cases, Predictions
@@ -25,11 +25,13 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.models import OnlyAnswered
 from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.artifacts.training_files import model_digest
+from deepseek_report.artifacts.written_texts import WrittenTexts
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import built
@@ -69,18 +71,25 @@ class StoredModel:
     stages: Mapping[str, Path]
 
     @classmethod
-    def of(cls, opened: OpenRun, experiment: Experiment, store: Path) -> StoredModel:
+    def of(
+        cls, opened: OpenRun, experiment: Experiment, store: Path, *, in_memory: bool = False
+    ) -> StoredModel:
         """Find both in the store.
+
+        in_memory : the experiment holds the model that was given in Python.
 
         Raises
         ------
         ArtifactError : they are not there or not those of the run, or there is no model to ask.
         """
-        model = experiment.single["model"]
-        if experiment.is_given or isinstance(model, OnlyAnswered):
+        if isinstance(experiment.single["model"], OnlyAnswered):
             raise ArtifactError(
-                f"{opened.folder}: its model was given in Python or only answered once, so it is "
-                "in no store and cannot be asked again"
+                f"{opened.folder}: this run was made from predictions, so there is no model to ask"
+            )
+        if experiment.is_given and not in_memory:
+            raise ArtifactError(
+                f"{opened.folder}: its model was given in Python and is in no store; `run.serve()` "
+                "asks it, in the Python process that made the run"
             )
         keys = {stage["id"]: str(stage["key"]) for stage in opened.run["stages"]}
         stages = {name: _stage(store, name, keys.get(name, "")) for name in ("data", "training")}
@@ -142,14 +151,17 @@ class StoredModel:
         rows = np.arange(len(inputs))
         return self._explained(self._job, self._classifier, predictions, inputs, rows)
 
-    def results_of(self, inputs: Floats, folder: Path) -> Results:
+    def results_of(
+        self, inputs: Floats, folder: Path, texts: WrittenTexts | None = None
+    ) -> Results:
         """Explain rows and write what was measured, for a section to read.
 
         Parameters
         ----------
         inputs : (row, feature) as in `Split.inputs`. folder : empty; the results lie there.
+        texts : the rows as they were written, where they are texts.
         """
-        test = _extended(self.dataset.test, inputs)
+        test = _extended(self.dataset.test, inputs, texts)
         dataset = dataclasses.replace(self.dataset, test=test)
         job, classifier = self._job, self._classifier
         rule = self.opened.results.predictions.rule
@@ -225,6 +237,9 @@ class StoredModel:
         paths = {}
         for name, default in _METRICS.items():
             metric = self.experiment.multiple["metrics"].get(name, default)
+            fitting = traits_of(metric, MetricPart).modalities
+            if fitting is not None and self.dataset.schema.modality not in fitting:
+                continue
             try:
                 measurement = measured(metric, context)
             except NotApplicableError:
@@ -299,7 +314,7 @@ def _stage(store: Path, name: str, key: str) -> Path:
     return folder
 
 
-def _extended(test: Split, inputs: Floats) -> Split:
+def _extended(test: Split, inputs: Floats, texts: WrittenTexts | None) -> Split:
     """The test part with further rows behind it, whose labels and groups nobody knows."""
     rows = _unlabelled(test, inputs)
     every, unknown = test.all_labels, rows.all_labels
@@ -311,6 +326,7 @@ def _extended(test: Split, inputs: Floats) -> Split:
             name: np.concatenate([codes, rows.groups[name]]) for name, codes in test.groups.items()
         },
         all_labels=None if every is None else np.concatenate([every, unknown]),
+        texts=WrittenTexts.joined([test.texts, texts]) if test.texts and texts else None,
     )
 
 
@@ -340,4 +356,4 @@ def _joined(before: Explanation, after: Explanation) -> Explanation:
     decided = after.decided
     if decided is not None:
         decided = dataclasses.replace(decided, places=decided.places + len(before))
-    return dataclasses.replace(before, **arrays, decided=decided)
+    return dataclasses.replace(before, **arrays, decided=decided, others=None)

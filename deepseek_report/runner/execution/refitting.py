@@ -17,9 +17,9 @@ from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
 from deepseek_report.artifacts.protocols.models import (
     BringsTrainer,
     FitsAnew,
+    PlansRows,
 )
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.protocols.training import PlansRows
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds.reference import typical_row

@@ -45,7 +45,11 @@ from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.plugin import measured
-from deepseek_report.runner.execution.decided_classes import with_decided_classes
+from deepseek_report.runner.execution.decided_classes import (
+    remember_answers,
+    with_decided_classes,
+    with_other_classes,
+)
 from deepseek_report.runner.execution.refitting import refits_of
 from deepseek_report.wording.of_results import in_words
 
@@ -162,6 +166,8 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     inputs = dataset.test.inputs[cases.explained]
     context = explain_context(job, explainer, classifier, inputs, cases.explained, progress)
     context = dataclasses.replace(context, instance_ids=dataset.test.instance_ids[cases.explained])
+    if job.experiment.other_classes(dataset.schema.target):
+        remember_answers(classifier)
     before, started = process_peak(), time.perf_counter()
     explanation: Explanation = explainer.explain(context)
     seconds = time.perf_counter() - started
@@ -169,6 +175,8 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
         explanation = dataclasses.replace(explanation, seed=None)
     if len(dataset.schema.target.classes) > 2 and not isinstance(explainer, GivenInPython):
         predictions = Predictions.load(job.inputs["predictions"] / "test")
+        others = job.experiment.other_classes(dataset.schema.target)
+        explanation = with_other_classes(explanation, explainer, context, others)
         explanation = with_decided_classes(explanation, explainer, context, predictions, cases)
     if job.experiment.settings.measure_time:
         explanation = dataclasses.replace(

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import PARTS, Dataset, Part, Split
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.config.problems import ConfigProblems, Problem
+from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.threshold_checks import against_data
 from deepseek_report.errors import DataError
 from deepseek_report.metrics.behaviour.expected import misfits
@@ -37,7 +37,8 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
     ------
     ConfigProblems : thresholds on groups that the data do not have or that need a favourable class,
         a fitted model of other data, expectations of columns, words or classes that there are not,
-        cases that are not in the test part, more folds than the rows allow.
+        cases that are not in the test part, more folds than the rows allow, explained classes that
+        there are not.
     """
     problems = [
         *against_data(experiment, schema),
@@ -46,6 +47,7 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
         *expectation_problems(experiment, schema, load),
         *case_problems(experiment, load),
         *fold_problems(experiment, schema, load),
+        *class_problems(experiment, schema),
     ]
     if problems:
         raise ConfigProblems(problems)
@@ -78,6 +80,24 @@ def expectation_problems(
         )
         for k, expectation in enumerate(expectations)
         for fault in misfits(expectation, schema, rows)
+    ]
+
+
+def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
+    """Classes that are to be explained and that the data do not have."""
+    named, target = experiment.settings.explain.classes, schema.target
+    if named is None or named == "all":
+        return []
+    known = [] if target.is_number else [*target.classes, *target.codes]
+    return [
+        Problem(
+            "explain.classes",
+            f"it names “{name}”, and no class is called so",
+            choices(target.classes) if known else "nothing: a number is predicted",
+            nearest(name, known) or "name classes of the data, or set explain.classes=all",
+        )
+        for name in named
+        if name not in known
     ]
 
 

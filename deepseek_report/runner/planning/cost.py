@@ -114,12 +114,12 @@ def _of_folds(
 ) -> dict[str, Span]:
     """The time of the trainings of a cross-validation, where it never ran here."""
     folds, training = experiment.settings.split.folds or 0, Stage("training", "")
-    asked = [
+    judging = [
         name
         for name, metric in experiment.multiple["metrics"].items()
         if "folds" in metric.reads and ArtifactId.measure(name) in spans
     ]
-    unknown = [name for name in map(ArtifactId.measure, asked) if not past.of(name)]
+    unknown = [name for name in map(ArtifactId.measure, judging) if not past.of(name)]
     if not (unknown and folds):
         return {}
     work = None if size is None else work_of(experiment, training, size)

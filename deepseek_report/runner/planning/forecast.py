@@ -14,8 +14,8 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import DataIssue, Dataset, Part, Split
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.rules import pick_device
 from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
 from deepseek_report.runner.planning.cost import (
     Cost,
@@ -29,8 +29,7 @@ from deepseek_report.runner.planning.plan import Stage, data_stage, make_plan, r
 from deepseek_report.runner.planning.recommending import decided
 from deepseek_report.runner.planning.work import (
     Size,
-    instances_of,
-    planned_calls,
+    calls_of,
     work_of,
 )
 from deepseek_report.store import Store
@@ -165,8 +164,7 @@ def _favourable(schema: Schema) -> str | None:
 def _calls(experiment: Experiment, stage: Stage, size: Size) -> int | None:
     if stage.kind != "explanations":
         return None
-    explainer = experiment.multiple["explainers"][stage.name]
-    return planned_calls(experiment, explainer, size, instances_of(experiment, size))
+    return calls_of(experiment, stage.name, size)
 
 
 def _cost(

@@ -143,7 +143,8 @@ class _Planner:
 
     def _explainer(self, name: str) -> None:
         raw = self.config
-        config = [raw["explainers"][name], raw["explain"]["background"]]
+        explain = raw["explain"]
+        config = [raw["explainers"][name], explain["background"], explain["classes"]]
         inputs = ("data", "training", "predictions")
         explainer: ExplainerPlugin = self.experiment.multiple["explainers"][name]
         seed = self.seeds.explain if traits_of(explainer, ExplainerPart).samples else None

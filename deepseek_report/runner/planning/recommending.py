@@ -29,11 +29,10 @@ from deepseek_report.artifacts.protocols.explainers import (
 )
 from deepseek_report.artifacts.protocols.models import capabilities_of
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.config.composed import Undecided
+from deepseek_report.config.composed import Undecided, locate
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.validate import validate
-from deepseek_report.config.where import locate
 from deepseek_report.runner.planning.plan import data_stage
 from deepseek_report.runner.planning.work import (
     Size,

@@ -16,13 +16,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from deepseek_report.config.compose import Composer
-from deepseek_report.config.composed import Composed
+from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.config_files import WHOLE
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.overrides import MOST_JOBS, expand, quoted
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.validate import validate
-from deepseek_report.config.where import locate
 
 BLOCK = "sweep"
 #: Overrides that decide which files an experiment is made of, and so which block is read.

@@ -10,8 +10,7 @@ from typing import Any
 
 from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin, SuitsModel
 from deepseek_report.artifacts.protocols.metrics import ExplainsAgain
-from deepseek_report.artifacts.protocols.models import BringsTrainer, capabilities_of
-from deepseek_report.artifacts.protocols.training import PlansRows
+from deepseek_report.artifacts.protocols.models import BringsTrainer, PlansRows, capabilities_of
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_json
@@ -118,6 +117,12 @@ def _explaining(experiment: Experiment, name: str, size: Size, instances: int) -
     return planned_calls(experiment, experiment.multiple["explainers"][name], size, instances)
 
 
+def calls_of(experiment: Experiment, name: str, size: Size) -> int:
+    """How many rows the model evaluates at most while an explainer explains all that is asked."""
+    once = _explaining(experiment, name, size, instances_of(experiment, size))
+    return once * (1 + len(experiment.other_classes(size.schema.target)))
+
+
 def instances_of(experiment: Experiment, size: Size) -> int:
     """How many test instances are explained."""
     return min(experiment.settings.explain.instances, size.test)
@@ -150,9 +155,7 @@ _UNITS: Mapping[str, Callable[[Experiment, Stage, Size], float]] = {
     "data": lambda _, __, size: size.rows * len(size.schema.features),
     "training": lambda experiment, _, size: trained_rows(experiment, size),
     "predictions": lambda _, __, size: size.validation + size.test,
-    "explanations": lambda experiment, stage, size: _explaining(
-        experiment, stage.name, size, instances_of(experiment, size)
-    ),
+    "explanations": lambda experiment, stage, size: calls_of(experiment, stage.name, size),
     "measures": _measures,
     "conclusions": lambda _, stage, __: len(stage.inputs),
     "pictures": lambda _, __, ___: 1,

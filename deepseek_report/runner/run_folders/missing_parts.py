@@ -9,8 +9,7 @@ from typing import Any
 from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.privacy.record import told_problems
-from deepseek_report.privacy.release import source_of
+from deepseek_report.privacy.release import source_of, told_problems
 
 
 def not_applicable(experiment: Experiment, stage: str, reason: Text) -> dict[str, Any]:

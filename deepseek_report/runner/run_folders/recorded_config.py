@@ -7,7 +7,7 @@ from typing import Any
 
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import PortablePaths
-from deepseek_report.privacy.record import told_config
+from deepseek_report.privacy.release import told_config
 
 
 def recorded_config(experiment: Experiment) -> dict[str, Any]:

@@ -10,8 +10,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.protocols.sections import SectionContent, SectionPlugin
-from deepseek_report.artifacts.protocols.visualizations import VisualizationPlugin
+from deepseek_report.artifacts.protocols.sections import (
+    SectionContent,
+    SectionPlugin,
+    VisualizationPlugin,
+)
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.config.trusted import trusted_packages

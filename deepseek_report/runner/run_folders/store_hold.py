@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from deepseek_report.runner.execution.run_events import Reporter
 from deepseek_report.store import Store
-from deepseek_report.store.holding import held
+from deepseek_report.store.folders import held
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.watched import Quantity
+from deepseek_report.data_kinds.base import Quantity
 from deepseek_report.findings.thresholds import DriftVerdict, drift_verdicts
 from deepseek_report.statistics.exchangeability import Monitor, StabilityIndex
 from deepseek_report.tasks import task_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from deepseek_report.datasets.readers.streamed_rows import LONGEST_LINE
+from deepseek_report.datasets.readers.case_rows import LONGEST_LINE
 from deepseek_report.errors import DataError
 
 

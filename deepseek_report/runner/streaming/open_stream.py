@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.datasets.readers.streamed_rows import header_of, line_of
+from deepseek_report.datasets.readers.case_rows import header_of, line_of
 from deepseek_report.errors import ConfigError, DataError
 from deepseek_report.runner.execution.given_rows import (
     StoredModel,

@@ -13,8 +13,8 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.datasets.readers.case_rows import ReadRow, RejectedRow, RowReader
 from deepseek_report.datasets.readers.file_form import Decimal
-from deepseek_report.datasets.readers.streamed_rows import ReadRow, RejectedRow, RowReader
 from deepseek_report.runner.execution.given_rows import StoredModel
 from deepseek_report.runner.streaming.drift_watch import DriftRow, DriftWatch
 

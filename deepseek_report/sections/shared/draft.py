@@ -13,7 +13,14 @@ from deepseek_report.artifacts.table import TableType
 from deepseek_report.findings.conclude import all_findings
 from deepseek_report.findings.rules_failures import by_reason
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.shared.tables import Row, ShownTable, View, measured_table, own_table
+from deepseek_report.sections.shared.tables import (
+    Row,
+    ShownTable,
+    Values,
+    View,
+    measured_table,
+    own_table,
+)
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import WordedFinding
 
@@ -25,7 +32,7 @@ class Draft:
         self.name = name
         self.results = results
         self.words = words_of(results)
-        self.values: dict[str, Any] = {}
+        self.values: Values = {}
         self.answers: list[str] = []
         self.caveats: list[str] = []
         self.measured: list[str] = []

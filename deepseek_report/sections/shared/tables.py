@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.bounds import TEXT, bounded
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.layer_names import layer_kind, layer_name
+from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.rounding import TEXT, bounded
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType
-from deepseek_report.artifacts.verbatim import Code, Verbatim
 from deepseek_report.findings.records import attribute_label, explainer_label
 from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.of_results import words_of
@@ -44,54 +44,57 @@ def compact_list(values: Any) -> Any:
     return compact(float(array)) if array.ndim == 0 else [compact_list(part) for part in array]
 
 
+#: What a template reads, by name.
+Values = dict[str, Any]
+
 # --- Cells of tables that people read: the text, and beside it what the column is sorted by -------
 
 DASH = "–"
 
 
-def share_cell(numbers: NumberFormat, key: str, estimate: Estimate) -> dict[str, Any]:
+def share_cell(numbers: NumberFormat, key: str, estimate: Estimate) -> Values:
     """A share with its interval: `22.1 % (21.0–23.2 %)`."""
     return _cell(key, finite(estimate.value), numbers.share(estimate))
 
 
-def value_cell(numbers: NumberFormat, key: str, estimate: Estimate) -> dict[str, Any]:
+def value_cell(numbers: NumberFormat, key: str, estimate: Estimate) -> Values:
     """A number with its interval."""
     return _cell(key, finite(estimate.value), numbers.value(estimate))
 
 
-def percent_cell(numbers: NumberFormat, key: str, value: Any) -> dict[str, Any]:
+def percent_cell(numbers: NumberFormat, key: str, value: Any) -> Values:
     """A share without an interval."""
     return _cell(key, finite(value), numbers.percent(finite(value)))
 
 
-def number_cell(numbers: NumberFormat, key: str, value: Any) -> dict[str, Any]:
+def number_cell(numbers: NumberFormat, key: str, value: Any) -> Values:
     """A number without an interval."""
     return _cell(key, finite(value), numbers.number(finite(value)))
 
 
-def count_cell(numbers: NumberFormat, key: str, value: Any) -> dict[str, Any]:
+def count_cell(numbers: NumberFormat, key: str, value: Any) -> Values:
     """A whole number with grouped digits."""
     known = finite(value)
     return _cell(key, known, DASH if known is None else numbers.count(known))
 
 
-def p_cell(numbers: NumberFormat, key: str, value: Any) -> dict[str, Any]:
+def p_cell(numbers: NumberFormat, key: str, value: Any) -> Values:
     """A p-value."""
     return _cell(key, finite(value), numbers.p_value(finite(value)))
 
 
-def points_cell(numbers: NumberFormat, key: str, gap: Estimate | float) -> dict[str, Any]:
+def points_cell(numbers: NumberFormat, key: str, gap: Estimate | float) -> Values:
     """A difference of two shares in points with its sign and interval, without the unit."""
     measured = gap if isinstance(gap, Estimate) else Estimate.of(gap)
     return _cell(key, finite(measured.value), numbers.plain_points(measured))
 
 
-def seconds_cell(numbers: NumberFormat, key: str, value: Any) -> dict[str, Any]:
+def seconds_cell(numbers: NumberFormat, key: str, value: Any) -> Values:
     """A duration in seconds."""
     return _cell(key, finite(value), numbers.seconds(finite(value)))
 
 
-def _cell(key: str, order: float | None, text: str) -> dict[str, Any]:
+def _cell(key: str, order: float | None, text: str) -> Values:
     if order is None:
         return {key: DASH}
     return {key: text, f"{key}__sort": float(f"{order:.6g}")}
@@ -102,7 +105,6 @@ def _cell(key: str, order: float | None, text: str) -> dict[str, Any]:
 #: More rows than this are left to the files.
 MOST_ROWS = 300
 Row = Mapping[str, Any]
-Cells = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class ShownTable:
     id: str
     caption: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
-    rows: tuple[Cells, ...] = ()
+    rows: tuple[Values, ...] = ()
     heading: str = ""
     folded: bool = False
     before: str = ""
@@ -208,7 +210,7 @@ class _TableWriter:
         self.kind = kind
         self.slots = {**_slots(results), **slots}
 
-    def table(self, identity: str, rows: list[dict[str, Any]]) -> ShownTable:
+    def table(self, identity: str, rows: list[Values]) -> ShownTable:
         needed = [column.key for column in self.kind.columns if column.required]
         kept = [row for row in rows if all(_is_known(row.get(key)) for key in needed)]
         kept = kept[: self.kind.most]
@@ -228,7 +230,7 @@ class _TableWriter:
         """That not all rows are shown; empty where they are."""
         return self.words.text("cells.cut", shown=MOST_ROWS, rows=rows) if rows > MOST_ROWS else ""
 
-    def _is_shown(self, column: Column, rows: list[dict[str, Any]]) -> bool:
+    def _is_shown(self, column: Column, rows: list[Values]) -> bool:
         return column.shown and (not column.optional or any(column.key in row for row in rows))
 
     def _text(self, part: str, own: str) -> str:
@@ -243,8 +245,8 @@ class _TableWriter:
         plain = column.key.replace("_", " ")
         return bounded(column.label or plain[:1].upper() + plain[1:], TEXT)
 
-    def _row(self, row: Row, columns: Iterable[Column]) -> Cells:
-        cells: Cells = {}
+    def _row(self, row: Row, columns: Iterable[Column]) -> Values:
+        cells: Values = {}
         too_few = self.words.text("cells.too_few")
         for column in columns:
             if column.unless and _is_true(row.get(column.unless)):
@@ -253,7 +255,7 @@ class _TableWriter:
                 cells |= self._cell(row, column)
         return cells
 
-    def _cell(self, row: Row, column: Column) -> Cells:
+    def _cell(self, row: Row, column: Column) -> Values:
         value = row.get(column.key)
         if not _is_known(value):
             return {column.key: DASH}
@@ -264,7 +266,7 @@ class _TableWriter:
             cells[column.key] += f" ({self.words.inline(self.words.label('marks', column.mark))})"
         return cells
 
-    def _written(self, column: Column, value: Any, measured: Estimate | None) -> Cells:
+    def _written(self, column: Column, value: Any, measured: Estimate | None) -> Values:
         key, numbers = column.key, self.words.numbers
         if measured is not None and column.kind in _MEASURED:
             with_interval, alone = _MEASURED[column.kind]
@@ -318,7 +320,7 @@ _LABELS: Mapping[str, Callable[[Results, str], str]] = {
     "layer": lambda _, path: layer_name(path),
     "layer_kind": lambda _, name: layer_kind(name),
 }
-_Writer = Callable[[NumberFormat, str, Any], Cells]
+_Writer = Callable[[NumberFormat, str, Any], Values]
 #: {kind: how it is written with an interval, and without}.
 _MEASURED: Mapping[str, tuple[_Writer, _Writer]] = {
     "number": (value_cell, number_cell),
@@ -355,7 +357,7 @@ def _order(value: float) -> float:
     return value if value.is_integer() else float(f"{value:.6g}")
 
 
-def _slots(results: Results) -> dict[str, Any]:
+def _slots(results: Results) -> Values:
     """What the words of every table may name: the explained class, the counted one, the unit."""
     if not results.has("data"):
         return {"explained": "", "counted": "", "unit": None}

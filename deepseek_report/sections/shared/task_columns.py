@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.schema import AttributeKind
@@ -23,7 +22,7 @@ from deepseek_report.findings.records import (
 from deepseek_report.findings.rules_sources import is_enough
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import ShownTable, View
+from deepseek_report.sections.shared.tables import ShownTable, Values, View
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import sentence_case
 
@@ -86,7 +85,7 @@ class Levels:
     rows: tuple[Row, ...]
     sentence: str
 
-    def values(self, **tables: ShownTable) -> dict[str, Any]:
+    def values(self, **tables: ShownTable) -> Values:
         """What a template is told, with the tables that show the rows."""
         return {"label": self.label, "sentence": self.sentence, **tables}
 
@@ -121,7 +120,7 @@ def _spread(
     beyond = bool(tests) and is_under(tests[0], level_of(draft.results, "parts"))
     ends = _ends(judged, column, tests if beyond else [])
     target = draft.results.schema.target
-    values: dict[str, Any] = {}
+    values: Values = {}
     for name, row in zip(("most", "least"), ends, strict=True):
         values[name] = row["level"]
         low, high = row.get(column.low), row.get(column.high)

@@ -11,12 +11,12 @@ import numpy as np
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
-from deepseek_report.data_kinds.relations import relation_in_words
+from deepseek_report.data_kinds.row_conditions import relation_in_words
 from deepseek_report.findings.explainer_verdicts import leading_for_cases, verdict_of
 from deepseek_report.findings.records import Row
 from deepseek_report.metrics.cases.what_if import WhatIfAnswers
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import compact, compact_list
+from deepseek_report.sections.shared.tables import Values, compact, compact_list
 from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_sentences import Pages
 from deepseek_report.sections.single_cases.explained_cases import (
@@ -24,6 +24,7 @@ from deepseek_report.sections.single_cases.explained_cases import (
     Glances,
     stated,
     waterfall_data,
+    waterfalls_toward,
 )
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
@@ -47,7 +48,7 @@ class WhatIfData:
             return None
         return cls(draft, WhatIfAnswers.from_arrays(arrays))
 
-    def shared(self) -> dict[str, Any]:
+    def shared(self) -> Values:
         """What all cases share: the features, and the values that they were set to."""
         answers, schema = self.answers, self.draft.results.schema
         features = schema.features
@@ -74,7 +75,7 @@ class WhatIfData:
             ],
         }
 
-    def of_case(self, place: int, steps: list[Row]) -> dict[str, Any] | None:
+    def of_case(self, place: int, steps: list[Row]) -> Values | None:
         """The answers about one case; steps : its rows of the table `counterfactuals`."""
         (cases,) = np.nonzero(self.answers.places == place)
         if not len(cases):
@@ -145,8 +146,8 @@ def browser(
     pages: Pages,
     glances: Glances,
     cases: Sequence[ExplainedCase],
-    contents: Sequence[dict[str, Any]],
-) -> dict[str, Any]:
+    contents: Sequence[Values],
+) -> Values:
     """Plain data for the script.
 
     cases : all explained cases, those with a page first. contents : the pages of these.
@@ -185,7 +186,7 @@ def _threshold(draft: Draft, cases: Sequence[ExplainedCase]) -> float | None:
     return 0.5 if stated is None else stated
 
 
-def _method(pages: Pages) -> dict[str, Any] | None:
+def _method(pages: Pages) -> Values | None:
     if not pages.explainer:
         return None
     results = pages.draft.results
@@ -198,7 +199,7 @@ def _method(pages: Pages) -> dict[str, Any] | None:
     }
 
 
-def _groups(draft: Draft) -> list[dict[str, Any]]:
+def _groups(draft: Draft) -> list[Values]:
     """The attributes by which cases are filtered, with their levels."""
     if not draft.results.has_rows:
         return []
@@ -209,11 +210,10 @@ def _groups(draft: Draft) -> list[dict[str, Any]]:
     ]
 
 
-def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any]:
-    """What the list and the compact view need of one case."""
+def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> Values:
     draft, row = pages.draft, case.row
     target = draft.results.schema.target
-    entry: dict[str, Any] = {
+    entry: Values = {
         "id": int(row["instance_id"]),
         "name": case_sentences.row_of(draft, row),
         "probability": compact(stated(draft.results, case)),
@@ -242,6 +242,8 @@ def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any
         entry |= {"glance": glance} if any(glance.values()) else {}
     if pages.explainer:
         entry |= {"waterfall": waterfall_data(draft, pages.explainer, case)}
+        if toward := waterfalls_toward(draft, pages.explainer, case):
+            entry |= {"toward": toward}
     return entry
 
 
@@ -256,9 +258,7 @@ def _levels(draft: Draft, case: ExplainedCase) -> list[int]:
     ]
 
 
-def _answers(
-    what_if: WhatIfData | None, pages: Pages, case: ExplainedCase
-) -> dict[str, Any] | None:
+def _answers(what_if: WhatIfData | None, pages: Pages, case: ExplainedCase) -> Values | None:
     if what_if is None or case.place is None:
         return None
     return what_if.of_case(case.place, pages.rows("counterfactuals", case.row["case"]))

@@ -17,7 +17,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.metrics.cases.case_choice import NO_PERSON
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import compact
+from deepseek_report.sections.shared.tables import Values, compact
 from deepseek_report.sections.single_cases import case_sentences
 from deepseek_report.sections.single_cases.case_sentences import Pages, featured
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase, Glances, waterfall
@@ -29,7 +29,7 @@ from deepseek_report.wording.case_words import CaseWords
 _WORDS = re.compile(r"(?:[^\W\d_A-Z]{4,}|age|sex|of|in|per|to|at)(?: (?:[^\W\d_A-Z]{2,}))*")
 
 
-def codes(pages: Pages, case: Row) -> dict[str, Any] | None:
+def codes(pages: Pages, case: Row) -> Values | None:
     """The reasons against the person and what limits them.
 
     None where the decision is favourable, or no method tells amounts for or against a class.
@@ -163,7 +163,7 @@ def _inside(pages: Pages, row: Row) -> str:
 _NAMED = 4
 
 
-def way_of(pages: Pages, case: Row) -> dict[str, Any] | None:
+def way_of(pages: Pages, case: Row) -> Values | None:
     """Steps from nothing to the output, with the path through a tree; None where none was asked.
 
     head : what the numbers are. steps : [name, weight of a router, what it adds], which add up to
@@ -176,7 +176,7 @@ def way_of(pages: Pages, case: Row) -> dict[str, Any] | None:
     return _through_trees(pages, case, trees[0]) if trees else None
 
 
-def _through_layers(pages: Pages, case: Row, steps: list[Row]) -> dict[str, Any]:
+def _through_layers(pages: Pages, case: Row, steps: list[Row]) -> Values:
     text, numbers = pages.draft.text, pages.draft.words.numbers
     shown = [row for row in steps if row["kind"] != "expert" or float(row["weight"]) > 0]
     return {
@@ -196,7 +196,7 @@ def _through_layers(pages: Pages, case: Row, steps: list[Row]) -> dict[str, Any]
     }
 
 
-def _named(row: Row) -> dict[str, Any]:
+def _named(row: Row) -> Values:
     return {"branch": row["branch"], "number": int(row["number"])}
 
 
@@ -206,7 +206,6 @@ def _share(numbers: Any, weight: Any) -> str:
 
 
 def _layers(pages: Pages, shown: list[Row]) -> list[list[Any]]:
-    """Where each layer begins, and what it is called."""
     marks: list[list[Any]] = []
     for at, row in enumerate(shown):
         layer = int(row["layer"])
@@ -215,7 +214,7 @@ def _layers(pages: Pages, shown: list[Row]) -> list[list[Any]]:
     return marks
 
 
-def _through_trees(pages: Pages, case: Row, summary: Row) -> dict[str, Any]:
+def _through_trees(pages: Pages, case: Row, summary: Row) -> Values:
     text = pages.draft.text
     path = pages.rows("paths", case["case"])
     steps = [
@@ -244,7 +243,7 @@ def _through_trees(pages: Pages, case: Row, summary: Row) -> dict[str, Any]:
     }
 
 
-def _question(pages: Pages, row: Row) -> dict[str, Any]:
+def _question(pages: Pages, row: Row) -> Values:
     """One node on the way: what was asked, and where the value lies."""
     names = str(row["bound"]).split(SEPARATOR) if row["relation"] == "among" else []
     return {
@@ -265,7 +264,7 @@ _INPUTS = 60
 _BESIDE, _COMPARED = 5, 6
 
 
-def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any]:
+def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> Values:
     """Everything that is said of a case with a page, worded."""
     draft, row = pages.draft, case.row
     number = row["case"]
@@ -315,7 +314,7 @@ def _title(pages: Pages, row: Row) -> str:
     return str(row["role_label"])
 
 
-def _pair(pages: Pages, row: Row) -> dict[str, Any] | None:
+def _pair(pages: Pages, row: Row) -> Values | None:
     """The case that is alike in everything but the group and was decided otherwise."""
     role = str(row["role"])
     if not role.startswith("pair:"):
@@ -335,7 +334,7 @@ def _pair(pages: Pages, row: Row) -> dict[str, Any] | None:
     return {"number": int(others[0]["case"]), "text": sentence}
 
 
-def _changed(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any] | None:
+def _changed(pages: Pages, glances: Glances, case: ExplainedCase) -> Values | None:
     """The input without what carries its decision: `glance`, or the `marks` of a text.
 
     marks : [text, whether it is taken away], piece by piece.
@@ -379,7 +378,7 @@ def _inputs(pages: Pages, number: Any) -> list[list[str]]:
     return [[row["label"], row["display"], row["typical"]] for row in inputs]
 
 
-def _like(pages: Pages, glances: Glances, case: ExplainedCase) -> dict[str, Any] | None:
+def _like(pages: Pages, glances: Glances, case: ExplainedCase) -> Values | None:
     """The nearest training cases beside this one: what happened, what the model says, how alike.
 
     heads : what the columns are called. rows : [label, this case, others…]. words, glances : what

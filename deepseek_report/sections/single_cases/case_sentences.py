@@ -27,6 +27,7 @@ from deepseek_report.findings.listed_reasons import (
 from deepseek_report.findings.records import Row, explainer_inline, rows, unit_of
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import Values
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
@@ -290,7 +291,7 @@ def reasons(pages: Pages, case: Row) -> list[str]:
     return [_reason(pages, row) for row in ranked[:REASONS] if is_readable(row)]
 
 
-def contrasts(pages: Pages, case: Row) -> dict[str, Any] | None:
+def contrasts(pages: Pages, case: Row) -> Values | None:
     """What speaks for the decided class and against the second one; None of two classes."""
     mine = [r for r in pages.rows("contrasts", case["case"]) if r["explainer"] == pages.explainer]
     mine.sort(key=lambda row: row["rank"])
@@ -304,7 +305,7 @@ def contrasts(pages: Pages, case: Row) -> dict[str, Any] | None:
     }
 
 
-def _attributed(pages: Pages, row: Row) -> dict[str, Any]:
+def _attributed(pages: Pages, row: Row) -> Values:
     """What every sentence on an attribution names: the feature, and which way and how far."""
     value = float(row["attribution"])
     feature, display = featured(pages, row, row["display"])
@@ -400,7 +401,7 @@ def agreement(pages: Pages, number: Any) -> str:
     return pages.draft.text("agreement", pairs=pairs, shared=shared)
 
 
-def _pair(pages: Pages, row: Row) -> dict[str, Any]:
+def _pair(pages: Pages, row: Row) -> Values:
     other = row["explainer_b"] if row["explainer_a"] == pages.explainer else row["explainer_a"]
     overlap = float(row["top3_overlap"])
     return {

@@ -15,12 +15,12 @@ from deepseek_report.artifacts.predictions import FURTHER, Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.glance import Glance
+from deepseek_report.data_kinds.base import Glance
 from deepseek_report.findings.listed_reasons import base_of, beyond_error, case_explanation
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.metrics.cases.case_choice import NAMED
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.shared.tables import compact
+from deepseek_report.sections.shared.tables import Values, compact
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
 
@@ -48,12 +48,12 @@ class Glances:
         ends = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
         return cls(results, words, ends)
 
-    def of(self, rows: Floats) -> list[dict[str, Any]]:
+    def of(self, rows: Floats) -> list[Values]:
         """As the page's script reads them: `text`, or pixels as bytes in base64, or levels."""
         kind = kind_of(self.results.schema)
         return [self._stored(kind.glance(row)) for row in rows]
 
-    def of_case(self, position: int) -> dict[str, Any]:
+    def of_case(self, position: int) -> Values:
         """Of a tested case; a text as it was written."""
         written = self._written(position)
         if written:
@@ -71,7 +71,7 @@ class Glances:
         texts = self.results.test.texts
         return texts.text(position) if texts else ""
 
-    def _stored(self, glance: Glance) -> dict[str, Any]:
+    def _stored(self, glance: Glance) -> Values:
         if glance.pixels is not None:
             return self._picture(glance.pixels)
         if glance.course is not None:
@@ -80,7 +80,7 @@ class Glances:
         words = self.words.name(glance.words)
         return {"text": words if len(words) <= _LETTERS else f"{words[:_LETTERS].rstrip()}…"}
 
-    def _picture(self, pixels: Floats) -> dict[str, Any]:
+    def _picture(self, pixels: Floats) -> Values:
         """Grey where there are not three channels."""
         shares = self._scaled(np.nan_to_num(pixels, nan=self.scale[0]))
         colours = shares if shares.shape[2] == 3 else shares.mean(axis=2, keepdims=True)
@@ -129,8 +129,13 @@ class Waterfall:
         return 0.0 if self.base is None else self.end - self.base - float(np.nansum(self.values))
 
 
-def waterfall(draft: Draft, explainer: str, case: ExplainedCase) -> Waterfall | None:
+def waterfall(
+    draft: Draft, explainer: str, case: ExplainedCase, toward: int | None = None
+) -> Waterfall | None:
     """None where the method gives an order alone, or the folder does not hold what it said.
+
+    toward : position of another class than the one decided; None as well where the case was not
+    explained for it.
 
     Nor of an image or a series: their pictures show what each place adds, and names of places say
     little beside that.
@@ -142,11 +147,16 @@ def waterfall(draft: Draft, explainer: str, case: ExplainedCase) -> Waterfall | 
     if explanation.output_space == "none" or case.place is None or not explanation.values.size:
         return None
     instance = explanation.of_case(case.place)
+    if toward is not None:
+        other = explanation.of_case_toward(case.place, toward)
+        if other is None:
+            return None
+        instance = other
     target = results.schema.target
     values = kind.by_player(instance.values, instance.inputs)[0]
     base = base_of(instance)
     end, about = float(instance.predictions[0]), instance.target
-    if task_of(target).decides and len(target.classes) == 2:
+    if toward is None and task_of(target).decides and len(target.classes) == 2:
         decided = int(results.predictions.decisions[case.position or 0])
         if decided != about:
             about, values = decided, -values
@@ -172,9 +182,24 @@ def _opposite(output: Any, explanation: Explanation) -> Any:
     return -output if explanation.output_space == "logit" else 1 - output
 
 
-def waterfall_data(draft: Draft, explainer: str, case: ExplainedCase) -> dict[str, Any] | None:
+def waterfalls_toward(draft: Draft, explainer: str, case: ExplainedCase) -> Values:
+    """Of more than two classes {position: waterfall} of those that the reader can switch to."""
+    target = draft.results.schema.target
+    if not task_of(target).decides or len(target.classes) <= 2:
+        return {}
+    drawn = {
+        str(place): waterfall_data(draft, explainer, case, place)
+        for place in range(len(target.classes))
+        if target.classes[place] != case.row["decision"]
+    }
+    return {place: steps for place, steps in drawn.items() if steps is not None}
+
+
+def waterfall_data(
+    draft: Draft, explainer: str, case: ExplainedCase, toward: int | None = None
+) -> Values | None:
     """A waterfall as the page's script draws it; see `Waterfall`."""
-    drawn = waterfall(draft, explainer, case)
+    drawn = waterfall(draft, explainer, case, toward)
     if drawn is None:
         return None
     schema, words = draft.results.schema, draft.words

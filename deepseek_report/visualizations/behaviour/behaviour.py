@@ -52,8 +52,6 @@ class BehaviourPicture(PicturePart):
 
 @dataclass(frozen=True)
 class _View:
-    """The curves that are drawn, in order."""
-
     parts: list[pd.DataFrame]
     outcome: str
     in_numbers: bool

@@ -146,7 +146,6 @@ def _strongest(results: Results, case: case_views.Case, name: str) -> np.ndarray
 
 
 def _head(results: Results, case: case_views.Case, name: str) -> str:
-    """The explainer, and what its strongest patch did."""
     values = case_views.by_players(results, name, case.place)
     value = float(values[int(np.nanargmax(np.abs(values)))])
     space, words = results.explanations[name].output_space, words_of(results)

@@ -118,7 +118,6 @@ def _channels(
 
 
 def _label(results: Results, channel: int) -> str:
-    """The name of the channel, with its unit."""
     channels, unit = kind_of(results.schema).channels, results.schema.features[channel].unit
     series = words_of(results).text("pictures.series_attributions.series")
     label = channels[channel] if channels else series

@@ -13,8 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.token_texts import gaps, legible
-from deepseek_report.artifacts.written_texts import NOWHERE, Span
+from deepseek_report.artifacts.written_texts import NOWHERE, Span, gaps, legible
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.cases.case_views import (
     Case,
@@ -116,8 +115,6 @@ class _Word:
 
 @dataclass(frozen=True)
 class _TextBlock:
-    """The text of a case by one explainer."""
-
     explainer: str
     heading: str
     words: list[_Word]
@@ -175,7 +172,6 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Tex
 
 
 def _bare(results: Results, case: Case, limits: Limits) -> _TextBlock:
-    """The text alone."""
     present = np.flatnonzero(kind_of(results.schema).present(case.inputs[None])[0])
     shown = present[: limits.words]
     cut = None
@@ -266,7 +262,6 @@ def _span(results: Results, case: Case, player: int) -> Span:
 
 
 def _as_read(results: Results, case: Case, players: np.ndarray) -> list[tuple[str, bool]]:
-    """The tokens of these players, as a person reads them."""
     tokens, owners = results.schema.vocabulary, results.schema.owners
     values = [case.inputs[owners == player] for player in players]
     words = [[tokens[int(at)] for at in value[~np.isnan(value)]] for value in values]

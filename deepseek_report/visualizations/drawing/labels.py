@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.bounds import bounded
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.rounding import bounded
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.wording.estimates import estimate

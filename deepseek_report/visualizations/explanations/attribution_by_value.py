@@ -160,7 +160,6 @@ class _View:
 
     @property
     def _span(self) -> tuple[float, float]:
-        """Common limits of all panels."""
         every = np.concatenate([panel.attributions for panel in self.panels] or [np.zeros(1)])
         low, high = min(float(every.min()), 0.0), max(float(every.max()), 0.0)
         margin = 0.06 * ((high - low) or 1.0)

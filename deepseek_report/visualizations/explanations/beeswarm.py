@@ -57,25 +57,36 @@ class BeeswarmPicture(PicturePart):
     def draw(self, results: Results) -> Sequence[Picture]:
         name = named_or(results, self.explainer, leading)
         explanation = results.explanations[name]
+        pictures = [self._picture(results, explanation, name, "beeswarm")]
+        targets = [] if explanation.others is None else explanation.others.targets.tolist()
+        for target in targets:
+            toward = explanation.toward(target)
+            if toward is not None:
+                picture = f"beeswarm_class_{target}"
+                pictures.append(self._picture(results, toward, name, picture))
+        return pictures
+
+    def _picture(
+        self, results: Results, explanation: Explanation, name: str, picture: str
+    ) -> Picture:
+        """The picture of the attributions to one class."""
         view = _view(explanation, results.schema, self.most, self.instances)
         height, words = 0.95 + _ROW * len(view.features), words_of(results)
-        return [
-            on_sheets(
-                "beeswarm",
-                height,
-                lambda sheet: _paint(sheet, view, words),
-                title=caption(
-                    "beeswarm.title",
-                    explainer=name,
-                    feature=spoken(view.features[0].label),
-                    direction=_direction(view.tendency[0]),
-                    class_name=view.class_name,
-                ),
-                alt=_alt(view, name),
-                how_to_read=caption("beeswarm.how_to_read", class_name=view.class_name),
-                interactive=_twin(view, words),
-            )
-        ]
+        return on_sheets(
+            picture,
+            height,
+            lambda sheet: _paint(sheet, view, words),
+            title=caption(
+                "beeswarm.title",
+                explainer=name,
+                feature=spoken(view.features[0].label),
+                direction=_direction(view.tendency[0]),
+                class_name=view.class_name,
+            ),
+            alt=_alt(view, name),
+            how_to_read=caption("beeswarm.how_to_read", class_name=view.class_name),
+            interactive=_twin(view, words),
+        )
 
 
 @dataclass(frozen=True)

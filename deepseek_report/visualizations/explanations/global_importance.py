@@ -51,18 +51,28 @@ class GlobalImportancePicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "importance", "importance")
+        pictures = [self._picture(results, table, "global_importance")]
+        further = results.table("importance", "by_class")
+        if further is not None:
+            names = results.schema.target.classes
+            for name in dict.fromkeys(further["class"]):
+                own = further[further["class"] == name]
+                picture = f"global_importance_class_{names.index(name)}"
+                pictures.append(self._picture(results, own, picture))
+        return pictures
+
+    def _picture(self, results: Results, table: pd.DataFrame, name: str) -> Picture:
+        """The picture of the importance for one class."""
         view = _view(table, self.most, results.schema, words_of(results))
-        return [
-            Picture(
-                name="global_importance",
-                svg=_drawn(view, style.WIDTH, _ABREAST),
-                narrow=_drawn(view, style.NARROW, _ABREAST_NARROW),
-                title=_title(view),
-                alt=_alt(view),
-                how_to_read=caption("global_importance.how_to_read"),
-                interactive=_twin(view),
-            )
-        ]
+        return Picture(
+            name=name,
+            svg=_drawn(name, view, style.WIDTH, _ABREAST),
+            narrow=_drawn(name, view, style.NARROW, _ABREAST_NARROW),
+            title=_title(view),
+            alt=_alt(view),
+            how_to_read=caption("global_importance.how_to_read"),
+            interactive=_twin(view),
+        )
 
 
 @dataclass(frozen=True)
@@ -103,14 +113,12 @@ def _view(table: pd.DataFrame, most: int, schema: Schema, words: Wording) -> _Vi
     return _View(scaled, features, labels, inline, ordered, shares, words)
 
 
-def _drawn(view: _View, page: float, abreast: int) -> str:
+def _drawn(name: str, view: _View, page: float, abreast: int) -> str:
     """The picture on a page of so many inches, with so many panels side by side."""
     blocks = -(-len(view.explainers) // abreast)
     tall = len(view.features) * (_ROW if page == style.WIDTH else _ROW_NARROW)
     height = blocks * (_HEAD + tall) + (blocks - 1) * 0.35 + _FOOT
-    return style.draw_svg(
-        "global_importance", height, lambda fig: _paint(fig, view, abreast, tall), page
-    )
+    return style.draw_svg(name, height, lambda fig: _paint(fig, view, abreast, tall), page)
 
 
 def _paint(figure: style.Figure, view: _View, abreast: int, tall: float) -> None:

@@ -70,8 +70,6 @@ class _Shares:
 
 @dataclass(frozen=True)
 class _View:
-    """Nodes and leaves of the tree, and its fidelity."""
-
     nodes: pd.DataFrame
     rules: pd.DataFrame
     fidelity: Score | None
@@ -102,7 +100,6 @@ class _View:
         return [place for place in self._in_order(0) if not self.nodes["label"].iloc[place]]
 
     def _children(self, place: int) -> list[int]:
-        """The left and the right branch."""
         below = self.nodes[self.nodes["parent"] == place]
         return list(below.sort_values("goes_left", ascending=False, kind="stable").index)
 
@@ -226,5 +223,4 @@ class _View:
 
 
 def _side(row: pd.Series[Any]) -> str:
-    """On which side of the node above a node lies."""
     return "left" if row["goes_left"] else "right"

@@ -116,7 +116,6 @@ def _title(view: _View) -> Message:
 
 
 def _part(name: str, row: pd.Series, scale: Scale) -> Message:
-    """The error in a slice with its interval, and that of the rest."""
     return caption(
         name,
         slice=short(row["slice"], 130),

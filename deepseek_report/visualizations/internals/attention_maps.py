@@ -165,7 +165,6 @@ def _dress(axes: Axes, view: _View, which: tuple[int, int], *, first: bool, widt
 
 
 def _key(figure: Figure, words: Wording) -> None:
-    """The levels of colour, above the maps."""
     width, height = (float(inches) for inches in figure.get_size_inches())
     y = 1 - 0.4 / height
     figure.text(

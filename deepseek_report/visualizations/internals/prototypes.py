@@ -145,7 +145,6 @@ _TILES = {"raster": _image_tile, "curves": _curves_tile}
 
 
 def _frame(axes: style.Axes) -> None:
-    """A quiet frame without ticks."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():

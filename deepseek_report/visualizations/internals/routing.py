@@ -46,8 +46,6 @@ class RoutingPicture(PicturePart):
 
 @dataclass(frozen=True)
 class _View:
-    """The layers of one picture."""
-
     layers: list[int]
     routes: pd.DataFrame
     load: pd.DataFrame | None

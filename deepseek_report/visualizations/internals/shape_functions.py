@@ -137,7 +137,6 @@ def _paint(sheet: Sheet, parts: Sequence[_Part], unit: str, words: Wording) -> N
 
 
 def _span(parts: Sequence[_Part]) -> tuple[float, float]:
-    """Common limits of all panels, with a margin."""
     values = np.concatenate([part.shown["contribution"].to_numpy(float) for part in parts])
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     margin = 0.08 * ((high - low) or 1.0)

@@ -65,8 +65,6 @@ class ThresholdSweepPicture(PicturePart):
 
 @dataclass(frozen=True)
 class _View:
-    """The rates by threshold, and how each is called."""
-
     table: pd.DataFrame
     class_name: str
     favourable: str

@@ -11,13 +11,14 @@ import pytest
 from pydantic import Field
 
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.config.reference_pages.field_docs import (
+from deepseek_report.config.reference_pages import (
     docstring_entries,
     field_docs,
+    pages,
+    stale,
     type_words,
     yaml_comments,
 )
-from deepseek_report.config.reference_pages.settings_pages import pages, stale
 
 DOCS = Path(__file__).parents[3] / "docs" / "settings"
 

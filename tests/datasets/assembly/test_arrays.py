@@ -11,13 +11,18 @@ from scipy.special import expit
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import PARTS, Dataset
-from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
-from deepseek_report.datasets.assembly.regions import bands, cut
-from deepseek_report.datasets.sources.digits import Digits
+from deepseek_report.datasets.assembly.layouts import (
+    bands,
+    cut,
+    image_layout,
+    moments,
+    pixels,
+    series_layout,
+)
+from deepseek_report.datasets.sources.generated import Wide, log_odds
 from deepseek_report.datasets.sources.histology import Histology
+from deepseek_report.datasets.sources.packages import Digits, Trace
 from deepseek_report.datasets.sources.surface_defects import SurfaceDefects
-from deepseek_report.datasets.sources.trace import Trace
-from deepseek_report.datasets.sources.wide import Wide, log_odds
 from deepseek_report.datasets.split.splitting import GroupConstraint, SplitRule, joined, split_rows
 from deepseek_report.errors import DataError
 from tests.worded import say
@@ -80,11 +85,11 @@ def test_a_card_says_where_the_data_come_from_and_what_they_cannot_say(
 
 
 def test_a_patch_holds_its_pixels_of_all_channels() -> None:
-    layout = image_layout((4, 6, 3), ("red", "green", "blue"), 4)
+    layout = image_layout((4, 6, 3), 4)
     places = np.arange(72).reshape(4, 6, 3)
     assert layout.player_labels == ("rows 1–4 × columns 1–4", "rows 1–4 × columns 5–6")
     assert set(layout.players[1]) == set(places[:, 4:].ravel().tolist())
-    assert pixels((4, 6, 3), ("red", "green", "blue"), None)[places[1, 2, 2]].name == "r2_c3_blue"
+    assert pixels((4, 6, 3))[places[1, 2, 2]].name == "r2_c3_blue"
 
 
 def test_a_window_holds_the_steps_of_one_channel() -> None:

@@ -13,9 +13,8 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
-from deepseek_report.datasets.sources.boston import BostonMortgages
-from deepseek_report.datasets.sources.credit import TaiwanCredit
 from deepseek_report.datasets.sources.csv import TableFile
+from deepseek_report.datasets.sources.known_tables import BostonMortgages, TaiwanCredit
 from deepseek_report.errors import DataError
 
 

@@ -12,9 +12,9 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
 from deepseek_report.datasets.sources.csv import TableFile
-from deepseek_report.datasets.sources.diabetes import Diabetes
-from deepseek_report.datasets.sources.multi_label_demo import MultiLabelDemo
-from deepseek_report.datasets.split.strata import bands
+from deepseek_report.datasets.sources.generated import MultiLabelDemo
+from deepseek_report.datasets.sources.known_tables import Diabetes
+from deepseek_report.datasets.split.splitting import bands
 from deepseek_report.errors import DataError
 from deepseek_report.tasks import task_of
 from tests.worded import say

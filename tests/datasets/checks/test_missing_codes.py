@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.datasets.checks.missing_codes import suspected_codes
+from deepseek_report.datasets.checks.code_checks import suspected_codes
 from deepseek_report.datasets.sources.csv import TableFile
 from tests.worded import say
 

@@ -102,7 +102,7 @@ def test_a_constant_feature_and_rare_categories_are_told(tmp_path: Path) -> None
     ("rows", "rare", "severity", "uncertain"),
     [
         (2000, 15, "low", "may be off by up to 63 points"),
-        (2000, 500, "info", "Only 25.0\N{NO-BREAK SPACE}%"),
+        (2000, 590, "info", "Only 29.5\N{NO-BREAK SPACE}%"),
     ],
 )
 def test_a_rare_class_weighs_by_how_uncertain_its_few_test_rows_leave_a_rate(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepseek_report.datasets.checks.written_numbers import Traits, traits_of
+from deepseek_report.datasets.checks.few_columns import Traits, traits_of
 from deepseek_report.statistics.scorecards import (
     BinnedPart,
     area_together,

@@ -15,10 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.datasets.readers import file_stream, text_rows
+from deepseek_report.datasets.readers import file_bytes, text_rows
 from deepseek_report.datasets.readers.file_bytes import FileBytes
-from deepseek_report.datasets.readers.file_form import Decimal, FileForm
-from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.file_form import Decimal, FileForm, ReadLimits
 from deepseek_report.datasets.readers.table_file import read_drawn, read_table
 from deepseek_report.datasets.readers.text_rows import MISSING, read_rows
 from deepseek_report.datasets.readers.text_table import Decoded, TextTable
@@ -152,7 +151,7 @@ def test_the_draw_does_not_depend_on_the_size_of_blocks(
     form = FileForm(drawn=True)
     usual = read_drawn(tmp_path / "a.csv", form, ["y"], every_seventh)
     monkeypatch.setattr(text_rows, "_BLOCK", block)
-    monkeypatch.setattr(file_stream, "_PIECE", block)
+    monkeypatch.setattr(file_bytes, "_READ_AT_ONCE", block)
     again = read_drawn(tmp_path / "a.csv", form, ["y"], every_seventh)
     pd.testing.assert_frame_equal(again.frame, usual.frame)
 

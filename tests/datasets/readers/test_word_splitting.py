@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_report.datasets.readers.damage import is_damaged, repair
-from deepseek_report.datasets.readers.word_splitting import core, form_of, hide, is_chinese, pieces
+from deepseek_report.datasets.assembly.texts import is_damaged, repair
+from deepseek_report.datasets.readers.tokenizing import core, form_of, hide, is_chinese, pieces
 
 
 def test_handles_hashtags_links_faces_and_emoji_stay_whole() -> None:

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import deepseek_report.datasets.sources.boston as module
+import deepseek_report.datasets.sources.known_tables as module
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.datasets.sources.boston import BostonMortgages
+from deepseek_report.datasets.sources.known_tables import BostonMortgages
 from tests.worded import say
 
 FILE = Path(module.__file__).parent / "data" / "boston_hmda.parquet"
@@ -107,7 +106,3 @@ def test_a_model_that_must_not_see_race_is_still_compared_by_it() -> None:
     dataset = BostonMortgages(use_sensitive=False).load(1, Silent())
     assert not {"afam", "single"} & set(dataset.schema.names)
     assert set(dataset.test.groups) == {"race", "marital_status"}
-
-
-def test_the_digest_is_that_of_the_file() -> None:
-    assert BostonMortgages().source_digest() == sha256_file(FILE, links=True)

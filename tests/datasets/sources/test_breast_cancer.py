@@ -10,7 +10,7 @@ from sklearn.datasets import load_breast_cancer
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.sources.breast_cancer import BreastCancer
+from deepseek_report.datasets.sources.known_tables import BreastCancer
 from tests.worded import say
 
 

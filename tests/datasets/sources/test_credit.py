@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-import deepseek_report.datasets.sources.credit as module
+import deepseek_report.datasets.sources.known_tables as module
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import DataIssue, Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.datasets.sources.credit import TaiwanCredit
+from deepseek_report.datasets.sources.known_tables import TaiwanCredit
 from tests.worded import say
 
 FILE = Path(module.__file__).parent / "data" / "taiwan_credit.parquet"
@@ -180,8 +181,9 @@ def test_all_rows_load_in_time() -> None:
     assert time.perf_counter() - start < 5
 
 
-def test_the_digest_is_that_of_the_file() -> None:
+def test_the_digest_is_that_of_the_file_and_of_what_is_known_of_it() -> None:
     plugin = TaiwanCredit()
-    assert plugin.source_digest() == sha256_file(FILE, links=True)
+    files = f"{sha256_file(FILE, links=True)} {sha256_file(FILE.with_suffix('.yaml'), links=True)}"
+    assert plugin.source_digest() == sha256(files.encode()).hexdigest()
     assert plugin.problems() == []
     assert TaiwanCredit(validation_share=0.7, test_share=0.5).problems()

@@ -10,8 +10,8 @@ from deepseek_report.artifacts.split import DataIssue, Dataset, Split
 from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource, assemble
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
 from deepseek_report.datasets.assembly.targets import TargetRule
-from deepseek_report.datasets.card.array_card import constant_columns, describe_values
 from deepseek_report.datasets.card.data_card import Description
+from deepseek_report.datasets.card.part_cards import constant_columns, describe_values
 from deepseek_report.datasets.split.splitting import SplitRule
 from tests.worded import say
 
@@ -93,9 +93,9 @@ def test_a_column_without_any_value_is_constant_and_one_with_gaps_is_not() -> No
 
 def test_the_channels_of_an_image_and_of_a_series_are_called_by_their_names() -> None:
     shape = (2, 2, 3)
-    features = pixels(shape, ("red", "green", "blue"), None)
+    features = pixels(shape)
     target = Target("y", "y", ("no", "yes"), favourable=0)
-    coloured = Schema(features, target, layout=image_layout(shape, ("red", "green", "blue"), 1))
+    coloured = Schema(features, target, layout=image_layout(shape, 1))
     steps = moments(3, ("heat, inside", "flow"), ("°C", None))
     course = Schema(steps, target, layout=series_layout(3, ("heat, inside", "flow"), 1))
     for schema, names in ((coloured, ["red", "green", "blue"]), (course, ["heat, inside", "flow"])):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.expectations import Expectation, InputChange
+from deepseek_report.artifacts.conclusions import Expectation, InputChange
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split

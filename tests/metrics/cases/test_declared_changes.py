@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.data_kinds.relations import Relations
+from deepseek_report.data_kinds.row_conditions import Relations
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search, SearchBounds
 
 SCHEMA = Schema(

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.draws import content_keys
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.seeds import content_keys
 from deepseek_report.metrics.explanations.stability import (
     MaxSensitivity,
     ParameterRandomisation,

@@ -11,9 +11,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from deepseek_report.artifacts.decision_rules import DecisionCosts
+from deepseek_report.artifacts.conclusions import DecisionCosts, Expectation
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.expectations import Expectation
 from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.errors import NotApplicableError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from deepseek_report.artifacts.decision_rules import DecisionCosts
+from deepseek_report.artifacts.conclusions import DecisionCosts
 from deepseek_report.metrics.performance.predicting import (
     RULES,
     choose_threshold,

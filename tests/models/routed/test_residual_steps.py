@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_report.artifacts.protocols.step_sums import AddsUpSteps
+from deepseek_report.artifacts.protocols.modules import AddsUpSteps
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.shared.output_layers import contrast

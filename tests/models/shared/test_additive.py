@@ -11,8 +11,7 @@ import torch
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import coalitions
-from deepseek_report.data_kinds.coalitions import Coalitions, PairedCoalitions
-from deepseek_report.data_kinds.moved_rows import MovedRows
+from deepseek_report.data_kinds.coalitions import Coalitions, MovedRows, PairedCoalitions
 from deepseek_report.models.perceptron import mlp
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.self_explaining.nam import NAM

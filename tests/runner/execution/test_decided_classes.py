@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,11 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.metrics.cases.case_tables import contrast_rows, reason_rows
 from deepseek_report.privacy.release import hollow
-from deepseek_report.runner.execution.decided_classes import with_decided_classes
+from deepseek_report.runner.execution.decided_classes import (
+    remember_answers,
+    with_decided_classes,
+    with_other_classes,
+)
 
 N, WIDTH, CLASSES = 12, 3, 4
 ROWS = np.random.default_rng(0).normal(size=(N, WIDTH))
@@ -137,3 +142,76 @@ def test_reasons_name_the_decided_class_and_contrasts_the_second() -> None:
     by_name = {row[2]: row[5] for row in contrasts}
     for j, name in enumerate("abc"):
         assert np.isclose(by_name[name], ROWS[7, j] * (first - second))
+
+
+class Counting:
+    """Answers rows, and counts those that it is asked about."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        self.calls += len(inputs)
+        shares = np.exp(inputs @ np.arange(WIDTH * CLASSES).reshape(WIDTH, CLASSES))
+        return shares / shares.sum(axis=1, keepdims=True)
+
+
+class Asks(Times):
+    """Attributes the output that it asked for to each feature alike."""
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        made, before = super().explain(context), context.classifier.calls
+        output = context.output(context.inputs)
+        values = np.repeat(output[:, None], WIDTH, axis=1) / WIDTH
+        calls = context.classifier.calls - before
+        return replace(made, values=values, predictions=output, n_model_calls=calls)
+
+
+def with_others(targets: tuple[int, ...]) -> tuple[Explanation, ExplainContext, Counting]:
+    classifier: Any = Counting()
+    remember_answers(classifier)
+    context = ExplainContext(classifier, ROWS, np.arange(N), ROWS, 1, 1)
+    explainer: Any = Asks()
+    made = with_other_classes(explainer.explain(context), explainer, context, targets)
+    return made, context, classifier
+
+
+def test_further_classes_are_as_if_each_were_explained_by_itself() -> None:
+    made, context, classifier = with_others((0, 3))
+    for target in (0, 3):
+        alone = Asks().explain(replace(context, target=target))
+        toward = made.toward(target)
+        assert toward is not None
+        assert toward.target == target
+        np.testing.assert_array_equal(toward.values, alone.values)
+        np.testing.assert_array_equal(toward.predictions, alone.predictions)
+    assert made.toward(2) is None
+    assert made.n_model_calls == classifier.calls == N  # the model was asked once a row
+
+
+def test_shown_cases_take_the_classes_that_everybody_was_explained_for() -> None:
+    made, context, _ = with_others((0, 2, 3))
+    explainer: Any = Times()
+    decided = with_decided_classes(made, explainer, context, predicted(), CASES)
+    assert explainer.rows == 0
+    for place in CASES.roles.values():
+        case = decided.of_case(place)
+        toward = made.toward(case.target)
+        assert toward is not None
+        np.testing.assert_array_equal(case.values[0], toward.values[place])
+
+
+def test_further_classes_are_stored_and_leave_the_store_in_full_reports_alone(
+    tmp_path: Path,
+) -> None:
+    made, _, _ = with_others((0, 3))
+    made.save(tmp_path / "whole")
+    again = Explanation.load(tmp_path / "whole")
+    toward, own = again.toward(3), again.of_case_toward(4, 3)
+    assert toward is not None
+    assert own is not None
+    np.testing.assert_array_equal(own.values[0], toward.values[4])
+    assert again.of_case_toward(4, 2) is None
+    source: Any = SimpleNamespace(withheld=None, dataset=SimpleNamespace(schema=small_schema()))
+    hollow(made, source).save(tmp_path / "hollow")
+    assert not (tmp_path / "hollow" / "other_classes.npz").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.datasets.readers.streamed_rows import LONGEST_LINE
+from deepseek_report.datasets.readers.case_rows import LONGEST_LINE
 from deepseek_report.errors import DataError
 from deepseek_report.runner.streaming.incoming_lines import Idle, lines_of_file, lines_of_stream
 

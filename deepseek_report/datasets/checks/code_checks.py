@@ -1,0 +1,215 @@
+"""Codes that occur in the data but that the source's code book does not know."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.schema import Feature
+from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.datasets.assembly.column_declarations import is_number, truth_of
+from deepseek_report.datasets.card.data_card import DataFacts, category_counts
+from deepseek_report.tasks import task_of
+
+#: From here on a number counts alone: no quantity is so large, and float32 ends there.
+_BEYOND_QUANTITIES = 1e30
+#: Below that the value must repeat, and lie so many times the range of all others away from them;
+#: these must be so many different ones that their range says something.
+_LEAST_ROWS, _RANGES_AWAY, _LEAST_VALUES = 2, 5.0, 10
+
+
+@dataclass(frozen=True)
+class MissingCode:
+    """A suspected code: the feature's name and label, the number, and in how many rows it is."""
+
+    feature: str
+    label: str
+    value: float
+    rows: int
+
+
+def suspected_codes(values: NDArray[np.float64]) -> list[tuple[float, int]]:
+    """The numbers of a column that probably mean "missing", each with its number of rows.
+
+    Looked at are the two ends of the column. An end is suspected if its size is 1e30 or more; or if
+    it stands in two rows or more and lies farther from the next number than five times the range of
+    all others, which are ten different ones or more.
+
+    values : (row,); NaN counts as missing already.
+    """
+    known = values[np.isfinite(values)]
+    different, counts = np.unique(known, return_counts=True)
+    suspected = []
+    huge = np.abs(different) >= _BEYOND_QUANTITIES
+    suspected += [(float(v), int(n)) for v, n in zip(different[huge], counts[huge], strict=True)]
+    rest, counts = different[~huge], counts[~huge]
+    for end, others in ((0, rest[1:]), (-1, rest[:-1])):
+        if len(others) < _LEAST_VALUES or counts[end] < _LEAST_ROWS:
+            continue
+        away = np.abs(others - rest[end]).min()
+        if away > _RANGES_AWAY * np.ptp(others):
+            suspected.append((float(rest[end]), int(counts[end])))
+    return suspected
+
+
+def missing_codes(facts: DataFacts) -> list[DataIssue]:
+    """One issue for all numbers that probably mean "missing"."""
+    codes = list(_codes(facts))
+    if not codes:
+        return []
+    worst = max(codes, key=lambda code: code.rows)
+    return [
+        DataIssue(
+            "missing_codes",
+            "high" if any(abs(code.value) >= _BEYOND_QUANTITIES for code in codes) else "medium",
+            message(
+                "data.missing_codes.text",
+                n=len(codes),
+                features=len({code.feature for code in codes}),
+                feature=worst.label,
+                value=worst.value,
+                rows=worst.rows,
+                of=len(facts.whole),
+            ),
+            {"codes": [vars(code) for code in codes]},
+            message("data.missing_codes.do"),
+        )
+    ]
+
+
+def _codes(facts: DataFacts) -> Iterator[MissingCode]:
+    for i, feature in enumerate(facts.schema.features):
+        if feature.kind == "numeric":
+            for value, rows in suspected_codes(facts.whole.inputs[:, i]):
+                yield MissingCode(feature.name, feature.label, value, rows)
+
+
+def classes_spelled_twice(facts: DataFacts) -> list[DataIssue]:
+    """Classes whose codes differ in capitals alone, or in how yes, no or a number is written.
+
+    Capitals can be meant (an allele, say), so these are less grave.
+    """
+    target = facts.schema.target
+    if not task_of(target).decides or target.labels:
+        return []
+    same: dict[object, list[int]] = defaultdict(list)
+    for place, code in enumerate(target.codes):
+        same[_meaning(code)].append(place)
+    sizes = np.bincount(facts.whole.labels, minlength=len(target.classes))
+    spellings: list[list[dict[str, Any]]] = [
+        [{"code": target.codes[place], "n": int(sizes[place])} for place in places]
+        for places in same.values()
+        if len(places) > 1
+    ]
+    if not spellings:
+        return []
+    by_truth = any(truth_of(entries[0]["code"]) is not None for entries in spellings)
+    rows = sum(entry["n"] for entries in spellings for entry in entries)
+    return [
+        DataIssue(
+            "classes_spelled_twice",
+            "high" if by_truth else "medium",
+            message("data.spelled_twice.text", spellings=spellings, rows=rows),
+            {"spellings": spellings, "n": rows},
+            message("data.spelled_twice.do"),
+        )
+    ]
+
+
+def _meaning(code: str) -> object:
+    """The same for codes that seem to mean the same."""
+    truth = truth_of(code)
+    if truth is not None:
+        return truth
+    return float(code) if is_number(code) else " ".join(code.casefold().split())
+
+
+def mixed_dates(facts: DataFacts) -> list[DataIssue]:
+    """Columns whose dates are written in more than one form, so that day and month can be mixed."""
+    return [
+        DataIssue(
+            "mixed_dates",
+            "medium" if column.orders_rows else "low",
+            message(
+                f"data.mixed_dates.{'ordering' if column.orders_rows else 'left_out'}",
+                column=column.name,
+                examples=list(column.examples),
+            ),
+            {"feature": column.name, "examples": list(column.examples)},
+            message("data.mixed_dates.do"),
+        )
+        for column in facts.mixed_dates
+    ]
+
+
+_SHOWN = 4
+_MANY = 0.05
+
+
+def undocumented_codes(facts: DataFacts) -> list[DataIssue]:
+    """One issue for each set of features that hold the same unknown codes."""
+    together: dict[tuple[str, ...], list[Feature]] = defaultdict(list)
+    for i, feature in enumerate(facts.schema.features):
+        counts = category_counts(feature, facts.whole.inputs[:, i])
+        codes = tuple(
+            category.code
+            for category, n in zip(feature.categories, counts, strict=True)
+            if n and not category.documented
+        )
+        if codes:
+            together[codes].append(feature)
+    return [_issue(facts, codes, features) for codes, features in together.items()]
+
+
+def _issue(facts: DataFacts, codes: tuple[str, ...], features: list[Feature]) -> DataIssue:
+    table = [row for feature in features for row in _table(facts, feature, codes)]
+    rows = int(_rows_with(facts, features, codes).sum())
+    share = rows / len(facts.whole)
+    return DataIssue(
+        "undocumented_codes",
+        "medium" if share >= _MANY else "low",
+        message(
+            "data.undocumented_codes.text",
+            rows=rows,
+            share=share,
+            features=[feature.label for feature in features],
+            named=len(features) <= _SHOWN,
+            codes=[
+                {"code": code, "n": sum(row["n"] for row in table if row["code"] == code)}
+                for code in codes
+            ],
+        ),
+        {
+            "rows": rows,
+            "share": share,
+            "features": [feature.name for feature in features],
+            "codes": table,
+        },
+        message("data.undocumented_codes.do"),
+    )
+
+
+def _table(facts: DataFacts, feature: Feature, codes: tuple[str, ...]) -> list[dict[str, Any]]:
+    values = facts.whole.inputs[:, facts.schema.position(feature.name)]
+    head = {"feature": feature.name, "label": feature.label}
+    return [
+        {**head, "code": category.code, "category": category.label, "n": int(n)}
+        for category, n in zip(feature.categories, category_counts(feature, values), strict=True)
+        if category.code in codes
+    ]
+
+
+def _rows_with(facts: DataFacts, features: list[Feature], codes: tuple[str, ...]) -> Bools:
+    """(instance,) whether any of the features holds any of the codes."""
+    hit = np.zeros(len(facts.whole), dtype=bool)
+    for feature in features:
+        places = [i for i, category in enumerate(feature.categories) if category.code in codes]
+        hit |= np.isin(facts.whole.inputs[:, facts.schema.position(feature.name)], places)
+    return hit

@@ -1,0 +1,243 @@
+"""Generated tables whose truth is known: one of many columns, and one of several labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.schema import Feature, Target
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
+from deepseek_report.datasets.assembly.assemble import TableSource
+from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration, config_problems
+from deepseek_report.datasets.assembly.targets import TargetRule
+from deepseek_report.datasets.card.data_card import NO_PERIOD, Description, shipped_description
+from deepseek_report.datasets.sources.known_tables import load_table
+from deepseek_report.datasets.split.splitting import Shares, SplitRule
+from deepseek_report.statistics.ranking import binary_auc
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+#: Counts that say nothing, beside those that the labels are drawn from.
+_IDLE = 4
+
+
+@dataclass(frozen=True)
+class MultiLabelDemo:
+    """A generated table of word counts with several labels a row; for trying things out.
+
+    Each label prefers some of the words; a row has about two labels, and its counts are drawn from
+    what its labels prefer (`sklearn.datasets.make_multilabel_classification`). Four further counts
+    are drawn apart from the labels: that is the truth that explanations can be held against.
+
+    n : rows. features : counts that depend on the labels. labels : how many. report_label : the
+    label that the report is about, counted from 1.
+    """
+
+    n: Annotated[int, Field(ge=100, le=100_000)] = 2000
+    features: Annotated[int, Field(ge=2, le=200)] = 12
+    labels: Annotated[int, Field(ge=2, le=20)] = 4
+    report_label: Annotated[int, Field(ge=1, le=20)] = 1
+    rows: Annotated[int, Field(ge=100)] | None = None
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(self.validation_share, self.test_share, "together", self.rows)
+
+    def problems(self) -> list[str]:
+        case = (
+            self.report_label > self.labels,
+            f"`dataset.report_label` is {self.report_label}, and there are {self.labels} labels",
+            f"1 to {self.labels}",
+            "choose one of them",
+        )
+        return [*self.rule.problems(), *config_problems(case)]
+
+    @property
+    def nature(self) -> DataTraits:
+        return DataTraits("table", "multi_label", groups=frozenset())
+
+    def source_digest(self) -> str:
+        """The recipe is in the config and in the code, which are part of every key anyway."""
+        return "generated"
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Generate, split, describe and check the data."""
+        words = [*(f"word_{i + 1}" for i in range(self.features))]
+        columns = [*words, *(f"idle_{i + 1}" for i in range(_IDLE))]
+        labels = tuple(f"label_{i + 1}" for i in range(self.labels))
+        source = TableSource(
+            file="generated",
+            sha256=self.source_digest(),
+            description=_described(self.n),
+            columns={name: ColumnDeclaration(kind="numeric") for name in columns},
+            target=TargetRule(labels[self.report_label - 1], favourable=1, labels=labels),
+        )
+        names = [*columns, *labels]
+        return load_table(lambda: self._draw(names, seed), source, self.rule, seed, progress)
+
+    def _draw(self, names: list[str], seed: int) -> pd.DataFrame:
+        """Counts, those that say nothing last, and labels of 0 and 1."""
+        import pandas as pd
+        from sklearn.datasets import make_multilabel_classification
+
+        counts, labels = make_multilabel_classification(
+            n_samples=self.n,
+            n_features=self.features,
+            n_classes=self.labels,
+            n_labels=2,
+            length=30,
+            random_state=seed,
+        )
+        idle = np.random.default_rng([seed, 9]).poisson(3.0, size=(self.n, _IDLE))
+        return pd.DataFrame(
+            np.column_stack([counts, idle, labels]), columns=names, dtype=np.float64
+        )
+
+
+def _described(n: int) -> Description:
+    return Description(
+        name="multi_label_demo",
+        title=message("data_sets.multi_label_demo.title"),
+        description=message("data_sets.multi_label_demo.description"),
+        source="generated by this package with scikit-learn; nothing in it is real",
+        licence="none needed: the data are generated",
+        period=NO_PERIOD,
+        population=message("data_sets.multi_label_demo.population", rows=n),
+        decision=message("data_sets.multi_label_demo.decision"),
+        limits=(message("data_sets.multi_label_demo.limits.generated"),),
+    )
+
+
+DESCRIPTION = shipped_description(
+    "wide",
+    limits=("generated", "blocks"),
+    source="generated by this package",
+    licence="CC0",
+    citation="none",
+)
+
+
+@dataclass(frozen=True)
+class Wide(Shares):
+    """A generated additive table of 1500 columns, a few of which make the label.
+
+    n, features : rows and columns drawn. rows : keep only so many of the rows.
+    informative : columns that the label depends on, each in a block of its own; every second one
+        acts in a straight line, the others by their distance from the middle.
+    block, correlation : size of the blocks, and correlation of two columns of one block.
+    strength : standard deviation of the log-odds; the greater the less chance decides.
+    duplicates : what happens to rows with the same inputs, see `splitting.SplitRule`.
+    """
+
+    n: Annotated[int, Field(ge=100, le=100_000)] = 3000
+    features: Annotated[int, Field(ge=10, le=20_000)] = 1500
+    informative: Annotated[int, Field(ge=1, le=1000)] = 12
+    block: Annotated[int, Field(ge=1, le=1000)] = 5
+    correlation: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    strength: Annotated[float, Field(gt=0, le=20)] = 4.0
+    rows: Annotated[int, Field(ge=100)] | None = None
+
+    def problems(self) -> list[str]:
+        blocks = self.features // self.block
+        case = (
+            self.informative > blocks,
+            f"{self.informative} informative columns in {blocks} blocks",
+            "at most one in each block",
+            "lower `dataset.informative` or `dataset.block`, or raise `dataset.features`",
+        )
+        return [*self.rule.problems(), *config_problems(case)]
+
+    @property
+    def nature(self) -> DataTraits:
+        return DataTraits("table", "classification", truth=True, groups=frozenset())
+
+    def source_digest(self) -> str:
+        """Hash of what is drawn; the seed is part of the run."""
+        drawn = (
+            self.n,
+            self.features,
+            self.informative,
+            self.block,
+            self.correlation,
+            self.strength,
+        )
+        return sha256(repr(drawn).encode()).hexdigest()
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Draw, split, describe and check the table."""
+        origin = Origin("generated, no file", self.source_digest(), DESCRIPTION)
+        return load_arrays(lambda: self._draw(seed), origin, self.rule, seed, progress)
+
+    def _draw(self, seed: int) -> Arrays:
+        random = np.random.default_rng([seed, 4])
+        columns = self._columns(random)
+        values = self._values(random)
+        odds = log_odds(values[:, columns], self.strength)
+        labels = (random.random(self.n) < 1 / (1 + np.exp(-odds))).astype(np.int64)
+        truth = np.zeros(values.shape, dtype=bool)
+        truth[:, columns] = True
+        return Arrays(
+            values=values,
+            labels=labels,
+            target=Target("group", "Group", ("group A", "group B")),
+            features=tuple(self._feature(position) for position in range(self.features)),
+            truth=truth,
+            notes=self._notes(columns, binary_auc(odds, labels == 1)),
+        )
+
+    def _columns(self, random: np.random.Generator) -> Ints:
+        """Positions of the informative columns: one at random in each of as many blocks."""
+        blocks = random.permutation(self.features // self.block)[: self.informative]
+        return np.sort(blocks * self.block + random.integers(0, self.block, len(blocks)))
+
+    def _values(self, random: np.random.Generator) -> Floats:
+        """(row, column) standard normal; columns of one block share a part."""
+        blocks = -(-self.features // self.block)
+        shared = np.repeat(random.normal(size=(self.n, blocks)), self.block, axis=1)
+        own = random.normal(size=(self.n, self.features))
+        weights = np.sqrt([self.correlation, 1 - self.correlation])
+        return np.asarray(weights[0] * shared[:, : self.features] + weights[1] * own)
+
+    def _feature(self, position: int) -> Feature:
+        place = f"{position + 1:0{len(str(self.features))}d}"
+        return Feature(f"x{place}", f"Column {place}", "numeric")
+
+    def _notes(self, columns: Ints, best: float) -> tuple[Message, ...]:
+        names = [self._feature(int(position)).label for position in columns]
+        return (
+            message(
+                "data_sets.wide.preparation.blocks",
+                columns=self.features,
+                block=self.block,
+                correlation=self.correlation,
+            ),
+            message("data_sets.wide.preparation.truth", columns=names, best=float(best)),
+        )
+
+
+def log_odds(informative: Floats, strength: float) -> Floats:
+    """(row, column) standard normal -> (row,) log-odds: a sum of one term a column.
+
+    The terms are x and (x² − 1) / √2 in turn, with signs that alternate in pairs; each has mean 0
+    and variance strength² / columns. So the Shapley value of a column, the others being
+    independent of it, is its term.
+    """
+    terms = np.where(
+        np.arange(informative.shape[1]) % 2 == 0, informative, (informative**2 - 1) / np.sqrt(2)
+    )
+    signs = np.where(np.arange(informative.shape[1]) % 4 < 2, 1.0, -1.0)
+    scale = strength / np.sqrt(informative.shape[1])
+    return np.asarray(scale * (terms * signs).sum(axis=1))
