@@ -105,7 +105,8 @@ def dataset(
         )
         for j, k in enumerate(counts)
     )
-    schema = Schema(features, Target("y", "Y", ("no", "yes"), 0))
+    names = ("no", "yes", *(f"class {k}" for k in range(2, int(labels.max()) + 1)))
+    schema = Schema(features, Target("y", "Y", names, 0))
     rows = Split(values, labels, np.arange(len(labels)))
     source = TableSource("f", "0", Description("x", "X"), {}, TargetRule("y"))
     metadata = RowMetadata(None if entities is None else "person", entities)
@@ -126,6 +127,39 @@ def null_trial(n: int, seed: int) -> tuple[bool, bool]:
     issues = judged(dataset(*honest(n, random), seed))
     grave = {issue.severity for issue in issues}
     return "high" in grave, "medium" in grave
+
+
+def classes_trial(n: int, n_classes: int, copied: float, seed: int) -> tuple[bool, bool, bool]:
+    """Whether a critical or a major issue is raised on honest columns, and the copy is named.
+
+    Numbers are normal around a mean that each class has, and categories have shares that each class
+    has. copied : the share of rows in which a further column says the class; no such column at 0.
+    """
+    random = np.random.default_rng([seed, n, n_classes])
+    labels = random.integers(0, n_classes, n)
+    means = random.normal(size=(n_classes, NUMBERS))
+    shares = random.dirichlet(np.full(LEVELS, 2.0), (n_classes, CATEGORIES)).cumsum(axis=2)
+    drawn = random.random((n, CATEGORIES, 1))
+    numbers = means[labels] + random.normal(size=(n, NUMBERS))
+    categories = np.minimum((drawn > shares[labels]).sum(axis=2), LEVELS - 1)
+    columns, counts = [numbers, categories], [0] * NUMBERS + [LEVELS] * CATEGORIES
+    if copied:
+        said = np.where(random.random(n) < copied, labels, random.integers(0, n_classes, n))
+        columns, counts = [*columns, said[:, None]], [*counts, n_classes]
+    values = np.column_stack(columns).astype(np.float64)
+    issues = judged(dataset(values, labels, seed, counts))
+    copy = f"x{len(counts) - 1}" if copied else ""
+    own = [
+        issue
+        for issue in issues
+        if copy in (*issue.values.get("features", ()), issue.values.get("feature"))
+    ]
+    others = {issue.severity for issue in issues if issue not in own}
+    return "high" in others, "medium" in others, any(_is_grave(issue) for issue in own)
+
+
+def _is_grave(issue: DataIssue) -> bool:
+    return issue.severity in ("high", "medium")
 
 
 #: Share of the rarer class in worlds in which it is rare.
@@ -575,6 +609,7 @@ def tables(plan: Plan) -> list[Table]:
     many, fewer = plan.times(200, 10), plan.times(100, 10)
     return [
         _null_table(many, plan),
+        _classes_table(fewer, plan),
         _leak_table(fewer, plan),
         _cue_table(fewer, plan),
         _rows_table(fewer, plan),
@@ -600,6 +635,25 @@ def _null_table(repeats: int, plan: Plan) -> Table:
         rows.append([n, *leaks, *(share(list(map(_is_major, each))) for each in (copies, gaps))])
     heads = ("rows", "leaks, critical", "leaks, major", "near copies, major", "periods, major")
     return Table("False alarms on data without a fault", _NULL, heads, rows)
+
+
+_CLASSES = (
+    f"n = {N}. 8 numbers are normal around a mean of each class, 4 categories have shares of each "
+    "class: many an honest column tells one of many classes well. A further column says the class "
+    "in a share of the rows, at random in the others; no such column at 0."
+)
+
+
+def _classes_table(repeats: int, plan: Plan) -> Table:
+    rows = []
+    for n_classes in (3, 5, 10, 25):
+        for copied in (0.0, 0.5, 0.8, 0.95):
+            outcomes = repeat(partial(classes_trial, N, n_classes, copied), repeats, plan)
+            false = share([high or medium for high, medium, _ in outcomes])
+            told = share([outcome[2] for outcome in outcomes]) if copied else "–"
+            rows.append((n_classes, f"{100 * copied:g} %", false, told))
+    heads = ("classes", "copied in", "an honest column, major or critical", "the copy, likewise")
+    return Table("Leaks with several classes", _CLASSES, heads, rows)
 
 
 def _is_major(outcome: Outcome) -> bool:

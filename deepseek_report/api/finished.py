@@ -64,8 +64,8 @@ class Run:
         in Python, if any was.
         """
         folder, record = finished.folder.absolute(), finished.record
-        given = experiment if experiment is not None and experiment.is_given else None
-        return cls(folder, record, finished.details, deepened, given)
+        in_memory = experiment if experiment is not None and experiment.is_given else None
+        return cls(folder, record, finished.details, deepened, in_memory)
 
     def deepen(self) -> Run:
         """The whole report of what `quick`, or `report=quick`, reported; itself where it is whole.
@@ -217,7 +217,7 @@ class Run:
 
         kept = Path(store) if store is not None else beside(self.path, ".store")
         with reading(self.path):
-            companion = Companion.of(self.path, kept, tuple(trust), given=self._given)
+            companion = Companion.of(self.path, kept, tuple(trust), experiment=self._given)
             companion.page()
         companion.warm()
         return serve(companion, port)

@@ -110,13 +110,13 @@ def _shipped(composed: Composed, declared: Iterable[_Declared]) -> _Sources:
     files = [file for root in composed.roots for file in (root / "metrics").glob("*.yaml")]
     known: dict[str, list[_Source]] = {}
     for file in files:
-        target, given = target_of(file), dict[str, list[_Source]]()
+        target, sources = target_of(file), dict[str, list[_Source]]()
         scores = scores_in_source(target)
         if scores is None or not names.isdisjoint(scores):
-            given = _sources([(file.stem, _own_class(target))])
-            scores = tuple(given)
+            sources = _sources([(file.stem, _own_class(target))])
+            scores = tuple(sources)
         for score in scores:
-            known.setdefault(score, []).extend(given.get(score, ()))
+            known.setdefault(score, []).extend(sources.get(score, ()))
     return known
 
 

@@ -65,11 +65,11 @@ class Companion:
         store: Path,
         trust: tuple[str, ...] = (),
         types: tuple[str, ...] = (),
-        given: Experiment | None = None,
+        experiment: Experiment | None = None,
     ) -> Companion:
         """Open a run folder, and its model in the store where there is one.
 
-        given : the experiment of a run that this process made of a model in memory.
+        experiment : that of a run that this process made of a model in memory.
 
         Raises
         ------
@@ -79,10 +79,10 @@ class Companion:
         opened = open_run(folder)
         refuse_private(opened)
         try:
-            if given is None:
+            if experiment is None:
                 stored = stored_model(opened, store, trust, types)
             else:
-                stored = StoredModel.of(opened, given, store, in_memory=True)
+                stored = StoredModel.of(opened, experiment, store, in_memory=True)
         except ArtifactError as error:
             parts = _experiment(opened, trust, types)
             return cls(opened, error, parts.multiple["metrics"], trust)

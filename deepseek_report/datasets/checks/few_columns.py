@@ -265,6 +265,17 @@ class ColumnSearch:
         kept = np.argsort(-areas, kind="stable")[:_STRONGEST]
         return self._scorecard(np.sort(kept[areas[kept] >= 0]), class_index)
 
+    def area_of_label(self, telling: Telling) -> float:
+        """The area that weighs: of the class, or of more than two classes their mean, by size.
+
+        Of many classes one is often told by a single honest column; hardly ever all of them are.
+        What lies in how numbers are written, or in columns together, is honest in neither case.
+        """
+        if len(self._classes) < 2 or telling.writing or len(telling.columns) > 1:
+            return telling.auc
+        sizes = np.bincount(self._parts[1].labels)[self._classes]
+        return float(np.average(self._areas[:, telling.columns[0]], weights=sizes))
+
     def stands_apart(self, columns: Sequence[int], best: Telling, doubted: float = DOUBTED) -> bool:
         """Whether all but these columns do far worse than the best of them, in the same class.
 

@@ -112,7 +112,7 @@ def _leak(
         "how": how,
     }
     names = tuple(feature.name for feature in features)
-    return Leak(names, tuple(labels), severity_of(telling.auc), text, values)
+    return Leak(names, tuple(labels), severity_of(search.area_of_label(telling)), text, values)
 
 
 def _how(search: ColumnSearch, telling: Telling) -> str:

@@ -129,3 +129,18 @@ def test_what_could_not_be_found_is_told_by_people_and_not_by_rows(tmp_path: Pat
         for entity in ("owner", None)
     ]
     assert missed[0] > missed[1]
+
+
+@pytest.mark.parametrize(("says_all", "grave"), [(False, False), (True, True)])
+def test_a_column_that_tells_one_of_several_classes_weighs_less_than_one_that_tells_all(
+    tmp_path: Path, says_all: bool, grave: bool
+) -> None:
+    random = np.random.default_rng(5)
+    labels = random.integers(0, 5, 2000)
+    frame = pd.DataFrame(random.normal(size=(2000, 6)), columns=list("abcdef"))
+    own = labels if says_all else np.where(labels == 3, 3, random.integers(0, 3, 2000))
+    frame["own"] = own + 0.2 * random.normal(size=2000)
+    frame["label"] = labels
+    (issue,) = leaks(frame, tmp_path)
+    assert issue.values["features"] == ["own"]
+    assert (issue.severity in ("high", "medium")) is grave
