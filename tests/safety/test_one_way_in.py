@@ -158,7 +158,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
         {"fdopen", "glob", "marshal.loads", "mkdir", "read_bytes", "replace", "unlink"},
     ),
     "wording/pseudo.py": (_NAMED, {"glob", "mkdir", "write_text"}),
-    "wording/words.py": (_SHIPPED, {"glob", "read_bytes", "read_text", "yaml.load"}),
+    "wording/words.py": (_SHIPPED, {"iterdir", "read_bytes", "rglob", "yaml.load"}),
 }
 
 

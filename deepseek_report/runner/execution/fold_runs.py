@@ -26,6 +26,7 @@ from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.plugin import measured
 from deepseek_report.runner.execution.refitting import ModelRefits, refits_of
 from deepseek_report.runner.execution.stages import StageJob, measure_context
+from deepseek_report.tasks import task_of
 
 
 def run_folds(job: StageJob, folder: Path, progress: Progress) -> None:
@@ -57,7 +58,8 @@ def drawn_folds(
         drawn = rule.of(whole, groups, seed)
     except ValueError as error:
         raise DataError(f"split.folds is {folds}, and {error}: ask for fewer folds") from None
-    classes = () if data.schema.target.is_number else data.schema.target.classes
+    target = data.schema.target
+    classes = target.classes if task_of(target).decides else ()
     for number, fold in enumerate(drawn, start=1):
         for code, name in enumerate(classes):
             if not (whole.labels[fold.train] == code).any():

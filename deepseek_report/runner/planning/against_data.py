@@ -88,7 +88,7 @@ def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
     named, target = experiment.settings.explain.classes, schema.target
     if named is None or named == "all":
         return []
-    known = [] if target.is_number else [*target.classes, *target.codes]
+    known = [*target.classes, *target.codes]
     return [
         Problem(
             "explain.classes",
@@ -139,7 +139,7 @@ def _too_many_folds(whole: Split, schema: Schema, folds: int) -> tuple[str, int]
         return (reason, times - 1) if folds > times - 1 else None
     if whole.entities is not None and folds > (n := len(np.unique(whole.entities))):
         return f"there are {n} entities, of which each fold tests others", n
-    if schema.target.is_number:
+    if not task_of(schema.target).decides:
         return None
     sizes = np.bincount(whole.labels, minlength=len(schema.target.classes))
     rarest = int(sizes.argmin())
