@@ -153,8 +153,7 @@ def steepest(sizes: Sequence[int], seconds: Sequence[float]) -> float:
     """The greatest exponent between two neighbouring sizes that take long enough to be judged."""
     steps = zip(itertools.pairwise(sizes), itertools.pairwise(seconds), strict=True)
     return max(
-        (exponent(*times, b / a) for (a, b), times in steps if times[1] >= LEAST),
-        default=-math.inf,
+        (exponent(*times, b / a) for (a, b), times in steps if times[1] >= LEAST), default=-math.inf
     )
 
 

@@ -669,10 +669,7 @@ _LEAKS = (
 
 def _leak_table(repeats: int, plan: Plan) -> Table:
     rows = [
-        [
-            form,
-            *(counted(repeat(partial(leak_trial, form, k, N), repeats, plan)) for k in range(3)),
-        ]
+        [form, *(counted(repeat(partial(leak_trial, form, k, N), repeats, plan)) for k in range(3))]
         for form in LEAKS
     ]
     return Table("Leaks", _LEAKS, ("leak", *STRENGTHS), rows)

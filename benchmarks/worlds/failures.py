@@ -386,7 +386,7 @@ def coverage(repeats: int, plan: Plan) -> Table:
 #: Why intervals hold the truth more often than they say.
 CONSERVATIVE = {
     "expected_calibration_error": "noise can only raise the error; the interval starts at 0 where "
-    "right probabilities explain it",
+    "right probabilities explain it"
 }
 
 

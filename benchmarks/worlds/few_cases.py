@@ -109,7 +109,4 @@ def few_judged(repeats: int, plan: Plan) -> Table:
 
 def tables(plan: Plan) -> list[Table]:
     """All tables of this part."""
-    return [
-        rare_class(plan.times(1000, 50), plan),
-        few_judged(plan.times(100, 10), plan),
-    ]
+    return [rare_class(plan.times(1000, 50), plan), few_judged(plan.times(100, 10), plan)]

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from .data import (
-    HIDDEN,
-    STRENGTHS,
-    N,
-    counted,
-    leak_trial,
-    rare_trial,
-    written_trial,
-)
+from .data import HIDDEN, STRENGTHS, N, counted, leak_trial, rare_trial, written_trial
 from .trials import Plan, Table, repeat, share
 
 _LEAKS = (

@@ -274,10 +274,7 @@ def _results(
 
 
 def _record(
-    comparison: StudyComparison,
-    opened: Sequence[OpenRun],
-    identity: str,
-    options: CompareOptions,
+    comparison: StudyComparison, opened: Sequence[OpenRun], identity: str, options: CompareOptions
 ) -> dict[str, object]:
     return {
         "format": "deepseek-report/comparison",

@@ -66,11 +66,7 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
 
 
 def case_page(
-    stored: StoredModel,
-    inputs: Floats,
-    work: Path,
-    page: Path | None,
-    known: Split | None = None,
+    stored: StoredModel, inputs: Floats, work: Path, page: Path | None, known: Split | None = None
 ) -> dict[str, Any]:
     """Explain rows (row, feature) and write the page where one is wanted; what its script reads.
 

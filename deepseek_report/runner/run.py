@@ -38,11 +38,7 @@ from deepseek_report.runner.run_folders.writing import (
 )
 from deepseek_report.store import Store, replace_folder
 from deepseek_report.store.remote_stages import remote_of_environment
-from deepseek_report.store.run_folder import (
-    DOCUMENTS_MANIFEST,
-    carry_over,
-    seal_results,
-)
+from deepseek_report.store.run_folder import DOCUMENTS_MANIFEST, carry_over, seal_results
 
 
 @dataclass(frozen=True)

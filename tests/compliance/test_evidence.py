@@ -271,8 +271,7 @@ def test_a_number_with_a_floor_of_its_own_is_held_to_that_one(
     run: Run, n: int, counts: bool
 ) -> None:
     measure(
-        run.path("measures/max_sensitivity/shap"),
-        score("max_sensitivity", n=n, explainer="shap"),
+        run.path("measures/max_sensitivity/shap"), score("max_sensitivity", n=n, explainer="shap")
     )
     evidence = look(run, "explain.stability", floor=1000)
     assert evidence.counts == counts

@@ -182,9 +182,7 @@ def test_without_measured_time_the_age_of_texts_is_not_judged_and_that_is_said(r
     )
 
 
-def test_all_that_people_can_say_settles_every_row_but_the_unread_and_the_missing(
-    run: Run,
-) -> None:
+def test_all_that_people_can_say_settles_every_row_but_the_unread_and_the_missing(run: Run) -> None:
     report = evaluated(run)
     signed = "name: Ada, role: Head, date: 2026-11-25"
     entries = [f"  {field.name}: {{text: It is so., {signed}}}" for field in report.form]

@@ -178,11 +178,7 @@ def test_a_threshold_that_was_not_measured_fails_where_that_is_asked_for(
 ) -> None:
     declared = [{"outcome": outcome} for outcome in outcomes]
     for fails in (True, False):
-        record = {
-            "problems": [],
-            "thresholds": declared,
-            "config": {"report": {"fail_on": fails}},
-        }
+        record = {"problems": [], "thresholds": declared, "config": {"report": {"fail_on": fails}}}
         assert Finished(Path(), [], record).exit_code == (code if fails else 0)
 
 

@@ -265,9 +265,7 @@ def verdicts(path: Path, **fields: Any) -> int:
     return times
 
 
-def test_of_many_tables_with_any_words_none_is_judged_without_a_declaration(
-    tmp_path: Path,
-) -> None:
+def test_of_many_tables_with_any_words_none_is_judged_without_a_declaration(tmp_path: Path) -> None:
     random = np.random.default_rng(11)
     judged = []
     for k in range(40):

@@ -87,8 +87,7 @@ def test_an_unknown_category_is_told_apart_from_other_faults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "says"),
-    [(b"income,house\n", "housing"), (b"income,housing,income\n", "twice")],
+    ("header", "says"), [(b"income,house\n", "housing"), (b"income,housing,income\n", "twice")]
 )
 def test_a_header_that_is_not_the_models_is_refused(header: bytes, says: str) -> None:
     with pytest.raises(DataError, match=says):

@@ -477,8 +477,7 @@ def test_a_broken_promise_makes_the_finding_on_the_groups_as_grave_as_itself(run
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "severity"),
-    [(0.02, 0.06, "low"), (0.03, 0.12, "medium"), (0.11, 0.2, "high")],
+    ("low", "high", "severity"), [(0.02, 0.06, "low"), (0.03, 0.12, "medium"), (0.11, 0.2, "high")]
 )
 def test_uneven_errors_are_as_grave_as_their_interval_is_large(run, low, high, severity):
     surest = {"surest_gap": (low + high) / 2, "surest_low": low, "surest_high": high}

@@ -15,13 +15,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.schema import (
-    Feature,
-    Layout,
-    Schema,
-    Target,
-    as_vocabulary,
-)
+from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.checkpoint import around, load_tokenizer, mask_of, tokens_of
 from deepseek_report.errors import ArtifactError, ConfigError

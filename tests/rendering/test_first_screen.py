@@ -64,9 +64,7 @@ def test_a_link_leads_to_the_card_which_stands_in_its_section_whatever_its_templ
         assert "{#finding-errors-apart " in written(tmp_path, LINK, [content]).read_text("utf-8")
 
 
-def test_a_link_to_a_card_that_is_not_there_leads_to_its_section_or_nowhere(
-    tmp_path: Path,
-) -> None:
+def test_a_link_to_a_card_that_is_not_there_leads_to_its_section_or_nowhere(tmp_path: Path) -> None:
     bias = SectionContent("bias", "Bias", "Q?", "A.")
     assert "longer.](#sec-bias)" in written(tmp_path, LINK, [bias]).read_text("utf-8")
     assert "\n\nMen \\*wait\\* longer.\n" in written(tmp_path, LINK, []).read_text("utf-8")

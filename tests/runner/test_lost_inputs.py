@@ -16,10 +16,7 @@ from deepseek_report.runner.planning.plan import Stage
 from deepseek_report.store import Store
 from tests.worded import say
 
-NEEDS = {
-    "robustness": {"measures/robustness"},
-    "global_importance": {"measures/importance"},
-}
+NEEDS = {"robustness": {"measures/robustness"}, "global_importance": {"measures/importance"}}
 
 
 @pytest.fixture

@@ -184,9 +184,7 @@ def test_a_folder_of_data_is_asked_for_and_no_other_variable_is_read(
 
 
 def test_an_error_that_nobody_foresaw_is_no_run_within_its_intervals(
-    original: tuple[Path, Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    original: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def break_down(*_: Any) -> None:
         raise RuntimeError("a bug")
@@ -217,9 +215,7 @@ def test_a_library_that_comes_with_others_is_named_too(
 
 
 def test_the_recorded_environment_needs_an_index_and_says_so(
-    original: tuple[Path, Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    original: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     assert run(["reproduce", str(original[0]), "--env"]) == 2

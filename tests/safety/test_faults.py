@@ -32,10 +32,7 @@ from deepseek_report.runner.launchers.local_launcher import LocalLauncher
 from deepseek_report.runner.planning.plan import Stage
 from deepseek_report.store import Store, copy_tree, folders, hash_folder, replace_folder
 
-STAGES = (
-    Stage("data", "a" * 64),
-    Stage("training", "b" * 64, ("data",)),
-)
+STAGES = (Stage("data", "a" * 64), Stage("training", "b" * 64, ("data",)))
 
 
 class Killed(BaseException):

@@ -59,9 +59,7 @@ def test_a_damaged_record_is_made_again(
     assert run(overrides).from_store
 
 
-def test_what_people_wrote_survives_a_run_that_is_made_again(
-    made: tuple[list[str], Path],
-) -> None:
+def test_what_people_wrote_survives_a_run_that_is_made_again(made: tuple[list[str], Path]) -> None:
     overrides, folder = made
     (folder / "notes").mkdir()
     (folder / "notes" / "summary.qmd").write_text("Seen by me.\n", encoding="utf-8")

@@ -158,13 +158,7 @@ def test_a_model_file_that_is_swapped_after_planning_is_not_stored(
 
 @pytest.mark.parametrize(
     "plugin",
-    [
-        TaiwanCredit(rows=300),
-        BostonMortgages(),
-        BreastCancer(),
-        Diabetes(),
-        MultiLabelDemo(n=200),
-    ],
+    [TaiwanCredit(rows=300), BostonMortgages(), BreastCancer(), Diabetes(), MultiLabelDemo(n=200)],
     ids=lambda plugin: type(plugin).__name__,
 )
 def test_data_of_packages_say_what_was_read_as_the_plan_does(plugin: DatasetPlugin) -> None:

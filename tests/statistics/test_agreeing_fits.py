@@ -7,11 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from deepseek_report.statistics.paired import (
-    ambiguity_of,
-    over_rows_and_fits,
-    self_consistency,
-)
+from deepseek_report.statistics.paired import ambiguity_of, over_rows_and_fits, self_consistency
 from deepseek_report.statistics.resampling import Resampling
 
 DECISIONS = np.random.default_rng(1).integers(0, 3, (6, 40))

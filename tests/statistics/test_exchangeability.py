@@ -131,9 +131,7 @@ def test_a_value_that_was_always_the_same_and_changes_is_found() -> None:
     ids=["numbers", "categories", "counts", "missing"],
 )
 def test_ranks_are_uniform_and_independent_whatever_the_distribution(
-    draw: Callable[[np.random.Generator, int], np.ndarray],
-    n: int,
-    monkeypatch: pytest.MonkeyPatch,
+    draw: Callable[[np.random.Generator, int], np.ndarray], n: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over many references: each rank has 8 like shares, and so has each pair of ranks 4 × 4."""
     from scipy.stats import chisquare

@@ -8,11 +8,7 @@ from scipy.stats import friedmanchisquare
 
 from deepseek_report.comparisons.over_data_sets import FEWEST_TO_CONCLUDE
 from deepseek_report.statistics import paired
-from deepseek_report.statistics.paired import (
-    critical_difference,
-    mean_ranks,
-    signed_rank,
-)
+from deepseek_report.statistics.paired import critical_difference, mean_ranks, signed_rank
 
 
 def slow_signed_rank(differences: list[float], region: float, draws: int) -> list[float]:

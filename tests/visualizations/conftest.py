@@ -9,14 +9,7 @@ import pytest
 from deepseek_report.artifacts.results import Results
 from tests.tiny_runs import TINY, TinyRuns
 
-from .varied import (
-    ENDLESS,
-    HOSTILE,
-    with_few_cases,
-    with_labels,
-    with_periods,
-    without_intervals,
-)
+from .varied import ENDLESS, HOSTILE, with_few_cases, with_labels, with_periods, without_intervals
 
 #: The runs in the order in which a picture that reads none in particular takes one.
 RUNS = ("small", *TINY, "periods")

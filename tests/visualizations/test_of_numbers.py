@@ -83,16 +83,8 @@ def number(build: Build) -> Results:
             "Mean absolute error by age band: 5.30 for “40–54”, 5.60 for “55 or more”, 0.300",
             "The mean error stands beside it",
         ),
-        (
-            PartPerformancePicture(),
-            "points on average in",
-            "and mean error by part",
-        ),
-        (
-            CohortsPicture(),
-            "Off on average: 9.000 points where BMI is",
-            "mean error 0.500 points",
-        ),
+        (PartPerformancePicture(), "points on average in", "and mean error by part"),
+        (CohortsPicture(), "Off on average: 9.000 points where BMI is", "mean error 0.500 points"),
         (
             SlicesPicture(),
             "predictions of 120 cases are off by 9.0 points on average, against 5.0 elsewhere",

@@ -159,9 +159,7 @@ TITLES = [
 
 
 @pytest.mark.parametrize(
-    ("picture", "name", "change", "title"),
-    TITLES,
-    ids=[type(row[0]).__name__ for row in TITLES],
+    ("picture", "name", "change", "title"), TITLES, ids=[type(row[0]).__name__ for row in TITLES]
 )
 def test_the_title_states_the_finding_with_its_numbers(
     picture: Any, name: str, change: Callable[[Results], Results], title: str, build: Build

@@ -12,11 +12,7 @@ from typing import Any
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.storage.plain_files import entries
-from deepseek_report.errors import (
-    DataError,
-    DeepseekReportError,
-    NotApplicableError,
-)
+from deepseek_report.errors import DataError, DeepseekReportError, NotApplicableError
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.privacy.release import MADE_FROM_RELEASED, released
 from deepseek_report.provenance import versions

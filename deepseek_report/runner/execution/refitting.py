@@ -14,11 +14,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier, DecidesItself
 from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
-from deepseek_report.artifacts.protocols.models import (
-    BringsTrainer,
-    FitsAnew,
-    PlansRows,
-)
+from deepseek_report.artifacts.protocols.models import BringsTrainer, FitsAnew, PlansRows
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.config.experiment import Experiment

@@ -26,11 +26,7 @@ from deepseek_report.artifacts.protocols.explainers import (
     SuitsModel,
 )
 from deepseek_report.artifacts.protocols.given import GivenInPython
-from deepseek_report.artifacts.protocols.metrics import (
-    ExplainAgain,
-    MeasureContext,
-    MetricPlugin,
-)
+from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext, MetricPlugin
 from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of

@@ -17,21 +17,12 @@ from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.rules import pick_device
 from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
-from deepseek_report.runner.planning.cost import (
-    Cost,
-    cost_of,
-    row_of_past,
-    span_of,
-)
+from deepseek_report.runner.planning.cost import Cost, cost_of, row_of_past, span_of
 from deepseek_report.runner.planning.model_timing import seconds_of_a_row
 from deepseek_report.runner.planning.past_times import PastTimes
 from deepseek_report.runner.planning.plan import Stage, data_stage, make_plan, run_id
 from deepseek_report.runner.planning.recommending import decided
-from deepseek_report.runner.planning.work import (
-    Size,
-    calls_of,
-    work_of,
-)
+from deepseek_report.runner.planning.work import Size, calls_of, work_of
 from deepseek_report.store import Store
 
 

@@ -40,13 +40,7 @@ from deepseek_report.runner.planning.plan import Stage
 from deepseek_report.runner.run_folders.missing_parts import disclosed_problems
 from deepseek_report.runner.run_folders.open_run import FORMAT_VERSION
 from deepseek_report.runner.run_folders.recorded_config import recorded_config
-from deepseek_report.store import (
-    MANIFEST,
-    Store,
-    copy_tree,
-    digest,
-    hash_folder,
-)
+from deepseek_report.store import MANIFEST, Store, copy_tree, digest, hash_folder
 from deepseek_report.store.run_folder import (
     ARTIFACTS,
     CONFIG,
@@ -191,10 +185,7 @@ def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
 
 
 def _digests(
-    artifacts: Mapping[str, Any],
-    config: Mapping[str, Any],
-    stages: Sequence[Stage],
-    store: Store,
+    artifacts: Mapping[str, Any], config: Mapping[str, Any], stages: Sequence[Stage], store: Store
 ) -> dict[str, str]:
     keys = {stage.id: stage.key for stage in stages}
     trained = (

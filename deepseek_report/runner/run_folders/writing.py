@@ -38,13 +38,7 @@ from deepseek_report.findings.rules_failures import failures
 from deepseek_report.rendering.document import write_brief, write_qmd
 from deepseek_report.rendering.paper import bibtex
 from deepseek_report.rendering.render import render
-from deepseek_report.rendering.report_options import (
-    FORMATS,
-    Engine,
-    Format,
-    ReportOptions,
-    page_of,
-)
+from deepseek_report.rendering.report_options import FORMATS, Engine, Format, ReportOptions, page_of
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, read_run
 from deepseek_report.runner.run_folders.redrawing import drawn_again
 from deepseek_report.runner.run_folders.sealing import publish

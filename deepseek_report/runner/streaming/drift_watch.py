@@ -118,12 +118,7 @@ class DriftWatch:
 
     @classmethod
     def of(
-        cls,
-        schema: Schema,
-        inputs: Floats,
-        pilot: Floats,
-        scores: Sequence[Predictions],
-        seed: int,
+        cls, schema: Schema, inputs: Floats, pilot: Floats, scores: Sequence[Predictions], seed: int
     ) -> DriftWatch:
         """A watch that has seen the cases of the run.
 

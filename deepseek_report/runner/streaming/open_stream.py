@@ -13,11 +13,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.readers.case_rows import header_of, line_of
 from deepseek_report.errors import ConfigError, DataError
-from deepseek_report.runner.execution.given_rows import (
-    StoredModel,
-    refuse_private,
-    stored_model,
-)
+from deepseek_report.runner.execution.given_rows import StoredModel, refuse_private, stored_model
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.runner.streaming.drift_watch import DriftWatch
 from deepseek_report.runner.streaming.scored_batches import Explained, Scorer

@@ -327,11 +327,7 @@ _MEASURED: Mapping[str, tuple[_Writer, _Writer]] = {
     "share": (share_cell, percent_cell),
     "points": (points_cell, points_cell),
 }
-_NUMBERS: Mapping[str, _Writer] = {
-    "count": count_cell,
-    "p_value": p_cell,
-    "seconds": seconds_cell,
-}
+_NUMBERS: Mapping[str, _Writer] = {"count": count_cell, "p_value": p_cell, "seconds": seconds_cell}
 
 
 def _estimate(row: Row, column: Column) -> Estimate | None:

@@ -143,10 +143,7 @@ def _around(words: Wording, unit: str | None) -> list[str]:
 
 
 def browser(
-    pages: Pages,
-    glances: Glances,
-    cases: Sequence[ExplainedCase],
-    contents: Sequence[Values],
+    pages: Pages, glances: Glances, cases: Sequence[ExplainedCase], contents: Sequence[Values]
 ) -> Values:
     """Plain data for the script.
 

@@ -14,9 +14,7 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import rules_groups
 from deepseek_report.findings.records import Row, SurestPair
-from deepseek_report.findings.rules_groups import (
-    told_gap,
-)
+from deepseek_report.findings.rules_groups import told_gap
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing import marks

@@ -159,8 +159,7 @@ def test_a_server_in_trouble_is_told_from_no_network(server: Server, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"data_id": None}, {"name": "small-loans"}, {"version": 3}, {"validation_share": 0.9}],
+    "wrong", [{"data_id": None}, {"name": "small-loans"}, {"version": 3}, {"validation_share": 0.9}]
 )
 def test_what_is_wrong_without_looking_is_told(tmp_path: Path, wrong: dict) -> None:
     problems = loans(tmp_path, **wrong).problems()

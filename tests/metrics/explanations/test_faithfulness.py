@@ -9,15 +9,8 @@ import pytest
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.metrics.explanations.curves import Perturbation, rank_features
-from deepseek_report.metrics.explanations.explanation_plugin import (
-    bootstrap_mean,
-    ratio_of_means,
-)
-from deepseek_report.metrics.explanations.faithfulness import (
-    CompletenessGap,
-    Deletion,
-    Insertion,
-)
+from deepseek_report.metrics.explanations.explanation_plugin import bootstrap_mean, ratio_of_means
+from deepseek_report.metrics.explanations.faithfulness import CompletenessGap, Deletion, Insertion
 from deepseek_report.wording.words import wording
 from tests.worded import refused
 
@@ -102,12 +95,7 @@ def effects(inputs: np.ndarray) -> np.ndarray:
     """What each feature of the toy classifier adds, against the typical row."""
     centre = np.median(inputs[:, 0])
     return np.stack(
-        [
-            0.05 * (inputs[:, 0] - centre),
-            0.8 * (inputs[:, 1] == 2),
-            np.zeros(len(inputs)),
-        ],
-        axis=1,
+        [0.05 * (inputs[:, 0] - centre), 0.8 * (inputs[:, 1] == 2), np.zeros(len(inputs))], axis=1
     )
 
 

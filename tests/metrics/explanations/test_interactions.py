@@ -11,11 +11,7 @@ from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.metrics.explanations.interactions import (
-    LEAST_SHARE,
-    Interactions,
-    PairSizes,
-)
+from deepseek_report.metrics.explanations.interactions import LEAST_SHARE, Interactions, PairSizes
 from deepseek_report.statistics.games.pair_sampling import PairValues
 from tests.enumerated import enumerated_interactions
 from tests.random_trees import drawn, ensemble_of, walked

@@ -63,10 +63,7 @@ def test_categories_and_constant_numbers_have_one_condition_each() -> None:
     colour = Feature("c", "colour", "categorical", categories=(Category("0", "red"),))
     assert [
         condition.text for condition in feature_conditions(colour, np.zeros(3), np.zeros(3))
-    ] == [
-        "colour is “red”",
-        "colour is missing",
-    ]
+    ] == ["colour is “red”", "colour is missing"]
     constant = list(feature_conditions(AMOUNT, np.full(4, 7.0), np.full(9, 7.0)))
     assert constant[0].text == "loan amount is known"
     assert constant[0].holds.all()

@@ -266,10 +266,7 @@ def test_a_gap_in_errors_says_where_one_rate_alone_could_be_compared(toy) -> Non
     p = context.predictions
     labels = np.where((p.groups["sex"] == 1) & (np.arange(len(p)) > 20), 0, p.labels)
     few = replace(context, predictions=replace(p, labels=labels))
-    for metric, is_noted in (
-        (EqualizedOddsDifference, True),
-        (EqualOpportunityDifference, False),
-    ):
+    for metric, is_noted in ((EqualizedOddsDifference, True), (EqualOpportunityDifference, False)):
         measured = metric(n_resamples=300).measure(few)
         row = measured.tables["tests"].set_index("attribute").loc["sex"]
         assert (row["rates"], row["n"]) == ("tpr", (labels == 0).sum())
@@ -299,8 +296,7 @@ def test_equal_opportunity_is_never_surer_nor_larger_than_equalized_odds(toy) ->
 
 
 @pytest.mark.parametrize(
-    "metric",
-    [DemographicParityDifference, EqualOpportunityDifference, EqualizedOddsDifference],
+    "metric", [DemographicParityDifference, EqualOpportunityDifference, EqualizedOddsDifference]
 )
 def test_p_values_of_people_are_corrected_for_all_attributes_and_for_both_kinds(
     toy, metric: type

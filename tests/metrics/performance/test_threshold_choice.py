@@ -7,11 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from deepseek_report.artifacts.conclusions import DecisionCosts
-from deepseek_report.metrics.performance.predicting import (
-    RULES,
-    choose_threshold,
-    threshold_of,
-)
+from deepseek_report.metrics.performance.predicting import RULES, choose_threshold, threshold_of
 
 ORACLES = {
     "accuracy": accuracy_score,

@@ -206,8 +206,7 @@ def arranged(modality, shape, n=6):
 
 
 @pytest.mark.parametrize(
-    ("modality", "shape", "first"),
-    [("image", (4, 5, 3), (3, 4, 5)), ("series", (7, 2), (2, 7))],
+    ("modality", "shape", "first"), [("image", (4, 5, 3), (3, 4, 5)), ("series", (7, 2), (2, 7))]
 )
 def test_a_layout_comes_with_its_channels_first_and_standardised(theirs, modality, shape, first):
     schema, train = arranged(modality, shape)

@@ -73,10 +73,7 @@ def test_a_sweep_over_the_seed_keeps_the_split_unless_told() -> None:
     assert [(seed.training, seed.explain, seed.measure) for seed in seeds] == [(1,) * 3, (2,) * 3]
     named = [job.experiment.seeds for job in sweep_jobs(["seed=1,2", "seeds.data=${seed}"])]
     assert [seed.data for seed in named] == [1, 2]
-    assert jobs(["seed=3", "model=mlp,nam"]) == [
-        ("seed=3", "model=mlp"),
-        ("seed=3", "model=nam"),
-    ]
+    assert jobs(["seed=3", "model=mlp,nam"]) == [("seed=3", "model=mlp"), ("seed=3", "model=nam")]
 
 
 def test_the_split_that_is_kept_is_that_of_the_experiments_own_seed(tmp_path: Path) -> None:

@@ -66,9 +66,7 @@ def _stored(folder: Path) -> Results:
     return Results({"pictures/own": folder / "stored"}, config)
 
 
-def test_a_picture_of_a_package_that_is_not_trusted_stays_as_it_was_stored(
-    tmp_path: Path,
-) -> None:
+def test_a_picture_of_a_package_that_is_not_trusted_stays_as_it_was_stored(tmp_path: Path) -> None:
     results = _stored(tmp_path)
     results = drawn_again(results, tmp_path / "drawn")
     assert results.pictures["own"].title == "Title"
