@@ -34,6 +34,7 @@ _PREDICTORS = ("majority", "logistic_regression", "gradient_boosting", "mean", "
 #: The level of those whose group is not known.
 _UNKNOWN = "unknown"
 #: A key of `bounds` in the text of a class.
+_BOUNDS = re.compile(r"\n    bounds(?:: ClassVar\[Bounds\])? = \{([^{}]*)\}")
 _SCORE = re.compile(r'"(\w+)":')
 
 
@@ -132,9 +133,8 @@ def scores_in_source(target: str) -> tuple[str, ...] | None:
     if package != "deepseek_report" or not path.is_file():
         return None
     own = path.read_text(encoding="utf-8").partition(f"\nclass {name}(")[2]
-    _, declared, listed = own.partition("\nclass ")[0].partition("bounds: ClassVar[Bounds] = {")
-    bounds = listed.partition("}")[0]
-    return None if not declared or "{" in bounds else tuple(_SCORE.findall(bounds))
+    listed = _BOUNDS.search(own.partition("\nclass ")[0])
+    return None if listed is None or "**" in listed[1] else tuple(_SCORE.findall(listed[1]))
 
 
 def _own_class(target: str) -> type | None:
@@ -161,7 +161,10 @@ def _sources(metrics: Iterable[tuple[str, Any]]) -> dict[str, list[_Source]]:
 def stated(composed: Composed) -> Iterator[Problem]:
     """What is wrong with a threshold whatever is chosen: metric, sides, bound."""
     if declared := _declared(composed):
-        yield from _stated(declared, _shipped(composed, declared))
+        sources = _shipped(composed, declared)
+        if problems := [*_stated(declared, sources)]:
+            yield from problems
+            yield from _of_groups(declared, sources)
 
 
 def _stated(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Problem]:
@@ -184,6 +187,17 @@ def _stated(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Proble
                 f'level "{threshold["level"]}" is given without its attribute',
                 "",
                 "say which attribute it is a level of: attribute: sex, say",
+            )
+
+
+def _of_groups(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Problem]:
+    for threshold in declared:
+        own = sources.get(threshold.text("metric"), ())
+        if own and threshold.text("attribute") and not any(source.kinds for source in own):
+            yield threshold.problem(
+                "it is measured for the whole test part, not for groups",
+                "",
+                "remove attribute, or choose a measure of groups",
             )
 
 
@@ -241,17 +255,12 @@ def measured(
     chosen = _chosen(experiment)
     known = {**_shipped(composed, declared), **chosen}
     yield from _stated(declared, known)
+    yield from _of_groups(declared, chosen)
     reasons = {ArtifactId(refusal.artifact).rest: refusal.reason for refusal in refused}
     for threshold in declared:
         metric = threshold.text("metric")
         if metric in chosen:
             yield from _about_explainer(threshold, chosen[metric], experiment, reasons)
-            if threshold.text("attribute") and not any(source.kinds for source in chosen[metric]):
-                yield threshold.problem(
-                    "it is measured for the whole test part, not for groups",
-                    "",
-                    "remove attribute, or choose a measure of groups",
-                )
         elif metric in known and reasons.get(known[metric][0].metric) != SKIPPED:
             key = known[metric][0].metric
             reason = wording().say(reasons.get(key, f"the metric {key} is not chosen"))

@@ -21,6 +21,9 @@ PERMITTED = {
     ("config/rules.py", "nature.modality in traits.modalities"): (
         "before data are read there is only the name of their kind, and `modalities` of a plug-in"
     ),
+    ("runner/execution/given_rows.py", "self.dataset.schema.modality not in fitting"): (
+        "asks whether a metric names the kind in its `modalities`"
+    ),
     ("api/object_digest.py", "thing.layout is not torch.strided"): "how a tensor lies in memory",
     ("artifacts/schema.py", "self.layout"): "the schema says what it is without its layout",
 }

@@ -60,7 +60,12 @@ def test_nothing_that_was_asked_for_fails(which: str, request: pytest.FixtureReq
 def test_no_sentence_on_a_number_speaks_of_classes_or_probabilities(number: Finished) -> None:
     fine = (
         *("made for classes or several labels", "Nothing is decided"),
-        *("By itself", "| Feature | ROC AUC", "ROC AUC of each feature by itself"),  # of its thirds
+        *(
+            "alone tells the third of the numbers",
+            "By itself",
+            "| Feature | ROC AUC",
+            "ROC AUC of each feature by itself",
+        ),  # of its thirds
     )
     lines = [
         text_line

@@ -46,13 +46,13 @@ def test_what_was_read_is_taken_from_the_file_that_remembers_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = written(tmp_path, "import json\nname = 'a.csv'\n")
-    code = read_code(module)
-    assert code.imports == {"json"}
-    assert code.texts == {"a.csv"}
+    known = read_code(module)
+    assert known.imports == {"json"}
+    assert known.texts == {"a.csv"}
     code._memory().save()
     code._memory.cache_clear()
     monkeypatch.setattr(code.ast, "parse", lambda _: pytest.fail("parsed again"))
-    assert read_code(module) == code
+    assert read_code(module) == known
 
 
 @pytest.mark.parametrize("content", ["", "[1, 2]", "{", '{"a": 1}'])

@@ -75,11 +75,12 @@ def run(
     monkeypatch.syspath_prepend(str(folder))
     from deadly_source import Deadly, config_of  # type: ignore[import-not-found]
 
-    settings = SimpleNamespace(jobs=2, measure_time=False)
+    settings = SimpleNamespace(jobs=2, measure_time=False, split=SimpleNamespace(folds=None))
     data = Deadly(folder / "marks", deaths, "data.b")
     experiment = SimpleNamespace(
+        raw={"trainer": {"_target_": "none"}},
         single={"dataset": data, "model": None, "report": SimpleNamespace(language="en")},
-        multiple={},
+        multiple={"metrics": {}},
         config_of=config_of,
         settings=settings,
         seeds=Seeds(0, 0, 0, 0),
