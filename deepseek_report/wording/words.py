@@ -386,16 +386,8 @@ def _joined(contents: Iterable[bytes]) -> dict[str, Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     texts: dict[str, Any] = {}
     for content in contents:
-        _add(texts, yaml.load(content, Loader=loader))  # noqa: S506 - a safe one
+        texts = _merged(texts, yaml.load(content, Loader=loader))  # noqa: S506 - a safe one
     return texts
-
-
-def _add(texts: dict[str, Any], more: Mapping[str, Any]) -> None:
-    for key, value in more.items():
-        if isinstance(value, dict) and isinstance(texts.get(key), dict):
-            _add(texts[key], value)
-        else:
-            texts[key] = value
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
