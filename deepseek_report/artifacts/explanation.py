@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,21 +20,42 @@ LEAST_READABLE: Mapping[OutputSpace, float] = MappingProxyType(
     {"probability": 5e-4, "logit": 5e-3, "value": 0.0, "none": 0.0}
 )
 _ARRAYS = ("values", "inputs", "predictions", "base_values", "standard_error", "positions")
-_DECIDED, _OTHERS = "decided_classes.npz", "other_classes.npz"
 _TIMING = ("seconds", "peak_memory")
 #: Fields that have files of their own.
 _APART = frozenset({*_ARRAYS, *_TIMING, "decided", "others"})
 
 
 @dataclass(frozen=True)
-class DecidedClasses:
+class _FiledArrays:
+    """Arrays that have a file of their own beside the explanation; one that is None is left out."""
+
+    _file: ClassVar[str]
+
+    def save(self, folder: Path) -> None:
+        save_arrays(folder / self._file, **self._known)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self | None:
+        """Those of a folder; None where it has none."""
+        file = folder / cls._file
+        return cls(**load_arrays(file)) if file.is_file() else None
+
+    @property
+    def _known(self) -> dict[str, NDArray[Any]]:
+        return {name: array for name, array in vars(self).items() if array is not None}
+
+
+@dataclass(frozen=True)
+class DecidedClasses(_FiledArrays):
     """Attributions of single cases to the class that was decided of each, and to its runner-up.
 
     places : (case,) of the cases within the explanation. targets : (case, 2) the two classes.
     values, standard_error : (case, 2, feature). predictions, base_values : (case, 2). All in the
-    units of the explanation; standard error and base values are None where it has none.
+    units of the explanation; standard error and base values are None where it has none. No file
+    has them where two classes are told apart, or an older version made it.
     """
 
+    _file = "decided_classes.npz"
     places: NDArray[np.int64]
     targets: NDArray[np.int64]
     values: NDArray[np.float64]
@@ -45,24 +66,12 @@ class DecidedClasses:
     def without(self, places: NDArray[np.int64]) -> DecidedClasses | None:
         """Those of the other cases; None where none is left."""
         kept = ~np.isin(self.places, places)
-        arrays: dict[str, Any] = {
-            name: None if array is None else array[kept] for name, array in vars(self).items()
-        }
+        arrays = {name: array[kept] for name, array in self._known.items()}
         return DecidedClasses(**arrays) if kept.any() else None
-
-    def save(self, folder: Path) -> None:
-        known = {name: array for name, array in vars(self).items() if array is not None}
-        save_arrays(folder / _DECIDED, **known)
-
-    @classmethod
-    def load(cls, folder: Path) -> DecidedClasses | None:
-        """Those of a folder; None where two classes are told apart, or an older version made it."""
-        file = folder / _DECIDED
-        return cls(**load_arrays(file)) if file.is_file() else None
 
 
 @dataclass(frozen=True)
-class OtherClasses:
+class OtherClasses(_FiledArrays):
     """Attributions of all instances to further classes beside the explained one.
 
     targets : (class,) positions of the classes. values, standard_error : (class, instance,
@@ -70,6 +79,7 @@ class OtherClasses:
     standard error and base values are None where it has none.
     """
 
+    _file = "other_classes.npz"
     targets: NDArray[np.int64]
     values: NDArray[np.float64]
     predictions: NDArray[np.float64]
@@ -78,19 +88,9 @@ class OtherClasses:
 
     def at(self, chosen: NDArray[np.int64]) -> OtherClasses:
         """Those of some of the instances; chosen : (chosen instance,) their positions."""
-        known = {name: array for name, array in vars(self).items() if array is not None}
+        known = self._known
         targets = known.pop("targets")
         return OtherClasses(targets, **{name: array[:, chosen] for name, array in known.items()})
-
-    def save(self, folder: Path) -> None:
-        known = {name: array for name, array in vars(self).items() if array is not None}
-        save_arrays(folder / _OTHERS, **known)
-
-    @classmethod
-    def load(cls, folder: Path) -> OtherClasses | None:
-        """Those of a folder; None where one class alone is explained."""
-        file = folder / _OTHERS
-        return cls(**load_arrays(file)) if file.is_file() else None
 
 
 @dataclass(frozen=True)
