@@ -70,7 +70,7 @@ def nature_of(experiment: Experiment) -> DataTraits:
 def unfit_reason(plugin: Any, nature: DataTraits) -> Message | None:
     """Why a part cannot handle such data or such a target: "reads tables, not texts"."""
     traits = traits_of(plugin, Part)
-    if not _reads(traits, nature):
+    if not traits.accepts(nature.modality):
         kinds = _named_kinds(traits.modalities or ())
         return message("refusals.takes", kinds=kinds, kind=_of(nature))
     if nature.task not in traits.tasks:
@@ -81,10 +81,6 @@ def unfit_reason(plugin: Any, nature: DataTraits) -> Message | None:
     if traits.needs_two_classes and (nature.classes or 2) != 2:
         return message("refusals.two_classes", n=nature.classes)
     return _without_groups(traits.needs_groups, nature)
-
-
-def _reads(traits: Part, nature: DataTraits) -> bool:
-    return traits.modalities is None or nature.modality in traits.modalities
 
 
 def _of(nature: DataTraits) -> Message:
@@ -113,7 +109,7 @@ def _without_groups(needed: frozenset[AttributeKind], nature: DataTraits) -> Mes
 
 def misfit(plugin: Any, nature: DataTraits) -> Message | None:
     """Why a part is left out; the reason does not name it, so that many parts can share one."""
-    if not _reads(traits_of(plugin, Part), nature):
+    if not traits_of(plugin, Part).accepts(nature.modality):
         return message("refusals.other_data", kind=_of(nature))
     return unfit_reason(plugin, nature)
 

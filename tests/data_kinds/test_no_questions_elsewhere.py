@@ -18,12 +18,6 @@ TELLING = frozenset({"modality", "layout", "structure", "views"})
 SINGLE = frozenset(f"deepseek_report.data_kinds.{name}" for name in (*ALL_KINDS, "grid"))
 #: {(module, code): why it may ask}.
 PERMITTED = {
-    ("config/rules.py", "nature.modality in traits.modalities"): (
-        "before data are read there is only the name of their kind, and `modalities` of a plug-in"
-    ),
-    ("runner/execution/given_rows.py", "self.dataset.schema.modality not in fitting"): (
-        "asks whether a metric names the kind in its `modalities`"
-    ),
     ("api/object_digest.py", "thing.layout is not torch.strided"): "how a tensor lies in memory",
     ("artifacts/schema.py", "self.layout"): "the schema says what it is without its layout",
 }

@@ -39,6 +39,10 @@ class Part:
     volatile: ClassVar[bool] = False
     """Whether it measures time or memory, which differ from run to run."""
 
+    def accepts(self, kind: Modality) -> bool:
+        """Whether it accepts data of this kind."""
+        return self.modalities is None or kind in self.modalities
+
 
 class ExplainerPart(Part):
     """What an explainer says of itself besides."""

@@ -237,8 +237,7 @@ class StoredModel:
         paths = {}
         for name, default in _METRICS.items():
             metric = self.experiment.multiple["metrics"].get(name, default)
-            fitting = traits_of(metric, MetricPart).modalities
-            if fitting is not None and self.dataset.schema.modality not in fitting:
+            if not traits_of(metric, MetricPart).accepts(self.dataset.schema.modality):
                 continue
             try:
                 measurement = measured(metric, context)
