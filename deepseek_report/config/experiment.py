@@ -83,6 +83,10 @@ class ExplainOptions:
         beside the one that `dataset.positive` names: "all", or names; null: no others. Each is
         another explanation for a method that asks for one class at a time; what asks for
         probabilities finds the answers for all classes of a row once.
+    question : what a feature, word, patch or window adds is asked against: training rows
+        (`background`), one baseline (`baseline`), or what goes with the others (`conditional`);
+        null: training rows for tables, else the baseline. Methods that can answer the question do,
+        and those that answer another one are not ranked beside them.
     reasons : {explainer: message} why `explainers=recommend` chose it so; written by it.
     """
 
@@ -91,6 +95,7 @@ class ExplainOptions:
     background: Annotated[int, Field(ge=1, le=10_000)] = 64
     evaluations: Annotated[int, Field(ge=1)] | None = None
     classes: Literal["all"] | tuple[str, ...] | None = None
+    question: Literal["background", "baseline", "conditional"] | None = None
     reasons: Annotated[dict[str, Any], AfterValidator(_recommended)] = field(default_factory=dict)
 
 

@@ -36,6 +36,7 @@ from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import DataError
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
@@ -196,7 +197,17 @@ def explain_context(
     target = dataset.schema.target.explained
     background = background_rows(job, dataset)
     seed = job.seeds.explain if traits_of(explainer, ExplainerPart).samples else DRAWS_NOTHING
-    return ExplainContext(classifier, inputs, positions, background, target, seed, progress)
+    question = job.experiment.settings.explain.question
+    return ExplainContext(
+        classifier,
+        inputs,
+        positions,
+        background,
+        target,
+        seed,
+        progress,
+        question=question or kind_of(dataset.schema).compared_with,
+    )
 
 
 def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
