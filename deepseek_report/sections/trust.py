@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from deepseek_report.artifacts.conclusions import ExplainerVerdict
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_verdicts import CONDEMNED, quoted, verdicts
+from deepseek_report.findings.explainer_verdicts import (
+    CONDEMNED,
+    compared,
+    question_of,
+    quoted,
+    verdicts,
+)
 from deepseek_report.findings.records import Row, explainer_label, rows
 from deepseek_report.findings.rules_explanations import hits, quotation, telling_gains
 from deepseek_report.findings.thresholds import CONTROL
@@ -69,7 +76,9 @@ class TrustSection:
             "soundness": _quality(draft, "soundness", _SOUNDNESS),
             "cost": draft.table("cost", _COST, [_cost(draft, n) for n in results.explanations]),
             "part_quality": quality(draft, "trust-parts", "other"),
-            "taken_away": draft.text("taken_away"),
+            "taken_away": draft.text(
+                "taken_away", compared=compared(draft.results, question_of(draft.results))
+            ),
             "located": _localised(draft),
             "verdicts": draft.table("use", _VERDICTS, _verdicts(draft)),
         }
@@ -89,6 +98,11 @@ def _answer(draft: Draft) -> None:
             "uses",
             quoted=None if best is None else quotation(draft.results, best),
             checks=labels("check"),
+            others=[
+                {"explainer": explainer_label(draft.results, name), "compared": _game(draft, name)}
+                for name, use in uses.items()
+                if use == "other_question"
+            ],
             overall=labels("overall"),
             condemned=labels(*CONDEMNED),
             no_skill=labels("no_skill"),
@@ -100,6 +114,12 @@ def _answer(draft: Draft) -> None:
     lost = draft.results.failed_below(ArtifactId.explanation(CONTROL))
     if CONTROL not in draft.results.explanations and not lost:
         draft.caveat("no_control")
+
+
+def _game(draft: Draft, name: str) -> Text:
+    """What an explanation compares with; empty where it plays no game of its own."""
+    game = draft.results.explanations[name].game
+    return compared(draft.results, game) if game else ""
 
 
 def _localised(draft: Draft) -> ShownTable:
@@ -225,6 +245,7 @@ def _verdict(
             f"explainer_uses.{verdict.standing(best)}",
             **quotation(draft.results, verdict),
             missing=list(verdict.missing),
+            compared=_game(draft, verdict.explainer),
             quoted=None if best is None else explainer_label(draft.results, best.explainer),
         ),
         "faithful": _mark(draft, verdict.beats_random),
