@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
@@ -122,16 +122,18 @@ def _affordable(stored: StoredModel) -> int:
 
 @dataclass(frozen=True)
 class PlantedDrift:
-    """Drift to demonstrate: a feature or a channel of a series is shifted by so many standard
-    deviations of the training part, in the second half of the stream.
+    """Drift of a feature or a channel, to demonstrate, in the second half of the stream.
+
+    shift : by so many standard deviations of the training part; None deals its values out anew
+    among the cases, so that each stays as frequent and goes with other values of the rest.
     """
 
     name: str
-    shift: float
+    shift: float | None
 
     @classmethod
     def of(cls, text: str) -> PlantedDrift:
-        """From `NAME=SHIFT`.
+        """From `NAME=SHIFT` or `NAME=shuffled`.
 
         Raises
         ------
@@ -139,12 +141,23 @@ class PlantedDrift:
         """
         name, _, shift = text.rpartition("=")
         try:
-            return cls(name.strip(), float(shift))
+            return cls(name.strip(), None if shift == "shuffled" else float(shift))
         except ValueError:
             raise ConfigError(
-                f"--plant {text}: not NAME=SHIFT, such as income=0.5; SHIFT counts standard "
-                "deviations of the training part"
+                f"--plant {text}: not NAME=SHIFT, such as income=0.5 or income=shuffled; SHIFT "
+                "counts standard deviations of the training part"
             ) from None
+
+    def into(self, inputs: Floats, columns: Ints, train: Floats, seed: int) -> Floats:
+        """(row, column) inputs with the drift; columns : (column,) in which it is."""
+        half, changed = len(inputs) // 2, inputs.copy()
+        if self.shift is None:
+            late = changed[half:]
+            order = np.random.default_rng([seed, 1]).permutation(len(late))
+            late[:, columns] = late[order][:, columns]
+        else:
+            changed[half:, columns] += self.shift * np.nanstd(train[:, columns])
+        return changed
 
 
 def replayed(stored: StoredModel, planted: PlantedDrift | None) -> Iterator[bytes]:
@@ -159,16 +172,18 @@ def replayed(stored: StoredModel, planted: PlantedDrift | None) -> Iterator[byte
     inputs = test.inputs[np.random.default_rng(stored.experiment.seeds.data).permutation(len(test))]
     if planted is not None:
         columns = kind_of(schema).columns_called(planted.name)
-        columns = np.array([c for c in columns if schema.features[c].is_numeric], dtype=np.int64)
+        if planted.shift is not None:
+            numeric = [schema.features[column].is_numeric for column in columns]
+            columns = columns[np.array(numeric, dtype=bool)]
         if not len(columns):
-            numeric = [f.name for f in schema.features if f.is_numeric]
+            shuffled = planted.shift is None
+            names = [f.name for f in schema.features if shuffled or f.is_numeric]
             raise ConfigError(
-                f"--plant {planted.name}: no numeric feature or channel is called so; there are "
-                f"{', '.join(numeric[:12])}{', …' if len(numeric) > 12 else ''}"
+                f"--plant {planted.name}: no {'' if shuffled else 'numeric '}feature or channel is "
+                f"called so; there are {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
             )
-        shift = planted.shift * np.nanstd(dataset.train.inputs[:, columns])
-        inputs = inputs.copy()
-        inputs[len(inputs) // 2 :, columns] += shift
+        seed = stored.experiment.seeds.data
+        inputs = planted.into(inputs, columns, dataset.train.inputs, seed)
     yield f"{header_of(schema)}\n".encode()
     for row in inputs:
         yield f"{line_of(row, schema)}\n".encode()
