@@ -289,7 +289,7 @@ class ReasonTrial:
 def reasons_alike(repeats: int, plan: Plan) -> Table:
     """Streams in which neither the cases nor the reasons change."""
     rows: list[Sequence[object]] = []
-    for explained in (5, 10, _SIZE):
+    for explained in (10, _SIZE):
         runs = repeat(ReasonTrial(explained), repeats, plan)
         alarms = share([any(run.values()) for run in runs])
         rows.append(
@@ -353,6 +353,6 @@ def tables(plan: Plan) -> list[Table]:
     return [
         false_alarms(plan.times(200, 20), plan),
         planted(plan.times(60, 10), plan),
-        reasons_alike(plan.times(400, 20), plan),
-        reasons_flipped(plan.times(60, 10), plan),
+        reasons_alike(plan.times(200, 20), plan),
+        reasons_flipped(plan.times(30, 10), plan),
     ]

@@ -30,8 +30,8 @@ from deepseek_report.statistics.ranking import thin
 _BHATT = "Bhatt, Weller & Moura 2020, arXiv:2005.00631"
 _YEH = "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, arXiv:1901.09392"
 _DEYOUNG = "DeYoung et al. 2020, arXiv:1911.03429"
-#: The curve of a `Perturbation` is not drawn here.
-_NO_STEPS = 2
+#: Points of a curve where none is drawn.
+NO_STEPS = 2
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class FaithfulnessCorrelation(ExplanationMetric):
     ) -> list[Score]:
         first = next(iter(group.values()))
         chosen = thin(len(first), most)
-        replacing = perturbation(context, first.at(chosen), _NO_STEPS)
+        replacing = perturbation(context, first.at(chosen), NO_STEPS)
         answers = MaskedAnswers.of(replacing, self.masks, context.seed)
         scores: list[Score] = []
         for name, explanation in group.items():
@@ -253,7 +253,7 @@ class Comprehensiveness(ExplanationMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)
-        replacing = perturbation(context, explanation, _NO_STEPS)
+        replacing = perturbation(context, explanation, NO_STEPS)
         most, least = self._kept(order_of(explanation, replacing), replacing)
         of = np.arange(len(explanation))
         whole = replacing.outcomes(np.ones_like(most), of)
