@@ -20,6 +20,8 @@ from deepseek_report.tasks import task_of
 
 #: What the model states, what comes in, or what an input adds to what is stated.
 Role = Literal["output", "input", "reason"]
+#: Attributions that differ by less than this share of the largest one of the run are ties.
+_GRAIN = 1e-4
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,14 @@ class DriftWatch:
     Neither the cases of the run nor those of the stream are kept; memory does not grow.
 
     references : of the outputs, of the inputs and, where cases are explained, of the reasons.
-    monitors : one each.
+    monitors : one each. grain : attributions that differ by less are ties; what is computed in
+    batches of other sizes differs in its last digits.
     """
 
     references: Sequence[Reference]
     monitors: Sequence[Monitor]
     verdicts: Sequence[DriftVerdict] = ()
+    grain: float = 0.0
 
     @classmethod
     def of(
@@ -154,11 +158,13 @@ class DriftWatch:
             )
             for parts in zip(*stated, strict=True)
         ]
-        kind = kind_of(schema)
+        kind, grain = kind_of(schema), 0.0
+        if attributions is not None and attributions.size:
+            grain = _GRAIN * float(np.nan_to_num(np.abs(attributions)).max())
         by_role: dict[Role, list[Quantity]] = {
             "output": together,
             "input": kind.watched(inputs),
-            "reason": reasons(attributions, schema),
+            "reason": reasons(attributions, schema, grain),
         }
         quantities = [quantity for part in by_role.values() for quantity in part]
         roles = [role for role, part in by_role.items() for _ in part]
@@ -168,7 +174,7 @@ class DriftWatch:
             Monitor.of(quantity.values, (seed, place), values)
             for place, (quantity, values) in enumerate(zip(quantities, pilots, strict=True))
         ]
-        return cls(list(map(Reference.of, quantities, roles)), monitors)
+        return cls(list(map(Reference.of, quantities, roles)), monitors, grain=grain)
 
     def take(
         self,
@@ -185,7 +191,7 @@ class DriftWatch:
         """
         watched = kind_of(schema).watched(inputs)
         stated = outputs(predictions, schema.target)
-        batch = [*stated, *watched, *reasons(attributions, schema)]
+        batch = [*stated, *watched, *reasons(attributions, schema, self.grain)]
         for monitor, quantity in zip(self.monitors, batch, strict=True):
             monitor.batch(quantity.values)
         p_values = [monitor.p_value for monitor in self.monitors]
@@ -198,13 +204,16 @@ class DriftWatch:
         ]
 
 
-def reasons(attributions: Floats | None, schema: Schema) -> list[Quantity]:
+def reasons(attributions: Floats | None, schema: Schema, grain: float) -> list[Quantity]:
     """What each player adds to the output of a case; none where no case is explained.
 
-    attributions : (case, player). A player of a table has the key of its feature.
+    attributions : (case, player). A player of a table has the key of its feature. grain : their
+    values are rounded to multiples of it; 0 leaves them as they are.
     """
     if attributions is None:
         return []
+    if grain:
+        attributions = np.round(attributions / grain) * grain
     number = Feature("reason", "reason", "numeric")
     names = schema.player_labels if schema.layout else schema.names
     return [
