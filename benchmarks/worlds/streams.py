@@ -241,10 +241,10 @@ def shapley_values(x: Floats, background: Floats) -> Floats:
     values = _SLOPES * (x - background.mean(axis=0))
     for (a, b), slope in _PRODUCTS:
         together, both = x[:, a] * x[:, b], (background[:, a] * background[:, b]).mean()
-        for one, other in ((a, b), (b, a)):
-            own = x[:, one] * background[:, other].mean()
-            others = background[:, one].mean() * x[:, other]
-            values[:, one] += slope / 2 * (together + own - others - both)
+        for feature, other in ((a, b), (b, a)):
+            own = x[:, feature] * background[:, other].mean()
+            others = background[:, feature].mean() * x[:, other]
+            values[:, feature] += slope / 2 * (together + own - others - both)
     return np.asarray(values)
 
 

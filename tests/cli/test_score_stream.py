@@ -317,13 +317,13 @@ def test_a_long_stream_is_shown_ever_more_seldom_and_its_last_batch_always(
 def test_what_a_stream_is_watched_by_does_not_grow_with_it(small_run: SmallRun) -> None:
     schema, results = small_results(small_run).schema, small_results(small_run)
     predictions, inputs = results.predictions, results.test.inputs
-    given = np.random.default_rng(0).normal(size=(50, len(schema.player_labels)))
-    watch = DriftWatch.of(schema, inputs, inputs[:40], [predictions], 1, given)
+    attributions = np.random.default_rng(0).normal(size=(50, len(schema.player_labels)))
+    watch = DriftWatch.of(schema, inputs, inputs[:40], [predictions], 1, attributions)
     for number in (1, 2):
-        watch.take(schema, inputs, predictions, number, given)
+        watch.take(schema, inputs, predictions, number, attributions)
     size = len(pickle.dumps(watch))
     for number in range(3, 40):
-        watch.take(schema, inputs, predictions, number, given)
+        watch.take(schema, inputs, predictions, number, attributions)
     assert len(pickle.dumps(watch)) < 1.02 * size + 1000
 
 

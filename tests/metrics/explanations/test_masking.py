@@ -24,7 +24,7 @@ N, WEIGHTS = 40, np.array([0.05, -0.03, 0.02, 0.01, -0.04, 0.015])
 
 
 class Linear(Additive):
-    """p = 0.5 + w · x, and how many rows it was asked about."""
+    """p = 0.5 + w · x, and how many rows it was answered about."""
 
     capabilities: frozenset[str] = frozenset()
 
@@ -179,16 +179,16 @@ def test_of_a_linear_model_what_is_retained_is_told_by_its_terms(toy: Any) -> No
 def test_the_most_and_the_least_important_are_kept_in_equal_numbers(
     toy: Any, retained: float
 ) -> None:
-    asked: list[np.ndarray] = []
+    answered: list[np.ndarray] = []
 
     class Noting(Product):
         def probabilities(self, inputs: np.ndarray) -> np.ndarray:
-            asked.append(inputs)
+            answered.append(inputs)
             return super().probabilities(inputs)
 
     context = context_of(toy, Noting())
-    asked.clear()
+    answered.clear()
     Comprehensiveness(resamples=100, retained=retained).measure(context)
-    kept = [(np.abs(rows) > 1e-9).sum(axis=1) for rows in asked if len(rows) == N]
+    kept = [(np.abs(rows) > 1e-9).sum(axis=1) for rows in answered if len(rows) == N]
     counts = {int(count) for each in kept for count in each}
     assert counts == {max(round(retained * 6), 1), 6}

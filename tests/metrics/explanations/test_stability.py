@@ -150,10 +150,10 @@ def test_without_a_way_to_explain_again_says_so(toy, metric) -> None:
 
 def test_smoothing_averages_both_models_over_moved_copies_with_the_draws_of_the_row(toy) -> None:
     """Attributions are the inputs, so that their mean over copies lies near them, unlike them."""
-    asked: list[tuple[Any, int]] = []
+    explained: list[tuple[Any, int]] = []
 
     def explain(model: Any, inputs: np.ndarray, drawn_as: Any = None) -> np.ndarray:
-        asked.append((model, len(inputs)))
+        explained.append((model, len(inputs)))
         if drawn_as is not None:
             assert len(np.unique(drawn_as[:, 0])) <= 10
             assert not (drawn_as == inputs).all()
@@ -165,8 +165,8 @@ def test_smoothing_averages_both_models_over_moved_copies_with_the_draws_of_the_
     context = replace(context, classifier=WithRandomised([], context))
     metric = ParameterRandomisation(draws=2, instances=10, smoothing=5, resamples=100)
     assert metric.measure(context).scores[0].value == pytest.approx(1)
-    assert [rows for _, rows in asked] == [50, 50, 50]
-    assert metric.explained_again(10) == sum(rows for _, rows in asked)
+    assert [rows for _, rows in explained] == [50, 50, 50]
+    assert metric.explained_again(10) == sum(rows for _, rows in explained)
     assert ParameterRandomisation(draws=2, instances=10).explained_again(10) == 20
 
 
