@@ -23,7 +23,12 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     compared,
     judged,
 )
-from deepseek_report.metrics.explanations.faithfulness import order_of, perturbation
+from deepseek_report.metrics.explanations.faithfulness import (
+    CURVES,
+    by_game,
+    order_of,
+    perturbation,
+)
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import thin
 
@@ -155,15 +160,15 @@ class FaithfulnessCorrelation(ExplanationMetric):
 
     bounds = {"faithfulness_correlation": (-1.0, 1.0), "masked_infidelity": (0.0, 1.0)}
     scope = "explainers"
-    reads = frozenset({"dataset", "predictions", "cases", "classifier", "explanations", "seed"})
+    reads = CURVES | {"cases", "explanations"}
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanations = compared(context)
         most = max(min(self.instances, self.evaluations // self.masks), _FEWEST)
         scores = [
             score
-            for group in by_game(explanations)
-            for score in self._of_one_game(context, group, most)
+            for names in by_game(context, explanations)
+            for score in self._of_one_game(context, {n: explanations[n] for n in names}, most)
         ]
         return Measurement(
             scores=tuple(
@@ -220,16 +225,6 @@ class FaithfulnessCorrelation(ExplanationMetric):
 _FEWEST = 8
 
 
-def by_game(explanations: Mapping[str, Explanation]) -> list[dict[str, Explanation]]:
-    """The explanations of each game together; those that are only an order go with the first."""
-    known = [explanation.game for explanation in explanations.values() if explanation.game]
-    groups: dict[object, dict[str, Explanation]] = {}
-    for name, explanation in explanations.items():
-        game = explanation.game or next(iter(known), None)
-        groups.setdefault(game, {})[name] = explanation
-    return list(groups.values())
-
-
 @dataclass(frozen=True)
 class Comprehensiveness(ExplanationMetric):
     """What the players of the largest attributions keep of the outcome, and what all others keep.
@@ -249,7 +244,7 @@ class Comprehensiveness(ExplanationMetric):
     resamples: Resamples = 2000
 
     bounds = {"comprehensiveness": (None, None), "sufficiency": (None, None)}
-    reads = frozenset({"dataset", "predictions", "cases", "classifier", "explanation", "seed"})
+    reads = CURVES | {"cases", "explanation"}
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context)

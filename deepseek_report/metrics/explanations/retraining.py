@@ -11,7 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.conclusions import ThresholdRule
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import FitChange, MeasureContext, Refits
@@ -27,8 +27,13 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     compared,
     without_control,
 )
-from deepseek_report.metrics.explanations.faithfulness import order_of, perturbation
-from deepseek_report.metrics.explanations.masking import NO_STEPS, by_game
+from deepseek_report.metrics.explanations.faithfulness import (
+    CURVES,
+    by_game,
+    order_of,
+    perturbation,
+)
+from deepseek_report.metrics.explanations.masking import NO_STEPS
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import thin
@@ -86,21 +91,25 @@ class FFidelity(ExplanationMetric):
 
     bounds = {"f_fidelity": (None, None)}
     scope = "explainers"
-    reads = frozenset(
-        {"dataset", "predictions", "cases", "classifier", "explanations", "refits", "seed"}
-    )
+    reads = CURVES | {"cases", "explanations", "refits"}
 
     def measure(self, context: MeasureContext) -> Measurement:
-        groups = by_game(without_control(compared(context)))
+        explanations = without_control(compared(context))
+        groups = by_game(context, explanations)
         refits = affordable_refits(context, len(groups), self.most_work)
-        scores = [score for group in groups for score in self._of_one_game(context, refits, group)]
+        scores = [
+            score
+            for names in groups
+            for score in self._of_one_game(context, refits, {n: explanations[n] for n in names})
+        ]
         return Measurement(scores=tuple(scores), notes=about_sample(context))
 
     def _of_one_game(
         self, context: MeasureContext, refits: Refits, group: Mapping[str, Explanation]
     ) -> list[Score]:
         first = next(iter(group.values()))
-        learnt = masked_rows(context.dataset, first, self.masked, context.seed)
+        game = context.game_of(first)
+        learnt = masked_rows(context.dataset, game, self.masked, context.seed)
         robust = replace(context, classifier=refits.fitted_to(learnt))
         chosen = thin(len(first), self.instances)
         replacing = perturbation(robust, first.at(chosen), NO_STEPS)
@@ -144,21 +153,21 @@ def _lowest(drawn: Floats, inside: Bools, count: Floats) -> Bools:
     return np.asarray((rank < count) & inside)
 
 
-def masked_rows(data: Dataset, explanation: Explanation, most: float, seed: int) -> Dataset:
+def masked_rows(data: Dataset, game: Game, most: float, seed: int) -> Dataset:
     """The data with a random share of the players of each training row replaced.
 
-    A player is replaced by that of the baseline, or by that of another training row, as the game of
-    the explanation does. explanation : whose game is played. most : the largest share.
+    A player is replaced by that of the baseline, or by that of another training row, as the game
+    does. most : the largest share.
     """
     train, kind = data.train, kind_of(data.schema)
     rng = np.random.default_rng([seed, 8])
     present = kind.present(train.inputs)
     share = rng.uniform(0, most, (len(train), 1))
     masked = present & (rng.random(present.shape) < share)
-    if explanation.game in ("background", "neighbours"):
-        filling = train.inputs[rng.permutation(len(train))]
-    else:
+    if game == "baseline":
         filling = kind.baseline(train.inputs, train.inputs)
+    else:
+        filling = train.inputs[rng.permutation(len(train))]
     inputs = np.where(masked[:, data.schema.owners], filling, train.inputs)
     return replace(data, train=replace(train, inputs=inputs))
 
