@@ -93,19 +93,20 @@ def random_halves(present: Bools, masks: int, rng: np.random.Generator) -> Bools
 
 
 def correlations(predicted: Floats, drops: Floats) -> Floats:
-    """(instance,) Pearson's correlation over masks; NaN where either does not vary.
+    """(instance,) Pearson's correlation over masks; 0 where the attributions tell no mask from
+    another, NaN where the outcome drops alike whatever is taken away.
 
     predicted, drops : (instance, mask).
 
     >>> drops = np.array([[2.0, 4, 6], [1, 2, 3]])
     >>> correlations(np.array([[1.0, 2, 3], [1, 1, 1]]), drops).round(6)
-    array([ 1., nan])
+    array([1., 0.])
     """
     a, b = (part - part.mean(axis=1, keepdims=True) for part in (predicted, drops))
     size = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    flat = np.array([np.ptp(part, axis=1) <= _LEAST for part in (predicted, drops)]).any(axis=0)
-    unknown = np.full(len(a), np.nan)
-    return np.asarray(np.divide((a * b).sum(axis=1), size, out=unknown, where=~flat))
+    flat, alike = (np.ptp(part, axis=1) <= _LEAST for part in (predicted, drops))
+    known = np.divide((a * b).sum(axis=1), size, out=np.zeros(len(a)), where=~flat & ~alike)
+    return np.where(alike, np.nan, known)
 
 
 def scaled_infidelity(predicted: Floats, drops: Floats) -> Floats:
