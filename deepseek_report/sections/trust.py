@@ -34,6 +34,10 @@ _METRICS = (
     "deletion",
     "insertion",
     "faithfulness_effect",
+    "faithfulness_correlation",
+    "comprehensiveness",
+    "f_fidelity",
+    "remove_and_retrain",
     "completeness_gap",
     "max_sensitivity",
     "parameter_randomisation",
@@ -48,6 +52,10 @@ _USES = frozenset(
 )
 _FAITHFULNESS = ("deletion", "deletion_gain", "insertion", "insertion_gain")
 _EFFECTS = ("deletion_effect", "insertion_effect", "own_case_effect", "shared_order")
+_MASKED = (
+    *("faithfulness_correlation", "masked_infidelity", "f_fidelity"),
+    *("comprehensiveness", "sufficiency", "retrained_loss"),
+)
 _SOUNDNESS = (
     *("randomisation_correlation", "randomisation_gain", "null_player_share"),
     *("max_sensitivity", "repeat_ratio", "completeness_gap"),
@@ -73,6 +81,7 @@ class TrustSection:
         draft.values |= {
             "faithfulness": _quality(draft, "faithfulness", _FAITHFULNESS),
             "effects": _quality(draft, "effects", _EFFECTS),
+            "masked": _quality(draft, "masked", _MASKED),
             "soundness": _quality(draft, "soundness", _SOUNDNESS),
             "cost": draft.table("cost", _COST, [_cost(draft, n) for n in results.explanations]),
             "part_quality": quality(draft, "trust-parts", "other"),
