@@ -64,16 +64,19 @@ class Finished:
 
     @property
     def exit_code(self) -> int:
-        """0: whole. 1: a declared part failed. 3: a threshold failed, and `fail_on` is set.
+        """0: whole. 1: a declared part failed. 3: `fail_on` is set, and a threshold failed or
+        somebody rejected.
 
-        A threshold fails where it is not met, and where it could not be measured.
+        A threshold fails where it is not met, and where it could not be measured. A rejection
+        counts while it stands.
         """
         if self.failures:
             return 1
         failed = {"not met", "not measured"} & {
             threshold["outcome"] for threshold in self.record["thresholds"]
         }
-        return 3 if self.record["config"]["report"]["fail_on"] and failed else 0
+        rejected = (self.record.get("decisions") or {}).get("rejected")
+        return 3 if self.record["config"]["report"]["fail_on"] and (failed or rejected) else 0
 
 
 @dataclass(frozen=True)

@@ -43,18 +43,24 @@ SOURCE = "report.qmd"
 WORK_PREFIX = ".rendering-"
 
 
-FileClass = Literal["result", "record", "document", "people", "manifest"]
+FileClass = Literal["result", "record", "document", "people", "signature", "manifest"]
 
 _CLASSES: tuple[tuple[FileClass, re.Pattern[str]], ...] = (
     ("manifest", re.compile(r"(manifest|records|documents)\.json")),
     ("result", re.compile(r"run\.json|config\.yaml|scores\.parquet|artifacts/.+")),
     ("record", re.compile(r"provenance\.json|tensorboard/.+")),
-    ("people", re.compile(r"people/[^/]+\.ya?ml|notes/[^/]+\.qmd|[^/]+\.edited(-\d+)?")),
+    (
+        "people",
+        re.compile(
+            r"people/([^/]+\.ya?ml|attachments/[^/]+)|notes/[^/]+\.qmd|[^/]+\.edited(-\d+)?"
+        ),
+    ),
+    ("signature", re.compile(r"signatures/[^/]+\.dsse\.json")),
     (
         "document",
         re.compile(
             r"report\.(html|pdf|docx|qmd|css)|brief\.(qmd|pdf)|citation\.bib"
-            r"|(figures|tables)/.+|(evidence|findings)\.json"
+            r"|(figures|tables)/.+|(evidence|findings)\.json|decide\.html|decisions\.yaml"
         ),
     ),
 )
