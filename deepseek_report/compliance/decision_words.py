@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.compliance.decisions import DecisionState, Target
+from deepseek_report.compliance.decisions import DecisionState, DecisionTarget
 from deepseek_report.compliance.policy import missing_names
 from deepseek_report.compliance.status import Judgement
 from deepseek_report.wording.words import Wording
@@ -53,7 +53,7 @@ def told_decision(state: DecisionState) -> Message:
     )
 
 
-def target_name(target: Target, report: ComplianceReport, words: Wording) -> str:
+def target_name(target: DecisionTarget, report: ComplianceReport, words: Wording) -> str:
     """What a decision is about, in words."""
     title = ""
     if target.kind == "row":
@@ -93,6 +93,8 @@ def state_of(report: ComplianceReport) -> tuple[list[Message], list[Message]]:
 
 
 def _rest(report: ComplianceReport) -> Iterator[Message]:
+    if report.unsealed:
+        yield message("seal.state.changed", why=list(report.unsealed))
     required = report.required
     if required:
         missing = [

@@ -38,7 +38,7 @@ _TIMED = "*/timing.json"
 
 
 @dataclass(frozen=True)
-class Target:
+class DecisionTarget:
     """What a decision is about. key : row id, finding id, key of a promise, or `model`."""
 
     kind: Kind
@@ -46,7 +46,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Subject:
+class DecisionSubject:
     """The digests of what was decided about; "" where a run has none.
 
     run : the run that was read, for people; it binds nothing.
@@ -57,7 +57,7 @@ class Subject:
     results: str = ""
     run: str = ""
 
-    def differing(self, other: Subject) -> tuple[str, ...]:
+    def differing(self, other: DecisionSubject) -> tuple[str, ...]:
         """Which of data, weights and results are others there."""
         names = ("data", "weights", "results")
         return tuple(name for name in names if getattr(self, name) != getattr(other, name))
@@ -81,7 +81,7 @@ class Decision:
     the person's words. date, valid_until : YYYY-MM-DD, the latter also empty.
     """
 
-    target: Target
+    target: DecisionTarget
     verdict: Verdict
     reason: str
     name: str
@@ -93,7 +93,7 @@ class Decision:
     supersedes: str = ""
     revokes: str = ""
     attachments: tuple[Attachment, ...] = ()
-    subject: Subject | None = None
+    subject: DecisionSubject | None = None
     evidence: str = ""
     source: StatementSource = field(default_factory=StatementSource)
 
@@ -130,14 +130,14 @@ def _plain(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Subjects:
+class RunSubjects:
     """The digests of a run. evidence : {target: digest of what a person looks at to decide it}."""
 
-    subject: Subject
-    evidence: Mapping[Target, str] = field(default_factory=dict)
+    subject: DecisionSubject
+    evidence: Mapping[DecisionTarget, str] = field(default_factory=dict)
 
 
-def subject_of_run(results: Results) -> Subject:
+def subject_of_run(results: Results) -> DecisionSubject:
     """The digests of data, weights and results of a run.
 
     Durations, memory and pictures are no results here; nor is the config, so that a framework, a
@@ -145,7 +145,7 @@ def subject_of_run(results: Results) -> Subject:
     """
     digests: Mapping[str, str] = results.provenance.get("digests") or {}
     files = lasting_files(results, _RESULTS)
-    return Subject(
+    return DecisionSubject(
         digests.get("data", ""), digests.get("weights", ""), digest(files), results.run_id
     )
 
@@ -207,7 +207,7 @@ class DecisionState:
 
 def standings(
     decisions: Sequence[Decision],
-    subjects: Subjects,
+    subjects: RunSubjects,
     day: dt.date | None,
     unproved: Mapping[str, tuple[Message, ...]],
 ) -> tuple[DecisionState, ...]:
@@ -250,7 +250,7 @@ def _replaced(decisions: Sequence[Decision]) -> dict[str, Decision]:
     }
 
 
-def _changed(decision: Decision, subjects: Subjects) -> tuple[Message, ...]:
+def _changed(decision: Decision, subjects: RunSubjects) -> tuple[Message, ...]:
     """What is not as it was when the decision was taken, a message each."""
     if decision.subject is None:
         return ()
@@ -266,6 +266,6 @@ def may_replace(later: Decision, earlier: Decision) -> bool:
     return later.person == earlier.person or (later.role == earlier.role and later.role != "other")
 
 
-def of_target(stood: Sequence[DecisionState], target: Target) -> tuple[DecisionState, ...]:
+def of_target(stood: Sequence[DecisionState], target: DecisionTarget) -> tuple[DecisionState, ...]:
     """The decisions about one thing."""
     return tuple(each for each in stood if each.decision.target == target)

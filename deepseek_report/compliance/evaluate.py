@@ -16,9 +16,9 @@ from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.compliance.decisions import (
     WHOLE_MODEL,
     DecisionState,
-    Subject,
-    Subjects,
-    Target,
+    DecisionSubject,
+    DecisionTarget,
+    RunSubjects,
     evidence_of_finding,
     evidence_of_model,
     evidence_of_promise,
@@ -49,6 +49,7 @@ from deepseek_report.compliance.policy import (
     requirements,
 )
 from deepseek_report.compliance.run_facts import NO_TIME, measures_time, record_of
+from deepseek_report.compliance.seal import changed_since_seal
 from deepseek_report.compliance.sources import load_sources
 from deepseek_report.compliance.statements import Statement
 from deepseek_report.compliance.status import Grounds, Judgement, Status, judge, tally
@@ -252,6 +253,7 @@ class ComplianceReport:
 
     words : of the language of the report. decisions : all, oldest first, each with how it stands.
     required : what the policy asks for. subjects : the digests that a new decision names.
+    unsealed : what was changed after the seal that the run started from.
     """
 
     as_of: AsOf
@@ -264,7 +266,8 @@ class ComplianceReport:
     declared: DataDeclarations = field(default_factory=DataDeclarations)
     decisions: tuple[DecisionState, ...] = ()
     required: tuple[Requirement, ...] = ()
-    subjects: Subjects = field(default_factory=lambda: Subjects(Subject()))
+    subjects: RunSubjects = field(default_factory=lambda: RunSubjects(DecisionSubject()))
+    unsealed: tuple[Message, ...] = ()
 
     @property
     def rejections(self) -> tuple[DecisionState, ...]:
@@ -304,6 +307,7 @@ def evaluate(
         decisions=stood,
         required=requirements(options.policy, stood, shown, day),
         subjects=subjects,
+        unsealed=changed_since_seal(results),
         as_of=as_of,
         options=options,
         evidence=index,
@@ -317,19 +321,22 @@ def evaluate(
 
 def _subjects(
     results: Results, frameworks: Sequence[Framework], index: Mapping[str, Evidence]
-) -> Subjects:
+) -> RunSubjects:
     """The digests of all that can be decided about this run."""
     promises = conclusions_of(results).verdicts if results.has("data") else ()
     findings = all_findings(results) if results.has("data") else ()
     lasting = lasting_files(results, ("artifacts/*",))
     rows = {row.id: row for framework in frameworks for row in framework.rows}
-    return Subjects(
+    return RunSubjects(
         subject_of_run(results),
         {
-            Target("model", WHOLE_MODEL): evidence_of_model(promises),
-            **{Target("row", key): _evidence_of_row(rows[key], index, lasting) for key in rows},
-            **{Target("finding", f.id): evidence_of_finding(f) for f in findings},
-            **{Target("promise", promise_key(p)): evidence_of_promise(p) for p in promises},
+            DecisionTarget("model", WHOLE_MODEL): evidence_of_model(promises),
+            **{
+                DecisionTarget("row", key): _evidence_of_row(rows[key], index, lasting)
+                for key in rows
+            },
+            **{DecisionTarget("finding", f.id): evidence_of_finding(f) for f in findings},
+            **{DecisionTarget("promise", promise_key(p)): evidence_of_promise(p) for p in promises},
         },
     )
 
@@ -418,7 +425,7 @@ class _Evaluation:
                 row,
                 grounds,
                 applicability(row.applies, self.declared),
-                of_target(self.decisions, Target("row", row.id)),
+                of_target(self.decisions, DecisionTarget("row", row.id)),
             )
             for row in framework.rows
         )

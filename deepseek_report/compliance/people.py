@@ -38,8 +38,8 @@ from deepseek_report.compliance.decisions import (
     WHOLE_MODEL,
     Attachment,
     Decision,
-    Subject,
-    Target,
+    DecisionSubject,
+    DecisionTarget,
     Verdict,
     may_replace,
     promise_key,
@@ -259,7 +259,8 @@ class Context:
             return self.promises
         if noun == "model":
             return frozenset({WHOLE_MODEL})
-        return self.shown.of(noun) | _asked_everywhere().of(noun)
+        retired = _RETIRED if noun == "field" else frozenset()
+        return self.shown.of(noun) | _asked_everywhere().of(noun) | retired
 
 
 def asked_by(frameworks: list[Framework]) -> KnownNames:
@@ -269,6 +270,10 @@ def asked_by(frameworks: list[Framework]) -> KnownNames:
     instead = stand_ins()
     fields |= {instead[kind] for row in rows for kind in row.machine if kind in instead}
     return KnownNames(frozenset(fields), frozenset(row.id for row in rows))
+
+
+#: Fields that files of earlier versions filled and that nothing asks for any more.
+_RETIRED = frozenset({"threshold_seal"})
 
 
 @cache
@@ -325,7 +330,7 @@ class _File:
     context: Context
     into: ReadEntries
     by: Mapping[str, Entry]
-    subject: Subject | None
+    subject: DecisionSubject | None
 
     def where(self, line: int) -> str:
         return f"{self.source.file}:{line}"
@@ -377,9 +382,9 @@ def _head(file: _File, top: Entry, name: str, keys: tuple[str, ...]) -> dict[str
     return {key: value for key, value in entry.below.items() if key in keys and value.text}
 
 
-def _subject(file: _File, top: Entry) -> Subject:
+def _subject(file: _File, top: Entry) -> DecisionSubject:
     texts = {key: entry.text for key, entry in _head(file, top, "subject", _SUBJECT).items()}
-    return Subject(**texts)
+    return DecisionSubject(**texts)
 
 
 def _other_run(file: _File, entry: Entry) -> bool:
@@ -425,7 +430,7 @@ def _read_named(file: _File, group: Group, key: str, entry: Entry) -> None:
     verdict: Verdict = "unstated" if group is _JUDGEMENTS else "not_applicable"
     file.into.decisions.append(
         Decision(
-            Target("row", key),
+            DecisionTarget("row", key),
             verdict,
             texts[group.says],
             texts["name"],
@@ -481,7 +486,7 @@ def _read_decision(file: _File, entry: Entry) -> None:
     )
 
 
-def _target(file: _File, entry: Entry) -> Target | None:
+def _target(file: _File, entry: Entry) -> DecisionTarget | None:
     """What a decision is about: exactly one thing that the run has."""
     named = [kind for kind in KINDS if entry.below.get(kind, Entry(1)).text]
     if len(named) != 1:
@@ -494,7 +499,7 @@ def _target(file: _File, entry: Entry) -> Target | None:
         shown = file.context.shown.rows if named[0] == "row" else known
         file.unknown(value.line, named[0], key, shown)
         return None
-    return Target(named[0], key)
+    return DecisionTarget(named[0], key)
 
 
 def _check_decided(file: _File, entry: Entry) -> None:

@@ -21,8 +21,8 @@ from deepseek_report.compliance.decisions import (
     ROLES,
     VERDICTS,
     WHOLE_MODEL,
-    Subject,
-    Target,
+    DecisionSubject,
+    DecisionTarget,
     of_target,
     promise_key,
 )
@@ -51,7 +51,7 @@ class Question:
     digest : of the evidence, which the decision repeats. required : by the policy.
     """
 
-    target: Target
+    target: DecisionTarget
     text: str
     evidence: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class Questions:
     """All that a run asks of people. groups : {framework, or what is none: its questions}."""
 
     title: str
-    subject: Subject
+    subject: DecisionSubject
     groups: dict[str, tuple[Question, ...]]
     answers: tuple[OpenAnswer, ...]
     words: Wording
@@ -121,11 +121,11 @@ class _Asking:
     report: ComplianceReport
     results: Results
     words: Wording
-    required: frozenset[Target]
+    required: frozenset[DecisionTarget]
 
     def about_the_model(self) -> Iterator[Question]:
         """The whole model, the promises, and the critical findings."""
-        yield self._question(Target("model", WHOLE_MODEL), self._text("model"))
+        yield self._question(DecisionTarget("model", WHOLE_MODEL), self._text("model"))
         if not self.results.has("data"):
             return
         for promise in conclusions_of(self.results).verdicts:
@@ -134,7 +134,7 @@ class _Asking:
             if finding.severity == "high":
                 claim = self.words.finding(finding).claim
                 yield self._question(
-                    Target("finding", finding.id), self._text("finding", claim=claim)
+                    DecisionTarget("finding", finding.id), self._text("finding", claim=claim)
                 )
 
     def _promise(self, promise: Promise) -> Question:
@@ -142,7 +142,7 @@ class _Asking:
             "metric": promise_name(self.results, promise),
             "outcome": self.words.label("outcomes", promise.outcome),
         }
-        target = Target("promise", promise_key(promise))
+        target = DecisionTarget("promise", promise_key(promise))
         return self._question(target, self._text("promise", **about))
 
     def about_rows(self, part: FrameworkReport) -> Iterator[Question]:
@@ -150,7 +150,7 @@ class _Asking:
         somebody rejected.
         """
         for judgement in part.judgements:
-            target = Target("row", judgement.row.id)
+            target = DecisionTarget("row", judgement.row.id)
             if (
                 judgement.awaits_decision
                 or judgement.status == "rejected"
@@ -158,7 +158,7 @@ class _Asking:
             ) and judgement.status != "out_of_scope":
                 yield self._row(part, judgement, target)
 
-    def _row(self, part: FrameworkReport, judgement: Judgement, target: Target) -> Question:
+    def _row(self, part: FrameworkReport, judgement: Judgement, target: DecisionTarget) -> Question:
         row, words = part.shown.row(judgement.row.id), self.words
         kinds = [*judgement.present, *judgement.supplied]
         about = {"title": row.title, "cite": row.cite, "asks": row.asks}
@@ -182,7 +182,7 @@ class _Asking:
 
     def _question(
         self,
-        target: Target,
+        target: DecisionTarget,
         text: str,
         evidence: tuple[str, ...] = (),
         findings: tuple[str, ...] = (),

@@ -20,8 +20,8 @@ from deepseek_report.compliance.decisions import (
     WHOLE_MODEL,
     Decision,
     DecisionState,
+    DecisionTarget,
     Role,
-    Target,
     folded,
 )
 from deepseek_report.compliance.framework import frameworks_folder, read_yaml
@@ -59,9 +59,11 @@ class PolicyRule(_Strict):
     cite: Annotated[str, Field(max_length=200)] = ""
 
     @property
-    def targets(self) -> tuple[Target, ...]:
+    def targets(self) -> tuple[DecisionTarget, ...]:
         """What must be decided."""
-        return tuple(Target("model" if key == WHOLE_MODEL else "row", key) for key in self.about)
+        return tuple(
+            DecisionTarget("model" if key == WHOLE_MODEL else "row", key) for key in self.about
+        )
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class Requirement:
     """
 
     rule: PolicyRule
-    target: Target
+    target: DecisionTarget
     state: State
     why: tuple[Message, ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -217,7 +219,7 @@ def requirements(
 
 def _requirement(
     rule: PolicyRule,
-    target: Target,
+    target: DecisionTarget,
     deciders: Deciders,
     stood: Sequence[DecisionState],
     day: dt.date | None,

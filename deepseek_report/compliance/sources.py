@@ -81,8 +81,16 @@ class VerdictCheck(_Strict):
     check: Literal["verdict"]
 
 
+@dataclass(frozen=True)
+class SealCheck(_Strict):
+    """Nothing that was sealed before the results existed was changed afterwards."""
+
+    check: Literal["sealed"]
+
+
 Check = Annotated[
-    ScoreCheck | FieldsCheck | RowsCheck | CodesCheck | VerdictCheck, Field(discriminator="check")
+    ScoreCheck | FieldsCheck | RowsCheck | CodesCheck | VerdictCheck | SealCheck,
+    Field(discriminator="check"),
 ]
 
 

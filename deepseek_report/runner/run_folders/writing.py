@@ -33,6 +33,7 @@ from deepseek_report.compliance.evidence_record import write_evidence
 from deepseek_report.compliance.forbidden_words import check_document
 from deepseek_report.compliance.people import prepare_people
 from deepseek_report.compliance.people_form import ask, write_form
+from deepseek_report.compliance.statements import latest_day
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
@@ -144,7 +145,7 @@ def telling_of(folder: Path, work: Path | None = None) -> Iterator[None]:
 
 
 def _write_documents(folder: Path, options: WriteOptions) -> Written:
-    opened = open_run(folder)
+    opened = replace(open_run(folder), day=latest_day())
     if options.people is not None:
         prepare_people(opened.results, options.people)
         opened = replace(opened, contents=look_into(folder))
