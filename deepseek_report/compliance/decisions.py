@@ -18,6 +18,7 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, message, plain
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.statements import StatementSource
+from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.store import digest
 
 #: What can be decided; `unstated` is a judgement of a file of the first form, which had no verdict.
@@ -127,6 +128,13 @@ def _plain(value: Any) -> Any:
 
 
 # --- What a run gives to decide about -------------------------------------------------------------
+
+
+def concluded(results: Results) -> tuple[tuple[Promise, ...], tuple[Finding, ...]]:
+    """The promises and findings of a run; none where an older version concluded only in writing."""
+    if not results.has("conclusions"):
+        return (), results.findings
+    return tuple(conclusions_of(results).verdicts), all_findings(results)
 
 
 @dataclass(frozen=True)

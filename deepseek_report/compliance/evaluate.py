@@ -19,6 +19,7 @@ from deepseek_report.compliance.decisions import (
     DecisionSubject,
     DecisionTarget,
     RunSubjects,
+    concluded,
     evidence_of_finding,
     evidence_of_model,
     evidence_of_promise,
@@ -53,7 +54,6 @@ from deepseek_report.compliance.seal import changed_since_seal
 from deepseek_report.compliance.sources import load_sources
 from deepseek_report.compliance.statements import Statement
 from deepseek_report.compliance.status import Grounds, Judgement, Status, judge, tally
-from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.store import digest
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -323,8 +323,7 @@ def _subjects(
     results: Results, frameworks: Sequence[Framework], index: Mapping[str, Evidence]
 ) -> RunSubjects:
     """The digests of all that can be decided about this run."""
-    promises = conclusions_of(results).verdicts if results.has("data") else ()
-    findings = all_findings(results) if results.has("data") else ()
+    promises, findings = concluded(results)
     lasting = lasting_files(results, ("artifacts/*",))
     rows = {row.id: row for framework in frameworks for row in framework.rows}
     return RunSubjects(

@@ -41,6 +41,7 @@ from deepseek_report.compliance.decisions import (
     DecisionSubject,
     DecisionTarget,
     Verdict,
+    concluded,
     may_replace,
     promise_key,
 )
@@ -64,7 +65,6 @@ from deepseek_report.compliance.statements import (
 )
 from deepseek_report.config.problems import ConfigProblems, nearest_name
 from deepseek_report.errors import ConfigError
-from deepseek_report.findings.conclude import all_findings, conclusions_of
 
 #: The short form of the open decisions, beside the report; `decide.html` is the same as a page.
 FORM = "decisions.yaml"
@@ -244,12 +244,12 @@ class Context:
     @cached_property
     def findings(self) -> frozenset[str]:
         """The ids of the run's findings."""
-        return frozenset(finding.id for finding in all_findings(self.results))
+        return frozenset(finding.id for finding in concluded(self.results)[1])
 
     @cached_property
     def promises(self) -> frozenset[str]:
         """How decisions name the run's promises."""
-        return frozenset(map(promise_key, conclusions_of(self.results).verdicts))
+        return frozenset(map(promise_key, concluded(self.results)[0]))
 
     def known(self, noun: str) -> frozenset[str]:
         """The names that a file may use; noun : `field`, or a kind of target."""
@@ -339,7 +339,7 @@ class _File:
         self.into.problems.append(wrong(self.where(line), kind, **values))
 
     def unknown(self, line: int, noun: str, key: str, known: Iterable[str]) -> None:
-        names = sorted(known)
+        names = sorted(known) if isinstance(known, frozenset) else list(known)
         few = names if len(names) <= 8 else []
         about = {"key": key, "keys": few, "nearest": nearest_name(key, names)}
         self.wrong(line, f"unknown_{noun}", **about)
@@ -512,6 +512,8 @@ def _check_decided(file: _File, entry: Entry) -> None:
     verdict, conditions = (entry.below.get(key, Entry(1)) for key in ("verdict", "conditions"))
     if verdict.text == "accepted_with_conditions" and is_placeholder(conditions.text):
         file.wrong(entry.line, "lacks", key="conditions", said=conditions.text)
+    if not any(key in entry.below and entry.below[key].text for key in ("evidence", "revokes")):
+        file.wrong(entry.line, "no_evidence", key="evidence", file=FORM)
     if (until := entry.below.get("valid_until")) and until.text:
         day, signed_on = parse_date(until.text), signed.get("date", Entry(1)).text
         if day is None:
@@ -558,7 +560,8 @@ def unfit_attachment(name: str) -> bool:
 def _left_open(entry: Entry) -> bool:
     """An entry of the form that nobody filled."""
     values = entry.below.values()
-    return not entry.text and not any(value.text or value.is_mapping for value in values)
+    here = entry.text or entry.items
+    return not here and not any(value.text or value.is_mapping for value in values)
 
 
 def _check_shape(file: _File, group: Group, entry: Entry) -> None:

@@ -23,13 +23,13 @@ from deepseek_report.compliance.decisions import (
     WHOLE_MODEL,
     DecisionSubject,
     DecisionTarget,
+    concluded,
     of_target,
     promise_key,
 )
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport
 from deepseek_report.compliance.people import DECIDE, FORM
 from deepseek_report.compliance.status import DECIDED, Judgement
-from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.records import promise_name
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -126,11 +126,10 @@ class _Asking:
     def about_the_model(self) -> Iterator[Question]:
         """The whole model, the promises, and the critical findings."""
         yield self._question(DecisionTarget("model", WHOLE_MODEL), self._text("model"))
-        if not self.results.has("data"):
-            return
-        for promise in conclusions_of(self.results).verdicts:
+        promises, findings = concluded(self.results)
+        for promise in promises:
             yield self._promise(promise)
-        for finding in all_findings(self.results):
+        for finding in findings:
             if finding.severity == "high":
                 claim = self.words.finding(finding).claim
                 yield self._question(
