@@ -14,6 +14,7 @@ from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import empty_folder, remove
+from deepseek_report.compliance.statements import latest_day
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import CALL, PortablePaths
 from deepseek_report.config.rules import pick_device
@@ -257,6 +258,8 @@ def _whole(folder: Path) -> Finished | None:
         return None
     if any(problem["kind"] == "failed" for problem in record["problems"]):
         return None
+    if documents.get("day") not in {None, latest_day().isoformat()}:
+        return None  # what people decided may have expired since
     pages = [folder / page_of(name) for name in record["config"]["report"]["formats"]]
     if not all(page.is_file() for page in pages):
         return None

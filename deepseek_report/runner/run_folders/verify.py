@@ -212,8 +212,19 @@ def verify(
     if recompute and verified.has_sound_results and not (vouched or contents.strange):
         _make_again(opened, verified, trust)
     if recompute and verified.has_sound_results:
-        verified.decided = _decided(opened, verified, policy, keys)
+        verified.decided = _told_decided(opened, verified, policy, keys)
     return verified
+
+
+def _told_decided(
+    opened: OpenRun, verified: Verified, policy: Policy | None, keys: Mapping[str, KnownKey]
+) -> Decided:
+    """What people decided; where it cannot be read, that, and no policy is satisfied."""
+    try:
+        return _decided(opened, verified, policy, keys)
+    except Exception as error:  # whatever it is, it decides nothing
+        told = f"what people decided cannot be read ({_told(error)})"
+        return Decided((told,), satisfied=None if policy is None else False)
 
 
 def _checked(folder: Path, contents: Contents, keys: Mapping[str, KnownKey]) -> Signatures:
