@@ -110,7 +110,7 @@ def _signatures(verified: Verified) -> Iterator[str]:
 def _decisions(verified: Verified) -> Iterator[str]:
     """What people decided, what is missing, and what of a seal is proved."""
     decided = verified.decided
-    yield from (f"decision: {text}" for text in decided.told)
+    yield from (f"decision: {text}" for text in decided.sentences)
     if decided.n:
         missing = len(decided.required)
         yield f"{missing} of {decided.n} required decisions are not given" + (

@@ -83,13 +83,16 @@ def rejected_values(state: DecisionState, report: ComplianceReport) -> dict[str,
 
 def state_of(report: ComplianceReport) -> tuple[list[Message], list[Message]]:
     """What the first screen says of decisions: the rejections, and what else is to be known."""
-    told = [
+    sentences = [
         message("decisions.state.rejected", **rejected_values(each, report))
         for each in report.rejections
     ]
-    if (more := len(told) - _MOST_REJECTIONS) > 0:
-        told = [*told[:_MOST_REJECTIONS], message("decisions.state.more_rejected", n=more)]
-    return told, list(_rest(report))
+    if (more := len(sentences) - _MOST_REJECTIONS) > 0:
+        sentences = [
+            *sentences[:_MOST_REJECTIONS],
+            message("decisions.state.more_rejected", n=more),
+        ]
+    return sentences, list(_rest(report))
 
 
 def _rest(report: ComplianceReport) -> Iterator[Message]:

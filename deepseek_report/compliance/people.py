@@ -423,8 +423,8 @@ def _read_named(file: _File, group: Group, key: str, entry: Entry) -> None:
     texts = {name: value.text for name, value in file.signed(entry).items()}
     if group is _STATEMENTS:
         role = texts.get("title") or texts.get("role", "")
-        told = {"name": texts.get("name", ""), "date": texts.get("date", ""), "role": role}
-        made = Statement(key, texts["text"], **told, generated=_generated(entry), source=here)
+        signature = {"name": texts.get("name", ""), "date": texts.get("date", ""), "role": role}
+        made = Statement(key, texts["text"], **signature, generated=_generated(entry), source=here)
         file.into.statements.append(made)
         return
     verdict: Verdict = "unstated" if group is _JUDGEMENTS else "not_applicable"
@@ -685,12 +685,12 @@ def prepare_people(results: Results, sources: Iterable[Path] = ()) -> HumanInput
     folder = _folder_of(results)
     problems: list[PeopleProblem] = list(_moved(results.config))
     present = {file.shown: file for file in _files(folder, problems)}
-    given = [path for source in sources for path in _yaml_files(source)]
-    added = [new for source in given if (new := _to_add(source, present, problems))]
+    named = [path for source in sources for path in _yaml_files(source)]
+    added = [new for source in named if (new := _to_add(source, present, problems))]
     gathered = _gather([*present.values(), *added], Context.of(results), problems)
-    documents = _documents(gathered, given, folder)
-    there = {**_held(folder), **{path.name: sha256_file(path, links=True) for path in documents}}
-    gathered = _with_documents(gathered, there)
+    documents = _documents(gathered, named, folder)
+    held = {**_held(folder), **{path.name: sha256_file(path, links=True) for path in documents}}
+    gathered = _with_documents(gathered, held)
     if gathered.problems:
         raise PeopleProblems([problem.in_english() for problem in gathered.problems])
     for new in added:
@@ -707,17 +707,17 @@ def _yaml_files(source: Path) -> list[Path]:
     return [path for suffix in _SUFFIXES for path in files_in(source / PEOPLE, suffix)]
 
 
-def _documents(gathered: HumanInput, given: Sequence[Path], folder: Path) -> list[Path]:
+def _documents(gathered: HumanInput, named: Sequence[Path], folder: Path) -> list[Path]:
     """The documents of decisions that are not in the folder yet and lie beside a given file."""
     wanted = {a.path: a.sha256 for d in gathered.decisions for a in d.attachments}
     held = _held(folder)
-    found: dict[str, Path] = {}
-    for source in given:
-        for name in wanted.keys() - held.keys() - found.keys():
+    beside: dict[str, Path] = {}
+    for source in named:
+        for name in wanted.keys() - held.keys() - beside.keys():
             places = (source.parent / name, source.parent / "attachments" / name)
             if place := next(filter(Path.is_file, places), None):
-                found[name] = place
-    return [found[name] for name in sorted(found)]
+                beside[name] = place
+    return [beside[name] for name in sorted(beside)]
 
 
 def _held(folder: Path | None) -> dict[str, str]:
@@ -739,8 +739,8 @@ def _with_documents(gathered: HumanInput, held: Mapping[str, str]) -> HumanInput
             kind = "attachment_changed" if item.path in held else "attachment_missing"
             about = {"file": item.path, "folder": ATTACHMENTS}
             problems.append(wrong(where, kind, **about))
-            told = message(f"decisions.why.{kind}", file=item.path)
-            unproved[decision.id] = (*unproved.get(decision.id, ()), told)
+            reason = message(f"decisions.why.{kind}", file=item.path)
+            unproved[decision.id] = (*unproved.get(decision.id, ()), reason)
     return replace(gathered, problems=(*gathered.problems, *problems), unproved=unproved)
 
 

@@ -64,11 +64,11 @@ class Question:
 
 @dataclass(frozen=True)
 class OpenAnswer:
-    """A statement that only a person can make. asked : by which rows, and of whom."""
+    """A statement that only a person can make. by_whom : which rows ask, and whom."""
 
     field: str
     label: str
-    asked: str
+    by_whom: str
 
 
 @dataclass(frozen=True)
@@ -210,14 +210,15 @@ def _lines(questions: Questions) -> Iterator[str]:
         yield f"  {key}: {json.dumps(getattr(subject, key))}"
     yield f"by: # {words.text('decisions.form.by', roles=list(ROLES))}"
     yield from ("  name:", "  role:", "  date:", "", "decisions:")
-    for group, asked in questions.groups.items():
+    for group, open_questions in questions.groups.items():
         yield f"  # ---- {_one_line(group)}"
-        for question in asked:
+        for question in open_questions:
             yield from _question_lines(question, words)
     if questions.answers:
         yield from ("", f"statements: # {words.text('decisions.form.statements')}")
     for answer in questions.answers:
-        yield f"  {_key(answer.field)}: {{text: }} # {_one_line(f'{answer.label}; {answer.asked}')}"
+        text = _one_line(f"{answer.label}; {answer.by_whom}")
+        yield f"  {_key(answer.field)}: {{text: }} # {text}"
 
 
 def _question_lines(question: Question, words: Wording) -> Iterator[str]:
@@ -228,8 +229,8 @@ def _question_lines(question: Question, words: Wording) -> Iterator[str]:
             yield from _comment(words.text(f"decisions.form.{name}", parts=list(parts)))
     if question.status:
         yield from _comment(words.text("decisions.form.status", status=question.status))
-    for told, digest in question.earlier:
-        yield from _comment(f"{told} [{digest}]")
+    for sentence, digest in question.earlier:
+        yield from _comment(f"{sentence} [{digest}]")
     yield f"  - {question.target.kind}: {_key(question.target.key)}"
     if question.digest:
         yield f"    evidence: {json.dumps(question.digest)}"

@@ -61,10 +61,10 @@ def seal_content(
 def _thresholds(declared: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """{what is promised: its bounds}."""
     return {
-        ":".join(str(one[name]) for name in _ABOUT if one.get(name)): {
-            bound: one[bound] for bound in _BOUNDS if one.get(bound) is not None
+        ":".join(str(threshold[name]) for name in _ABOUT if threshold.get(name)): {
+            bound: threshold[bound] for bound in _BOUNDS if threshold.get(bound) is not None
         }
-        for one in declared
+        for threshold in declared
     }
 
 
@@ -118,13 +118,13 @@ def changed_since_seal(results: Results) -> tuple[Message, ...]:
 
 def _changed_limits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Message]:
     """Limits that were changed, dropped or added."""
-    told = []
+    changes = []
     for key in [*old, *(key for key in new if key not in old)]:
         before, after = old.get(key), new.get(key)
         if before != after:
             about = {"key": key, "before": _bound(before), "after": _bound(after)}
-            told.append(message("seal.changed.limit", **about))
-    return told
+            changes.append(message("seal.changed.limit", **about))
+    return changes
 
 
 def _bound(limits: Any) -> str:

@@ -109,8 +109,8 @@ def new_key(name: str, folder: Path) -> tuple[Path, Path]:
         )
     _refuse_run_folder(folder)
     paths = folder / f"{name}{PRIVATE}", folder / f"{name}{PUBLIC}"
-    if there := [path for path in paths if os.path.lexists(path)]:
-        raise ConfigError(f"{there[0]}: is there already; a key is never replaced. Name another")
+    if taken := [path for path in paths if os.path.lexists(path)]:
+        raise ConfigError(f"{taken[0]}: is there already; a key is never replaced. Name another")
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -285,9 +285,9 @@ def open_envelope(path: Path, content: bytes, keys: Mapping[str, KnownKey]) -> O
             signers[known.id] = known
         else:
             forged.append(known.name)
-    files, predicate, said = _statement(_parsed(path, payload))
+    files, predicate, claims = _statement(_parsed(path, payload))
     return OpenedEnvelope(
-        tuple(signers.values()), tuple(unknown), tuple(forged), files, predicate, said
+        tuple(signers.values()), tuple(unknown), tuple(forged), files, predicate, claims
     )
 
 

@@ -228,10 +228,10 @@ def _linked(evidence: Evidence) -> Values:
 
 def _person(judgement: Judgement, report: ComplianceReport) -> Text:
     """What people said of a row, and what they must still say."""
-    told = [told_decision(each) for each in judgement.decisions]
-    if judgement.outside and not told:
+    sentences = [told_decision(each) for each in judgement.decisions]
+    if judgement.outside and not sentences:
         return judgement.outside
-    parts = told if judgement.outside else [*told, *_open(judgement, report)]
+    parts = sentences if judgement.outside else [*sentences, *_open(judgement, report)]
     if not parts and (judgement.filled or judgement.supplied):
         fields = [*judgement.filled, *judgement.supplied.values()]
         parts.append(message("compliance.person.filled", fields=fields))

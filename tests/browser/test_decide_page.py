@@ -131,11 +131,11 @@ def test_the_page_asks_nobody_and_everybody_can_use_it(page: Page, width: int, s
 
 
 def test_each_question_names_its_evidence_and_carries_its_digest(page: Page) -> None:
-    asked = page.run(
+    questions = page.run(
         "return [...document.querySelectorAll('.question')].map(q => [q.dataset.kind,"
         " q.dataset.key, q.dataset.evidence, q.querySelector('.ask').textContent])"
     )
-    assert len(asked) > 3
-    assert {kind for kind, *_ in asked} >= {"model", "row"}
-    assert all(len(evidence) == 64 for _, _, evidence, _ in asked)
-    assert all("?" in text or ":" in text for *_, text in asked)
+    assert len(questions) > 3
+    assert {kind for kind, *_ in questions} >= {"model", "row"}
+    assert all(len(evidence) == 64 for _, _, evidence, _ in questions)
+    assert all("?" in text or ":" in text for *_, text in questions)

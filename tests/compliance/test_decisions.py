@@ -46,13 +46,13 @@ def form(results: Results) -> dict[str, Any]:
 
 def decide(run: Run, by: dict[str, str], file: str = "a.yaml", **targets: dict[str, Any]) -> str:
     """Write decisions of one person about rows (`_` for `-`), or the whole `model`."""
-    asked, known = form(run.results()), ask_about(run.results())
+    questions, known = form(run.results()), ask_about(run.results())
     entries = []
-    for name, said in targets.items():
+    for name, content_of in targets.items():
         row = name.replace("_", "-")
         target = {"model": "model"} if row == "model" else {"row": row}
-        entries.append({**target, "evidence": known.get(row, "0" * 64), **said})
-    content = {"subject": asked["subject"], "by": by, "decisions": entries}
+        entries.append({**target, "evidence": known.get(row, "0" * 64), **content_of})
+    content = {"subject": questions["subject"], "by": by, "decisions": entries}
     run.people(yaml.safe_dump(content, sort_keys=False), file)
     return str(entries)
 
@@ -144,8 +144,8 @@ def test_an_expired_decision_opens_the_row_again(run: Run) -> None:
     decide(run, {**GRACE, "date": "2026-11-24"}, MRM_DATA={**FINE, "valid_until": "2026-11-24"})
     assert row(run, "MRM-DATA").status == "expired"
     assert "expired: valid until 2026-11-24" in status_cell(run, "MRM-DATA")
-    asked = {entry.get("row") for entry in form(run.results())["decisions"]}
-    assert "MRM-DATA" in asked
+    questions = {entry.get("row") for entry in form(run.results())["decisions"]}
+    assert "MRM-DATA" in questions
     decide(run, {**GRACE, "date": "2026-11-24"}, MRM_DATA={**FINE, "valid_until": "2026-11-25"})
     assert row(run, "MRM-DATA").status == "accepted"
 
@@ -435,8 +435,8 @@ def test_a_policy_with_what_no_policy_has_is_refused(
 def test_a_finding_is_accepted_as_it_is_and_void_once_it_says_something_else(run: Run) -> None:
     finding = Finding("f1", "high", "impact_below", {"n": 1}, section="bias")
     results = replace(run.results(), findings=(finding,))
-    asked = ask_about(results)
-    entry = {"finding": "f1", "evidence": asked["f1"], **FINE}
+    questions = ask_about(results)
+    entry = {"finding": "f1", "evidence": questions["f1"], **FINE}
     content = {"subject": form(run.results())["subject"], "by": ADA, "decisions": [entry]}
     run.people(yaml.safe_dump(content, sort_keys=False))
     decided = replace(run.results(), findings=(finding,))

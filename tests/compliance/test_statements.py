@@ -284,8 +284,10 @@ def test_statements_in_the_config_of_an_older_run_are_named_with_where_they_go(r
 def test_every_kind_of_mistake_says_what_was_found_what_is_allowed_and_what_to_do() -> None:
     tree = ast.parse(Path(str(people.__file__)).read_text(encoding="utf-8"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) > 1]
-    told = [c.args[1] for c in calls if ast.unparse(c.func).split(".")[-1] == "wrong"]
-    constants = [node for part in told for node in ast.walk(part) if isinstance(node, ast.Constant)]
+    kinds_named = [c.args[1] for c in calls if ast.unparse(c.func).split(".")[-1] == "wrong"]
+    constants = [
+        node for part in kinds_named for node in ast.walk(part) if isinstance(node, ast.Constant)
+    ]
     kinds = {str(node.value) for node in constants} - {"unknown_", "None"}
     assert len(kinds) > 30
     kinds |= {f"unknown_{noun}" for noun in NOUNS} | {"attachment_missing", "attachment_changed"}

@@ -46,10 +46,10 @@ def seal_experiment(
     experiment = decided(experiment, data.size)
     stages = make_plan(experiment)
     run_id(experiment, stages)  # reads a policy of one's own, and refuses what is none
-    there = [s.id for s in stages if ArtifactId(s.id).kind in _RESULTS and s.folder(store)]
-    if there:
+    existing = [s.id for s in stages if ArtifactId(s.id).kind in _RESULTS and s.folder(store)]
+    if existing:
         raise ConfigError(
-            f"check --seal: results of this plan exist already ({', '.join(there[:3])}), so that a "
+            f"check --seal: results of this plan exist already ({', '.join(existing[:3])}), so a "
             "seal would prove nothing. Seal before the first run, or seal what is still to be made"
         )
     keys = {stage.id: stage.key for stage in stages}

@@ -72,8 +72,8 @@ def opened_pack(path: Path) -> Iterator[Path]:
 
 def changes(before: OpenRun, after: OpenRun) -> str:
     """How a run differs from the previous one, as Markdown, in the language of the later."""
-    told = _Changes(before, after, words_of(after.results))
-    return "\n".join(told.lines()) + "\n"
+    differences = _Changes(before, after, words_of(after.results))
+    return "\n".join(differences.lines()) + "\n"
 
 
 @dataclass(frozen=True)

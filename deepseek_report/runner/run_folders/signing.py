@@ -171,33 +171,33 @@ def check_signatures(folder: Path, contents: Contents, keys: Mapping[str, KnownK
     are written again when somebody decides, so that the last signature alone must be of them as
     they are. A file that no known key signed is named, once any did.
     """
-    found = Signatures()
+    signatures = Signatures()
     names = contents.of_class("signature")
     if len(names) > _MOST_FILES:
-        found.problems.append(f"{len(names)} signatures, and at most {_MOST_FILES} are read")
-        return found
+        signatures.problems.append(f"{len(names)} signatures, and at most {_MOST_FILES} are read")
+        return signatures
     present = _signed_files(folder, contents) if names else {}
     for name in names:
         try:
             content = read_bytes(folder / name, _MOST_BYTES)
             opened = open_envelope(folder / name, content, keys)
         except (ArtifactError, OSError) as error:
-            found.problems.append(f"{name} cannot be read as a signature: {error}")
+            signatures.problems.append(f"{name} cannot be read as a signature: {error}")
             continue
-        found.problems += _problems(name, opened, present)
-        found.checked.append(_checked(name, opened))
+        signatures.problems += _problems(name, opened, present)
+        signatures.checked.append(_checked(name, opened))
         if opened.signers:
             for file, sha256 in opened.files.items():
                 if present.get(file) == sha256:
-                    signers = found.covered.setdefault(file, set())
+                    signers = signatures.covered.setdefault(file, set())
                     signers |= {key.name for key in opened.signers}
-    if found.covered:
-        found.problems += [
+    if signatures.covered:
+        signatures.problems += [
             f"{name} is not as anybody with a known key signed it"
             for name in present
-            if not found.covered.get(name)
+            if not signatures.covered.get(name)
         ]
-    return found
+    return signatures
 
 
 def _checked(name: str, opened: OpenedEnvelope) -> CheckedSignature:

@@ -79,12 +79,12 @@ class Proofs:
 class Decided:
     """The state of the decisions today.
 
-    told : every decision in a sentence. required : what a policy asks for, in a sentence each where
+    sentences : every decision. required : what a policy asks for, in a sentence each where
     it is missing. n : how many are required. seal : what the run says of a seal. satisfied :
     whether all that the given policy asks for is there; None where none was given.
     """
 
-    told: tuple[str, ...] = ()
+    sentences: tuple[str, ...] = ()
     rejected: int = 0
     required: tuple[str, ...] = ()
     n: int = 0
@@ -223,8 +223,8 @@ def _told_decided(
     try:
         return _decided(opened, verified, policy, keys)
     except Exception as error:  # whatever it is, it decides nothing
-        told = f"what people decided cannot be read ({_told(error)})"
-        return Decided((told,), satisfied=None if policy is None else False)
+        reason = f"what people decided cannot be read ({_told(error)})"
+        return Decided((reason,), satisfied=None if policy is None else False)
 
 
 def _checked(folder: Path, contents: Contents, keys: Mapping[str, KnownKey]) -> Signatures:
@@ -249,14 +249,14 @@ def _decided(
         by_key = signers if keys else None
         required = requirements(policy, report.decisions, shown, results.today, by_key)
     by_name = {key.id: key.name for key in keys.values()}
-    told = []
+    sentences = []
     for each in report.decisions:
         names = sorted({by_name.get(key, key) for key in signers.get(each.decision.id, ())})
         signed = f"Signed by {', '.join(names)}." if names else "No known key signed it."
         about = target_name(each.decision.target, report, words)
-        told.append(f"{about}: {words.say(told_decision(each))} {signed}")
+        sentences.append(f"{about}: {words.say(told_decision(each))} {signed}")
     return Decided(
-        tuple(told),
+        tuple(sentences),
         len(report.rejections),
         tuple(_missing(each, report, words) for each in required if each.state != "given"),
         len(required),
