@@ -17,7 +17,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         *("--data", "--target", "--sensitive", "--favourable", "--entity", "--time", "--text"),
         *("--drop", "--keep", "--name", "--copy", "--yes", "--plugin", "--help"),
     ),
-    "check": _COMPOSING,
+    "check": (*_COMPOSING, "--seal", "--key", "--out"),
     "render": ("--to", "--engine", "--language", "--people", "--trust", "--help"),
     "verify": ("--expect", "--keys", "--policy", "--trust", "--help"),
     "key": ("--out", "--help"),

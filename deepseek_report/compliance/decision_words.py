@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.compliance.decisions import DecisionState, DecisionTarget
+from deepseek_report.compliance.decision import DecisionState, DecisionTarget
 from deepseek_report.compliance.policy import missing_names
 from deepseek_report.compliance.status import Judgement
 from deepseek_report.wording.words import Wording

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE
-from deepseek_report.compliance.decisions import (
+from deepseek_report.compliance.decision import (
     WHOLE_MODEL,
     DecisionState,
     DecisionSubject,

@@ -31,7 +31,7 @@ from deepseek_report.artifacts.storage.plain_files import (
     sha256_file,
     write_bytes,
 )
-from deepseek_report.compliance.decisions import (
+from deepseek_report.compliance.decision import (
     KINDS,
     ROLES,
     VERDICTS,

@@ -16,8 +16,7 @@ from pathlib import Path
 from deepseek_report.artifacts.conclusions import Verdict as Promise
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import write_text
-from deepseek_report.compliance.decision_words import decided, told_decision
-from deepseek_report.compliance.decisions import (
+from deepseek_report.compliance.decision import (
     ROLES,
     VERDICTS,
     WHOLE_MODEL,
@@ -27,6 +26,7 @@ from deepseek_report.compliance.decisions import (
     of_target,
     promise_key,
 )
+from deepseek_report.compliance.decision_words import decided, told_decision
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport
 from deepseek_report.compliance.people import DECIDE, FORM
 from deepseek_report.compliance.status import DECIDED, Judgement
@@ -43,7 +43,7 @@ _WIDTH = 110
 
 
 @dataclass(frozen=True)
-class Question:
+class OpenDecision:
     """A decision that is open.
 
     text : the question in words. evidence, findings : what to look at, in words. status : of the
@@ -77,7 +77,7 @@ class Questions:
 
     title: str
     subject: DecisionSubject
-    groups: dict[str, tuple[Question, ...]]
+    groups: dict[str, tuple[OpenDecision, ...]]
     answers: tuple[OpenAnswer, ...]
     words: Wording
     language: str
@@ -123,7 +123,7 @@ class _Asking:
     words: Wording
     required: frozenset[DecisionTarget]
 
-    def about_the_model(self) -> Iterator[Question]:
+    def about_the_model(self) -> Iterator[OpenDecision]:
         """The whole model, the promises, and the critical findings."""
         yield self._question(DecisionTarget("model", WHOLE_MODEL), self._text("model"))
         promises, findings = concluded(self.results)
@@ -136,7 +136,7 @@ class _Asking:
                     DecisionTarget("finding", finding.id), self._text("finding", claim=claim)
                 )
 
-    def _promise(self, promise: Promise) -> Question:
+    def _promise(self, promise: Promise) -> OpenDecision:
         about = {
             "metric": promise_name(self.results, promise),
             "outcome": self.words.label("outcomes", promise.outcome),
@@ -144,7 +144,7 @@ class _Asking:
         target = DecisionTarget("promise", promise_key(promise))
         return self._question(target, self._text("promise", **about))
 
-    def about_rows(self, part: FrameworkReport) -> Iterator[Question]:
+    def about_rows(self, part: FrameworkReport) -> Iterator[OpenDecision]:
         """The rows of a framework that a decision would settle, that the policy names, or that
         somebody rejected.
         """
@@ -157,7 +157,9 @@ class _Asking:
             ) and judgement.status != "out_of_scope":
                 yield self._row(part, judgement, target)
 
-    def _row(self, part: FrameworkReport, judgement: Judgement, target: DecisionTarget) -> Question:
+    def _row(
+        self, part: FrameworkReport, judgement: Judgement, target: DecisionTarget
+    ) -> OpenDecision:
         row, words = part.shown.row(judgement.row.id), self.words
         kinds = [*judgement.present, *judgement.supplied]
         about = {"title": row.title, "cite": row.cite, "asks": row.asks}
@@ -187,11 +189,13 @@ class _Asking:
         findings: tuple[str, ...] = (),
         status: str = "",
         who: str = "",
-    ) -> Question:
+    ) -> OpenDecision:
         stood = of_target(self.report.decisions, target)
         earlier = tuple((self.words.say(told_decision(s)), s.decision.id) for s in stood)
         digest, required = self.report.subjects.evidence.get(target, ""), target in self.required
-        return Question(target, text, evidence, findings, status, who, earlier, digest, required)
+        return OpenDecision(
+            target, text, evidence, findings, status, who, earlier, digest, required
+        )
 
 
 def write_form(questions: Questions, folder: Path) -> Path:
@@ -221,7 +225,7 @@ def _lines(questions: Questions) -> Iterator[str]:
         yield f"  {_key(answer.field)}: {{text: }} # {text}"
 
 
-def _question_lines(question: Question, words: Wording) -> Iterator[str]:
+def _question_lines(question: OpenDecision, words: Wording) -> Iterator[str]:
     needed = f" ({words.text('decisions.form.needed')})" if question.required else ""
     yield from _comment(question.text + needed)
     for name, parts in (("evidence", question.evidence), ("findings", question.findings)):

@@ -10,12 +10,12 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.compliance.decisions import (
+from deepseek_report.compliance.decision import (
     APPROVING,
     WHOLE_MODEL,
     Decision,
@@ -25,20 +25,15 @@ from deepseek_report.compliance.decisions import (
     folded,
 )
 from deepseek_report.compliance.framework import frameworks_folder, read_yaml
+from deepseek_report.compliance.sources import StrictPart
 from deepseek_report.errors import ConfigError
 
 POLICY_FILE = "policy.yaml"
 _MOST_RULES = 200
 
 
-class _Strict:
-    """A part of a policy in which pydantic refuses unknown keys."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
-
-
 @dataclass(frozen=True)
-class PolicyRule(_Strict):
+class PolicyRule(StrictPart):
     """A decision that is required.
 
     id : its name, which words of the catalog (`decisions.rules`) may put better; title : the words
@@ -67,7 +62,7 @@ class PolicyRule(_Strict):
 
 
 @dataclass(frozen=True)
-class PolicyPerson(_Strict):
+class PolicyPerson(StrictPart):
     """keys : names or key ids of a person's keys. roles : those that the person may decide in."""
 
     keys: tuple[str, ...] = ()
@@ -75,7 +70,7 @@ class PolicyPerson(_Strict):
 
 
 @dataclass(frozen=True)
-class Policy(_Strict):
+class Policy(StrictPart):
     """What is required.
 
     people : {name: keys and roles}; with any, nobody else's decision suffices. one_role_each :

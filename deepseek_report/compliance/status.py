@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from deepseek_report.artifacts.message import Message, Text
-from deepseek_report.compliance.decisions import DecisionState
+from deepseek_report.compliance.decision import DecisionState
 from deepseek_report.compliance.framework import Applicability, Row
 
 Status = Literal[

@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from deepseek_report.artifacts.storage.plain_files import write_text
-from deepseek_report.compliance.decisions import ROLES, VERDICTS
+from deepseek_report.compliance.decision import ROLES, VERDICTS
 from deepseek_report.compliance.people import DECIDE, FORM
 from deepseek_report.compliance.people_form import Questions
 from deepseek_report.rendering import page_parts

@@ -16,6 +16,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import DASH
 from deepseek_report.artifacts.score import Score
+from deepseek_report.compliance.decision import Decision
 from deepseek_report.compliance.decision_words import (
     decided,
     rejected_values,
@@ -23,7 +24,6 @@ from deepseek_report.compliance.decision_words import (
     target_name,
     told_decision,
 )
-from deepseek_report.compliance.decisions import Decision
 from deepseek_report.compliance.evaluate import (
     ComplianceReport,
     FrameworkReport,

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_report.compliance.decisions import Decision, DecisionState, DecisionTarget, Verdict
+from deepseek_report.compliance.decision import Decision, DecisionState, DecisionTarget, Verdict
 from deepseek_report.compliance.framework import (
     HUMAN,
     Applicability,

@@ -17,8 +17,8 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.rounding import interval, number
 from deepseek_report.artifacts.storage.packed import unpack, write_pack
 from deepseek_report.comparisons.movement import moved_scores
+from deepseek_report.compliance.decision import Decision, standings
 from deepseek_report.compliance.decision_words import target_name
-from deepseek_report.compliance.decisions import Decision, standings
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
 from deepseek_report.findings.conclude import all_findings
 from deepseek_report.rendering.markdown import escape
