@@ -103,12 +103,13 @@ def conditions_of(
 
 def best_rule(
     holds: Bools, same: Bools, precision: float, most: int, least: int
-) -> tuple[int, ...] | None:
+) -> tuple[tuple[int, ...], bool]:
     """The conditions that together are enough for a decision and hold of the most rows.
 
     All sets of at most `most` conditions are looked at, but for those that hold of fewer rows than
     one that is enough, and those beyond the 400 most precise of a size. Among equals the fewer
-    conditions.
+    conditions. Where none is enough, the one whose share is the largest beyond doubt (lower end of
+    its 90 % interval).
 
     Parameters
     ----------
@@ -123,14 +124,17 @@ def best_rule(
 
     Returns
     -------
-    Positions of the conditions, none where every rule is enough; None where no rule is.
+    Positions of the conditions, none where every rule is enough or none holds of so many rows; and
+    whether they are enough.
     """
     if same.mean() >= precision:
-        return ()
+        return (), True
     table, agree = holds.astype(np.float32), same.astype(np.float32)
     rules: list[tuple[int, ...]] = [()]
     members = np.ones((1, len(same)), dtype=np.float32)
-    best, best_cover = None, float(least) - 1
+    best: tuple[int, ...] | None = None
+    best_cover = float(least) - 1
+    sure: tuple[tuple[int, ...], float] = (), 0.0
     for _ in range(most):
         cover, hits = members @ table.T, (members * agree) @ table.T
         shares = hits / np.maximum(cover, 1)
@@ -142,6 +146,10 @@ def best_rule(
             widest = np.where(enough, cover + shares / 2, -1)
             at, p = np.unravel_index(int(widest.argmax()), widest.shape)
             best, best_cover = (*rules[at], int(p)), float(cover[at, p])
+        doubtless = np.where(further & (cover >= least), _lower(shares, cover), -1)
+        at, p = np.unravel_index(int(doubtless.argmax()), doubtless.shape)
+        if doubtless[at, p] > sure[1]:
+            sure = (*rules[at], int(p)), float(doubtless[at, p])
         open_rules = np.argwhere(further & (shares < precision) & (cover > best_cover))
         ranked = np.argsort(-shares[tuple(open_rules.T)], kind="stable")[:_BEAM]
         chosen = open_rules[ranked]
@@ -149,7 +157,12 @@ def best_rule(
             break
         members = members[chosen[:, 0]] * table[chosen[:, 1]]
         rules = [(*rules[at], int(p)) for at, p in chosen]
-    return best
+    return (sure[0], False) if best is None else (best, True)
+
+
+def _lower(shares: Floats, n: Floats) -> Floats:
+    """The lower end of the 90 % interval of shares of n, about."""
+    return np.asarray(shares - 1.64 * np.sqrt((shares * (1 - shares) + 1 / (n + 1)) / (n + 1)))
 
 
 @dataclass(frozen=True)
@@ -157,7 +170,8 @@ class Anchors(ClassMetric):
     """Of each shown case a rule that is enough for its decision, tested on rows of its own.
 
     Among at most 10 000 training rows the widest rule is looked for with at most `conditions`
-    conditions that the case fulfils and a share of `precision` of the same decisions. How often the
+    conditions that the case fulfils and a share of `precision` of the same decisions; where there
+    is none, the rule whose share is surest to be large, which is not called enough. How often the
     decision is the same where it holds, and how many rows it holds of, is then counted in the test
     part without the case, with intervals. A rule says what the model does with rows like those of
     the data, not which part of the rule makes it decide so.
@@ -177,7 +191,8 @@ class Anchors(ClassMetric):
     tables = {
         "rules": TableType(
             (
-                *columns_of("case:place decision conditions:count everywhere:share n:count"),
+                *columns_of("case:place decision conditions:count enough:yes_no"),
+                *columns_of("everywhere:share n:count"),
                 estimate("precision", "share", "precision"),
                 estimate("coverage", "share", "coverage"),
             ),
@@ -193,7 +208,7 @@ class Anchors(ClassMetric):
     least: Annotated[int, Field(ge=5)] = 30
 
     def measure(self, context: MeasureContext) -> Measurement:
-        """A rule of each case; `conditions` is 0 where none was found or none is needed."""
+        """A rule of each case, whether it is enough, and how it does in the test part."""
         if not context.cases.roles:
             raise NotApplicableError(message("refusals.no_case"))
         dataset, schema, test = context.dataset, context.dataset.schema, context.dataset.test
@@ -211,18 +226,18 @@ class Anchors(ClassMetric):
         for case, place in enumerate(context.cases.roles.values()):
             position = int(context.cases.explained[place])
             row, decision = test.inputs[position], int(context.predictions.decisions[position])
-            chosen = self._rule(row, part.inputs, decided == decision, schema, columns)
+            chosen, is_enough = self._rule(row, part.inputs, decided == decision, schema, columns)
             others = np.arange(len(test)) != position
             cells = _tested(
                 chosen, test.inputs, context.predictions.decisions == decision, others, drawn
             )
             everywhere = float((decided == decision).mean())
             rules.append(
-                (case, schema.target.classes[decision], len(chosen or ()), everywhere, *cells)
+                (case, schema.target.classes[decision], len(chosen), is_enough, everywhere, *cells)
             )
             listed += [
                 (case, order, *_cells(condition, schema))
-                for order, condition in enumerate(chosen or (), start=1)
+                for order, condition in enumerate(chosen, start=1)
             ]
             context.progress.advance()
         return Measurement(
@@ -242,17 +257,17 @@ class Anchors(ClassMetric):
 
     def _rule(
         self, row: Floats, train: Floats, same: Bools, schema: Schema, columns: Sequence[int]
-    ) -> tuple[Condition, ...] | None:
+    ) -> tuple[tuple[Condition, ...], bool]:
         conditions = conditions_of(row, train, schema, columns)
         holds = [condition.holds(train) for condition in conditions]
         often = [at for at, inside in enumerate(holds) if inside.sum() >= self.least]
         often = sorted(often, key=lambda at: -float(same[holds[at]].mean()))[:_MOST_CONDITIONS]
         if not often:
-            return None
-        chosen = best_rule(
+            return (), False
+        chosen, is_enough = best_rule(
             np.stack([holds[at] for at in often]), same, self.precision, self.conditions, self.least
         )
-        return None if chosen is None else tuple(conditions[often[at]] for at in chosen)
+        return tuple(conditions[often[at]] for at in chosen), is_enough
 
 
 def _cells(condition: Condition, schema: Schema) -> tuple[str, str, str, str]:
@@ -261,7 +276,7 @@ def _cells(condition: Condition, schema: Schema) -> tuple[str, str, str, str]:
 
 
 def _tested(
-    rule: tuple[Condition, ...] | None, rows: Floats, same: Bools, others: Bools, drawn: Resampling
+    rule: tuple[Condition, ...], rows: Floats, same: Bools, others: Bools, drawn: Resampling
 ) -> tuple[float, ...]:
     """(n, precision, low, high, coverage, low, high) in rows that had no part in the rule."""
     nothing = float("nan")

@@ -158,8 +158,8 @@ class CasePages(ExplanationMetric):
 
     reason_codes : how they are chosen. change_margin : probability beyond the threshold, or lead
         over the second class.
-    change_near : number of nearest real cases whose mean distance is compared. change_ways : ways to
-        another decision that are looked for in each case, none of which moves all features of one
+    change_near : number of nearest real cases whose mean distance is compared. change_ways : ways
+        to another decision that are looked for in each case, none moving all features of one
         before it.
 
     Reference: Wachter, Mittelstadt & Russell 2018, arXiv:1711.00399 (counterfactuals); Ustun,

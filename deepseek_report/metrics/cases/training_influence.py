@@ -86,7 +86,7 @@ def _of_losses(classifier: Classifier, train: Split) -> _LastLayer:
     def derived(module: Any, rows: Any, part: slice, layer: Any) -> tuple[Any, Any]:
         outputs = module.forward_with_balance(rows)[0]
         loss = objective.loss(outputs, truths[part].to(outputs.device)) * len(rows)
-        (slopes,) = torch.autograd.grad(loss, layer.raw, create_graph=True)
+        slopes = layer.slopes(loss, create_graph=True)
         bends = [
             torch.autograd.grad(slopes[:, output].sum(), layer.raw, retain_graph=True)[0][:, output]
             if slopes.requires_grad
@@ -108,7 +108,7 @@ def _of_answers(classifier: Classifier, rows: Floats, targets: Ints) -> _LastLay
         answers = [
             log_odds(logits[[at]], int(target)) for at, target in enumerate(targets[part].tolist())
         ]
-        (slopes,) = torch.autograd.grad(torch.cat(answers).sum(), layer.raw)
+        slopes = layer.slopes(torch.cat(answers).sum())
         return slopes, torch.zeros_like(slopes)
 
     return _derivatives(classifier, rows, derived)
@@ -128,6 +128,21 @@ class _Watch:
     def _note(self, part: Any, inputs: Any, output: Any) -> Any:
         self.given, self.raw = inputs[0].detach(), output.detach().requires_grad_()
         return self.raw
+
+    def slopes(self, total: Any, **options: Any) -> Any:
+        """The derivative of a sum over rows by what comes out of the layer, (row, output).
+
+        Raises NotApplicableError : the sum does not hang on it, or it has more than one vector a
+        row.
+        """
+        import torch
+
+        slopes = None
+        if self.raw is not None and self.raw.dim() == 2 and total.requires_grad:
+            (slopes,) = torch.autograd.grad(total, self.raw, allow_unused=True, **options)
+        if slopes is None:
+            raise NotApplicableError(message("refusals.no_last_layer"))
+        return slopes
 
     def __enter__(self) -> _Watch:
         return self
@@ -149,14 +164,7 @@ def _derivatives(classifier: Classifier, rows: Floats, derived: Any) -> _LastLay
         for start in range(0, len(rows), _BATCH):
             part = slice(start, min(start + _BATCH, len(rows)))
             layer.raw = None
-            try:
-                slopes, bends = derived(module, as_tensor(module, rows[part]), part, layer)
-            except RuntimeError as error:
-                if "not have been used in the graph" not in str(error):
-                    raise
-                slopes = None
-            if slopes is None or layer.given.shape != (part.stop - start, layer.given.shape[-1]):
-                raise NotApplicableError(message("refusals.no_last_layer"))
+            slopes, bends = derived(module, as_tensor(module, rows[part]), part, layer)
             ones = torch.ones(len(layer.given), 1, device=layer.given.device)
             parts.append([torch.cat([layer.given, ones], 1), slopes, bends])
     arrays = (
@@ -203,7 +211,8 @@ def _left_over(
     added = ensemble.nodes.values[leaves]
     output = np.tile(ensemble.base, (len(train), 1))
     ones = np.ones(len(train))
-    boosted = ensemble.space == "logit" or not _averages(ensemble, truth, added[:, :, target])
+    base = float(ensemble.base[target])
+    boosted = ensemble.space == "logit" or not _averages(base, truth, added[:, :, target])
     for tree in range(leaves.shape[1]):
         if not boosted:
             yield truth - truth.mean(), ones
@@ -226,13 +235,19 @@ def _share(output: Floats, target: int) -> Floats:
     return np.asarray(powers[:, target] / powers.sum(axis=1))
 
 
-def _averages(ensemble: TreeEnsemble, truth: Floats, added: Floats) -> bool:
+def _averages(base: float, truth: Floats, added: Floats) -> bool:
     """Whether each tree says a part of the whole answer, as in forests, and not of a rest.
+
+    Then there is no base, and the last tree knows about as much of the labels as the first.
 
     added : (row, tree) what the trees add to the output.
     """
-    alone = added.mean(axis=0) * added.shape[1]
-    return bool(np.abs(alone - truth.mean()).max() <= 0.5 * max(abs(truth.mean()), truth.std()))
+    if base or not truth.std():
+        return False
+    first, last = (
+        np.corrcoef(tree, truth)[0, 1] if tree.std() else 0.0 for tree in added[:, [0, -1]].T
+    )
+    return bool(last > first / 2)
 
 
 @dataclass(frozen=True)

@@ -518,14 +518,8 @@ def enough(pages: Pages, case: Row) -> str:
         n=int(rule["n"]),
         covered=finite(rule["coverage"]),
         everywhere=float(rule["everywhere"]),
-        needless=not conditions and float(rule["everywhere"]) >= _precision(pages),
+        enough=bool(rule["enough"]),
     )
-
-
-def _precision(pages: Pages) -> float:
-    """The share of the same decisions from which a rule was enough in this run."""
-    settings = (pages.draft.results.config.get("metrics") or {}).get("anchors") or {}
-    return float(settings.get("precision", 0.95))
 
 
 def pushed(pages: Pages, case: Row) -> Values | None:
