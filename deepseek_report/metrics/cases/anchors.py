@@ -136,7 +136,8 @@ def best_rule(
     best_cover = float(least) - 1
     sure: tuple[tuple[int, ...], float] = (), 0.0
     for _ in range(most):
-        cover, hits = members @ table.T, (members * agree) @ table.T
+        cover: Floats = (members @ table.T).astype(np.float64)
+        hits: Floats = ((members * agree) @ table.T).astype(np.float64)
         shares = hits / np.maximum(cover, 1)
         further = np.array(
             [[p > (rule[-1] if rule else -1) for p in range(len(table))] for rule in rules]
@@ -277,7 +278,7 @@ def _cells(condition: Condition, schema: Schema) -> tuple[str, str, str, str]:
 
 def _tested(
     rule: tuple[Condition, ...], rows: Floats, same: Bools, others: Bools, drawn: Resampling
-) -> tuple[float, ...]:
+) -> tuple[float | None, ...]:
     """(n, precision, low, high, coverage, low, high) in rows that had no part in the rule."""
     nothing = float("nan")
     if not rule:

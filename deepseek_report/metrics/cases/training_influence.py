@@ -101,14 +101,14 @@ def _of_losses(classifier: Classifier, train: Split) -> _LastLayer:
 def _of_answers(classifier: Classifier, rows: Floats, targets: Ints) -> _LastLayer:
     import torch
 
-    from deepseek_report.explainers.gradients.embedding_gradients import log_odds
-
     def derived(module: Any, inputs: Any, part: slice, layer: Any) -> tuple[Any, Any]:
-        logits = module(inputs)
-        answers = [
-            log_odds(logits[[at]], int(target)) for at, target in enumerate(targets[part].tolist())
-        ]
-        slopes = layer.slopes(torch.cat(answers).sum())
+        logits, own = module(inputs), torch.as_tensor(targets[part])[:, None]
+        total = logits.sum()
+        if logits.shape[1] > 1:
+            own = own.to(logits.device)
+            others = logits.scatter(1, own, -torch.inf).logsumexp(1)
+            total = (logits.gather(1, own)[:, 0] - others).sum()
+        slopes = layer.slopes(total)
         return slopes, torch.zeros_like(slopes)
 
     return _derivatives(classifier, rows, derived)
@@ -153,18 +153,18 @@ class _Watch:
 
 
 def _derivatives(classifier: Classifier, rows: Floats, derived: Any) -> _LastLayer:
-    """Of a network in evaluation mode, batch by batch."""
+    """Of a network, which stands in evaluation mode, batch by batch."""
     import torch
 
-    from deepseek_report.explainers.gradients.embedding_gradients import as_tensor, evaluating
-
     module, parts = classifier.module, []
+    device = next((parameter.device for parameter in module.parameters()), "cpu")
     classifier.calls += len(rows)
-    with evaluating(module), torch.enable_grad(), _Watch(module) as layer:
+    with torch.enable_grad(), _Watch(module) as layer:
         for start in range(0, len(rows), _BATCH):
             part = slice(start, min(start + _BATCH, len(rows)))
             layer.raw = None
-            slopes, bends = derived(module, as_tensor(module, rows[part]), part, layer)
+            batch = torch.as_tensor(rows[part], dtype=torch.float32, device=device)
+            slopes, bends = derived(module, batch, part, layer)
             ones = torch.ones(len(layer.given), 1, device=layer.given.device)
             parts.append([torch.cat([layer.given, ones], 1), slopes, bends])
     arrays = (
