@@ -251,8 +251,8 @@ def changes_of(
         smallest = known[0] if known else _NO_CHANGE
         rows += _change_rows(case, inputs[case], smallest, schema, search)
         for way, change in enumerate(known[1:], start=2):
-            told = _change_rows(case, inputs[case], change, schema, search)
-            others += [(case, way, *cells[2:8], cells[10]) for cells in told]
+            changed_cells = _change_rows(case, inputs[case], change, schema, search)
+            others += [(case, way, *cells[2:8], cells[10]) for cells in changed_cells]
     context.progress.advance(len(inputs))
     changed = {row[0] for row in rows if row[1] == "found"}
     without = np.array([case for case in against.tolist() if case not in changed], dtype=np.int64)

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
-from deepseek_report.artifacts.schema import CLASS_TASKS, NUMBER_TASKS, Schema
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import TableType, columns_of
@@ -76,16 +76,22 @@ def pushes_of_networks(
 
 
 def _of_losses(classifier: Classifier, train: Split) -> _LastLayer:
+    """By the loss of the training: cross-entropy, or squared error over the variance."""
     import torch
+    from torch.nn.functional import cross_entropy
 
-    from deepseek_report.training.objective import objective_for
-
-    objective = objective_for(classifier.schema, train)
-    truths = objective.truths(train)
+    decides = task_of(classifier.schema.target).decides
+    truths = torch.as_tensor(train.labels, dtype=torch.int64 if decides else torch.float32)
+    spread = 1.0 if decides else float(np.var(train.labels)) or 1.0
 
     def derived(module: Any, rows: Any, part: slice, layer: Any) -> tuple[Any, Any]:
         outputs = module.forward_with_balance(rows)[0]
-        loss = objective.loss(outputs, truths[part].to(outputs.device)) * len(rows)
+        truth = truths[part].to(outputs.device)
+        loss = (
+            cross_entropy(outputs, truth, reduction="sum")
+            if decides
+            else ((outputs[:, 0] - truth) ** 2).sum() / spread
+        )
         slopes = layer.slopes(loss, create_graph=True)
         bends = [
             torch.autograd.grad(slopes[:, output].sum(), layer.raw, retain_graph=True)[0][:, output]
@@ -120,13 +126,13 @@ class _Watch:
     def __init__(self, module: Any) -> None:
         from torch import nn
 
-        self.given: Any = None
+        self.entering: Any = None
         self.raw: Any = None
         linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
         self.handles = [part.register_forward_hook(self._note) for part in linear]
 
     def _note(self, part: Any, inputs: Any, output: Any) -> Any:
-        self.given, self.raw = inputs[0].detach(), output.detach().requires_grad_()
+        self.entering, self.raw = inputs[0].detach(), output.detach().requires_grad_()
         return self.raw
 
     def slopes(self, total: Any, **options: Any) -> Any:
@@ -165,8 +171,8 @@ def _derivatives(classifier: Classifier, rows: Floats, derived: Any) -> _LastLay
             layer.raw = None
             batch = torch.as_tensor(rows[part], dtype=torch.float32, device=device)
             slopes, bends = derived(module, batch, part, layer)
-            ones = torch.ones(len(layer.given), 1, device=layer.given.device)
-            parts.append([torch.cat([layer.given, ones], 1), slopes, bends])
+            ones = torch.ones(len(layer.entering), 1, device=layer.entering.device)
+            parts.append([torch.cat([layer.entering, ones], 1), slopes, bends])
     arrays = (
         torch.cat(list(each)).detach().double().cpu().numpy() for each in zip(*parts, strict=True)
     )
@@ -269,7 +275,7 @@ class TracIn(ModelMetric):
 
     reveals = "rows"
     category = "data"
-    tasks = CLASS_TASKS | NUMBER_TASKS
+    tasks = frozenset({"classification", "regression"})
     bounds = {}
     reads = frozenset({"dataset", "predictions", "cases", "classifier", "refits"})
     tables = {

@@ -531,14 +531,14 @@ def pushed(pages: Pages, case: Row) -> Values | None:
     decides = task_of(pages.draft.results.schema.target).decides
     sides: dict[bool, list[str]] = {True: [], False: []}
     for row in pages.rows("pushes", case["case"]):
-        told = text(
+        sentence = text(
             "pushed.row",
             row=row_of(pages.draft, row),
             label=row["label"],
             share=float(row["share"]),
             decides=decides,
         )
-        sides[bool(row["toward"])].append(told)
+        sides[bool(row["toward"])].append(sentence)
     return {
         "text": text("pushed.text", rows=int(total["rows"]), covered=float(total["covered"])),
         "sides": [

@@ -35,7 +35,7 @@ class Convolutions(nn.Module):
         return logits
 
 
-def asked(module: nn.Module, toy_classifier: Any, context: Any, channels: int = 1) -> Any:
+def images_of(module: nn.Module, toy_classifier: Any, context: Any, channels: int = 1) -> Any:
     schema = image_schema(channels)
     rows = np.random.default_rng(0).normal(size=(7, SIDE * SIDE * channels))
     model = toy_classifier(schema, module=module.eval())
@@ -49,7 +49,7 @@ def test_the_map_is_that_of_captum(channels: int, toy_classifier, context) -> No
         attr = pytest.importorskip("captum.attr")
     torch.manual_seed(0)
     module = Convolutions(channels, 2)
-    context_of = asked(module, toy_classifier, context, channels)
+    context_of = images_of(module, toy_classifier, context, channels)
     explanation = GradCam(chunk=3).explain(context_of)
     rows = torch.tensor(context_of.inputs, dtype=torch.float32)
     cam = attr.LayerGradCam(lambda x: gradients.log_odds(module(x), 1), module.last)
@@ -71,19 +71,19 @@ def test_a_planted_bright_square_is_where_the_map_is(toy_classifier, context) ->
         nn.init.zeros_(part.bias)
     with torch.no_grad():
         module.output.weight.copy_(torch.tensor([[-1.0] * 6, [1.0] * 6]))
-    context_of = asked(module, toy_classifier, context)
+    context_of = images_of(module, toy_classifier, context)
     context_of.inputs[:] = 0.0
     image = context_of.inputs[0].reshape(SIDE, SIDE)
     image[1:4, 7:10] = 1.0
-    found = GradCam().explain(context_of).values[0].reshape(SIDE, SIDE)
-    at = np.unravel_index(found.argmax(), found.shape)
+    drawn = GradCam().explain(context_of).values[0].reshape(SIDE, SIDE)
+    at = np.unravel_index(drawn.argmax(), drawn.shape)
     assert at[0] <= 4
     assert 6 <= at[1] <= 10
-    assert found[8:].max() < 0.1 * found.max()
+    assert drawn[8:].max() < 0.1 * drawn.max()
 
 
 def test_a_network_without_a_convolution_is_refused(toy_classifier, context) -> None:
     flat = nn.Sequential(nn.Linear(SIDE * SIDE, 2))
     with refused("reads the maps of a convolution"):
-        GradCam().explain(asked(flat, toy_classifier, context))
+        GradCam().explain(images_of(flat, toy_classifier, context))
     assert "needs gradients" in say(GradCam().refuses(Sklearn(), DataTraits()))

@@ -32,13 +32,13 @@ def explained(weights: np.ndarray, toy_classifier: Any, context: Any, rise: Rise
     schema = image_schema()
     model = toy_classifier(schema, probability=lambda rows: 0.2 + rows @ weights)
     columns = SIDE * SIDE
-    asked = context(
+    images = context(
         model,
         inputs=np.ones((2, columns)),
         positions=np.arange(2),
         background=np.zeros((5, columns)),
     )
-    return rise.explain(asked)
+    return rise.explain(images)
 
 
 def test_masks_lie_between_hidden_and_shown_and_show_every_place_alike() -> None:
@@ -82,10 +82,10 @@ def test_a_planted_patch_is_where_the_values_are(toy_classifier, context) -> Non
     weights = np.zeros((SIDE, SIDE))
     weights[3:6, 6:9] = 0.6 / 9
     explanation = explained(weights.ravel(), toy_classifier, context, Rise(masks=800))
-    found = explanation.values[0].reshape(SIDE, SIDE)
-    assert found.max() == found[3:6, 6:9].max()
-    assert found[3:6, 6:9].mean() > 3 * np.abs(found[:, :3]).mean()
-    assert found.sum() == pytest.approx(0.6, rel=0.25)
+    values = explanation.values[0].reshape(SIDE, SIDE)
+    assert values.max() == values[3:6, 6:9].max()
+    assert values[3:6, 6:9].mean() > 3 * np.abs(values[:, :3]).mean()
+    assert values.sum() == pytest.approx(0.6, rel=0.25)
 
 
 def test_the_standard_errors_hold_the_values_of_many_masks() -> None:

@@ -112,7 +112,7 @@ def test_pushes_of_networks_are_the_formula_row_by_row() -> None:
     for model in models:
         weight = model.module.linear.weight.detach().double().numpy()
         bias = model.module.linear.bias.detach().double().numpy()
-        known, asked = (np.c_[part, np.ones(len(part))] for part in (train.inputs, rows))
+        known, queries = (np.c_[part, np.ones(len(part))] for part in (train.inputs, rows))
         powers = np.exp(train.inputs @ weight.T + bias)
         shares = powers / powers.sum(axis=1, keepdims=True)
         for k in range(2):
@@ -123,7 +123,7 @@ def test_pushes_of_networks_are_the_formula_row_by_row() -> None:
                 sign = 1.0 if k == target else -1.0
                 for z in range(60):
                     rest = float(train.labels[z] == k) - shares[z, k]
-                    alike = known[z] @ np.linalg.solve(curvature, asked[case])
+                    alike = known[z] @ np.linalg.solve(curvature, queries[case])
                     expected[case, z] += rest * sign * alike
     pushes = pushes_of_networks(models, train, rows, targets)
     np.testing.assert_allclose(pushes, expected, rtol=1e-3, atol=1e-5)
@@ -199,8 +199,8 @@ def test_the_rows_that_are_listed_are_those_of_the_training_part(toy: Any) -> No
 
     model = network(Narrow())
     model.schema, model.capabilities = context.dataset.schema, frozenset({"module"})
-    asked = replace(context, classifier=model, cases=Cases(np.array([4, 9]), {"a": 0, "b": 1}))
-    measured = TracIn(most=3).measure(asked)
+    of_two = replace(context, classifier=model, cases=Cases(np.array([4, 9]), {"a": 0, "b": 1}))
+    measured = TracIn(most=3).measure(of_two)
     table, train = measured.tables["pushes"], context.dataset.train
     assert len(table) == 2 * 2 * 3
     label = dict(zip(train.instance_ids.tolist(), train.labels.tolist(), strict=True))
