@@ -89,6 +89,9 @@ class Refits(Protocol):
         early; none of an estimator.
         """
 
+    def fitted_to(self, data: Dataset) -> Classifier:
+        """The model fitted to the training part of other data of the same schema."""
+
 
 @dataclass(frozen=True)
 class FoldRun:

@@ -35,7 +35,7 @@ Relation = Literal["is", "missing", "up_to", "over", "word"]
 
 
 @dataclass(frozen=True)
-class Condition:
+class AnchorCondition:
     """One thing that holds of a case.
 
     column : position of the feature, or in a text of the token in the vocabulary. value : the
@@ -72,7 +72,7 @@ class Condition:
 
 def conditions_of(
     row: Floats, train: Floats, schema: Schema, columns: Sequence[int]
-) -> list[Condition]:
+) -> list[AnchorCondition]:
     """All conditions that a case fulfils.
 
     Of a table a category, that a value is missing, and on which side of the quartiles of training
@@ -84,19 +84,20 @@ def conditions_of(
         mask = kind_of(schema).mask
         tokens = {int(token) for token in row[~np.isnan(row)]}
         known = [t for t in sorted(tokens) if t != mask and not is_unknown(schema.vocabulary[t])]
-        return [Condition("word", token, float(token)) for token in known]
+        return [AnchorCondition("word", token, float(token)) for token in known]
     conditions = []
     for column in columns:
         value = float(row[column])
         if np.isnan(value):
-            conditions.append(Condition("missing", column, value))
+            conditions.append(AnchorCondition("missing", column, value))
         elif not schema.features[column].is_numeric:
-            conditions.append(Condition("is", column, value))
+            conditions.append(AnchorCondition("is", column, value))
         else:
             known = train[~np.isnan(train[:, column]), column]
             edges = np.unique(np.quantile(known, [0.25, 0.5, 0.75], method="nearest")).tolist()
             conditions += [
-                Condition("up_to" if value <= edge else "over", column, edge) for edge in edges
+                AnchorCondition("up_to" if value <= edge else "over", column, edge)
+                for edge in edges
             ]
     return conditions
 
@@ -258,7 +259,7 @@ class Anchors(ClassMetric):
 
     def _rule(
         self, row: Floats, train: Floats, same: Bools, schema: Schema, columns: Sequence[int]
-    ) -> tuple[tuple[Condition, ...], bool]:
+    ) -> tuple[tuple[AnchorCondition, ...], bool]:
         conditions = conditions_of(row, train, schema, columns)
         holds = [condition.holds(train) for condition in conditions]
         often = [at for at, inside in enumerate(holds) if inside.sum() >= self.least]
@@ -271,13 +272,13 @@ class Anchors(ClassMetric):
         return tuple(conditions[often[at]] for at in chosen), is_enough
 
 
-def _cells(condition: Condition, schema: Schema) -> tuple[str, str, str, str]:
+def _cells(condition: AnchorCondition, schema: Schema) -> tuple[str, str, str, str]:
     name, label, shown = condition.worded(schema)
     return name, label, condition.relation, shown
 
 
 def _tested(
-    rule: tuple[Condition, ...], rows: Floats, same: Bools, others: Bools, drawn: Resampling
+    rule: tuple[AnchorCondition, ...], rows: Floats, same: Bools, others: Bools, drawn: Resampling
 ) -> tuple[float | None, ...]:
     """(n, precision, low, high, coverage, low, high) in rows that had no part in the rule."""
     nothing = float("nan")

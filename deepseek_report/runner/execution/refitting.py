@@ -94,7 +94,7 @@ class ModelRefits:
             return []
         seed = self.experiment.seeds.training
         built = model.build(data.schema, data.train, seed)
-        kept = _Kept(built, count)
+        kept = _Snapshots(built, count)
         with TemporaryDirectory(prefix="deepseek-report-") as folder:
             trainer = self.experiment.single["trainer"]
             trainer.fit(built, data, Path(folder), seed, self.device, kept)
@@ -122,7 +122,7 @@ class ModelRefits:
         return model.own_trainer() if isinstance(model, BringsTrainer) else None
 
 
-class _Kept:
+class _Snapshots:
     """A `Progress` that copies the weights of a module at points evenly spread over a training.
 
     A trainer tells it of every step once the step is done.

@@ -11,7 +11,7 @@ import pytest
 
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
-from deepseek_report.metrics.cases.anchors import Anchors, Condition, best_rule, conditions_of
+from deepseek_report.metrics.cases.anchors import Anchors, AnchorCondition, best_rule, conditions_of
 
 
 def by_enumeration(holds: np.ndarray, same: np.ndarray, precision: float, most: int) -> float:
@@ -58,7 +58,7 @@ def test_conditions_of_a_case_hold_of_it(toy: Any) -> None:
     conditions = conditions_of(row, train, schema, range(3))
     assert {condition.relation for condition in conditions} >= {"is", "missing"}
     assert all(condition.holds(row[None])[0] for condition in conditions)
-    up_to = Condition("up_to", 0, 50.0)
+    up_to = AnchorCondition("up_to", 0, 50.0)
     np.testing.assert_array_equal(up_to.holds(train), train[:, 0] <= 50)
 
 
