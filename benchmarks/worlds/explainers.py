@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,8 @@ from deepseek_report.artifacts.conclusions import Use
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.reference import ranges
 from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdict_of
@@ -35,6 +31,7 @@ from deepseek_report.metrics.explanations.stability import (
     NullPlayers,
     ParameterRandomisation,
 )
+from worlds.judging import results_of
 from worlds.trials import Plan, Share, Table, repeat
 
 #: Players, training rows, and bootstrap resamples (fewer than a report draws: verdicts do not hang
@@ -253,39 +250,20 @@ class World:
             control=explanations["random"],
         )
         with tempfile.TemporaryDirectory() as folder:
-            paths = {"data": Path(folder) / "data"}
-            save_json(paths["data"] / "schema.json", self.dataset.schema.to_json())
-            self._measure(context, Path(folder), paths)
-            results = Results(paths, {"seed": 1, "report": {}}, {})
+            results = results_of(context, self._again, self._metrics(), Path(folder))
             return {name: verdict_of(results, name).use for name, _ in chosen}
 
-    def _measure(self, context: MeasureContext, folder: Path, paths: dict[str, Path]) -> None:
-        def keep(identity: str, content: Explanation | Measurement) -> None:
-            paths[identity] = folder / identity
-            paths[identity].mkdir(parents=True)
-            content.save(paths[identity])
-
-        curves = (Deletion(resamples=RESAMPLES), Insertion(resamples=RESAMPLES))
-        measured: dict[str, Measurement] = {}
-        for name in ("random", *(name for name in context.explanations if name != "random")):
-            explanation = context.explanations[name]
-            keep(f"explanations/{name}", explanation)
-            own = replace(
-                context, explanation=explanation, explain=self._again(name), measured=measured
-            )
-            for key, curve in zip(("deletion", "insertion"), curves, strict=True):
-                measured[f"measures/{key}/{name}"] = curve.measure(own)
-            for key, metric in self._tests().items():
-                if name != "random":
-                    keep(f"measures/{key}/{name}", metric.measure(own))
-        effect = FaithfulnessEffect(resamples=RESAMPLES)
-        keep("measures/faithfulness_effect", effect.measure(replace(context, measured=measured)))
-
-    def _tests(self) -> dict[str, Any]:
+    def _metrics(self) -> dict[str, Any]:
         learnt: dict[str, Any] = {"null_players": NullPlayers(resamples=RESAMPLES)}
         if "module" in self.classifier.capabilities:
             learnt = {"parameter_randomisation": ParameterRandomisation(resamples=RESAMPLES)}
-        return {**learnt, "max_sensitivity": MaxSensitivity(resamples=RESAMPLES)}
+        return {
+            "deletion": Deletion(resamples=RESAMPLES),
+            "insertion": Insertion(resamples=RESAMPLES),
+            **learnt,
+            "max_sensitivity": MaxSensitivity(resamples=RESAMPLES),
+            "faithfulness_effect": FaithfulnessEffect(resamples=RESAMPLES),
+        }
 
     def _positions_of(self, rows: Floats) -> Ints:
         """(row,) which case has these inputs; of the rows that stand for other draws of a case, its

@@ -148,7 +148,9 @@ def _truth(draft: Draft) -> ShownTable:
     """How far each method is from the truth, beside what the tests said; nothing where that was not
     worked out.
     """
-    games = {row["explainer"]: row["game"] for row in rows(draft.results, "true_error", "true_errors")}
+    games = {
+        row["explainer"]: row["game"] for row in rows(draft.results, "true_error", "true_errors")
+    }
     if not games:
         return draft.table("truth", TableType(()), [])
     made = [metric for metric in (*_TRUTH, "deletion_effect") if draft.results.find(metric)]

@@ -309,9 +309,4 @@ class _Judging:
             for column, metric in columns.items()
             for key, cell in known.get(metric, none).cells(column, column).items()
         }
-        return {
-            "explainer": name,
-            "game": self.game(explanation),
-            **cells,
-            "n": len(self.chosen),
-        }
+        return {"explainer": name, "game": self.game(explanation), **cells, "n": len(self.chosen)}
