@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from performance_page import write_block
-from worlds.ground_truth import CI, FAMILIES, Judged, Scale, judge
+from worlds.ground_truth import CI, FAMILIES, Judged, Scale, judge, worlds_of
 from worlds.truth_tables import tables
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "explanations.md"
@@ -27,7 +27,6 @@ HEAD = """# How far explanations are from the truth
 
 Written by `benchmarks/explanations.py`.
 """
-EXPLAINED = ("formula", "model")
 
 
 def main() -> None:
@@ -41,8 +40,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=PAGE)
     options = parser.parse_args()
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    # Seed after seed, so that a run that is stopped early has seen every family.
-    asked = [(f, e, seed) for seed in seeds for f in options.family for e in EXPLAINED]
+    asked = worlds_of(options.family, seeds)
     work = partial(world, CI if options.small else Scale(), options.keep)
     if options.jobs == 1:
         worlds = [work(each) for each in asked]

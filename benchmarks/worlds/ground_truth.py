@@ -42,6 +42,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ratio_of_means,
 )
 from deepseek_report.metrics.explanations.true_error import Truth, answers_of, direction_errors
+from deepseek_report.models.estimators.sklearn import Sklearn
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.shared.module_classifier import TorchClassifier
@@ -59,10 +60,10 @@ RESAMPLES = 200
 class Scale:
     """How large a world is: explained cases, background rows, training rows, optimiser steps."""
 
-    cases: int = 40
-    background: int = 16
-    training: int = 1500
-    steps: int = 250
+    cases: int = 32
+    background: int = 12
+    training: int = 1200
+    steps: int = 200
 
 
 CI = Scale(cases=16, background=8, training=600, steps=80)
@@ -80,8 +81,10 @@ class KnownWorld:
     formula: Callable[[np.random.Generator], Formula]
     rows: Callable[[int, np.random.Generator], Floats]
 
-    def model(self) -> Any:
+    def model(self, explained: str) -> Any:
         """The plug-in that is trained on labels of the formula."""
+        if explained == "trees":
+            return Sklearn()
         if self.schema.modality == "text":
             return DeepSeek(width=16, experts=4, expert_width=8)
         return MLP(hidden=(32, 16), bins=4, dropout=0.0)
@@ -178,6 +181,21 @@ def _series() -> KnownWorld:
 
     schema = Schema(moments(steps, ("reading",), (None,)), TARGET, layout=layout)
     return KnownWorld("window in a series", schema, partial(_planted, layout.players), rows)
+
+
+#: What is explained: the formula itself, a network that learnt it, or, of tables, boosted trees.
+EXPLAINED = ("formula", "network", "trees")
+
+
+def worlds_of(families: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, str, int]]:
+    """(family, explained, seed) of all that are made, seed after seed."""
+    return [
+        (family, explained, seed)
+        for seed in seeds
+        for family in families
+        for explained in EXPLAINED
+        if explained != "trees" or FAMILIES[family].schema.modality == "table"
+    ]
 
 
 FAMILIES: dict[str, KnownWorld] = {
@@ -289,7 +307,7 @@ BLIND = ("distance", "fixed weights")
 class GroundTruth:
     """One world: its data, the model that is explained, and everything that explains it.
 
-    explained : "formula" or "model".
+    explained : one of `EXPLAINED`.
     """
 
     def __init__(self, family: str, explained: str, seed: int, scale: Scale) -> None:
@@ -310,20 +328,23 @@ class GroundTruth:
         labels = random.random(n) < 1 / (1 + np.exp(-self.formula.value(rows)))
         return Split(rows, labels.astype(np.int64), np.arange(n), {})
 
-    def _classifier(self) -> TorchClassifier:
+    def _classifier(self) -> Any:
         if self.explained == "formula":
             capabilities = frozenset({"module", "gradients"})
             module = FormulaModule(self.formula, self.schema)
             return TorchClassifier(module, self.schema, "formula", capabilities)
-        plugin = self.world.model()
+        plugin = self.world.model(self.explained)
+        trainer = plugin.own_trainer() if self.explained == "trees" else self._trainer()
         module = plugin.build(self.schema, self.dataset.train, self.seed)
-        trainer = GradientTrainer(
-            max_epochs=4, min_steps=self.scale.steps, precision="float32", tensorboard=False
-        )
         with tempfile.TemporaryDirectory() as folder:
             trainer.fit(module, self.dataset, Path(folder), self.seed, "cpu", Silent())
-        classifier: TorchClassifier = plugin.wrap(module, self.schema, "cpu")
-        return classifier
+        return plugin.wrap(module, self.schema, "cpu")
+
+    def _trainer(self) -> GradientTrainer:
+        steps = self.scale.steps
+        return GradientTrainer(
+            max_epochs=4, min_steps=steps, precision="float32", tensorboard=False
+        )
 
     @cached_property
     def predictions(self) -> Predictions:
@@ -484,14 +505,9 @@ class GroundTruth:
             background=self.background,
             explanations=explanations,
             control=explanations[CONTROL],
-            **_asked(game),
+            question=game,
         )
         return results_of(context, self.again(game), metrics, folder)
-
-
-def _asked(game: Game) -> dict[str, Any]:
-    """The question of the run, where metrics are told it."""
-    return {"question": game} if "question" in MeasureContext.__dataclass_fields__ else {}
 
 
 @dataclass(frozen=True)
