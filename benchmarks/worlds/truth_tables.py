@@ -10,7 +10,7 @@ import numpy as np
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.metrics.explanations.explanation_plugin import CONTROL, bootstrap_mean
-from worlds.ground_truth import GAMES, SPOILT, Judged
+from worlds.ground_truth import BLIND, GAMES, SPOILT, Judged
 from worlds.trials import Table, share
 
 #: Explanations of a world without which no rank correlation is told.
@@ -190,7 +190,8 @@ def _is_right(each: Judged, control: float) -> bool:
     return {
         "amounts": holds and each.amounts <= AMOUNTS_PROMISED,
         "order": holds,
-        "nothing": is_random(each, control),
+        "members": each.own_case is True and not is_random(each, control),
+        "nothing": each.name in BLIND or is_random(each, control),
         "wrong": each.order < 0,
     }.get(each.use, not holds)
 
