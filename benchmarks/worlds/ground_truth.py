@@ -50,7 +50,10 @@ from deepseek_report.statistics.games.formula import Factor, Formula, Term
 from deepseek_report.training.trainer import GradientTrainer
 from worlds.judging import results_of
 
-GAMES: tuple[Game, ...] = ("background", "baseline")
+#: The last is of tables alone: in other data no method plays it.
+GAMES: tuple[Game, ...] = ("background", "baseline", "neighbours")
+#: How often the rows are dealt out anew that stand for near rows.
+DEALT = 2
 TARGET = Target("y", "y", ("no", "yes"))
 #: Resamples of the metrics, fewer than a report draws: neither means nor verdicts hang on them.
 RESAMPLES = 200
@@ -361,6 +364,11 @@ class GroundTruth:
             rule="declared",
         )
 
+    @property
+    def games(self) -> tuple[Game, ...]:
+        """Those that some method plays."""
+        return GAMES if self.schema.modality == "table" else GAMES[:2]
+
     def truth(self, classifier: Any, rows: Floats) -> Truth:
         """The exact values of a model for some rows."""
         baseline = kind_of(self.schema).baseline(rows, self.background)
@@ -368,9 +376,21 @@ class GroundTruth:
         return Truth(answers, rows, self.background, baseline, self.schema.owners)
 
     @cached_property
-    def exact(self) -> Truth:
-        """Of the explained model and cases."""
-        return self.truth(self.classifier, self.dataset.test.inputs)
+    def exact(self) -> dict[Game, Callable[[str], Floats]]:
+        """{game: gives by the output space the exact values} of the explained model and cases."""
+        own = self.truth(self.classifier, self.dataset.test.inputs)
+        near = replace(own, background=self.near_rows)
+        return {
+            "background": partial(own.values, game="background"),
+            "baseline": partial(own.values, game="baseline"),
+            "neighbours": partial(near.values, game="background"),
+        }
+
+    @cached_property
+    def near_rows(self) -> Floats:
+        """(row, column) background rows whose columns were dealt out anew, each for itself."""
+        random = np.random.default_rng([self.seed, 6])
+        return np.concatenate([random.permuted(self.background, axis=0) for _ in range(DEALT)])
 
     @cached_property
     def _remembered(self) -> dict[tuple[bytes, bytes, Game], Floats]:
@@ -381,7 +401,10 @@ class GroundTruth:
         asked = classifier.probabilities(self.background[:4]).tobytes()
         key = asked, np.ascontiguousarray(rows).tobytes(), game
         if key not in self._remembered:
-            self._remembered[key] = self.truth(classifier, rows).values("probability", game)
+            truth = self.truth(classifier, rows)
+            if game == "neighbours":
+                truth, game = replace(truth, background=self.near_rows), "background"
+            self._remembered[key] = truth.values("probability", game)
         return self._remembered[key]
 
     # --- what explains ----------------------------------------------------------------------------
@@ -400,9 +423,12 @@ class GroundTruth:
         for name, explainer in shipped_parts("explainers").items():
             if self._accepts(explainer):
                 try:
-                    made[name] = explainer.explain(self.context(game, self.dataset.test.inputs))
+                    explanation = explainer.explain(self.context(game, self.dataset.test.inputs))
                 except NotApplicableError:
                     continue
+                # Nothing but what plays it is asked about near rows.
+                if game != "neighbours" or explanation.game in (None, game):
+                    made[name] = explanation
         return made | {name: self._spoilt(name, game, made[CONTROL]) for name in SPOILT}
 
     def _accepts(self, explainer: Any) -> bool:
@@ -428,8 +454,10 @@ class GroundTruth:
         """(case,) the output where everything is taken away."""
         rows = self.dataset.test.inputs
         if game == "baseline":
-            return self.classifier.probabilities(self.exact.baseline)[:, 1]
-        return np.full(len(rows), self.classifier.probabilities(self.background)[:, 1].mean())
+            baseline = kind_of(self.schema).baseline(rows, self.background)
+            return np.asarray(self.classifier.probabilities(baseline)[:, 1])
+        taken = self.near_rows if game == "neighbours" else self.background
+        return np.full(len(rows), self.classifier.probabilities(taken)[:, 1].mean())
 
     def spoilt_values(
         self, name: str, game: Game, classifier: Any, rows: Floats, drawn_as: Floats | None = None
@@ -556,7 +584,7 @@ def judge(family: str, explained: str, scale: Scale, seed: int) -> list[Judged]:
     """Every explanation of one world, in every game."""
     world, metrics = GroundTruth(family, explained, seed, scale), shipped_metrics()
     judged = []
-    for game in GAMES:
+    for game in world.games:
         with tempfile.TemporaryDirectory() as folder:
             results = world.measured(game, metrics, Path(folder))
             judged += _judged(world, game, results)
@@ -566,13 +594,13 @@ def judge(family: str, explained: str, scale: Scale, seed: int) -> list[Judged]:
 def _judged(world: GroundTruth, game: Game, results: Results) -> list[Judged]:
     explanations = results.explanations
     shipped_alone = {k: v for k, v in results.paths.items() if k.rpartition("/")[2] not in SPOILT}
-    leading = leading_explainer(Results(shipped_alone, dict(results.config)))
+    leading = leading_explainer(Results(shipped_alone, results.config))
     control = player_sums(explanations[CONTROL].values, world.schema.owners)
     others = world._others(content_keys(world.dataset.test.inputs))
     judged = []
     for name, explanation in explanations.items():
         values = player_sums(explanation.values, world.schema.owners)
-        truth = world.exact.values(explanation.output_space, game)
+        truth = world.exact[game](explanation.output_space)
         errors = direction_errors(values, truth, explanation.signed)
         by_chance = direction_errors(control, truth, explanation.signed)
         foreign = direction_errors(values[others], truth, explanation.signed)
@@ -592,11 +620,19 @@ def _judged(world: GroundTruth, game: Game, results: Results) -> list[Judged]:
             own_case=_is_above(foreign - errors),
             errors=errors.tolist(),
             scores=_scores(results, name),
-            use=verdict_of(results, name).use if name != CONTROL else "",
+            use=_use(results, name),
             leads=name == leading,
         )
         judged.append(made)
     return judged
+
+
+def _use(results: Results, name: str) -> str:
+    """What it may be used for, "members" where neither order nor amounts may be told."""
+    if name == CONTROL:
+        return ""
+    verdict = verdict_of(results, name)
+    return "members" if verdict.scope == "members" else verdict.use
 
 
 def _amounts(explanation: Explanation, values: Floats, truth: Floats) -> float:

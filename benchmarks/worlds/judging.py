@@ -50,7 +50,7 @@ def results_of(
     for key, metric in metrics.items():
         if metric.scope == "explainers" and (made := _made(metric, whole)):
             keep(f"measures/{key}", made)
-    return Results(paths, {"seed": 1, "report": {}}, {})
+    return Results(paths, {"seed": 1, "report": {}, "explain": {"question": context.question}}, {})
 
 
 def _control_first(context: MeasureContext) -> Iterator[str]:

@@ -212,7 +212,7 @@ def _leading(judged: Sequence[Judged]) -> Table:
                 near.append(_within(leader, first))
             random = [e for e in world if e.name != CONTROL and is_random(e, control)]
             of += len(random)
-            trusted += sum(each.use in TRUSTED for each in random)
+            trusted += sum(each.use in {*TRUSTED, "members"} for each in random)
         rows.append((game, len(worlds), str(share(best)), str(share(near)), f"{trusted} of {of}"))
     return Table(
         "The method that leads by verdict",

@@ -68,6 +68,12 @@ def verdicts(results: Results) -> dict[str, ExplainerVerdict]:
     return {name: verdict_of(results, name) for name in results.explanations if name != CONTROL}
 
 
+def question_of(results: Results) -> Game:
+    """The game that the run asked about, or that is usual for such data where nobody said."""
+    declared = (results.config.get("explain") or {}).get("question")
+    return declared or kind_of(results.schema).compared_with
+
+
 def verdict_of(results: Results, name: str) -> ExplainerVerdict:
     """What a method may be used for; the first that holds of `_uses`.
 
@@ -121,11 +127,9 @@ def _missing(results: Results, name: str) -> tuple[str, ...]:
     effects = _effects(results, name)
     tests = {
         "faithfulness_effect": len(effects) == 2
-        and _score(results, "own_case_effect", name) is not None,
-        "parameter_randomisation": any(
-            _score(results, metric, name) is not None
-            for metric in ("randomisation_gain", "null_player_share")
-        ),
+        and _graded(results, "own_case_effect", name) is not None,
+        "parameter_randomisation": _graded(results, "randomisation_gain", name) is not None
+        or _score(results, "null_player_share", name) is not None,
     }
     return tuple(metric for metric, made in tests.items() if not made)
 
@@ -135,8 +139,16 @@ def _score(results: Results, metric: str, name: str) -> Score | None:
     return score if score is not None and finite(score.value) is not None else None
 
 
+def _graded(results: Results, metric: str, name: str) -> Score | None:
+    """A score on which a verdict may rest; None where it is not shown to go with the true error in
+    the game of the method, or was not measured.
+    """
+    game = results.explanations[name].game or question_of(results)
+    return _score(results, metric, name) if metric in PREDICTIVE.get(game, ()) else None
+
+
 def _effects(results: Results, name: str) -> list[Score]:
-    scores = (_score(results, f"{mode}_effect", name) for mode in ("deletion", "insertion"))
+    scores = (_graded(results, f"{mode}_effect", name) for mode in ("deletion", "insertion"))
     return [score for score in scores if score is not None]
 
 
@@ -183,7 +195,7 @@ def _is_turned(results: Results, name: str) -> bool:
 
 def _own_case(results: Results, name: str) -> bool | None:
     """Whether its order for a case is better than another case's."""
-    effect = _score(results, "own_case_effect", name)
+    effect = _graded(results, "own_case_effect", name)
     if effect is None:
         return None
     if _beyond_chance(effect):
@@ -203,7 +215,7 @@ def learnt(results: Results, name: str) -> bool | None:
     not where they surely do not. Of a model without weights it must leave out what the model cannot
     see, whose right answer is 0.
     """
-    gain = _score(results, "randomisation_gain", name)
+    gain = _graded(results, "randomisation_gain", name)
     if gain is None:
         unseen = _score(results, "null_player_share", name)
         return None if unseen is None else ends(unseen)[0] < NULL_SHARE_ALLOWED
@@ -226,7 +238,7 @@ def keeps_promises(results: Results, name: str) -> bool:
 
 def adds_up(results: Results, name: str) -> bool | None:
     """Whether a method's attributions add up to the prediction; None where that is untested."""
-    gap = _score(results, "completeness_gap", name)
+    gap = _graded(results, "completeness_gap", name)
     return None if gap is None else gap.value <= GAP_ALLOWED
 
 

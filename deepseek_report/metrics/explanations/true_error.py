@@ -38,7 +38,7 @@ from deepseek_report.tasks import task_of
 
 _SHAPLEY = "Shapley 1953, doi:10.1515/9781400881970-018"
 #: Games whose truth can be enumerated; what plays another is held against the run's question.
-_ENUMERATED: frozenset[Game | None] = frozenset({"background", "baseline"})
+_ENUMERATED: frozenset[Game] = frozenset({"background", "baseline"})
 #: A model's answer as the explained output: (row, column) -> (row,).
 Answer = Callable[[Floats], Floats]
 
@@ -237,10 +237,13 @@ class _Judging:
         return Truth(answers, rows, context.background, baseline, schema.owners)
 
     def game(self, explanation: Explanation) -> Game:
-        """The game in which it is judged: its own, else the one that the data are asked about."""
-        if explanation.game in _ENUMERATED and explanation.game is not None:
-            return explanation.game
-        return kind_of(self.context.dataset.schema).compared_with
+        """The game in which it is judged: its own, or the run's question where it has none whose
+        truth can be worked out.
+        """
+        asked = self.context.question
+        own = self.context.game_of(explanation)
+        usual = kind_of(self.context.dataset.schema).compared_with
+        return own if own in _ENUMERATED else asked if asked in _ENUMERATED else usual
 
     def errors(self, explanation: Explanation, truth: Truth, like: Explanation) -> Floats:
         """(case,) errors of the values of one explanation, judged as another one is."""
