@@ -15,6 +15,7 @@ from types import MappingProxyType
 from deepseek_report.artifacts.conclusions import TRUSTED, ExplainerVerdict, Use, quoted_of
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Game
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
@@ -74,6 +75,29 @@ def question_of(results: Results) -> Game:
     return declared or kind_of(results.schema).compared_with
 
 
+def compared(results: Results, game: Game) -> Text:
+    """What a player's share is compared with in a game of this run."""
+    rows = int((results.config.get("explain") or {}).get("background") or 0)
+    sizes = [int(part["n"]) for part in results.card.get("parts") or [] if part["part"] == "train"]
+    return kind_of(results.schema).compared(game, min([rows, *sizes]))
+
+
+def answers(results: Results, name: str) -> bool:
+    """Whether a method answers the question of the run, so that it may be ranked by it.
+
+    One that plays no game of its own gives an order, which was judged by that question; so is
+    every method of a run of an older version.
+    """
+    game = results.explanations[name].game
+    return game is None or game == question_of(results)
+
+
+def answering(results: Results) -> list[str]:
+    """The methods that may be ranked together, without the control; all, where none answers."""
+    names = [name for name in results.explanations if name != CONTROL]
+    return [name for name in names if answers(results, name)] or names
+
+
 def verdict_of(results: Results, name: str) -> ExplainerVerdict:
     """What a method may be used for; the first that holds of `_uses`.
 
@@ -98,6 +122,7 @@ def verdict_of(results: Results, name: str) -> ExplainerVerdict:
         missing=_missing(results, name),
         reach=_reach(results, name),
         sampling_error=_sampling_error(results, name),
+        other_game=None if answers(results, name) else results.explanations[name].game,
     )
     uses = _uses(results, verdict)
     return replace(verdict, use=next(use for use, holds in uses if holds))
@@ -263,12 +288,20 @@ def zeros_by_construction(results: Results, name: str) -> float:
 def leading_explainer(results: Results) -> str | None:
     """The signed explainer with the best verdict; among equals the largest effect.
 
-    One that gives 0 by construction to more than `ZEROS_ALLOWED` of the values leads only where all
-    others are worse than merely untested.
+    It answers the question of the run, unless no signed one does. One that gives 0 by construction
+    to more than `ZEROS_ALLOWED` of the values leads only where all others are worse than merely
+    untested.
     """
     judged = verdicts(results)
-    signed = [name for name in judged if results.explanations[name].signed]
+    signed = _ranked(results)
     return min(signed, key=lambda name: _place(results, judged[name]), default=None)
+
+
+def _ranked(results: Results) -> list[str]:
+    """The signed methods that answer the question of the run; all signed ones, where none does."""
+    names = [name for name in results.explanations if name != CONTROL]
+    signed = [name for name in names if results.explanations[name].signed]
+    return [name for name in signed if answers(results, name)] or signed
 
 
 def leading_for_cases(results: Results) -> str | None:
@@ -278,11 +311,7 @@ def leading_for_cases(results: Results) -> str | None:
     people read, a probability or the predicted number, goes first; without any, the leading one.
     """
     judged = verdicts(results)
-    usable = [
-        name
-        for name, verdict in judged.items()
-        if verdict.use in TRUSTED and results.explanations[name].signed
-    ]
+    usable = [name for name in _ranked(results) if judged[name].use in TRUSTED]
     if not usable:
         return leading_explainer(results)
 

@@ -82,6 +82,9 @@ class Refits(Protocol):
         Without a seed it is drawn by that of the run.
         """
 
+    def fitted_to(self, data: Dataset) -> Classifier:
+        """The model fitted to the training part of other data of the same schema."""
+
 
 @dataclass(frozen=True)
 class FoldRun:

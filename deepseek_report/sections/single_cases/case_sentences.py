@@ -17,6 +17,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.explainer_verdicts import answering
 from deepseek_report.findings.listed_reasons import (
     REASONS,
     base_of,
@@ -25,7 +26,6 @@ from deepseek_report.findings.listed_reasons import (
     region_numbers,
 )
 from deepseek_report.findings.records import Row, explainer_inline, rows, unit_of
-from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
@@ -342,10 +342,12 @@ def _reference(schema: Schema, explanation: Explanation) -> str:
     """The sentence that tells the reference; layouts are compared with masks or typical input."""
     kind = kind_of(schema)
     of_rows = "background_rows" in explanation.params or explanation.params.get("references", 1) > 1
-    if explanation.output_space == "logit" and of_rows:
+    game, space = explanation.game or ("background" if of_rows else None), explanation.output_space
+    if space == "logit" and game not in (None, "baseline"):
         return "logit_of_rows"
-    if kind.compared_with == "background" or explanation.output_space == "value":
-        return explanation.output_space
+    usual = game or kind.compared_with
+    if space == "value" or usual != "baseline":
+        return space
     return "logit" if kind.mask is None else "masked"
 
 
@@ -387,12 +389,13 @@ def _class_told(schema: Schema, explanation: Explanation, instance: Explanation)
 
 
 def agreement(pages: Pages, number: Any) -> str:
-    """How far the other methods agree with the told reasons on this case."""
+    """How far the other methods of the same question agree with the told reasons on this case."""
+    ranked = set(answering(pages.draft.results))
     pairs = [
         _pair(pages, row)
         for row in pages.rows("agreement", number)
         if pages.explainer in (row["explainer_a"], row["explainer_b"])
-        and CONTROL not in (row["explainer_a"], row["explainer_b"])
+        and {row["explainer_a"], row["explainer_b"]} <= ranked
         and finite(row["spearman"]) is not None
     ]
     if not pairs:
