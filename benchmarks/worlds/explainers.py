@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.conclusions import Use
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -20,7 +19,7 @@ from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.reference import ranges
-from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdict_of
+from deepseek_report.findings.explainer_verdicts import CONDEMNED
 from deepseek_report.metrics.explanations.faithfulness import (
     Deletion,
     FaithfulnessEffect,
@@ -31,7 +30,7 @@ from deepseek_report.metrics.explanations.stability import (
     NullPlayers,
     ParameterRandomisation,
 )
-from worlds.judging import results_of
+from worlds.judging import results_of, use_of
 from worlds.trials import Plan, Share, Table, repeat
 
 #: Players, training rows, and bootstrap resamples (fewer than a report draws: verdicts do not hang
@@ -239,7 +238,7 @@ class World:
             game=None if name == "random" else "baseline",
         )
 
-    def verdicts(self, methods: Sequence[str]) -> dict[str, Use]:
+    def verdicts(self, methods: Sequence[str]) -> dict[str, str]:
         """{method: its verdict}, by the metrics and the rule of the report."""
         chosen = [(name, signed) for name, signed, _ in METHODS if name in methods]
         explanations = {name: self.explanation(name, signed) for name, signed in chosen}
@@ -258,7 +257,7 @@ class World:
         )
         with tempfile.TemporaryDirectory() as folder:
             results = results_of(context, self._again, self._metrics(), Path(folder))
-            return {name: verdict_of(results, name).use for name, _ in chosen}
+            return {name: use_of(results, name) for name, _ in chosen}
 
     def _metrics(self) -> dict[str, Any]:
         learnt: dict[str, Any] = {"null_players": NullPlayers(resamples=RESAMPLES)}
@@ -290,18 +289,18 @@ class World:
 
 
 #: Each method, whether it is signed, and the verdicts that it deserves.
-METHODS: tuple[tuple[str, bool, frozenset[Use]], ...] = (
-    ("occlusion", True, frozenset({"order", "amounts", "overall", "open", "few"})),
+METHODS: tuple[tuple[str, bool, frozenset[str]], ...] = (
+    ("occlusion", True, frozenset({"order", "amounts", "members", "overall", "open", "few"})),
     ("distance", False, frozenset({"nothing"})),
     ("weights", False, frozenset({"nothing"})),
     ("one_ranking", False, frozenset({"overall"})),
     ("of_another", True, frozenset({"not_this_case"})),
     ("turned", True, frozenset({"wrong"})),
-    ("noisy", True, frozenset({"unsteady"})),
+    ("noisy", True, frozenset({"members", "not_this_case", "nothing", "open"})),
 )
 
 
-def verdicts_of(model: Any, cases: int, methods: Sequence[str], seed: int) -> dict[str, Use]:
+def verdicts_of(model: Any, cases: int, methods: Sequence[str], seed: int) -> dict[str, str]:
     """{method: its verdict} in one world."""
     return World(model, cases, seed).verdicts(methods)
 
@@ -323,7 +322,7 @@ def tables(plan: Plan) -> list[Table]:
             "Verdicts on explanation methods that are right, blind and wrong",
             f"{worlds} worlds each. Deserved: occlusion none of {condemned}; distance from typical "
             "and fixed weights “nothing”; one ranking for all cases “overall”; another case's "
-            "“not_this_case”; sign turned “wrong”; noise of twice the mean size “unsteady”.",
+            "“not_this_case”; sign turned “wrong”; noise of twice the mean size “members” or less.",
             columns,
             _rows(easy, everything, worlds, plan),
         ),

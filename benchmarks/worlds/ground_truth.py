@@ -34,7 +34,7 @@ from deepseek_report.data_kinds.players import n_players, player_sums, spread_ev
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
 from deepseek_report.datasets.sources.known_effects import FORMULAS, known_rows
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.findings.explainer_verdicts import leading_explainer, verdict_of
+from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
@@ -48,7 +48,7 @@ from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.shared.module_classifier import TorchClassifier
 from deepseek_report.statistics.games.formula import Factor, Formula, Term
 from deepseek_report.training.trainer import GradientTrainer
-from worlds.judging import results_of
+from worlds.judging import results_of, use_of
 
 #: The last is of tables alone: in other data no method plays it.
 GAMES: tuple[Game, ...] = ("background", "baseline", "neighbours")
@@ -620,19 +620,11 @@ def _judged(world: GroundTruth, game: Game, results: Results) -> list[Judged]:
             own_case=_is_above(foreign - errors),
             errors=errors.tolist(),
             scores=_scores(results, name),
-            use=_use(results, name),
+            use="" if name == CONTROL else use_of(results, name),
             leads=name == leading,
         )
         judged.append(made)
     return judged
-
-
-def _use(results: Results, name: str) -> str:
-    """What it may be used for, "members" where neither order nor amounts may be told."""
-    if name == CONTROL:
-        return ""
-    verdict = verdict_of(results, name)
-    return "members" if verdict.scope == "members" else verdict.use
 
 
 def _amounts(explanation: Explanation, values: Floats, truth: Floats) -> float:

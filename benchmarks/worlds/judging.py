@@ -13,6 +13,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.findings.explainer_verdicts import verdict_of
 from deepseek_report.metrics.explanations.explanation_plugin import CONTROL
 
 
@@ -51,6 +52,12 @@ def results_of(
         if metric.scope == "explainers" and (made := _made(metric, whole)):
             keep(f"measures/{key}", made)
     return Results(paths, {"seed": 1, "report": {}, "explain": {"question": context.question}}, {})
+
+
+def use_of(results: Results, name: str) -> str:
+    """What a method may be used for, "members" where neither order nor amounts may be told."""
+    verdict = verdict_of(results, name)
+    return "members" if verdict.scope == "members" else verdict.use
 
 
 def _control_first(context: MeasureContext) -> Iterator[str]:

@@ -194,7 +194,7 @@ def _truth(draft: Draft) -> ShownTable:
     cells = [
         {
             "explainer": name,
-            "game": draft.words.label("games", game),
+            "game": draft.words.say(compared(draft.results, game)),
             "quoted": draft.text("quotable", may=name in judged and judged[name].is_trusted),
             **{metric: _estimate(draft, metric, name) for metric in made},
         }
