@@ -10,11 +10,13 @@ import numpy as np
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.metrics.explanations.explanation_plugin import CONTROL, bootstrap_mean
-from worlds.ground_truth import BLIND, GAMES, SPOILT, Judged
+from worlds.ground_truth import BLIND, FAMILIES, GAMES, SPOILT, Judged
 from worlds.trials import Table, share
 
 #: Explanations of a world without which no rank correlation is told.
 _FEWEST = 4
+#: Rank correlation with the true error above which its whole interval must lie.
+LEAST_CORRELATION = 0.5
 #: A true error no further than this below the control's is that of random attributions.
 NEAR_RANDOM = 0.05
 #: What a verdict promises: the rank correlation with the truth of an order, and the greatest
@@ -26,7 +28,9 @@ World = tuple[str, str, int, Game]
 
 def tables(judged: Sequence[Judged]) -> list[Table]:
     """Those of the page."""
-    return [_errors(judged), *map(_metrics_of(judged), GAMES), _verdicts(judged), _leading(judged)]
+    games = [game for game in GAMES if any(each.game == game for each in judged)]
+    metrics = map(_metrics_of(judged), games)
+    return [_settings(judged), _leading(judged), _verdicts(judged), _errors(judged), *metrics]
 
 
 def _by_world(judged: Iterable[Judged]) -> dict[World, list[Judged]]:
@@ -41,15 +45,49 @@ def _ranked(world: Sequence[Judged]) -> list[Judged]:
     return [each for each in world if each.plays in (None, each.game)]
 
 
-def interval(values: Sequence[float]) -> str:
-    """A mean over worlds with its 95 % interval (BCa bootstrap), as the page says it."""
+def _mean(values: Sequence[float]) -> tuple[float, float, float]:
+    """A mean over worlds with its 95 % interval (BCa bootstrap); NaN where there is none."""
     known = np.array([value for value in values if np.isfinite(value)])
     if not len(known):
-        return "–"
+        return float("nan"), float("nan"), float("nan")
     mean, low, high = (float(end) for end in bootstrap_mean(known, 1000, 1))
-    return (
-        f"{mean:.2f}" if np.isnan(low) else f"{mean:.2f} ({low:.2f}–{high:.2f})".replace("-", "−")
+    return mean, low, high
+
+
+def interval(values: Sequence[float]) -> str:
+    """A mean over worlds with its interval, as the page says it."""
+    mean, low, high = _mean(values)
+    if np.isnan(mean):
+        return "–"
+    told = f"{mean:.2f}" if np.isnan(low) else f"{mean:.2f} ({low:.2f}–{high:.2f})"
+    return told.replace("-", "−")
+
+
+# --- Settings: what a report of some data and question can rest on --------------------------------
+
+
+def _settings(judged: Sequence[Judged]) -> Table:
+    """One line for each kind of data and game, to which reports refer."""
+    settings = dict.fromkeys((each.kind, each.game) for each in judged)
+    return Table(
+        "Settings",
+        "What is shown in each: the scores whose rank correlation with the true error lies above "
+        "0.5 with its whole 95 % interval, and those of which it does not.",
+        ("data", "game", "worlds", "go with the true error", "not shown to"),
+        [_setting(judged, kind, game) for kind, game in sorted(settings)],
     )
+
+
+def _setting(judged: Sequence[Judged], kind: str, game: Game) -> tuple[object, ...]:
+    shown: dict[bool, list[str]] = {True: [], False: []}
+    ranks = correlations(judged, game, kind)
+    for score, values in sorted(ranks.items(), key=lambda item: -float(np.nanmean(item[1]))):
+        _, low, _ = _mean(values)
+        shown[low > LEAST_CORRELATION].append(f"`{score}`")
+    worlds = [key for key in _by_world(judged) if key[3] == game]
+    own = sum(FAMILIES[key[0]].schema.modality == kind for key in worlds)
+    anchor = f'<a id="{kind}-{game}"></a>{kind}'
+    return (anchor, game, own, ", ".join(shown[True]) or "–", ", ".join(shown[False]) or "–")
 
 
 # --- True errors ----------------------------------------------------------------------------------
@@ -199,7 +237,7 @@ def _is_right(each: Judged, control: float) -> bool:
 def _leading(judged: Sequence[Judged]) -> Table:
     """Whether the method that leads is the best, and whether a random one was ever trusted."""
     rows = []
-    for game in GAMES:
+    for game in dict.fromkeys(each.game for each in judged):
         worlds = [world for key, world in _by_world(judged).items() if key[3] == game]
         best, near, trusted, of = [], [], 0, 0
         for world in worlds:
