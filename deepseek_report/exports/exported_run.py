@@ -12,6 +12,7 @@ from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import RunRecord
 from deepseek_report.artifacts.score import Score
@@ -31,12 +32,13 @@ _OF_THE_MODEL = frozenset(
 class ExportedRun:
     """The results of a run, its digest, and all libraries that it was made with.
 
-    libraries : {distribution: version}.
+    libraries : {distribution: version}. sections : {name: what that section of the report says}.
     """
 
     results: Results
     run_digest: str
     libraries: Mapping[str, str] = field(default_factory=dict)
+    sections: Mapping[str, SectionContent] = field(default_factory=dict)
 
     @cached_property
     def words(self) -> Wording:

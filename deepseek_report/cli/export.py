@@ -1,0 +1,30 @@
+"""`deepseek-report export RUN --to bom,model-card`: a run in formats of others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deepseek_report.cli.output.console import printable
+from deepseek_report.cli.parsing import make_parser
+
+
+def command(arguments: list[str]) -> int:
+    """Write the files and print their paths."""
+    parser = make_parser("export", overrides=False)
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser.add_argument(
+        "--to",
+        required=True,
+        metavar="FORMATS",
+        help="bom (CycloneDX), model-card (Hugging Face), or both, separated by commas",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="else RUN-exports beside the folder"
+    )
+    options = parser.parse_args(arguments)
+    from deepseek_report.runner.run_folders.exporting import export_run
+
+    formats = list(dict.fromkeys(filter(None, options.to.split(","))))
+    for path in export_run(options.run.absolute(), formats, options.out):
+        print(printable(path))
+    return 0
