@@ -6,13 +6,18 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from deepseek_report.cli.output.console import printable
 from deepseek_report.cli.parsing import add_store, add_trust, add_trust_type, make_parser
+
+if TYPE_CHECKING:
+    from deepseek_report.exports.letters import LetterKind
+    from deepseek_report.runner.given_case_page import CaseRequest
 
 
 def command(arguments: list[str]) -> int:
-    """Write a page on each row and print its path, or with --json what it says."""
+    """Write a page on each row and print its path; with --json what it says, or letters."""
     parser = make_parser("explain-case", overrides=False)
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
     parser.add_argument(
@@ -26,7 +31,14 @@ def command(arguments: list[str]) -> int:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="the page to write; else named after the rows"
     )
-    parser.add_argument("--json", action="store_true", help="print what the page says as JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print what the page says as JSON")
+    form.add_argument(
+        "--letter",
+        choices=("regb", "gdpr", "ccd"),
+        help="a letter to each person who was decided against: Regulation B's Form C-1, what the "
+        "GDPR lets them know, or the Consumer Credit Directive",
+    )
     add_trust(parser)
     add_trust_type(parser)
     options = parser.parse_args(arguments)
@@ -39,13 +51,40 @@ def command(arguments: list[str]) -> int:
     request = CaseRequest(
         options.run, options.row, store, tuple(options.trust), tuple(options.trust_type)
     )
+    if options.letter:
+        return _letters(request, options.letter, options.out)
     with reading(options.run), tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
         written = write_case_page(request, Path(folder), page if not options.json else None)
-    for name in written.ignored:
-        print(f"note: the model does not read the column {name}", file=sys.stderr)
+    _tell_ignored(written.ignored)
     if options.json:
         answer: Any = written.answer
         print(json.dumps(answer, ensure_ascii=False, indent=1))
     else:
         print(page)
     return 0
+
+
+def _letters(request: CaseRequest, kind: LetterKind, out: Path | None) -> int:
+    """Write a file for each letter and print its path; say of each other row why it has none."""
+    from deepseek_report.artifacts.storage.plain_files import write_bytes
+    from deepseek_report.runner.given_case_page import write_letters
+    from deepseek_report.runner.run_folders.open_run import reading
+
+    with reading(request.run), tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
+        letters, ignored = write_letters(request, kind, Path(folder))
+    _tell_ignored(ignored)
+    target = out or Path(f"{request.rows.stem}-{kind}.txt")
+    for letter in letters:
+        if letter.refusal:
+            print(f"{request.rows}, row {letter.row}: {printable(letter.refusal)}", file=sys.stderr)
+            continue
+        alone = len(letters) == 1
+        path = target if alone else target.with_stem(f"{target.stem}-{letter.row}")
+        write_bytes(path, letter.text.encode(), links=True)
+        print(printable(path))
+    return 2 if any(letter.refusal for letter in letters) else 0
+
+
+def _tell_ignored(columns: tuple[str, ...]) -> None:
+    for name in columns:
+        print(f"note: the model does not read the column {printable(name)}", file=sys.stderr)

@@ -55,9 +55,12 @@ def reference_problems(bill: Mapping[str, Any]) -> list[str]:
     twice = sorted({name for name in names if names.count(name) > 1})
     problems = [f"{name} is the name of several parts" for name in twice]
     for key, value in _entries(bill):
-        for reference in value if isinstance(value, list) else [value]:
-            if key in _REFERRING and isinstance(reference, str) and reference not in names:
-                problems.append(f"{key} names {reference}, which is not there")
+        references = value if isinstance(value, list) else [value]
+        problems += [
+            f"{key} names {reference}, which is not there"
+            for reference in references
+            if key in _REFERRING and isinstance(reference, str) and reference not in names
+        ]
     for each in bill.get("properties") or ():
         pointer = str(each.get("value") or "")
         if pointer.startswith("#/") and _at(bill, pointer) is None:

@@ -1,4 +1,4 @@
-"""The model card: Markdown with the metadata and evaluation results that the Hugging Face hub reads.
+"""The model card: Markdown with the metadata and evaluation results that Hugging Face reads.
 
 The metadata follow https://huggingface.co/docs/hub/model-cards, and `model-index` the layout that
 `huggingface_hub` writes. Every sentence is one of the run's report.

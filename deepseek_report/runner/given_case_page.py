@@ -1,4 +1,4 @@
-"""The page on rows that a person brings to a finished run, with the template of its report."""
+"""The page, or letters, on rows that a person brings to a finished run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
-from deepseek_report.datasets.readers.case_rows import read_case_rows
+from deepseek_report.datasets.readers.case_rows import CaseRows, read_case_rows
+from deepseek_report.exports.letters import Letter, LetterKind, letters_of, refuse_without_reasons
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.report_options import ReportOptions
 from deepseek_report.runner.execution.given_rows import StoredModel, refuse_unreadable, stored_model
-from deepseek_report.runner.run_folders.open_run import open_run
+from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.sections.cases import given_cases
 from deepseek_report.wording.of_results import in_words, words_of
 
@@ -54,15 +55,41 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
         trusted, or wrong with the rows.
     """
     opened = open_run(request.run)
-    refuse_unreadable(opened)
-    rows = read_case_rows(request.rows, opened.results.schema)
-    stored = stored_model(opened, request.store, request.trust, request.trust_types)
+    stored, rows = _asked_of(request, opened)
     browser = case_page(stored, rows.inputs, work, page)
     worded = [
         {**case, **shown} for case, shown in zip(browser["cases"], browser["pages"], strict=True)
     ]
     about = {"run": opened.run["run_id"], "threshold": browser["threshold"], "cases": worded}
     return CaseAnswer(plain(about), rows.ignored)
+
+
+def write_letters(
+    request: CaseRequest, kind: LetterKind, work: Path
+) -> tuple[list[Letter], tuple[str, ...]]:
+    """A letter on each of the rows, and the columns of their file that the model does not read.
+
+    work : an empty folder for what is made on the way.
+
+    Raises
+    ------
+    ArtifactError, DataError, ConfigProblems : see `write_case_page`; also where no method of the
+        run may give reasons to anybody.
+    """
+    opened = open_run(request.run)
+    refuse_unreadable(opened)
+    refuse_without_reasons(opened.results)
+    stored, rows = _asked_of(request, opened)
+    plain_files.make_folder(work / "measured")
+    results = stored.results_of(rows.inputs, work / "measured")
+    return letters_of(results, stored.explainer, kind), rows.ignored
+
+
+def _asked_of(request: CaseRequest, opened: OpenRun) -> tuple[StoredModel, CaseRows]:
+    """The model of the run, and the rows that it is asked about."""
+    refuse_unreadable(opened)
+    rows = read_case_rows(request.rows, opened.results.schema)
+    return stored_model(opened, request.store, request.trust, request.trust_types), rows
 
 
 def case_page(
