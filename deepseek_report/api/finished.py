@@ -222,6 +222,25 @@ class Run:
         companion.warm()
         return serve(companion, port)
 
+    def export(self, to: str | Sequence[str], out: str | Path | None = None) -> list[Path]:
+        """Write the run in formats of others: `bom`, `model-card`, or several of them.
+
+        out : the folder of the files; else `<run>-exports` beside the run.
+
+        Returns
+        -------
+        The files, in the order of the formats; the same run gives the same bytes.
+
+        Raises
+        ------
+        ConfigError, ArtifactError : there is no such format, the folder lies in the run, or its
+            results were changed.
+        """
+        from deepseek_report.runner.run_folders.exporting import export_run
+
+        formats = [to] if isinstance(to, str) else list(to)
+        return export_run(self.path, formats, None if out is None else Path(out))
+
     @property
     def config(self) -> str:
         """The YAML that repeats the run, with a note on what no YAML can hold."""

@@ -22,7 +22,6 @@ from deepseek_report.exports.exported_run import ExportedRun, one_line
 from deepseek_report.findings.explainer_verdicts import leading_for_cases, verdict_of
 from deepseek_report.findings.records import Row, explainer_inline, rows
 from deepseek_report.sections.single_cases.case_pages import equals
-from deepseek_report.sections.single_cases.explained_cases import explained_cases
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.of_results import words_of
 
@@ -36,8 +35,8 @@ _WIDTH = 78
 class Letter:
     """A letter on one row, or why there is none.
 
-    row : its number among the rows, from 1. text : empty where it is refused. refusal : a sentence
-    on what stands against it, else empty.
+    row : its number, which counts from 1 among rows that a person brought. text : empty where it is
+    refused. refusal : a sentence on what stands against it, else empty.
     """
 
     row: int
@@ -67,9 +66,11 @@ def letters_of(results: Results, explainer: str, kind: LetterKind) -> list[Lette
     results : of the rows, as `StoredModel.results_of` gives them. explainer : whose reasons they
     are; it has passed, see `refuse_without_reasons`.
     """
-    cases = [case.row for case in explained_cases(results) if case.has_page]
     writer = _Writer(ExportedRun(results, ""), explainer, kind)
-    return [writer.letter(number, case) for number, case in enumerate(cases, 1)]
+    letters = [
+        writer.letter(int(case["instance_id"]), case) for case in rows(results, "cases", "cases")
+    ]
+    return sorted(letters, key=lambda letter: letter.row)
 
 
 def stated_reasons(codes: Sequence[Row]) -> list[Row]:

@@ -51,12 +51,12 @@ def export_run(folder: Path, formats: Sequence[str], target: Path | None = None)
     """
     if unknown := [name for name in formats if name not in FORMATS]:
         raise ConfigError(
-            f"--to {','.join(unknown)}: there is no such export\n    allowed: {', '.join(FORMATS)}"
-            "\n    what to do: name one or several of these, separated by commas"
+            f"{', '.join(unknown)}: there is no such export\n    allowed: {', '.join(FORMATS)}\n"
+            "    what to do: name one or several of these"
         )
     place = (target or folder.with_name(f"{folder.name}-exports")).absolute()
     if place.is_relative_to(folder.absolute()):
-        raise ConfigError(f"--out {place}: lies in the run that is exported; name another place")
+        raise ConfigError(f"{place}: lies in the run that is exported; name another place")
     with reading(folder):
         opened = open_run(folder)
         texts = {FORMATS[name].file: _text(opened, FORMATS[name]) for name in formats}
