@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.written_texts import is_unknown, joined, tokens_of
 from deepseek_report.data_kinds.base import DataKind, Structure

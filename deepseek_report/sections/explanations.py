@@ -27,6 +27,8 @@ SHOWN = 12
 _MAY_TELL = TRUSTED | {"overall"}
 _METRICS = (
     "importance",
+    "sage",
+    "permutation_importance",
     "attention",
     "route_entropy",
     "expert_load",
@@ -39,6 +41,7 @@ _METRICS = (
 )
 _PICTURES = (
     "global_importance",
+    "reliance",
     "beeswarm",
     "feature_effects",
     "attribution_by_value",

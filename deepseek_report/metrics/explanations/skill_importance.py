@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
@@ -47,10 +47,7 @@ _STAND_IN_ROWS, _FEWEST_ASKED = 1500, 20
 #: Absolute rank correlation from which on features are told as a group; 1 tells none.
 Correlated = Annotated[float, Field(gt=0, le=1)]
 
-_COLUMNS = (
-    Column("feature", shown=False),
-    Column("label"),
-)
+_COLUMNS = (Column("feature", shown=False), Column("label"))
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,8 @@ class _Subject:
         labels = self.context.predictions.labels[self.positions]
         if target.is_number:
             return np.asarray(labels[:, None], np.float64)
-        return (labels[:, None] == np.arange(len(target.classes)))[:, self.outputs] * 1.0
+        is_class = labels[:, None] == np.arange(len(target.classes))
+        return np.asarray(is_class[:, self.outputs], np.float64)
 
     @property
     def width(self) -> int:
@@ -282,7 +280,7 @@ class _Played:
         """(output,) the mean answer to the background, or (row, output) that to the baseline."""
         subject = self.subject
         if subject.is_moved:
-            return subject.answers(subject.context.background).mean(axis=0)
+            return np.asarray(subject.answers(subject.context.background).mean(axis=0))
         return each_once(subject.answers, subject.baseline)
 
     @cached_property
@@ -322,9 +320,7 @@ class _Played:
         shape = len(self.asked), self.draws, truths.shape[1]
         nothing = self.nothing if self.nothing.ndim == 1 else self.nothing[self.asked]
         players = len(self.subject.players.names)
-        return SkillGame(
-            truths, outputs[self.asked], nothing, at_reference.reshape(shape), players
-        )
+        return SkillGame(truths, outputs[self.asked], nothing, at_reference.reshape(shape), players)
 
     def _stand_in_terms(self) -> tuple[Floats, Floats]:
         """Terms of the stand-in: (row, player, output), and (asked row, draw, player, output)."""
@@ -411,7 +407,8 @@ def _of_groups(
     rows = []
     for group in groups:
         earned = _mean(values[:, group].sum(axis=1), subject.resampling)
-        shares = Estimate(*(end / skill.value for end in _three(earned)))
+        value, low, high = (end / skill.value for end in _three(earned))
+        shares = Estimate(value, low, high)
         rows.append(
             _named(subject.players, group)
             | shares.cells("share", "share")
@@ -623,5 +620,5 @@ def exchanged(n: int, random: np.random.Generator) -> Ints:
 
 def _averaged(estimates: Sequence[Estimate]) -> Estimate:
     """The mean of several exchanges, with the mean of their intervals: the rows are the same."""
-    known = [_three(each) for each in estimates]
-    return Estimate(*np.mean(known, axis=0).tolist(), n=estimates[0].n)
+    value, low, high = np.mean([_three(each) for each in estimates], axis=0).tolist()
+    return Estimate(value, low, high, estimates[0].n)

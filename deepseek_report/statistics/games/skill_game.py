@@ -86,7 +86,7 @@ class SkillGame:
         control variate of mean 0, whose slope is that of least squares.
         """
         off = gains.sum(axis=1) - self.skills
-        return gains - off[:, None] * _slopes(off, gains)
+        return np.asarray(gains - off[:, None] * _slopes(off, gains))
 
 
 def skills(truths: Floats, outputs: Floats, nothing: Floats) -> Floats:
@@ -220,9 +220,7 @@ def extended(values: Floats, exact: Floats, known: Floats, asked: Ints) -> Float
     return np.asarray(whole)
 
 
-def rise_by_exchange(
-    rises: Floats, donors: Ints, resampling: Resampling
-) -> tuple[float, float]:
+def rise_by_exchange(rises: Floats, donors: Ints, resampling: Resampling) -> tuple[float, float]:
     """How much the mean loss rises where rows get part of their values from other rows.
 
     rises : (repeat, row) of the loss of each row with the values of another one. donors : (repeat,
