@@ -20,6 +20,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.skill_importance import PermutationImportance, Sage
 from worlds.trials import Plan, Table, repeat, share
 
@@ -198,7 +199,11 @@ def covered(metric: Any, key: str, kind: Kind, use: float, seed: int) -> list[bo
 def called(kind: Kind, use: float, n: int, seed: int) -> tuple[bool, bool]:
     """Whether the column that tells nothing is said to earn nothing, and whether another one is."""
     world = World(kind, use, seed)
-    p_values = by_column(SAGE.measure(world.context(0, n)), "p_adjusted")[:, 0]
+    try:
+        measurement = SAGE.measure(world.context(0, n))
+    except NotApplicableError:  # the model has no skill to share, which is told instead
+        return False, False
+    p_values = by_column(measurement, "p_adjusted")[:, 0]
     wrong = (p_values < LEVEL) & (true_shares(world) >= 0)
     return bool(p_values[-1] < LEVEL), bool(wrong.any())
 

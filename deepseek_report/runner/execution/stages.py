@@ -207,6 +207,7 @@ def explain_context(
         seed,
         progress,
         question=question or kind_of(dataset.schema).compared_with,
+        training=dataset.train.inputs,
     )
 
 
