@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Annotated
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated, Literal, cast
 
 import numpy as np
 from pydantic import Field
@@ -11,13 +11,15 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.classifier import Capability, TreeClassifier
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.coalitions import each_once, in_parts
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.attributions import chunks, seed_of, subject
+from deepseek_report.explainers.attributions import chunks, missing_capability, seed_of, subject
 from deepseek_report.explainers.shapley.shap_players import (
     Estimates,
     all_coalitions,
@@ -25,12 +27,15 @@ from deepseek_report.explainers.shapley.shap_players import (
     random_orders,
 )
 from deepseek_report.statistics.games.conditional_sampling import GaussianCopula
+from deepseek_report.statistics.games.tree_shapley import path_shapley
 from deepseek_report.statistics.ranking import thin
 
 #: Different orders of the players: instances that share them share their error.
 _DESIGNS = 8
 #: Columns of which the conditional distributions of all coalitions fit the memory.
 _MOST_COLUMNS = 64
+#: Leaves times cases up to which trees are walked.
+_MOST_PATHS = 20_000_000
 #: Half the width of an interval of 95 %, in standard errors.
 _NORMAL = 1.96
 
@@ -46,17 +51,24 @@ class ConditionalShap(ExplainerPart):
     with it. Categories without an order are ranked by what they go with; missing values count as
     the lowest.
 
+    For a model of decision trees "auto" takes "trees": a feature that is left out follows the
+    training rows in each node, by the conditions above it. It is exact for this rule, which comes
+    near the conditional distribution where the trees asked for what goes together, and explains
+    what the trees add up to.
+
     rounds : orders of the features, each with a draw and its mirror image, that are walked in both
     directions; of at most `exact_up_to` features all coalitions are asked about in each round. The
     mean over rounds is reported, and their spread as standard error. training_rows : to which the
     copula is fitted. chunk : instances that are asked about at a time.
 
-    Reference: Aas, Jullum & Løland 2021, doi:10.1016/j.artint.2021.103502.
+    Reference: Aas, Jullum & Løland 2021, doi:10.1016/j.artint.2021.103502; Lundberg et al. 2020,
+    doi:10.1038/s42256-019-0138-9 (trees).
     """
 
     reveals = "aggregate"
     modalities = frozenset({"table"})
 
+    algorithm: Literal["auto", "trees", "copula"] = "auto"
     rounds: Annotated[int, Field(ge=2, le=1000)] = 16
     exact_up_to: Annotated[int, Field(ge=1, le=12)] = 5
     training_rows: Annotated[int, Field(ge=50, le=100_000)] = 2000
@@ -65,8 +77,56 @@ class ConditionalShap(ExplainerPart):
     def explain(self, context: ExplainContext) -> Explanation:
         """Estimate the values of the probability of the target, or of the number.
 
-        Raises NotApplicableError : there are too many columns.
+        Raises NotApplicableError : there are too many columns for the copula, or too many trees, or
+        these do not add up to the output.
         """
+        capabilities, schema = context.classifier.capabilities, context.classifier.schema
+        suited = self.suited_to(capabilities, schema)
+        return suited._walked(context) if suited.algorithm == "trees" else suited._drawn(context)
+
+    def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> ConditionalShap:
+        """With "auto" resolved: trees are walked."""
+        if self.algorithm != "auto":
+            return self
+        return replace(self, algorithm="trees" if "trees" in capabilities else "copula")
+
+    def _walked(self, context: ExplainContext) -> Explanation:
+        """NotApplicableError where the trees are too many, or do not add up to the output."""
+        classifier = cast(TreeClassifier, context.classifier)
+        before = context.classifier.calls
+        context.progress.start("conditional_shap", 1)
+        training = _training_rows(context, self.training_rows)
+        ensemble = classifier.trees
+        paths = int((ensemble.nodes.feature < 0).sum()) * len(context.inputs)
+        if paths > _MOST_PATHS:
+            raise NotApplicableError(
+                message("explainer_refusals.too_many_leaves", paths=paths, most=_MOST_PATHS)
+            )
+        columns = classifier.columns(context.inputs), classifier.columns(training)
+        trees = path_shapley(ensemble, *columns, context.target)
+        answers = context.output(context.inputs)
+        if not trees.add_up(answers, ensemble.space):
+            raise NotApplicableError(message("explainer_refusals.sum_of_trees"))
+        context.progress.advance()
+        return Explanation(
+            values=trees.values,
+            predictions=trees.outputs if ensemble.space == "logit" else answers,
+            base_values=np.full(len(trees.values), trees.base),
+            method="conditional_shap",
+            variant=message("explainer_variants.leaves", space=ensemble.space),
+            output_space=ensemble.space,
+            game="conditional",
+            n_model_calls=context.classifier.calls - before,
+            params=asdict(self),
+            notes=(
+                message("explainer_notes.conditional.leaves", rows=len(training)),
+                message("explainer_notes.conditional.unused"),
+            ),
+            **subject(context),
+        )
+
+    def _drawn(self, context: ExplainContext) -> Explanation:
+        """By the copula; NotApplicableError where there are too many columns."""
         n, columns = context.inputs.shape
         if columns > _MOST_COLUMNS:
             raise NotApplicableError(
@@ -100,12 +160,22 @@ class ConditionalShap(ExplainerPart):
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        if self.algorithm == "trees":
+            return n_instances
         few = n_features <= self.exact_up_to
         asked = 2**n_features if few else 2 * max(n_features - 1, 0)
         return 2 * self.rounds + n_instances * (1 + 2 * self.rounds * asked)
 
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
+        if self.algorithm == "trees":
+            return missing_capability(frozenset({"trees"}), model)
         return None
+
+
+def _training_rows(context: ExplainContext, most: int) -> Floats:
+    """(row, column) at most so many; those of the background where no others are known."""
+    rows = context.background if context.training is None else context.training
+    return rows[thin(len(rows), most)]
 
 
 @dataclass
@@ -129,8 +199,7 @@ class _Game:
 
     @classmethod
     def of(cls, context: ExplainContext, settings: ConditionalShap) -> _Game:
-        rows = context.background if context.training is None else context.training
-        rows = rows[thin(len(rows), settings.training_rows)]
+        rows = _training_rows(context, settings.training_rows)
         features = context.classifier.schema.features
         nominal = np.array([feature.kind == "categorical" for feature in features])
         copula = GaussianCopula.fitted(rows, nominal)

@@ -90,7 +90,9 @@ class GaussianCopula:
 
         columns = []
         for k, quantiles in enumerate(self.quantiles):
-            places = np.minimum((ndtr(scores[..., k]) * len(quantiles)).astype(int), len(quantiles) - 1)
+            places = np.minimum(
+                (ndtr(scores[..., k]) * len(quantiles)).astype(int), len(quantiles) - 1
+            )
             values = quantiles[places]
             order = self.orders[k]
             if len(order):
@@ -140,4 +142,3 @@ def _scores(placed: Floats, quantiles: tuple[Floats, ...]) -> Floats:
         low, high = (np.searchsorted(ordered, placed[:, k], side) for side in ("left", "right"))
         shares[:, k] = np.clip((low + high) / 2, 0.5, len(ordered) - 0.5) / len(ordered)
     return np.asarray(ndtri(shares))
-

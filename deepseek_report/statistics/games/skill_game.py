@@ -83,10 +83,14 @@ class SkillGame:
         """Gains less what goes with the known error of the two ends, so that they add up.
 
         The sum of a row's gains is off by how far its references' error is from the exact one: a
-        control variate of mean 0, whose slope is that of least squares.
+        control variate of mean 0, whose slope is that of least squares. The slope of every second
+        row is that of the other rows, so that the mean stays what it is.
         """
         off = gains.sum(axis=1) - self.skills
-        return np.asarray(gains - off[:, None] * _slopes(off, gains))
+        slopes = np.empty_like(gains)
+        for start in (0, 1):
+            slopes[start::2] = _slopes(off[1 - start :: 2], gains[1 - start :: 2])
+        return np.asarray(gains - off[:, None] * slopes)
 
 
 def skills(truths: Floats, outputs: Floats, nothing: Floats) -> Floats:
