@@ -8,9 +8,7 @@ from math import comb
 import numpy as np
 
 
-def enumerated_values(
-    worth_of: Callable[[np.ndarray], np.ndarray], n_players: int
-) -> np.ndarray:
+def enumerated_values(worth_of: Callable[[np.ndarray], np.ndarray], n_players: int) -> np.ndarray:
     """(row, player) Shapley values where (row,) rows are worth so much with (player,) kept."""
     coalitions = (np.arange(2**n_players)[:, None] >> np.arange(n_players)) & 1 == 1
     worth = np.array([worth_of(kept) for kept in coalitions])

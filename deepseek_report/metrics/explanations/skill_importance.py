@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import AnswersMixtures
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
@@ -239,7 +239,7 @@ class Sage(ModelMetric):
             scores=(_skill_score(played, skill),),
             tables={
                 "features": _earned(subject, values, skill),
-                "groups": _of_groups(subject, values, skill, groups),
+                **_of_groups(subject, values, skill, groups),
             },
             notes=tuple(_about_sage(played, values, skill)),
         )
@@ -403,7 +403,8 @@ def _costs_p_values(values: Floats) -> Floats:
 
 def _of_groups(
     subject: _Subject, values: Floats, skill: Estimate, groups: Sequence[list[int]]
-) -> pd.DataFrame:
+) -> dict[str, pd.DataFrame]:
+    """The table of groups; none without any."""
     rows = []
     for group in groups:
         earned = _mean(values[:, group].sum(axis=1), subject.resampling)
@@ -416,7 +417,7 @@ def _of_groups(
             | {"n": len(values)}
         )
     rows.sort(key=lambda row: -float(row["value"]))
-    return Sage.tables["groups"].frame(rows)
+    return {"groups": Sage.tables["groups"].frame(rows)} if rows else {}
 
 
 def _three(measured: Estimate) -> tuple[float, float, float]:
@@ -445,23 +446,16 @@ def _skill_score(played: _Played, skill: Estimate) -> Score:
 
 def _about_sage(played: _Played, values: Floats, skill: Estimate) -> Iterator[Message]:
     subject = played.subject
-    kind = kind_of(subject.context.dataset.schema)
     yield message(
         "notes.sage.method",
         n=len(values),
         moved=subject.is_moved,
         background=len(subject.context.background),
         asked=len(played.asked),
-        becomes=_becomes(kind.name),
-        nouns=kind.nouns[1],
     )
     if not subject.players.is_fixed:
         others = float(values[:, -1].mean() / skill.value)
         yield message("notes.sage.other_words", words=len(subject.players.names) - 1, share=others)
-
-
-def _becomes(kind: str) -> Text:
-    return message(f"explainer_notes.players.becomes.{kind}")
 
 
 @dataclass(frozen=True)
@@ -531,21 +525,16 @@ class PermutationImportance(ModelMetric):
         features = self.tables["features"].frame(
             row | {"rank": rank} for rank, row in enumerate(rows, 1)
         )
-        kind = kind_of(context.dataset.schema)
         about = message(
             "notes.permutation_importance.method",
             n=len(subject),
             repeats=repeats,
             moved=subject.is_moved,
-            becomes=_becomes(kind.name),
         )
-        return Measurement(
-            tables={
-                "features": features,
-                "groups": self.tables["groups"].frame(exchange.row(group) for group in groups),
-            },
-            notes=(about,),
-        )
+        tables = {"features": features}
+        if groups:
+            tables["groups"] = self.tables["groups"].frame(map(exchange.row, groups))
+        return Measurement(tables=tables, notes=(about,))
 
 
 @dataclass(frozen=True)

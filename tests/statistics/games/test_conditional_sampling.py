@@ -1,4 +1,4 @@
-"""Draws given what is known: of normal columns by closed form, of all others within their values."""
+"""Draws given what is known: of normal columns by closed form, of others within their values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def normal_rows(n: int = 20_000) -> np.ndarray:
 
 
 def mixed_rows(n: int = 4000) -> np.ndarray:
-    """A skewed number with missing values, a rounded one, and a category of 4 that goes with both."""
+    """A skewed number with missing values, a rounded one, and 4 categories that go with both."""
     rng = np.random.default_rng(2)
     common = rng.normal(size=n)
     skewed = np.exp(common + 0.5 * rng.normal(size=n))
@@ -35,7 +35,7 @@ def drawn(copula: GaussianCopula, row: np.ndarray, kept: np.ndarray, count: int)
 
 
 @pytest.mark.parametrize("kept", [[1, 0, 0], [0, 1, 1], [1, 1, 0], [0, 0, 0]])
-def test_of_normal_columns_mean_and_covariance_given_some_are_those_of_the_closed_form(kept) -> None:
+def test_of_normal_columns_mean_and_covariance_are_those_of_the_closed_form(kept) -> None:
     known = np.array(kept, dtype=bool)
     row = np.array([1.2, -0.4, 0.7])
     rows = drawn(GaussianCopula.fitted(normal_rows(), np.zeros(3, bool)), row, known, 40_000)

@@ -79,9 +79,7 @@ def test_values_of_each_row_add_up_to_its_skill() -> None:
 def test_a_sum_of_functions_of_single_players_has_values_in_closed_form() -> None:
     nothing = additive(BACKGROUND_ROWS).mean(axis=0)
     columns = np.eye(PLAYERS, dtype=bool)
-    terms = np.stack(
-        [mean_answers(additive, columns[k]) - nothing for k in range(PLAYERS)], axis=1
-    )
+    terms = np.stack([mean_answers(additive, columns[k]) - nothing for k in range(PLAYERS)], axis=1)
     np.testing.assert_allclose(additive_values(TRUTHS, terms, nothing), exact(additive))
 
 
