@@ -235,7 +235,7 @@ def unearned(results: Results) -> list[Finding]:
     name = leading_explainer(results)
     if name is None or verdict_of(results, name).use not in TRUSTED | {"overall"}:
         return []
-    told = {
+    attributed = {
         row["feature"]: row["share"]
         for row in rows(results, "importance", "importance")
         if row["explainer"] == name and row["share"] >= LEAST_TOLD
@@ -243,7 +243,7 @@ def unearned(results: Results) -> list[Finding]:
     costly = [
         row
         for row in rows(results, "sage", "features")
-        if row["feature"] in told and is_under(row, SIGNIFICANT)
+        if row["feature"] in attributed and is_under(row, SIGNIFICANT)
     ]
     if not costly:
         return []
@@ -257,10 +257,10 @@ def unearned(results: Results) -> list[Finding]:
                 "features": [
                     {
                         "name": feature_inline(results, row["label"]),
-                        "told": told[row["feature"]],
+                        "attributed": attributed[row["feature"]],
                         "earned": estimates.of_row(row, "share", "share"),
                     }
-                    for row in sorted(costly, key=lambda row: -told[row["feature"]])[:3]
+                    for row in sorted(costly, key=lambda row: -attributed[row["feature"]])[:3]
                 ],
                 "n": int(costly[0]["n"]),
             },

@@ -163,8 +163,8 @@ class ConditionalShap(ExplainerPart):
         if self.algorithm == "trees":
             return n_instances
         few = n_features <= self.exact_up_to
-        asked = 2**n_features if few else 2 * max(n_features - 1, 0)
-        return 2 * self.rounds + n_instances * (1 + 2 * self.rounds * asked)
+        questions = 2**n_features if few else 2 * max(n_features - 1, 0)
+        return 2 * self.rounds + n_instances * (1 + 2 * self.rounds * questions)
 
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         if self.algorithm == "trees":

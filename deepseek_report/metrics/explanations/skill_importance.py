@@ -228,8 +228,8 @@ class Sage(ModelMetric):
         subject = _Subject.of(context, self.max_rows)
         draws = self.draws if subject.is_moved else 1
         each = 2 * draws * (len(subject.players.names) - 1)
-        asked = thin(len(subject), max(self.max_answers // each, _FEWEST_ASKED))
-        played = _Played(subject, asked, draws)
+        sampled = thin(len(subject), max(self.max_answers // each, _FEWEST_ASKED))
+        played = _Played(subject, sampled, draws)
         values = played.values()
         skill = _mean(played.skills, subject.resampling)
         if not skill.value > 0:
@@ -249,11 +249,11 @@ class Sage(ModelMetric):
 class _Played:
     """The game on all rows of a subject, of which some are asked about.
 
-    asked : their positions among the rows. draws : references of each, 1 for the baseline.
+    sampled : their positions among the rows. draws : references of each, 1 for the baseline.
     """
 
     subject: _Subject
-    asked: Ints
+    sampled: Ints
     draws: int
 
     @cached_property
@@ -267,13 +267,13 @@ class _Played:
 
     @cached_property
     def references(self) -> Floats:
-        """(asked row, draw, column)"""
+        """(sampled row, draw, column)"""
         subject = self.subject
         if not subject.is_moved:
-            return subject.baseline[self.asked][:, None]
+            return subject.baseline[self.sampled][:, None]
         background = subject.context.background
         random = np.random.default_rng([subject.context.seed, self.draws])
-        return background[random.integers(len(background), size=(len(self.asked), self.draws))]
+        return background[random.integers(len(background), size=(len(self.sampled), self.draws))]
 
     @cached_property
     def nothing(self) -> Floats:
@@ -290,10 +290,10 @@ class _Played:
 
     def values(self) -> Floats:
         """(row, player) what each player earns; the means over rows are the values."""
-        subject, asked = self.subject, self.asked
+        subject, sampled = self.subject, self.sampled
         random = np.random.default_rng(subject.context.seed)
         players = len(subject.players.names)
-        orders = random.permuted(np.tile(np.arange(players), (len(asked), 1)), axis=1)
+        orders = random.permuted(np.tile(np.arange(players), (len(sampled), 1)), axis=1)
         at_reference = each_once(subject.answers, self.references.reshape(-1, subject.width))
         game = self._game(self.outputs, at_reference)
         values = game.values(self._ask, orders)
@@ -301,7 +301,7 @@ class _Played:
         if subject.is_moved:
             terms, at_references = self._stand_in_terms()
             exact = additive_values(subject.truths, terms, self.nothing)
-            own = terms[asked]
+            own = terms[sampled]
             stand_in = self._game(
                 self.nothing + terms.sum(axis=1), self.nothing + at_references.sum(axis=2)
             )
@@ -312,18 +312,20 @@ class _Played:
                 return np.asarray(self.nothing + mixed.sum(axis=1))
 
             values = values - stand_in.values(ask, orders)
-        return extended(values, exact, self.skills, asked)
+        return extended(values, exact, self.skills, sampled)
 
     def _game(self, outputs: Floats, at_reference: Floats) -> SkillGame:
         """The game of the rows that are asked about."""
-        truths = self.subject.truths[self.asked]
-        shape = len(self.asked), self.draws, truths.shape[1]
-        nothing = self.nothing if self.nothing.ndim == 1 else self.nothing[self.asked]
+        truths = self.subject.truths[self.sampled]
+        shape = len(self.sampled), self.draws, truths.shape[1]
+        nothing = self.nothing if self.nothing.ndim == 1 else self.nothing[self.sampled]
         players = len(self.subject.players.names)
-        return SkillGame(truths, outputs[self.asked], nothing, at_reference.reshape(shape), players)
+        return SkillGame(
+            truths, outputs[self.sampled], nothing, at_reference.reshape(shape), players
+        )
 
     def _stand_in_terms(self) -> tuple[Floats, Floats]:
-        """Terms of the stand-in: (row, player, output), and (asked row, draw, player, output)."""
+        """Terms of the stand-in: (row, player, output), and (sampled row, draw, player, output)."""
         subject = self.subject
         context, columns = subject.context, subject.width
         random = np.random.default_rng([context.seed, _STAND_IN_ROWS])
@@ -341,8 +343,8 @@ class _Played:
     def _ask(self, kept: Bools, rows: Ints, which: Ints) -> Floats:
         """Answers for rows of which some players are kept, and the others are a reference's."""
         subject = self.subject
-        classifier, owners = subject.context.classifier, subject.players.owners[self.asked]
-        inputs, references = subject.inputs[self.asked], self.references
+        classifier, owners = subject.context.classifier, subject.players.owners[self.sampled]
+        inputs, references = subject.inputs[self.sampled], self.references
         if subject.players.is_fixed and isinstance(classifier, AnswersMixtures):
             answers = np.empty((len(rows), subject.truths.shape[1]))
             for row in range(len(inputs)):
@@ -451,7 +453,7 @@ def _about_sage(played: _Played, values: Floats, skill: Estimate) -> Iterator[Me
         n=len(values),
         moved=subject.is_moved,
         background=len(subject.context.background),
-        asked=len(played.asked),
+        sampled=len(played.sampled),
     )
     if not subject.players.is_fixed:
         others = float(values[:, -1].mean() / skill.value)

@@ -61,10 +61,10 @@ class SkillGame:
         cuts = np.arange(1, self.players)
         first = np.argsort(orders, axis=1)[:, None, :] < cuts[:, None]
         kept = np.stack([first, ~first[:, ::-1]], axis=1)
-        asked = np.broadcast_to(kept[..., None, :], (n, 2, len(cuts), draws, self.players))
-        rows, _, _, which = np.indices(asked.shape[:-1])
-        answers = ask(asked.reshape(-1, self.players), rows.ravel(), which.ravel())
-        between = answers.reshape(*asked.shape[:-1], self.truths.shape[1])
+        questions = np.broadcast_to(kept[..., None, :], (n, 2, len(cuts), draws, self.players))
+        rows, _, _, which = np.indices(questions.shape[:-1])
+        answers = ask(questions.reshape(-1, self.players), rows.ravel(), which.ravel())
+        between = answers.reshape(*questions.shape[:-1], self.truths.shape[1])
         ends = self._errors(self.at_reference), self._errors(self.outputs[:, None])
         gains = np.zeros((n, self.players))
         for direction, order in ((0, orders), (1, orders[:, ::-1])):
@@ -205,22 +205,22 @@ def additive_values(truths: Floats, terms: Floats, nothing: Floats) -> Floats:
     return np.asarray((terms * (2 * (truths - nothing)[:, None] - whole)).sum(axis=2))
 
 
-def extended(values: Floats, exact: Floats, known: Floats, asked: Ints) -> Floats:
+def extended(values: Floats, exact: Floats, known: Floats, sampled: Ints) -> Floats:
     """(row, player) values of all rows from those of some: their mean is the estimate.
 
-    values : (asked row, player) of the rows at the positions `asked`, less those of a stand-in in
-    the same walks. exact : (row, player) what the stand-in earns. known : (row,) what each row's
-    values add up to. The rows that were not asked tell the estimate what the stand-in leaves of
+    values : (sampled row, player) of the rows at the positions `sampled`, less those of a stand-in
+    in the same walks. exact : (row, player) what the stand-in earns. known : (row,) what each row's
+    values add up to. The rows that were not sampled tell the estimate what the stand-in leaves of
     their skill, which goes to the players by least squares, so that the means add up to that of
     `known`.
     """
     left = known - exact.sum(axis=1)
-    centred = left[asked] - left[asked].mean()
+    centred = left[sampled] - left[sampled].mean()
     slopes = _slopes(centred, values - values.mean(axis=0))
-    mean = values.mean(axis=0) - left[asked].mean() * slopes
-    rest = values - left[asked][:, None] * slopes - mean
+    mean = values.mean(axis=0) - left[sampled].mean() * slopes
+    rest = values - left[sampled][:, None] * slopes - mean
     whole = exact + left[:, None] * slopes + mean
-    whole[asked] += rest * len(known) / len(asked)
+    whole[sampled] += rest * len(known) / len(sampled)
     return np.asarray(whole)
 
 
@@ -239,8 +239,8 @@ def rise_by_exchange(rises: Floats, donors: Ints, resampling: Resampling) -> tup
     (1.0, 0.0)
     """
     repeats, n = rises.shape
-    given = np.bincount(donors.ravel(), rises.ravel(), minlength=n) / repeats
-    influence = rises.mean(axis=0) + given
+    donated = np.bincount(donors.ravel(), rises.ravel(), minlength=n) / repeats
+    influence = rises.mean(axis=0) + donated
     each = resampling.influences((influence - influence.mean()) / n)
     of_pairs = float(rises.var()) / (n * repeats)
     variance = max(float(each @ each) - of_pairs, of_pairs / 2)

@@ -151,10 +151,10 @@ class _Followed:
         for goes in (left, ~left):
             own = self.came & goes[:, n_cases:]
             share = np.where(came > 0, own.sum(axis=1) / np.maximum(came, 1), 0.5)
-            there, narrowed = met.copy(), shares.copy()
-            there[at, places] *= goes[:, :n_cases]
+            meets, narrowed = met.copy(), shares.copy()
+            meets[at, places] *= goes[:, :n_cases]
             narrowed[at, places] *= share
-            parts.append((narrowed, there, own))
+            parts.append((narrowed, meets, own))
         return _Followed(
             np.concatenate([nodes.left[self.nodes], nodes.right[self.nodes]]),
             np.concatenate([features, features]),

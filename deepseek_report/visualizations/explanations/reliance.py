@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -63,7 +64,7 @@ class ReliancePicture(PicturePart):
 
 @dataclass(frozen=True)
 class _View:
-    """One row a feature: shares of the skill (`share`, `rise`) and of attributions (`told`)."""
+    """One row a feature: shares of the skill (`share`, `rise`), and of what is `attributed`."""
 
     table: pd.DataFrame
     explainer: str
@@ -75,22 +76,26 @@ class _View:
         sage = required(results, "sage", "features").set_index("feature")
         importance = required(results, "importance", "importance")
         explainer = leading(results)
-        told = importance[importance["explainer"] == explainer].set_index("feature")
-        scale = told["share"] / told["mean_absolute"].where(told["mean_absolute"] > 0)
+        own = importance[importance["explainer"] == explainer].set_index("feature")
+        scale = own["share"] / own["mean_absolute"].where(own["mean_absolute"] > 0)
         table = sage[["label", "share", "share_low", "share_high", "value"]].assign(
-            told=told["share"], told_low=told["low"] * scale, told_high=told["high"] * scale
+            attributed=own["share"],
+            attributed_low=own["low"] * scale,
+            attributed_high=own["high"] * scale,
         )
         skill = (table["value"] / table["share"].where(table["share"] != 0)).median()
         exchange = results.table("permutation_importance", "features")
         rises = {"rise": np.nan, "rise_low": np.nan, "rise_high": np.nan}
         if exchange is not None and skill > 0:
-            own = exchange.set_index("feature")
+            of_exchange = exchange.set_index("feature")
             keys = ("loss_rise", "low", "high")
-            rises = {name: own[key] / skill for name, key in zip(rises, keys, strict=True)}
+            rises = {name: of_exchange[key] / skill for name, key in zip(rises, keys, strict=True)}
         table = table.assign(**rises)
-        largest = table[["share", "told"]].max(axis=1).sort_values(ascending=False, kind="stable")
+        largest = (
+            table[["share", "attributed"]].max(axis=1).sort_values(ascending=False, kind="stable")
+        )
         kept = table.loc[table.index.isin(largest.index[:most])]
-        if not kept["told"].notna().any():
+        if not kept["attributed"].notna().any():
             raise NotApplicableError(caption("reliance.nothing_shared"))
         return cls(kept, explainer, results.schema, words_of(results))
 
@@ -104,13 +109,13 @@ class _View:
         if sheet.is_narrow:
             half = sheet.height / 2
             skill = sheet.axes(left, half + _FOOT, 0.15, _HEAD)
-            told = sheet.axes(left, _FOOT, 0.15, half + _HEAD)
-            marks.rows(told, labels)
+            attributed = sheet.axes(left, _FOOT, 0.15, half + _HEAD)
+            marks.rows(attributed, labels)
         else:
             width = (sheet.width - left - _GAP - 0.15) / 2
             skill = sheet.axes(left, _FOOT, width + _GAP + 0.15, _HEAD)
-            told = sheet.axes(left + width + _GAP, _FOOT, 0.15, _HEAD)
-            marks.rows(told, [""] * len(labels))
+            attributed = sheet.axes(left + width + _GAP, _FOOT, 0.15, _HEAD)
+            marks.rows(attributed, [""] * len(labels))
         marks.rows(skill, labels)
         places = np.arange(len(labels))
         if self.has_exchange:
@@ -120,9 +125,11 @@ class _View:
         marks.intervals(skill, places, self.table["share"], self._ends("share"), look)
         skill.axvline(0, color=LIGHT["muted"], linewidth=0.8)
         look = marks.MarkStyle(SERIES[1], marker="s", size=4.5)
-        marks.intervals(told, places, self.table["told"], self._ends("told"), look)
-        told.set_xlim(left=0)
-        for axes, name in ((skill, "skill"), (told, "told")):
+        marks.intervals(
+            attributed, places, self.table["attributed"], self._ends("attributed"), look
+        )
+        attributed.set_xlim(left=0)
+        for axes, name in ((skill, "skill"), (attributed, "attributed")):
             marks.grid(axes, "x")
             marks.percent_ticks(axes, "x", self.words, 4)
             explainer = self.words.explainer(self.explainer)
@@ -137,14 +144,16 @@ class _View:
 
     def title(self) -> Message:
         first = self.table.iloc[int(np.argmax(self.table["share"].to_numpy()))]
-        told = self.table.loc[self.table["told"].idxmax()]
+        attributed = self.table.loc[self.table["attributed"].idxmax()]
         return caption(
             "reliance.title",
             first=self._name(first),
             share=measured(first, "share", "share_low", "share_high"),
-            same=bool(first["label"] == told["label"]),
-            told=self._name(told),
-            told_share=measured(told, "told", "told_low", "told_high"),
+            same=bool(first["label"] == attributed["label"]),
+            attributed=self._name(attributed),
+            attributed_share=measured(
+                attributed, "attributed", "attributed_low", "attributed_high"
+            ),
         )
 
     def alt(self) -> Message:
@@ -153,9 +162,13 @@ class _View:
                 "reliance.alt_feature",
                 feature=spoken(row["label"]),
                 share=measured(row, "share", "share_low", "share_high"),
-                told=measured(row, "told", "told_low", "told_high"),
-                is_told=bool(np.isfinite(row["told"])),
+                attributed=_attributed(row),
+                is_attributed=bool(np.isfinite(row["attributed"])),
             )
             for _, row in self.table.head(6).iterrows()
         ]
         return caption("reliance.alt", n=len(self.table), features=listed, explainer=self.explainer)
+
+
+def _attributed(row: pd.Series) -> Estimate:
+    return measured(row, "attributed", "attributed_low", "attributed_high")

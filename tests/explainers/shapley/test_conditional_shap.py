@@ -86,8 +86,8 @@ def test_intervals_of_sampled_values_hold_those_of_all_coalitions_and_many_draws
 
 def test_without_training_rows_the_background_says_what_goes_together() -> None:
     alone = ConditionalShap().explain(context(Linear(), training=None))
-    given = ConditionalShap().explain(context(Linear(), training=TRAINING[:30]))
-    np.testing.assert_array_equal(alone.values, given.values)
+    same = ConditionalShap().explain(context(Linear(), training=TRAINING[:30]))
+    np.testing.assert_array_equal(alone.values, same.values)
 
 
 def test_too_many_columns_are_refused_with_what_to_do() -> None:

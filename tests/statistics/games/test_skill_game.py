@@ -85,11 +85,11 @@ def test_a_sum_of_functions_of_single_players_has_values_in_closed_form() -> Non
 
 def test_rows_that_were_not_asked_about_add_up_to_their_skill_as_well() -> None:
     rng = np.random.default_rng(2)
-    asked, known = np.array([1, 4, 7, 8]), rng.normal(size=10)
+    sampled, known = np.array([1, 4, 7, 8]), rng.normal(size=10)
     stand_in = rng.normal(size=(10, 3))
     own = rng.normal(size=(4, 3))
-    own[:, 0] += (known - stand_in.sum(axis=1))[asked] - own.sum(axis=1)
-    whole = extended(own, stand_in, known, asked)
+    own[:, 0] += (known - stand_in.sum(axis=1))[sampled] - own.sum(axis=1)
+    whole = extended(own, stand_in, known, sampled)
     assert whole.mean(axis=0).sum() == pytest.approx(known.mean())
 
 
