@@ -17,11 +17,13 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import AnswersMixtures, Classifier
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import content_keys
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import PairedCoalitions, each_once, in_parts
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.statistics.ranking import systematic
+from deepseek_report.statistics.games.conditional_sampling import GaussianCopula
+from deepseek_report.statistics.ranking import systematic, thin
 
 #: Background rows that stand for the players of one instance. Other instances get other rows, so
 #: that all rows are used alike often, and a mean over instances is one over the whole background.
@@ -117,17 +119,84 @@ class FixedRows(Replacement):
         return lambda kept, of: np.mean([pairs.probabilities(kept, of) for pairs in every], axis=0)
 
 
+#: Training rows that say which columns go together.
+COPULA_ROWS = 2000
+
+
+def copula_of(schema: Schema, rows: Floats, most: int = COPULA_ROWS) -> tuple[GaussianCopula, int]:
+    """How the columns of a table go together, and from how many of the (row, column) rows."""
+    chosen = rows[thin(len(rows), most)]
+    nominal = np.array([feature.kind == "categorical" for feature in schema.features])
+    return GaussianCopula.fitted(chosen, nominal), len(chosen)
+
+
+@dataclass(frozen=True)
+class ConditionalRows(Replacement):
+    """Rows that go with what is kept, drawn by a copula.
+
+    copula : of the columns. scores : (instance, column) normal scores of the instances. drawn :
+    (draw, instance, column) scores where nothing is known; see `conditional_sampling`.
+    """
+
+    copula: GaussianCopula
+    scores: Floats
+    drawn: Floats
+
+    @property
+    def draws(self) -> int:
+        return len(self.drawn)
+
+    def rows(self, kept: Bools, of: Ints, draw: int) -> Floats:
+        return in_parts(
+            lambda kept, of: self._rows(kept, of, draw), len(self.owners) ** 2, kept, of
+        )
+
+    def _rows(self, kept: Bools, of: Ints, draw: int) -> Floats:
+        known, start = kept[:, self.owners], self.drawn[draw][of]
+        matrices = self.copula.conditioning(known)
+        moved = np.einsum("qij,qj->qi", matrices, self.scores[of] - start)
+        return np.where(known, self.inputs[of], self.copula.values(start + moved))
+
+    def at(self, chosen: Ints) -> ConditionalRows:
+        return replace(
+            self,
+            inputs=self.inputs[chosen],
+            scores=self.scores[chosen],
+            drawn=self.drawn[:, chosen],
+        )
+
+
+def _given_the_kept(schema: Schema, inputs: Floats, rows: Floats, sample: int) -> ConditionalRows:
+    """A draw for each instance and its mirror image, which hang on its content alone."""
+    copula, _ = copula_of(schema, rows)
+    drawn = np.zeros(inputs.shape)
+    for place, key in enumerate(content_keys(inputs)):
+        drawn[place] = copula.draws(1, np.random.default_rng([_SEED, key, sample]))[0]
+    both = np.stack([drawn, -drawn])
+    scores = copula.scores(inputs)
+    return ConditionalRows("conditional", inputs, schema.owners, copula, scores, both)
+
+
 def replacement_of(
-    game: Game, classifier: Classifier, inputs: Floats, background: Floats, sample: int = 0
+    game: Game,
+    classifier: Classifier,
+    inputs: Floats,
+    background: Floats,
+    sample: int = 0,
+    training: Floats | None = None,
 ) -> Replacement:
     """What stands for the players of instances that are taken away in a game.
 
     game : see `Explanation.game`. inputs : (instance, column). background : (row, column) training
-    rows that stand for a typical input. sample : another number gives other rows, where the game has
-    more of them, for what must be independent of those of sample 0.
+    rows that stand for a typical input. sample : another number gives other rows, where the game
+    has more of them, for what must be independent of those of sample 0. training : (row, column)
+    rows that say what goes together; None for the background.
 
     Raises NotApplicableError : nothing is known here that plays the game.
     """
+    if game == "conditional" and kind_of(classifier.schema).named_columns:
+        rows = background if training is None else training
+        return _given_the_kept(classifier.schema, inputs, rows, sample)
     if game not in _PLAYED:
         raise NotApplicableError(message("refusals.no_such_game", game=game))
     references = _PLAYED[game](classifier, inputs, background, sample)

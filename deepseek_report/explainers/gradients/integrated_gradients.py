@@ -16,7 +16,6 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.attributions import ModuleExplainer, subject, sum_units
 
-
 #: Questions that no path answers: the usual one for such data is answered instead.
 _UNANSWERED = frozenset({"conditional", "neighbours"})
 

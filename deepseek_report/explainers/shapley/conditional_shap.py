@@ -18,6 +18,7 @@ from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.coalitions import each_once, in_parts
+from deepseek_report.data_kinds.replacement import copula_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import chunks, missing_capability, seed_of, subject
 from deepseek_report.explainers.shapley.shap_players import (
@@ -95,7 +96,8 @@ class ConditionalShap(ExplainerPart):
         classifier = cast(TreeClassifier, context.classifier)
         before = context.classifier.calls
         context.progress.start("conditional_shap", 1)
-        training = _training_rows(context, self.training_rows)
+        rows = context.background if context.training is None else context.training
+        training = rows[thin(len(rows), self.training_rows)]
         ensemble = classifier.trees
         paths = int((ensemble.nodes.feature < 0).sum()) * len(context.inputs)
         if paths > _MOST_PATHS:
@@ -172,12 +174,6 @@ class ConditionalShap(ExplainerPart):
         return None
 
 
-def _training_rows(context: ExplainContext, most: int) -> Floats:
-    """(row, column) at most so many; those of the background where no others are known."""
-    rows = context.background if context.training is None else context.training
-    return rows[thin(len(rows), most)]
-
-
 @dataclass
 class _Game:
     """The conditional game of some instances, with draws that all of them share.
@@ -199,15 +195,13 @@ class _Game:
 
     @classmethod
     def of(cls, context: ExplainContext, settings: ConditionalShap) -> _Game:
-        rows = _training_rows(context, settings.training_rows)
-        features = context.classifier.schema.features
-        nominal = np.array([feature.kind == "categorical" for feature in features])
-        copula = GaussianCopula.fitted(rows, nominal)
+        rows = context.background if context.training is None else context.training
+        copula, learnt = copula_of(context.classifier.schema, rows, settings.training_rows)
         drawn = copula.draws(settings.rounds, np.random.default_rng(context.seed))
         both = copula.values(np.concatenate([drawn, -drawn]))
         nothing = each_once(context.output, both).reshape(2, -1).mean(axis=0)
         scores, predictions = copula.scores(context.inputs), context.output(context.inputs)
-        return cls(context, settings, copula, len(rows), scores, drawn, nothing, predictions)
+        return cls(context, settings, copula, learnt, scores, drawn, nothing, predictions)
 
     def estimates(self, index: int) -> Estimates:
         """(round, column) values of one instance."""

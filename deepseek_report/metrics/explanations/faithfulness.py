@@ -72,7 +72,9 @@ def _playing(
     """
     train, target = context.dataset.train, context.dataset.schema.target
     rows, background = explanation.inputs, context.background
-    replacement = replacement_of(game, context.classifier, rows, background, sample)
+    replacement = replacement_of(
+        game, context.classifier, rows, background, sample, context.dataset.train.inputs
+    )
     return Perturbation(
         classifier=context.classifier,
         replacement=replacement,

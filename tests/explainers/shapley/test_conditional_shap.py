@@ -10,6 +10,7 @@ import pytest
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.data_kinds.replacement import replacement_of
 from deepseek_report.explainers.shapley.conditional_shap import ConditionalShap
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.models.estimators.tree_readers import read_trees
@@ -133,3 +134,18 @@ def test_a_model_of_trees_is_walked_unless_the_copula_is_asked_for() -> None:
     drawn = ConditionalShap(algorithm="copula").explain(context(model))
     assert drawn.standard_error is not None
     assert np.corrcoef(walked.values.ravel(), drawn.values.ravel())[0, 1] > 0.8
+
+
+def test_metrics_get_rows_of_the_same_game() -> None:
+    model: Any = Linear()
+    inputs = np.repeat(INPUTS[:1], 4000, axis=0) + np.arange(4000)[:, None] * 1e-9
+    replacement = replacement_of("conditional", model, inputs, TRAINING[:30], training=TRAINING)
+    kept = np.tile([True, False, False, False], (4000, 1))
+    rows = np.concatenate([replacement.rows(kept, np.arange(4000), draw) for draw in (0, 1)])
+    assert (rows[:4000, 0] == inputs[:, 0]).all()
+    expected = CORRELATION[0, 1:] * INPUTS[0, 0]
+    np.testing.assert_allclose(rows[:, 1:].mean(axis=0), expected, atol=0.05)
+    single = replacement.at(np.array([7])).rows(kept[:1], np.array([0]), 0)
+    np.testing.assert_allclose(single[0], rows[7])
+    other = replacement_of("conditional", model, inputs[:9], TRAINING[:30], 1, TRAINING)
+    assert not np.allclose(other.rows(kept[:9], np.arange(9), 0)[:, 1:], rows[:9, 1:])
