@@ -223,8 +223,11 @@ def completeness(results: Results) -> list[Finding]:
 def unearned(results: Results) -> list[Finding]:
     """Features that the leading method explains cases by, and that are shown to cost skill.
 
-    That a feature costs skill is corrected for all features, see `skill_importance.Sage`.
+    That a feature costs skill is corrected for all features, see `skill_importance.Sage`. Of words,
+    patches and windows nothing is said, see `overview`.
     """
+    if not kind_of(results.schema).named_columns:
+        return []
     name = leading_explainer(results)
     if name is None or verdict_of(results, name).use not in TRUSTED | {"overall"}:
         return []

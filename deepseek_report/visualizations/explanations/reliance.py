@@ -16,6 +16,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, measured, player, spoken, wrapped
@@ -151,6 +152,7 @@ class _View:
             share=measured(first, "share", "share_low", "share_high"),
             same=bool(first["label"] == attributed["label"]),
             attributed=self._name(attributed),
+            named=kind_of(self.schema).named_columns,
             attributed_share=measured(
                 attributed, "attributed", "attributed_low", "attributed_high"
             ),
