@@ -71,8 +71,14 @@ def _playing(
     that a curve takes as many rows of the model in every game. sample : see `replacement_of`.
     """
     train, target = context.dataset.train, context.dataset.schema.target
-    rows, background = explanation.inputs, context.background
-    replacement = replacement_of(game, context.classifier, rows, background, sample)
+    replacement = replacement_of(
+        game,
+        context.classifier,
+        explanation.inputs,
+        context.background,
+        training=train.inputs,
+        sample=sample,
+    )
     return Perturbation(
         classifier=context.classifier,
         replacement=replacement,
