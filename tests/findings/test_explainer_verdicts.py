@@ -171,9 +171,7 @@ def test_one_method_is_quoted_and_the_others_that_pass_are_checks_on_it(run: Any
     assert f"Quote {label} alone, for the order of its reasons" in say(finding)
 
 
-def test_a_method_of_another_game_leads_no_ranking_however_well_it_does(
-    run: Any, say: Any
-) -> None:
+def test_a_method_of_another_game_leads_no_ranking_however_well_it_does(run: Any, say: Any) -> None:
     run.tests_of(shap={"deletion_effect": (0.4, 0.3, 0.5)}, lime={})
     run.explanation("lime", game="neighbours")
     results = run.results()
