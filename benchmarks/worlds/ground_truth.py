@@ -190,13 +190,15 @@ def _series() -> KnownWorld:
 EXPLAINED = ("formula", "network", "trees")
 
 
-def worlds_of(families: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, str, int]]:
+def worlds_of(
+    families: Sequence[str], seeds: Sequence[int], models: Sequence[str] = EXPLAINED
+) -> list[tuple[str, str, int]]:
     """(family, explained, seed) of all that are made, seed after seed."""
     return [
         (family, explained, seed)
         for seed in seeds
         for family in families
-        for explained in EXPLAINED
+        for explained in models
         if explained != "trees" or FAMILIES[family].schema.modality == "table"
     ]
 
