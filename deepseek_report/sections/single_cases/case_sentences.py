@@ -100,10 +100,12 @@ _NAMED = 3
 _TABLES = {
     "cases": (
         *("inputs", "reasons", "contrasts", "neighbours"),
-        *("reason_codes", "counterfactuals", "nearest_accepted"),
+        *("reason_codes", "counterfactuals", "other_ways", "nearest_accepted"),
         *("agreement", "errors_like_this"),
     ),
     "decision_way": ("steps", "trees", "paths"),
+    "anchors": ("rules", "conditions"),
+    "tracin": ("pushes", "pushed"),
 }
 
 
@@ -467,9 +469,23 @@ def change(pages: Pages, case: Row) -> str:
         names = named if len(named) == movable else []
         none = draft.text("change.none", within=within, movable=movable, margin=margin, names=names)
         return _joined(none, nearest(pages, case))
+    return _change_sentence(pages, case, steps, "change.found")
+
+
+def other_ways(pages: Pages, case: Row) -> list[str]:
+    """Further changes that alter the decision, a sentence each."""
+    ways: dict[int, list[Row]] = {}
+    for row in pages.rows("other_ways", case["case"]):
+        ways.setdefault(int(row["way"]), []).append(row)
+    return [_change_sentence(pages, case, ways[way], "change.other") for way in sorted(ways)]
+
+
+def _change_sentence(pages: Pages, case: Row, steps: list[Row], words: str) -> str:
+    """What would have to be otherwise, and the probability then."""
+    draft = pages.draft
     numbers = {f.label for f in draft.results.schema.features if f.is_numeric}
     return draft.text(
-        "change.found",
+        words,
         steps=[
             {
                 "feature": row["label"],
@@ -484,6 +500,56 @@ def change(pages: Pages, case: Row) -> str:
         )["probability"],
         target=draft.results.schema.target.explained_class,
     )
+
+
+def enough(pages: Pages, case: Row) -> str:
+    """The rule that is enough for the decision; empty where none was looked for."""
+    rules = pages.rows("rules", case["case"])
+    if not rules:
+        return ""
+    (rule,) = rules
+    conditions = pages.rows("conditions", case["case"])
+    tested = (rule[key] for key in ("precision", "precision_low", "precision_high", "n"))
+    kept = Estimate.of(*tested) if conditions and int(rule["n"]) else None
+    return pages.draft.text(
+        "rule",
+        conditions=[
+            {key: row[key] for key in ("label", "relation", "display")} for row in conditions
+        ],
+        decision=rule["decision"],
+        kept=kept,
+        n=int(rule["n"]),
+        covered=finite(rule["coverage"]),
+        everywhere=float(rule["everywhere"]),
+        enough=bool(rule["enough"]),
+    )
+
+
+def pushed(pages: Pages, case: Row) -> Values | None:
+    """The training cases that pushed the decision, and those that pushed back."""
+    totals = pages.rows("pushed", case["case"])
+    if not totals:
+        return None
+    (total,), text = totals, pages.draft.text
+    decides = task_of(pages.draft.results.schema.target).decides
+    sides: dict[bool, list[str]] = {True: [], False: []}
+    for row in pages.rows("pushes", case["case"]):
+        sentence = text(
+            "pushed.row",
+            row=row_of(pages.draft, row),
+            label=row["label"],
+            share=float(row["share"]),
+            decides=decides,
+        )
+        sides[bool(row["toward"])].append(sentence)
+    return {
+        "text": text("pushed.text", rows=int(total["rows"]), covered=float(total["covered"])),
+        "sides": [
+            [text("pushed.side", toward=toward, decision=total["decision"]), items]
+            for toward, items in sides.items()
+            if items
+        ],
+    }
 
 
 def nearest(pages: Pages, case: Row) -> str:
