@@ -278,12 +278,12 @@ def shipped_parts(group: str) -> dict[str, Any]:
 
 
 def shipped_metrics() -> dict[str, Any]:
-    """{name: metric} of all that judge explanations without knowing the truth."""
+    """{name: metric} of all that judge explanations without knowing the truth, or fitting again."""
     metrics = {}
     for name, metric in shipped_parts("metrics").items():
         traits = traits_of(metric, MetricPart)
         judges = {"explanation", "explanations"} & set(metric.reads)
-        knows = traits.needs_truth or name in _NOT_JUDGES
+        knows = traits.needs_truth or name in _NOT_JUDGES or "refits" in metric.reads
         if judges and metric.category == "explanation" and not knows and not traits.volatile:
             quick = hasattr(metric, "resamples")
             metrics[name] = replace(metric, resamples=RESAMPLES) if quick else metric
