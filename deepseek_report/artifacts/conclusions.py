@@ -160,7 +160,7 @@ TRUSTED: frozenset[Use] = frozenset({"amounts", "order"})
 Scope = Literal["amounts", "order", "members"]
 #: The share of the reachable gain under which a method misses more of what the model uses than it
 #: finds, so that the order of its reasons is not quoted.
-LEAST_REACH_OF_ORDER = 0.5
+LEAST_REACH_OF_ORDER = 0.7
 
 
 @dataclass(frozen=True)

@@ -34,16 +34,7 @@ from deepseek_report.wording import estimates
 #: which they tell the same one; between the two there is nothing to say.
 DISAGREE, AGREE = 0.5, 0.8
 #: Verdicts that are one finding each, with all methods that have them.
-_TOLD: tuple[Use, ...] = (
-    "faulty",
-    "wrong",
-    "nothing",
-    "unsteady",
-    "not_this_case",
-    "overall",
-    "open",
-    "few",
-)
+_TOLD: tuple[Use, ...] = ("faulty", "wrong", "nothing", "not_this_case", "overall", "open", "few")
 #: The numbers behind the verdicts.
 _NUMBERS = (
     *("deletion_effect", "insertion_effect", "own_case_effect", "shared_order"),

@@ -14,6 +14,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import (
+    PREDICTIVE,
     answering,
     compared,
     leading_explainer,
@@ -94,10 +95,22 @@ class ExplanationsSection:
                 for name, explanation in results.explanations.items()
                 if explanation.notes and name != CONTROL
             ],
+            "measured": _measured(draft),
             "prototypes": _prototypes(draft),
             "part_attribution": attribution(draft, "explanations-parts", "other"),
         }
         return draft.content(self.needs, _USES)
+
+
+def _measured(draft: Draft) -> str:
+    """Where it stands how well the tests work for such data and question; empty if nobody tried."""
+    game, kind = question_of(draft.results), kind_of(draft.results.schema)
+    if game not in PREDICTIVE:
+        return ""
+    page = f"docs/explanations.md#{kind.name}-{game}"
+    return draft.text(
+        "measured", page=page, compared=draft.words.say(compared(draft.results, game))
+    )
 
 
 def _classes(draft: Draft) -> list[Values]:

@@ -45,6 +45,7 @@ _METRICS = (
     "self_check",
     "explainer_agreement",
     "localisation",
+    "true_error",
 )
 _USES = frozenset(
     {"explanations", "pictures/deletion_curves", "pictures/agreement", "pictures/localisation"}
@@ -89,6 +90,7 @@ class TrustSection:
                 "taken_away", compared=compared(draft.results, question_of(draft.results))
             ),
             "located": _localised(draft),
+            "truth": _truth(draft),
             "verdicts": draft.table("use", _VERDICTS, _verdicts(draft)),
         }
         return draft.content(self.needs, _USES)
@@ -165,6 +167,40 @@ def _localised(draft: Draft) -> ShownTable:
         )
     )
     return draft.table("localisation", kind, [*shown.values(), last] if shown else [])
+
+
+#: What is held against the truth, and the tests that stand beside it.
+_TRUTH = ("true_error", "true_order", "true_amounts", "formula_error")
+
+
+def _truth(draft: Draft) -> ShownTable:
+    """How far each method is from the truth, beside what the tests said; nothing where that was not
+    worked out.
+    """
+    games = {
+        row["explainer"]: row["game"] for row in rows(draft.results, "true_error", "true_errors")
+    }
+    if not games:
+        return draft.table("truth", TableType(()), [])
+    made = [metric for metric in (*_TRUTH, "deletion_effect") if draft.results.find(metric)]
+    judged = verdicts(draft.results)
+    kind = TableType(
+        (
+            *(Column("explainer", "explainer"), Column("game")),
+            *(Column(metric, "number") for metric in made),
+            Column("quoted"),
+        )
+    )
+    cells = [
+        {
+            "explainer": name,
+            "game": draft.words.say(compared(draft.results, game)),
+            "quoted": draft.text("quotable", may=name in judged and judged[name].is_trusted),
+            **{metric: _estimate(draft, metric, name) for metric in made},
+        }
+        for name, game in games.items()
+    ]
+    return draft.table("truth", kind, cells)
 
 
 def _score(draft: Draft, metric: str, name: str) -> Score | None:
