@@ -42,11 +42,11 @@ from deepseek_report.training.session import Place, Session, predict
 #: Data and the overrides that make them small enough, by the name of a table here.
 TABLES: dict[str, list[str]] = {
     "credit": ["experiment=credit_risk"],
-    "credit_3000": ["experiment=credit_risk", "dataset.rows=3000"],
-    "mortgages": ["experiment=mortgage_decisions"],
-    "breast_cancer": ["experiment=breast_cancer", "model=deepseek"],
-    "diabetes": ["experiment=diabetes_progression", "model=deepseek"],
-    "tweets": ["experiment=sentiment", "dataset.rows=2500"],
+    "credit_1500": ["experiment=credit_risk", "dataset.rows=1500", "trainer.min_steps=80"],
+    "mortgages": ["experiment=mortgage_decisions", "dataset.rows=1500", "trainer.min_steps=80"],
+    "breast_cancer": ["experiment=breast_cancer", "model=deepseek", "trainer.min_steps=80"],
+    "diabetes": ["experiment=diabetes_progression", "model=deepseek", "trainer.min_steps=80"],
+    "tweets": ["experiment=sentiment", "dataset.rows=1500", "trainer.min_steps=30"],
 }
 
 
@@ -54,7 +54,7 @@ TABLES: dict[str, list[str]] = {
 
 
 class Plain(PlainEncoder):
-    """A plain encoder for every kind of data, which says what it is, as a training wants to know."""
+    """A plain encoder for every kind of data, which says what it is when a training asks."""
 
     def __init__(self, ours: DeepSeekModule) -> None:
         super().__init__(ours)
@@ -65,9 +65,7 @@ class Plain(PlainEncoder):
         tokens, present = self.tokens.join(self.tokens(inputs))
         hidden = None if present is None else ~present
         state = self.encoder(tokens, src_key_padding_mask=hidden)
-        logits: Tensor = self.output(
-            self.norm(pool_of(present, reads_mean=self.reads_mean)(state))
-        )
+        logits: Tensor = self.output(self.norm(pool_of(present, reads_mean=self.reads_mean)(state)))
         return logits
 
     def architecture(self) -> dict[str, Any]:
@@ -274,7 +272,9 @@ def trained(table: str, name: str, seed: int) -> dict[str, Any]:
     module = change(model.build(data.schema, data.train, seed))
     trainer = experiment.single["trainer"]
     changed = {
-        key: (type(getattr(trainer, key))(value * getattr(trainer, key)) if key in _TIMES else value)
+        key: (
+            type(getattr(trainer, key))(value * getattr(trainer, key)) if key in _TIMES else value
+        )
         for key, value in training.items()
     }
     trainer = replace(trainer, **changed, tensorboard=False)
@@ -302,7 +302,9 @@ def trained(table: str, name: str, seed: int) -> dict[str, Any]:
 
 def kept(file: Path) -> pd.DataFrame:
     """What the file holds."""
-    return pd.read_csv(file) if file.exists() else pd.DataFrame(columns=["table", "variant", "seed"])
+    return (
+        pd.read_csv(file) if file.exists() else pd.DataFrame(columns=["table", "variant", "seed"])
+    )
 
 
 def differences(frame: pd.DataFrame) -> Iterator[str]:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
@@ -47,9 +46,9 @@ class Ablation(ComputeMetric):
 
     In its place stands nothing ("zero"), its mean over the rows ("mean"), or what it gives for
     another row ("swap"). By the rise of the loss a part is *needed* where one of the three raises
-    it (one-sided, corrected for all parts and replacements by Holm's method), *spare* where none
-    raises it by `tolerance` or more (corrected for all parts), and else open. Each part is replaced
-    alone, and nothing is trained again.
+    it (one-sided, corrected by Holm's method for all parts of its kind and their replacements),
+    *spare* where none raises it by `tolerance` or more (corrected for all parts of its kind), and
+    else open. Each part is replaced alone, and nothing is trained again.
 
     max_rows : test rows. most_work : rows × replacements × tokens × parameters that are no
     embedding; with larger models fewer rows are looked at, and none where these were under 100.
@@ -148,11 +147,7 @@ class Ablation(ComputeMetric):
         return self.tables["parts"].frame(rows)
 
     def _by_group(
-        self,
-        context: MeasureContext,
-        seen: _Effects,
-        groups: Mapping[str, Ints],
-        drawn: Resampling,
+        self, context: MeasureContext, seen: _Effects, groups: Mapping[str, Ints], drawn: Resampling
     ) -> pd.DataFrame:
         """The rise with the mean in a part's place, in each group and outside of it."""
         schema = context.dataset.schema
@@ -285,31 +280,31 @@ def _judged(
     table: pd.DataFrame, seen: _Effects, drawn: Resampling, metric: Ablation
 ) -> pd.DataFrame:
     """The table with the corrected p-value of each part, the least of its replacements."""
-    keys = list(seen.rises)
-    above = [_above(drawn, seen.rises[key]) for key in keys]
-    below = [_above(drawn, metric.tolerance - seen.rises[key]) for key in keys]
-    steps = list(dict.fromkeys(step for step, _ in keys))
-    needed = dict.fromkeys(steps, 1.0)
-    for (step, _), p in zip(keys, holm(np.array(above)), strict=True):
-        needed[step] = min(needed[step], float(p))
-    worst = [max(p for (own, _), p in zip(keys, below, strict=True) if own == s) for s in steps]
-    spare = dict(zip(steps, holm(np.array(worst)), strict=True))
-    verdicts = {
-        step: "spare"
-        if spare[step] < _SIGNIFICANT
-        else "needed"
-        if needed[step] < _SIGNIFICANT
-        else "open"
-        for step in steps
-    }
-    places = [
-        Step(int(row.layer) + 1, row.kind, row.branch, 0 if np.isnan(row.number) else int(row.number))
-        for row in table.itertuples()
-    ]
+    needed: dict[Step, float] = {}
+    spare: dict[Step, float] = {}
+    for kind in table["kind"].unique():
+        rises = {key: values for key, values in seen.rises.items() if key[0].kind == kind}
+        above = holm([_above(drawn, values) for values in rises.values()])
+        below = [_above(drawn, metric.tolerance - values) for values in rises.values()]
+        least, most = ({step: limit for step, _ in rises} for limit in (1.0, 0.0))
+        for (step, _), rising, small in zip(rises, above, below, strict=True):
+            least[step], most[step] = min(least[step], float(rising)), max(most[step], small)
+        needed |= least
+        spare |= dict(zip(most, holm(list(most.values())).tolist(), strict=True))
+    numbers = table["number"].fillna(0).astype(int)
+    cells = zip(table["layer"] + 1, table["kind"], table["branch"], numbers, strict=True)
+    places = [Step(*place) for place in cells]
     return table.assign(
         p_adjusted=[needed[place] for place in places],
-        verdict=[verdicts[place] for place in places],
+        verdict=[_verdict(needed[place], spare[place]) for place in places],
     )
+
+
+def _verdict(needed: float, spare: float) -> str:
+    """From the corrected p-values of a rise, and of a rise that reaches the tolerance."""
+    if spare < _SIGNIFICANT:
+        return "spare"
+    return "needed" if needed < _SIGNIFICANT else "open"
 
 
 def _above(drawn: Resampling, values: Floats) -> float:

@@ -126,9 +126,7 @@ def sample_rows(context: MeasureContext, most: int) -> Ints:
     return np.sort(rng.permutation(len(context.dataset.test))[:most])
 
 
-def traces(
-    context: MeasureContext, inputs: Floats
-) -> Iterator[tuple[Floats, list[LayerTrace]]]:
+def traces(context: MeasureContext, inputs: Floats) -> Iterator[tuple[Floats, list[LayerTrace]]]:
     """Logits and what each layer decided, for one batch after another.
 
     inputs : (instance, feature) original units.

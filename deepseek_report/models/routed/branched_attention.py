@@ -361,9 +361,9 @@ class RoutedAttention(nn.Module):
     ) -> tuple[Tensor, Tensor | None, Tensor]:
         """Mix the tokens.
 
-        tokens : (instance, token, width). present : (instance, token) bool, None where all are there. maps : whether to hand out the
-            attention. read : how many of the first tokens are mixed, None for all; where attention
-            is not `dense` or handed out, all are.
+        tokens : (instance, token, width). present : (instance, token) bool, None where all are
+            there. maps : whether to hand out the attention. read : how many of the first tokens are
+            mixed, None for all; where attention is not `dense` or handed out, all are.
         Returns mixed tokens (instance, token, width); attention (instance, branch, head, query,
         key) or None, see `LayerTrace`; routes (instance, branch, head), which sum to 1.
         """

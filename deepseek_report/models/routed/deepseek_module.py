@@ -249,19 +249,13 @@ class RoutedLayer(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(
-        self,
-        tokens: Tensor,
-        present: Tensor | None,
-        maps: bool,
-        read: int | None = None,
+        self, tokens: Tensor, present: Tensor | None, maps: bool, read: int | None = None
     ) -> tuple[Tensor, Decisions]:
         """(instance, token, width) -> the same, or of the tokens read; and what was decided.
 
         present, maps, read : see `RoutedAttention`.
         """
-        mixed, attention, routes = self.attention(
-            self.attention_norm(tokens), present, maps, read
-        )
+        mixed, attention, routes = self.attention(self.attention_norm(tokens), present, maps, read)
         tokens = tokens[:, : mixed.shape[1]] + self.drop_path(self.dropout(mixed))
         tokens, routing = self.feed_forward(tokens, present)
         return tokens, Decisions(attention, routes, routing)

@@ -169,9 +169,7 @@ def _on_layer(layer: nn.Module, change: Callable[[Tensor], Tensor]) -> Any:
     return layer.register_forward_hook(hook, with_kwargs=True)
 
 
-def _on_head(
-    join: nn.Module, heads: int, head: int, change: Callable[[Tensor], Tensor]
-) -> Any:
+def _on_head(join: nn.Module, heads: int, head: int, change: Callable[[Tensor], Tensor]) -> Any:
     def hook(part: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         del part
         by_head = inputs[0].unflatten(-1, (heads, -1)).clone()
