@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,26 +28,39 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 from training import PlainEncoder
+from worlds.groups import context
 
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
+from deepseek_report.metrics.internals.ablation import Ablation
+from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.models.routed.branched_attention import RoutedAttention, mean_token
 from deepseek_report.models.routed.deepseek_module import DeepSeekModule, RoutedLayer, pool_of
 from deepseek_report.models.routed.experts import SparseExperts
+from deepseek_report.models.shared.module_classifier import TorchClassifier
 from deepseek_report.runner.execution.workers import keep_freed_memory
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.training.session import Place, Session, predict
 
 #: Data and the overrides that make them small enough, by the name of a table here.
+_SHORT = ["trainer.batch_size=64", "trainer.min_steps=100", "trainer.max_epochs=2"]
 TABLES: dict[str, list[str]] = {
     "credit": ["experiment=credit_risk"],
-    "credit_1500": ["experiment=credit_risk", "dataset.rows=1500", "trainer.min_steps=80"],
-    "mortgages": ["experiment=mortgage_decisions", "dataset.rows=1500", "trainer.min_steps=80"],
-    "breast_cancer": ["experiment=breast_cancer", "model=deepseek", "trainer.min_steps=80"],
-    "diabetes": ["experiment=diabetes_progression", "model=deepseek", "trainer.min_steps=80"],
-    "tweets": ["experiment=sentiment", "dataset.rows=1500", "trainer.min_steps=30"],
+    "credit_1500": ["experiment=credit_risk", "dataset.rows=1500", *_SHORT],
+    "mortgages": ["experiment=mortgage_decisions", "dataset.rows=1500", *_SHORT],
+    "breast_cancer": ["experiment=breast_cancer", "model=deepseek", *_SHORT],
+    "diabetes": ["experiment=diabetes_progression", "model=deepseek", *_SHORT],
+    "tweets": ["experiment=sentiment", "dataset.rows=1500", *_SHORT],
+    "mixture": [
+        "experiment=credit_risk",
+        "trainer.max_epochs=30",
+        "trainer.batch_size=128",
+        "trainer.patience=8",
+    ],
 }
 
 
@@ -237,6 +251,14 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any], Change, Any]] = {
     "3/4 of the epochs": ({}, {"max_epochs": 0.75, "min_steps": 0.75}, _same, None),
     "twice the epochs": ({}, {"max_epochs": 2, "min_steps": 2}, _same, None),
     "1 layer, twice the epochs": ({"layers": 1}, {"max_epochs": 2, "min_steps": 2}, _same, None),
+    "1 layer, batches of 128": ({"layers": 1}, {"batch_size": 0.5}, _same, None),
+    "1 layer, 3/2 of the epochs": ({"layers": 1}, {"max_epochs": 1.5}, _same, None),
+    "1 layer, batches of 128, rate 0.0035": (
+        {"layers": 1},
+        {"batch_size": 0.5, "learning_rate": 0.7},
+        _same,
+        None,
+    ),
     "half the epochs, rate 0.01": (
         {},
         {"max_epochs": 0.5, "min_steps": 0.5, "learning_rate": 2.0},
@@ -250,16 +272,46 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any], Change, Any]] = {
         None,
     ),
 }
-_TIMES = {"max_epochs", "min_steps", "learning_rate"}
+_TIMES = {"max_epochs", "min_steps", "learning_rate", "batch_size"}
 
 
 # --- Training them --------------------------------------------------------------------------------
+
+
+#: Populations of a mixture, and the inputs whose weights each has of its own.
+_POPULATIONS, _INPUTS = 12, 8
+
+
+def mixture(seed: int, rows: int = 9000) -> Dataset:
+    """Rows of several populations, in each of which other inputs move the log-odds, and how."""
+    rng = np.random.default_rng([seed, 7])
+    weights = rng.choice([-1.5, 0.0, 1.5], size=(_POPULATIONS, _INPUTS))
+    population = rng.integers(_POPULATIONS, size=rows)
+    inputs = rng.normal(size=(rows, _INPUTS))
+    odds = (weights[population] * inputs).sum(axis=1)
+    labels = (rng.random(rows) < 1 / (1 + np.exp(-odds))).astype(np.int64)
+    names = tuple(f"population {k}" for k in range(_POPULATIONS))
+    schema = Schema(
+        (
+            Feature("population", "population", "categorical", categories=names),
+            *(Feature(f"x{k}", f"x{k}", "numeric") for k in range(_INPUTS)),
+        ),
+        Target("y", "y", ("no", "yes"), favourable=0, explained=1),
+    )
+    columns = np.column_stack([population, inputs])
+    parts = (
+        Split(columns[part], labels[part], np.arange(rows)[part], {})
+        for part in (slice(rows // 3), slice(rows // 3, rows // 2), slice(rows // 2, rows))
+    )
+    return Dataset(schema, *parts, card={})
 
 
 @lru_cache(maxsize=1)
 def given(table: str, seed: int) -> tuple[Any, Dataset]:
     """The experiment, and its data as the seed splits them."""
     experiment = validate(compose(TABLES[table]))
+    if table.startswith("mixture"):
+        return experiment, mixture(seed)
     return experiment, experiment.single["dataset"].load(seed, Silent())
 
 
@@ -297,7 +349,18 @@ def trained(table: str, name: str, seed: int) -> dict[str, Any]:
         "score": session.objective.score(outputs, truths),
         "seconds": seconds,
         "parameters": sum(p.numel() for p in module.parameters()),
+        "needed": needed_experts(module, data, seed) if name == "default" else math.nan,
     }
+
+
+def needed_experts(module: DeepSeekModule, data: Dataset, seed: int) -> float:
+    """The share of the experts that the audit of the report shows to be needed."""
+    classifier = TorchClassifier(module, data.schema, "deepseek", frozenset({"attention"}))
+    like = Predictions(*[np.zeros((1, 2))] * 2, *[np.zeros(1, np.int64)] * 3, 0.5, "declared")
+    made = predict_alike(classifier, data.test, like)
+    known = replace(context(data.schema, made, seed), dataset=data, classifier=classifier)
+    scores = {score.metric: score.value for score in Ablation(max_rows=3000).measure(known).scores}
+    return float(scores["needed_experts"])
 
 
 def kept(file: Path) -> pd.DataFrame:

@@ -65,7 +65,7 @@ def _named(row: pd.Series) -> dict[str, int]:
 
 
 def _scatter(sheet: Sheet, experts: pd.DataFrame, words: Wording) -> None:
-    axes = sheet.axes(0.8, 0.55, 0.15, 0.35)
+    axes = sheet.axes(0.95, 0.55, 0.15, 0.35)
     layers = [str(layer) for layer in sorted(set(experts["layer"]))]
     tone, shape = colours(layers), markers(layers)
     axes.axhline(0, color=LIGHT["context"], linewidth=1.2, linestyle=(0, (3, 2)))
