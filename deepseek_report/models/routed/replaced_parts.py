@@ -137,8 +137,7 @@ class _Pass:
         for step, added in self._attention_parts():
             yield from self._each(step, added, self._after_attention(added))
         for step, added in self._expert_parts():
-            rest = self.output - added
-            yield from self._each(step, added, lambda new, rest=rest: rest + new)
+            yield from self._each(step, added, (self.output - added).add)
 
     def _each(
         self, step: Step, added: Tensor, go_on: Callable[[Tensor], Tensor]
