@@ -15,6 +15,10 @@ from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
 
 OutputSpace = Literal["logit", "probability", "value", "none"]
+#: By what a player that is taken away is replaced: by those of training rows one after another, by
+#: those of one baseline, by what goes with the players that stay, or by values that are drawn for
+#: each alone, where rows that differ in few players count most (neighbours).
+Game = Literal["background", "baseline", "conditional", "neighbours"]
 #: Attributions that are no larger than this would read as 0.
 LEAST_READABLE: Mapping[OutputSpace, float] = MappingProxyType(
     {"probability": 5e-4, "logit": 5e-3, "value": 0.0, "none": 0.0}
@@ -107,6 +111,9 @@ class Explanation:
         number, in the target's unit), or "none" where the values are only an order (attention
         rollout, random).
     signed : False where the method gives magnitudes only (attention rollout).
+    game : what taking a player away means; None where the values are only an order, and where an
+        older version made them. Methods are compared with those of the same game, and a metric
+        plays the game of what it judges.
     standard_error : (instance, feature) Monte-Carlo standard error, or None where the method
         does not sample.
     n_model_calls : rows that the model evaluated (a row evaluated twice counts twice; a gradient
@@ -132,6 +139,7 @@ class Explanation:
     output_space: OutputSpace
     seed: int | None
     n_model_calls: int
+    game: Game | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     base_values: NDArray[np.float64] | None = None
     standard_error: NDArray[np.float64] | None = None

@@ -11,14 +11,16 @@ from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.conclusions import DecisionCosts, Expectations, ThresholdRule
 from deepseek_report.artifacts.disclosure import Privacy
+from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.launchers import Launcher
 from deepseek_report.artifacts.protocols.models import ComesFitted, FitsAnew, OnlyAnswered
-from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.config.composed import Undecided
+from deepseek_report.data_kinds import kind_of
 
 
 def _plain(name: str) -> str:
@@ -83,6 +85,10 @@ class ExplainOptions:
         beside the one that `dataset.positive` names: "all", or names; null: no others. Each is
         another explanation for a method that asks for one class at a time; what asks for
         probabilities finds the answers for all classes of a row once.
+    question : what a feature, word, patch or window adds is asked against: training rows
+        (`background`), one baseline (`baseline`), or what goes with the others (`conditional`);
+        null: training rows for tables, else the baseline. Methods that can answer the question do,
+        and those that answer another one are not ranked beside them.
     reasons : {explainer: message} why `explainers=recommend` chose it so; written by it.
     """
 
@@ -91,6 +97,7 @@ class ExplainOptions:
     background: Annotated[int, Field(ge=1, le=10_000)] = 64
     evaluations: Annotated[int, Field(ge=1)] | None = None
     classes: Literal["all"] | tuple[str, ...] | None = None
+    question: Literal["background", "baseline", "conditional"] | None = None
     reasons: Annotated[dict[str, Any], AfterValidator(_recommended)] = field(default_factory=dict)
 
 
@@ -255,6 +262,10 @@ class Experiment:
             for place, pair in enumerate(zip(known, codes, strict=True))
             if place != target.explained and names & {*pair}
         )
+
+    def question(self, schema: Schema) -> Game:
+        """The game that the run asks about: the declared one, else what is usual for such data."""
+        return self.settings.explain.question or kind_of(schema).compared_with
 
     @property
     def can_refit(self) -> bool:

@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.explanation import Explanation, OutputSpace
+from deepseek_report.artifacts.explanation import Explanation, Game, OutputSpace
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.datasets import DataTraits
@@ -32,6 +32,8 @@ class ExplainContext:
     drawn_as : (instance, feature) rows whose random draws the instances get, None for their own.
         A metric that moves an instance a little gives the row before the move, so that what
         changes is the move and not the draws.
+    question : the game that the run asks about; a method that can play it does, and whatever it
+        played stands in its `Explanation.game`.
     """
 
     classifier: Classifier
@@ -43,6 +45,7 @@ class ExplainContext:
     progress: Progress = field(default_factory=Silent)
     instance_ids: NDArray[np.int64] | None = None
     drawn_as: NDArray[np.float64] | None = None
+    question: Game = "background"
 
     @cached_property
     def draws(self) -> tuple[int, ...]:
@@ -105,6 +108,25 @@ class SuitsModel(Protocol):
 
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> ExplainerPlugin:
         """The same explainer with its choice made; its `planned_calls` are those of the run."""
+
+
+@runtime_checkable
+class PlaysGames(Protocol):
+    """The optional part of an ExplainerPlugin that can answer several questions."""
+
+    def playing(self, question: Game) -> ExplainerPlugin:
+        """The same explainer with what it leaves to the question of the run filled in."""
+
+
+def suited(
+    explainer: ExplainerPlugin, capabilities: frozenset[Capability], schema: Schema, question: Game
+) -> ExplainerPlugin:
+    """An explainer with all choices made that it leaves to the question, the model and the data."""
+    if isinstance(explainer, PlaysGames):
+        explainer = explainer.playing(question)
+    if isinstance(explainer, SuitsModel):
+        explainer = explainer.suited_to(capabilities, schema)
+    return explainer
 
 
 @runtime_checkable

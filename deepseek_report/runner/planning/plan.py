@@ -144,7 +144,8 @@ class _Planner:
     def _explainer(self, name: str) -> None:
         raw = self.config
         explain = raw["explain"]
-        config = [raw["explainers"][name], explain["background"], explain["classes"]]
+        shared = (explain[field] for field in ("background", "classes", "question"))
+        config = [raw["explainers"][name], *shared]
         inputs = ("data", "training", "predictions")
         explainer: ExplainerPlugin = self.experiment.multiple["explainers"][name]
         seed = self.seeds.explain if traits_of(explainer, ExplainerPart).samples else None
