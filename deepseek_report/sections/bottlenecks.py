@@ -148,8 +148,8 @@ def _part(draft: Draft, row: Row) -> Values:
         "branch": draft.words.name(row["branch"]) if row.get("branch") else "",
         "number": None if number is None else int(number),
     }
-    told = {"part": draft.text("part", **where)}
-    return row | told | ({"verdict": draft.text(f"verdict.{verdict}")} if verdict else {})
+    named = {"part": draft.text("part", **where)}
+    return row | named | ({"verdict": draft.text(f"verdict.{verdict}")} if verdict else {})
 
 
 def _experts(draft: Draft) -> str:

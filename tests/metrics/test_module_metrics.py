@@ -267,12 +267,12 @@ def test_a_model_that_cannot_run_without_a_part_is_refused(routed) -> None:
 
 
 def test_what_experts_are_asked_about_is_told_by_token_and_by_group(routed) -> None:
-    asked = ExpertLoad(max_rows=60, n_resamples=100).measure(routed).tables["asked"]
-    tokens = asked[asked["attribute"] == ""].set_index(["label", "expert"])["share"]
+    subjects = ExpertLoad(max_rows=60, n_resamples=100).measure(routed).tables["asked"]
+    tokens = subjects[subjects["attribute"] == ""].set_index(["label", "expert"])["share"]
     assert tokens["summary", 0] == pytest.approx(0.5)
     assert tokens["loan amount", 0] == pytest.approx(1)
     assert tokens["colour", 1] == pytest.approx(0.5)
-    groups = asked[asked["attribute"] != ""]
+    groups = subjects[subjects["attribute"] != ""]
     assert groups["share"].tolist() == pytest.approx(groups["load"].tolist())
 
 

@@ -110,12 +110,12 @@ class ExpertLoad(ComputeMetric):
                 ),
             ),
         )
-        asked = self._asked(context, rows, drawn, dict(zip(layers, choices, strict=True)))
+        subjects = self._subjects(context, rows, drawn, dict(zip(layers, choices, strict=True)))
         return Measurement(
-            scores, {"load": table, "asked": asked}, notes=(message("notes.expert_load.load", n=n),)
+            scores, {"load": table, "asked": subjects}, notes=(message("notes.expert_load.load", n=n),)
         )
 
-    def _asked(
+    def _subjects(
         self, context: MeasureContext, rows: Ints, drawn: Resampling, choices: Mapping[int, Floats]
     ) -> pd.DataFrame:
         """What each expert is given of each kind of token, and of each part of the data."""
@@ -127,15 +127,15 @@ class ExpertLoad(ComputeMetric):
             for code, level in enumerate(schema.attribute(attribute).levels):
                 inside = np.repeat((codes == code)[:, None], len(tokens), axis=1)
                 kinds.append((attribute, level, inside))
-        found = [
+        cells = [
             row
             for layer, chosen in choices.items()
             for kind in kinds
             for row in _shares(layer, chosen, kind, drawn)
             if row["n"] >= self.min_rows
         ]
-        found.sort(key=lambda row: row["share"] - row["load"], reverse=True)
-        return self.tables["asked"].frame(found)
+        cells.sort(key=lambda row: row["share"] - row["load"], reverse=True)
+        return self.tables["asked"].frame(cells)
 
     def _tokens(
         self, schema: Schema, inputs: Floats, tokens: Sequence[Sequence[int]]

@@ -100,14 +100,14 @@ def outputs_without(
     """The outputs (instance, output) with each part replaced; see `ReplacesParts`."""
     tokens, present = module.trimmed(*module.tokens.join(module.embed(inputs)))
     for position in range(len(module.layers)):
-        passed = _Pass(module, position, tokens, present)
+        passed = _LayerPass(module, position, tokens, present)
         for step, replacement, changed in passed.replaced():
             state, _ = module.state_from(position + 1, changed, present)
             yield step, replacement, module.output(module.norm(state))
         tokens = passed.output
 
 
-class _Pass:
+class _LayerPass:
     """What went through one layer: the tokens that it read, after its attention, and its output."""
 
     def __init__(

@@ -162,8 +162,8 @@ def _on_layer(layer: nn.Module, change: Callable[[Tensor], Tensor]) -> Any:
     def hook(part: nn.Module, inputs: Any, named: Any, output: Any) -> Any:
         del part
         read = inputs[0] if inputs else named["hidden_states"]
-        given = output if isinstance(output, Tensor) else output[0]
-        changed = read + change(given - read)
+        wrote = output if isinstance(output, Tensor) else output[0]
+        changed = read + change(wrote - read)
         return changed if isinstance(output, Tensor) else (changed, *output[1:])
 
     return layer.register_forward_hook(hook, with_kwargs=True)

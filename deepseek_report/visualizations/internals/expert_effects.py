@@ -112,8 +112,8 @@ class ExpertTokensPicture(PicturePart):
     needs = frozenset({"measures/expert_load"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        asked = required(results, "expert_load", "asked")
-        tokens = asked[asked["attribute"] == ""]
+        subjects = required(results, "expert_load", "asked")
+        tokens = subjects[subjects["attribute"] == ""]
         words = words_of(results)
         several = tokens.groupby("layer")["label"].transform("nunique") > 1
         if not several.any():
