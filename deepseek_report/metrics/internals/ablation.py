@@ -80,7 +80,7 @@ class Ablation(ComputeMetric):
     reads = frozenset({"classifier", "dataset", "predictions", "seed"})
     takes = frozenset({"expert_load"})
     requires = frozenset({"attention"})
-    max_rows: Rows = 1000
+    max_rows: Rows = 600
     most_work: Annotated[int, Field(ge=0)] = 200_000_000_000
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.002
     min_group: Annotated[int, Field(ge=2)] = 30
