@@ -16,7 +16,6 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.attributions import ModuleExplainer, subject, sum_units
 
-
 #: Questions that no path answers: the usual one for such data is answered instead.
 _UNANSWERED = frozenset({"conditional", "neighbours"})
 
@@ -25,11 +24,12 @@ _UNANSWERED = frozenset({"conditional", "neighbours"})
 class IntegratedGradients(ModuleExplainer):
     """Gradients of the log-odds, summed along straight paths.
 
-    Asked what is added compared with training rows, as is usual for a table, the paths start at `references` training rows, at even distances in the order of the
-    model's output, and the attributions are averaged over them: one start would give 0 to every
-    value that equals it, whatever the model does, and might be a case of the class itself. Asked
-    about the baseline, or with one reference, the path starts where all players are taken away: at
-    the mask, or the median or most frequent value of each feature.
+    Asked what is added compared with training rows, as is usual for a table, the paths start at
+    `references` of these, at even distances in the order of the model's output, and the
+    attributions are averaged over them: one start would give 0 to every value that equals it,
+    whatever the model does, and might be a case of the class itself. Asked about the baseline, or
+    with one reference, the path starts where all players are taken away: at the mask, or the median
+    or most frequent value of each feature.
 
     (e − e′) · ∫ ∂F(e′ + α(e − e′)) / ∂e dα for the embedding e of the input and e′ of a start,
     summed over the units of a feature. F is the log-odds of the target class, or the number.
@@ -42,6 +42,7 @@ class IntegratedGradients(ModuleExplainer):
     """
 
     reveals = "aggregate"
+    games = frozenset({"background", "baseline"})
     n_steps: Annotated[int, Field(ge=1, le=1000)] = 40
     references: Annotated[int, Field(ge=1, le=1000)] = 8
     rule: Literal["gausslegendre", "riemann_middle", "riemann_trapezoid"] = "gausslegendre"

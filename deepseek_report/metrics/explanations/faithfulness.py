@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, ClassVar
@@ -113,7 +113,7 @@ class RemovalMetric(ExplanationMetric):
         areas = replacing.areas(curves)
         control = _control_areas(context, replacing, mode)
         about = {"explainer": explanation.method, "reference": _PETSIUK}
-        note = _about_curve(context, explanation, len(replacing.shares))
+        note = _about_curve(context, explanation, replacing)
         better: Direction = "lower" if mode == "deletion" else "higher"
         bounds = task_of(context.dataset.schema.target).watched_bounds
         scores = [self.mean_score(mode, areas, draws, better, note, bounds=bounds, **about)]
@@ -130,7 +130,7 @@ class RemovalMetric(ExplanationMetric):
             scores=tuple(scores),
             tables={"curve": _curve_table(explanation, replacing, curves, draws)},
             arrays=arrays,
-            notes=tuple(_notes(context, explanation, control)),
+            notes=tuple(_notes(context, explanation, replacing, control is None)),
         )
 
 
@@ -199,25 +199,41 @@ def areas_of(
 ) -> Floats:
     """(instance,) areas under the curves of an explanation of the run.
 
-    They are taken from its measurement, where one of the same game and points was handed over.
+    They are taken from its measurement, or those of the control from that of a method, where one of
+    the same game and points was handed over.
     """
-    measured = context.measured.get(ArtifactId.measure(mode, name))
-    if measured is not None and context.game_of(explanation) == replacing.game:
-        points = np.asarray(measured.tables["curve"]["removed_share"])
-        if np.array_equal(points, replacing.shares):
-            return np.asarray(measured.arrays["per_instance"])
+    for method, array in _held_in(context, explanation, name, replacing.game):
+        measured = context.measured.get(ArtifactId.measure(mode, method))
+        if measured is not None and array in measured.arrays:
+            points = np.asarray(measured.tables["curve"]["removed_share"])
+            if np.array_equal(points, replacing.shares):
+                return np.asarray(measured.arrays[array])
     return replacing.areas(replacing.curves(order_of(explanation, replacing), mode))
 
 
-def _about_curve(context: MeasureContext, explanation: Explanation, points: int) -> Text:
-    task = task_of(context.dataset.schema.target)
+def _held_in(
+    context: MeasureContext, explanation: Explanation, name: str, game: Game
+) -> Iterator[tuple[str, str]]:
+    """In whose measurement, under what name, the areas of an explanation in a game may be held."""
+    if context.game_of(explanation) == game:
+        yield name, "per_instance"
+    if explanation.method == CONTROL:
+        for method, other in context.explanations.items():
+            if context.game_of(other) == game:
+                yield method, "control"
+
+
+def _about_curve(
+    context: MeasureContext, explanation: Explanation, replacing: Perturbation
+) -> Text:
+    task, kind = task_of(context.dataset.schema.target), kind_of(context.dataset.schema)
     return message(
         "notes.faithfulness.curve",
         signed=explanation.signed,
         outcome=task.outcome,
-        points=points,
+        points=len(replacing.shares),
         watched=task.watched,
-        baseline=kind_of(context.dataset.schema).words("baseline"),
+        baseline=kind.compared(replacing.game, len(context.background)),
     )
 
 
@@ -237,16 +253,20 @@ def _curve_table(
     )
 
 
-def _notes(context: MeasureContext, explanation: Explanation, control: Floats | None) -> list[Text]:
+def _notes(
+    context: MeasureContext, explanation: Explanation, replacing: Perturbation, alone: bool
+) -> list[Text]:
     notes: list[Text] = []
-    if control is None and explanation.method != CONTROL:
+    if alone and explanation.method != CONTROL:
         notes.append(message("notes.faithfulness.no_control"))
     several = len(context.dataset.schema.target.classes) > 2
     decided = context.predictions.decisions[explanation.positions]
     if several and explanation.signed and (decided != explanation.target).any():
         notes.append(message("notes.faithfulness.other_class"))
-    kind = kind_of(context.dataset.schema)
-    return [*notes, kind.words("replaced"), *about_sample(context)]
+    replaced = kind_of(context.dataset.schema).replacing(
+        replacing.game, replacing.replacement.draws
+    )
+    return [*notes, replaced, *about_sample(context)]
 
 
 @dataclass(frozen=True)
@@ -287,6 +307,9 @@ class CompletenessGap(ExplanationMetric):
 _MODES: tuple[Mode, Mode] = ("deletion", "insertion")
 #: Instances for which the greedy order is looked for however many players they have.
 _FEWEST = 8
+#: At how many points it asks anew where few rows stand for what is taken away: what they say more
+#: holds of them alone.
+_LOOKS_AT_A_SAMPLE = 3
 
 
 @dataclass(frozen=True)
@@ -364,6 +387,8 @@ class FaithfulnessEffect(ExplanationMetric):
         instances = self.instances if game == context.question else self.instances // 3
         most = max(min(instances, self.evaluations // (a_look * steps)), _FEWEST)
         looks = min(max(self.evaluations // (_FEWEST * a_look), 1), steps)
+        if replacing.replacement.is_sample:
+            looks = min(looks, _LOOKS_AT_A_SAMPLE)
         chosen = thin(len(replacing.inputs), most)
         searched = _playing(context, game, first.at(chosen), self.steps, sample=1)
         return _Reachable(context, control, judged, replacing, searched, chosen, looks)
