@@ -224,9 +224,9 @@ def part_rows(results: Results, kind: str) -> list[Row]:
 def expert_needs(results: Results) -> dict[str, Any] | None:
     """How many routed experts are needed and spare, and what all of a layer together do.
 
-    None where no expert was replaced. layer, how : whose routed experts raise the loss
-    most together, and with what in their place; is_needed : whether those of any layer are; is_unsure : whether an interval
-    of theirs leaves 0 out before the correction. busiest : the expert with the
+    None where no expert was replaced. layer, how : whose routed experts raise the loss most
+    together, and with what in their place; is_needed : whether those of any layer are; is_unsure :
+    whether an interval of theirs leaves 0 out before the correction. busiest : the expert with the
     greatest load, None where it is not known.
     """
     experts, layers = part_rows(results, "expert"), part_rows(results, "experts")

@@ -111,9 +111,8 @@ class ExpertLoad(ComputeMetric):
             ),
         )
         subjects = self._subjects(context, rows, drawn, dict(zip(layers, choices, strict=True)))
-        return Measurement(
-            scores, {"load": table, "asked": subjects}, notes=(message("notes.expert_load.load", n=n),)
-        )
+        notes = (message("notes.expert_load.load", n=n),)
+        return Measurement(scores, {"load": table, "asked": subjects}, notes=notes)
 
     def _subjects(
         self, context: MeasureContext, rows: Ints, drawn: Resampling, choices: Mapping[int, Floats]
