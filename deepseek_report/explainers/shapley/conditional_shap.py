@@ -18,7 +18,6 @@ from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.coalitions import each_once, in_parts
-from deepseek_report.data_kinds.replacement import copula_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import chunks, missing_capability, seed_of, subject
 from deepseek_report.explainers.shapley.shap_players import (
@@ -196,12 +195,15 @@ class _Game:
     @classmethod
     def of(cls, context: ExplainContext, settings: ConditionalShap) -> _Game:
         rows = context.background if context.training is None else context.training
-        copula, learnt = copula_of(context.classifier.schema, rows, settings.training_rows)
+        rows = rows[thin(len(rows), settings.training_rows)]
+        features = context.classifier.schema.features
+        nominal = np.array([feature.kind == "categorical" for feature in features])
+        copula = GaussianCopula.fitted(rows, nominal)
         drawn = copula.draws(settings.rounds, np.random.default_rng(context.seed))
         both = copula.values(np.concatenate([drawn, -drawn]))
         nothing = each_once(context.output, both).reshape(2, -1).mean(axis=0)
         scores, predictions = copula.scores(context.inputs), context.output(context.inputs)
-        return cls(context, settings, copula, learnt, scores, drawn, nothing, predictions)
+        return cls(context, settings, copula, len(rows), scores, drawn, nothing, predictions)
 
     def estimates(self, index: int) -> Estimates:
         """(round, column) values of one instance."""

@@ -147,5 +147,5 @@ def test_metrics_get_rows_of_the_same_game() -> None:
     np.testing.assert_allclose(rows[:, 1:].mean(axis=0), expected, atol=0.05)
     single = replacement.at(np.array([7])).rows(kept[:1], np.array([0]), 0)
     np.testing.assert_allclose(single[0], rows[7])
-    other = replacement_of("conditional", model, inputs[:9], TRAINING[:30], 1, TRAINING)
+    other = replacement_of("conditional", model, inputs[:9], TRAINING[:30], TRAINING, 1)
     assert not np.allclose(other.rows(kept[:9], np.arange(9), 0)[:, 1:], rows[:9, 1:])
