@@ -61,10 +61,11 @@ def playable(context: ExplainContext) -> Literal["background", "baseline"]:
     That which the run asks about, or what data of this kind are compared with where the run asks
     about another one.
     """
-    question = context.question
-    if question == "background" or question == "baseline":
-        return question
-    return kind_of(context.classifier.schema).compared_with
+    known: dict[str, Literal["background", "baseline"]] = {
+        "background": "background",
+        "baseline": "baseline",
+    }
+    return known.get(context.question, kind_of(context.classifier.schema).compared_with)
 
 
 #: Half the width of an interval of 95 %, in standard errors, and its square.

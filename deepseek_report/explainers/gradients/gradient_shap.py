@@ -49,9 +49,9 @@ class GradientShap(ModuleExplainer):
 
     Points are drawn in pairs: the way from each row is cut into equal parts, and two values of α
     are drawn in each. Their difference tells the standard error, which is 0 for a linear model;
-    value ± 1.96 of it is an interval of 95 % (measured in docs/performance.md). Twice as many points
-    are drawn each time, until the errors of a case come to at most `tolerance` of its values, both
-    as the root of their sum of squares, or `draws` are spent.
+    value ± 1.96 of it is an interval of 95 % (measured in docs/performance.md). Twice as many
+    points are drawn each time, until the errors of a case come to at most `tolerance` of its
+    values, both as the root of their sum of squares, or `draws` are spent.
 
     tolerance : error at which drawing ends, as a share of the size of the values; 0 spends all.
     draws : points an instance gets at the most; two from each row at the least. references :
@@ -131,10 +131,10 @@ class GradientShap(ModuleExplainer):
             shared = gradients.embed(module, starts.rows) if starts.are_shared else None
             for part in self.parts(context):
                 ends = gradients.embed(module, context.inputs[part])
-                own = gradients.embed(module, starts.rows[part]) if shared is None else None
+                own = gradients.embed(module, starts.rows[part]) if shared is None else ends
                 for place, index in enumerate(range(part.start, part.stop)):
-                    from_ = own[place : place + 1] if shared is None else shared
-                    self._draw_until_accurate(context, index, drawn, answer, (from_, ends[place]))
+                    ways = own[place : place + 1] if shared is None else shared, ends[place]
+                    self._draw_until_accurate(context, index, drawn, answer, ways)
         return drawn
 
     def _draw_until_accurate(

@@ -73,7 +73,9 @@ def test_intervals_hold_the_closed_form_in_95_of_100_cases(curved) -> None:
 
 
 def test_the_mean_of_many_draws_is_that_of_captum(curved) -> None:
-    ours = GradientShap(tolerance=0, draws=20_000).explain(replace(curved, inputs=curved.inputs[:4]))
+    ours = GradientShap(tolerance=0, draws=20_000).explain(
+        replace(curved, inputs=curved.inputs[:4])
+    )
     torch.manual_seed(0)
     theirs = CaptumGradientShap(lambda x: Curved().forward(x)[:, 1]).attribute(
         torch.as_tensor(curved.inputs[:4], dtype=torch.float32),
@@ -85,7 +87,9 @@ def test_the_mean_of_many_draws_is_that_of_captum(curved) -> None:
 
 
 def test_drawing_ends_where_the_error_is_as_small_as_was_asked(curved) -> None:
-    rough, fine = (GradientShap(tolerance=share, draws=5000).explain(curved) for share in (0.2, 0.05))
+    rough, fine = (
+        GradientShap(tolerance=share, draws=5000).explain(curved) for share in (0.2, 0.05)
+    )
     for share, explanation in ((0.2, rough), (0.05, fine)):
         error = np.linalg.norm(explanation.standard_error, axis=1)
         assert (error <= share * np.linalg.norm(explanation.values, axis=1)).mean() > 0.9
@@ -94,7 +98,9 @@ def test_drawing_ends_where_the_error_is_as_small_as_was_asked(curved) -> None:
 
 
 def test_a_run_that_asks_about_a_baseline_gets_the_path_from_it(curved) -> None:
-    explanation = GradientShap(tolerance=0.01, draws=2000).explain(replace(curved, question="baseline"))
+    explanation = GradientShap(tolerance=0.01, draws=2000).explain(
+        replace(curved, question="baseline")
+    )
     typical = np.median(curved.background, axis=0)
     exact = np.array([expected_gradients(row, typical[None]) for row in curved.inputs])
     assert explanation.game == "baseline"

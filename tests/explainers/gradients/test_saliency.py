@@ -41,7 +41,9 @@ def to_explain(toy_schema, toy_classifier, context):
 
 def test_saliency_is_that_of_captum(to_explain) -> None:
     theirs = CaptumSaliency(odds_of).attribute(torch.as_tensor(to_explain.inputs).requires_grad_())
-    np.testing.assert_allclose(Saliency().explain(to_explain).values, theirs.numpy(), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        Saliency().explain(to_explain).values, theirs.numpy(), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_smooth_grad_of_many_copies_is_that_of_captum(to_explain) -> None:

@@ -74,7 +74,10 @@ def test_a_word_behind_the_end_of_a_text_gets_nothing(
     schema = layout_schema("text")
     inputs = np.array([[5.0, 3, 2, *[np.nan] * 5]])
     to_explain = context(
-        toy_classifier(schema, probability), inputs=inputs, positions=np.arange(1), background=inputs
+        toy_classifier(schema, probability),
+        inputs=inputs,
+        positions=np.arange(1),
+        background=inputs,
     )
     values = Occlusion().explain(replace(to_explain, question="baseline")).values
     assert (values[0, 4:] == 0).all()
