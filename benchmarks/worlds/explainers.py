@@ -170,8 +170,13 @@ class World:
 
     @cached_property
     def baseline(self) -> Floats:
-        train = self.dataset.train.inputs
-        return np.asarray(kind_of(self.dataset.schema).baseline(train[:1], train)[0])
+        rows = self.background
+        return np.asarray(kind_of(self.dataset.schema).baseline(rows[:1], rows)[0])
+
+    @property
+    def background(self) -> Floats:
+        """The training rows that stand for a typical input."""
+        return self.dataset.train.inputs[:50]
 
     # --- methods: (classifier, rows, positions) -> (row, feature) ---------------------------------
 
@@ -234,6 +239,7 @@ class World:
             seed=None,
             n_model_calls=0,
             signed=signed,
+            game=None if name == "random" else "baseline",
         )
 
     def verdicts(self, methods: Sequence[str]) -> dict[str, Use]:
@@ -248,7 +254,8 @@ class World:
             cases=Cases(self.positions, {}),
             classifier=self.classifier,
             seed=self.seed,
-            background=self.dataset.train.inputs[:50],
+            background=self.background,
+            question="baseline",
             explanations=explanations,
             control=explanations["random"],
         )

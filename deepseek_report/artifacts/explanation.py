@@ -16,7 +16,8 @@ from deepseek_report.artifacts.storage.files import load_arrays, load_json, save
 
 OutputSpace = Literal["logit", "probability", "value", "none"]
 #: By what a player that is taken away is replaced: by those of training rows one after another, by
-#: those of one baseline, by what goes with the players that stay, or by those of near rows.
+#: those of one baseline, by what goes with the players that stay, or by values that are drawn for
+#: each alone, where rows that differ in few players count most (neighbours).
 Game = Literal["background", "baseline", "conditional", "neighbours"]
 #: Attributions that are no larger than this would read as 0.
 LEAST_READABLE: Mapping[OutputSpace, float] = MappingProxyType(

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+import pandas as pd
+
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
@@ -178,13 +180,16 @@ def _check_codes(check: CodesCheck, subject: Subject) -> CheckOutcome:
     protected = {feature.name for feature in features if feature.sensitive}
     most = int(codes.groupby(["case", "explainer"]).size().max()) if len(codes) else 0
     named = sorted(set(codes["feature"]) & protected)
+    omitting = _omitting(table) if check.complete else 0
     failures = {
         "no_codes": not len(codes),
         "too_many_codes": most > check.most,
         "favourable_codes": bool((codes["shortfall"] <= 0).any()),
         "protected_codes": bool(named),
+        "omitted_codes": bool(omitting),
     }
     about = {"file": check.file, "n": most, "most": check.most, "features": named}
+    about |= {"omitting": omitting}
     return CheckOutcome(
         tuple(
             message(f"compliance.checks.{problem}", **about)
@@ -192,6 +197,14 @@ def _check_codes(check: CodesCheck, subject: Subject) -> CheckOutcome:
             if fails
         )
     )
+
+
+def _omitting(table: pd.DataFrame) -> int:
+    """Decisions of which a protected feature that is not named weighs more than one that is."""
+    by = ["case", "explainer"]
+    named = table[table["role"] == "reason"].groupby(by)["shortfall"].min()
+    left_out = table[table["role"] == "protected"].groupby(by)["shortfall"].max()
+    return int((left_out > named.reindex(left_out.index, fill_value=0.0)).sum())
 
 
 def _check_verdict(subject: Subject) -> CheckOutcome:

@@ -26,11 +26,13 @@ class Scope:
     """To which data a row speaks; empty: to all.
 
     sectors : the data must be declared as one of these. groups : {what people call them: names of
-    attributes}; the data must have one attribute of each.
+    attributes}; the data must have one attribute of each. generates : the row speaks of models that
+    generate content, and no run is about one.
     """
 
     sectors: tuple[str, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    generates: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def read_scope(data: Mapping[str, Any] | None) -> Scope:
     """A scope as a framework file writes it."""
     data = data or {}
     groups = {name: tuple(names) for name, names in (data.get("groups") or {}).items()}
-    return Scope(tuple(data.get("sectors") or ()), groups)
+    return Scope(tuple(data.get("sectors") or ()), groups, bool(data.get("generates")))
 
 
 def declared_by(results: Results) -> DataDeclarations:
@@ -73,6 +75,8 @@ def applicability(scope: Scope, declared: DataDeclarations) -> Applicability:
     """How a row stands to the data that a run is about."""
     lacks: list[Message] = []
     sectors = list(scope.sectors)
+    if scope.generates:
+        return Applicability(message("compliance.generates"))
     if sectors and not declared.sector:
         lacks.append(message("compliance.lacks.sector", key="dataset.sector", sectors=sectors))
     elif sectors and declared.sector not in sectors:

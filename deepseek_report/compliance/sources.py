@@ -66,12 +66,14 @@ class RowsCheck(_Strict):
 class CodesCheck(_Strict):
     """A table of reason codes has some, each against the person and none about a protected feature.
 
-    most : the greatest number of codes of one decision by one method.
+    most : the greatest number of codes of one decision by one method. complete : whether no
+        protected feature that codes leave out may weigh more than one that they name.
     """
 
     check: Literal["codes"]
     file: str
     most: Annotated[int, Field(ge=1)]
+    complete: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,16 @@ from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.conclusions import DecisionCosts, Expectations, ThresholdRule
 from deepseek_report.artifacts.disclosure import Privacy
+from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.launchers import Launcher
 from deepseek_report.artifacts.protocols.models import ComesFitted, FitsAnew, OnlyAnswered
-from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.config.composed import Undecided
+from deepseek_report.data_kinds import kind_of
 
 
 def _plain(name: str) -> str:
@@ -260,6 +262,10 @@ class Experiment:
             for place, pair in enumerate(zip(known, codes, strict=True))
             if place != target.explained and names & {*pair}
         )
+
+    def question(self, schema: Schema) -> Game:
+        """The game that the run asks about: the declared one, else what is usual for such data."""
+        return self.settings.explain.question or kind_of(schema).compared_with
 
     @property
     def can_refit(self) -> bool:

@@ -371,3 +371,19 @@ def column_quantiles(values: Floats, shares: Floats) -> Floats:
     low, high = (np.take_along_axis(ordered, rows, axis=0) for rows in (below, above))
     part, rise = at - below, high - low
     return np.asarray(np.where(part >= 0.5, high - rise * (1 - part), low + rise * part))
+
+
+def systematic(scores: Floats, rounds: int, rows: int) -> Ints:
+    """Interleaved systematic samples of rows ordered by score.
+
+    scores : (row,).
+    rounds, rows : how many samples, of how many rows each; the product is at most the number of
+    scores.
+    Returns (round, row) positions; all are different, and each round spans the range of scores.
+    Every second stratum is dealt out backwards, so that no round gets the low end of all of them.
+    """
+    order = np.argsort(scores, kind="stable")
+    middles = (np.arange(rounds * rows) + 0.5) * len(scores) / (rounds * rows)
+    strata = order[middles.astype(np.int64)].reshape(rows, rounds)
+    strata[1::2] = strata[1::2, ::-1]
+    return np.asarray(strata.T)

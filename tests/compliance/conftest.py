@@ -25,7 +25,7 @@ from deepseek_report.wording.words import wording
 CONFIG: dict[str, Any] = {
     "frameworks": {
         name: {"id": name, "file": None, "reviewed_version": ""}
-        for name in ("eu_ai_act_annex_iv", "sr_11_7", "jr_t_0221_2021", "gdpr")
+        for name in ("eu_ai_act_annex_iv", "sr_26_2", "jr_t_0221_2021", "gdpr")
     },
     "seed": 0,
     "measure_time": True,

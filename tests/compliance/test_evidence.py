@@ -266,6 +266,20 @@ def test_codes_that_another_seed_would_not_give_are_no_evidence(run: Run) -> Non
     assert not look(run, "explain.adverse_reasons").counts
 
 
+@pytest.mark.parametrize(("withheld", "counts"), [(0.05, True), (0.2, False)])
+def test_reasons_are_complete_only_where_no_withheld_feature_weighs_more_than_a_stated_one(
+    run: Run, withheld: float, counts: bool
+) -> None:
+    codes = [code(0, 1), code(0, 0, role="protected", feature="AGE", shortfall=withheld)]
+    measure(
+        run.path("measures/cases"),
+        score("reason_codes_kept", 0.9, explainer="shap"),
+        reason_codes=codes,
+    )
+    assert look(run, "explain.reasons_complete").counts == counts
+    assert look(run, "explain.adverse_reasons").counts
+
+
 @pytest.mark.parametrize(("n", "counts"), [(7, False), (8, True)])
 def test_a_number_with_a_floor_of_its_own_is_held_to_that_one(
     run: Run, n: int, counts: bool

@@ -373,7 +373,7 @@ def test_a_form_that_is_filled_supplies_every_field_and_settles_every_complete_r
 def test_the_form_names_rows_and_who_must_answer_and_puts_the_deciding_first(run: Run) -> None:
     form = evaluate_results(run.results()).form
     purpose = next(field for field in form if field.name == "intended_purpose")
-    assert purpose.asked_by["sr_11_7"] == ("MRM-PURPOSE",)
+    assert purpose.asked_by["sr_26_2"] == ("MRM-PURPOSE",)
     assert "bank" in purpose.who
     assert wording().label("human_fields", purpose.name) == "Intended purpose"
     deciding = [field.deciding for field in form]

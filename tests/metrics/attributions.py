@@ -35,7 +35,12 @@ def attributed(
 
 
 def explained_by(context: Any, **values: np.ndarray) -> Any:
-    """The context with such explanations by several methods, of which the first is the judged."""
+    """The context with such explanations by several methods, of which the first is the judged.
+
+    They are compared with the typical row.
+    """
     explanations = {name: attributed(context, name, own) for name, own in values.items()}
     first = next(iter(explanations.values()), None)
-    return replace(context, explanations=explanations, explanation=first)
+    return replace(
+        context, explanations=explanations, explanation=first, question="baseline"
+    )

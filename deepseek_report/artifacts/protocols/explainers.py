@@ -111,6 +111,25 @@ class SuitsModel(Protocol):
 
 
 @runtime_checkable
+class PlaysGames(Protocol):
+    """The optional part of an ExplainerPlugin that can answer several questions."""
+
+    def playing(self, question: Game) -> ExplainerPlugin:
+        """The same explainer with what it leaves to the question of the run filled in."""
+
+
+def suited(
+    explainer: ExplainerPlugin, capabilities: frozenset[Capability], schema: Schema, question: Game
+) -> ExplainerPlugin:
+    """An explainer with all choices made that it leaves to the question, the model and the data."""
+    if isinstance(explainer, PlaysGames):
+        explainer = explainer.playing(question)
+    if isinstance(explainer, SuitsModel):
+        explainer = explainer.suited_to(capabilities, schema)
+    return explainer
+
+
+@runtime_checkable
 class HasCheapForm(Protocol):
     """The optional part of an ExplainerPlugin that can give rough values for far fewer answers."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.conclusions import Expectations
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
@@ -130,6 +130,7 @@ class MeasureContext:
     folds : makes the run again in each fold; None but for the metric that reads it.
     expectations : declared by `behaviour:` in the config.
     measured : {id: measurement} of the metrics that it `takes`, such as `measures/deletion/random`.
+    question : the game that the run asks about, in which an explanation without a game is judged.
     """
 
     dataset: Dataset
@@ -149,6 +150,11 @@ class MeasureContext:
     folds: FoldRuns | None = None
     expectations: Expectations = ()
     progress: Progress = field(default_factory=Silent)
+    question: Game = "background"
+
+    def game_of(self, explanation: Explanation) -> Game:
+        """The game in which an explanation is judged: its own, else that of the run's question."""
+        return explanation.game or self.question
 
 
 class MetricPlugin(Protocol):

@@ -29,7 +29,8 @@ class AttentionRollout(ModuleExplainer):
 
     Per layer the heads of all branches are averaged by their route weights, the residual path is
     added, Ã = (1 − r) A + r I, and R = Ã_L … Ã_1. Read at the summary token (or averaged over
-    all tokens where there is none), summed over the tokens of a feature; each row sums to 1.
+    all tokens where there is none), summed over the tokens of a feature; each row sums to 1. It is
+    an order, which takes nothing away and plays no game of its own.
 
     chunk : instances that are explained and stored at a time; a killed run goes on after them.
 

@@ -24,7 +24,8 @@ class Random(ExplainerPart):
 
     Values are standard normal, drawn from the seed and the content of the row. They do not depend
     on the model, so the parameter-randomisation check must give 1 for them, and an input that
-    changes at all gets values that have nothing to do with the former ones.
+    changes at all gets values that have nothing to do with the former ones. They play no game: in
+    whatever game a method is judged, the control is judged in the same.
     """
 
     reveals = "aggregate"

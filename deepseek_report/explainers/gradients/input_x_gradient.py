@@ -21,7 +21,8 @@ class InputXGradient(ModuleExplainer):
     """Gradient of the log-odds at the input, times the input's embedding.
 
     e · ∂F / ∂e for the embedding e, summed over the units of a feature; F is the log-odds of the
-    target class. One gradient per instance: the cheapest signed method.
+    target class. One gradient per instance: the cheapest signed method. It takes nothing away, so
+    it plays no game of its own: a slope at the instance is compared with nothing.
 
     chunk : instances that are explained and stored at a time; a killed run goes on after them.
 

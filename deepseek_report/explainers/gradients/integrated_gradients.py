@@ -17,15 +17,19 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.attributions import ModuleExplainer, subject, sum_units
 
 
+#: Questions that no path answers: the usual one for such data is answered instead.
+_UNANSWERED = frozenset({"conditional", "neighbours"})
+
+
 @dataclass(frozen=True)
 class IntegratedGradients(ModuleExplainer):
     """Gradients of the log-odds, summed along straight paths.
 
-    In a table the paths start at `references` training rows, at even distances in the order of the
+    Asked what is added compared with training rows, as is usual for a table, the paths start at `references` training rows, at even distances in the order of the
     model's output, and the attributions are averaged over them: one start would give 0 to every
-    value that equals it, whatever the model does, and might be a case of the class itself. With
-    one reference the path starts at the median or most frequent value of each feature. A text,
-    an image or a series starts where all its players are taken away.
+    value that equals it, whatever the model does, and might be a case of the class itself. Asked
+    about the baseline, or with one reference, the path starts where all players are taken away: at
+    the mask, or the median or most frequent value of each feature.
 
     (e − e′) · ∫ ∂F(e′ + α(e − e′)) / ∂e dα for the embedding e of the input and e′ of a start,
     summed over the units of a feature. F is the log-odds of the target class, or the number.
@@ -69,6 +73,7 @@ class IntegratedGradients(ModuleExplainer):
                 "explainer_variants.integrated_gradients", points=self.n_steps, rule=self.rule
             ),
             output_space=context.margin_space,
+            game="background" if len(starts) > 1 else "baseline",
             n_model_calls=classifier.calls - before,
             params=asdict(self) | {"references": len(starts)} | _about_baseline(starts),
             notes=(
@@ -109,7 +114,8 @@ class IntegratedGradients(ModuleExplainer):
         """(instance, column) where each path starts, and the (instance,) mean output there."""
         kind, rows = kind_of(context.classifier.schema), context.background
         count = min(self.references, len(rows))
-        if kind.compared_with == "baseline" or count < 2:
+        question = kind.compared_with if context.question in _UNANSWERED else context.question
+        if question == "baseline" or count < 2:
             baseline = kind.baseline(context.inputs, rows)
             return [baseline], context.margin(baseline)
         outputs, n = context.margin(rows), len(context.inputs)

@@ -24,7 +24,8 @@ class Intrinsic(ModuleExplainer):
     """The model's own account: the terms that a self-explaining model adds up.
 
     The base value is what the model's terms come to for its training part (an additive model: the
-    mean output; a prototype model: the output at the mean distances).
+    mean output; a prototype model: the output at the mean distances). So it is compared with the
+    training rows, whatever a run asks.
 
     chunk : instances that are explained and stored at a time; a killed run goes on after them.
     """
@@ -49,6 +50,7 @@ class Intrinsic(ModuleExplainer):
             method=self.method,
             variant=message("explainer_variants.intrinsic"),
             output_space=context.margin_space,
+            game="background",
             n_model_calls=classifier.calls - before,
             params=asdict(self),
             notes=(_OWN, *([_SEVERAL] if logits.shape[1] > 2 else [])),

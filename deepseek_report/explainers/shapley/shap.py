@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.explanation import Explanation, OutputSpace
+from deepseek_report.artifacts.explanation import Explanation, Game, OutputSpace
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability, TreeClassifier
 from deepseek_report.artifacts.protocols.datasets import DataTraits
@@ -201,7 +201,8 @@ class Shap(ShapSettings, ExplainerPart):
 
         Returns values in the unit of `output_space`; base value plus their sum is the prediction.
         """
-        suited = self.suited_to(context.classifier.capabilities, context.classifier.schema)
+        asked = self.playing(context.question)
+        suited = asked.suited_to(context.classifier.capabilities, context.classifier.schema)
         if suited.algorithm == "tree":
             return suited._walked(context)
         if suited.algorithm in ("pairs", "surrogate"):
@@ -215,8 +216,16 @@ class Shap(ShapSettings, ExplainerPart):
             return suited._of_players(context)
         return suited._sampled(context)
 
+    def playing(self, question: Game) -> Shap:
+        """With the reference that answers the question, where "auto" leaves it to that."""
+        if self.reference != "auto" or question not in ("background", "baseline"):
+            return self
+        return replace(self, reference=question)
+
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Shap:
-        """With "auto" resolved: trees are walked, and layouts are compared with a baseline."""
+        """With "auto" resolved: trees are walked, which always compares with background rows, and
+        what is compared with is usual for such data where the question is not known.
+        """
         kind = kind_of(schema)
         if self.screening and not kind.named_columns:
             return replace(self, screening=0).suited_to(capabilities, schema)
@@ -224,7 +233,7 @@ class Shap(ShapSettings, ExplainerPart):
         if reference == "auto":
             reference = kind.compared_with
         if self.algorithm == "auto" and "trees" in capabilities:
-            return replace(self, algorithm="tree", reference=reference)
+            return replace(self, algorithm="tree", reference="background")
         algorithm = self.resolved(len(schema.player_labels))
         return replace(self, algorithm=algorithm, reference=reference)
 
@@ -239,8 +248,11 @@ class Shap(ShapSettings, ExplainerPart):
             return replace(suited, algorithm="surrogate")
         return suited
 
-    def _walked(self, context: ExplainContext) -> Explanation:
+    @property
+    def _game(self) -> Game:
+        return "baseline" if self.reference == "baseline" else "background"
 
+    def _walked(self, context: ExplainContext) -> Explanation:
         classifier = context.classifier
         before = classifier.calls
         context.progress.start("shap", 1)
@@ -253,6 +265,7 @@ class Shap(ShapSettings, ExplainerPart):
             method="shap",
             variant=message("explainer_variants.trees", space=space),
             output_space=space,
+            game="background",
             n_model_calls=classifier.calls - before,
             params={"algorithm": "tree", "background_rows": len(context.background)},
             notes=(
@@ -278,6 +291,7 @@ class Shap(ShapSettings, ExplainerPart):
             method="shap",
             variant=message("explainer_variants.shap_regression"),
             output_space=context.output_space,
+            game=self._game,
             n_model_calls=classifier.calls - before,
             params=asdict(self),
             notes=about_regression(self, engine),
@@ -308,6 +322,7 @@ class Shap(ShapSettings, ExplainerPart):
             method="shap",
             variant=message(f"explainer_variants.shap_{algorithm}", version=version()),
             output_space=context.output_space,
+            game="background",
             n_model_calls=classifier.calls - before,
             params=asdict(self) | {"algorithm": algorithm, "rounds": len(backgrounds)},
             notes=(message("explainer_notes.shap.independent"), _about_background(backgrounds)),
@@ -332,6 +347,7 @@ class Shap(ShapSettings, ExplainerPart):
             method="shap",
             variant=players.variant,
             output_space=context.output_space,
+            game=self._game,
             n_model_calls=classifier.calls - before,
             params=asdict(self) | {"rounds": players.rounds},
             notes=about_players(self, players),

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.explainers.shapley.coalition_design import all_pairs
+from deepseek_report.statistics.ranking import systematic
 
 Algorithm = Literal["auto", "tree", "pairs", "surrogate", "owen", "exact", "permutation"]
 
@@ -83,19 +84,3 @@ class ShapSettings:
         """(round, row) positions of background rows with these outputs."""
         rounds, most = self.sizes(len(scores))
         return systematic(scores, rounds, rows or most)
-
-
-def systematic(scores: Floats, rounds: int, rows: int) -> Ints:
-    """Interleaved systematic samples of rows ordered by score.
-
-    scores : (row,).
-    rounds, rows : how many samples, of how many rows each; the product is at most the number of
-    scores.
-    Returns (round, row) positions; all are different, and each round spans the range of scores.
-    Every second stratum is dealt out backwards, so that no round gets the low end of all of them.
-    """
-    order = np.argsort(scores, kind="stable")
-    middles = (np.arange(rounds * rows) + 0.5) * len(scores) / (rounds * rows)
-    strata = order[middles.astype(np.int64)].reshape(rows, rounds)
-    strata[1::2] = strata[1::2, ::-1]
-    return strata.T

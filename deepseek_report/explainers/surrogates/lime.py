@@ -70,6 +70,7 @@ class Lime(ExplainerPart):
         context.progress.start("lime", len(context.inputs))
         suited = self.suited_to(classifier.capabilities, classifier.schema)
         fits, variant, meanings = suited._surrogates(context)
+        of_columns = suited._is_of_columns(classifier.schema)
         return Explanation(
             values=fits.values,
             standard_error=fits.standard_error,
@@ -78,6 +79,7 @@ class Lime(ExplainerPart):
             method="lime",
             variant=variant,
             output_space=context.output_space,
+            game="neighbours" if of_columns else "baseline",
             n_model_calls=classifier.calls - before,
             params=asdict(self)
             | {
@@ -97,10 +99,13 @@ class Lime(ExplainerPart):
         self, context: ExplainContext
     ) -> tuple[Surrogates, Message, tuple[Message, ...]]:
         """The surrogates, how they were made, and what their values mean."""
-        schema = context.classifier.schema
-        if kind_of(schema).named_columns and len(schema.features) <= self.columns_up_to:
+        if self._is_of_columns(context.classifier.schema):
             return self._of_table(context)
         return self._of_players(context)
+
+    def _is_of_columns(self, schema: Schema) -> bool:
+        """Whether columns of a table are drawn anew; else players are lost to the baseline."""
+        return kind_of(schema).named_columns and len(schema.features) <= self.columns_up_to
 
     def _of_table(self, context: ExplainContext) -> tuple[Surrogates, Message, tuple[Message, ...]]:
         near = CodedNeighbourhoods(context, self.bins, self.kernel_width)

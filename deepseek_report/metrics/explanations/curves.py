@@ -1,24 +1,27 @@
 """Removing and inserting players in the order of their attributions.
 
-A player is a feature of a table, a word, a patch or a window. What is watched is the probability
-of the decided class or, where the target is a number, how far the number lies from that of the
-baseline, in the direction of the prediction.
+A player is a feature of a table, a word, a patch or a window. What stands for those that are taken
+away is decided by the game of the explanation that is judged. What is watched is the probability
+of the decided class or, where the target is a number, how far the number lies from that of an
+input without any player, in the direction of the prediction.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import MOST_CELLS, PairedCoalitions, each_once
+from deepseek_report.data_kinds.coalitions import MOST_CELLS
+from deepseek_report.data_kinds.replacement import Replacement
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
 
@@ -44,17 +47,16 @@ def rank_features(explanation: Explanation, toward: Floats, schema: Schema) -> I
 
 @dataclass(frozen=True)
 class Perturbation:
-    """Replaces players by those of a baseline and watches the outcome.
+    """Takes players away, as a game does, and watches the outcome.
 
-    inputs : (instance, feature). baseline : (instance, feature).
+    replacement : the instances, and what stands for their players.
     decided : (instance,) class decided for; not read where the target is a number.
     steps : points of the curve after the first, at most as many as there are players.
     spread : what distances of a number are divided by: the training labels' standard deviation.
     """
 
     classifier: Classifier
-    inputs: Floats
-    baseline: Floats
+    replacement: Replacement
     decided: Ints
     steps: int
     spread: float = 1.0
@@ -63,15 +65,35 @@ class Perturbation:
     def schema(self) -> Schema:
         return self.classifier.schema
 
+    @property
+    def game(self) -> Game:
+        return self.replacement.game
+
+    @property
+    def inputs(self) -> Floats:
+        """(instance, column) as they are."""
+        return self.replacement.inputs
+
+    def at(self, chosen: Ints) -> Perturbation:
+        """That of some of the instances; chosen : (chosen instance,) their positions."""
+        kept = self.replacement.at(chosen)
+        return replace(self, replacement=kept, decided=self.decided[chosen])
+
     @cached_property
-    def _at_baseline(self) -> Floats:
-        return each_once(self.classifier.probabilities, self.baseline)[:, 0]
+    def _without_any(self) -> Floats:
+        """(instance,) the number where all players are taken away."""
+        return self._answer(~self._present, np.arange(len(self.inputs)))[:, 0]
+
+    @cached_property
+    def _present(self) -> Bools:
+        """(instance, player) what there is to take away; all else stays as it is."""
+        return kind_of(self.schema).present(self.inputs)
 
     @cached_property
     def directions(self) -> Floats:
-        """(instance,) 1 where a number lies above that of the baseline, else -1."""
+        """(instance,) 1 where a number lies above that without any player, else -1."""
         whole = self.classifier.probabilities(self.inputs)[:, 0]
-        return np.where(whole >= self._at_baseline, 1.0, -1.0)
+        return np.where(whole >= self._without_any, 1.0, -1.0)
 
     def toward(self, target: int) -> Floats:
         """(instance,) 1 where what raises the output of `target` speaks for the outcome."""
@@ -82,13 +104,13 @@ class Perturbation:
     @cached_property
     def counts(self) -> Ints:
         """(instance, point) how many players are replaced at each point: none … all there are."""
-        present = kind_of(self.schema).present(self.inputs).sum(axis=1)
+        present = self._present.sum(axis=1)
         return np.asarray((self.shares * present[:, None]).round().astype(np.int64))
 
     @cached_property
     def shares(self) -> Floats:
         """(point,) share of the players that were replaced or inserted."""
-        most = int(kind_of(self.schema).present(self.inputs).sum(axis=1).max(initial=1))
+        most = int(self._present.sum(axis=1).max(initial=1))
         return np.asarray(thin(most + 1, self.steps + 1) / most)
 
     def curves(self, order: Ints, mode: Mode) -> Floats:
@@ -110,20 +132,21 @@ class Perturbation:
     def outcomes(self, kept: Bools, of: Ints) -> Floats:
         """What is watched where only some players of an instance are kept.
 
-        kept : (row, player) whether the player keeps its value; all others get the baseline's.
+        kept : (row, player) whether the player keeps its value; all others are taken away.
         of : (row,) whose players.
 
-        Returns (row,) probabilities of the decided class, or signed distances of a number.
+        Returns (row,) probabilities of the decided class, or signed distances of a number; on
+        average over what may stand for the players that are taken away.
         """
-        outputs = self._coalitions.probabilities(kept, of)
+        outputs = self._answer(kept | ~self._present[of], of)
         if task_of(self.schema.target).decides:
             return np.asarray(outputs[np.arange(len(of)), self.decided[of]])
-        away = outputs[:, 0] - self._at_baseline[of]
+        away = outputs[:, 0] - self._without_any[of]
         return np.asarray(away * self.directions[of] / self.spread)
 
     @cached_property
-    def _coalitions(self) -> PairedCoalitions:
-        return PairedCoalitions(self.classifier, self.inputs, self.schema.owners, self.baseline)
+    def _answer(self) -> Callable[[Bools, Ints], Floats]:
+        return self.replacement.answers(self.classifier)
 
     def areas(self, curves: Floats) -> Floats:
         """(instance,) area under each curve by the trapezoid rule; of probabilities in [0, 1]."""
@@ -138,7 +161,7 @@ def greedy_order(replacing: Perturbation, mode: Mode, looks: int | None = None) 
     its curve is a bound that can be reached, since it is that of an order; the best of all orders
     may lie a little beyond.
 
-    replacing : of the instances; it is asked about at most looks × players rows for each of them.
+    replacing : of the instances; it is asked about at most looks × players coalitions for each.
     mode : "deletion" or "insertion".
     looks : at how many points, spread evenly, what each player moves is asked anew; None: at all.
 

@@ -28,7 +28,13 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ratio_of_means,
     without_control,
 )
-from deepseek_report.metrics.explanations.faithfulness import Steps, areas_of, perturbation
+from deepseek_report.metrics.explanations.faithfulness import (
+    CURVES,
+    Steps,
+    areas_of,
+    by_game,
+    perturbation,
+)
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.resampling import (
     Resampling,
@@ -80,7 +86,7 @@ class ExplanationByGroup(ExplanationMetric):
     bounds = {"deletion_gap_by_group": (0.0, None)}
     scope = "explainers"
     needs_groups = PEOPLE | PARTS
-    reads = frozenset({"dataset", "predictions", "classifier", "explanations", "seed"})
+    reads = CURVES | {"explanations"}
     takes = frozenset({"deletion"})
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -109,27 +115,28 @@ class ExplanationByGroup(ExplanationMetric):
         self, context: MeasureContext, explanations: dict[str, Explanation]
     ) -> tuple[dict[str, Floats], dict[str, Gains]]:
         """Per explainer the areas (instance,), and what it gains where that can be told."""
-        watched = {
-            name: perturbation(context, explanation, self.steps)
-            for name, explanation in explanations.items()
-        }
-        areas = {
-            name: areas_of(context, name, explanation, watched[name], "deletion")
-            for name, explanation in explanations.items()
-        }
         control = next((name for name, e in explanations.items() if e.method == CONTROL), None)
-        if control is None:
-            return areas, {}
-        gained = {name: areas[control] - area for name, area in areas.items() if name != control}
-        orders = [*gained.values(), *self._alone(watched[control], areas[control])]
-        if len(orders) < 2:
-            return areas, {}
-        best = np.maximum(np.max(orders, axis=0), 0.0)
-        return areas, {name: Gains(own, best) for name, own in gained.items()}
+        areas: dict[str, Floats] = {}
+        gains: dict[str, Gains] = {}
+        for names in by_game(context, without_control(explanations)):
+            replacing = perturbation(context, explanations[names[0]], self.steps)
+            known = {
+                name: areas_of(context, name, explanations[name], replacing, "deletion")
+                for name in (*names, *([] if control is None else [control]))
+            }
+            areas |= {name: known[name] for name in names}
+            if control is not None:
+                gained = {name: known[control] - known[name] for name in names}
+                orders = [*gained.values(), *self._alone(replacing, known[control])]
+                best = np.maximum(np.max(orders, axis=0), 0.0)
+                few = len(orders) < 2
+                gains |= {} if few else {name: Gains(own, best) for name, own in gained.items()}
+        return areas, gains
 
     def _alone(self, replacing: Perturbation, control: Floats) -> list[Floats]:
         """What the order gains by what each player moves alone; nothing where that is too dear."""
-        if int(replacing.counts.max(axis=1).sum()) > self.evaluations:
+        rows = int(replacing.counts.max(axis=1).sum()) * replacing.replacement.draws
+        if rows > self.evaluations:
             return []
         order = greedy_order(replacing, "deletion", looks=1)
         return [control - replacing.areas(replacing.curves(order, "deletion"))]

@@ -14,13 +14,14 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Direction, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.replacement import replacement_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
 from deepseek_report.metrics.explanations.curves import (
@@ -46,20 +47,38 @@ from deepseek_report.tasks import task_of
 
 Steps = Annotated[int, Field(ge=2, le=1000)]
 
+#: What taking players away reads, whatever is judged by it.
+CURVES = frozenset({"dataset", "predictions", "classifier", "background", "question", "seed"})
+
 _PETSIUK = "Petsiuk, Das & Saenko 2018, arXiv:1806.07421"
 _SUNDARARAJAN = "Sundararajan, Taly & Yan 2017, arXiv:1703.01365"
 
 
 def perturbation(context: MeasureContext, explanation: Explanation, steps: int) -> Perturbation:
-    """Replacement of the instances' players by the mask, or the training median or mode."""
-    train, schema = context.dataset.train, context.dataset.schema
+    """The instances' players taken away as in the game of the explanation.
+
+    Raises NotApplicableError : nothing is known here that plays that game.
+    """
+    return _playing(context, context.game_of(explanation), explanation, steps)
+
+
+def _playing(
+    context: MeasureContext, game: Game, explanation: Explanation, steps: int, sample: int = 0
+) -> Perturbation:
+    """The instances of an explanation in any game.
+
+    Where several rows stand for what is taken away, the curves have fewer points in proportion, so
+    that a curve takes as many rows of the model in every game. sample : see `replacement_of`.
+    """
+    train, target = context.dataset.train, context.dataset.schema.target
+    rows, background = explanation.inputs, context.background
+    replacement = replacement_of(game, context.classifier, rows, background, sample)
     return Perturbation(
         classifier=context.classifier,
-        inputs=explanation.inputs,
-        baseline=kind_of(schema).baseline(explanation.inputs, train.inputs),
+        replacement=replacement,
         decided=context.predictions.decisions[explanation.positions],
-        steps=steps,
-        spread=task_of(schema.target).spread(train.labels),
+        steps=max(steps // replacement.draws, 2),
+        spread=task_of(target).spread(train.labels),
     )
 
 
@@ -82,9 +101,7 @@ class RemovalMetric(ExplanationMetric):
             release=WHOLE,
         )
     }
-    reads = frozenset(
-        {"dataset", "predictions", "cases", "classifier", "explanation", "control", "seed"}
-    )
+    reads = CURVES | {"cases", "explanation", "control"}
     mode: ClassVar[Mode]
     steps: Steps = 10
     resamples: Resamples = 2000
@@ -163,6 +180,16 @@ def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode)
     return areas_of(context, CONTROL, control, replacing, mode)
 
 
+def by_game(
+    context: MeasureContext, explanations: Mapping[str, Explanation]
+) -> list[tuple[str, ...]]:
+    """The names of the explanations, those of one game together; games as they come."""
+    games: dict[Game, list[str]] = {}
+    for name, explanation in explanations.items():
+        games.setdefault(context.game_of(explanation), []).append(name)
+    return [tuple(names) for names in games.values()]
+
+
 def areas_of(
     context: MeasureContext,
     name: str,
@@ -172,10 +199,10 @@ def areas_of(
 ) -> Floats:
     """(instance,) areas under the curves of an explanation of the run.
 
-    They are taken from its measurement, where one with the same points was handed over.
+    They are taken from its measurement, where one of the same game and points was handed over.
     """
     measured = context.measured.get(ArtifactId.measure(mode, name))
-    if measured is not None:
+    if measured is not None and context.game_of(explanation) == replacing.game:
         points = np.asarray(measured.tables["curve"]["removed_share"])
         if np.array_equal(points, replacing.shares):
             return np.asarray(measured.arrays["per_instance"])
@@ -297,7 +324,7 @@ class FaithfulnessEffect(ExplanationMetric):
         "shared_order": (-1.0, 1.0),
     }
     scope = "explainers"
-    reads = frozenset({"dataset", "predictions", "cases", "classifier", "explanations", "seed"})
+    reads = CURVES | {"cases", "explanations"}
     takes = frozenset({"deletion", "insertion"})
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -309,28 +336,37 @@ class FaithfulnessEffect(ExplanationMetric):
         first = explanations[control]
         if not all(np.array_equal(e.positions, first.positions) for e in judged.values()):
             raise NotApplicableError(message("refusals.other_cases"))
-        replacing = perturbation(context, first, self.steps)
-        searched_in, looks = self._search(replacing)
-        reachable = _Reachable(context, control, tuple(judged), replacing, searched_in, looks)
-        scores = [
-            score
-            for name, explanation in judged.items()
-            for score in self._scores(context, name, explanation, reachable)
-        ]
-        notes = (
-            message(
-                "notes.faithfulness_effect.greedy", n=len(searched_in), of=len(replacing.inputs)
-            ),
-            *about_sample(context),
+        scores: dict[str, list[Score]] = {name: [] for name in judged}
+        notes: dict[str, Text] = {}
+        for names in by_game(context, judged):
+            game = context.game_of(judged[names[0]])
+            reachable = self._reachable(context, control, names, game)
+            for name in names:
+                scores[name] = self._scores(context, name, judged[name], reachable)
+            n, of = len(reachable.instances), len(first)
+            notes[game] = message("notes.faithfulness_effect.greedy", n=n, of=of)
+        return Measurement(
+            scores=tuple(score for own in scores.values() for score in own),
+            notes=(*dict.fromkeys(notes.values()), *about_sample(context)),
         )
-        return Measurement(scores=tuple(scores), notes=notes)
 
-    def _search(self, replacing: Perturbation) -> tuple[Ints, int]:
-        """The instances that are searched, and at how many steps of the curve that asks anew."""
+    def _reachable(
+        self, context: MeasureContext, control: str, judged: tuple[str, ...], game: Game
+    ) -> _Reachable:
+        """What can be gained in a game; the search is made in a few instances and at a few points.
+
+        Other games than that of the run's question are searched in a third of the instances.
+        """
+        first = context.explanations[control]
+        replacing = _playing(context, game, first, self.steps)
         players, steps = int(replacing.counts.max(initial=1)), len(replacing.shares) - 1
-        most = max(min(self.instances, self.evaluations // max(players * steps, 1)), _FEWEST)
-        looks = min(max(self.evaluations // max(_FEWEST * players, 1), 1), steps)
-        return thin(len(replacing.inputs), most), looks
+        a_look = max(players * replacing.replacement.draws, 1)
+        instances = self.instances if game == context.question else self.instances // 3
+        most = max(min(instances, self.evaluations // (a_look * steps)), _FEWEST)
+        looks = min(max(self.evaluations // (_FEWEST * a_look), 1), steps)
+        chosen = thin(len(replacing.inputs), most)
+        searched = _playing(context, game, first.at(chosen), self.steps, sample=1)
+        return _Reachable(context, control, judged, replacing, searched, chosen, looks)
 
     def _scores(
         self, context: MeasureContext, name: str, explanation: Explanation, reachable: _Reachable
@@ -403,16 +439,19 @@ class FaithfulnessEffect(ExplanationMetric):
 
 @dataclass(frozen=True)
 class _Reachable:
-    """What the best order gains over the random one in some instances.
+    """What the best order gains over the random one in some instances, in one game.
 
-    control : name of the random order; judged : names of the explanations. looks : at how many
-    steps of its curve the greedy search asks anew.
+    control : name of the random order; judged : names of its explanations. searched : the same
+    instances for the search; of rows that are a sample, with other rows than those by which its
+    order is judged, since a search among few rows finds what holds of them alone. looks : at how
+    many steps of its curve the greedy search asks anew.
     """
 
     context: MeasureContext
     control: str
     judged: tuple[str, ...]
     replacing: Perturbation
+    searched: Perturbation
     instances: Ints
     looks: int
 
@@ -430,8 +469,13 @@ class _Reachable:
 
     @cached_property
     def gains(self) -> Floats:
-        """(chosen instance, mode) gain of the best order over the random one."""
-        greedy = [self._gains_of(greedy_order(self._few, mode, self.looks)) for mode in _MODES]
+        """(chosen instance, mode) gain of the best order over the random one.
+
+        It is the best of each instance; of rows that are a sample, where the best of several would
+        be that which chance favours, it is the best one over all instances.
+        """
+        few = self.searched
+        greedy = [self._gains_of(greedy_order(few, mode, self.looks)) for mode in _MODES]
         explained = [
             np.column_stack(
                 [self.gain(mode, areas)[self.instances] for mode, areas in curves.items()]
@@ -439,7 +483,11 @@ class _Reachable:
             for name, curves in self.areas.items()
             if name != self.control
         ]
-        return np.asarray(np.max([*greedy, *explained], axis=0))
+        known = np.array([*greedy, *explained])
+        if not self.replacing.replacement.is_sample:
+            return np.asarray(known.max(axis=0))
+        best = known.mean(axis=1).argmax(axis=0)
+        return np.asarray(known[best, :, np.arange(len(_MODES))].T)
 
     def gains_of(self, order: Ints) -> Floats:
         """(chosen instance, mode) gain of an order of (instance, player) over the random one."""
@@ -454,13 +502,7 @@ class _Reachable:
     @cached_property
     def _few(self) -> Perturbation:
         """The chosen instances alone."""
-        chosen, whole = self.instances, self.replacing
-        return replace(
-            whole,
-            inputs=whole.inputs[chosen],
-            baseline=whole.baseline[chosen],
-            decided=whole.decided[chosen],
-        )
+        return self.replacing.at(self.instances)
 
     def gain(self, mode: Mode, areas: Floats) -> Floats:
         """(instance,) gain of an order with these areas over the random one."""

@@ -230,8 +230,7 @@ class SelfCheck(ExplanationMetric):
 
 def _is_of_rows(explanation: Explanation) -> bool:
     """Whether it compares with background rows, and not with a baseline."""
-    of_trees = explanation.params.get("algorithm") == "tree"
-    return of_trees or explanation.params.get("reference") == "background"
+    return explanation.game == "background"
 
 
 def _is_known(explanation: Explanation) -> bool:

@@ -27,7 +27,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     judged,
 )
-from deepseek_report.metrics.explanations.faithfulness import order_of, perturbation
+from deepseek_report.metrics.explanations.faithfulness import CURVES, order_of, perturbation
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import thin
 
@@ -168,7 +168,7 @@ class ParameterRandomisation(ExplanationMetric):
     resamples: Resamples = 2000
 
     bounds = {"randomisation_correlation": (-1.0, 1.0), "randomisation_gain": (None, None)}
-    reads = frozenset({"dataset", "predictions", "classifier", "explanation", "seed"})
+    reads = CURVES | {"explanation"}
     requires = frozenset({"module"})
 
     def explained_again(self, n_instances: int) -> int:

@@ -23,7 +23,8 @@ from deepseek_report.artifacts.protocols.explainers import (
     ExplainContext,
     ExplainerPlugin,
     HasCheapForm,
-    SuitsModel,
+    PlaysGames,
+    suited,
 )
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext, MetricPlugin
@@ -36,7 +37,6 @@ from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import DataError
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
@@ -197,7 +197,6 @@ def explain_context(
     target = dataset.schema.target.explained
     background = background_rows(job, dataset)
     seed = job.seeds.explain if traits_of(explainer, ExplainerPart).samples else DRAWS_NOTHING
-    question = job.experiment.settings.explain.question
     return ExplainContext(
         classifier,
         inputs,
@@ -206,8 +205,10 @@ def explain_context(
         target,
         seed,
         progress,
-        question=question or kind_of(dataset.schema).compared_with,
+        question=job.experiment.question(dataset.schema),
     )
+
+
 
 
 def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
@@ -256,6 +257,7 @@ def measure_context(
         refits=refits_of(job.experiment, dataset, job.device),
         expectations=job.experiment.settings.behaviour,
         progress=progress,
+        question=job.experiment.question(dataset.schema),
     )
 
 
@@ -302,11 +304,12 @@ class _FurtherRows:
         explainer: ExplainerPlugin = self.job.experiment.multiple["explainers"][self.name]
         schema = _dataset(self.job.inputs["data"]).schema
         capabilities = fresh_classifier(self.job, copied=False).capabilities
+        question = self.job.experiment.question(schema)
+        if isinstance(explainer, PlaysGames):
+            explainer = explainer.playing(question)
         if cheaply and isinstance(explainer, HasCheapForm):
             return explainer.cheapest(capabilities, schema)
-        if isinstance(explainer, SuitsModel):
-            return explainer.suited_to(capabilities, schema)
-        return explainer
+        return suited(explainer, capabilities, schema, question)
 
 
 def _pictures(job: StageJob, folder: Path, progress: Progress) -> None:

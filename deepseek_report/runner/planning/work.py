@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin, SuitsModel
+from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin, suited
 from deepseek_report.artifacts.protocols.metrics import ExplainsAgain
 from deepseek_report.artifacts.protocols.models import BringsTrainer, PlansRows, capabilities_of
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
@@ -101,9 +101,9 @@ def planned_calls(
     experiment: Experiment, explainer: ExplainerPlugin, size: Size, instances: int
 ) -> int:
     """How many rows the model evaluates while an explainer explains so many instances."""
-    if isinstance(explainer, SuitsModel):
-        model = experiment.single["model"]
-        explainer = explainer.suited_to(capabilities_of(model, size.schema), size.schema)
+    schema, model = size.schema, experiment.single["model"]
+    capabilities = capabilities_of(model, schema)
+    explainer = suited(explainer, capabilities, schema, experiment.question(schema))
     background = background_of(experiment, size)
     return int(explainer.planned_calls(instances, size.players, background))
 

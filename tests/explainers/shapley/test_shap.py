@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.explainers.shapley.shap_rounds import shap as package
-from deepseek_report.explainers.shapley.shap_settings import systematic
+from deepseek_report.statistics.ranking import systematic
 from tests.worded import say
 
 

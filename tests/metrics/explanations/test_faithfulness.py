@@ -8,6 +8,7 @@ import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.data_kinds.replacement import FixedRows
 from deepseek_report.metrics.explanations.curves import Perturbation, rank_features
 from deepseek_report.metrics.explanations.explanation_plugin import bootstrap_mean, ratio_of_means
 from deepseek_report.metrics.explanations.faithfulness import CompletenessGap, Deletion, Insertion
@@ -49,7 +50,8 @@ def explanation(values: Any, inputs: Any = None, **changes: Any) -> Explanation:
 def replacing(decided: list[int]) -> Perturbation:
     model = Additive([0.1, 0.2, 0.05])
     n = len(decided)
-    return Perturbation(model, np.ones((n, 3)), np.zeros((n, 3)), np.array(decided), steps=3)
+    zeros = FixedRows("baseline", np.ones((n, 3)), np.arange(3), np.zeros((1, n, 3)))
+    return Perturbation(model, zeros, np.array(decided), steps=3)
 
 
 def test_deletion_by_hand() -> None:
@@ -87,8 +89,8 @@ def with_explanations(context: Any, values: Any, rng: np.random.Generator) -> An
     last = len(context.dataset.schema.target.classes) - 1
     fields = {"inputs": inputs, "feature_names": names, "target": last}
     noise = explanation(rng.normal(size=inputs.shape), method="random", **fields)
-    explained = explanation(values(inputs), **fields)
-    return replace(context, explanation=explained, control=noise)
+    explained = explanation(values(inputs), game="baseline", **fields)
+    return replace(context, explanation=explained, control=noise, question="baseline")
 
 
 def effects(inputs: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
+from deepseek_report.data_kinds.replacement import FixedRows
 from deepseek_report.metrics.explanations.curves import Perturbation, greedy_order
 from deepseek_report.metrics.explanations.faithfulness import FaithfulnessEffect, partners
 from deepseek_report.metrics.explanations.stability import NullPlayers
@@ -36,7 +37,8 @@ def replacing(seed: int = 0, steps: int = 4) -> Perturbation:
     rng = np.random.default_rng(seed)
     model = Additive([0.1, -0.05, 0.03, 0.02])
     inputs = rng.uniform(-1, 1, size=(6, 4))
-    return Perturbation(model, inputs, np.zeros((6, 4)), rng.integers(0, 2, 6), steps=steps)
+    zeros = FixedRows("baseline", inputs, np.arange(4), np.zeros((1, 6, 4)))
+    return Perturbation(model, zeros, rng.integers(0, 2, 6), steps=steps)
 
 
 @pytest.mark.parametrize("looks", [None, 1, 2])
@@ -86,8 +88,8 @@ def context_of(toy: Any, **values: np.ndarray) -> Any:
 
 
 def occlusion(context: Any, model: Any, rows: np.ndarray) -> np.ndarray:
-    baseline = np.array([np.median(context.dataset.train.inputs[:, 0]), 0, 0])
-    train = context.dataset.train.inputs
+    train = context.background
+    baseline = np.array([np.median(train[:, 0]), 0, 0])
     baseline[1] = np.bincount(train[:, 1].astype(int)).argmax()
     p = model.probabilities(rows)[:, 1]
     away = [np.where(np.arange(3) == j, baseline, rows) for j in range(3)]

@@ -1,0 +1,168 @@
+"""What stands for the players that are taken away: the rows of a game, for whoever plays it.
+
+An attribution says what a player adds compared with something, and a test of it must compare with
+the same. Both get their rows here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.explanation import Game
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.classifier import AnswersMixtures, Classifier
+from deepseek_report.artifacts.seeds import content_keys
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.coalitions import PairedCoalitions, each_once, in_parts
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.statistics.ranking import systematic
+
+#: Background rows that stand for the players of one instance. Other instances get other rows, so
+#: that all rows are used alike often, and a mean over instances is one over the whole background.
+ROWS_OF_AN_INSTANCE = 2
+#: Seed of the orders in which the columns of rows are dealt out anew.
+_SEED = 20_261_129
+
+
+@dataclass(frozen=True)
+class Replacement(ABC):
+    """What stands for the players of instances that are taken away.
+
+    game : which one is played. inputs : (instance, column) as they are. owners : (column,) the
+    player of each column.
+    """
+
+    game: Game
+    inputs: Floats
+    owners: Ints
+
+    @property
+    @abstractmethod
+    def draws(self) -> int:
+        """How many rows stand for what is taken away from one instance."""
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether other rows could have stood there as well."""
+        return self.game != "baseline"
+
+    @abstractmethod
+    def rows(self, kept: Bools, of: Ints, draw: int) -> Floats:
+        """(row, column) instances with their own columns where the player is kept.
+
+        Parameters
+        ----------
+        kept : array
+            (row, player).
+        of : array
+            (row,) positions of the instances.
+        draw : int
+            Which of the `draws`.
+        """
+
+    @abstractmethod
+    def at(self, chosen: Ints) -> Replacement:
+        """That of some of the instances; chosen : (chosen instance,) their positions."""
+
+    def answers(self, classifier: Classifier) -> Callable[[Bools, Ints], Floats]:
+        """What a classifier says of coalitions.
+
+        Returns
+        -------
+        A function of kept (coalition, player) and of which instance (coalition,) that gives
+        (coalition, class) probabilities, or the number, on average over the draws.
+        """
+
+        def ask(kept: Bools, of: Ints) -> Floats:
+            every = [self.rows(kept, of, draw) for draw in range(self.draws)]
+            outputs = each_once(classifier.probabilities, np.concatenate(every))
+            return np.asarray(outputs.reshape(self.draws, len(of), -1).mean(axis=0))
+
+        cells = len(self.owners) * self.draws
+        return lambda kept, of: in_parts(ask, cells, kept, of)
+
+
+@dataclass(frozen=True)
+class FixedRows(Replacement):
+    """The same rows whatever is kept.
+
+    references : (draw, instance, column) the rows whose values take the place of an instance's own.
+    """
+
+    references: Floats
+
+    @property
+    def draws(self) -> int:
+        return len(self.references)
+
+    def rows(self, kept: Bools, of: Ints, draw: int) -> Floats:
+        return np.where(kept[:, self.owners], self.inputs[of], self.references[draw][of])
+
+    def at(self, chosen: Ints) -> FixedRows:
+        return replace(self, inputs=self.inputs[chosen], references=self.references[:, chosen])
+
+    def answers(self, classifier: Classifier) -> Callable[[Bools, Ints], Floats]:
+        if not isinstance(classifier, AnswersMixtures):
+            return super().answers(classifier)
+        every = [
+            PairedCoalitions(classifier, self.inputs, self.owners, references)
+            for references in self.references
+        ]
+        return lambda kept, of: np.mean([pairs.probabilities(kept, of) for pairs in every], axis=0)
+
+
+def replacement_of(
+    game: Game, classifier: Classifier, inputs: Floats, background: Floats, sample: int = 0
+) -> Replacement:
+    """What stands for the players of instances that are taken away in a game.
+
+    game : see `Explanation.game`. inputs : (instance, column). background : (row, column) training
+    rows that stand for a typical input. sample : another number gives other rows, where the game has
+    more of them, for what must be independent of those of sample 0.
+
+    Raises NotApplicableError : nothing is known here that plays the game.
+    """
+    if game not in _PLAYED:
+        raise NotApplicableError(message("refusals.no_such_game", game=game))
+    references = _PLAYED[game](classifier, inputs, background, sample)
+    return FixedRows(game, inputs, classifier.schema.owners, references)
+
+
+def _baseline(classifier: Any, inputs: Floats, background: Floats, sample: int) -> Floats:
+    del sample
+    return kind_of(classifier.schema).baseline(inputs, background)[None]
+
+
+def _of_background(classifier: Any, inputs: Floats, background: Floats, sample: int) -> Floats:
+    """(draw, instance, column) systematic samples of the rows, which differ in the output alike.
+
+    Which sample an instance gets hangs on its content alone.
+    """
+    target = classifier.schema.target.explained
+    scores = classifier.probabilities(background)[:, target]
+    rows = min(ROWS_OF_AN_INSTANCE, len(background))
+    samples = systematic(scores, len(background) // rows, rows)
+    own = (np.array(content_keys(inputs), dtype=np.int64) + sample) % len(samples)
+    return np.asarray(background[samples[own].T])
+
+
+def _of_neighbours(classifier: Any, inputs: Floats, background: Floats, sample: int) -> Floats:
+    """The same of rows whose players were dealt out anew, each for itself."""
+    owners, size = classifier.schema.owners, len(background)
+    rng = np.random.default_rng(_SEED)
+    order = np.argsort(rng.random((int(owners.max()) + 1, size)), axis=1)
+    mixed = np.take_along_axis(background, order[owners].T, axis=0)
+    return _of_background(classifier, inputs, mixed, sample)
+
+
+_PLAYED: dict[Game, Callable[[Any, Floats, Floats, int], Floats]] = {
+    "background": _of_background,
+    "baseline": _baseline,
+    "neighbours": _of_neighbours,
+}
