@@ -59,9 +59,7 @@ def measured() -> Iterator[Coverage]:
         yield coverage(model, data, "SmoothGrad", SmoothGrad(), context, smooth)
 
 
-def coverage(
-    model: str, data: str, name: str, explainer: Any, context: Any, fine: Any
-) -> Coverage:
+def coverage(model: str, data: str, name: str, explainer: Any, context: Any, fine: Any) -> Coverage:
     held, gaps, calls = [], [], []
     for seed in range(SEEDS):
         drawn = explainer.explain(replace(context, seed=seed))

@@ -54,7 +54,7 @@ def own(tmp_path: Path) -> Path:
         (["default"], DEFAULT),
         (["lime", "default"], ["lime", *(name for name in DEFAULT if name != "lime")]),
         (["default", "-lime"], [name for name in DEFAULT if name != "lime"]),
-        (["all", "-default", "shap"], ["shap"]),
+        (["fast", "-default", "shap"], ["shap"]),
         (["shap", "shap"], ["shap"]),
         ([], []),
     ],

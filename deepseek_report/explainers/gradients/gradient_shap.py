@@ -23,7 +23,7 @@ from deepseek_report.explainers.attributions import (
     subject,
     sum_units,
 )
-from deepseek_report.explainers.shapley.shap_settings import systematic
+from deepseek_report.statistics.ranking import systematic
 
 if TYPE_CHECKING:
     from torch import Tensor

