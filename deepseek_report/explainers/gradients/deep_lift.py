@@ -111,7 +111,7 @@ class RescaleRule(ModuleExplainer):
 
     def _refuse_gap(self, context: ExplainContext, share: float, n: int) -> None:
         if share > _MOST_GAP:
-            about = {"method": self.method, "model": context.classifier.name, "most": _MOST_GAP}
+            about = {"key": self.method, "model": context.classifier.name, "most": _MOST_GAP}
             raise NotApplicableError(
                 message("explainer_refusals.rescale_rule", share=share, n=n, **about)
             )
