@@ -32,8 +32,8 @@ _PEOPLE = frozenset({"Brier"})
 def in_sentence(label: str) -> str:
     """An English label inside a sentence, which is how names are stored: `Age band -> age band`.
 
-    `SHAP`, `SmoothGrad`, `ROC AUC`, `R²`, `F1` and `Brier score` stay. Labels of the report's language:
-    `Wording.inline`.
+    `SHAP`, `SmoothGrad`, `ROC AUC`, `R²`, `F1` and `Brier score` stay. Labels of the report's
+    language: `Wording.inline`.
     """
     second, first_word = label[1:2], label.partition(" ")[0]
     stays = bool(second.strip() and not second.isalpha())

@@ -47,6 +47,7 @@ def explain(parts: tuple[Any, Any, Dataset], name: str) -> Explanation:
         background=dataset.train.inputs[:8],
         target=1,
         seed=3,
+        question=experiment.question(dataset.schema),
     )
     return experiment.multiple["explainers"][name].explain(context)
 

@@ -178,6 +178,7 @@ def explained(sample) -> ExplainContext:
         background=sample.train[:20],
         target=1,
         seed=0,
+        question=kind_of(sample.schema).compared_with,
     )
 
 
@@ -220,6 +221,7 @@ def measured(sample, explanation: Explanation) -> MeasureContext:
         background=train.inputs[:20],
         explanation=explanation,
         explanations={"shap": explanation},
+        question=kind_of(sample.schema).compared_with,
         explain=lambda _, inputs, __=None: np.where(np.isnan(inputs), 0.0, 1.0) * inputs[:, :1],
     )
 

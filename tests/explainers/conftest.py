@@ -13,6 +13,7 @@ from torch import nn
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.data_kinds import kind_of
 
 
 def schema_of(n_numeric: int, n_classes: int = 2, categories: int = 0) -> Schema:
@@ -137,6 +138,7 @@ def context() -> Callable[..., ExplainContext]:
             "background": rows(n_background),
             "target": 1,
             "seed": 7,
+            "question": kind_of(classifier.schema).compared_with,
         }
         return ExplainContext(**(fields | changes))
 

@@ -41,6 +41,4 @@ def explained_by(context: Any, **values: np.ndarray) -> Any:
     """
     explanations = {name: attributed(context, name, own) for name, own in values.items()}
     first = next(iter(explanations.values()), None)
-    return replace(
-        context, explanations=explanations, explanation=first, question="baseline"
-    )
+    return replace(context, explanations=explanations, explanation=first, question="baseline")

@@ -52,8 +52,9 @@ class ExplanationByGroup(ExplanationMetric):
 
     Per explainer, attribute and level the mean deletion area (see `deletion`), and the share that
     is `reached`: mean gain over the random order / mean gain of the best order known of each
-    instance, that of one of the explanations or of what each player moves alone (asked for where
-    that takes at most `evaluations` rows of the model). Neither the area nor the gain can be
+    instance, that of one of the explanations of the same game or of what each player moves alone
+    (asked for in the game of the run's question, where that takes at most `evaluations` rows of the
+    model). Neither the area nor the gain can be
     compared between groups: both are small where the prediction is near the baseline's, however
     right the explanation is. `deletion_gap_by_group` is the greatest minus the smallest share over
     the levels of an attribute. 0 means alike; noise can only raise it, so a permutation test says
@@ -127,7 +128,9 @@ class ExplanationByGroup(ExplanationMetric):
             areas |= {name: known[name] for name in names}
             if control is not None:
                 gained = {name: known[control] - known[name] for name in names}
-                orders = [*gained.values(), *self._alone(replacing, known[control])]
+                orders = [*gained.values()]
+                if replacing.game == context.question:
+                    orders += self._alone(replacing, known[control])
                 best = np.maximum(np.max(orders, axis=0), 0.0)
                 few = len(orders) < 2
                 gains |= {} if few else {name: Gains(own, best) for name, own in gained.items()}

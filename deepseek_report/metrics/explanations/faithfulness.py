@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, ClassVar
@@ -83,7 +83,15 @@ def _playing(
 
 
 def order_of(explanation: Explanation, replacing: Perturbation) -> Ints:
-    """(instance, player) the order in which an explanation takes players away."""
+    """(instance, player) the order in which an explanation takes players away.
+
+    It speaks of the class that was decided for, where each instance was explained for that one;
+    else what speaks against the explained class is taken to speak for whatever was decided.
+    """
+    if task_of(replacing.schema.target).decides:
+        own = explanation.toward_each(replacing.decided)
+        if own is not None:
+            return rank_features(own, np.ones(len(own)), replacing.schema)
     return rank_features(explanation, replacing.toward(explanation.target), replacing.schema)
 
 
@@ -199,14 +207,28 @@ def areas_of(
 ) -> Floats:
     """(instance,) areas under the curves of an explanation of the run.
 
-    They are taken from its measurement, where one of the same game and points was handed over.
+    They are taken from its measurement, or those of the control from that of a method, where one of
+    the same game and points was handed over.
     """
-    measured = context.measured.get(ArtifactId.measure(mode, name))
-    if measured is not None and context.game_of(explanation) == replacing.game:
-        points = np.asarray(measured.tables["curve"]["removed_share"])
-        if np.array_equal(points, replacing.shares):
-            return np.asarray(measured.arrays["per_instance"])
+    for method, array in _held_in(context, explanation, name, replacing.game):
+        measured = context.measured.get(ArtifactId.measure(mode, method))
+        if measured is not None and array in measured.arrays:
+            points = np.asarray(measured.tables["curve"]["removed_share"])
+            if np.array_equal(points, replacing.shares):
+                return np.asarray(measured.arrays[array])
     return replacing.areas(replacing.curves(order_of(explanation, replacing), mode))
+
+
+def _held_in(
+    context: MeasureContext, explanation: Explanation, name: str, game: Game
+) -> Iterator[tuple[str, str]]:
+    """In whose measurement, under what name, the areas of an explanation in a game may be held."""
+    if context.game_of(explanation) == game:
+        yield name, "per_instance"
+    if explanation.method == CONTROL:
+        for method, other in context.explanations.items():
+            if context.game_of(other) == game:
+                yield method, "control"
 
 
 def _about_curve(context: MeasureContext, explanation: Explanation, points: int) -> Text:
@@ -243,7 +265,7 @@ def _notes(context: MeasureContext, explanation: Explanation, control: Floats | 
         notes.append(message("notes.faithfulness.no_control"))
     several = len(context.dataset.schema.target.classes) > 2
     decided = context.predictions.decisions[explanation.positions]
-    if several and explanation.signed and (decided != explanation.target).any():
+    if several and explanation.signed and explanation.toward_each(decided) is None:
         notes.append(message("notes.faithfulness.other_class"))
     kind = kind_of(context.dataset.schema)
     return [*notes, kind.words("replaced"), *about_sample(context)]
@@ -287,6 +309,9 @@ class CompletenessGap(ExplanationMetric):
 _MODES: tuple[Mode, Mode] = ("deletion", "insertion")
 #: Instances for which the greedy order is looked for however many players they have.
 _FEWEST = 8
+#: At how many points it asks anew where few rows stand for what is taken away: what they say more
+#: holds of them alone.
+_LOOKS_AT_A_SAMPLE = 3
 
 
 @dataclass(frozen=True)
@@ -364,6 +389,8 @@ class FaithfulnessEffect(ExplanationMetric):
         instances = self.instances if game == context.question else self.instances // 3
         most = max(min(instances, self.evaluations // (a_look * steps)), _FEWEST)
         looks = min(max(self.evaluations // (_FEWEST * a_look), 1), steps)
+        if replacing.replacement.is_sample:
+            looks = min(looks, _LOOKS_AT_A_SAMPLE)
         chosen = thin(len(replacing.inputs), most)
         searched = _playing(context, game, first.at(chosen), self.steps, sample=1)
         return _Reachable(context, control, judged, replacing, searched, chosen, looks)
@@ -373,7 +400,7 @@ class FaithfulnessEffect(ExplanationMetric):
     ) -> list[Score]:
         replacing = reachable.replacing
         others = partners(strata_of(replacing, context))
-        foreign = replace(explanation, values=np.nan_to_num(explanation.values[others]))
+        foreign = _of_other_cases(explanation, others)
         gains = np.column_stack(
             [reachable.gain(mode, areas) for mode, areas in reachable.areas[name].items()]
         )
@@ -511,6 +538,12 @@ class _Reachable:
     def _over(self, mode: Mode, areas: Floats, chosen: Ints) -> Floats:
         control = self.areas[self.control][mode][chosen]
         return control - areas if mode == "deletion" else areas - control
+
+
+def _of_other_cases(explanation: Explanation, cases: Ints) -> Explanation:
+    """The explanation with each instance's attributions replaced by those of another one."""
+    others = None if explanation.others is None else explanation.others.at(cases)
+    return replace(explanation, values=np.nan_to_num(explanation.values[cases]), others=others)
 
 
 def strata_of(replacing: Perturbation, context: MeasureContext) -> Ints:

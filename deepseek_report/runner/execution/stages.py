@@ -209,8 +209,6 @@ def explain_context(
     )
 
 
-
-
 def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
     metric, subject = job.plugin("metrics"), ArtifactId(job.id).subject
     context = measure_context(job, metric, subject, progress)
