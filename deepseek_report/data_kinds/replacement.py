@@ -123,8 +123,8 @@ def replacement_of(
     """What stands for the players of instances that are taken away in a game.
 
     game : see `Explanation.game`. inputs : (instance, column). background : (row, column) training
-    rows that stand for a typical input. sample : another number gives other rows, where the game has
-    more of them, for what must be independent of those of sample 0.
+    rows that stand for a typical input. sample : another number gives other rows, where the game
+    has more of them, for what must be independent of those of sample 0.
 
     Raises NotApplicableError : nothing is known here that plays the game.
     """
