@@ -172,8 +172,8 @@ def _notes(
         about = message("explainer_notes.expected_paths", n=len(starts.rows))
     scale = float(np.abs(distance).mean()) or 1.0
     sampling = float(error.mean()) / scale
-    told = message("explainer_notes.stated_error", sampling=sampling, jumps=jumps / scale)
-    return (about, told)
+    errors = message("explainer_notes.stated_error", sampling=sampling, jumps=jumps / scale)
+    return (about, errors)
 
 
 def _jumps(gap: Floats, error: Floats) -> float:

@@ -56,8 +56,8 @@ class Occlusion(ExplainerPart):
 
         Returns values in units of the output, without a base value.
         """
-        classifier, asked = context.classifier, self.playing(context.question)
-        occlusion = asked.suited_to(classifier.capabilities, classifier.schema)
+        classifier, playing = context.classifier, self.playing(context.question)
+        occlusion = playing.suited_to(classifier.capabilities, classifier.schema)
         before = classifier.calls
         predictions, kind = context.output(context.inputs), kind_of(classifier.schema)
         context.progress.start("occlusion", len(context.inputs))

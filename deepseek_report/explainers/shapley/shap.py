@@ -201,8 +201,8 @@ class Shap(ShapSettings, ExplainerPart):
 
         Returns values in the unit of `output_space`; base value plus their sum is the prediction.
         """
-        asked = self.playing(context.question)
-        suited = asked.suited_to(context.classifier.capabilities, context.classifier.schema)
+        playing = self.playing(context.question)
+        suited = playing.suited_to(context.classifier.capabilities, context.classifier.schema)
         if suited.algorithm == "tree":
             return suited._walked(context)
         if suited.algorithm in ("pairs", "surrogate"):

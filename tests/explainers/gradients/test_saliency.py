@@ -60,8 +60,8 @@ def test_smooth_grad_of_many_copies_is_that_of_captum(to_explain) -> None:
 def test_intervals_of_smooth_grad_hold_the_mean_of_many_copies(to_explain) -> None:
     exact = SmoothGrad(copies=8000).explain(replace(to_explain, seed=99)).values
     held = [
-        np.abs(given.values - exact) <= 1.96 * given.standard_error
-        for given in (SmoothGrad().explain(replace(to_explain, seed=seed)) for seed in range(30))
+        np.abs(drawn.values - exact) <= 1.96 * drawn.standard_error
+        for drawn in (SmoothGrad().explain(replace(to_explain, seed=seed)) for seed in range(30))
     ]
     assert 0.92 < np.mean(held) < 0.98
 
