@@ -33,9 +33,9 @@ _LEAST_PAIRS = 16
 #: Points of which gradients are taken at a time.
 _BATCH = 256
 #: Times that Student's correction is taken, which holds intervals at 93 to 97 %.
-_UNEVEN = 2.0
-#: Half the width of an interval of 99 %: what the sum of all values is stated to be off by at most.
-_SURE = 2.576
+_UNEVEN = 3.0
+#: Half the width of an interval of 99.7 %: what the sum of all values is stated to be off by at most.
+_SURE = 3.0
 
 
 @dataclass(frozen=True)
