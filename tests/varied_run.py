@@ -27,6 +27,7 @@ PASSED: dict[str, tuple[float, float, float]] = {
     "own_case_effect": (0.5, 0.4, 0.6),
     "shared_order": (0.2, 0.1, 0.3),
     "randomisation_correlation": (0.1, 0.0, 0.2),
+    "randomisation_gain": (0.2, 0.1, 0.3),
     "repeat_ratio": (0.05, 0.04, 0.06),
     "completeness_gap": (0.0, 0.0, 0.0),
 }

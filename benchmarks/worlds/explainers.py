@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,14 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.conclusions import Use
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.reference import ranges
-from deepseek_report.findings.explainer_verdicts import CONDEMNED, verdict_of
+from deepseek_report.findings.explainer_verdicts import CONDEMNED
 from deepseek_report.metrics.explanations.faithfulness import (
     Deletion,
     FaithfulnessEffect,
@@ -35,6 +30,7 @@ from deepseek_report.metrics.explanations.stability import (
     NullPlayers,
     ParameterRandomisation,
 )
+from worlds.judging import results_of, use_of
 from worlds.trials import Plan, Share, Table, repeat
 
 #: Players, training rows, and bootstrap resamples (fewer than a report draws: verdicts do not hang
@@ -242,7 +238,7 @@ class World:
             game=None if name == "random" else "baseline",
         )
 
-    def verdicts(self, methods: Sequence[str]) -> dict[str, Use]:
+    def verdicts(self, methods: Sequence[str]) -> dict[str, str]:
         """{method: its verdict}, by the metrics and the rule of the report."""
         chosen = [(name, signed) for name, signed, _ in METHODS if name in methods]
         explanations = {name: self.explanation(name, signed) for name, signed in chosen}
@@ -260,39 +256,20 @@ class World:
             control=explanations["random"],
         )
         with tempfile.TemporaryDirectory() as folder:
-            paths = {"data": Path(folder) / "data"}
-            save_json(paths["data"] / "schema.json", self.dataset.schema.to_json())
-            self._measure(context, Path(folder), paths)
-            results = Results(paths, {"seed": 1, "report": {}}, {})
-            return {name: verdict_of(results, name).use for name, _ in chosen}
+            results = results_of(context, self._again, self._metrics(), Path(folder))
+            return {name: use_of(results, name) for name, _ in chosen}
 
-    def _measure(self, context: MeasureContext, folder: Path, paths: dict[str, Path]) -> None:
-        def keep(identity: str, content: Explanation | Measurement) -> None:
-            paths[identity] = folder / identity
-            paths[identity].mkdir(parents=True)
-            content.save(paths[identity])
-
-        curves = (Deletion(resamples=RESAMPLES), Insertion(resamples=RESAMPLES))
-        measured: dict[str, Measurement] = {}
-        for name in ("random", *(name for name in context.explanations if name != "random")):
-            explanation = context.explanations[name]
-            keep(f"explanations/{name}", explanation)
-            own = replace(
-                context, explanation=explanation, explain=self._again(name), measured=measured
-            )
-            for key, curve in zip(("deletion", "insertion"), curves, strict=True):
-                measured[f"measures/{key}/{name}"] = curve.measure(own)
-            for key, metric in self._tests().items():
-                if name != "random":
-                    keep(f"measures/{key}/{name}", metric.measure(own))
-        effect = FaithfulnessEffect(resamples=RESAMPLES)
-        keep("measures/faithfulness_effect", effect.measure(replace(context, measured=measured)))
-
-    def _tests(self) -> dict[str, Any]:
+    def _metrics(self) -> dict[str, Any]:
         learnt: dict[str, Any] = {"null_players": NullPlayers(resamples=RESAMPLES)}
         if "module" in self.classifier.capabilities:
             learnt = {"parameter_randomisation": ParameterRandomisation(resamples=RESAMPLES)}
-        return {**learnt, "max_sensitivity": MaxSensitivity(resamples=RESAMPLES)}
+        return {
+            "deletion": Deletion(resamples=RESAMPLES),
+            "insertion": Insertion(resamples=RESAMPLES),
+            **learnt,
+            "max_sensitivity": MaxSensitivity(resamples=RESAMPLES),
+            "faithfulness_effect": FaithfulnessEffect(resamples=RESAMPLES),
+        }
 
     def _positions_of(self, rows: Floats) -> Ints:
         """(row,) which case has these inputs; of the rows that stand for other draws of a case, its
@@ -312,18 +289,18 @@ class World:
 
 
 #: Each method, whether it is signed, and the verdicts that it deserves.
-METHODS: tuple[tuple[str, bool, frozenset[Use]], ...] = (
-    ("occlusion", True, frozenset({"order", "amounts", "overall", "open", "few"})),
+METHODS: tuple[tuple[str, bool, frozenset[str]], ...] = (
+    ("occlusion", True, frozenset({"order", "amounts", "members", "overall", "open", "few"})),
     ("distance", False, frozenset({"nothing"})),
     ("weights", False, frozenset({"nothing"})),
     ("one_ranking", False, frozenset({"overall"})),
     ("of_another", True, frozenset({"not_this_case"})),
     ("turned", True, frozenset({"wrong"})),
-    ("noisy", True, frozenset({"unsteady"})),
+    ("noisy", True, frozenset({"members", "not_this_case", "nothing", "open"})),
 )
 
 
-def verdicts_of(model: Any, cases: int, methods: Sequence[str], seed: int) -> dict[str, Use]:
+def verdicts_of(model: Any, cases: int, methods: Sequence[str], seed: int) -> dict[str, str]:
     """{method: its verdict} in one world."""
     return World(model, cases, seed).verdicts(methods)
 
@@ -345,7 +322,7 @@ def tables(plan: Plan) -> list[Table]:
             "Verdicts on explanation methods that are right, blind and wrong",
             f"{worlds} worlds each. Deserved: occlusion none of {condemned}; distance from typical "
             "and fixed weights “nothing”; one ranking for all cases “overall”; another case's "
-            "“not_this_case”; sign turned “wrong”; noise of twice the mean size “unsteady”.",
+            "“not_this_case”; sign turned “wrong”; noise of twice the mean size “members” or less.",
             columns,
             _rows(easy, everything, worlds, plan),
         ),

@@ -86,6 +86,7 @@ def _overrides(options: Mapping[str, Any], pieces: Pieces) -> list[str]:
         "measure_time": options.get("measure_time"),
         "explain.instances": options.get("instances"),
         "explain.background": options.get("background"),
+        "explain.question": options.get("question"),
         "split.folds": options.get("folds"),
         "decision.threshold": options.get("threshold"),
     }

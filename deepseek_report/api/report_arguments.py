@@ -124,6 +124,7 @@ class ReportArguments(TypedDict, total=False):
     frameworks: Sequence[str]
     instances: int  # test rows that are explained
     background: int  # training rows that stand for a typical row
+    question: Literal["background", "baseline", "conditional"]  # what explanations compare with
     seed: int
     measure_time: bool
     overrides: Sequence[str]  # as on the command line

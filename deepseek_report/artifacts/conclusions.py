@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.storage.files import load_json, save_json
@@ -159,7 +160,7 @@ TRUSTED: frozenset[Use] = frozenset({"amounts", "order"})
 Scope = Literal["amounts", "order", "members"]
 #: The share of the reachable gain under which a method misses more of what the model uses than it
 #: finds, so that the order of its reasons is not quoted.
-LEAST_REACH_OF_ORDER = 0.5
+LEAST_REACH_OF_ORDER = 0.7
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,8 @@ class ExplainerVerdict:
     attributions add up to the prediction. missing : the metrics without which it is not judged.
     reach : share of the gain of the best order known over a random one, the smaller of deletion and
     insertion. sampling_error : half a 95 % interval of one attribution on average, in the unit of
-    the output; 0 for a method that does not sample.
+    the output; 0 for a method that does not sample. other_game : the game that it plays, where that
+    is not the one that the run asks about; it was judged in its own, and is ranked with no other.
     """
 
     explainer: str
@@ -222,6 +224,7 @@ class ExplainerVerdict:
     missing: tuple[str, ...] = ()
     reach: float | None = None
     sampling_error: float = 0.0
+    other_game: Game | None = None
 
     @property
     def is_trusted(self) -> bool:
@@ -245,10 +248,13 @@ class ExplainerVerdict:
     def standing(self, quoted: ExplainerVerdict | None) -> str:
         """By which key its row, its sentence and its title are worded: a scope, a check, or a use.
 
-        quoted : the verdict on the one method that may be quoted; another that passes is a check.
+        quoted : the verdict on the one method that may be quoted; another that passes is a check,
+        if it answers the question of the run.
         """
         if self.scope is None:
             return self.use
+        if self.other_game is not None and (quoted is None or quoted.explainer != self.explainer):
+            return "other_question"
         return self.scope if quoted is None or quoted.explainer == self.explainer else "check"
 
     @property

@@ -109,7 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--plant",
         metavar="NAME=SHIFT",
-        help="with --replay: from its middle on, shift a feature by so many standard deviations",
+        help="with --replay: from its middle on, shift a feature by so many standard deviations; "
+        "NAME=shuffled deals its values out anew among the cases",
     )
     parser.add_argument(
         "--batch", type=_positive, default=50, metavar="N", help="lines of a batch (default 50)"

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature, Layout, Schema
 from deepseek_report.data_kinds.disturbances import Disturbance
@@ -333,6 +333,21 @@ class DataKind(ABC):
     def words(self, part: str) -> Text:
         """A text of the catalogs on data of this kind: `kinds.<name>.words.<part>`."""
         return message(f"kinds.{self.name}.words.{part}")
+
+    def compared(self, game: Game, rows: int) -> Text:
+        """What a player's share is compared with in a game; rows : how many stand for it there."""
+        if game == "baseline":
+            return self.words("baseline")
+        return message(f"kinds.{self.name}.games.{game}", rows=rows)
+
+    def replacing(self, game: Game, rows: int) -> Text:
+        """What is done to players that are taken away in a game, and what that means.
+
+        rows : how many stand for those of one case.
+        """
+        if game == "baseline":
+            return self.words("replaced")
+        return message(f"kinds.sampled.{game}", rows=rows)
 
     @abstractmethod
     def summary(self) -> Text:

@@ -15,6 +15,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import (
     CONDEMNED,
     GAP_ALLOWED,
+    answering,
     leading_explainer,
     quoted,
     verdict_of,
@@ -33,16 +34,7 @@ from deepseek_report.wording import estimates
 #: which they tell the same one; between the two there is nothing to say.
 DISAGREE, AGREE = 0.5, 0.8
 #: Verdicts that are one finding each, with all methods that have them.
-_TOLD: tuple[Use, ...] = (
-    "faulty",
-    "wrong",
-    "nothing",
-    "unsteady",
-    "not_this_case",
-    "overall",
-    "open",
-    "few",
-)
+_TOLD: tuple[Use, ...] = ("faulty", "wrong", "nothing", "not_this_case", "overall", "open", "few")
 #: The numbers behind the verdicts.
 _NUMBERS = (
     *("deletion_effect", "insertion_effect", "own_case_effect", "shared_order"),
@@ -54,8 +46,8 @@ def uses(results: Results) -> list[Finding]:
     """What the methods may be used for: one finding for those that may be trusted, and one each
     for those with the same fault.
     """
-    judged = verdicts(results)
-    trusted = [name for name, verdict in judged.items() if verdict.is_trusted]
+    judged, ranked = verdicts(results), answering(results)
+    trusted = [name for name in ranked if judged[name].is_trusted]
     findings = [
         _of_use(results, use, names)
         for use in _TOLD
@@ -153,7 +145,8 @@ def _numbers(results: Results, name: str) -> dict[str, Any]:
 
 def agreement(results: Results) -> list[Finding]:
     """Whether the methods that may be trusted for single cases tell the same story."""
-    trusted = {name for name, verdict in verdicts(results).items() if verdict.is_trusted}
+    judged = verdicts(results)
+    trusted = {name for name in answering(results) if judged[name].is_trusted}
     pairs = [
         row
         for row in rows(results, "explainer_agreement", "pairs")
@@ -249,7 +242,7 @@ def overview(results: Results) -> list[Finding]:
                 "share": sum(row["share"] for row in table[:3]),
                 "target": results.schema.target.explained_class,
                 "n": len(results.explanations[name]),
-                "first": _same_first(results, list(verdicts(results))),
+                "first": _same_first(results, answering(results)),
             },
             evidence=(ArtifactId.measure("importance", name),),
             section="explanations",

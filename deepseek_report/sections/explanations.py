@@ -6,14 +6,21 @@ from dataclasses import dataclass, replace
 
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Verbatim, text_of
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_verdicts import leading_explainer, verdict_of
+from deepseek_report.findings.explainer_verdicts import (
+    PREDICTIVE,
+    answering,
+    compared,
+    leading_explainer,
+    question_of,
+    verdict_of,
+)
 from deepseek_report.findings.records import Row, explainer_label, feature_inline, rows
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.draft import Draft
@@ -67,6 +74,7 @@ class ExplanationsSection:
         table = [r for r in rows(results, "importance", "importance") if r["explainer"] != CONTROL]
         if table:
             _answer(draft, table)
+            _question(draft)
         _interactions(draft)
         _riskiest(draft)
         draft.notes(_METRICS)
@@ -87,10 +95,22 @@ class ExplanationsSection:
                 for name, explanation in results.explanations.items()
                 if explanation.notes and name != CONTROL
             ],
+            "measured": _measured(draft),
             "prototypes": _prototypes(draft),
             "part_attribution": attribution(draft, "explanations-parts", "other"),
         }
         return draft.content(self.needs, _USES)
+
+
+def _measured(draft: Draft) -> str:
+    """Where it stands how well the tests work for such data and question; empty if nobody tried."""
+    game, kind = question_of(draft.results), kind_of(draft.results.schema)
+    if game not in PREDICTIVE:
+        return ""
+    page = f"docs/explanations.md#{kind.name}-{game}"
+    return draft.text(
+        "measured", page=page, compared=draft.words.say(compared(draft.results, game))
+    )
 
 
 def _classes(draft: Draft) -> list[Values]:
@@ -154,10 +174,13 @@ def _answer(draft: Draft, table: list[Row]) -> None:
         explainer=explainer_label(draft.results, leader),
         target=draft.results.schema.target.explained_class,
     )
+    answering_it = answering(draft.results)
     first = {
         row["explainer"]: feature_inline(draft.results, row["label"])
         for row in table
-        if row["rank"] == 1 and verdict_of(draft.results, row["explainer"]).use in _MAY_TELL
+        if row["rank"] == 1
+        and row["explainer"] in answering_it
+        and verdict_of(draft.results, row["explainer"]).use in _MAY_TELL
     }
     others = dict.fromkeys(label for label in first.values() if label != first.get(leader))
     draft.answer(
@@ -174,6 +197,30 @@ def _answer(draft: Draft, table: list[Row]) -> None:
                 "feature": other,
             }
             for other in others
+        ],
+    )
+
+
+def _question(draft: Draft) -> None:
+    """What is asked of the methods, and which of them answer something else."""
+    results, others = draft.results, dict[Game, list[str]]()
+    game = question_of(results)
+    judged = [name for name in results.explanations if name != CONTROL]
+    for name in judged:
+        other = results.explanations[name].game
+        if other is not None and other != game:
+            others.setdefault(other, []).append(explainer_label(results, name))
+    if all(results.explanations[name].game is None for name in judged):
+        return  # an older version, which had no games, or orders alone
+    if all(results.explanations[name].game != game for name in judged):
+        draft.caveat("no_answer", compared=compared(results, game), game=game)
+        return
+    draft.answer(
+        "question",
+        compared=compared(results, game),
+        others=[
+            {"explainers": names, "compared": compared(results, other)}
+            for other, names in others.items()
         ],
     )
 

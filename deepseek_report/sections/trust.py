@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from deepseek_report.artifacts.conclusions import ExplainerVerdict
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_verdicts import CONDEMNED, quoted, verdicts
+from deepseek_report.findings.explainer_verdicts import (
+    CONDEMNED,
+    compared,
+    question_of,
+    quoted,
+    verdicts,
+)
 from deepseek_report.findings.records import Row, explainer_label, rows
 from deepseek_report.findings.rules_explanations import hits, quotation, telling_gains
 from deepseek_report.findings.thresholds import CONTROL
@@ -27,6 +34,10 @@ _METRICS = (
     "deletion",
     "insertion",
     "faithfulness_effect",
+    "faithfulness_correlation",
+    "comprehensiveness",
+    "f_fidelity",
+    "remove_and_retrain",
     "completeness_gap",
     "max_sensitivity",
     "parameter_randomisation",
@@ -34,6 +45,7 @@ _METRICS = (
     "self_check",
     "explainer_agreement",
     "localisation",
+    "true_error",
 )
 _USES = frozenset(
     {"explanations", "pictures/deletion_curves", "pictures/agreement", "pictures/localisation"}
@@ -41,6 +53,10 @@ _USES = frozenset(
 )
 _FAITHFULNESS = ("deletion", "deletion_gain", "insertion", "insertion_gain")
 _EFFECTS = ("deletion_effect", "insertion_effect", "own_case_effect", "shared_order")
+_MASKED = (
+    *("faithfulness_correlation", "masked_infidelity", "f_fidelity"),
+    *("comprehensiveness", "sufficiency", "retrained_loss"),
+)
 _SOUNDNESS = (
     *("randomisation_correlation", "randomisation_gain", "null_player_share"),
     *("max_sensitivity", "repeat_ratio", "completeness_gap"),
@@ -66,11 +82,15 @@ class TrustSection:
         draft.values |= {
             "faithfulness": _quality(draft, "faithfulness", _FAITHFULNESS),
             "effects": _quality(draft, "effects", _EFFECTS),
+            "masked": _quality(draft, "masked", _MASKED),
             "soundness": _quality(draft, "soundness", _SOUNDNESS),
             "cost": draft.table("cost", _COST, [_cost(draft, n) for n in results.explanations]),
             "part_quality": quality(draft, "trust-parts", "other"),
-            "taken_away": draft.text("taken_away"),
+            "taken_away": draft.text(
+                "taken_away", compared=compared(draft.results, question_of(draft.results))
+            ),
             "located": _localised(draft),
+            "truth": _truth(draft),
             "verdicts": draft.table("use", _VERDICTS, _verdicts(draft)),
         }
         return draft.content(self.needs, _USES)
@@ -89,6 +109,11 @@ def _answer(draft: Draft) -> None:
             "uses",
             quoted=None if best is None else quotation(draft.results, best),
             checks=labels("check"),
+            others=[
+                {"explainer": explainer_label(draft.results, name), "compared": _game(draft, name)}
+                for name, use in uses.items()
+                if use == "other_question"
+            ],
             overall=labels("overall"),
             condemned=labels(*CONDEMNED),
             no_skill=labels("no_skill"),
@@ -100,6 +125,12 @@ def _answer(draft: Draft) -> None:
     lost = draft.results.failed_below(ArtifactId.explanation(CONTROL))
     if CONTROL not in draft.results.explanations and not lost:
         draft.caveat("no_control")
+
+
+def _game(draft: Draft, name: str) -> Text:
+    """What an explanation compares with; empty where it plays no game of its own."""
+    game = draft.results.explanations[name].game
+    return compared(draft.results, game) if game else ""
 
 
 def _localised(draft: Draft) -> ShownTable:
@@ -136,6 +167,40 @@ def _localised(draft: Draft) -> ShownTable:
         )
     )
     return draft.table("localisation", kind, [*shown.values(), last] if shown else [])
+
+
+#: What is held against the truth, and the tests that stand beside it.
+_TRUTH = ("true_error", "true_order", "true_amounts", "formula_error")
+
+
+def _truth(draft: Draft) -> ShownTable:
+    """How far each method is from the truth, beside what the tests said; nothing where that was not
+    worked out.
+    """
+    games = {
+        row["explainer"]: row["game"] for row in rows(draft.results, "true_error", "true_errors")
+    }
+    if not games:
+        return draft.table("truth", TableType(()), [])
+    made = [metric for metric in (*_TRUTH, "deletion_effect") if draft.results.find(metric)]
+    judged = verdicts(draft.results)
+    kind = TableType(
+        (
+            *(Column("explainer", "explainer"), Column("game")),
+            *(Column(metric, "number") for metric in made),
+            Column("quoted"),
+        )
+    )
+    cells = [
+        {
+            "explainer": name,
+            "game": draft.words.say(compared(draft.results, game)),
+            "quoted": draft.text("quotable", may=name in judged and judged[name].is_trusted),
+            **{metric: _estimate(draft, metric, name) for metric in made},
+        }
+        for name, game in games.items()
+    ]
+    return draft.table("truth", kind, cells)
 
 
 def _score(draft: Draft, metric: str, name: str) -> Score | None:
@@ -225,6 +290,7 @@ def _verdict(
             f"explainer_uses.{verdict.standing(best)}",
             **quotation(draft.results, verdict),
             missing=list(verdict.missing),
+            compared=_game(draft, verdict.explainer),
             quoted=None if best is None else explainer_label(draft.results, best.explainer),
         ),
         "faithful": _mark(draft, verdict.beats_random),

@@ -305,7 +305,8 @@
         gauge(one),
         glance(page?.text ? { text: page.text } : one.glance, false),
         page ? reasons(page) : null,
-        page?.change ? part(phrase("change"), paragraph(page.change), changedInput(page.changed, one.glance)) : null,
+        page?.change ? part(phrase("change"), paragraph(page.change), page.other_ways.length ? bullets(page.other_ways) : null, changedInput(page.changed, one.glance)) : null,
+        page?.rule ? part(phrase("rule"), paragraph(page.rule)) : null,
         page?.what_if ? whatIf(one, page) : null,
         pictures.length ? part(phrase("input"), pictures) : null,
         page ? pairOf(page) : null,
@@ -315,6 +316,7 @@
         page && page.inputs.length ? fold(phrase("input_fold", { n: number(page.inputs.length, 0) }), table([data.noun, phrase("this_case"), phrase("typical")], page.inputs, phrase("input"), "inputs")) : null,
         page ? like(page) : null,
         page ? way(page) : null,
+        page?.pushed ? fold(phrase("pushed"), paragraph(page.pushed.text), ...page.pushed.sides.flatMap(([head, items]) => [paragraph(head), bullets(items)])) : null,
         page && (page.compared || page.agreement || page.errors.length) ? fold(phrase("more"), paragraph(page.compared), paragraph(page.agreement), page.errors.length ? [paragraph(phrase("errors")), bullets(page.errors)] : []) : null,
         page ? null : block("p", { class: "case-by" }, phrase("compact")),
       ].filter(Boolean));

@@ -19,6 +19,7 @@ from deepseek_report.datasets.readers.case_rows import header_of, line_of
 from deepseek_report.findings.thresholds import DriftVerdict
 from deepseek_report.runner.streaming import incoming_lines, stream_board
 from deepseek_report.runner.streaming.drift_watch import DriftWatch, Reference
+from deepseek_report.runner.streaming.open_stream import PlantedDrift
 from deepseek_report.statistics.exchangeability import StabilityIndex
 from tests.conftest import SmallRun
 from tests.real_runs import small_results
@@ -109,10 +110,33 @@ def test_planted_drift_is_found_and_named_and_the_board_shows_it(
     assert np.sum(decided, axis=0) == pytest.approx(1)
 
 
+def test_shuffled_values_are_as_frequent_as_they_were_and_go_with_others() -> None:
+    inputs = np.random.default_rng(0).normal(size=(40, 3))
+    planted = PlantedDrift.of("b=shuffled")
+    shuffled = planted.into(inputs, np.array([1]), inputs, seed=1)
+    changed = shuffled != inputs
+    assert not changed[:20].any()
+    assert not changed[:, [0, 2]].any()
+    assert changed[20:, 1].sum() > 15
+    np.testing.assert_array_equal(np.sort(shuffled[20:, 1]), np.sort(inputs[20:, 1]))
+
+
+def test_reasons_are_watched_where_cases_are_explained_and_the_board_shows_them(
+    small_run: SmallRun, tmp_path: Path
+) -> None:
+    names = {}
+    for explain in ("3", "none"):
+        scored(small_run, tmp_path, "--replay", "--explain", explain, "--batch", "100")
+        names[explain] = [tag for tag in scalars(tmp_path / "board") if "attribution to" in tag]
+    features = len(small_results(small_run).schema.features)
+    assert len(names["3"]) == 2 * features
+    assert names["none"] == []
+
+
 def test_a_stream_of_its_own_cases_without_drift_raises_no_alarm(
     small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scored(small_run, tmp_path, "--replay", "--explain", "0")
+    scored(small_run, tmp_path, "--replay", "--explain", "4")
     assert "no drift shown" in capsys.readouterr().out.splitlines()[-2]
 
 
@@ -157,6 +181,7 @@ def test_another_model_than_the_runs_is_refused(
         (("--rows", "x.csv", "--replay"), "--rows FILE"),
         (("--rows", "x.csv", "--plant", "a=1"), "--plant goes with --replay"),
         (("--replay", "--plant", "nothing=1"), "no numeric feature or channel is called so"),
+        (("--replay", "--plant", "nothing=shuffled"), "no feature or channel is called so"),
         (("--replay", "--plant", "nothing"), "not NAME=SHIFT"),
         (("--rows", "nowhere.csv"), "cannot be read"),
         (("--replay", "--out", "nowhere/log.jsonl"), "cannot be written"),
@@ -292,12 +317,13 @@ def test_a_long_stream_is_shown_ever_more_seldom_and_its_last_batch_always(
 def test_what_a_stream_is_watched_by_does_not_grow_with_it(small_run: SmallRun) -> None:
     schema, results = small_results(small_run).schema, small_results(small_run)
     predictions, inputs = results.predictions, results.test.inputs
-    watch = DriftWatch.of(schema, inputs, inputs[:40], [predictions], 1)
+    attributions = np.random.default_rng(0).normal(size=(50, len(schema.player_labels)))
+    watch = DriftWatch.of(schema, inputs, inputs[:40], [predictions], 1, attributions)
     for number in (1, 2):
-        watch.take(schema, inputs, predictions, number)
+        watch.take(schema, inputs, predictions, number, attributions)
     size = len(pickle.dumps(watch))
     for number in range(3, 40):
-        watch.take(schema, inputs, predictions, number)
+        watch.take(schema, inputs, predictions, number, attributions)
     assert len(pickle.dumps(watch)) < 1.02 * size + 1000
 
 

@@ -264,4 +264,5 @@ def write_measures(run: Run) -> None:
     measure(
         m / "parameter_randomisation/shap",
         score("randomisation_correlation", 0.1, explainer="shap"),
+        score("randomisation_gain", 0.2, low=0.1, high=0.3, explainer="shap"),
     )

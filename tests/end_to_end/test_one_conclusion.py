@@ -302,12 +302,12 @@ def test_whether_predictions_lean_is_told_by_finding_and_picture_alike(
     assert words in titled(changed, ResidualsByPredictionPicture())
 
 
-#: Gain over chance with its interval, Spearman correlation with a model without its weights, and
-#: what is concluded of where a method points.
+#: Gain over chance with its interval, what the learnt weights add to a method's order, and what is
+#: concluded of where it points.
 POINTED = [
-    ((0.3, 0.2, 0.4), 0.1, "points_at_truth", "points best at what makes the label"),
-    ((0.01, -0.1, 0.1), 0.1, "points_elsewhere", "points no better than chance"),
-    ((0.3, 0.2, 0.4), 1.0, None, "How much of each explanation lies on what makes the label"),
+    ((0.3, 0.2, 0.4), 0.2, "points_at_truth", "points best at what makes the label"),
+    ((0.01, -0.1, 0.1), 0.2, "points_elsewhere", "points no better than chance"),
+    ((0.3, 0.2, 0.4), 0.0, None, "How much of each explanation lies on what makes the label"),
 ]
 
 
@@ -319,7 +319,7 @@ def test_where_methods_point_is_told_by_finding_section_and_picture_alike(
     gain = dict(zip(("value", "low", "high"), ends, strict=True))
     for explainer in changed.explainers_of("localisation"):
         changed = with_score(changed, "localisation", "localisation_gain", explainer, **gain)
-        alike = _correlation(explainer, blind)
+        alike = _gain(explainer, blind)
         changed = with_measurement(changed, "parameter_randomisation", alike, explainer)
     messages = {f.message for f in conclude(changed).findings if f.message.startswith("points_")}
     answer = TrustSection().content(changed).answer
@@ -329,10 +329,10 @@ def test_where_methods_point_is_told_by_finding_section_and_picture_alike(
     assert ("not attribute more" in answer) == (concluded == "points_elsewhere")
 
 
-def _correlation(explainer: str, value: float) -> Measurement:
-    """How alike a method explains a model without its learnt weights."""
-    ends = {"low": value - 0.02, "high": min(value + 0.02, 1.0), "explainer": explainer}
-    score = Score("randomisation_correlation", "explanation", value, 60, "lower", **ends)
+def _gain(explainer: str, value: float) -> Measurement:
+    """What the learnt weights add to the order of a method."""
+    ends = {"low": value - 0.02, "high": value + 0.02 if value else 0.0, "explainer": explainer}
+    score = Score("randomisation_gain", "explanation", value, 60, "higher", **ends)
     return Measurement(scores=(score,))
 
 

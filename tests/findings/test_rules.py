@@ -43,7 +43,7 @@ def test_findings_come_gravest_first_and_each_can_be_said(run, score, say):
         metric="roc_auc", at_least=0.9, set_by="us"
     )
     run.measure("roc_auc", score("roc_auc", 0.78, 0.77, 0.79))
-    run.tests_of(shap={}, lime={"repeat_ratio": (0.8, 0.6, 1.0)})
+    run.tests_of(shap={}, lime={"randomisation_gain": (0.0, 0.0, 0.0)})
     run.measure("impact_ratio", pairs=[pair()])
     run.failures["measures/slices"] = "it broke"
     findings = find(run.results())

@@ -28,6 +28,7 @@ from tests.worded import say
 NO_CLUSTERED_FORM = {
     "what_if": "it has no intervals",
     "decision_way": "it has no intervals",
+    "tracin": "it has no intervals",
     "interactions": "its intervals are of the explained cases, one of an entity",
 }
 

@@ -82,6 +82,16 @@ class Refits(Protocol):
         Without a seed it is drawn by that of the run.
         """
 
+    def checkpoints(self, count: int) -> Sequence[Classifier]:
+        """The run's network at so many points of its training, evenly spread, before the end.
+
+        The training is run again by the same seed and nothing of it is stored. Fewer where it ends
+        early; none of an estimator.
+        """
+
+    def fitted_to(self, data: Dataset) -> Classifier:
+        """The model fitted to the training part of other data of the same schema."""
+
 
 @dataclass(frozen=True)
 class FoldRun:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import Scope
 from deepseek_report.artifacts.schema import ALL_TASKS, AttributeKind, Modality, TaskName
@@ -49,6 +50,9 @@ class ExplainerPart(Part):
 
     samples: ClassVar[bool] = True
     """Whether it draws at random, see `ExplainerPlugin.samples`."""
+    games: ClassVar[frozenset[Game]] = frozenset()
+    """Games that it may play, by which `check` says whether the question of a run is answered. None
+    for a method that gives an order alone."""
 
 
 class MetricPart(Part):

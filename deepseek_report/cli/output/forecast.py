@@ -41,6 +41,12 @@ def say_forecast(plan: Forecast) -> None:
     if plan.trainings:
         say(f"Cross-validation: {plural(plan.trainings, 'more training')}")
     say_choice(plan.chosen, plan.evaluations, texts)
+    if not plan.answered:
+        say(
+            "Note: no chosen explainer answers explain.question: what is added compared with "
+            f"{texts.say(plan.question)}. Those that are chosen are told all the same; add one "
+            "that answers it (deepseek-report list explainers), or leave explain.question out."
+        )
     _say_left_out("Asked for by name, and not applicable here", plan.unfit, texts)
     _say_left_out("Left out", plan.refused, texts)
     say(f"\n{_cost(plan)}")

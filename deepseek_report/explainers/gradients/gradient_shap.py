@@ -34,7 +34,7 @@ _LEAST_PAIRS = 16
 _BATCH = 256
 #: Times that Student's correction is taken, which holds intervals at 93 to 97 %.
 _UNEVEN = 3.0
-#: Half the width of an interval of 99.7 %: what the sum of all values is stated to be off by at most.
+#: Half the width of an interval of 99.7 %: by how much the sum of all values is stated to be off.
 _SURE = 3.0
 
 

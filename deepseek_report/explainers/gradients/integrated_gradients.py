@@ -22,11 +22,11 @@ class IntegratedGradients(ModuleExplainer):
     """Gradients of the log-odds, summed along straight paths.
 
     Asked what is added compared with training rows, as is usual for a table, the paths start at
-    `references` training rows, at even distances in the order of the model's output, and the
+    `references` of these, at even distances in the order of the model's output, and the
     attributions are averaged over them: one start would give 0 to every value that equals it,
-    whatever the model does, and might be a case of the class itself. Asked
-    about the baseline, or with one reference, the path starts where all players are taken away: at
-    the mask, or the median or most frequent value of each feature.
+    whatever the model does, and might be a case of the class itself. Asked about the baseline, or
+    with one reference, the path starts where all players are taken away: at the mask, or the median
+    or most frequent value of each feature.
 
     (e − e′) · ∫ ∂F(e′ + α(e − e′)) / ∂e dα for the embedding e of the input and e′ of a start,
     summed over the units of a feature. F is the log-odds of the target class, or the number.
@@ -39,6 +39,7 @@ class IntegratedGradients(ModuleExplainer):
     """
 
     reveals = "aggregate"
+    games = frozenset({"background", "baseline"})
     n_steps: Annotated[int, Field(ge=1, le=1000)] = 40
     references: Annotated[int, Field(ge=1, le=1000)] = 8
     rule: Literal["gausslegendre", "riemann_middle", "riemann_trapezoid"] = "gausslegendre"

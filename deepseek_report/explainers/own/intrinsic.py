@@ -31,6 +31,7 @@ class Intrinsic(ModuleExplainer):
     """
 
     reveals = "aggregate"
+    games = frozenset({"background"})
     chunk: Annotated[int, Field(ge=1)] = 250
 
     requires = frozenset({"intrinsic"})

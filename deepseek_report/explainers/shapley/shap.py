@@ -195,6 +195,7 @@ class Shap(ShapSettings, ExplainerPart):
     """
 
     reveals = "aggregate"
+    games = frozenset({"background", "baseline"})
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Estimate Shapley values of the probability of the target, or of its log-odds.

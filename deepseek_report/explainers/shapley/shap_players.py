@@ -18,6 +18,7 @@ from deepseek_report.explainers.shapley.partition import middle_of, partition_or
 from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
 from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine
+from deepseek_report.statistics.games.enumeration import coalitions, shapley_values
 
 # Shapley and Owen values of players by walking through orders of them, many rows per model call.
 # In one order the players come in one by one; what the output gains when a player comes in is its
@@ -168,19 +169,10 @@ def _next_cut(parts: Mapping[tuple[int, int], Floats]) -> list[tuple[int, int]]:
 
 def all_coalitions(count: int, rounds: int, ask: Ask) -> Estimates:
     """Shapley values from their definition: every coalition is asked for, 2 ** players a round."""
-    from math import comb
-
-    kept = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
-    tiled = np.tile(kept.astype(bool), (rounds, 1))
+    kept = coalitions(count)
+    tiled = np.tile(kept, (rounds, 1))
     outputs = ask(tiled, np.repeat(np.arange(rounds), len(kept))).reshape(rounds, -1)
-    sizes = kept.sum(axis=1)
-    weights = np.array([1 / (count * comb(count - 1, k)) for k in range(count)])
-    values = np.empty((rounds, count))
-    for player in range(count):
-        without = np.flatnonzero(kept[:, player] == 0)
-        gain = outputs[:, without | (1 << player)] - outputs[:, without]
-        values[:, player] = gain @ weights[sizes[without]]
-    return Estimates(values, count)
+    return Estimates(shapley_values(outputs), count)
 
 
 class Players:

@@ -50,6 +50,7 @@ class Lime(ExplainerPart):
     """
 
     reveals = "aggregate"
+    games = frozenset({"neighbours", "baseline"})
     num_samples: Annotated[int, Field(ge=50, le=100_000)] = 400
     kernel_width: Annotated[float, Field(gt=0)] | None = None
     ridge: Annotated[float, Field(gt=0)] = 1.0

@@ -209,21 +209,27 @@ def _difference(feature: Feature, own: float, other: float, scale: float) -> flo
 _MOST_QUESTIONS = 40_000
 
 
+_NO_CHANGE = Counterfactual((), np.zeros(0))
+
+
 @dataclass(frozen=True)
 class CaseChanges:
     """What is known of changes of the decision.
 
-    rows : of the table `counterfactuals`. nearest : of the table `nearest_accepted`. scores :
-    `counterfactual_share`, if it is counted.
+    rows : of the table `counterfactuals`. ways : of the table `other_ways`. nearest : of the table
+    `nearest_accepted`. scores : `counterfactual_share`, if it is counted.
     """
 
     rows: list[Row]
+    ways: list[Row]
     nearest: list[Row]
     scores: tuple[Score, ...]
 
 
-def changes_of(context: MeasureContext, inputs: Floats, bounds: SearchBounds) -> CaseChanges:
-    """The smallest changes of the shown cases (case, feature).
+def changes_of(
+    context: MeasureContext, inputs: Floats, bounds: SearchBounds, ways: int = 1
+) -> CaseChanges:
+    """The smallest changes of the shown cases (case, feature), and further `ways` of each.
 
     Where the favourable class is declared, only decisions against the person are changed, and
     counted over those among the explained cases.
@@ -240,13 +246,18 @@ def changes_of(context: MeasureContext, inputs: Floats, bounds: SearchBounds) ->
     every = np.arange(len(inputs))
     against = every if wanted is None else every[decided != wanted]
     rows: list[Row] = []
-    for case, change in zip(against.tolist(), search.smallest(inputs[against]), strict=True):
-        rows += _change_rows(case, inputs[case], change, schema, search)
+    others: list[Row] = []
+    for case, known in zip(against.tolist(), search.ways(inputs[against], ways), strict=True):
+        smallest = known[0] if known else _NO_CHANGE
+        rows += _change_rows(case, inputs[case], smallest, schema, search)
+        for way, change in enumerate(known[1:], start=2):
+            changed_cells = _change_rows(case, inputs[case], change, schema, search)
+            others += [(case, way, *cells[2:8], cells[10]) for cells in changed_cells]
     context.progress.advance(len(inputs))
     changed = {row[0] for row in rows if row[1] == "found"}
     without = np.array([case for case in against.tolist() if case not in changed], dtype=np.int64)
     nearest = nearest_accepted_rows(context, inputs, without)
-    return CaseChanges(rows, nearest, _counted(context, search, predictions))
+    return CaseChanges(rows, others, nearest, _counted(context, search, predictions))
 
 
 def _counted(

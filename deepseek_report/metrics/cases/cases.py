@@ -100,6 +100,16 @@ _TABLES = {
         ),
         release=OF_CASES,
     ),
+    "other_ways": TableType(
+        (
+            _CASE,
+            Column("way", "count"),
+            *_FEATURE,
+            *columns_of("from_display to_display to_value:number probability_after:share"),
+            *columns_of("near:number"),
+        ),
+        release=OF_CASES,
+    ),
     "nearest_accepted": TableType(
         (
             _CASE,
@@ -148,7 +158,9 @@ class CasePages(ExplanationMetric):
 
     reason_codes : how they are chosen. change_margin : probability beyond the threshold, or lead
         over the second class.
-    change_near : number of nearest real cases whose mean distance is compared.
+    change_near : number of nearest real cases whose mean distance is compared. change_ways : ways
+        to another decision that are looked for in each case, none moving all features of one
+        before it.
 
     Reference: Wachter, Mittelstadt & Russell 2018, arXiv:1711.00399 (counterfactuals); Ustun,
     Spangher & Liu 2019, arXiv:1809.06514 (actionable changes); Poyiadzi et al. 2020,
@@ -164,6 +176,7 @@ class CasePages(ExplanationMetric):
     change_at_most: Annotated[int, Field(ge=1, le=5)] = 3
     change_margin: Annotated[float, Field(ge=0, le=0.25)] = 0.02
     change_near: Annotated[int, Field(ge=1, le=100)] = 5
+    change_ways: Annotated[int, Field(ge=1, le=5)] = 1
     mask_at_most: Annotated[int, Field(ge=1, le=100)] = 8
 
     bounds = {"counterfactual_share": (0, 1), "reason_codes_kept": (0, 1)}
@@ -198,6 +211,7 @@ class CasePages(ExplanationMetric):
             "cases": _case_rows(context, positions),
             **self._rows(context, inputs, nearest),
             "counterfactuals": maskings if changes is None else changes.rows,
+            "other_ways": changes.ways if changes else [],
             "nearest_accepted": changes.nearest if changes else [],
             "reasons": self._each(pages.reason_rows, chosen, of_cases, schema),
             "contrasts": self._each(pages.contrast_rows, chosen, explanations, schema),
@@ -246,7 +260,7 @@ class CasePages(ExplanationMetric):
         if not (task_of(schema.target).decides and kind_of(schema).named_columns):
             return None
         limits = SearchBounds(self.change_at_most, self.change_margin, self.change_near)
-        return changes_of(context, inputs, limits)
+        return changes_of(context, inputs, limits, self.change_ways)
 
     def _codes(self, context: MeasureContext, explanations: dict[str, Explanation]) -> CodesOfCases:
         """Nothing where no decision is made, or no feature of a person can be named."""

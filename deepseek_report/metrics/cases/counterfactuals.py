@@ -234,6 +234,8 @@ class SearchBounds:
 _NONE = Counterfactual((), np.empty(0))
 #: What a search asks of the model: the sets of changes of its row to try, all of one size.
 Questions = Sequence[Changes]
+#: Sets of features that no change may move together.
+Taken = Sequence[frozenset[int]]
 #: A search that asks, is sent the answers (set, class), and in the end gives a change.
 Asking = Generator[Questions, Any, Counterfactual]
 
@@ -288,6 +290,25 @@ class Search:
         """Of each row (row, feature) the smallest change that alters its decision as is wanted."""
         return self._together(self._whole, rows)
 
+    def ways(self, rows: Floats, most: int) -> list[list[Counterfactual]]:
+        """Of each row (row, feature) at most so many changes, the smallest first.
+
+        Each is the smallest that does not move all features that one before it moves, so that no
+        way is another one with more to it. A row without a change has none.
+        """
+        ways: list[list[Counterfactual]] = [[] for _ in rows]
+        searched = list(range(len(rows)))
+        for _ in range(most):
+            taken = [
+                [frozenset(feature for feature, _ in way.changes) for way in ways[at]]
+                for at in searched
+            ]
+            changes = self._together(self._whole, rows[searched], taken)
+            for at, change in zip(searched, changes, strict=True):
+                ways[at] += [change] if change.changes else []
+            searched = [at for at, change in zip(searched, changes, strict=True) if change.changes]
+        return ways
+
     def first(self, rows: Floats) -> list[Counterfactual]:
         """Of each row (row, feature) the first change that suffices, not drawn back yet."""
         return self._together(self._first, rows)
@@ -304,14 +325,21 @@ class Search:
         return np.asarray((clear >= 0) & (clear != decided))
 
     def _together(
-        self, search: Callable[[Floats, Floats], Asking], rows: Floats
+        self,
+        search: Callable[[Floats, Floats, Taken], Asking],
+        rows: Floats,
+        taken: Sequence[Taken] | None = None,
     ) -> list[Counterfactual]:
-        """Search for all rows side by side, so that the model is asked for all of them at once."""
+        """Search for all rows side by side, so that the model is asked for all of them at once.
+
+        taken : for each row sets of features that no change may move together; None: no set.
+        """
         if not len(rows):
             return []
         before = self.classifier.probabilities(rows)
         moved = MovedRows(self.classifier, rows)
-        searches = [search(row, own) for row, own in zip(rows, before, strict=True)]
+        each = zip(rows, before, taken or [()] * len(rows), strict=True)
+        searches = [search(row, own, sets) for row, own, sets in each]
         changes: dict[int, Counterfactual] = {}
         answers: Mapping[int, Floats | None] = dict.fromkeys(range(len(searches)))
         while answers:
@@ -324,17 +352,17 @@ class Search:
             answers = _answers(moved, questions)
         return [changes[at] for at in range(len(searches))]
 
-    def _whole(self, row: Floats, before: Floats) -> Asking:
+    def _whole(self, row: Floats, before: Floats, taken: Taken = ()) -> Asking:
         """The first change that suffices, drawn back."""
-        change = yield from self._first(row, before)
+        change = yield from self._first(row, before, taken)
         if not change.changes:
             return change
         return (yield from self._drawn_back(row, change, self._decided(before)))
 
-    def _first(self, row: Floats, before: Floats) -> Asking:
+    def _first(self, row: Floats, before: Floats, taken: Taken = ()) -> Asking:
         """Single changes, then sets of one more at a time, until one suffices."""
         decided = self._decided(before)
-        sets, singles = self._singles(row), list[Changes]()
+        sets, singles = _untaken(self._singles(row), taken), list[Changes]()
         for _ in range(self.bounds.most):
             if not sets:
                 break
@@ -344,7 +372,7 @@ class Search:
                 return change
             ranked = [sets[i] for i in np.argsort(answers[:, decided], kind="stable")]
             singles = singles or _varied(ranked)
-            sets = _joined(ranked[:_BEAM], singles)
+            sets = _untaken(_joined(ranked[:_BEAM], singles), taken)
         return Counterfactual((), before)
 
     def _decided(self, probabilities: Floats) -> int:
@@ -451,6 +479,15 @@ def _apply(row: Floats, changes: Changes) -> Floats:
     for feature, value in changes:
         changed[feature] = value
     return changed
+
+
+def _untaken(sets: list[Changes], taken: Taken) -> list[Changes]:
+    """The sets of changes that do not move all features of a set that is taken."""
+    return [
+        changes
+        for changes in sets
+        if not any(features <= {feature for feature, _ in changes} for features in taken)
+    ]
 
 
 def _varied(ranked: list[Changes]) -> list[Changes]:

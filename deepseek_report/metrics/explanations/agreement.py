@@ -92,9 +92,9 @@ class ExplainerAgreement(ExplanationMetric):
     """How far the explainers rank the features of the same instance alike.
 
     Spearman correlation of |attributions| per instance, averaged over instances and over the pairs
-    of explainers. 1 means the same ranking, 0 none in common. `agreement_with_random` is what the
-    pairs with the random control give: what agreement by chance looks like. Agreement is no proof:
-    methods may err together.
+    of explainers of one game: two that answer different questions need not agree. 1 means the same
+    ranking, 0 none in common. `agreement_with_random` is what the pairs with the random control
+    give: what agreement by chance looks like. Agreement is no proof: methods may err together.
 
     Reference: Krishna et al. 2022, arXiv:2202.01602.
     """
@@ -125,7 +125,7 @@ class ExplainerAgreement(ExplanationMetric):
 
     bounds = {"agreement": (-1.0, 1.0), "agreement_with_random": (-1.0, 1.0)}
     scope = "explainers"
-    reads = frozenset({"dataset", "explanations", "seed"})
+    reads = frozenset({"dataset", "explanations", "question", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanations = compared(context)
@@ -136,7 +136,7 @@ class ExplainerAgreement(ExplanationMetric):
         if all(np.isnan(rho).all() for rho in correlations.values()):
             raise NotApplicableError(message("refusals.no_rankings"))
         return Measurement(
-            scores=tuple(self._scores(correlations, explanations, context.seed)),
+            scores=tuple(self._scores(correlations, context)),
             tables={
                 "pairs": self._pairs(correlations, explanations, values, context.seed),
                 "per_case": _per_instance(correlations, values),
@@ -144,23 +144,23 @@ class ExplainerAgreement(ExplanationMetric):
         )
 
     def _scores(
-        self,
-        correlations: dict[tuple[str, str], Floats],
-        explanations: dict[str, Explanation],
-        seed: int,
+        self, correlations: dict[tuple[str, str], Floats], context: MeasureContext
     ) -> list[Score]:
-        control = {
-            name for name, explanation in explanations.items() if explanation.method == CONTROL
-        }
+        control = {name for name, each in context.explanations.items() if each.method == CONTROL}
+        games = {name: context.game_of(each) for name, each in context.explanations.items()}
         kinds = {
-            "agreement": [v for pair, v in correlations.items() if not control & set(pair)],
+            "agreement": [
+                rho
+                for (a, b), rho in correlations.items()
+                if not control & {a, b} and games[a] == games[b]
+            ],
             "agreement_with_random": [v for pair, v in correlations.items() if control & set(pair)],
         }
         return [
             self.mean_score(
                 metric,
                 mean_known(values),
-                (self.resamples, seed),
+                (self.resamples, context.seed),
                 "higher" if metric == "agreement" else "none",
                 message("notes.explainer_agreement.pairs", pairs=len(values)),
                 reference=_KRISHNA,

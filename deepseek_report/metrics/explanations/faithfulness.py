@@ -121,7 +121,7 @@ class RemovalMetric(ExplanationMetric):
         areas = replacing.areas(curves)
         control = _control_areas(context, replacing, mode)
         about = {"explainer": explanation.method, "reference": _PETSIUK}
-        note = _about_curve(context, explanation, len(replacing.shares))
+        note = _about_curve(context, explanation, replacing)
         better: Direction = "lower" if mode == "deletion" else "higher"
         bounds = task_of(context.dataset.schema.target).watched_bounds
         scores = [self.mean_score(mode, areas, draws, better, note, bounds=bounds, **about)]
@@ -138,7 +138,7 @@ class RemovalMetric(ExplanationMetric):
             scores=tuple(scores),
             tables={"curve": _curve_table(explanation, replacing, curves, draws)},
             arrays=arrays,
-            notes=tuple(_notes(context, explanation, control)),
+            notes=tuple(_notes(context, explanation, replacing, control is None)),
         )
 
 
@@ -231,15 +231,17 @@ def _held_in(
                 yield method, "control"
 
 
-def _about_curve(context: MeasureContext, explanation: Explanation, points: int) -> Text:
-    task = task_of(context.dataset.schema.target)
+def _about_curve(
+    context: MeasureContext, explanation: Explanation, replacing: Perturbation
+) -> Text:
+    task, kind = task_of(context.dataset.schema.target), kind_of(context.dataset.schema)
     return message(
         "notes.faithfulness.curve",
         signed=explanation.signed,
         outcome=task.outcome,
-        points=points,
+        points=len(replacing.shares),
         watched=task.watched,
-        baseline=kind_of(context.dataset.schema).words("baseline"),
+        baseline=kind.compared(replacing.game, len(context.background)),
     )
 
 
@@ -259,16 +261,20 @@ def _curve_table(
     )
 
 
-def _notes(context: MeasureContext, explanation: Explanation, control: Floats | None) -> list[Text]:
+def _notes(
+    context: MeasureContext, explanation: Explanation, replacing: Perturbation, alone: bool
+) -> list[Text]:
     notes: list[Text] = []
-    if control is None and explanation.method != CONTROL:
+    if alone and explanation.method != CONTROL:
         notes.append(message("notes.faithfulness.no_control"))
     several = len(context.dataset.schema.target.classes) > 2
     decided = context.predictions.decisions[explanation.positions]
     if several and explanation.signed and explanation.toward_each(decided) is None:
         notes.append(message("notes.faithfulness.other_class"))
-    kind = kind_of(context.dataset.schema)
-    return [*notes, kind.words("replaced"), *about_sample(context)]
+    replaced = kind_of(context.dataset.schema).replacing(
+        replacing.game, replacing.replacement.draws
+    )
+    return [*notes, replaced, *about_sample(context)]
 
 
 @dataclass(frozen=True)

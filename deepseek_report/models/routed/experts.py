@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import gelu
+from torch.overrides import has_torch_function
 
 # --- Products of matrices in the orientation in which they are fast -------------------------------
 
@@ -21,8 +22,10 @@ def product(left: Tensor, right: Tensor) -> Tensor:
     Where the result is narrow, n > m, as with the values of a head, its transpose is computed: with
     24 tokens and 8 numbers a head MKL takes 0.34 ms for 1024 products this way, and 0.85 otherwise.
     Where k is 1, numbers are multiplied one by one: 0.04 ms, not 0.57, of (8, 1) and (1, 24).
-    The gradients are such products as well.
+    The gradients are such products as well. Who listens to torch's functions sees torch's own.
     """
+    if has_torch_function((left, right)):
+        return left @ right
     left, right = autocast(left), autocast(right)
     return _product(left, right) if torch.is_grad_enabled() else _narrow_product(left, right)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,6 +88,23 @@ class ModelRefits:
         classifier: Classifier = model.wrap(fitted, data.schema, self.device)
         return classifier
 
+    def checkpoints(self, count: int) -> list[Classifier]:
+        model, data = self.experiment.single["model"], self.dataset
+        if not self.is_network or isinstance(model, FitsAnew):
+            return []
+        seed = self.experiment.seeds.training
+        built = model.build(data.schema, data.train, seed)
+        kept = _Snapshots(built, count)
+        with TemporaryDirectory(prefix="deepseek-report-") as folder:
+            trainer = self.experiment.single["trainer"]
+            trainer.fit(built, data, Path(folder), seed, self.device, kept)
+        classifiers = []
+        for state in kept.states:
+            again = model.build(data.schema, data.train, seed)
+            again.load_state_dict(state)
+            classifiers.append(model.wrap(again, data.schema, self.device))
+        return classifiers
+
     def _trained(self, data: Dataset, seed: int | None, change: FitChange) -> Any:
         """The model after a training like that of the run."""
         seed = self.experiment.seeds.training if seed is None else seed
@@ -102,6 +120,29 @@ class ModelRefits:
     def _own_trainer(self) -> Any:
         model = self.experiment.single["model"]
         return model.own_trainer() if isinstance(model, BringsTrainer) else None
+
+
+class _Snapshots:
+    """A `Progress` that copies the weights of a module at points evenly spread over a training.
+
+    A trainer tells it of every step once the step is done.
+    """
+
+    def __init__(self, module: Any, count: int) -> None:
+        self._module, self._count = module, count
+        self._due: list[int] = []
+        self._steps = 0
+        self.states: list[Any] = []
+
+    def start(self, what: str, total: int | None) -> None:
+        parts = range(1, self._count + 1)
+        self._due = [part * (total or 0) // (self._count + 1) for part in parts]
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self._steps += steps
+        if self._due and steps and self._steps >= self._due[0]:
+            self._due.pop(0)
+            self.states.append(copy.deepcopy(self._module.state_dict()))
 
 
 class _Withheld:

@@ -11,18 +11,20 @@ from typing import Any
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain
 from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import DataIssue, Dataset, Part, Split
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.rules import pick_device
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, cost_of, row_of_past, span_of
 from deepseek_report.runner.planning.model_timing import seconds_of_a_row
 from deepseek_report.runner.planning.past_times import PastTimes
 from deepseek_report.runner.planning.plan import Stage, data_stage, make_plan, run_id
 from deepseek_report.runner.planning.recommending import decided
-from deepseek_report.runner.planning.work import Size, calls_of, work_of
+from deepseek_report.runner.planning.work import Size, background_of, calls_of, work_of
 from deepseek_report.store import Store
 
 
@@ -58,6 +60,7 @@ class Forecast:
 
     chosen : {explainer: why a recommender chose it so}. evaluations : rows that it had to spend.
     refused, unfit : (artifact, reason) of what is left out; unfit is what the config names itself.
+    question : what explanations are to compare with; answered : whether one of them can.
     whole : its report is there. trainings : of a cross-validation, that the store does not have.
     """
 
@@ -73,6 +76,8 @@ class Forecast:
     whole: bool
     trainings: int
     language: str
+    question: Text
+    answered: bool
 
 
 def forecast(experiment: Experiment) -> Forecast:
@@ -104,7 +109,18 @@ def forecast(experiment: Experiment) -> Forecast:
         trainings=_trainings(experiment, stored),
         whole=(experiment.reports / experiment.name / identity / "run.json").is_file(),
         language=str(experiment.raw["report"]["language"]),
+        question=kind_of(data.schema).compared(
+            experiment.question(data.schema), background_of(experiment, size)
+        ),
+        answered=_answered(experiment, data.schema),
     )
+
+
+def _answered(experiment: Experiment, schema: Schema) -> bool:
+    """Whether an explanation may answer the question of the run; also where none is asked for."""
+    explainers = experiment.multiple["explainers"].values()
+    games = [traits_of(explainer, ExplainerPart).games for explainer in explainers]
+    return not any(games) or any(experiment.question(schema) in own for own in games)
 
 
 def _trainings(experiment: Experiment, stored: Mapping[str, bool]) -> int:

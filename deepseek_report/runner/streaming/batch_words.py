@@ -48,7 +48,11 @@ def drift_line(batch: ScoredBatch, words: Wording) -> str:
 
 
 def fresh_lines(batch: ScoredBatch, words: Wording) -> list[str]:
-    """A sentence on each quantity that is found to have drifted with this batch."""
+    """A sentence on each quantity that is found to have drifted with this batch.
+
+    Of attributions it says where no drift is shown in the values of their feature.
+    """
+    inputs = {row.key: row.verdict.drifted for row in batch.drift if row.role == "input"}
     return [
         words.text(
             "board.stream.fresh",
@@ -56,6 +60,7 @@ def fresh_lines(batch: ScoredBatch, words: Wording) -> list[str]:
             change=words.say(row.change),
             p=row.verdict.p_adjusted,
             tests=len(batch.drift),
+            alone=row.role == "reason" and inputs.get(row.key) is False,
         )
         for row in batch.fresh
     ]

@@ -1,9 +1,10 @@
-"""Watches the inputs and the scores of new cases for drift from those of the run."""
+"""Watches inputs, scores and reasons of new cases for drift from those of the run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +17,11 @@ from deepseek_report.data_kinds.base import Quantity
 from deepseek_report.findings.thresholds import DriftVerdict, drift_verdicts
 from deepseek_report.statistics.exchangeability import Monitor, StabilityIndex
 from deepseek_report.tasks import task_of
+
+#: What the model states, what comes in, or what an input adds to what is stated.
+Role = Literal["output", "input", "reason"]
+#: Attributions that differ by less than this share of the largest one of the run are ties.
+_GRAIN = 1e-4
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class DriftRow:
     outside: int
     missing: int
     change: Text
+    role: Role = "input"
 
 
 @dataclass(frozen=True)
@@ -52,9 +59,10 @@ class Reference:
     seen: Floats
     typical: Floats
     index: StabilityIndex
+    role: Role = "input"
 
     @classmethod
-    def of(cls, quantity: Quantity) -> Reference:
+    def of(cls, quantity: Quantity, role: Role = "input") -> Reference:
         """From a quantity of the cases of the run."""
         known, feature = quantity.known, quantity.feature
         if feature.is_numeric:
@@ -62,7 +70,7 @@ class Reference:
         else:
             seen = np.unique(known)
         index = StabilityIndex.of(quantity.values, feature.is_numeric)
-        return cls(quantity.key, quantity.label, feature, seen, _typical(quantity), index)
+        return cls(quantity.key, quantity.label, feature, seen, _typical(quantity), index, role)
 
     def row(self, batch: Quantity, verdict: DriftVerdict) -> DriftRow:
         """The quantity in a batch, beside that of the run."""
@@ -76,6 +84,7 @@ class Reference:
             outside=batch.outside(self.seen),
             missing=len(batch.values) - len(batch.known),
             change=self._change(_typical(batch)),
+            role=self.role,
         )
 
     def _change(self, now: Floats) -> Text:
@@ -109,16 +118,25 @@ class DriftWatch:
 
     Neither the cases of the run nor those of the stream are kept; memory does not grow.
 
-    references : of the outputs and of the inputs. monitors : one each.
+    references : of the outputs, of the inputs and, where cases are explained, of the reasons.
+    monitors : one each. grain : attributions that differ by less are ties; what is computed in
+    batches of other sizes differs in its last digits.
     """
 
     references: Sequence[Reference]
     monitors: Sequence[Monitor]
     verdicts: Sequence[DriftVerdict] = ()
+    grain: float = 0.0
 
     @classmethod
     def of(
-        cls, schema: Schema, inputs: Floats, pilot: Floats, scores: Sequence[Predictions], seed: int
+        cls,
+        schema: Schema,
+        inputs: Floats,
+        pilot: Floats,
+        scores: Sequence[Predictions],
+        seed: int,
+        attributions: Floats | None = None,
     ) -> DriftWatch:
         """A watch that has seen the cases of the run.
 
@@ -127,8 +145,10 @@ class DriftWatch:
         schema : in the words of the reader. inputs : of the training part (row, column).
         pilot : of the validation part (row, column); they say which values have a bet of their own.
         scores : predictions of rows that the model was not fitted to.
+        attributions : (case, player) of such rows, chosen as those of the stream are; None where
+            no case is explained.
         """
-        by_part = [outputs(part, schema.target) for part in scores]
+        stated = [outputs(part, schema.target) for part in scores]
         together = [
             Quantity(
                 parts[0].key,
@@ -136,26 +156,42 @@ class DriftWatch:
                 parts[0].feature,
                 np.concatenate([part.values for part in parts]),
             )
-            for parts in zip(*by_part, strict=True)
+            for parts in zip(*stated, strict=True)
         ]
-        kind = kind_of(schema)
-        quantities = [*together, *kind.watched(inputs)]
-        pilots = [None] * len(together) + [part.values for part in kind.watched(pilot)]
+        kind, grain = kind_of(schema), 0.0
+        if attributions is not None and attributions.size:
+            grain = _GRAIN * float(np.nan_to_num(np.abs(attributions)).max())
+        by_role: dict[Role, list[Quantity]] = {
+            "output": together,
+            "input": kind.watched(inputs),
+            "reason": reasons(attributions, schema, grain),
+        }
+        quantities = [quantity for part in by_role.values() for quantity in part]
+        roles = [role for role, part in by_role.items() for _ in part]
+        seen = iter(part.values for part in kind.watched(pilot))
+        pilots = [next(seen) if role == "input" else None for role in roles]
         monitors = [
             Monitor.of(quantity.values, (seed, place), values)
             for place, (quantity, values) in enumerate(zip(quantities, pilots, strict=True))
         ]
-        return cls([Reference.of(quantity) for quantity in quantities], monitors)
+        return cls(list(map(Reference.of, quantities, roles)), monitors, grain=grain)
 
     def take(
-        self, schema: Schema, inputs: Floats, predictions: Predictions, number: int
+        self,
+        schema: Schema,
+        inputs: Floats,
+        predictions: Predictions,
+        number: int,
+        attributions: Floats | None = None,
     ) -> list[DriftRow]:
         """What is known after a batch of inputs (row, column) and their predictions.
 
-        number : of the batch, by which drift is dated.
+        number : of the batch, by which drift is dated. attributions : (explained case, player),
+        None as in `of`.
         """
         watched = kind_of(schema).watched(inputs)
-        batch = [*outputs(predictions, schema.target), *watched]
+        stated = outputs(predictions, schema.target)
+        batch = [*stated, *watched, *reasons(attributions, schema, self.grain)]
         for monitor, quantity in zip(self.monitors, batch, strict=True):
             monitor.batch(quantity.values)
         p_values = [monitor.p_value for monitor in self.monitors]
@@ -166,6 +202,24 @@ class DriftWatch:
                 self.references, batch, self.verdicts, strict=True
             )
         ]
+
+
+def reasons(attributions: Floats | None, schema: Schema, grain: float) -> list[Quantity]:
+    """What each player adds to the output of a case; none where no case is explained.
+
+    attributions : (case, player). A player of a table has the key of its feature. grain : their
+    values are rounded to multiples of it; 0 leaves them as they are.
+    """
+    if attributions is None:
+        return []
+    if grain:
+        attributions = np.round(attributions / grain) * grain
+    number = Feature("reason", "reason", "numeric")
+    names = schema.player_labels if schema.layout else schema.names
+    return [
+        Quantity(name, message("board.stream.reason", name=label), number, values)
+        for name, label, values in zip(names, schema.player_labels, attributions.T, strict=True)
+    ]
 
 
 def outputs(predictions: Predictions, target: Target) -> list[Quantity]:

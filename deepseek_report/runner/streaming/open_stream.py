@@ -8,24 +8,36 @@ from pathlib import Path
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.readers.case_rows import header_of, line_of
 from deepseek_report.errors import ConfigError, DataError
 from deepseek_report.runner.execution.given_rows import StoredModel, refuse_private, stored_model
+from deepseek_report.runner.planning.work import planned_calls, size_of
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.runner.streaming.drift_watch import DriftWatch
-from deepseek_report.runner.streaming.scored_batches import Explained, Scorer
+from deepseek_report.runner.streaming.scored_batches import (
+    Explained,
+    Scorer,
+    attributions_of,
+    to_explain,
+)
 from deepseek_report.wording.of_results import in_words
+
+#: Cases of the run whose reasons those of the stream are compared with, and how many rows the model
+#: may evaluate for them where that leaves as many as the fewest.
+_FEWEST, _MOST, _EVALUATIONS = 50, 400, 1_000_000
 
 
 @dataclass(frozen=True)
 class StreamRequest:
     """What is asked: the run, its store, what the person trusts, which cases to explain.
 
-    replays : whether the cases are the run's own test
-    part, so that their scores are compared with those of the validation part alone.
+    replays : whether the cases are the run's own test part, so that their scores and reasons are
+    compared with those of the validation part alone.
     """
 
     run: Path
@@ -48,8 +60,8 @@ class OpenStream:
 def open_stream(request: StreamRequest) -> OpenStream:
     """Check the run and its model, and remember what new cases are compared with.
 
-    The scores of new cases are compared with those of cases that the model was not fitted to: it
-    states others of cases that it has learnt.
+    The scores and the reasons of new cases are compared with those of cases that the model was not
+    fitted to: it states others of cases that it has learnt.
 
     Raises
     ------
@@ -76,23 +88,52 @@ def open_stream(request: StreamRequest) -> OpenStream:
     scores = [Predictions.load(opened.results.paths[f"predictions/{part}"]) for part in parts]
     data = stored.dataset
     inputs, pilot = data.train.inputs, data.validation.inputs
-    watch = DriftWatch.of(results.schema, inputs, pilot, scores, seed)
+    pool = pilot if request.replays else np.concatenate([pilot, data.test.inputs])
+    attributions = _attributions(stored, results.schema, pool, request.explain, seed)
+    watch = DriftWatch.of(results.schema, inputs, pilot, scores, seed, attributions)
     scorer = Scorer(stored, results.schema, watch, request.explain, seed)
     return OpenStream(stored, results, scorer)
 
 
+def _attributions(
+    stored: StoredModel, schema: Schema, pool: Floats, explain: Explained, seed: int
+) -> Floats | None:
+    """(case, player) attributions of some rows (row, column), made as those of the stream are.
+
+    The rows are drawn from those that the stream would explain; None where it explains none.
+    """
+    if not explain:
+        return None
+    predictions = stored.predictions_of(pool)
+    able = to_explain(predictions, schema, explain)
+    n = min(_affordable(stored), len(able))
+    drawn = np.random.default_rng([seed, 0]).choice(able, n, replace=False)
+    return attributions_of(stored, schema, pool, predictions, np.sort(drawn))
+
+
+def _affordable(stored: StoredModel) -> int:
+    """How many cases of the run are explained again, by counted work."""
+    experiment, size = stored.experiment, size_of(stored.stages["data"])
+    explainer = experiment.multiple["explainers"][stored.explainer]
+    before, first = (planned_calls(experiment, explainer, size, cases) for cases in (0, 1))
+    affordable = (_EVALUATIONS - before) // max(first - before, 1)
+    return int(np.clip(affordable, _FEWEST, _MOST))
+
+
 @dataclass(frozen=True)
 class PlantedDrift:
-    """Drift to demonstrate: a feature or a channel of a series is shifted by so many standard
-    deviations of the training part, in the second half of the stream.
+    """Drift of a feature or a channel, to demonstrate, in the second half of the stream.
+
+    shift : by so many standard deviations of the training part; None deals its values out anew
+    among the cases, so that each stays as frequent and goes with other values of the rest.
     """
 
     name: str
-    shift: float
+    shift: float | None
 
     @classmethod
     def of(cls, text: str) -> PlantedDrift:
-        """From `NAME=SHIFT`.
+        """From `NAME=SHIFT` or `NAME=shuffled`.
 
         Raises
         ------
@@ -100,12 +141,23 @@ class PlantedDrift:
         """
         name, _, shift = text.rpartition("=")
         try:
-            return cls(name.strip(), float(shift))
+            return cls(name.strip(), None if shift == "shuffled" else float(shift))
         except ValueError:
             raise ConfigError(
-                f"--plant {text}: not NAME=SHIFT, such as income=0.5; SHIFT counts standard "
-                "deviations of the training part"
+                f"--plant {text}: not NAME=SHIFT, such as income=0.5 or income=shuffled; SHIFT "
+                "counts standard deviations of the training part"
             ) from None
+
+    def into(self, inputs: Floats, columns: Ints, train: Floats, seed: int) -> Floats:
+        """(row, column) inputs with the drift; columns : (column,) in which it is."""
+        half, changed = len(inputs) // 2, inputs.copy()
+        if self.shift is None:
+            late = changed[half:]
+            order = np.random.default_rng([seed, 1]).permutation(len(late))
+            late[:, columns] = late[order][:, columns]
+        else:
+            changed[half:, columns] += self.shift * np.nanstd(train[:, columns])
+        return changed
 
 
 def replayed(stored: StoredModel, planted: PlantedDrift | None) -> Iterator[bytes]:
@@ -120,16 +172,18 @@ def replayed(stored: StoredModel, planted: PlantedDrift | None) -> Iterator[byte
     inputs = test.inputs[np.random.default_rng(stored.experiment.seeds.data).permutation(len(test))]
     if planted is not None:
         columns = kind_of(schema).columns_called(planted.name)
-        columns = np.array([c for c in columns if schema.features[c].is_numeric], dtype=np.int64)
+        if planted.shift is not None:
+            numeric = [schema.features[column].is_numeric for column in columns]
+            columns = columns[np.array(numeric, dtype=bool)]
         if not len(columns):
-            numeric = [f.name for f in schema.features if f.is_numeric]
+            shuffled = planted.shift is None
+            names = [f.name for f in schema.features if shuffled or f.is_numeric]
             raise ConfigError(
-                f"--plant {planted.name}: no numeric feature or channel is called so; there are "
-                f"{', '.join(numeric[:12])}{', …' if len(numeric) > 12 else ''}"
+                f"--plant {planted.name}: no {'' if shuffled else 'numeric '}feature or channel is "
+                f"called so; there are {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
             )
-        shift = planted.shift * np.nanstd(dataset.train.inputs[:, columns])
-        inputs = inputs.copy()
-        inputs[len(inputs) // 2 :, columns] += shift
+        seed = stored.experiment.seeds.data
+        inputs = planted.into(inputs, columns, dataset.train.inputs, seed)
     yield f"{header_of(schema)}\n".encode()
     for row in inputs:
         yield f"{line_of(row, schema)}\n".encode()

@@ -64,7 +64,7 @@ class Scorer:
     """Scores batches by the stored model of a run.
 
     schema : in the words of the reader. watch : of drift. explain : which cases of a batch are
-    explained; of a number each case is as likely as any other.
+    explained; of a number each case is as likely as any other. seed : of what is drawn.
     """
 
     stored: StoredModel
@@ -81,34 +81,38 @@ class Scorer:
             return ScoredBatch(self.n_batches, rows, rejected)
         inputs = np.array([row.cells for row in rows])
         predictions = self.stored.predictions_of(inputs)
-        drift = self.watch.take(self.schema, inputs, predictions, self.n_batches)
         chosen = self._chosen(predictions)
-        return ScoredBatch(
-            self.n_batches,
-            rows,
-            rejected,
-            predictions,
-            chosen,
-            self._attributions(inputs[chosen], _of_rows(predictions, chosen)),
-            drift,
-        )
+        attributions = attributions_of(self.stored, self.schema, inputs, predictions, chosen)
+        watched = attributions if self.explain else None
+        drift = self.watch.take(self.schema, inputs, predictions, self.n_batches, watched)
+        return ScoredBatch(self.n_batches, rows, rejected, predictions, chosen, attributions, drift)
 
     def _chosen(self, predictions: Predictions) -> Ints:
         """(case,) positions of those to explain, ascending."""
-        n = len(predictions.decisions)
-        if self.explain == "refused":
-            refused = predictions.decisions != self.schema.target.declared_favourable
-            return np.flatnonzero(refused).astype(np.int64)
-        if self.explain == "all" or self.explain >= n:
-            return np.arange(n, dtype=np.int64)
+        able = to_explain(predictions, self.schema, self.explain)
+        if isinstance(self.explain, str) or self.explain >= len(able):
+            return able
         rng = np.random.default_rng([self.seed, self.n_batches])
-        return np.sort(rng.choice(n, self.explain, replace=False)).astype(np.int64)
+        return np.sort(rng.choice(able, self.explain, replace=False))
 
-    def _attributions(self, inputs: Floats, predictions: Predictions) -> Floats:
-        if not len(inputs):
-            return np.zeros((0, len(self.schema.player_labels)))
-        explanation = self.stored.explanation_of(inputs, predictions)
-        return kind_of(self.schema).by_player(_decided_values(explanation), inputs)
+
+def to_explain(predictions: Predictions, schema: Schema, explain: Explained) -> Ints:
+    """(case,) positions of those of which some or all are explained, ascending."""
+    if explain == "refused":
+        refused = predictions.decisions != schema.target.declared_favourable
+        return np.flatnonzero(refused).astype(np.int64)
+    return np.arange(len(predictions.decisions), dtype=np.int64)
+
+
+def attributions_of(
+    stored: StoredModel, schema: Schema, inputs: Floats, predictions: Predictions, chosen: Ints
+) -> Floats:
+    """(chosen case, player) attributions, of more than two classes to the one that was decided."""
+    if not len(chosen):
+        return np.zeros((0, len(schema.player_labels)))
+    rows = inputs[chosen]
+    explanation = stored.explanation_of(rows, _of_rows(predictions, chosen))
+    return kind_of(schema).by_player(_decided_values(explanation), rows)
 
 
 def _decided_values(explanation: Explanation) -> Floats:

@@ -144,7 +144,7 @@ class StreamBoard:
         unknown = sum(row.unknown_category for row in batch.rejected)
         self.writer.add_scalar("lines/rejected", len(batch.rejected), step)
         self.writer.add_scalar("lines/rejected for an unknown category", unknown, step)
-        inputs = [row for row in batch.drift if not row.key.startswith("output")]
+        inputs = [row for row in batch.drift if row.role == "input"]
         for name, counts in (
             ("values outside of the training part, a case", [row.outside for row in inputs]),
             ("missing values, a case", [row.missing for row in inputs]),

@@ -17,6 +17,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.explainer_verdicts import answering
 from deepseek_report.findings.listed_reasons import (
     REASONS,
     base_of,
@@ -25,7 +26,6 @@ from deepseek_report.findings.listed_reasons import (
     region_numbers,
 )
 from deepseek_report.findings.records import Row, explainer_inline, rows, unit_of
-from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
@@ -100,10 +100,12 @@ _NAMED = 3
 _TABLES = {
     "cases": (
         *("inputs", "reasons", "contrasts", "neighbours"),
-        *("reason_codes", "counterfactuals", "nearest_accepted"),
+        *("reason_codes", "counterfactuals", "other_ways", "nearest_accepted"),
         *("agreement", "errors_like_this"),
     ),
     "decision_way": ("steps", "trees", "paths"),
+    "anchors": ("rules", "conditions"),
+    "tracin": ("pushes", "pushed"),
 }
 
 
@@ -342,10 +344,12 @@ def _reference(schema: Schema, explanation: Explanation) -> str:
     """The sentence that tells the reference; layouts are compared with masks or typical input."""
     kind = kind_of(schema)
     of_rows = "background_rows" in explanation.params or explanation.params.get("references", 1) > 1
-    if explanation.output_space == "logit" and of_rows:
+    game, space = explanation.game or ("background" if of_rows else None), explanation.output_space
+    if space == "logit" and game not in (None, "baseline"):
         return "logit_of_rows"
-    if kind.compared_with == "background" or explanation.output_space == "value":
-        return explanation.output_space
+    usual = game or kind.compared_with
+    if space == "value" or usual != "baseline":
+        return space
     return "logit" if kind.mask is None else "masked"
 
 
@@ -387,12 +391,13 @@ def _class_told(schema: Schema, explanation: Explanation, instance: Explanation)
 
 
 def agreement(pages: Pages, number: Any) -> str:
-    """How far the other methods agree with the told reasons on this case."""
+    """How far the other methods of the same question agree with the told reasons on this case."""
+    ranked = set(answering(pages.draft.results))
     pairs = [
         _pair(pages, row)
         for row in pages.rows("agreement", number)
         if pages.explainer in (row["explainer_a"], row["explainer_b"])
-        and CONTROL not in (row["explainer_a"], row["explainer_b"])
+        and {row["explainer_a"], row["explainer_b"]} <= ranked
         and finite(row["spearman"]) is not None
     ]
     if not pairs:
@@ -464,9 +469,23 @@ def change(pages: Pages, case: Row) -> str:
         names = named if len(named) == movable else []
         none = draft.text("change.none", within=within, movable=movable, margin=margin, names=names)
         return _joined(none, nearest(pages, case))
+    return _change_sentence(pages, case, steps, "change.found")
+
+
+def other_ways(pages: Pages, case: Row) -> list[str]:
+    """Further changes that alter the decision, a sentence each."""
+    ways: dict[int, list[Row]] = {}
+    for row in pages.rows("other_ways", case["case"]):
+        ways.setdefault(int(row["way"]), []).append(row)
+    return [_change_sentence(pages, case, ways[way], "change.other") for way in sorted(ways)]
+
+
+def _change_sentence(pages: Pages, case: Row, steps: list[Row], words: str) -> str:
+    """What would have to be otherwise, and the probability then."""
+    draft = pages.draft
     numbers = {f.label for f in draft.results.schema.features if f.is_numeric}
     return draft.text(
-        "change.found",
+        words,
         steps=[
             {
                 "feature": row["label"],
@@ -481,6 +500,56 @@ def change(pages: Pages, case: Row) -> str:
         )["probability"],
         target=draft.results.schema.target.explained_class,
     )
+
+
+def enough(pages: Pages, case: Row) -> str:
+    """The rule that is enough for the decision; empty where none was looked for."""
+    rules = pages.rows("rules", case["case"])
+    if not rules:
+        return ""
+    (rule,) = rules
+    conditions = pages.rows("conditions", case["case"])
+    tested = (rule[key] for key in ("precision", "precision_low", "precision_high", "n"))
+    kept = Estimate.of(*tested) if conditions and int(rule["n"]) else None
+    return pages.draft.text(
+        "rule",
+        conditions=[
+            {key: row[key] for key in ("label", "relation", "display")} for row in conditions
+        ],
+        decision=rule["decision"],
+        kept=kept,
+        n=int(rule["n"]),
+        covered=finite(rule["coverage"]),
+        everywhere=float(rule["everywhere"]),
+        enough=bool(rule["enough"]),
+    )
+
+
+def pushed(pages: Pages, case: Row) -> Values | None:
+    """The training cases that pushed the decision, and those that pushed back."""
+    totals = pages.rows("pushed", case["case"])
+    if not totals:
+        return None
+    (total,), text = totals, pages.draft.text
+    decides = task_of(pages.draft.results.schema.target).decides
+    sides: dict[bool, list[str]] = {True: [], False: []}
+    for row in pages.rows("pushes", case["case"]):
+        sentence = text(
+            "pushed.row",
+            row=row_of(pages.draft, row),
+            label=row["label"],
+            share=float(row["share"]),
+            decides=decides,
+        )
+        sides[bool(row["toward"])].append(sentence)
+    return {
+        "text": text("pushed.text", rows=int(total["rows"]), covered=float(total["covered"])),
+        "sides": [
+            [text("pushed.side", toward=toward, decision=total["decision"]), items]
+            for toward, items in sides.items()
+            if items
+        ],
+    }
 
 
 def nearest(pages: Pages, case: Row) -> str:

@@ -30,7 +30,9 @@ _CURVES = 3.3
 
 @dataclass(frozen=True)
 class DeletionCurvesPicture(PicturePart):
-    """Draws deletion and insertion for every explainer, and the gain over the random control."""
+    """Draws deletion and insertion for every explainer that answers the question of the run, and
+    the gain over the random control.
+    """
 
     reveals = "aggregate"
     section = "trust"
@@ -79,9 +81,12 @@ class _View:
         inserted = results.table("insertion", "curve")
         if inserted is not None and len(inserted):
             curves["insertion"] = inserted
+        others = [v.explainer for v in results.conclusions.explainers if v.other_game is not None]
+        if set(curves["deletion"]["explainer"]) - {CONTROL, *others}:
+            curves = {name: own[~own["explainer"].isin(others)] for name, own in curves.items()}
         names = list(dict.fromkeys(curves["deletion"]["explainer"]))
         gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
-        judged = results.conclusions.explainers
+        judged = [v for v in results.conclusions.explainers if v.explainer in names]
         beats = {verdict.explainer: verdict.beats_random for verdict in judged}
         is_share = task_of(results.schema.target).decides
         has_skill = all(verdict.use != "no_skill" for verdict in judged)

@@ -29,6 +29,7 @@ COLUMNS = {
     "refused": "instance_id explainer probability reason_1 reason_2 reason_3 reason_4 certain "
     "rough",
     "agreement": "case explainer_a explainer_b spearman top3_overlap",
+    "other_ways": "case way feature label from_display to_display to_value probability_after near",
     "nearest_accepted": "case rank instance_id distance probability feature label from_display "
     "to_display differing",
     "errors_like_this": "case slice n error_rate rest_error_rate",

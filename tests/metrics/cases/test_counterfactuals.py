@@ -292,3 +292,32 @@ def test_gower_distance_is_symmetric_and_within_0_and_1(column) -> None:
     )
     assert forth == back
     assert 0 <= forth[0] <= 1
+
+
+def test_further_ways_move_other_features_and_alter_the_decision_too() -> None:
+    def any_of_three(x: np.ndarray) -> np.ndarray:
+        return 10.0 * ((x[:, 0] > 50) | ((x[:, 1] == 1) & (x[:, 2] == 1))) - 5
+
+    row = np.array([10.0, 0.0, 0.0])
+    (ways,) = search(any_of_three).ways(row[None], 3)
+    assert [dict(way.changes) for way in ways] == [{0: 51.0}, {1: 1.0, 2: 1.0}]
+    for way in ways:
+        after = row.copy()
+        for feature, value in way.changes:
+            after[feature] = value
+        assert any_of_three(after[None])[0] > 0
+
+
+def test_no_way_moves_all_that_another_moves_and_the_first_is_the_smallest() -> None:
+    rng = np.random.default_rng(3)
+    for weights in rng.normal(size=(12, 3)):
+
+        def score(x: np.ndarray, weights: np.ndarray = weights) -> np.ndarray:
+            return (x / [50, 1, 1]) @ weights - weights.sum() / 2
+
+        rows = np.array([[20.0, 0.0, 2.0], [80.0, 2.0, 0.0]])
+        looks = search(score)
+        for known, smallest in zip(looks.ways(rows, 3), looks.smallest(rows), strict=True):
+            assert [way.changes for way in known[:1]] == [smallest.changes][: len(known)]
+            moved = [{feature for feature, _ in way.changes} for way in known]
+            assert not any(a <= b for at, a in enumerate(moved) for b in moved[at + 1 :])

@@ -146,3 +146,49 @@ def test_an_explanation_that_is_all_model_correlates_not_at_all(toy) -> None:
 def test_without_a_way_to_explain_again_says_so(toy, metric) -> None:
     with refused("no explainer was handed"):
         metric.measure(context_of(toy, np.ones((5, 3)), None))
+
+
+def test_smoothing_averages_both_models_over_moved_copies_with_the_draws_of_the_row(toy) -> None:
+    """Attributions are the inputs, so that their mean over copies lies near them, unlike them."""
+    explained: list[tuple[Any, int]] = []
+
+    def explain(model: Any, inputs: np.ndarray, drawn_as: Any = None) -> np.ndarray:
+        explained.append((model, len(inputs)))
+        if drawn_as is not None:
+            assert len(np.unique(drawn_as[:, 0])) <= 10
+            assert not (drawn_as == inputs).all()
+        return inputs if isinstance(model, str) else -inputs
+
+    plain = toy(n=100)
+    rows = plain.dataset.test.inputs[:10]
+    context = context_of(toy, np.zeros_like(rows), explain)
+    context = replace(context, classifier=WithRandomised([], context))
+    metric = ParameterRandomisation(draws=2, instances=10, smoothing=5, resamples=100)
+    assert metric.measure(context).scores[0].value == pytest.approx(1)
+    assert [rows for _, rows in explained] == [50, 50, 50]
+    assert metric.explained_again(10) == sum(rows for _, rows in explained)
+    assert ParameterRandomisation(draws=2, instances=10).explained_again(10) == 20
+
+
+def test_smoothing_takes_noise_for_no_change(toy) -> None:
+    """Attributions that look at no weights, with noise at each point: smoothed they agree more."""
+
+    def explain(model: Any, inputs: np.ndarray, drawn_as: Any = None) -> np.ndarray:
+        del drawn_as
+        phase = float(sum(map(ord, model))) if isinstance(model, str) else 0.0
+        noise = np.sin(1e4 * inputs.sum(axis=1, keepdims=True) + [0, 2, 4] + phase)
+        return np.array([3.0, 2.0, 1.0]) + 1.5 * noise
+
+    plain = toy(n=100)
+    rows = plain.dataset.test.inputs[:40]
+    context = context_of(toy, explain(plain.classifier, rows), explain)
+    context = replace(context, classifier=WithRandomised([], context))
+    alike = [
+        ParameterRandomisation(instances=40, resamples=100, smoothing=copies)
+        .measure(context)
+        .scores[0]
+        .value
+        for copies in (0, 30)
+    ]
+    assert alike[0] < 0.7
+    assert alike[1] > 0.9

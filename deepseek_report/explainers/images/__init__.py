@@ -1,0 +1,1 @@
+"""Explanations of images by masks and by maps of features."""

@@ -1,0 +1,361 @@
+"""The training cases that pushed the decisions of the shown cases, and those that pushed back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.trees import TreeEnsemble
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.table import TableType, columns_of
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.cases.decision_way import leaves_of
+from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.statistics.ranking import thin
+from deepseek_report.tasks import task_of
+
+#: Training rows that are looked at; of more, so many at even distances.
+MOST_SEARCHED = 20_000
+#: What is added to the curvature of the last layer, in times of its mean, before it is inverted.
+DAMPING = 0.1
+#: Rows that a network is asked about at a time.
+_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class _LastLayer:
+    """What goes into the last linear layer, and derivatives by what comes out.
+
+    inputs : (row, width + 1) with a column of ones for the bias. slopes, bends : (row, output)
+    first and second derivatives by each output of the layer; bends only of losses.
+    """
+
+    inputs: Floats
+    slopes: Floats
+    bends: Floats
+
+
+def pushes_of_networks(
+    checkpoints: Sequence[Classifier], train: Split, rows: Floats, targets: Ints
+) -> Floats:
+    """(case, training row) how far each training row pushed the output of each case.
+
+    The sum over the checkpoints of −∇ℓ(z)ᵀ H⁻¹ ∇F(x), with gradients and curvature H of the loss
+    by the weights of the last linear layer alone (output by output). ℓ is the loss of a training
+    row z, F the log-odds of the case's target class, or the number. Positive raises F.
+
+    rows : (case, feature). targets : (case,) position of the class of each case.
+    Raises NotApplicableError : the network does not end in a linear layer.
+
+    References: Pruthi et al. 2020, TracIn, arXiv:2002.08484 (sum over checkpoints, last layer);
+    Koh & Liang 2017, arXiv:1703.04730 (curvature).
+    """
+    total = np.zeros((len(rows), len(train)))
+    for classifier in checkpoints:
+        learnt = _of_losses(classifier, train)
+        cases = _of_answers(classifier, rows, targets)
+        for output in range(learnt.slopes.shape[1]):
+            bends = learnt.bends[:, output]
+            curvature = (learnt.inputs * bends[:, None]).T @ learnt.inputs
+            size = len(curvature)
+            damping = DAMPING * max(np.trace(curvature) / size, np.finfo(float).tiny)
+            solved = np.linalg.solve(curvature + damping * np.eye(size), cases.inputs.T)
+            alike = (learnt.inputs @ solved).T
+            total -= alike * cases.slopes[:, [output]] * learnt.slopes[:, output]
+    return total
+
+
+def _of_losses(classifier: Classifier, train: Split) -> _LastLayer:
+    """By the loss of the training: cross-entropy, or squared error over the variance."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    decides = task_of(classifier.schema.target).decides
+    truths = torch.as_tensor(train.labels, dtype=torch.int64 if decides else torch.float32)
+    spread = 1.0 if decides else float(np.var(train.labels)) or 1.0
+
+    def derived(module: Any, rows: Any, part: slice, layer: Any) -> tuple[Any, Any]:
+        outputs = module.forward_with_balance(rows)[0]
+        truth = truths[part].to(outputs.device)
+        loss = (
+            cross_entropy(outputs, truth, reduction="sum")
+            if decides
+            else ((outputs[:, 0] - truth) ** 2).sum() / spread
+        )
+        slopes = layer.slopes(loss, create_graph=True)
+        bends = [
+            torch.autograd.grad(slopes[:, output].sum(), layer.raw, retain_graph=True)[0][:, output]
+            if slopes.requires_grad
+            else torch.zeros(len(rows))
+            for output in range(slopes.shape[1])
+        ]
+        return slopes, torch.stack(bends, 1)
+
+    return _derivatives(classifier, train.inputs, derived)
+
+
+def _of_answers(classifier: Classifier, rows: Floats, targets: Ints) -> _LastLayer:
+    import torch
+
+    def derived(module: Any, inputs: Any, part: slice, layer: Any) -> tuple[Any, Any]:
+        logits, own = module(inputs), torch.as_tensor(targets[part])[:, None]
+        total = logits.sum()
+        if logits.shape[1] > 1:
+            own = own.to(logits.device)
+            others = logits.scatter(1, own, -torch.inf).logsumexp(1)
+            total = (logits.gather(1, own)[:, 0] - others).sum()
+        slopes = layer.slopes(total)
+        return slopes, torch.zeros_like(slopes)
+
+    return _derivatives(classifier, rows, derived)
+
+
+class _Watch:
+    """Hooks on all linear layers: of the last one that runs, what goes in, and a leaf behind it."""
+
+    def __init__(self, module: Any) -> None:
+        from torch import nn
+
+        self.entering: Any = None
+        self.raw: Any = None
+        linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
+        self.handles = [part.register_forward_hook(self._note) for part in linear]
+
+    def _note(self, part: Any, inputs: Any, output: Any) -> Any:
+        self.entering, self.raw = inputs[0].detach(), output.detach().requires_grad_()
+        return self.raw
+
+    def slopes(self, total: Any, **options: Any) -> Any:
+        """The derivative of a sum over rows by what comes out of the layer, (row, output).
+
+        Raises NotApplicableError : the sum does not hang on it, or it has more than one vector a
+        row.
+        """
+        import torch
+
+        slopes = None
+        if self.raw is not None and self.raw.dim() == 2 and total.requires_grad:
+            (slopes,) = torch.autograd.grad(total, self.raw, allow_unused=True, **options)
+        if slopes is None:
+            raise NotApplicableError(message("refusals.no_last_layer"))
+        return slopes
+
+    def __enter__(self) -> _Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+
+def _derivatives(classifier: Classifier, rows: Floats, derived: Any) -> _LastLayer:
+    """Of a network, which stands in evaluation mode, batch by batch."""
+    import torch
+
+    module, parts = classifier.module, []
+    device = next((parameter.device for parameter in module.parameters()), "cpu")
+    classifier.calls += len(rows)
+    with torch.enable_grad(), _Watch(module) as layer:
+        for start in range(0, len(rows), _BATCH):
+            part = slice(start, min(start + _BATCH, len(rows)))
+            layer.raw = None
+            batch = torch.as_tensor(rows[part], dtype=torch.float32, device=device)
+            slopes, bends = derived(module, batch, part, layer)
+            ones = torch.ones(len(layer.entering), 1, device=layer.entering.device)
+            parts.append([torch.cat([layer.entering, ones], 1), slopes, bends])
+    arrays = (
+        torch.cat(list(each)).detach().double().cpu().numpy() for each in zip(*parts, strict=True)
+    )
+    return _LastLayer(*arrays)
+
+
+def pushes_of_trees(
+    classifier: TreeClassifier, schema: Schema, train: Split, rows: Floats, targets: Ints
+) -> Floats:
+    """(case, training row) what each training row gave to the leaves that a case falls into.
+
+    Summed over the trees in whose leaf both lie: what the tree had left to explain of the training
+    row, over the weight of all training rows in that leaf. In boosted trees that is the residual
+    when the tree was grown (the label less what the trees before it say), in trees that are
+    averaged it is the label less the mean label. Positive raises the output for the target.
+
+    Reference: Brophy, Hammoudeh & Lowd 2023, https://jmlr.org/papers/v24/22-0449.html (BoostIn).
+    """
+    ensemble = classifier.trees
+    leaves, mine = (
+        leaves_of(ensemble, ensemble.read(classifier.columns(part)))
+        for part in (train.inputs, rows)
+    )
+    total = np.zeros((len(rows), len(train)))
+    for target in np.unique(targets):
+        cases = np.flatnonzero(targets == target)
+        for tree, (left, weight) in enumerate(_left_over(ensemble, schema, train, leaves, target)):
+            held = np.bincount(leaves[:, tree], weights=weight, minlength=len(ensemble.nodes))
+            share = left / np.maximum(held[leaves[:, tree]], np.finfo(float).tiny)
+            together = mine[cases, tree][:, None] == leaves[:, tree]
+            total[cases] += together * share
+    return total
+
+
+def _left_over(
+    ensemble: TreeEnsemble, schema: Schema, train: Split, leaves: Ints, target: int
+) -> Iterator[tuple[Floats, Floats]]:
+    """Tree by tree: what of each training row it had to explain, and the weight of the row."""
+    decides = task_of(schema.target).decides
+    labels = train.labels == target if decides else train.labels
+    truth = np.asarray(labels, dtype=np.float64)
+    added = ensemble.nodes.values[leaves]
+    output = np.tile(ensemble.base, (len(train), 1))
+    ones = np.ones(len(train))
+    base = float(ensemble.base[target])
+    boosted = ensemble.space == "logit" or not _averages(base, truth, added[:, :, target])
+    for tree in range(leaves.shape[1]):
+        if not boosted:
+            yield truth - truth.mean(), ones
+            continue
+        speaks = bool(np.any(added[:, tree, target]))
+        if ensemble.space == "logit":
+            share = _share(output, target)
+            yield (truth - share) * speaks, np.maximum(share * (1 - share), 1e-12)
+        else:
+            yield (truth - output[:, target]) * speaks, ones
+        output += added[:, tree]
+
+
+def _share(output: Floats, target: int) -> Floats:
+    """(row,) the probability of a class by log-odds, or logits, of all."""
+    own = output[:, target]
+    if output.shape[1] <= 2:
+        return np.asarray(1 / (1 + np.exp(-np.clip(own, -700, 700))))
+    powers = np.exp(output - output.max(axis=1, keepdims=True))
+    return np.asarray(powers[:, target] / powers.sum(axis=1))
+
+
+def _averages(base: float, truth: Floats, added: Floats) -> bool:
+    """Whether each tree says a part of the whole answer, as in forests, and not of a rest.
+
+    Then there is no base, and the last tree knows about as much of the labels as the first.
+
+    added : (row, tree) what the trees add to the output.
+    """
+    if base or not truth.std():
+        return False
+    first, last = (
+        np.corrcoef(tree, truth)[0, 1] if tree.std() else 0.0 for tree in added[:, [0, -1]].T
+    )
+    return bool(last > first / 2)
+
+
+@dataclass(frozen=True)
+class TracIn(ModelMetric):
+    """Training cases that pushed the decision of each shown case, and those that pushed back.
+
+    Of a network by the gradients of the last linear layer, weighted by the curvature of the loss,
+    at the end of its training and at `checkpoints` points before it. Nothing is stored for these:
+    the training is run again by the same seed, where that is within the counted work of
+    `Refits.most_work`. Of trees by how training rows came to the leaves that a case falls into.
+    It is no attribution to features. At most 20 000 training rows are looked at.
+
+    checkpoints : points of the training before its end; 0 looks at the final weights alone.
+    most : training rows that are listed on each side.
+
+    Reference: Pruthi, Liu, Sundararajan & Kale 2020, Estimating training data influence by tracing
+    gradient descent, arXiv:2002.08484; Brophy, Hammoudeh & Lowd 2023 (trees).
+    """
+
+    reveals = "rows"
+    category = "data"
+    tasks = frozenset({"classification", "regression"})
+    bounds = {}
+    reads = frozenset({"dataset", "predictions", "cases", "classifier", "refits"})
+    tables = {
+        "pushes": TableType(
+            columns_of("case:place toward:yes_no rank:count instance_id:row label share:share")
+        ),
+        "pushed": TableType(columns_of("case:place decision rows:count covered:share")),
+    }
+    checkpoints: Annotated[int, Field(ge=0, le=20)] = 0
+    most: Annotated[int, Field(ge=1, le=50)] = 5
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        """The rows that pushed most, case by case.
+
+        Raises NotApplicableError: the model is neither a network that ends in a linear layer nor
+        made of trees.
+        """
+        if not context.cases.roles:
+            raise NotApplicableError(message("refusals.no_case"))
+        schema = context.dataset.schema
+        places = np.array(list(context.cases.roles.values()), dtype=np.int64)
+        positions = context.cases.explained[places]
+        decides = task_of(schema.target).decides
+        targets = (
+            np.asarray(context.predictions.decisions[positions], dtype=np.int64)
+            if decides
+            else np.zeros(len(positions), dtype=np.int64)
+        )
+        train = context.dataset.train.take(thin(len(context.dataset.train), MOST_SEARCHED))
+        pushes, note = self._pushes(context, train, context.dataset.test.inputs[positions], targets)
+        return self._measurement(context, train, pushes, targets, note)
+
+    def _pushes(
+        self, context: MeasureContext, train: Split, rows: Floats, targets: Ints
+    ) -> tuple[Floats, Message]:
+        classifier = context.classifier
+        if "trees" in classifier.capabilities and isinstance(classifier, TreeClassifier):
+            pushes = pushes_of_trees(classifier, context.dataset.schema, train, rows, targets)
+            return pushes, message("notes.tracin.trees")
+        if "module" not in classifier.capabilities:
+            raise NotApplicableError(message("refusals.no_last_layer"))
+        refits, earlier = context.refits, list[Classifier]()
+        if self.checkpoints and refits is not None and refits.work <= refits.most_work:
+            context.progress.start("tracin", 1)
+            earlier = list(refits.checkpoints(self.checkpoints))
+            context.progress.advance()
+        pushes = pushes_of_networks([*earlier, classifier], train, rows, targets)
+        return pushes, message("notes.tracin.network", checkpoints=len(earlier))
+
+    def _measurement(
+        self, context: MeasureContext, train: Split, pushes: Floats, targets: Ints, note: Message
+    ) -> Measurement:
+        target = context.dataset.schema.target
+        task = task_of(target)
+        listed, summed = [], []
+        for case, row in enumerate(pushes):
+            whole = float(np.abs(row).sum()) or 1.0
+            order = np.argsort(-row, kind="stable")
+            sides = (True, order[: self.most]), (False, order[::-1][: self.most])
+            covered = 0.0
+            for toward, ends in sides:
+                chosen = [z for z in ends if (row[z] > 0) == toward and row[z]]
+                covered += float(np.abs(row[chosen]).sum()) / whole
+                listed += [
+                    (
+                        case,
+                        toward,
+                        rank,
+                        int(train.instance_ids[z]),
+                        task.display(target, train.labels[z]),
+                        float(abs(row[z]) / whole),
+                    )
+                    for rank, z in enumerate(chosen, start=1)
+                ]
+            decision = target.classes[targets[case]] if task.decides else ""
+            summed.append((case, decision, len(row), covered))
+        return Measurement(
+            tables={
+                "pushes": self.tables["pushes"].frame(listed),
+                "pushed": self.tables["pushed"].frame(summed),
+            },
+            notes=(note,),
+        )

@@ -1,0 +1,284 @@
+"""Do attributions say what the model does where some of the players are taken away?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.curves import Perturbation
+from deepseek_report.metrics.explanations.explanation_plugin import (
+    ExplanationMetric,
+    about_sample,
+    compared,
+    judged,
+)
+from deepseek_report.metrics.explanations.faithfulness import (
+    CURVES,
+    by_game,
+    order_of,
+    perturbation,
+)
+from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.statistics.ranking import thin
+
+_BHATT = "Bhatt, Weller & Moura 2020, arXiv:2005.00631"
+_YEH = "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, arXiv:1901.09392"
+_DEYOUNG = "DeYoung et al. 2020, arXiv:1911.03429"
+#: Points of a curve where none is drawn.
+NO_STEPS = 2
+
+
+@dataclass(frozen=True)
+class MaskedAnswers:
+    """What a model says of instances of which random halves of the players are taken away.
+
+    One set of masks and of answers serves every explanation of the same game, and both scores.
+
+    replacing : of the instances. removed : (instance, mask, player) what is taken away.
+    """
+
+    replacing: Perturbation
+    removed: Bools
+    drops: Floats
+
+    @classmethod
+    def of(cls, replacing: Perturbation, masks: int, seed: int) -> MaskedAnswers:
+        """Ask the model about so many masks of each instance."""
+        present = kind_of(replacing.schema).present(replacing.inputs)
+        removed = random_halves(present, masks, np.random.default_rng([seed, 6]))
+        of = np.arange(len(present))
+        whole = replacing.outcomes(np.ones_like(present), of)
+        kept = ~removed.reshape(-1, present.shape[1])
+        answers = replacing.outcomes(kept, np.repeat(of, masks)).reshape(-1, masks)
+        return cls(replacing, removed, whole[:, None] - answers)
+
+    def predicted(self, explanation: Explanation) -> Floats:
+        """(instance, mask) how much the attributions say that the outcome drops.
+
+        explanation : of the same instances; sizes alone where it has no signs.
+        """
+        kind = kind_of(self.replacing.schema)
+        values = np.nan_to_num(kind.by_player(explanation.values, explanation.inputs))
+        toward = self.replacing.toward(explanation.target)
+        speaks = values * toward[:, None] if explanation.signed else np.abs(values)
+        return np.asarray(np.einsum("imp,ip->im", self.removed, speaks))
+
+
+def random_halves(present: Bools, masks: int, rng: np.random.Generator) -> Bools:
+    """(instance, mask, player) a random half of the players that there are, rounded down, at least
+    one; all masks of an instance are of one size, so that size alone says nothing.
+
+    present : (instance, player).
+
+    >>> halves = random_halves(np.array([[True, True, True, False]]), 4, np.random.default_rng(0))
+    >>> halves.sum(axis=2).tolist(), bool(halves[..., 3].any())
+    ([[1, 1, 1, 1]], False)
+    """
+    drawn = rng.random((len(present), masks, present.shape[1]))
+    drawn = np.where(present[:, None, :], drawn, np.inf)
+    rank = np.argsort(np.argsort(drawn, axis=2), axis=2)
+    half = np.maximum(present.sum(axis=1) // 2, 1)[:, None, None]
+    return np.asarray((rank < half) & present[:, None, :])
+
+
+def correlations(predicted: Floats, drops: Floats) -> Floats:
+    """(instance,) Pearson's correlation over masks; 0 where the attributions tell no mask from
+    another, NaN where the outcome drops alike whatever is taken away.
+
+    predicted, drops : (instance, mask).
+
+    >>> drops = np.array([[2.0, 4, 6], [1, 2, 3]])
+    >>> correlations(np.array([[1.0, 2, 3], [1, 1, 1]]), drops).round(6)
+    array([1., 0.])
+    """
+    a, b = (part - part.mean(axis=1, keepdims=True) for part in (predicted, drops))
+    size = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    flat, alike = (np.ptp(part, axis=1) <= _LEAST for part in (predicted, drops))
+    known = np.divide((a * b).sum(axis=1), size, out=np.zeros(len(a)), where=~flat & ~alike)
+    return np.where(alike, np.nan, known)
+
+
+def scaled_infidelity(predicted: Floats, drops: Floats) -> Floats:
+    """(instance,) min over c ≥ 0 of Σ (c · predicted − drop)² / Σ drop²; NaN where nothing drops.
+
+    The best scale c makes attributions of other units comparable. 0: they say every drop; 1: no
+    better than to say nothing.
+
+    predicted, drops : (instance, mask).
+
+    >>> scaled_infidelity(np.array([[1.0, 2], [-1, -2]]), np.array([[3.0, 6], [3, 6]])).round(6)
+    array([0., 1.])
+    """
+    along = np.maximum((predicted * drops).sum(axis=1), 0.0)
+    sizes = (predicted**2).sum(axis=1) * (drops**2).sum(axis=1)
+    explained = np.divide(along**2, sizes, out=np.zeros(len(along)), where=sizes > 0)
+    nothing = np.ptp(drops, axis=1) + np.abs(drops).max(axis=1) <= _LEAST
+    return np.where(nothing, np.nan, np.clip(1 - explained, 0.0, 1.0))
+
+
+#: Outcomes that differ by less are the same.
+_LEAST = 1e-12
+
+
+@dataclass(frozen=True)
+class FaithfulnessCorrelation(ExplanationMetric):
+    """Whether the attributions of a random half of the players say how much the outcome drops
+    without them.
+
+    `faithfulness_correlation` is, for each instance, the correlation over `masks` random halves S
+    between Σ attributions in S and f(x) − f(x without S): 1 where attributions account for every
+    drop, 0 by chance. `masked_infidelity` is, of the same masks, Σ (c · attributions − drop)² /
+    Σ drop² with the best scale c ≥ 0: 0 where they account for every drop, 1 where they say
+    nothing. What stands for the players that are taken away is that of the explanation's own game;
+    all explanations of one game share masks and answers.
+
+    Both are averaged over at most `instances` instances, and over fewer, but at least 8, where that
+    would take more than `evaluations` coalitions of each game.
+
+    Yeh et al. take any perturbation; here it is a random mask, and the error is divided by what is
+    lost, so that models and units compare. Bhatt et al. replace by a baseline.
+
+    Reference: Bhatt, Weller & Moura 2020, arXiv:2005.00631; Yeh et al. 2019, arXiv:1901.09392.
+    """
+
+    reveals = "aggregate"
+
+    masks: Annotated[int, Field(ge=8, le=10_000)] = 24
+    instances: Annotated[int, Field(ge=8)] = 32
+    evaluations: Annotated[int, Field(ge=64)] = 2000
+    resamples: Resamples = 2000
+
+    bounds = {"faithfulness_correlation": (-1.0, 1.0), "masked_infidelity": (0.0, 1.0)}
+    scope = "explainers"
+    reads = CURVES | {"cases", "explanations"}
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanations = compared(context)
+        most = max(min(self.instances, self.evaluations // self.masks), _FEWEST)
+        scores = [
+            score
+            for names in by_game(context, explanations)
+            for score in self._of_one_game(context, {n: explanations[n] for n in names}, most)
+        ]
+        return Measurement(
+            scores=tuple(
+                sorted(scores, key=lambda score: list(explanations).index(score.explainer))
+            ),
+            notes=about_sample(context),
+        )
+
+    def _of_one_game(
+        self, context: MeasureContext, group: Mapping[str, Explanation], most: int
+    ) -> list[Score]:
+        first = next(iter(group.values()))
+        chosen = thin(len(first), most)
+        replacing = perturbation(context, first.at(chosen), NO_STEPS)
+        answers = MaskedAnswers.of(replacing, self.masks, context.seed)
+        scores: list[Score] = []
+        for name, explanation in group.items():
+            if not np.array_equal(explanation.positions, first.positions):
+                raise NotApplicableError(message("refusals.other_cases"))
+            scores += self._scores(
+                name, answers.predicted(explanation.at(chosen)), answers, context
+            )
+        return scores
+
+    def _scores(
+        self, name: str, predicted: Floats, answers: MaskedAnswers, context: MeasureContext
+    ) -> tuple[Score, Score]:
+        draws = self.resamples, context.seed
+        note = message("notes.faithfulness_correlation.masks", n=self.masks)
+        scaled = message("notes.faithfulness_correlation.scaled")
+        return (
+            self.mean_score(
+                "faithfulness_correlation",
+                correlations(predicted, answers.drops),
+                draws,
+                "higher",
+                note,
+                explainer=name,
+                reference=_BHATT,
+            ),
+            self.mean_score(
+                "masked_infidelity",
+                scaled_infidelity(predicted, answers.drops),
+                draws,
+                "lower",
+                scaled,
+                explainer=name,
+                reference=_YEH,
+            ),
+        )
+
+
+#: Instances that are asked about however many masks each has.
+_FEWEST = 8
+
+
+@dataclass(frozen=True)
+class Comprehensiveness(ExplanationMetric):
+    """What the players of the largest attributions keep of the outcome, and what all others keep.
+
+    `sufficiency` = f(x) − f(x with only the players that speak most for the outcome), the lower the
+    better; `comprehensiveness` = f(x) − f(x with only those that speak least for it), the higher
+    the better. Both keep the same number of players, the share `retained` of those that there are:
+    a method that keeps more would look better for that alone. Players are taken away as in the
+    explanation's own game; f is the outcome that `deletion` watches.
+
+    Reference: DeYoung et al. 2020, arXiv:1911.03429; 2026, arXiv:2601.03089 (one retained count).
+    """
+
+    reveals = "aggregate"
+
+    retained: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    resamples: Resamples = 2000
+
+    bounds = {"comprehensiveness": (None, None), "sufficiency": (None, None)}
+    reads = CURVES | {"cases", "explanation"}
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanation = judged(context)
+        replacing = perturbation(context, explanation, NO_STEPS)
+        most, least = self._kept(order_of(explanation, replacing), replacing)
+        of = np.arange(len(explanation))
+        whole = replacing.outcomes(np.ones_like(most), of)
+        lost = {
+            "comprehensiveness": whole - replacing.outcomes(least, of),
+            "sufficiency": whole - replacing.outcomes(most, of),
+        }
+        note = message("notes.comprehensiveness.retained", share=self.retained)
+        scores = tuple(
+            self.mean_score(
+                name,
+                values,
+                (self.resamples, context.seed),
+                "higher" if name == "comprehensiveness" else "lower",
+                note,
+                explainer=explanation.method,
+                reference=_DEYOUNG,
+            )
+            for name, values in lost.items()
+        )
+        arrays = {"per_instance": np.column_stack(list(lost.values()))}
+        return Measurement(scores=scores, arrays=arrays, notes=about_sample(context))
+
+    def _kept(self, order: Ints, replacing: Perturbation) -> tuple[Bools, Bools]:
+        """(instance, player) the players that speak most for the outcome, and least, equally many.
+
+        order : (instance, player); players that are not there come last.
+        """
+        rank = np.argsort(order, axis=1)
+        present = kind_of(replacing.schema).present(replacing.inputs).sum(axis=1, keepdims=True)
+        count = np.clip(np.rint(self.retained * present), 1, None)
+        return rank < count, (rank >= present - count) & (rank < present)

@@ -1,0 +1,315 @@
+"""How far is an explanation from the truth, where all coalitions of players can be asked about?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.explanation import Explanation, Game
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Direction, Measurement, Score
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.players import n_players, player_sums
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.agreement import rowwise_spearman
+from deepseek_report.metrics.explanations.explanation_plugin import (
+    CONTROL,
+    ExplanationMetric,
+    compared,
+    ratio_of_means,
+)
+from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.statistics.games.enumeration import enumerated_values
+from deepseek_report.statistics.games.formula import Formula
+from deepseek_report.statistics.ranking import thin
+from deepseek_report.tasks import task_of
+
+_SHAPLEY = "Shapley 1953, doi:10.1515/9781400881970-018"
+#: Games whose truth can be enumerated; what plays another is held against the run's question.
+_ENUMERATED: frozenset[Game] = frozenset({"background", "baseline"})
+#: A model's answer as the explained output: (row, column) -> (row,).
+Answer = Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Exact Shapley values of the instances in the games that were asked for, each worked out once.
+
+    answers : {output space: what is shared out}. rows : (instance, column). background :
+    (row, column) that stand for what is taken away. baseline : (instance, column). owners :
+    (column,) player of each column.
+    """
+
+    answers: Mapping[str, Answer]
+    rows: Floats
+    background: Floats
+    baseline: Floats
+    owners: Ints
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, Game], Floats]:
+        return {}
+
+    def values(self, space: str, game: Game) -> Floats:
+        """(instance, player) exact values of an output in a game."""
+        if (space, game) not in self._known:
+            references = self.background if game == "background" else self.baseline[:, None]
+            self._known[space, game] = enumerated_values(
+                self.answers[space], self.rows, references, self.owners
+            )
+        return self._known[space, game]
+
+
+def answers_of(classifier: Classifier, target: int, decides: bool) -> Mapping[str, Answer]:
+    """{output space: the answer of a model in it}; one without an order of its own is compared
+    with the probability, or with the number.
+    """
+
+    def probability(rows: Floats) -> Floats:
+        return classifier.probabilities(rows)[:, target]
+
+    if not decides:
+        return dict.fromkeys(("value", "none"), probability)
+    spaces = dict.fromkeys(("probability", "none"), probability)
+    return {**spaces, "logit": lambda rows: classifier.log_odds(rows, target)}
+
+
+def formula_answers(formula: Formula, decides: bool) -> Mapping[str, Answer]:
+    """{output space: the formula in it}, as `answers_of` gives a model's."""
+    if not decides:
+        return dict.fromkeys(("value", "none"), formula.value)
+
+    def probability(rows: Floats) -> Floats:
+        return np.asarray(1 / (1 + np.exp(-formula.value(rows))))
+
+    return {**dict.fromkeys(("probability", "none"), probability), "logit": formula.value}
+
+
+def direction_errors(values: Floats, truth: Floats, signed: bool) -> Floats:
+    """(instance,) how much of the truth cannot be had from attributions, whatever their unit.
+
+    √(1 − max(0, c)²), the least distance of a positive multiple of the attributions from the true
+    values, as a share of the size of these. c is the cosine of the two; of a method without signs
+    it is the correlation of its sizes with the true sizes. 0 is the truth but for its unit, 1 has
+    nothing of it; attributions at random come near 1 (0.97 for 9 players). NaN where the truth is 0
+    throughout.
+
+    values, truth : (instance, player).
+    """
+    if not signed:
+        values, truth = np.abs(values), np.abs(truth)
+        values = values - values.mean(axis=1, keepdims=True)
+        truth = truth - truth.mean(axis=1, keepdims=True)
+    sizes = np.linalg.norm(values, axis=1) * np.linalg.norm(truth, axis=1)
+    cosine = np.divide(
+        (values * truth).sum(axis=1), sizes, out=np.zeros(len(values)), where=sizes > 0
+    )
+    errors = np.sqrt(1 - np.clip(cosine, 0.0, 1.0) ** 2)
+    return np.where(np.linalg.norm(truth, axis=1) > 0, errors, np.nan)
+
+
+@dataclass(frozen=True)
+class TrueError(ExplanationMetric):
+    """How far the attributions of each method are from the exact Shapley values of the model.
+
+    The truth is worked out from its definition: all 2 ** players coalitions are asked about, of
+    `instances` explained cases, in the game and the output that the explanation is about. Methods
+    that play no game whose truth can be had so are compared with the run's question.
+
+    `true_error` is what no multiple of the attributions can make good, as a share of the truth
+    (`direction_errors`): 0 is right but for the unit, near 1 is chance. `true_error_gain` is the
+    random control's less the method's own, above 0 is better than chance. `true_order` is the mean
+    rank correlation with the truth. `true_amounts` is the mean distance from the truth over its
+    mean size, in the unit of the output: 0 is exact. `formula_error` is `true_error` against the
+    formula that made the labels, where the data know it: what the model has not learnt counts too.
+
+    players : of inputs with more of them nothing is worked out. evaluations : rows that the model
+    is asked about for one game, which bound how many cases are judged.
+
+    Reference: Shapley 1953, doi:10.1515/9781400881970-018; Lundberg & Lee 2017, arXiv:1705.07874.
+    """
+
+    reveals = "aggregate"
+    instances: Annotated[int, Field(ge=2)] = 32
+    players: Annotated[int, Field(ge=1, le=14)] = 10
+    evaluations: Annotated[int, Field(ge=1000)] = 1_500_000
+    resamples: Resamples = 2000
+
+    scope = "explainers"
+    tables = {
+        "true_errors": TableType(
+            (
+                *columns_of("explainer:explainer game:code"),
+                estimate("error", prefix="error"),
+                estimate("gain", prefix="gain"),
+                estimate("order", prefix="order"),
+                estimate("amounts", prefix="amounts"),
+                estimate("formula", prefix="formula"),
+                *columns_of("n:count"),
+            ),
+            release=TableRelease(counts=("n",)),
+        )
+    }
+    bounds = {
+        "true_error": (0.0, 1.0),
+        "true_error_gain": (-1.0, 1.0),
+        "true_order": (-1.0, 1.0),
+        "true_amounts": (0.0, None),
+        "formula_error": (0.0, 1.0),
+    }
+    reads = frozenset({"dataset", "classifier", "explanations", "background", "seed"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanations = compared(context)
+        schema = context.dataset.schema
+        if n_players(schema) > self.players:
+            raise NotApplicableError(
+                message("refusals.too_many_to_enumerate", n=n_players(schema), most=self.players)
+            )
+        first = next(iter(explanations.values()))
+        if not all(np.array_equal(e.inputs, first.inputs) for e in explanations.values()):
+            raise NotApplicableError(message("refusals.other_cases"))
+        judging = _Judging(self, context, self._chosen(context, first))
+        scores = [
+            score for name, each in explanations.items() for score in judging.scores(name, each)
+        ]
+        rows = [
+            judging.row(name, each, [score for score in scores if score.explainer == name])
+            for name, each in explanations.items()
+        ]
+        note = message(
+            "notes.true_error.cases",
+            n=len(judging.chosen),
+            of=len(first),
+            players=n_players(schema),
+            rows=len(context.background),
+        )
+        return Measurement(
+            scores=tuple(scores), tables={"true_errors": pd.DataFrame(rows)}, notes=(note,)
+        )
+
+    def _chosen(self, context: MeasureContext, explanation: Explanation) -> Ints:
+        """Positions of the judged cases: as many as the evaluations allow, but at least two."""
+        each = 2 ** n_players(context.dataset.schema) * max(len(context.background), 1)
+        return thin(len(explanation), max(2, min(self.instances, self.evaluations // each)))
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """Compares explanations with the truth in some cases. chosen : (case,) their positions."""
+
+    metric: TrueError
+    context: MeasureContext
+    chosen: Ints
+
+    @cached_property
+    def truth(self) -> Truth:
+        """Of the model."""
+        decides = task_of(self.context.dataset.schema.target).decides
+        target = self.context.dataset.schema.target.explained
+        return self._of(answers_of(self.context.classifier, target, decides))
+
+    @cached_property
+    def of_formula(self) -> Truth | None:
+        """Of the formula that made the labels; None where nobody knows one."""
+        terms = self.context.dataset.card.get("formula")
+        if not terms:
+            return None
+        decides = task_of(self.context.dataset.schema.target).decides
+        return self._of(formula_answers(Formula.from_json(terms), decides))
+
+    def _of(self, answers: Mapping[str, Answer]) -> Truth:
+        context, schema = self.context, self.context.dataset.schema
+        rows = next(iter(context.explanations.values())).inputs[self.chosen]
+        baseline = kind_of(schema).baseline(rows, context.background)
+        return Truth(answers, rows, context.background, baseline, schema.owners)
+
+    def game(self, explanation: Explanation) -> Game:
+        """The game in which it is judged: its own, or the run's question where it has none whose
+        truth can be worked out.
+        """
+        asked = self.context.question
+        own = self.context.game_of(explanation)
+        usual = kind_of(self.context.dataset.schema).compared_with
+        return own if own in _ENUMERATED else asked if asked in _ENUMERATED else usual
+
+    def errors(self, explanation: Explanation, truth: Truth, like: Explanation) -> Floats:
+        """(case,) errors of the values of one explanation, judged as another one is."""
+        known = truth.values(like.output_space, self.game(like))
+        return direction_errors(self._values(explanation), known, like.signed)
+
+    def _values(self, explanation: Explanation) -> Floats:
+        """(case, player)."""
+        owners = self.context.dataset.schema.owners
+        return player_sums(explanation.values[self.chosen], owners)
+
+    def scores(self, name: str, explanation: Explanation) -> list[Score]:
+        """Those that can be had of one explanation."""
+        errors = self.errors(explanation, self.truth, explanation)
+        scores = [self._mean("true_error", errors, "lower", name)]
+        control = self.context.explanations.get(CONTROL)
+        if control is not None and name != CONTROL:
+            gain = self.errors(control, self.truth, explanation) - errors
+            scores.append(self._mean("true_error_gain", gain, "higher", name))
+        scores.append(self._mean("true_order", self._orders(explanation), "higher", name))
+        if explanation.signed and explanation.output_space != "none":
+            scores.append(self._amounts(name, explanation))
+        if self.of_formula is not None:
+            errors = self.errors(explanation, self.of_formula, explanation)
+            scores.append(self._mean("formula_error", errors, "lower", name))
+        return scores
+
+    def _orders(self, explanation: Explanation) -> Floats:
+        """(case,) rank correlation with the true values, or of sizes with true sizes."""
+        known = self.truth.values(explanation.output_space, self.game(explanation))
+        values = self._values(explanation)
+        if not explanation.signed:
+            known, values = np.abs(known), np.abs(values)
+        return rowwise_spearman(values, known)
+
+    def _amounts(self, name: str, explanation: Explanation) -> Score:
+        known = self.truth.values(explanation.output_space, self.game(explanation))
+        missed = np.linalg.norm(self._values(explanation) - known, axis=1)
+        draws = self.metric.resamples, self.context.seed
+        ratio = ratio_of_means(missed, np.linalg.norm(known, axis=1), *draws)
+        about = {"explainer": name, "reference": _SHAPLEY}
+        note = message("notes.true_error.true_amounts")
+        return self.metric.score("true_amounts", ratio, "lower", note=note, **about)
+
+    def _mean(self, metric: str, values: Floats, direction: Direction, name: str) -> Score:
+        note: Text = message(f"notes.true_error.{metric}")
+        draws = self.metric.resamples, self.context.seed
+        about = {"explainer": name, "reference": _SHAPLEY}
+        if np.isnan(values).all():
+            raise NotApplicableError(message("refusals.no_true_effect"))
+        return self.metric.mean_score(metric, values, draws, direction, note, **about)
+
+    def row(self, name: str, explanation: Explanation, scores: list[Score]) -> dict[str, object]:
+        """Its row in the table."""
+        known = {score.metric: Estimate.of_score(score) for score in scores}
+        none = Estimate(float("nan"))
+        columns = {
+            "error": "true_error",
+            "gain": "true_error_gain",
+            "order": "true_order",
+            "amounts": "true_amounts",
+            "formula": "formula_error",
+        }
+        cells = {
+            key: cell
+            for column, metric in columns.items()
+            for key, cell in known.get(metric, none).cells(column, column).items()
+        }
+        return {"explainer": name, "game": self.game(explanation), **cells, "n": len(self.chosen)}

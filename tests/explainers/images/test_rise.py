@@ -1,0 +1,118 @@
+"""RISE against sums that are known, and how often its standard errors hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
+from deepseek_report.explainers.images.rise import Rise, masks_of, shared_by, slopes
+
+SIDE = 12
+
+
+def image_schema(channels: int = 1) -> Schema:
+    columns = SIDE * SIDE * channels
+    features = tuple(Feature(f"p{i}", f"p{i}", "numeric", mutable=False) for i in range(columns))
+    places = np.arange(columns).reshape(SIDE, SIDE, channels)
+    players = tuple(
+        tuple(places[r : r + 3, c : c + 3].ravel().tolist())
+        for r in range(0, SIDE, 3)
+        for c in range(0, SIDE, 3)
+    )
+    labels = tuple(f"patch {k}" for k in range(len(players)))
+    layout = Layout("image", (SIDE, SIDE, channels), players, labels)
+    return Schema(features, Target("y", "y", ("no", "yes"), explained=1), layout=layout)
+
+
+def explained(weights: np.ndarray, toy_classifier: Any, context: Any, rise: Rise) -> Any:
+    """Of images that are 1 everywhere, beside a background of 0, by a linear probability."""
+    schema = image_schema()
+    model = toy_classifier(schema, probability=lambda rows: 0.2 + rows @ weights)
+    columns = SIDE * SIDE
+    images = context(
+        model,
+        inputs=np.ones((2, columns)),
+        positions=np.arange(2),
+        background=np.zeros((5, columns)),
+    )
+    return rise.explain(images)
+
+
+def test_masks_lie_between_hidden_and_shown_and_show_every_place_alike() -> None:
+    drawn = masks_of((9, 14), 4, 0.3, 4000, np.random.default_rng(0))
+    assert drawn.shape == (4000, 9, 14)
+    assert ((drawn >= 0) & (drawn <= 1)).all()
+    np.testing.assert_allclose(drawn.mean(axis=0), 0.3, atol=0.04)
+    middle = drawn.reshape(4000, -1) - drawn.mean()
+    assert (middle[:, 0] * middle[:, 1]).mean() > 5 * abs((middle[:, 0] * middle[:, -1]).mean())
+
+
+@pytest.mark.parametrize(("size", "cells"), [((9, 14), 4), ((12, 12), 7)])
+def test_what_places_share_with_a_whole_mask_is_known(size: tuple[int, int], cells: int) -> None:
+    drawn = masks_of(size, cells, 0.4, 60_000, np.random.default_rng(1)).reshape(60_000, -1)
+    total = drawn.sum(axis=1) - drawn.sum(axis=1).mean()
+    counted = (total @ (drawn - drawn.mean(axis=0))) / 60_000
+    np.testing.assert_allclose(counted, shared_by(size, cells, 0.4).ravel(), rtol=0.1, atol=0.05)
+
+
+def test_slopes_are_covariances_beyond_what_all_columns_have_alike() -> None:
+    rng = np.random.default_rng(0)
+    masks, answers, shared = rng.random((50, 6)), rng.random(50), np.full(6, 0.1)
+    values, errors = slopes(answers, masks, shared)
+    total = masks.sum(axis=1)
+    even = np.polyfit(total, answers, 1)[0]
+    for column in range(6):
+        beyond = np.cov(answers - even * total, masks[:, column], bias=True)[0, 1]
+        assert values[column] == pytest.approx(even + beyond / 0.1)
+    assert (errors > 0).all()
+
+
+def test_the_values_of_an_even_additive_model_are_its_own(toy_classifier, context) -> None:
+    weights = np.full(SIDE * SIDE, 0.5 / SIDE**2)
+    explanation = explained(weights, toy_classifier, context, Rise(masks=200))
+    np.testing.assert_allclose(explanation.values, np.tile(weights, (2, 1)), atol=1e-9)
+    assert explanation.game == "baseline"
+    assert explanation.signed
+
+
+def test_a_planted_patch_is_where_the_values_are(toy_classifier, context) -> None:
+    weights = np.zeros((SIDE, SIDE))
+    weights[3:6, 6:9] = 0.6 / 9
+    explanation = explained(weights.ravel(), toy_classifier, context, Rise(masks=800))
+    values = explanation.values[0].reshape(SIDE, SIDE)
+    assert values.max() == values[3:6, 6:9].max()
+    assert values[3:6, 6:9].mean() > 3 * np.abs(values[:, :3]).mean()
+    assert values.sum() == pytest.approx(0.6, rel=0.25)
+
+
+def test_the_standard_errors_hold_the_values_of_many_masks() -> None:
+    """95 % intervals over 300 explanations of one image with an interaction."""
+
+    def answer(masks: np.ndarray) -> np.ndarray:
+        return masks[:, 40] * masks[:, 90] + 0.3 * masks[:, 100] - 0.2 * masks[:, 5]
+
+    def draw(count: int, seed: int) -> np.ndarray:
+        masks = masks_of((SIDE, SIDE), 4, 0.5, count, np.random.default_rng(seed))
+        return masks.reshape(count, -1)
+
+    many = draw(60_000, 9999)
+    shared = shared_by((SIDE, SIDE), 4, 0.5).ravel()
+    true, _ = slopes(answer(many), many, shared)
+    held = []
+    for seed in range(300):
+        masks = draw(400, seed)
+        values, errors = slopes(answer(masks), masks, shared)
+        held.append(np.abs(values - true)[::7] <= 1.96 * errors[::7])
+    assert 0.93 <= np.mean(held) <= 0.97
+
+
+def test_asks_as_often_as_planned_and_alike_for_the_same_seed(toy_classifier, context) -> None:
+    weights, rise = np.full(SIDE * SIDE, 0.001), Rise(masks=30)
+    first = explained(weights, toy_classifier, context, rise)
+    second = explained(weights, toy_classifier, context, rise)
+    np.testing.assert_array_equal(first.values, second.values)
+    assert first.n_model_calls == rise.planned_calls(2, 16, 5)
+    assert first.standard_error.shape == first.values.shape

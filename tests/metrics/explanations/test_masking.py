@@ -1,0 +1,194 @@
+"""Attributions against what the model says of masked instances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.metrics.explanations.masking import (
+    Comprehensiveness,
+    FaithfulnessCorrelation,
+    correlations,
+    random_halves,
+    scaled_infidelity,
+)
+from tests.metrics.attributions import explained_by
+from tests.metrics.explanations.test_faithfulness import Additive
+
+N, WEIGHTS = 40, np.array([0.05, -0.03, 0.02, 0.01, -0.04, 0.015])
+
+
+class Linear(Additive):
+    """p = 0.5 + w · x, and how many rows it was answered about."""
+
+    capabilities: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        super().__init__(WEIGHTS.tolist())
+        self.rows = 0
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        self.rows += len(inputs)
+        return super().probabilities(inputs)
+
+
+class Product(Linear):
+    """p = 0.5 + w · x + x₁x₂ / 20."""
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        p = super().probabilities(inputs)[:, 1] + inputs[:, 0] * inputs[:, 1] / 20
+        return np.stack([1 - p, p], axis=1)
+
+
+def context_of(
+    toy: Callable[..., MeasureContext], model: Any = None, values: Any = None, **more: Any
+) -> Any:
+    """Rows of six numbers in place of the toy's, explained by the exact terms of a linear model.
+
+    values : of {name: what is made of the exact terms}; `exact` alone without.
+    """
+    plain, model = toy(n=100), model or Linear()
+    rng = np.random.default_rng(3)
+    parts = {
+        part: replace(split, inputs=rng.normal(size=(len(split), len(WEIGHTS))))
+        for part in ("train", "validation", "test")
+        for split in [getattr(plain.dataset, part)]
+    }
+    parts["train"].inputs[:] -= np.median(parts["train"].inputs, axis=0)
+    data = replace(plain.dataset, schema=model.schema, **parts)
+    decided = (model.probabilities(data.test.inputs)[:, 1] >= 0.5).astype(np.int64)
+    predictions = replace(plain.predictions, decisions=decided)
+    background = np.zeros((4, len(WEIGHTS)))
+    context = replace(
+        plain, dataset=data, classifier=model, predictions=predictions, background=background
+    )
+    model.rows = 0
+    exact = data.test.inputs[:N] * WEIGHTS
+    made = {name: change(exact) for name, change in (values or {"exact": lambda x: x}).items()}
+    explained = explained_by(context, **made)
+    explanations = {
+        name: replace(explanation, game="baseline", **more)
+        for name, explanation in explained.explanations.items()
+    }
+    first = next(iter(explanations.values()))
+    return replace(explained, explanations=explanations, explanation=first)
+
+
+def scores_of(measured: Any) -> dict[tuple[str, str], Any]:
+    return {(score.metric, score.explainer): score for score in measured.scores}
+
+
+def test_of_a_linear_model_the_exact_terms_correlate_fully_and_lose_nothing(toy: Any) -> None:
+    scores = scores_of(FaithfulnessCorrelation(resamples=100).measure(context_of(toy)))
+    assert scores["faithfulness_correlation", "exact"].value == pytest.approx(1)
+    assert scores["masked_infidelity", "exact"].value == pytest.approx(0, abs=1e-12)
+
+
+def test_the_unit_of_attributions_does_not_matter_and_their_sign_does(toy: Any) -> None:
+    changes = {"exact": lambda x: x, "scaled": lambda x: 7 * x, "turned": lambda x: -x}
+    scores = scores_of(
+        FaithfulnessCorrelation(resamples=100).measure(context_of(toy, None, changes))
+    )
+    for metric in ("faithfulness_correlation", "masked_infidelity"):
+        assert scores[metric, "scaled"].value == pytest.approx(scores[metric, "exact"].value)
+    assert scores["faithfulness_correlation", "turned"].value == pytest.approx(-1)
+    assert scores["masked_infidelity", "turned"].value > 0.9
+
+
+def test_attributions_at_random_correlate_by_chance_alone(toy: Any) -> None:
+    rng = np.random.default_rng(5)
+    changes = {"random": lambda x: rng.normal(size=x.shape)}
+    scores = scores_of(
+        FaithfulnessCorrelation(resamples=500).measure(context_of(toy, None, changes))
+    )
+    score = scores["faithfulness_correlation", "random"]
+    assert score.low < 0 < score.high
+
+
+def test_noise_makes_both_scores_worse_step_by_step(toy: Any) -> None:
+    noise = np.random.default_rng(8).normal(size=(N, len(WEIGHTS))) * np.abs(WEIGHTS).mean()
+    changes = {f"{k}": lambda x, k=k: x + k * noise for k in (0, 0.5, 1, 2)}
+    scores = scores_of(
+        FaithfulnessCorrelation(resamples=100).measure(context_of(toy, None, changes))
+    )
+    right = [scores["faithfulness_correlation", name].value for name in changes]
+    lost = [scores["masked_infidelity", name].value for name in changes]
+    assert right == sorted(right, reverse=True)
+    assert lost == sorted(lost)
+
+
+def test_all_methods_of_one_game_share_the_answers_of_the_model(toy: Any) -> None:
+    rows = []
+    for n_methods in (1, 4):
+        changes = {f"{k}": lambda x, k=k: x + k for k in range(n_methods)}
+        context = context_of(toy, None, changes)
+        FaithfulnessCorrelation(resamples=100, masks=8).measure(context)
+        rows.append(context.classifier.rows)
+    assert rows[0] == rows[1] > 0
+
+
+def test_no_more_coalitions_are_asked_about_than_allowed(toy: Any) -> None:
+    context = context_of(toy)
+    few = FaithfulnessCorrelation(resamples=100, masks=16, evaluations=160).measure(context)
+    assert few.scores[0].n == 10
+
+
+def test_masks_are_halves_of_what_there_is() -> None:
+    present = np.array([[True] * 5, [True, False, True, False, False], [False] * 4 + [True]])
+    halves = random_halves(present, 200, np.random.default_rng(0))
+    assert (halves.sum(axis=2) == [[2], [1], [1]]).all()
+    assert not halves[~np.repeat(present[:, None], 200, axis=1)].any()
+    rates = halves.mean(axis=1)
+    np.testing.assert_allclose(rates[0], 0.4, atol=0.12)
+
+
+def test_both_scores_are_those_of_a_slow_rewrite() -> None:
+    rng = np.random.default_rng(11)
+    predicted, drops = rng.normal(size=(6, 20)), rng.normal(size=(6, 20))
+    grid = np.linspace(0, 3, 30_001)
+    for case in range(6):
+        expected = np.corrcoef(predicted[case], drops[case])[0, 1]
+        assert correlations(predicted, drops)[case] == pytest.approx(expected)
+        errors = ((grid[:, None] * predicted[case] - drops[case]) ** 2).sum(axis=1)
+        share = errors.min() / (drops[case] ** 2).sum()
+        assert scaled_infidelity(predicted, drops)[case] == pytest.approx(share, abs=1e-6)
+
+
+def test_where_nothing_drops_nothing_is_scored() -> None:
+    flat = np.zeros((1, 5))
+    assert np.isnan(correlations(np.arange(5.0)[None], flat)).all()
+    assert np.isnan(scaled_infidelity(np.arange(5.0)[None], flat)).all()
+
+
+def test_of_a_linear_model_what_is_retained_is_told_by_its_terms(toy: Any) -> None:
+    context = context_of(toy)
+    measured = Comprehensiveness(resamples=100).measure(context)
+    toward = np.where(context.predictions.decisions[:N] == 1, 1.0, -1.0)[:, None]
+    terms = np.sort(context.explanation.values * toward, axis=1)
+    comprehensiveness, sufficiency = measured.arrays["per_instance"].T
+    np.testing.assert_allclose(comprehensiveness, terms[:, 3:].sum(axis=1))
+    np.testing.assert_allclose(sufficiency, terms[:, :3].sum(axis=1))
+
+
+@pytest.mark.parametrize("retained", [0.01, 0.3, 0.5, 0.9])
+def test_the_most_and_the_least_important_are_kept_in_equal_numbers(
+    toy: Any, retained: float
+) -> None:
+    answered: list[np.ndarray] = []
+
+    class Noting(Product):
+        def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+            answered.append(inputs)
+            return super().probabilities(inputs)
+
+    context = context_of(toy, Noting())
+    answered.clear()
+    Comprehensiveness(resamples=100, retained=retained).measure(context)
+    kept = [(np.abs(rows) > 1e-9).sum(axis=1) for rows in answered if len(rows) == N]
+    counts = {int(count) for each in kept for count in each}
+    assert counts == {max(round(retained * 6), 1), 6}

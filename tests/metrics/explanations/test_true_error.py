@@ -1,0 +1,155 @@
+"""The true error by closed form: a formula whose exact values can be written down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.metrics.explanations.true_error import TrueError, direction_errors
+from deepseek_report.statistics.games.formula import Factor, Formula, Term
+from tests.worded import refused
+
+N, PLAYERS = 12, 4
+RNG = np.random.default_rng(5)
+INPUTS, BACKGROUND = RNG.normal(size=(N, PLAYERS)), RNG.normal(size=(7, PLAYERS))
+WEIGHTS = np.array([2.0, -1.0, 0.5, 0.0])
+FORMULA = Formula(
+    tuple(Term(float(w), (Factor("value", (k,)),)) for k, w in enumerate(WEIGHTS) if w)
+)
+#: Of a linear log-odds: what each column adds compared with the mean of the background.
+EXACT = (INPUTS - BACKGROUND.mean(axis=0)) * WEIGHTS
+TYPICAL = (INPUTS - np.median(BACKGROUND, axis=0)) * WEIGHTS
+
+
+class Linear:
+    """Its log-odds are the formula."""
+
+    calls = 0
+
+    def log_odds(self, rows: np.ndarray, target: int) -> np.ndarray:
+        return rows @ WEIGHTS * (1 if target else -1)
+
+    def probabilities(self, rows: np.ndarray) -> np.ndarray:
+        p = 1 / (1 + np.exp(-rows @ WEIGHTS))
+        return np.column_stack([1 - p, p])
+
+
+def explanation(values: np.ndarray, method: str = "shap", **changes: Any) -> Explanation:
+    return replace(
+        Explanation(
+            values=values,
+            inputs=INPUTS,
+            predictions=np.zeros(N),
+            positions=np.arange(N),
+            feature_names=tuple("abcd"),
+            method=method,
+            variant="",
+            target=1,
+            output_space="logit",
+            seed=0,
+            n_model_calls=0,
+        ),
+        **changes,
+    )
+
+
+def measured(
+    explanations: dict[str, Explanation], card: dict[str, Any] | None = None, **settings: Any
+) -> dict[tuple[str, str], float]:
+    features = tuple(Feature(name, name, "numeric") for name in "abcd")
+    part = Split(INPUTS, np.arange(N) % 2, np.arange(N))
+    dataset = Dataset(
+        Schema(features, Target("y", "y", ("no", "yes"))), part, part, part, card or {}
+    )
+    nothing: Any = None
+    context = MeasureContext(
+        dataset=dataset,
+        predictions=nothing,
+        validation_predictions=nothing,
+        cases=nothing,
+        classifier=Linear(),  # type: ignore[arg-type]
+        seed=1,
+        background=BACKGROUND,
+        explanations=explanations,
+    )
+    scores = TrueError(resamples=100, **settings).measure(context).scores
+    return {(score.explainer, score.metric): score.value for score in scores}
+
+
+def test_the_closed_form_has_no_error_and_another_unit_spoils_the_amounts_alone() -> None:
+    scores = measured({"shap": explanation(EXACT), "lime": explanation(3 * EXACT)})
+    for name in ("shap", "lime"):
+        assert scores[name, "true_error"] == pytest.approx(0, abs=1e-6)
+        assert scores[name, "true_order"] == pytest.approx(1)
+    assert scores["shap", "true_amounts"] == pytest.approx(0, abs=1e-9)
+    assert scores["lime", "true_amounts"] == pytest.approx(2)
+
+
+def test_each_explanation_is_held_against_the_truth_of_its_own_game() -> None:
+    """The typical row is another start than the mean of all rows."""
+    scores = measured(
+        {
+            "shap": explanation(EXACT, game="background"),
+            "lime": explanation(TYPICAL, game="baseline"),
+            "swapped": explanation(TYPICAL, game="background"),
+        }
+    )
+    assert scores["shap", "true_amounts"] == pytest.approx(0, abs=1e-9)
+    assert scores["lime", "true_amounts"] == pytest.approx(0, abs=1e-9)
+    assert scores["swapped", "true_amounts"] > 0.05
+
+
+def test_turned_signs_are_wholly_wrong_and_chance_is_told_apart_from_a_method() -> None:
+    control = RNG.normal(size=EXACT.shape)
+    scores = measured(
+        {
+            "shap": explanation(EXACT),
+            "turned": explanation(-EXACT, "turned"),
+            "random": explanation(control, "random", output_space="none"),
+        }
+    )
+    assert scores["turned", "true_error"] == pytest.approx(1)
+    assert scores["turned", "true_order"] == pytest.approx(-1)
+    gain = scores["random", "true_error"] - scores["shap", "true_error"]
+    assert gain > 0.7
+    assert scores["shap", "true_error_gain"] > 0.7
+    assert scores["turned", "true_error_gain"] < 0
+    assert ("random", "true_amounts") not in scores
+    assert ("random", "true_error_gain") not in scores
+
+
+def test_the_formula_of_the_data_is_a_second_truth() -> None:
+    own = measured({"shap": explanation(EXACT)}, {"formula": FORMULA.to_json()})
+    assert own["shap", "formula_error"] == pytest.approx(0, abs=1e-6)
+    other = Formula((Term(1.0, (Factor("value", (3,)),)),))
+    scores = measured({"shap": explanation(EXACT)}, {"formula": other.to_json()})
+    assert scores["shap", "formula_error"] == pytest.approx(1)
+    assert scores["shap", "true_error"] == pytest.approx(0, abs=1e-6)
+
+
+def test_sizes_are_held_against_sizes() -> None:
+    truth = np.array([[3.0, -2.0, 1.0, 0.0]])
+    assert direction_errors(np.abs(truth), truth, signed=False) == pytest.approx(0, abs=1e-6)
+    assert direction_errors(np.abs(truth) + 5, truth, signed=False) == pytest.approx(0, abs=1e-6)
+    assert direction_errors(np.ones((1, 4)), truth, signed=False) == pytest.approx(1)
+    assert np.isnan(direction_errors(truth, np.zeros((1, 4)), signed=True)).all()
+
+
+def test_attributions_at_random_come_near_the_number_that_the_page_states() -> None:
+    values, truth = RNG.normal(size=(2, 4000, 9))
+    assert direction_errors(values, truth, signed=True).mean() == pytest.approx(0.97, abs=0.01)
+    assert direction_errors(np.abs(values), truth, signed=False).mean() == pytest.approx(
+        0.97, abs=0.01
+    )
+
+
+def test_more_inputs_than_can_be_enumerated_are_refused_with_both_numbers() -> None:
+    with refused("asks the model about all coalitions, of 3 inputs at most; here there are 4"):
+        measured({"shap": explanation(EXACT)}, players=3)
