@@ -33,6 +33,7 @@ def say_finished(finished: Finished) -> None:
     if finished.from_store:
         console.print(escape(texts.text("terminal.unchanged")))
     _say_verdict(console, finished, texts)
+    _say_decisions(console, finished, texts)
     _say_thresholds(console, finished, texts)
     _say_findings(console, finished, texts)
     _say_problems(console, finished, texts)
@@ -69,6 +70,18 @@ def _say_verdict(console: Console, finished: Finished, texts: Wording) -> None:
     findings = [Finding.from_json(record) for record in finished.record["findings"]]
     sentences = verdict_sentences(promises, findings)
     console.print(escape(" ".join(texts.say(sentence) for sentence in sentences)) + "\n")
+
+
+def _say_decisions(console: Console, finished: Finished, texts: Wording) -> None:
+    """Rejections in red, then which required decisions are missing."""
+    from deepseek_report.artifacts.message import from_plain
+
+    decisions = finished.record.get("decisions") or {}
+    for rejection in decisions.get("rejections") or ():
+        console.print(f"[red]{escape(texts.say(from_plain(rejection)))}[/]")
+    rest = [texts.say(from_plain(text)) for text in decisions.get("rest") or ()]
+    if rest:
+        console.print(escape(" ".join(filter(None, rest))) + "\n")
 
 
 def _say_thresholds(console: Console, finished: Finished, texts: Wording) -> None:

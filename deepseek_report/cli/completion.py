@@ -17,9 +17,12 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         *("--data", "--target", "--sensitive", "--favourable", "--entity", "--time", "--text"),
         *("--drop", "--keep", "--name", "--copy", "--yes", "--plugin", "--help"),
     ),
-    "check": _COMPOSING,
+    "check": (*_COMPOSING, "--seal", "--key", "--out"),
     "render": ("--to", "--engine", "--language", "--people", "--trust", "--help"),
-    "verify": ("--expect", "--trust", "--help"),
+    "verify": ("--expect", "--keys", "--policy", "--trust", "--help"),
+    "key": ("--out", "--help"),
+    "sign": ("--decision", "--all", "--key", "--help"),
+    "pack": ("--previous", "--out", "--help"),
     "watch": (*_COMPOSING, "--board", "--port", "--once"),
     "explain-case": (
         *("--row", "--store", "--out", "--json", "--trust", "--trust-type", "--help"),
@@ -89,7 +92,7 @@ def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
     from deepseek_report.config.continuations import Completer
 
     config_dir = _config_dir(words)
-    if command in {"compare", "render", "reproduce", "verify", "track", *_OF_CASES}:
+    if command in {"compare", "pack", "render", "reproduce", "sign", "verify", "track", *_OF_CASES}:
         return _run_folders(current)
     if command == "completion":
         return SHELLS if len(words) == 1 else ()

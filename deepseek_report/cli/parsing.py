@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 #: {command: (what it takes, what it does)}. Each is a module of this folder, with `_` for `-`.
 COMMANDS = {
     "init": ("DIR [--data FILE] [OVERRIDES…]", "a study of your own, ready to run"),
-    "check": ("[OVERRIDES…]", "what was understood, the plan, what is cached, the minutes"),
+    "check": (
+        "[OVERRIDES…] [--seal]",
+        "what was understood, the plan, what is cached, the minutes",
+    ),
     "render": ("RUN [--to html,brief,pdf,docx]", "the report again, in other forms or languages"),
-    "verify": ("RUN [--expect DIGEST]", "are the files those that the run wrote?"),
+    "verify": ("RUN|PACK [--keys DIR] [--policy FILE]", "what is proved, by whom, and what is not"),
+    "key": ("new NAME [--out DIR]", "a key of your own to sign with"),
+    "sign": ("RUN [--decision FILE] --key K", "a signature over every file, and decisions"),
+    "pack": ("RUN [--previous PACK]", "the run as one zip, and what changed"),
     "explain-case": ("RUN --row FILE", "rows that were not in the data, by the stored model"),
     "serve": ("RUN [--port N]", "its page on this machine, answered by the stored model"),
     "score-stream": ("RUN --rows FILE|-", "new cases as they come: decisions, reasons, drift"),

@@ -28,7 +28,8 @@ def command(arguments: list[str]) -> int:
         default=[],
         type=Path,
         metavar="FILE",
-        help="a YAML of statements, copied to people/ of the run folder; may be repeated",
+        help="a YAML of decisions and statements, with the documents beside it, or another run, "
+        "whose people's files are taken over; copied to people/ of the run; may be repeated",
     )
     add_trust(parser)
     options = parser.parse_args(arguments)
@@ -50,7 +51,9 @@ def command(arguments: list[str]) -> int:
         print(page)
     print(f"run digest       sha256:{written.run_digest}", file=sys.stderr)
     print(f"document digest  sha256:{written.document_digest}", file=sys.stderr)
-    return 1 if written.failed else 0
+    if written.failed:
+        return 1
+    return 3 if written.rejected else 0
 
 
 def _check_language(language: str) -> None:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 
 _EXIT_CODES = """\
-Exit codes: 0 nothing is wrong, and the documents are those that the results give; 1 something is
-not as the run wrote it, or could not be read; 2 the command cannot be understood; 3 nothing is
-wrong, but the documents could not be proved: other versions of code or libraries wrote them.
+Exit codes: 0 nothing is wrong, and the documents are those that the results give, or that a key
+signed; 1 something is not as the run wrote it or as a key signed it, or could not be read; 2 the
+command cannot be understood; 3 nothing is wrong, but the documents could not be proved: other
+versions of code or libraries wrote them; 4 nothing is wrong, and a decision that the policy asks
+for is missing or was answered with a rejection.
 """
 
 
@@ -26,30 +28,46 @@ def command(arguments: list[str]) -> int:
     """Say what of a run folder is proved, and print what is not as the run wrote it."""
     parser = make_parser("verify", overrides=False)
     parser.epilog = _EXIT_CODES
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser.add_argument(
+        "run", metavar="RUN", type=Path, help="the folder of a run, or a pack of it"
+    )
     parser.add_argument(
         "--expect",
         default="",
         metavar="DIGEST",
         help="the run digest, or the document digest, as it reached you by another way",
     )
+    parser.add_argument(
+        "--keys",
+        type=Path,
+        metavar="DIR",
+        help="public keys (NAME.pub) that you have from their owners",
+    )
+    parser.add_argument(
+        "--policy", type=Path, metavar="FILE", help="which decisions of people must be there"
+    )
     add_trust(parser)
     options = parser.parse_args(arguments)
     from deepseek_report.runner.run_folders.open_run import reading
-    from deepseek_report.runner.run_folders.verify import verify
+    from deepseek_report.runner.run_folders.packing import opened_pack
+    from deepseek_report.runner.run_folders.verify import Proofs, verify
 
     gc.disable()  # as in `render`: the documents are made once, then the process ends
-    with reading(options.run):
-        verified = verify(options.run, options.expect, trust=options.trust)
+    proofs = Proofs(options.expect, options.keys, options.policy)
+    with reading(options.run), opened_pack(options.run) as folder:
+        verified = verify(folder, proofs, trust=options.trust)
     say_verified(verified)
     return verified.exit_code
 
 
 _MOST_NAMES = 5
-#: What no digest of a run covers, whatever was given.
-_NEVER_PROVED = (
-    "Never proved here: what people wrote (people/, notes/), and the records of times "
+#: What no digest of a run covers, and signatures alone do.
+_BY_SIGNATURES_ALONE = (
+    "Not proved without a signature: what people wrote (people/, notes/), and the records of times "
     "(provenance.json, tensorboard/), which agree with their list and are bound to nothing."
+)
+_SIGNED_TIMES = (
+    "Not proved by a signature: when it was made, and that the clock of the run was right."
 )
 
 
@@ -59,12 +77,52 @@ def say_verified(verified: Verified) -> None:
     lines += [*verified.problems, *verified.unread]
     lines += [f"note: {note}" for note in verified.notes]
     lines += [f"not compared: {text}" for text in _not_compared(verified)]
+    lines += _signatures(verified)
+    lines += _decisions(verified)
     lines.append(f"{verified.files} files are listed, of results, records and documents")
     lines.append(f"run digest       sha256:{verified.run_digest}")
     if verified.document_digest:
         lines.append(f"document digest  sha256:{verified.document_digest}")
-    for line in [*lines, _NEVER_PROVED]:
+    signed = verified.has_signed("people") or verified.has_signed("record")
+    for line in [*lines, _SIGNED_TIMES if signed else _BY_SIGNATURES_ALONE]:
         print(printable(line))
+
+
+def _signatures(verified: Verified) -> Iterator[str]:
+    """Who signed what, and which signatures say nothing here."""
+    checked = verified.signatures.checked
+    for each in checked:
+        if each.signers:
+            by = " and ".join(f"{key.name} (key {key.id[:12]}…)" for key in each.signers)
+            what = f"{len(each.files)} files"
+            if n := len(each.decisions):
+                what += f" and {n} decision" + ("s" if n > 1 else "")
+            yield f"signature: {by} signed {what} ({each.file})"
+        elif each.unknown:
+            yield (
+                f"signature: by a key that you do not know ({each.unknown[0][:12]}…), which proves "
+                f"nothing ({each.file})"
+            )
+    if checked and not verified.with_keys:
+        yield "signatures were not checked: name a folder of public keys (--keys DIR)"
+
+
+def _decisions(verified: Verified) -> Iterator[str]:
+    """What people decided, what is missing, and what of a seal is proved."""
+    decided = verified.decided
+    yield from (f"decision: {text}" for text in decided.sentences)
+    if decided.n:
+        missing = len(decided.required)
+        yield f"{missing} of {decided.n} required decisions are not given" + (
+            ":" if missing else ""
+        )
+        yield from (f"  {text}" for text in decided.required)
+    if decided.satisfied is not None:
+        state = "satisfied" if decided.satisfied else "not satisfied"
+        yield f"Policy {state}" + (
+            "." if verified.with_keys else ", by the names as they are written: no keys were given."
+        )
+    yield from decided.seal
 
 
 def _results(verified: Verified) -> str:
@@ -72,8 +130,11 @@ def _results(verified: Verified) -> str:
         return f"Results not proved: {_things(verified.results)} as the run wrote it."
     if verified.unread:
         return f"Results not proved: {len(verified.unread)} of them could not be compared."
+    if verified.has_signed("result"):
+        return f"Results proved: signed by {', '.join(verified.signatures.names)}."
     if verified.expected:
-        return f"Results proved: they belong to the {verified.expected} that you gave."
+        only = "" if verified.has_proved_documents else "Results only. "
+        return f"{only}Results proved: they belong to the {verified.expected} that you gave."
     return (
         "Results not proved: they agree with one another, but whoever can write this folder can "
         "make them all anew; compare a digest that reached you by another way (--expect DIGEST)."
@@ -89,6 +150,8 @@ def _documents(verified: Verified) -> str:
         return f"Documents not proved: {_things(verified.documents)} what the results give."
     if not verified.has_sound_results:
         return "Documents not proved: there are no sound results to compare them with."
+    if verified.has_signed("document"):
+        return f"Documents proved: signed by {', '.join(verified.signatures.names)}."
     if verified.expected == "document digest":
         return "Documents proved: they belong to that digest too."
     if verified.remade is None:

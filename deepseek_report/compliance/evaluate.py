@@ -13,22 +13,48 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE
+from deepseek_report.compliance.decision import (
+    WHOLE_MODEL,
+    DecisionState,
+    DecisionSubject,
+    DecisionTarget,
+    RunSubjects,
+    concluded,
+    evidence_of_finding,
+    evidence_of_model,
+    evidence_of_promise,
+    lasting_files,
+    of_target,
+    promise_key,
+    standings,
+    subject_of_run,
+)
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
 from deepseek_report.compliance.framework import (
     DataDeclarations,
     Framework,
     FrameworkChoice,
+    Row,
     applicability,
     declared_by,
     framework_ids,
     frameworks_folder,
     read_yaml,
 )
-from deepseek_report.compliance.people import choices, read_people
+from deepseek_report.compliance.people import HumanInput, choices, read_people
+from deepseek_report.compliance.policy import (
+    POLICY_FILE,
+    Policy,
+    Requirement,
+    read_policy,
+    requirements,
+)
 from deepseek_report.compliance.run_facts import NO_TIME, measures_time, record_of
+from deepseek_report.compliance.seal import changed_since_seal
 from deepseek_report.compliance.sources import load_sources
-from deepseek_report.compliance.statements import HumanInput, Statement
+from deepseek_report.compliance.statements import Statement
 from deepseek_report.compliance.status import Grounds, Judgement, Status, judge, tally
+from deepseek_report.store import digest
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -168,12 +194,13 @@ class EvaluateOptions:
     """What decides how strictly evidence is taken, and what people supplied.
 
     floor : least number of instances that a number must rest on. stale_after_days : age of a
-    framework's last check above which it is called stale.
+    framework's last check above which it is called stale. policy : which decisions are required.
     """
 
     floor: int = 30
     stale_after_days: int = 180
     human: HumanInput = field(default_factory=HumanInput)
+    policy: Policy = field(default_factory=read_policy)
 
 
 @dataclass(frozen=True)
@@ -222,9 +249,11 @@ class OpenField:
 
 @dataclass(frozen=True)
 class ComplianceReport:
-    """Evidence, frameworks and the form of human statements, for one run.
+    """Evidence, frameworks, decisions and open statements, for one run.
 
-    words : of the language of the report.
+    words : of the language of the report. decisions : all, oldest first, each with how it stands.
+    required : what the policy asks for. subjects : the digests that a new decision names.
+    unsealed : what was changed after the seal that the run started from.
     """
 
     as_of: AsOf
@@ -235,6 +264,17 @@ class ComplianceReport:
     milestones: tuple[Milestone, ...]
     words: Wording
     declared: DataDeclarations = field(default_factory=DataDeclarations)
+    decisions: tuple[DecisionState, ...] = ()
+    required: tuple[Requirement, ...] = ()
+    subjects: RunSubjects = field(default_factory=lambda: RunSubjects(DecisionSubject()))
+    unsealed: tuple[Message, ...] = ()
+
+    @property
+    def rejections(self) -> tuple[DecisionState, ...]:
+        """The rejections that stand."""
+        return tuple(
+            each for each in self.decisions if each.counts and each.decision.verdict == "rejected"
+        )
 
     @cached_property
     def others(self) -> tuple[Framework, ...]:
@@ -256,10 +296,18 @@ def evaluate(
     """
     index = evidence_index(results, options.floor)
     declared, words = declared_by(results), words_of(results)
-    evaluation = _Evaluation(index, options, as_of, declared, results.findings, words)
+    human, loaded = options.human, [choice.load() for choice in frameworks]
+    subjects = _subjects(results, loaded, index)
+    day = _day_of_validity(results)
+    stood = standings(human.decisions, subjects, day, human.unproved)
+    evaluation = _Evaluation(index, options, as_of, declared, results.findings, words, stood)
     reports = tuple(evaluation.report(choice) for choice in frameworks)
     shown = {report.framework.id for report in reports}
     return ComplianceReport(
+        decisions=stood,
+        required=requirements(options.policy, stood, shown, day),
+        subjects=subjects,
+        unsealed=changed_since_seal(results),
         as_of=as_of,
         options=options,
         evidence=index,
@@ -269,6 +317,58 @@ def evaluate(
         words=words,
         declared=declared,
     )
+
+
+def _subjects(
+    results: Results, frameworks: Sequence[Framework], index: Mapping[str, Evidence]
+) -> RunSubjects:
+    """The digests of all that can be decided about this run."""
+    promises, findings = concluded(results)
+    lasting = lasting_files(results, ("artifacts/*",))
+    rows = {row.id: row for framework in frameworks for row in framework.rows}
+    return RunSubjects(
+        subject_of_run(results),
+        {
+            DecisionTarget("model", WHOLE_MODEL): evidence_of_model(promises),
+            **{
+                DecisionTarget("row", key): _evidence_of_row(rows[key], index, lasting)
+                for key in rows
+            },
+            **{DecisionTarget("finding", f.id): evidence_of_finding(f) for f in findings},
+            **{DecisionTarget("promise", promise_key(p)): evidence_of_promise(p) for p in promises},
+        },
+    )
+
+
+def _evidence_of_row(row: Row, index: Mapping[str, Evidence], lasting: Mapping[str, str]) -> str:
+    """Digest of the evidence that a person looks at to decide about a row.
+
+    Files outside of `artifacts/`, such as the config, change when a framework is added, and those
+    of measured durations from run to run; neither counts.
+    """
+    kinds = (kind for kind in dict.fromkeys((*row.machine, *row.evidence)) if kind in index)
+    return digest(
+        {
+            kind: {f.path: f.sha256 for f in index[kind].files if f.path in lasting}
+            for kind in kinds
+            if index[kind].counts
+        }
+    )
+
+
+def _day_of_validity(results: Results) -> date | None:
+    """The day on which it is judged whether a decision is still valid."""
+    declared = (results.config.get("report") or {}).get("as_of")
+    return date.fromisoformat(str(declared)) if declared else results.today
+
+
+def policy_of(results: Results) -> Policy:
+    """The policy that the run was made with, or the one that ships.
+
+    Raises ConfigError: the run's copy is no policy.
+    """
+    folder = results.paths.get("policy")
+    return read_policy(folder / POLICY_FILE if folder else None)
 
 
 @lru_cache(maxsize=1)
@@ -282,6 +382,7 @@ def evaluate_results(results: Results) -> ComplianceReport:
         floor=section.get("floor", EvaluateOptions.floor),
         stale_after_days=section.get("stale_after_days", EvaluateOptions.stale_after_days),
         human=read_people(results),
+        policy=policy_of(results),
     )
     return evaluate(results, choices(results.config, results.paths), options, _as_of(results))
 
@@ -310,21 +411,20 @@ class _Evaluation:
     declared: DataDeclarations
     findings: tuple[Finding, ...]
     words: Wording
+    decisions: tuple[DecisionState, ...]
 
     def report(self, choice: FrameworkChoice) -> FrameworkReport:
         framework = choice.load()
-        human = self.options.human
         instead = {
             kind: evidence.person for kind, evidence in self.index.items() if evidence.person
         }
-        grounds = Grounds(counting(self.index), human.signed, instead)
+        grounds = Grounds(counting(self.index), self.options.human.signed, instead)
         judgements = tuple(
             judge(
                 row,
                 grounds,
                 applicability(row.applies, self.declared),
-                human.not_applicable.get(row.id),
-                human.judgements.get(row.id),
+                of_target(self.decisions, DecisionTarget("row", row.id)),
             )
             for row in framework.rows
         )

@@ -16,6 +16,7 @@ from deepseek_report.artifacts.storage.files import load_json, load_table
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance import run_facts
 from deepseek_report.compliance.run_facts import STATES, EvidenceFile, State, examine
+from deepseek_report.compliance.seal import changed_since_seal
 from deepseek_report.compliance.sources import (
     Check,
     CodesCheck,
@@ -24,6 +25,7 @@ from deepseek_report.compliance.sources import (
     Need,
     RowsCheck,
     ScoreCheck,
+    SealCheck,
     Sources,
     load_sources,
 )
@@ -68,7 +70,15 @@ def _run(check: Check, subject: Subject) -> CheckOutcome:
         return _check_rows(check, subject)
     if isinstance(check, CodesCheck):
         return _check_codes(check, subject)
+    if isinstance(check, SealCheck):
+        return _check_seal(subject)
     return _check_verdict(subject)
+
+
+def _check_seal(subject: Subject) -> CheckOutcome:
+    if not (changed := changed_since_seal(subject.results)):
+        return CheckOutcome()
+    return CheckOutcome((message("compliance.checks.unsealed", why=list(changed)),))
 
 
 def scores_of(results: Results, artifact: str, metric: str) -> list[Score]:

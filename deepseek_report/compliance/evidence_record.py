@@ -11,10 +11,12 @@ from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage.files import dump_json, load_json, save_json
+from deepseek_report.compliance.decision import DecisionState
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport, OpenField
 from deepseek_report.compliance.evidence import Evidence
 from deepseek_report.compliance.framework import frameworks_folder
-from deepseek_report.compliance.statements import Exemption, Opinion, Statement
+from deepseek_report.compliance.policy import Requirement
+from deepseek_report.compliance.statements import Statement
 from deepseek_report.compliance.status import Judgement
 from deepseek_report.errors import ArtifactError
 
@@ -31,13 +33,16 @@ def evidence_record(report: ComplianceReport, results: Results) -> dict[str, Any
     digests: Mapping[str, str] = results.provenance.get("digests") or {}
     return {
         "format": "deepseek-report/evidence",
-        "format_version": 2,
+        "format_version": 3,
         "run_id": results.run_id,
         "as_of": report.as_of.day.isoformat() if report.as_of.day else None,
         "floor": report.options.floor,
         "digests": dict(digests),
         "evidence": {kind: _evidence(evidence) for kind, evidence in report.evidence.items()},
         "frameworks": {shown.framework.id: _framework(shown) for shown in report.frameworks},
+        "subject": dict(vars(report.subjects.subject)),
+        "decisions": [_decision(each) for each in report.decisions],
+        "required": [_requirement(each) for each in report.required],
         "statements": {field.name: _field(field) for field in report.form},
         "unasked": list(report.options.human.unasked),
         "not_used": [plain(problem.as_messages()) for problem in report.options.human.problems],
@@ -149,8 +154,7 @@ def _row(judgement: Judgement) -> dict[str, Any]:
         "open": list(judgement.open_fields),
         "filled": list(judgement.filled),
         "out_of_scope": plain(judgement.outside),
-        "judgement": _signed(judgement.opinion) if judgement.opinion else None,
-        "not_applicable": _signed(judgement.exemption) if judgement.exemption else None,
+        "decisions": [each.decision.id for each in judgement.decisions],
     }
 
 
@@ -163,9 +167,31 @@ def _field(field: OpenField) -> dict[str, Any]:
     }
 
 
-def _signed(signed: Statement | Opinion | Exemption) -> dict[str, Any]:
-    """What somebody signed, and the file of the run folder that it stands in."""
-    content = {
-        key: value for key, value in vars(signed).items() if key not in {"field", "row", "source"}
+def _decision(state: DecisionState) -> dict[str, Any]:
+    """A decision as it was written, by its digest, and how it stands."""
+    decision = state.decision
+    return {
+        "id": decision.id,
+        **decision.content,
+        "standing": state.standing,
+        "why": plain(state.why),
+        "by": state.by,
+        "file": decision.source.file,
+        "sha256": decision.source.sha256,
     }
+
+
+def _requirement(required: Requirement) -> dict[str, Any]:
+    return {
+        "rule": required.rule.id,
+        "target": dict(vars(required.target)),
+        "state": required.state,
+        "why": plain(required.why),
+        "decisions": [decision.id for decision in required.decisions],
+    }
+
+
+def _signed(signed: Statement) -> dict[str, Any]:
+    """What somebody signed, and the file of the run folder that it stands in."""
+    content = {key: value for key, value in vars(signed).items() if key not in {"field", "source"}}
     return content | {"file": signed.source.file, "sha256": signed.source.sha256}

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import files_in, read_text
 from deepseek_report.compliance.evaluate import ComplianceReport
 from deepseek_report.compliance.framework import Framework, frameworks_folder, read_yaml
-from deepseek_report.compliance.statements import Exemption, HumanInput, Opinion, Statement
+from deepseek_report.compliance.people import HumanInput
 from deepseek_report.errors import RenderError
 
 #: What a person wrote beside the report, see `rendering.notes`: no words of the report.
@@ -101,17 +101,17 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
 
     The tables beside it that hold rows of frameworks are held to the same.
 
-    Words of others are let through: framework files, signed statements, reasons for setting a row
-    aside, texts of the data set, what single cases say, and notes of a person.
+    Words of others are let through: framework files, what people
+    stated and decided, texts of the data set, what single cases say, and notes of a person.
 
     Raises RenderError : names every use, its line and its context.
     """
     human = report.options.human
     quoted = quoted_passages(part.shown for part in report.frameworks)
     quoted += [statement.text for statement in human.statements.values()]
-    quoted += [opinion.text for opinion in human.judgements.values()]
-    quoted += [exemption.reason for exemption in human.not_applicable.values()]
-    quoted += [part for signer in _signers(human) for part in (signer.name, signer.role)]
+    quoted += _of_people(human)
+    policy = report.options.policy
+    quoted += [policy.name, *(rule.title for rule in policy.rules), *policy.people]
     quoted += _texts(plain([problem.values for problem in human.problems]))
     if results.has("data"):
         card = plain(results.card)
@@ -127,10 +127,13 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
         refuse_forbidden(rows, quoted, table.name)
 
 
-def _signers(human: HumanInput) -> Iterator[Statement | Opinion | Exemption]:
-    yield from human.statements.values()
-    yield from human.judgements.values()
-    yield from human.not_applicable.values()
+def _of_people(human: HumanInput) -> Iterator[str]:
+    """The words of those who signed: names, offices, reasons, conditions, names of documents."""
+    for statement in human.statements.values():
+        yield from (statement.name, statement.role)
+    for decision in human.decisions:
+        yield from (decision.name, decision.title, decision.reason, decision.conditions)
+        yield from (attachment.path for attachment in decision.attachments)
 
 
 def _cases(results: Results) -> Iterator[str]:

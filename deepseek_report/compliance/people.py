@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -19,8 +20,31 @@ from typing import Any, ClassVar
 import yaml
 
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.storage.plain_files import entries, open_file, write_bytes
+from deepseek_report.artifacts.storage.plain_files import (
+    copy_file,
+    entries,
+    files_in,
+    is_folder,
+    open_file,
+    sha256_file,
+    write_bytes,
+)
+from deepseek_report.compliance.decision import (
+    KINDS,
+    ROLES,
+    VERDICTS,
+    WHOLE_MODEL,
+    Attachment,
+    Decision,
+    DecisionSubject,
+    DecisionTarget,
+    Verdict,
+    concluded,
+    may_replace,
+    promise_key,
+)
 from deepseek_report.compliance.framework import (
     FRAMEWORK_FILE,
     HUMAN,
@@ -32,9 +56,6 @@ from deepseek_report.compliance.framework import (
 from deepseek_report.compliance.run_facts import measures_time, record_of
 from deepseek_report.compliance.sources import stand_ins
 from deepseek_report.compliance.statements import (
-    Exemption,
-    HumanInput,
-    Opinion,
     PeopleProblem,
     Statement,
     StatementSource,
@@ -45,25 +66,27 @@ from deepseek_report.compliance.statements import (
 from deepseek_report.config.problems import ConfigProblems, nearest_name
 from deepseek_report.errors import ConfigError
 
-# `tables/statements.yaml`: a form of every open statement, to be filled and put into `people/`.
-
+#: The short form of the open decisions, beside the report; `decide.html` is the same as a page.
+FORM = "decisions.yaml"
+DECIDE = "decide.html"
 
 # --- Reads a YAML file that a person wrote, bounded, as texts with their lines --------------------
 
 #: Most bytes, and most nested levels, of a file.
 MOST_BYTES = 262_144
 _MOST_DEPTH = 8
-_GROUPS = ["statements", "judgements", "not_applicable"]
+_GROUPS = ["subject", "by", "decisions", "statements"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A value of a file: a text, or the entries below it. line : where its key stands."""
+    """A value of a file: a text, the entries below it, or its items. line : of its key or dash."""
 
     line: int
     text: str = ""
     below: dict[str, Entry] = field(default_factory=dict)
     is_mapping: bool = False
+    items: tuple[Entry, ...] = ()
 
 
 def parse(shown: str, content: bytes) -> tuple[Entry, list[PeopleProblem]]:
@@ -102,7 +125,7 @@ def _refused(shown: str, text: str) -> PeopleProblem | None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             return wrong(where, "alias")
         if depth > _MOST_DEPTH:
-            return wrong(where, "depth", most=_MOST_DEPTH, file="docs/statements.md")
+            return wrong(where, "depth", most=_MOST_DEPTH, file="docs/decisions-of-people.md")
         if documents > 1:
             return wrong(where, "document")
     return None
@@ -120,8 +143,8 @@ def _entry(node: yaml.Node, line: int, shown: str, problems: list[PeopleProblem]
         return Entry(line, "" if node.tag.endswith(":null") else node.value.strip())
     if isinstance(node, yaml.MappingNode):
         return Entry(line, below=dict(_pairs(node, shown, problems)), is_mapping=True)
-    problems.append(wrong(f"{shown}:{line}", "list"))
-    return Entry(line)
+    items = (_entry(item, item.start_mark.line + 1, shown, problems) for item in node.value)
+    return Entry(line, items=tuple(items))
 
 
 def _pairs(
@@ -175,10 +198,11 @@ def _own_file(entry: Mapping[str, Any], paths: Mapping[str, Path]) -> Path | Non
 
 # --- The files of people in a run folder: `people/*.yaml`, read, checked and attributed -----------
 
-_MOST_LETTERS = {"text": 20_000, "reason": 20_000}
+_MOST_LETTERS = {"text": 20_000, "reason": 20_000, "conditions": 20_000}
 _MOST_NAME = 200
 _EARLIEST = dt.date(2000, 1, 1)
 _ONE_DAY = dt.timedelta(days=1)
+_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
@@ -198,11 +222,11 @@ class Context:
     """What the entries are checked against.
 
     shown : what the frameworks of this report ask for. run_day : the day of the run, before which
-    nobody can have judged it; None where not recorded.
+    nobody can have decided about it; None where not recorded. results : of the run.
     """
 
     shown: KnownNames
-    run_id: str = ""
+    results: Results
     today: dt.date | None = None
     run_day: dt.date | None = None
 
@@ -211,11 +235,32 @@ class Context:
         """For a run; its `today` decides what lies in the future."""
         shown = asked_by([choice.load() for choice in choices(results.config, results.paths)])
         day = record_of(results).day if measures_time(results) else None
-        return cls(shown, results.run_id, results.today, day)
+        return cls(shown, results, results.today, day)
 
-    def knows(self, noun: str, key: str) -> bool:
-        """Whether any framework asks for this field or row; noun : `field` or `row`."""
-        return key in self.shown.of(noun) or key in _asked_everywhere().of(noun)
+    @property
+    def run_id(self) -> str:
+        return self.results.run_id
+
+    @cached_property
+    def findings(self) -> frozenset[str]:
+        """The ids of the run's findings."""
+        return frozenset(finding.id for finding in concluded(self.results)[1])
+
+    @cached_property
+    def promises(self) -> frozenset[str]:
+        """How decisions name the run's promises."""
+        return frozenset(map(promise_key, concluded(self.results)[0]))
+
+    def known(self, noun: str) -> frozenset[str]:
+        """The names that a file may use; noun : `field`, or a kind of target."""
+        if noun == "finding":
+            return self.findings
+        if noun == "promise":
+            return self.promises
+        if noun == "model":
+            return frozenset({WHOLE_MODEL})
+        retired = _RETIRED if noun == "field" else frozenset()
+        return self.shown.of(noun) | _asked_everywhere().of(noun) | retired
 
 
 def asked_by(frameworks: list[Framework]) -> KnownNames:
@@ -227,6 +272,10 @@ def asked_by(frameworks: list[Framework]) -> KnownNames:
     return KnownNames(frozenset(fields), frozenset(row.id for row in rows))
 
 
+#: Fields that files of earlier versions filled and that nothing asks for any more.
+_RETIRED = frozenset({"threshold_seal"})
+
+
 @cache
 def _asked_everywhere() -> KnownNames:
     return asked_by([FrameworkChoice(name).load() for name in framework_ids()])
@@ -234,16 +283,17 @@ def _asked_everywhere() -> KnownNames:
 
 @dataclass
 class ReadEntries:
-    """What one file holds: entries (group, key, object), problems, and what nobody asks for."""
+    """What one file holds: statements, decisions, problems, and what nobody asks for."""
 
-    entries: list[tuple[str, str, Any]] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     problems: list[PeopleProblem] = field(default_factory=list)
     unasked: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Group:
-    """One of the three kinds of entries. says : the key that holds what is said."""
+    """Entries of one kind. says : the key that holds what is said; keys : all that may stand."""
 
     name: str
     noun: str
@@ -251,143 +301,324 @@ class Group:
     keys: tuple[str, ...]
 
 
-GROUPS: Mapping[str, Group] = {
-    group.name: group
-    for group in (
-        Group("statements", "field", "text", ("text", "name", "role", "date", "generated")),
-        Group("judgements", "row", "text", ("text", "name", "role", "date")),
-        Group("not_applicable", "row", "reason", ("reason", "name", "role", "date")),
-    )
-}
-_TOP = (*GROUPS, "run")
+_PERSON = ("name", "role", "date")
+_STATEMENTS = Group("statements", "field", "text", ("text", *_PERSON, "generated"))
+#: What a file of the first form held of rows: judgements without a verdict, rows set aside.
+_JUDGEMENTS = Group("judgements", "row", "text", ("text", *_PERSON))
+_EXEMPTIONS = Group("not_applicable", "row", "reason", ("reason", *_PERSON))
+_DECISIONS = Group(
+    "decisions",
+    "decision",
+    "reason",
+    (
+        *KINDS,
+        *("verdict", "reason", "conditions", "evidence", "name", "role", "title", "date"),
+        *("valid_until", "supersedes", "revokes", "attachments"),
+    ),
+)
+_GROUPS_BY_NAME = {g.name: g for g in (_STATEMENTS, _JUDGEMENTS, _EXEMPTIONS)}
+_SUBJECT = ("run", "data", "weights", "results")
+_BY = ("name", "role", "title", "date")
+_TOP = ("run", "subject", "by", "decisions", *_GROUPS_BY_NAME)
 
 
-def read_entries(
-    top: Entry, source: StatementSource, context: Context, contents: ReadEntries
-) -> None:
-    """Add the entries of a file to `contents`; what is wrong becomes a problem instead."""
-    signed_elsewhere: list[PeopleProblem] = []
+@dataclass(frozen=True)
+class _File:
+    """A file that is being read. by : what its head says of the person, for all entries."""
+
+    source: StatementSource
+    context: Context
+    into: ReadEntries
+    by: Mapping[str, Entry]
+    subject: DecisionSubject | None
+
+    def where(self, line: int) -> str:
+        return f"{self.source.file}:{line}"
+
+    def wrong(self, line: int, kind: str, **values: Any) -> None:
+        self.into.problems.append(wrong(self.where(line), kind, **values))
+
+    def unknown(self, line: int, noun: str, key: str, known: Iterable[str]) -> None:
+        names = sorted(known) if isinstance(known, frozenset) else list(known)
+        few = names if len(names) <= 8 else []
+        about = {"key": key, "keys": few, "nearest": nearest_name(key, names)}
+        self.wrong(line, f"unknown_{noun}", **about)
+
+    def signed(self, entry: Entry) -> dict[str, Entry]:
+        """The keys of an entry, with those of the person that the head of the file gives."""
+        empty = {key for key, value in entry.below.items() if not value.text and not value.items}
+        return {**self.by, **{k: v for k, v in entry.below.items() if k not in empty}}
+
+
+def read_entries(top: Entry, source: StatementSource, context: Context) -> ReadEntries:
+    """The entries of a file; what is wrong becomes a problem instead."""
+    into = ReadEntries()
+    file = _File(source, context, into, {}, None)
+    by = _head(file, top, "by", _BY)
+    subject = _subject(file, top) if "subject" in top.below else None
+    file = replace(file, by=by, subject=subject)
+    foreign = False
     for key, entry in top.below.items():
-        where = f"{source.file}:{entry.line}"
         if key == "run":
-            signed_elsewhere += _other_run(where, entry, context)
-        elif key not in GROUPS:
-            contents.problems.append(_unknown(where, "key", key, _TOP))
-        elif not entry.is_mapping:
-            if entry.text:
-                contents.problems.append(wrong(where, "no_entries", key=key, keys=["NAME: {…}"]))
-        else:
-            for name, nested in entry.below.items():
-                _read_one(GROUPS[key], name, nested, source, context, contents)
-    contents.problems += signed_elsewhere
-    if signed_elsewhere:
-        contents.entries.clear()
+            foreign = _other_run(file, entry)
+        elif key == "decisions":
+            _read_decisions(file, entry)
+        elif key in _GROUPS_BY_NAME:
+            _read_group(file, _GROUPS_BY_NAME[key], entry)
+        elif key not in _TOP:
+            file.unknown(entry.line, "key", key, _TOP)
+    if foreign:
+        into.statements.clear()
+        into.decisions.clear()
+    return into
 
 
-def _other_run(where: str, entry: Entry, context: Context) -> Iterator[PeopleProblem]:
-    if entry.text and context.run_id and entry.text != context.run_id:
-        expected = {"key": "run", "keys": [f"run: {context.run_id}"]}
-        yield wrong(where, "other_run", signed=entry.text, run=context.run_id, **expected)
+def _head(file: _File, top: Entry, name: str, keys: tuple[str, ...]) -> dict[str, Entry]:
+    """The texts below a key at the head of a file."""
+    entry = top.below.get(name, Entry(1))
+    for key, value in entry.below.items():
+        if key not in keys:
+            file.unknown(value.line, "key", key, keys)
+    return {key: value for key, value in entry.below.items() if key in keys and value.text}
 
 
-def _read_one(
-    group: Group,
-    name: str,
-    entry: Entry,
-    source: StatementSource,
-    context: Context,
-    contents: ReadEntries,
-) -> None:
-    here = replace(source, line=entry.line)
-    key = name.removeprefix(HUMAN)
+def _subject(file: _File, top: Entry) -> DecisionSubject:
+    texts = {key: entry.text for key, entry in _head(file, top, "subject", _SUBJECT).items()}
+    return DecisionSubject(**texts)
+
+
+def _other_run(file: _File, entry: Entry) -> bool:
+    """Whether a file of the first form was signed for another run."""
+    run = file.context.run_id
+    if not (entry.text and run and entry.text != run):
+        return False
+    file.wrong(entry.line, "other_run", signed=entry.text, run=run, key="run", keys=[f"run: {run}"])
+    return True
+
+
+def _read_group(file: _File, group: Group, entry: Entry) -> None:
+    if not entry.is_mapping:
+        if entry.text or entry.items:
+            file.wrong(entry.line, "no_entries", key=group.name, keys=["NAME: {…}"])
+        return
+    for name, nested in entry.below.items():
+        _read_named(file, group, name.removeprefix(HUMAN), nested)
+
+
+def _read_named(file: _File, group: Group, key: str, entry: Entry) -> None:
+    """An entry whose name is a field or a row: a statement, or what the first form had of rows."""
     if _left_open(entry):
         return
-    problems = [*_misnamed(group, key, here, context), *_misshaped(group, entry, here)]
-    if not problems:
-        problems = list(_unsigned(group, entry, here, context))
-    if problems:
-        contents.problems += problems
+    before = len(file.into.problems)
+    if key not in file.context.known(group.noun):
+        file.unknown(entry.line, group.noun, key, file.context.shown.of(group.noun))
+    _check_shape(file, group, entry)
+    if len(file.into.problems) == before:
+        _check_signed(file, group, entry)
+    if len(file.into.problems) > before:
         return
-    if key not in context.shown.of(group.noun):
-        contents.unasked.append(f"{here.file}:{here.line}: {group.name}.{key}")
-    contents.entries.append((group.name, key, _built(group, key, entry, here)))
+    if key not in file.context.shown.of(group.noun):
+        file.into.unasked.append(f"{file.where(entry.line)}: {group.name}.{key}")
+    here = replace(file.source, line=entry.line)
+    texts = {name: value.text for name, value in file.signed(entry).items()}
+    if group is _STATEMENTS:
+        role = texts.get("title") or texts.get("role", "")
+        signature = {"name": texts.get("name", ""), "date": texts.get("date", ""), "role": role}
+        made = Statement(key, texts["text"], **signature, generated=_generated(entry), source=here)
+        file.into.statements.append(made)
+        return
+    verdict: Verdict = "unstated" if group is _JUDGEMENTS else "not_applicable"
+    file.into.decisions.append(
+        Decision(
+            DecisionTarget("row", key),
+            verdict,
+            texts[group.says],
+            texts["name"],
+            "other",
+            texts["date"],
+            title=texts["role"],
+            source=here,
+        )
+    )
+
+
+def _read_decisions(file: _File, entry: Entry) -> None:
+    if entry.text or entry.is_mapping:
+        file.wrong(entry.line, "no_decisions", key="decisions", keys=["- {row: …, verdict: …}"])
+        return
+    for item in entry.items:
+        if not item.is_mapping:
+            file.wrong(item.line, "unsigned", keys=list(_DECISIONS.keys))
+        elif item.below.get("verdict", item).text or item.below.get("revokes", item).text:
+            _read_decision(file, item)
+        elif item.below.get("reason", item).text:
+            file.wrong(item.line, "no_verdict", key="verdict", keys=list(VERDICTS))
+
+
+def _read_decision(file: _File, entry: Entry) -> None:
+    """One decision, unless something in it is wrong."""
+    before = len(file.into.problems)
+    if file.subject is None:
+        file.wrong(entry.line, "no_subject", key="subject", file=FORM)
+    target = _target(file, entry)
+    _check_shape(file, _DECISIONS, entry)
+    if len(file.into.problems) == before:
+        _check_signed(file, _DECISIONS, entry)
+        _check_decided(file, entry)
+    attachments = tuple(_attachments(file, entry.below.get("attachments", Entry(entry.line))))
+    if len(file.into.problems) > before or target is None:
+        return
+    if target.kind == "row" and target.key not in file.context.shown.rows:
+        file.into.unasked.append(f"{file.where(entry.line)}: decisions.{target.key}")
+    texts = {name: value.text for name, value in file.signed(entry).items()}
+    digests = {key: _digest(texts.get(key, "")) for key in ("supersedes", "revokes")}
+    kept = ("reason", "name", "role", "date", "title", "conditions", "valid_until", "evidence")
+    file.into.decisions.append(
+        Decision(
+            target,
+            verdict=texts.get("verdict", "unstated"),  # type: ignore[arg-type]
+            subject=file.subject,
+            attachments=attachments,
+            source=replace(file.source, line=entry.line),
+            **digests,  # type: ignore[arg-type]
+            **{key: texts[key] for key in kept if key in texts},  # type: ignore[arg-type]
+        )
+    )
+
+
+def _target(file: _File, entry: Entry) -> DecisionTarget | None:
+    """What a decision is about: exactly one thing that the run has."""
+    named = [kind for kind in KINDS if entry.below.get(kind, Entry(1)).text]
+    if len(named) != 1:
+        file.wrong(entry.line, "no_target", n=len(named), keys=list(KINDS))
+        return None
+    value = entry.below[named[0]]
+    known = file.context.known(named[0])
+    key = WHOLE_MODEL if named[0] == "model" else value.text
+    if key not in known:
+        shown = file.context.shown.rows if named[0] == "row" else known
+        file.unknown(value.line, named[0], key, shown)
+        return None
+    return DecisionTarget(named[0], key)
+
+
+def _check_decided(file: _File, entry: Entry) -> None:
+    """Whether the verdict, the role, the days and the digests are what they can be."""
+    signed = file.signed(entry)
+    for key, allowed in (("verdict", VERDICTS), ("role", ROLES)):
+        value = signed.get(key)
+        if value and value.text not in allowed:
+            file.unknown(value.line, key, value.text, allowed)
+    verdict, conditions = (entry.below.get(key, Entry(1)) for key in ("verdict", "conditions"))
+    if verdict.text == "accepted_with_conditions" and is_placeholder(conditions.text):
+        file.wrong(entry.line, "lacks", key="conditions", said=conditions.text)
+    if not any(key in entry.below and entry.below[key].text for key in ("evidence", "revokes")):
+        file.wrong(entry.line, "no_evidence", key="evidence", file=FORM)
+    if (until := entry.below.get("valid_until")) and until.text:
+        day, signed_on = parse_date(until.text), signed.get("date", Entry(1)).text
+        if day is None:
+            file.wrong(until.line, "no_day", key="valid_until", said=until.text)
+        elif until.text < signed_on:
+            file.wrong(until.line, "too_early", key="valid_until", said=until.text, day=signed_on)
+    for key in ("supersedes", "revokes", "evidence"):
+        value = entry.below.get(key)
+        if value and value.text and not _DIGEST.fullmatch(value.text):
+            file.wrong(value.line, "no_digest", key=key, said=value.text[:80])
+
+
+def _digest(text: str) -> str:
+    match = _DIGEST.fullmatch(text)
+    return match[1] if match else ""
+
+
+def _attachments(file: _File, entry: Entry) -> Iterator[Attachment]:
+    if entry.text or entry.is_mapping:
+        file.wrong(entry.line, "no_decisions", key="attachments", keys=["- {path: …, sha256: …}"])
+    if len(entry.items) > _MOST_FILES:
+        file.wrong(entry.line, "files", n=len(entry.items), most=_MOST_FILES)
+        return
+    for item in entry.items:
+        path, sha256 = (item.below.get(key, Entry(item.line)).text for key in ("path", "sha256"))
+        if unfit_attachment(path):
+            file.wrong(item.line, "no_attachment_name", file=path[:200], folder=ATTACHMENTS)
+        elif not (match := _DIGEST.fullmatch(sha256)):
+            file.wrong(item.line, "no_digest", key="sha256", said=sha256[:80])
+        else:
+            yield Attachment(path, match[1])
+
+
+def unfit_attachment(name: str) -> bool:
+    """Whether a document may not have this name in `people/attachments/`."""
+    return (
+        not name
+        or len(name) > _MOST_NAME
+        or name.startswith(".")
+        or any(not letter.isprintable() or letter in '/\\:*?"<>|' for letter in name)
+    )
 
 
 def _left_open(entry: Entry) -> bool:
     """An entry of the form that nobody filled."""
     values = entry.below.values()
-    return not entry.text and not any(value.text or value.is_mapping for value in values)
+    here = entry.text or entry.items
+    return not here and not any(value.text or value.is_mapping for value in values)
 
 
-def _misnamed(
-    group: Group, key: str, here: StatementSource, context: Context
-) -> Iterator[PeopleProblem]:
-    if not context.knows(group.noun, key):
-        where = f"{here.file}:{here.line}"
-        yield _unknown(where, group.noun, key, sorted(context.shown.of(group.noun)))
-
-
-def _unknown(where: str, noun: str, key: str, known: Any) -> PeopleProblem:
-    few = list(known) if len(known) <= 8 else []
-    return wrong(where, f"unknown_{noun}", key=key, keys=few, nearest=nearest_name(key, known))
-
-
-def _misshaped(group: Group, entry: Entry, here: StatementSource) -> Iterator[PeopleProblem]:
-    where = f"{here.file}:{here.line}"
+def _check_shape(file: _File, group: Group, entry: Entry) -> None:
     if not entry.is_mapping:
-        yield wrong(where, "unsigned", keys=list(group.keys))
+        file.wrong(entry.line, "unsigned", keys=list(group.keys))
     for key, value in entry.below.items():
-        line = f"{here.file}:{value.line}"
         if key not in group.keys:
-            yield _unknown(line, "key", key, group.keys)
+            file.unknown(value.line, "key", key, group.keys)
         elif value.is_mapping:
-            yield wrong(line, "holds_keys", key=key)
+            file.wrong(value.line, "holds_keys", key=key)
+        elif value.items and key != "attachments":
+            file.wrong(value.line, "list")
         elif len(value.text) > (most := _MOST_LETTERS.get(key, _MOST_NAME)):
-            yield wrong(line, "letters", key=key, n=len(value.text), most=most)
+            file.wrong(value.line, "letters", key=key, n=len(value.text), most=most)
         elif key == "generated" and value.text.lower() not in {"true", "false", ""}:
-            yield wrong(line, "generated", key=key, said=value.text, keys=["true", "false"])
+            file.wrong(value.line, "generated", key=key, said=value.text, keys=["true", "false"])
 
 
-def _unsigned(
-    group: Group, entry: Entry, here: StatementSource, context: Context
-) -> Iterator[PeopleProblem]:
-    needed = [group.says] if _generated(entry) else [group.says, "name", "role"]
-    for key in needed:
-        value = entry.below.get(key, Entry(entry.line))
+def _check_signed(file: _File, group: Group, entry: Entry) -> None:
+    """Whether a named person in a role says something, on a day that can be."""
+    generated = _generated(entry)
+    signed = file.signed(entry)
+    for key in [group.says] if generated else [group.says, "name", "role"]:
+        value = signed.get(key, entry.below.get(key, Entry(entry.line)))
         if is_placeholder(value.text):
             kind = "placeholder" if value.text else "lacks"
-            yield wrong(f"{here.file}:{value.line}", kind, key=key, said=value.text)
-    if not _generated(entry):
-        yield from _wrong_date(group, entry.below.get("date", Entry(entry.line)), here, context)
+            file.wrong(value.line, kind, key=key, said=value.text)
+    if not generated:
+        _check_date(file, group, signed.get("date", Entry(entry.line)))
 
 
 def _generated(entry: Entry) -> bool:
     return entry.below.get("generated", entry).text.lower() == "true"
 
 
-def _wrong_date(
-    group: Group, value: Entry, here: StatementSource, context: Context
-) -> Iterator[PeopleProblem]:
-    where, about = f"{here.file}:{value.line}", {"key": "date", "said": value.text}
-    day = parse_date(value.text)
+def _check_date(file: _File, group: Group, value: Entry) -> None:
+    about = {"key": "date", "said": value.text}
+    day, context = parse_date(value.text), file.context
+    decides = group in (_JUDGEMENTS, _DECISIONS)
     if day is None:
-        yield wrong(where, "no_day" if value.text else "no_date", **about)
+        file.wrong(value.line, "no_day" if value.text else "no_date", **about)
     elif context.today and day > context.today:
-        yield wrong(where, "future", **about, day=context.today.isoformat())
+        file.wrong(value.line, "future", **about, day=context.today.isoformat())
     elif day < _EARLIEST:
-        yield wrong(where, "too_early", **about, day=_EARLIEST.isoformat())
-    elif group.name == "judgements" and context.run_day and day < context.run_day - _ONE_DAY:
-        yield wrong(where, "before_run", **about, day=context.run_day.isoformat())
+        file.wrong(value.line, "too_early", **about, day=_EARLIEST.isoformat())
+    elif decides and _is_of_this_run(file) and context.run_day and day < context.run_day - _ONE_DAY:
+        file.wrong(value.line, "before_run", **about, day=context.run_day.isoformat())
 
 
-def _built(group: Group, key: str, entry: Entry, here: StatementSource) -> Any:
-    texts = {name: value.text for name, value in entry.below.items() if name != "generated"}
-    if group.name == "statements":
-        return Statement(key, **texts, generated=_generated(entry), source=here)
-    return (Opinion if group.name == "judgements" else Exemption)(key, **texts, source=here)
+def _is_of_this_run(file: _File) -> bool:
+    """Whether a file names no other run: a decision may be older than a run that repeats it."""
+    return file.subject is None or file.subject.run in {"", file.context.run_id}
 
 
 PEOPLE = "people"
+#: Where the documents lie that decisions rest on.
+ATTACHMENTS = f"{PEOPLE}/attachments"
 _MOST_FILES = 100
 _SUFFIXES = (".yaml", ".yml")
 _OLD = ("statements", "not_applicable")
@@ -412,30 +643,105 @@ class PeopleFile:
         return hashlib.sha256(self.content).hexdigest()
 
 
+@dataclass(frozen=True)
+class HumanInput:
+    """All that people supplied and that is valid, and what was wrong with the rest.
+
+    statements : {field: statement}. decisions : by date, then as written, whether or not they still
+    stand. unproved : {digest of a decision: which of its documents are not there}. problems : what
+    is not used, where it stands and why. unasked : what is kept though no framework asks for it.
+    """
+
+    statements: Mapping[str, Statement] = field(default_factory=dict)
+    decisions: tuple[Decision, ...] = ()
+    unproved: Mapping[str, tuple[Message, ...]] = field(default_factory=dict)
+    problems: tuple[PeopleProblem, ...] = ()
+    unasked: tuple[str, ...] = ()
+
+    @property
+    def signed(self) -> frozenset[str]:
+        """Fields that a person filled and signed."""
+        return frozenset(
+            name for name, statement in self.statements.items() if not statement.generated
+        )
+
+
 def read_people(results: Results) -> HumanInput:
     """What people wrote for this run; nothing is raised, the problems are in it."""
     problems: list[PeopleProblem] = list(_moved(results.config))
     files = list(_files(results.folder, problems)) if results.folder else []
-    return _gather(files, Context.of(results), problems)
+    gathered = _gather(files, Context.of(results), problems)
+    return _with_documents(gathered, _held(results.folder))
 
 
 def prepare_people(results: Results, sources: Iterable[Path] = ()) -> HumanInput:
     """Add files of people to a run folder and check all that are there, before anything is written.
 
-    sources : YAML files to copy to `people/`, under their own names.
+    sources : YAML files to copy to `people/`, under their own names, with the documents that they
+        name, which lie beside them; or folders of runs, of which all that people wrote is copied.
     Raises PeopleProblems : all that is wrong with these files and with those in the folder; then
     nothing was copied.
     """
     folder = _folder_of(results)
     problems: list[PeopleProblem] = list(_moved(results.config))
     present = {file.shown: file for file in _files(folder, problems)}
-    added = [new for source in sources if (new := _to_add(source, present, problems))]
+    named = [path for source in sources for path in _yaml_files(source)]
+    added = [new for source in named if (new := _to_add(source, present, problems))]
     gathered = _gather([*present.values(), *added], Context.of(results), problems)
+    documents = _documents(gathered, named, folder)
+    held = {**_held(folder), **{path.name: sha256_file(path, links=True) for path in documents}}
+    gathered = _with_documents(gathered, held)
     if gathered.problems:
         raise PeopleProblems([problem.in_english() for problem in gathered.problems])
     for new in added:
         write_bytes(folder / new.shown, new.content)
+    for path in documents:
+        copy_file(path, folder / ATTACHMENTS / path.name, links=True)
     return gathered
+
+
+def _yaml_files(source: Path) -> list[Path]:
+    """The file that was named; of a run folder, those that people wrote for it."""
+    if not source.is_dir():
+        return [source]
+    return [path for suffix in _SUFFIXES for path in files_in(source / PEOPLE, suffix)]
+
+
+def _documents(gathered: HumanInput, named: Sequence[Path], folder: Path) -> list[Path]:
+    """The documents of decisions that are not in the folder yet and lie beside a given file."""
+    wanted = {a.path: a.sha256 for d in gathered.decisions for a in d.attachments}
+    held = _held(folder)
+    beside: dict[str, Path] = {}
+    for source in named:
+        for name in wanted.keys() - held.keys() - beside.keys():
+            places = (source.parent / name, source.parent / "attachments" / name)
+            if place := next(filter(Path.is_file, places), None):
+                beside[name] = place
+    return [beside[name] for name in sorted(beside)]
+
+
+def _held(folder: Path | None) -> dict[str, str]:
+    """{document in `people/attachments/`: SHA-256}; links and devices are none."""
+    if folder is None or not is_folder(folder / PEOPLE):
+        return {}
+    return {path.name: sha256_file(path) for path in files_in(folder / ATTACHMENTS)}
+
+
+def _with_documents(gathered: HumanInput, held: Mapping[str, str]) -> HumanInput:
+    """The same; documents that decisions rest on and that are not there are problems too."""
+    problems: list[PeopleProblem] = []
+    unproved: dict[str, tuple[Message, ...]] = {}
+    for decision in gathered.decisions:
+        where = f"{decision.source.file}:{decision.source.line}"
+        for item in decision.attachments:
+            if held.get(item.path) == item.sha256:
+                continue
+            kind = "attachment_changed" if item.path in held else "attachment_missing"
+            about = {"file": item.path, "folder": ATTACHMENTS}
+            problems.append(wrong(where, kind, **about))
+            reason = message(f"decisions.why.{kind}", file=item.path)
+            unproved[decision.id] = (*unproved.get(decision.id, ()), reason)
+    return replace(gathered, problems=(*gathered.problems, *problems), unproved=unproved)
 
 
 def _folder_of(results: Results) -> Path:
@@ -486,6 +792,8 @@ def _files(run: Path, problems: list[PeopleProblem]) -> Iterator[PeopleFile]:
         return
     for path in paths:
         shown = f"{PEOPLE}/{path.name}"
+        if shown == ATTACHMENTS and is_folder(path):
+            continue
         if not stat.S_ISREG(path.lstat().st_mode):
             problems.append(wrong(shown, "no_regular_file"))
         elif path.suffix.lower() not in _SUFFIXES:
@@ -497,47 +805,62 @@ def _files(run: Path, problems: list[PeopleProblem]) -> Iterator[PeopleFile]:
                 problems.append(wrong(shown, "unreadable", reason=error.strerror))
 
 
-@dataclass
-class _Once:
-    """Keeps what is said once, and tells where two files say different things."""
-
-    problems: list[PeopleProblem]
-    entries: dict[str, Any] = field(default_factory=dict)
-    disputed: set[str] = field(default_factory=set)
-
-    def add(self, key: str, entry: Any) -> None:
-        first = self.entries.setdefault(key, entry)
-        if replace(first, source=entry.source) == entry or key in self.disputed:
-            return
-        self.disputed.add(key)
-        where = f"{entry.source.file}:{entry.source.line}"
-        other = f"{first.source.file}:{first.source.line}"
-        self.problems.append(wrong(where, "disputed", key=key, file=other))
-
-    @property
-    def agreed(self) -> dict[str, Any]:
-        return {key: entry for key, entry in self.entries.items() if key not in self.disputed}
-
-
 def _gather(
     files: Iterable[PeopleFile], context: Context, problems: list[PeopleProblem]
 ) -> HumanInput:
-    statements, judgements, aside = (_Once(problems) for _ in range(3))
+    statements: dict[str, Statement] = {}
+    disputed: set[str] = set()
+    decisions: dict[str, Decision] = {}
     unasked: list[str] = []
-    keepers: Mapping[str, Callable[[str, Any], None]] = {
-        "statements": statements.add,
-        "judgements": judgements.add,
-        "not_applicable": aside.add,
-    }
     for file in files:
-        top, wrong = parse(file.shown, file.content)
-        problems += wrong
-        contents = ReadEntries()
-        read_entries(top, StatementSource(file.shown, file.sha256), context, contents)
+        top, wrong_form = parse(file.shown, file.content)
+        problems += wrong_form
+        contents = read_entries(top, StatementSource(file.shown, file.sha256), context)
         problems += contents.problems
         unasked += contents.unasked
-        for group, key, entry in contents.entries:
-            keepers[group](key, entry)
+        for entry in contents.statements:
+            _keep(entry, statements, disputed, problems)
+        for decision in contents.decisions:
+            decisions.setdefault(decision.id, decision)
+    chain = sorted(decisions.values(), key=lambda decision: decision.date)
     return HumanInput(
-        statements.agreed, judgements.agreed, aside.agreed, tuple(problems), tuple(unasked)
+        {key: entry for key, entry in statements.items() if key not in disputed},
+        tuple(_in_chain(chain, problems)),
+        problems=tuple(problems),
+        unasked=tuple(unasked),
     )
+
+
+def _keep(
+    entry: Statement,
+    statements: dict[str, Statement],
+    disputed: set[str],
+    problems: list[PeopleProblem],
+) -> None:
+    """Keep a statement once, and tell where two files answer one field in two ways."""
+    first = statements.setdefault(entry.field, entry)
+    if replace(first, source=entry.source) == entry or entry.field in disputed:
+        return
+    disputed.add(entry.field)
+    where = f"{entry.source.file}:{entry.source.line}"
+    other = f"{first.source.file}:{first.source.line}"
+    problems.append(wrong(where, "disputed", key=entry.field, file=other))
+
+
+def _in_chain(decisions: Sequence[Decision], problems: list[PeopleProblem]) -> Iterator[Decision]:
+    """The decisions whose earlier one is there, is about the same, and may be replaced by them."""
+    by_id = {decision.id: decision for decision in decisions}
+    for decision in decisions:
+        key = decision.revokes or decision.supersedes
+        earlier = by_id.get(key)
+        where = f"{decision.source.file}:{decision.source.line}"
+        if not key:
+            yield decision
+        elif earlier is None:
+            problems.append(wrong(where, "no_earlier", key=key[:12]))
+        elif earlier.target != decision.target:
+            problems.append(wrong(where, "other_target", key=key[:12], target=earlier.target.key))
+        elif not may_replace(decision, earlier):
+            problems.append(wrong(where, "not_theirs", key=key[:12], name=earlier.name))
+        else:
+            yield decision

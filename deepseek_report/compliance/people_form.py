@@ -1,92 +1,255 @@
-"""`tables/statements.yaml`: a form of every open statement, to be filled and put into `people/`."""
+"""What people are asked: the open decisions and statements of a run, each as a question in words.
+
+`decisions.yaml` beside the report asks them in a file; `decide.html` (`rendering/decide_page.py`)
+asks the same on a page.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from deepseek_report.artifacts.conclusions import Verdict as Promise
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import write_text
-from deepseek_report.compliance.evaluate import ComplianceReport, OpenField
-from deepseek_report.compliance.framework import Row
+from deepseek_report.compliance.decision import (
+    ROLES,
+    VERDICTS,
+    WHOLE_MODEL,
+    DecisionSubject,
+    DecisionTarget,
+    concluded,
+    of_target,
+    promise_key,
+)
+from deepseek_report.compliance.decision_words import decided, told_decision
+from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport
+from deepseek_report.compliance.people import DECIDE, FORM
+from deepseek_report.compliance.status import DECIDED, Judgement
+from deepseek_report.findings.records import promise_name
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
-FORM = "tables/statements.yaml"
+#: Where the form is explained.
+DOCS = "docs/decisions-of-people.md"
+ADD = f"deepseek-report render RUN --people {FORM}"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _BOOLEAN = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-_WIDTH = 98
+_WIDTH = 110
 
 
-def write_form(report: ComplianceReport, results: Results, folder: Path) -> Path:
-    """Write the form into a run folder; return its path."""
+@dataclass(frozen=True)
+class OpenDecision:
+    """A decision that is open.
+
+    text : the question in words. evidence, findings : what to look at, in words. status : of the
+    row, in words; empty for what has none. earlier : the decisions so far, each with its digest.
+    digest : of the evidence, which the decision repeats. required : by the policy.
+    """
+
+    target: DecisionTarget
+    text: str
+    evidence: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    status: str = ""
+    who: str = ""
+    earlier: tuple[tuple[str, str], ...] = ()
+    digest: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class OpenAnswer:
+    """A statement that only a person can make. by_whom : which rows ask, and whom."""
+
+    field: str
+    label: str
+    by_whom: str
+
+
+@dataclass(frozen=True)
+class Questions:
+    """All that a run asks of people. groups : {framework, or what is none: its questions}."""
+
+    title: str
+    subject: DecisionSubject
+    groups: dict[str, tuple[OpenDecision, ...]]
+    answers: tuple[OpenAnswer, ...]
+    words: Wording
+    language: str
+
+
+def ask(report: ComplianceReport, results: Results) -> Questions:
+    """The open decisions and statements of a run."""
+    words = words_of(results)
+    required = {each.target for each in report.required if each.state != "given"}
+    asking = _Asking(report, results, words, frozenset(required))
+    groups = {words.text("decisions.form.others"): tuple(asking.about_the_model())}
+    for part in report.frameworks:
+        if questions := tuple(asking.about_rows(part)):
+            groups[part.shown.short_name] = questions
+    answers = tuple(
+        OpenAnswer(
+            field.name,
+            words.label("human_fields", field.name),
+            "; ".join(
+                (
+                    words.text("decisions.form.asked", keys=list(field.rows)),
+                    words.text("decisions.form.from", who=list(field.who)),
+                )
+            ),
+        )
+        for field in report.form
+        if not field.filled and field.deciding
+    )
+    config = results.config.get("report") or {}
+    title, language = (
+        str(config.get("title") or results.run_id),
+        str(config.get("language") or "en"),
+    )
+    return Questions(title, report.subjects.subject, groups, answers, words, language)
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """Puts what is open into questions."""
+
+    report: ComplianceReport
+    results: Results
+    words: Wording
+    required: frozenset[DecisionTarget]
+
+    def about_the_model(self) -> Iterator[OpenDecision]:
+        """The whole model, the promises, and the critical findings."""
+        yield self._question(DecisionTarget("model", WHOLE_MODEL), self._text("model"))
+        promises, findings = concluded(self.results)
+        for promise in promises:
+            yield self._promise(promise)
+        for finding in findings:
+            if finding.severity == "high":
+                claim = self.words.finding(finding).claim
+                yield self._question(
+                    DecisionTarget("finding", finding.id), self._text("finding", claim=claim)
+                )
+
+    def _promise(self, promise: Promise) -> OpenDecision:
+        about = {
+            "metric": promise_name(self.results, promise),
+            "outcome": self.words.label("outcomes", promise.outcome),
+        }
+        target = DecisionTarget("promise", promise_key(promise))
+        return self._question(target, self._text("promise", **about))
+
+    def about_rows(self, part: FrameworkReport) -> Iterator[OpenDecision]:
+        """The rows of a framework that a decision would settle, that the policy names, or that
+        somebody rejected.
+        """
+        for judgement in part.judgements:
+            target = DecisionTarget("row", judgement.row.id)
+            if (
+                judgement.awaits_decision
+                or judgement.status == "rejected"
+                or target in self.required
+            ) and judgement.status != "out_of_scope":
+                yield self._row(part, judgement, target)
+
+    def _row(
+        self, part: FrameworkReport, judgement: Judgement, target: DecisionTarget
+    ) -> OpenDecision:
+        row, words = part.shown.row(judgement.row.id), self.words
+        kinds = [*judgement.present, *judgement.supplied]
+        about = {"title": row.title, "cite": row.cite, "asks": row.asks}
+        status = (
+            words.say(decided(judgement))
+            if judgement.status in DECIDED
+            else words.text(f"statuses.{judgement.status}.label")
+        )
+        findings = part.bearing.get(row.id, ())
+        return self._question(
+            target,
+            self._text("row" if kinds else "row_alone", **about),
+            evidence=tuple(words.say(self.report.evidence[kind].label) for kind in kinds),
+            findings=tuple(words.finding(finding).claim for finding in findings),
+            status=status,
+            who=row.who,
+        )
+
+    def _text(self, kind: str, **values: str) -> str:
+        return self.words.text(f"decisions.form.question.{kind}", **values)
+
+    def _question(
+        self,
+        target: DecisionTarget,
+        text: str,
+        evidence: tuple[str, ...] = (),
+        findings: tuple[str, ...] = (),
+        status: str = "",
+        who: str = "",
+    ) -> OpenDecision:
+        stood = of_target(self.report.decisions, target)
+        earlier = tuple((self.words.say(told_decision(s)), s.decision.id) for s in stood)
+        digest, required = self.report.subjects.evidence.get(target, ""), target in self.required
+        return OpenDecision(
+            target, text, evidence, findings, status, who, earlier, digest, required
+        )
+
+
+def write_form(questions: Questions, folder: Path) -> Path:
+    """Write `decisions.yaml` into a run folder; return its path."""
     path = folder / FORM
-    lines = _lines(report, results.run_id, words_of(results))
-    text = "".join(f"{line}\n" for line in lines)
-    write_text(path, text)
+    write_text(path, "".join(f"{line}\n" for line in _lines(questions)))
     return path
 
 
-def _lines(report: ComplianceReport, run_id: str, words: Wording) -> Iterator[str]:
-    yield from (f"# {line}" for text in _head(words) for line in textwrap.wrap(text, _WIDTH))
-    if run_id:
-        yield f"run: {json.dumps(run_id)} # {words.text('compliance.form.run')}"
-    still_open = [field for field in report.form if not field.filled]
-    if still_open:
-        yield ""
-        yield "statements:"
-        for field in still_open:
-            yield from _statement(field, words)
-    waiting = [
-        framework.shown.row(judgement.row.id)
-        for framework in report.frameworks
-        for judgement in framework.judgements
-        if judgement.awaits_judgement
-    ]
-    if waiting:
-        yield ""
-        yield f"judgements: # {words.text('compliance.form.judgements')}"
-        for row in waiting:
-            yield from _judgement(row, words)
-    yield ""
-    yield f"# not_applicable: # {words.text('compliance.form.not_applicable')}"
-    yield from (f"#   {line}" for line in ("ROW-ID:", *_blank("reason")))
+def _lines(questions: Questions) -> Iterator[str]:
+    words, subject = questions.words, questions.subject
+    yield from _comment(words.text("decisions.form.head", command=ADD, page=DECIDE, docs=DOCS), "")
+    yield from _comment(words.text("decisions.form.verdicts", verdicts=list(VERDICTS)), "")
+    yield f"subject: # {words.text('decisions.form.subject')}"
+    for key in ("run", "data", "weights", "results"):
+        yield f"  {key}: {json.dumps(getattr(subject, key))}"
+    yield f"by: # {words.text('decisions.form.by', roles=list(ROLES))}"
+    yield from ("  name:", "  role:", "  date:", "", "decisions:")
+    for group, open_questions in questions.groups.items():
+        yield f"  # ---- {_one_line(group)}"
+        for question in open_questions:
+            yield from _question_lines(question, words)
+    if questions.answers:
+        yield from ("", f"statements: # {words.text('decisions.form.statements')}")
+    for answer in questions.answers:
+        text = _one_line(f"{answer.label}; {answer.by_whom}")
+        yield f"  {_key(answer.field)}: {{text: }} # {text}"
 
 
-def _head(words: Wording) -> tuple[str, ...]:
-    command = "deepseek-report render RUN"
-    return (
-        words.text("compliance.form.copy", file="people/NAME.yaml", command=command),
-        words.text("compliance.form.empty"),
-        words.text("compliance.form.more", file="docs/statements.md"),
-    )
+def _question_lines(question: OpenDecision, words: Wording) -> Iterator[str]:
+    needed = f" ({words.text('decisions.form.needed')})" if question.required else ""
+    yield from _comment(question.text + needed)
+    for name, parts in (("evidence", question.evidence), ("findings", question.findings)):
+        if parts:
+            yield from _comment(words.text(f"decisions.form.{name}", parts=list(parts)))
+    if question.status:
+        yield from _comment(words.text("decisions.form.status", status=question.status))
+    for sentence, digest in question.earlier:
+        yield from _comment(f"{sentence} [{digest}]")
+    yield f"  - {question.target.kind}: {_key(question.target.key)}"
+    if question.digest:
+        yield f"    evidence: {json.dumps(question.digest)}"
+    yield from ("    verdict:", "    reason:")
 
 
-def _statement(field: OpenField, words: Wording) -> Iterator[str]:
-    about = {"keys": list(field.rows), "who": list(field.who), "deciding": field.deciding}
-    yield _comment(words.text("compliance.form.asked", **about))
-    yield f"  {_key(field.name)}:"
-    yield from (f"  {line}" for line in _blank("text"))
+def _comment(text: str, indent: str = "  ") -> Iterator[str]:
+    return (f"{indent}# {line}" for line in textwrap.wrap(_one_line(text), _WIDTH))
 
 
-def _judgement(row: Row, words: Wording) -> Iterator[str]:
-    about = {"title": row.title, "cite": row.cite, "who": row.who}
-    yield _comment(words.text("compliance.form.judgement", **about))
-    yield f"  {_key(row.id)}:"
-    yield from (f"  {line}" for line in _blank("text"))
-
-
-def _blank(says: str) -> Iterable[str]:
-    return (f"  {key}:" for key in (says, "name", "role", "date"))
-
-
-def _comment(text: str) -> str:
-    return f"  # {' '.join(text.split())}"
+def _one_line(text: str) -> str:
+    """A text that cannot end a comment: no line breaks of any kind, nothing that is not printed."""
+    return "".join(letter if letter.isprintable() else " " for letter in " ".join(text.split()))
 
 
 def _key(name: str) -> str:
     plain = _PLAIN.fullmatch(name) and name.lower() not in _BOOLEAN
-    return name if plain else json.dumps(name, ensure_ascii=False)
+    return name if plain else json.dumps(name, ensure_ascii=True)

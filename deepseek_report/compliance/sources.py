@@ -17,14 +17,14 @@ from deepseek_report.errors import ConfigError
 DigestName = Literal["data", "weights", "config", "code"]
 
 
-class _Strict:
+class StrictPart:
     """A part of the map in which pydantic refuses unknown keys."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
-class ScoreCheck(_Strict):
+class ScoreCheck(StrictPart):
     """A demand on the scores of an artifact.
 
     interval : each has both ends; floor : each rests on at least the floor of instances;
@@ -44,7 +44,7 @@ class ScoreCheck(_Strict):
 
 
 @dataclass(frozen=True)
-class FieldsCheck(_Strict):
+class FieldsCheck(StrictPart):
     """These fields of a JSON file hold something; of `a|b` one is enough."""
 
     check: Literal["fields"]
@@ -53,7 +53,7 @@ class FieldsCheck(_Strict):
 
 
 @dataclass(frozen=True)
-class RowsCheck(_Strict):
+class RowsCheck(StrictPart):
     """A Parquet file has at least `least` rows where `where` holds."""
 
     check: Literal["rows"]
@@ -63,7 +63,7 @@ class RowsCheck(_Strict):
 
 
 @dataclass(frozen=True)
-class CodesCheck(_Strict):
+class CodesCheck(StrictPart):
     """A table of reason codes has some, each against the person and none about a protected feature.
 
     most : the greatest number of codes of one decision by one method. complete : whether no
@@ -77,19 +77,27 @@ class CodesCheck(_Strict):
 
 
 @dataclass(frozen=True)
-class VerdictCheck(_Strict):
+class VerdictCheck(StrictPart):
     """The verdict on the explainer of this artifact lets its explanations be of use."""
 
     check: Literal["verdict"]
 
 
+@dataclass(frozen=True)
+class SealCheck(StrictPart):
+    """Nothing that was sealed before the results existed was changed afterwards."""
+
+    check: Literal["sealed"]
+
+
 Check = Annotated[
-    ScoreCheck | FieldsCheck | RowsCheck | CodesCheck | VerdictCheck, Field(discriminator="check")
+    ScoreCheck | FieldsCheck | RowsCheck | CodesCheck | VerdictCheck | SealCheck,
+    Field(discriminator="check"),
 ]
 
 
 @dataclass(frozen=True)
-class Need(_Strict):
+class Need(StrictPart):
     """An artifact that serves as evidence.
 
     artifact : its id; a last part `*` stands for each explainer but those in `but_not`.
@@ -109,7 +117,7 @@ class Need(_Strict):
 
 
 @dataclass(frozen=True)
-class Kind(_Strict):
+class Kind(StrictPart):
     """How one kind of evidence is made.
 
     all : artifacts that must all count; any : one of these must.
@@ -142,7 +150,7 @@ class Kind(_Strict):
 
 
 @dataclass(frozen=True)
-class Sources(_Strict):
+class Sources(StrictPart):
     """The whole map: {evidence kind: how it is made}, {message of a finding: kinds it bears on}."""
 
     kinds: dict[str, Kind]

@@ -1,4 +1,4 @@
-"""What only a person can say: statements, judgements of rows, and reasons to set a row aside."""
+"""What people write beside a run: answers to what rows ask, and what is wrong in their files."""
 
 from __future__ import annotations
 
@@ -52,30 +52,6 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Opinion:
-    """What a named person judged of one row, having read the evidence."""
-
-    row: str
-    text: str
-    name: str
-    role: str
-    date: str
-    source: StatementSource = StatementSource()
-
-
-@dataclass(frozen=True)
-class Exemption:
-    """Why a requirement does not apply, and the person who says so."""
-
-    row: str
-    reason: str
-    name: str
-    role: str
-    date: str
-    source: StatementSource = StatementSource()
-
-
-@dataclass(frozen=True)
 class PeopleProblem:
     """What is wrong in a file of a person: where, and which of `compliance.people` it is."""
 
@@ -99,29 +75,6 @@ class PeopleProblem:
 def wrong(where: str, kind: str, /, **values: Any) -> PeopleProblem:
     """A problem of this kind: `wrong("people/a.yaml:3", "twice", key="roles")`."""
     return PeopleProblem(where, kind, values)
-
-
-@dataclass(frozen=True)
-class HumanInput:
-    """All that people supplied and that is valid, and what was wrong with the rest.
-
-    statements : {field: statement}. judgements, not_applicable : {row id: …}.
-    problems : what is not used, where it stands and why. unasked : what is kept though no
-    framework of this report asks for it.
-    """
-
-    statements: Mapping[str, Statement] = field(default_factory=dict)
-    judgements: Mapping[str, Opinion] = field(default_factory=dict)
-    not_applicable: Mapping[str, Exemption] = field(default_factory=dict)
-    problems: tuple[PeopleProblem, ...] = ()
-    unasked: tuple[str, ...] = ()
-
-    @property
-    def signed(self) -> frozenset[str]:
-        """Fields that a person filled and signed."""
-        return frozenset(
-            name for name, statement in self.statements.items() if not statement.generated
-        )
 
 
 def is_placeholder(text: str) -> bool:

@@ -1,30 +1,37 @@
-"""From evidence to a status: the derivation of `templates/frameworks/_status_rules.yaml`."""
+"""From evidence and decisions to a status, by the rules of `_status_rules.yaml`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from deepseek_report.artifacts.message import Message, Text
+from deepseek_report.compliance.decision import DecisionState
 from deepseek_report.compliance.framework import Applicability, Row
-from deepseek_report.compliance.statements import Exemption, Opinion
 
 Status = Literal[
-    "met",
-    "judged",
-    "complete",
-    "partly",
+    "rejected",
     "not_evidenced",
-    "human_supplied",
     "human_input",
+    "partly",
+    "void",
+    "expired",
+    "human_supplied",
+    "complete",
+    "accepted_with_conditions",
+    "accepted",
     "not_applicable",
     "out_of_scope",
 ]
 STATUSES: tuple[Status, ...] = get_args(Status)
-#: What a signed judgement turns into `judged`; so it does `partly` where nothing is lacking.
-_JUDGEABLE = frozenset({"met", "complete", "human_supplied"})
+#: Where nothing is lacking, so that a decision can settle the row; so can `partly` then.
+_DECIDABLE = frozenset({"complete", "human_supplied"})
+#: What somebody decided, or what became of that.
+DECIDED: frozenset[Status] = frozenset(
+    {"accepted", "accepted_with_conditions", "rejected", "not_applicable", "expired", "void"}
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Judgement:
     the signed human field that stands in for it}. missing : the other machine kinds.
     lacks : what the data would have to declare. open_fields, filled : needed human fields that
     nobody, and that somebody, filled and signed. outside : why the row is out of scope.
-    opinion : what a named person judged of it, whether or not that changes the status.
+    decisions : all that people decided about it, whether or not it still stands.
     """
 
     row: Row
@@ -47,8 +54,7 @@ class Judgement:
     open_fields: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
     outside: Text = ""
-    exemption: Exemption | None = None
-    opinion: Opinion | None = None
+    decisions: tuple[DecisionState, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -56,15 +62,19 @@ class Judgement:
         return not (self.missing or self.lacks or self.open_fields)
 
     @property
-    def awaits_judgement(self) -> bool:
-        """Whether a signed judgement would change the status."""
-        settled = self.status in _JUDGEABLE or self.held_back
-        return settled and self.opinion is None
+    def awaits_decision(self) -> bool:
+        """Whether a decision would settle the row."""
+        return self.status in {*_DECIDABLE, "expired", "void"} or self.held_back
 
     @property
     def held_back(self) -> bool:
         """Whether all that is needed is there and only the unread text holds the status down."""
         return self.status == "partly" and self.whole
+
+    @property
+    def standing(self) -> tuple[DecisionState, ...]:
+        """The decisions that count today."""
+        return tuple(each for each in self.decisions if each.counts)
 
 
 @dataclass(frozen=True)
@@ -85,14 +95,12 @@ def judge(
     row: Row,
     grounds: Grounds,
     applies: Applicability | None = None,
-    exemption: Exemption | None = None,
-    opinion: Opinion | None = None,
+    decisions: Sequence[DecisionState] = (),
 ) -> Judgement:
     """The status of a row.
 
     applies : how the row stands to the data of the run; by default it speaks of all data.
-    exemption : why a named person says that the row does not apply.
-    opinion : what a named person judged of the row.
+    decisions : what people decided about the row.
     """
     applies = applies or Applicability()
     absent = [kind for kind in row.machine if kind not in grounds.counting]
@@ -111,20 +119,33 @@ def judge(
         open_fields=tuple(name for name in row.people if name not in grounds.signed),
         filled=tuple(name for name in row.people if name in grounds.signed),
         outside=applies.outside,
-        exemption=exemption,
-        opinion=opinion,
+        decisions=tuple(decisions),
     )
     return replace(judgement, status=_status(judgement))
 
 
 def _status(judgement: Judgement) -> Status:
-    if judgement.exemption:
+    verdicts = {each.decision.verdict for each in judgement.standing}
+    if "rejected" in verdicts:
+        return "rejected"
+    if "not_applicable" in verdicts:
         return "not_applicable"
     if judgement.outside:
         return "out_of_scope"
     status = _derive(judgement)
-    settled = status in _JUDGEABLE or (status == "partly" and judgement.whole)
-    return "judged" if judgement.opinion and settled else status
+    if status in _DECIDABLE or (status == "partly" and judgement.whole):
+        return _decided(judgement, verdicts) or status
+    return status
+
+
+def _decided(judgement: Judgement, verdicts: Set[str]) -> Status | None:
+    """What the decisions make of a row that lacks nothing; None where nobody decided."""
+    if "accepted_with_conditions" in verdicts:
+        return "accepted_with_conditions"
+    if "accepted" in verdicts:
+        return "accepted"
+    lapsed = {each.standing for each in judgement.decisions}
+    return "void" if "void" in lapsed else "expired" if "expired" in lapsed else None
 
 
 def _derive(judgement: Judgement) -> Status:
@@ -135,10 +156,7 @@ def _derive(judgement: Judgement) -> Status:
         return "not_evidenced"
     if not judgement.whole or not row.verified:
         return "partly"
-    if not judgement.present:
-        return "human_supplied"
-    alone = row.ceiling == "met" and not judgement.supplied and not row.people
-    return "met" if alone else "complete"
+    return "complete" if judgement.present else "human_supplied"
 
 
 def tally(judgements: Iterable[Judgement]) -> dict[Status, int]:

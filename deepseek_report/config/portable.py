@@ -26,7 +26,9 @@ _LEFT_OUT = frozenset({"paths", "device", "jobs"})
 #: Overrides that belong to one machine or one run of it, not to the experiment.
 _LOCAL = ("paths.", "paths=", "device=", "jobs=", "launcher.", "launcher=", "hydra.")
 #: Fields whose text is a file or a folder, also where it is written without a separator.
-_PATH_KEYS = frozenset({"path", "file", "weights", "masks", "checkpoint", "cache"})
+_PATH_KEYS = frozenset(
+    {"path", "file", "weights", "masks", "checkpoint", "cache", "policy", "seal"}
+)
 _OWN = "deepseek_report"
 _VARIABLE = re.compile(r"\$([A-Z]+_DIR(?:_\d+)?)(?![A-Za-z0-9_])")
 #: What stays itself inside of double quotes.

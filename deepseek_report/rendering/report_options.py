@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field
@@ -50,8 +51,11 @@ class ReportOptions:
     """A report in HTML; in PDF or DOCX, and a brief of one or two pages to sign, where asked for.
 
     thresholds : what was promised; the summary says which promises were met.
-    fail_on : whether a threshold that is not met gives exit code 3.
-    as_of : the day (YYYY-MM-DD) for which the age of legal texts is judged; None: the run's day.
+    fail_on : whether a threshold that is not met, or a rejection, gives exit code 3.
+    as_of : the day (YYYY-MM-DD) for which the age of legal texts, and whether decisions are still
+        valid, is judged; None: the run's day for texts, the day of writing for decisions.
+    policy : a YAML of the decisions that are required of people; None: the one that ships.
+    seal : what `check --seal` wrote before any result existed; None: nothing was sealed.
     interactive : whether pictures carry an interactive twin in HTML.
     privacy : what the run folder may hold of single persons: "full", everything; "cases",
         aggregates and the cases that are named; "aggregate", nothing about one person.
@@ -71,6 +75,8 @@ class ReportOptions:
     thresholds: tuple[Threshold, ...] = ()
     fail_on: bool = False
     as_of: Annotated[str | None, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = None
+    policy: Path | None = None
+    seal: Path | None = None
     interactive: bool = True
     privacy: Level = "full"
     privacy_floor: Annotated[int, Field(ge=2, le=1000)] = 5

@@ -14,6 +14,7 @@ from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import empty_folder, remove
+from deepseek_report.compliance.statements import latest_day
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import CALL, PortablePaths
 from deepseek_report.config.rules import pick_device
@@ -64,16 +65,19 @@ class Finished:
 
     @property
     def exit_code(self) -> int:
-        """0: whole. 1: a declared part failed. 3: a threshold failed, and `fail_on` is set.
+        """0: whole. 1: a declared part failed. 3: `fail_on` is set, and a threshold failed or
+        somebody rejected.
 
-        A threshold fails where it is not met, and where it could not be measured.
+        A threshold fails where it is not met, and where it could not be measured. A rejection
+        counts while it stands.
         """
         if self.failures:
             return 1
         failed = {"not met", "not measured"} & {
             threshold["outcome"] for threshold in self.record["thresholds"]
         }
-        return 3 if self.record["config"]["report"]["fail_on"] and failed else 0
+        rejected = (self.record.get("decisions") or {}).get("rejected")
+        return 3 if self.record["config"]["report"]["fail_on"] and (failed or rejected) else 0
 
 
 @dataclass(frozen=True)
@@ -254,6 +258,8 @@ def _whole(folder: Path) -> Finished | None:
         return None
     if any(problem["kind"] == "failed" for problem in record["problems"]):
         return None
+    if documents.get("day") not in {None, latest_day().isoformat()}:
+        return None  # what people decided may have expired since
     pages = [folder / page_of(name) for name in record["config"]["report"]["formats"]]
     if not all(page.is_file() for page in pages):
         return None

@@ -16,6 +16,14 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import DASH
 from deepseek_report.artifacts.score import Score
+from deepseek_report.compliance.decision import Decision
+from deepseek_report.compliance.decision_words import (
+    decided,
+    rejected_values,
+    required_name,
+    target_name,
+    told_decision,
+)
 from deepseek_report.compliance.evaluate import (
     ComplianceReport,
     FrameworkReport,
@@ -24,9 +32,9 @@ from deepseek_report.compliance.evaluate import (
 )
 from deepseek_report.compliance.evidence import Evidence, named_score
 from deepseek_report.compliance.framework import Framework, Row
-from deepseek_report.compliance.people_form import FORM
-from deepseek_report.compliance.statements import Exemption, Opinion, Statement
-from deepseek_report.compliance.status import STATUSES, Judgement, Status
+from deepseek_report.compliance.people import DECIDE, FORM
+from deepseek_report.compliance.statements import Statement
+from deepseek_report.compliance.status import DECIDED, STATUSES, Judgement, Status
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -35,24 +43,30 @@ from deepseek_report.wording.words import Wording
 
 #: A shape for each status, so that colour is never needed.
 SHAPES: Mapping[Status, str] = {
-    "met": "●",
-    "judged": "◆",
-    "complete": "◇",
-    "partly": "◐",
+    "rejected": "▼",
     "not_evidenced": "○",
-    "human_supplied": "■",
     "human_input": "□",
+    "partly": "◐",
+    "void": "△",
+    "expired": "▽",
+    "human_supplied": "■",
+    "complete": "◇",
+    "accepted_with_conditions": "◆",
+    "accepted": "●",
     "not_applicable": "–",
     "out_of_scope": "×",
 }
 TONES: Mapping[Status, str] = {
-    "met": "info",
-    "judged": "info",
-    "complete": "info",
-    "partly": "low",
+    "rejected": "high",
     "not_evidenced": "medium",
-    "human_supplied": "info",
     "human_input": "quiet",
+    "partly": "low",
+    "void": "medium",
+    "expired": "medium",
+    "human_supplied": "info",
+    "complete": "info",
+    "accepted_with_conditions": "info",
+    "accepted": "info",
     "not_applicable": "quiet",
     "out_of_scope": "quiet",
 }
@@ -195,10 +209,10 @@ def _row(
 
 
 def _status(judgement: Judgement, words: Wording) -> str:
-    """Shape and words of a row's status; a judgement with who made it, and when."""
-    if judgement.status == "judged" and judgement.opinion:
-        by = {"name": judgement.opinion.name, "date": judgement.opinion.date}
-        return words.text("compliance.judged_by", shape=SHAPES["judged"], **by)
+    """Shape and words of a row's status; a decision with who took it, and when."""
+    if judgement.status in DECIDED:
+        shape = SHAPES[judgement.status]
+        return words.text("compliance.status", shape=shape, label=words.say(decided(judgement)))
     return status_text(judgement.status, words)
 
 
@@ -214,31 +228,20 @@ def _linked(evidence: Evidence) -> Values:
 
 def _person(judgement: Judgement, report: ComplianceReport) -> Text:
     """What people said of a row, and what they must still say."""
-    if judgement.exemption:
-        signed = {"name": judgement.exemption.name, "role": judgement.exemption.role}
-        about = {**signed, "date": judgement.exemption.date, "text": judgement.exemption.reason}
-        return message("compliance.person.set_aside", **about)
-    if judgement.outside:
+    sentences = [told_decision(each) for each in judgement.decisions]
+    if judgement.outside and not sentences:
         return judgement.outside
-    parts = [*_opinion(judgement), *_open(judgement, report)]
+    parts = sentences if judgement.outside else [*sentences, *_open(judgement, report)]
     if not parts and (judgement.filled or judgement.supplied):
         fields = [*judgement.filled, *judgement.supplied.values()]
         parts.append(message("compliance.person.filled", fields=fields))
     return message("compliance.person.several", parts=parts) if parts else DASH
 
 
-def _opinion(judgement: Judgement) -> Iterator[Message]:
-    if (opinion := judgement.opinion) is None:
-        return
-    signed = {"name": opinion.name, "role": opinion.role, "text": opinion.text}
-    if judgement.status == "judged":
-        yield message("compliance.person.judged", **signed)
-    else:
-        yield message("compliance.person.judged_early", **signed, date=opinion.date)
-
-
 def _open(judgement: Judgement, report: ComplianceReport) -> Iterator[Message]:
     who = judgement.row.who
+    if judgement.status == "not_applicable":
+        return
     if judgement.open_fields:
         yield message("compliance.person.open", fields=list(judgement.open_fields), who=who)
     named = (report.evidence[kind].person for kind in judgement.missing)
@@ -246,7 +249,7 @@ def _open(judgement: Judgement, report: ComplianceReport) -> Iterator[Message]:
         yield message("compliance.person.instead", fields=instead, who=who)
     if judgement.held_back:
         yield message("compliance.person.reading", who=who)
-    elif judgement.status == "complete":
+    elif judgement.awaits_decision:
         yield message("compliance.person.judgement", who=who)
 
 
@@ -333,21 +336,66 @@ def filled_statements(report: ComplianceReport, words: Wording) -> list[Values]:
     return sorted(rows, key=lambda row: not row["rows"])
 
 
-def opinions(report: ComplianceReport, words: Wording) -> list[Values]:
-    """Judgements of rows, and rows set aside, as named persons signed them."""
-    human = report.options.human
-    judged = words.text("compliance.what.judged")
-    aside = words.text("compliance.what.set_aside")
+def decisions(report: ComplianceReport, words: Wording) -> list[Values]:
+    """Every decision that people took, oldest first, with how it stands: the whole chain."""
     return [
-        {"row": opinion.row, "what": judged, "text": opinion.text, **_signed(opinion)}
-        for opinion in human.judgements.values()
-    ] + [
-        {"row": exemption.row, "what": aside, "text": exemption.reason, **_signed(exemption)}
-        for exemption in human.not_applicable.values()
+        {
+            "about": target_name(each.decision.target, report, words),
+            "verdict": words.label(
+                "verdicts", "revoked" if each.decision.revokes else each.decision.verdict
+            ),
+            "name": each.decision.name,
+            "role": _role(each.decision, words),
+            "date": each.decision.date,
+            "until": each.decision.valid_until or DASH,
+            "reason": words.say(
+                message(
+                    "decisions.reason",
+                    text=each.decision.reason,
+                    conditions=each.decision.conditions,
+                )
+            ),
+            "state": words.text(
+                "decisions.standing_text",
+                label=words.label("standings", each.standing),
+                why=[words.say(why) for why in each.why],
+            ),
+            "documents": ", ".join(
+                f"{item.path} ({item.sha256[:_SHORT]})" for item in each.decision.attachments
+            )
+            or DASH,
+            "digest": each.decision.id,
+            "source": f"{each.decision.source.file}:{each.decision.source.line}",
+        }
+        for each in report.decisions
     ]
 
 
-def _signed(entry: Statement | Opinion | Exemption) -> dict[str, str]:
+def _role(decision: Decision, words: Wording) -> str:
+    """The role, with the office in the person's own words."""
+    role = words.label("decision_roles", decision.role)
+    if not decision.title:
+        return role
+    return decision.title if decision.role == "other" else f"{role}, {decision.title}"
+
+
+def required(report: ComplianceReport, words: Wording) -> list[Values]:
+    """What the policy asks for, and what of it is missing."""
+    return [
+        {
+            "rule": required_name(each.rule.id, each.rule.title, words),
+            "about": target_name(each.target, report, words),
+            "roles": ", ".join(words.label("decision_roles", role) for role in each.rule.roles),
+            "state": words.label("requirement_states", each.state),
+            "people": ", ".join(decision.name for decision in each.decisions) or DASH,
+            "why": "; ".join(words.say(why) for why in each.why) or DASH,
+            "cite": each.rule.cite or DASH,
+        }
+        for each in report.required
+    ]
+
+
+def _signed(entry: Statement) -> dict[str, str]:
     """Who signed it, and where it stands."""
     source = f"{entry.source.file}:{entry.source.line}"
     return {"name": entry.name, "role": entry.role, "date": entry.date, "source": source}
@@ -427,7 +475,10 @@ def _values(report: ComplianceReport, results: Results, words: Wording) -> Value
         "statuses": legend(words),
         "frameworks": [framework(part, report, words) for part in report.frameworks],
         "filled": filled_statements(report, words),
-        "opinions": opinions(report, words),
+        "decisions": decisions(report, words),
+        "required": required(report, words),
+        "policy": report.options.policy.name,
+        "n_missing": sum(each.state != "given" for each in report.required),
         "generated": generated_statements(report, words),
         "not_used": not_used(report),
         "open": open_fields(report, words, deciding=True),
@@ -485,6 +536,8 @@ def _caveats(report: ComplianceReport) -> Iterable[Message]:
         held = [judgement.row.id for judgement in part.judgements if judgement.held_back]
         if held:
             yield message("compliance.held_back", framework=part.shown.short_name, keys=held)
+    for each in report.rejections:
+        yield message("decisions.state.rejected", **rejected_values(each, report))
     human = report.options.human
     if human.problems:
         yield message("compliance.people_problems", n=len(human.problems))
@@ -499,7 +552,7 @@ def _actions(report: ComplianceReport) -> Iterable[Message]:
         yield message("compliance.supply", **lacked, **_reason(evidence))
     unsigned = len(_unsigned(report))
     if unsigned:
-        files = {"file": FORM, "folder": "people/NAME.yaml"}
+        files = {"file": DECIDE, "form": FORM}
         yield message("compliance.fill", n=unsigned, **files)
 
 

@@ -14,10 +14,12 @@ from deepseek_report.artifacts.disclosure import is_left_out
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import Message, Text
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import RunRecord
+from deepseek_report.artifacts.storage.local_paths import without_local_paths
+from deepseek_report.compliance.decision_words import decisions_of
 from deepseek_report.config.portable import deepening
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.decision_effect import decision_effect
@@ -108,6 +110,7 @@ def _first_screen(draft: Draft, page: FirstPage) -> Values:
             *_not_read(draft),
         ],
         "verdict": [words.say(sentence) for sentence in page.verdict],
+        "decisions": _decisions(draft),
         "promises": [_promise(draft, promise, page) for promise in page.promises],
         "shown": [_card(draft, page, finding) for finding in page.gravest],
         "others": [words.finding(finding) for finding in page.others],
@@ -118,6 +121,19 @@ def _first_screen(draft: Draft, page: FirstPage) -> Values:
         "options": results.has(ArtifactId.measure("options")) and "bias" in _sections(results),
         "run": draft.text("run", id=results.run_id, day=_day(results), facts=_facts(draft)),
     }
+
+
+def _decisions(draft: Draft) -> dict[str, list[str]]:
+    """What people decided, rejections apart, and which required decisions are missing."""
+    if not draft.results.config.get("frameworks") and not draft.results.has("policy"):
+        return {}
+    try:
+        rejected, rest = decisions_of(draft.results)
+    except Exception as error:  # the section that is about it says so too
+        reason = without_local_paths(f"{type(error).__name__}: {error}")
+        rejected, rest = [], [message("decisions.state.broken", reason=reason)]
+    say = draft.words.say
+    return {"rejected": list(map(say, rejected)), "rest": list(filter(None, map(say, rest)))}
 
 
 def _how_good(draft: Draft) -> list[str]:

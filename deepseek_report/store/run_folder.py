@@ -5,7 +5,7 @@
 (`provenance.json`, `tensorboard/`) hold times of day; `records.json` lists them. *Documents* (the
 report and what was made from the results) are rebuilt by `render`; `documents.json` lists them and
 is bound to the run digest. *People's files* (`people/`, `notes/`, edited copies) may change at any
-time.
+time. *Signatures* (`signatures/`) are over all of these.
 """
 
 from __future__ import annotations
@@ -43,18 +43,25 @@ SOURCE = "report.qmd"
 WORK_PREFIX = ".rendering-"
 
 
-FileClass = Literal["result", "record", "document", "people", "manifest"]
+FileClass = Literal["result", "record", "document", "people", "signature", "manifest"]
 
 _CLASSES: tuple[tuple[FileClass, re.Pattern[str]], ...] = (
     ("manifest", re.compile(r"(manifest|records|documents)\.json")),
     ("result", re.compile(r"run\.json|config\.yaml|scores\.parquet|artifacts/.+")),
     ("record", re.compile(r"provenance\.json|tensorboard/.+")),
-    ("people", re.compile(r"people/[^/]+\.ya?ml|notes/[^/]+\.qmd|[^/]+\.edited(-\d+)?")),
+    (
+        "people",
+        re.compile(
+            r"people/([^/]+\.ya?ml|attachments/[^/]+)|notes/[^/]+\.qmd|[^/]+\.edited(-\d+)?"
+        ),
+    ),
+    ("signature", re.compile(r"signatures/[^/]+\.dsse\.json")),
     (
         "document",
         re.compile(
             r"report\.(html|pdf|docx|qmd|css)|brief\.(qmd|pdf)|citation\.bib"
             r"|(figures|tables)/.+|(evidence|findings)\.json"
+            r"|decide\.html|decisions\.yaml"
         ),
     ),
 )
@@ -222,8 +229,8 @@ def keep_edited(folder: Path, name: str, target: Path) -> str:
 def carry_over(old: Path, new: Path) -> list[str]:
     """Copy what people wrote in an older copy of a run folder into its successor.
 
-    People's files are copied as they are; an edited `report.qmd` or `config.yaml` gets the ending
-    `.edited`.
+    People's files and signatures are copied as they are; an edited `report.qmd` or `config.yaml`
+    gets the ending `.edited`.
 
     Returns
     -------
@@ -232,7 +239,7 @@ def carry_over(old: Path, new: Path) -> list[str]:
     if not old.is_dir():
         return []
     contents = look_into(old)
-    for name in contents.of_class("people"):
+    for name in (*contents.of_class("people"), *contents.of_class("signature")):
         copy_file(old / name, new / name)
     kept = []
     for name, manifest in ((SOURCE, DOCUMENTS_MANIFEST), (CONFIG, MANIFEST)):

@@ -239,7 +239,7 @@ function Div(div)
     if div.classes:includes 'beside' then return typst_beside(div) end
     if div.classes:includes 'short-finding' then return typst_finding(div) end
     for _, class in ipairs { 'question', 'answer', 'how-to-read', 'evidence', 'rest', 'decides',
-      'overall', 'run-line' } do
+      'overall', 'run-line', 'rejections', 'decisions' } do
       if div.classes:includes(class) then
         return enclosed('#' .. class .. '[', div.content, ']')
       end

@@ -268,7 +268,7 @@ def test_people_who_sign_change_the_documents_and_no_result(folder: Path, tmp_pa
     text = (copied / "report.qmd").read_text(encoding="utf-8").replace("\\", "")
     assert "It ranks applications." in text
     assert "`people/a.yaml:3` | “`name`” is “TBD”, which says nothing" in text
-    form = (copied / "tables/statements.yaml").read_text(encoding="utf-8")
+    form = (copied / "decisions.yaml").read_text(encoding="utf-8")
     assert "  signatory:" in form
     assert "  intended_purpose:" not in form
     record = load_json(copied / "evidence.json")

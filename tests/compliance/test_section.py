@@ -51,9 +51,9 @@ def test_the_answer_counts_rows_and_gives_no_percentage(run: Run) -> None:
     made = content(run)
     counts = [framework.counts for framework in evaluate_results(run.results()).frameworks]
     total = sum(sum(by_status.values()) for by_status in counts)
-    met = sum(by_status["met"] for by_status in counts)
+    whole = sum(by_status["complete"] + by_status["human_supplied"] for by_status in counts)
     assert made.answer.startswith(f"Of {total} requirements in 4 frameworks")
-    assert f"present for {met}," in made.answer
+    assert f"awaits a judgement for {whole}," in made.answer
     assert "%" not in made.answer
 
 
@@ -105,24 +105,6 @@ def test_every_row_that_is_not_settled_says_what_a_person_can_do(run: Run) -> No
     partly = [row for row in rows if "partial" in row["status"] and not row["lacking"]]
     assert partly
     assert all(text != "–" for text in english(row["person"] for row in partly))
-
-
-def test_a_judgement_is_shown_with_who_made_it_and_when(run: Run) -> None:
-    run.people(
-        "judgements:\n"
-        "  MRM-DATA: {text: The data suffice., name: Ada, role: Head, date: 2026-11-25}\n"
-        "  MRM-DEVTEST: {text: Not enough., name: Ada, role: Head, date: 2026-11-25}\n"
-    )
-    rows = {
-        row["id"]: row
-        for framework in content(run).values["frameworks"]
-        for row in framework["rows"]
-    }
-    assert rows["MRM-DATA"]["status"] == "◆ judged by Ada on 2026-11-25"
-    assert english([rows["MRM-DATA"]["person"]]) == ("The data suffice (Ada, Head)",)
-    assert "partial evidence" in rows["MRM-DEVTEST"]["status"]
-    assert "while evidence is lacking" in english([rows["MRM-DEVTEST"]["person"]])[0]
-    assert rows_beside(run)["MRM-DATA"]["status"] == "◆ judged by Ada on 2026-11-25"
 
 
 def test_what_people_wrote_wrongly_is_shown_with_file_line_and_reason(run: Run) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
 import hashlib
-import re
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,19 @@ from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import evidence_record
 from deepseek_report.compliance.people import (
     MOST_BYTES,
+    HumanInput,
     PeopleProblems,
     prepare_people,
     read_people,
 )
-from deepseek_report.compliance.people_form import write_form
-from deepseek_report.compliance.statements import HumanInput, is_placeholder, latest_day, parse_date
+from deepseek_report.compliance.people_form import ask, write_form
+from deepseek_report.compliance.statements import is_placeholder, latest_day, parse_date
 from deepseek_report.wording.words import wording
 
 from .conftest import RUN_ID, TODAY, Run
 
 PARTS = ("found", "allowed", "todo")
+NOUNS = ("key", "field", "row", "finding", "promise", "verdict", "role")
 SIGNED = {"name": "Ada Lovelace", "role": "Owner", "date": "2026-11-25"}
 WHOLE = {"text": "Scores clients for a credit card.", **SIGNED}
 ASIDE = {"reason": "The model was built in house.", **SIGNED}
@@ -109,20 +111,16 @@ def test_a_row_is_set_aside_by_a_person_and_then_asks_nobody(run: Run) -> None:
     assert "vendor_information" not in {o.name for o in evaluate_results(run.results()).form}
 
 
-def test_a_judgement_settles_a_row_whose_evidence_is_complete(run: Run) -> None:
+def test_a_judgement_without_a_verdict_is_kept_and_accepts_nothing(run: Run) -> None:
+    """The first form asked for no verdict, so "Rejected." and "Fine." were one status."""
     assert status_of(run, "MRM-DATA") == "complete"
-    write(run, judgements={"MRM-DATA": WHOLE})
-    assert status_of(run, "MRM-DATA") == "judged"
-
-
-def test_a_judgement_of_a_row_that_lacks_evidence_is_kept_and_changes_no_status(run: Run) -> None:
-    write(run, judgements={"MRM-DEVTEST": WHOLE})
-    judgements = [
-        judgement for f in evaluate_results(run.results()).frameworks for judgement in f.judgements
-    ]
-    row = next(judgement for judgement in judgements if judgement.row.id == "MRM-DEVTEST")
-    assert row.status == "partly"
-    assert row.opinion is not None
+    write(run, judgements={"MRM-DATA": WHOLE, "MRM-DEVTEST": WHOLE})
+    assert status_of(run, "MRM-DATA") == "complete"
+    assert status_of(run, "MRM-DEVTEST") == "partly"
+    decisions = evaluate_results(run.results()).decisions
+    assert {each.decision.target.key for each in decisions} == {"MRM-DATA", "MRM-DEVTEST"}
+    assert {each.decision.verdict for each in decisions} == {"unstated"}
+    assert {(d.decision.title, d.decision.reason) for d in decisions} == {("Owner", WHOLE["text"])}
 
 
 def test_a_person_can_state_what_no_run_makes(run: Run) -> None:
@@ -134,7 +132,7 @@ def test_a_person_can_state_what_no_run_makes(run: Run) -> None:
 # --- what is wrong is named, by file and line ---
 
 WRONG: list[tuple[str, str]] = [
-    ("statement: {}", ":1: unknown key “statement”\n    allowed: statements, judgements"),
+    ("statement: {}", ":1: unknown key “statement”\n    allowed: run, subject, by, decisions, "),
     ("statement: {}", "did you mean “statements”?"),
     ("statements:\n  intended_porpose: {W}", ":2: unknown field “intended_porpose”"),
     ("statements:\n  intended_porpose: {W}", "did you mean “intended_purpose”?"),
@@ -190,7 +188,7 @@ WRONG: list[tuple[str, str]] = [
         "before the run was made",
     ),
     ("statements:\n  roles: {W, generated: perhaps}", "“generated” is “perhaps”"),
-    ("statements:\n  roles: [a, b]", ":2: a list"),
+    ("statements:\n  roles: [a, b]", ":2: no name, role and date"),
     ("statements:\n  roles: {text: {a: b}, S}", "“text” holds keys"),
     ("statements:\n  roles: We check it.", ":2: no name, role and date"),
     ("statements: all is well", ":1: “statements” holds no entries"),
@@ -216,8 +214,7 @@ def test_a_mistake_is_named_with_its_place_and_the_entry_is_not_used(
     human = read_people(run.results())
     assert problem in problems_of(human)
     assert all(refused.where.startswith("people/risk.yaml") for refused in human.problems)
-    used = {**human.judgements, **human.not_applicable}
-    assert not used
+    assert not human.decisions
     assert not human.signed or "stands twice" in problem
 
 
@@ -285,8 +282,15 @@ def test_statements_in_the_config_of_an_older_run_are_named_with_where_they_go(r
 
 
 def test_every_kind_of_mistake_says_what_was_found_what_is_allowed_and_what_to_do() -> None:
-    source = Path(str(people.__file__)).read_text(encoding="utf-8")
-    kinds = set(re.findall(r'wrong\([^"]*(?:f"[^"]*", )?"([a-z_0-9]+)"', source))
+    tree = ast.parse(Path(str(people.__file__)).read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) > 1]
+    kinds_named = [c.args[1] for c in calls if ast.unparse(c.func).split(".")[-1] == "wrong"]
+    constants = [
+        node for part in kinds_named for node in ast.walk(part) if isinstance(node, ast.Constant)
+    ]
+    kinds = {str(node.value) for node in constants} - {"unknown_", "None"}
+    assert len(kinds) > 30
+    kinds |= {f"unknown_{noun}" for noun in NOUNS} | {"attachment_missing", "attachment_changed"}
     assert kinds
     parts = [f"compliance.people.{kind}.{part}" for kind in kinds for part in PARTS]
     assert [key for key in parts if not wording().has(key)] == []
@@ -344,23 +348,25 @@ def test_a_faulty_file_is_not_copied(run: Run, tmp_path: Path) -> None:
 
 def test_the_form_is_valid_as_it_is_and_asks_for_every_open_field(run: Run) -> None:
     report = evaluate_results(run.results())
-    form = write_form(report, run.results(), run.folder)
+    form = write_form(ask(report, run.results()), run.folder)
     entries = yaml.safe_load(form.read_text(encoding="utf-8"))
-    assert entries["run"] == RUN_ID
-    assert set(entries["statements"]) == {field.name for field in report.form}
-    assert "MRM-DATA" in entries["judgements"]
+    assert entries["subject"]["run"] == RUN_ID
+    assert set(entries["statements"]) == {field.name for field in report.form if field.deciding}
+    assert "MRM-DATA" in {entry.get("row") for entry in entries["decisions"]}
     prepare_people(run.results(), [form])
     human = read_people(run.results())
-    assert (human.problems, human.signed, human.judgements) == ((), frozenset(), {})
+    assert (human.problems, human.signed, human.decisions) == ((), frozenset(), ())
 
 
 def test_a_form_that_is_filled_supplies_every_field_and_settles_every_complete_row(
     run: Run,
 ) -> None:
-    form = write_form(evaluate_results(run.results()), run.results(), run.folder)
+    form = write_form(ask(evaluate_results(run.results()), run.results()), run.folder)
     entries = yaml.safe_load(form.read_text(encoding="utf-8"))
-    for group in ("statements", "judgements"):
-        entries[group] = dict.fromkeys(entries[group], WHOLE)
+    entries["by"] = {"name": "Ada Lovelace", "role": "owner", "date": "2026-11-25"}
+    entries["statements"] = {name: {"text": WHOLE["text"]} for name in entries["statements"]}
+    for entry in entries["decisions"]:
+        entry.update(verdict="accepted", reason="I read the evidence, and it suffices.")
     human = write(run, **entries)
     assert not human.problems
     rows = [
@@ -368,6 +374,8 @@ def test_a_form_that_is_filled_supplies_every_field_and_settles_every_complete_r
     ]
     assert not [judgement.row.id for judgement in rows if judgement.open_fields]
     assert {judgement.status for judgement in rows} & {"not_evidenced", "human_input"} == set()
+    decided = {entry["row"] for entry in entries["decisions"] if "row" in entry}
+    assert {"accepted"} == {row.status for row in rows if row.row.id in decided and row.whole}
 
 
 def test_the_form_names_rows_and_who_must_answer_and_puts_the_deciding_first(run: Run) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepseek_report.compliance.decision import Decision, DecisionState, DecisionTarget, Verdict
 from deepseek_report.compliance.framework import (
     HUMAN,
     Applicability,
@@ -15,7 +16,6 @@ from deepseek_report.compliance.framework import (
     framework_ids,
 )
 from deepseek_report.compliance.sources import load_sources, stand_ins
-from deepseek_report.compliance.statements import Exemption, Opinion
 from deepseek_report.compliance.status import STATUSES, Grounds, judge, tally
 from deepseek_report.wording.words import wording
 
@@ -23,17 +23,14 @@ KINDS = ("metrics.performance", "explain.local", "data.card", "model.card", "cha
 FIELDS = ("intended_purpose", "signatory", "model_card", "change_log")
 #: Two kinds that a person can state instead of a run.
 STAND_INS = {"model.card": "model_card", "change.log": "change_log"}
-BEST = {
-    "met": 3,
-    "complete": 2,
-    "partly": 1,
-    "human_supplied": 1,
-    "not_evidenced": 0,
-    "human_input": 0,
-}
+BEST = {"complete": 2, "partly": 1, "human_supplied": 1, "not_evidenced": 0, "human_input": 0}
 PARTS = ("label", "meaning")
-SIGNED = ("A. Lovelace", "Owner", "2026-11-01")
-OPINION = Opinion("R1", "It will do.", *SIGNED)
+
+
+def decided(verdict: Verdict, standing: str = "stands") -> DecisionState:
+    about = DecisionTarget("row", "R1")
+    decision = Decision(about, verdict, "It will do.", "A. Lovelace", "owner", "2026-11-01")
+    return DecisionState(decision, standing)  # type: ignore[arg-type]
 
 
 @st.composite
@@ -81,8 +78,6 @@ def written_out(row: Row, counting: frozenset[str], signed: frozenset[str]) -> s
         return "partly"
     if present == []:
         return "human_supplied"
-    if row.ceiling == "met" and supplied == [] and people == []:
-        return "met"
     return "complete"
 
 
@@ -100,8 +95,8 @@ def test_a_row_never_exceeds_its_ceiling(
     result = status(row, counting, signed)
     if row.ceiling == "human_input":
         assert result in {"human_input", "human_supplied"}
-    elif row.ceiling == "partly":
-        assert result != "met"
+    else:
+        assert result not in {"human_input", "accepted", "accepted_with_conditions"}
 
 
 @given(rows(), counted, signed, st.data())
@@ -114,20 +109,11 @@ def test_taking_evidence_away_never_raises_a_status(
 
 
 @given(rows(), counted, signed)
-def test_a_row_that_nobody_has_read_is_never_met_or_complete(
+def test_a_row_that_nobody_has_read_is_never_complete(
     row: Row, counting: frozenset[str], signed: frozenset[str]
 ) -> None:
     if not row.verified:
-        assert status(row, counting, signed) not in {"met", "complete"}
-
-
-@given(rows(), counted, signed)
-def test_a_row_that_rests_on_the_word_of_a_person_is_never_met(
-    row: Row, counting: frozenset[str], signed: frozenset[str]
-) -> None:
-    judged = judge(row, Grounds(counting, signed, STAND_INS))
-    if judged.supplied or judged.filled:
-        assert judged.status != "met"
+        assert status(row, counting, signed) != "complete"
 
 
 @given(rows(), counted, signed)
@@ -140,17 +126,42 @@ def test_a_row_says_of_each_need_whether_it_is_there(
 
 
 @given(rows(), counted, signed)
-def test_a_judgement_settles_a_row_exactly_where_nothing_is_lacking(
+def test_an_acceptance_settles_a_row_exactly_where_nothing_is_lacking(
     row: Row, counting: frozenset[str], signed: frozenset[str]
 ) -> None:
-    judged = judge(row, Grounds(counting, signed, STAND_INS), opinion=OPINION)
-    plain = status(row, counting, signed)
-    lacking = bool(judged.missing or judged.open_fields)
-    if plain in {"not_evidenced", "human_input"} or (plain == "partly" and lacking):
-        assert judged.status == plain
-    else:
-        assert judged.status == "judged"
-    assert judged.opinion == OPINION
+    plain = judge(row, Grounds(counting, signed, STAND_INS))
+    for verdict in ("accepted", "accepted_with_conditions"):
+        result = status(row, counting, signed, decisions=[decided(verdict)])
+        settles = plain.status in {"complete", "human_supplied"} or plain.held_back
+        assert result == (verdict if settles else plain.status)
+
+
+@given(rows(), counted, signed, st.permutations(["accepted", "not_applicable", "rejected"]))
+def test_a_rejection_is_a_rejection_whatever_there_is_and_whoever_else_accepts(
+    row: Row, counting: frozenset[str], signed: frozenset[str], verdicts: list[Verdict]
+) -> None:
+    outside = Applicability(outside="It speaks of others.")
+    decisions = [decided(verdict) for verdict in verdicts]
+    assert status(row, counting, signed, decisions=decisions) == "rejected"
+    assert status(row, counting, signed, applies=outside, decisions=decisions) == "rejected"
+
+
+@given(
+    rows(),
+    counted,
+    signed,
+    st.sampled_from(["superseded", "revoked", "expired", "void", "unproved"]),
+    st.sampled_from(["accepted", "accepted_with_conditions", "rejected", "not_applicable"]),
+)
+def test_a_decision_that_does_not_stand_leaves_the_row_open(
+    row: Row, counting: frozenset[str], signed: frozenset[str], standing: str, verdict: Verdict
+) -> None:
+    plain = judge(row, Grounds(counting, signed, STAND_INS))
+    lapsed = judge(
+        row, Grounds(counting, signed, STAND_INS), decisions=[decided(verdict, standing)]
+    )
+    assert lapsed.status in {plain.status, standing}
+    assert lapsed.awaits_decision == plain.awaits_decision
 
 
 @given(rows(), counted, signed)
@@ -159,8 +170,8 @@ def test_a_row_of_another_sector_is_out_of_scope_whatever_there_is(
 ) -> None:
     outside = Applicability(outside="It speaks of others.")
     assert status(row, counting, signed, applies=outside) == "out_of_scope"
-    aside = Exemption("R1", "Nobody is hired by it.", *SIGNED)
-    assert status(row, counting, signed, applies=outside, exemption=aside) == "not_applicable"
+    aside = [decided("not_applicable")]
+    assert status(row, counting, signed, applies=outside, decisions=aside) == "not_applicable"
 
 
 @given(rows(), counted, signed)
@@ -169,15 +180,15 @@ def test_what_the_data_do_not_declare_is_lacking(
 ) -> None:
     lacks = Applicability(lacks=("groups by race or ethnicity in the data",))
     result = status(row, counting, signed, applies=lacks)
-    assert result not in {"met", "complete"}
+    assert result != "complete"
 
 
 def test_no_shipped_row_exceeds_its_ceiling_even_with_everything_supplied() -> None:
     for name in framework_ids():
         for row in FrameworkChoice(name).load().rows:
             judged = judge(row, Grounds(frozenset(row.machine), frozenset(row.people))).status
-            best = {"met": {"met"}, "partly": {"complete", "human_supplied"}}
-            assert judged in {*best.get(row.ceiling, {"human_supplied"}), "partly"}
+            best = {"human_input": {"human_supplied"}}
+            assert judged in {*best.get(row.ceiling, {"complete", "human_supplied"}), "partly"}
 
 
 def test_every_row_can_be_settled_by_what_a_run_makes_and_what_people_can_state() -> None:
@@ -187,7 +198,8 @@ def test_every_row_can_be_settled_by_what_a_run_makes_and_what_people_can_state(
     for name in framework_ids():
         for row in FrameworkChoice(name).load().rows:
             grounds = Grounds(frozenset(made), people | set(row.people), stand_ins())
-            assert judge(row, grounds, opinion=OPINION).status == "judged", row.id
+            judged = judge(row, grounds, decisions=[decided("accepted")])
+            assert judged.status == "accepted", row.id
 
 
 def test_counts_add_up_to_the_rows_and_name_every_status() -> None:

@@ -290,6 +290,16 @@ def new_file(path: Path, *, links: bool = False) -> BinaryIO:
     return path.open("xb")
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new file that its owner alone may read; raises OSError where the name is taken."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(path, flags, 0o600)
+    with io.open(handle, "wb") as stream:  # noqa: UP020 - of a handle, not of a path
+        os.fchmod(handle, 0o600)
+        stream.write(content)
+
+
 def append(path: Path, content: bytes) -> None:
     """Add bytes at the end of a regular file, which is made where it is not there.
 

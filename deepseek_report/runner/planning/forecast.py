@@ -162,6 +162,11 @@ def _read(experiment: Experiment, store: Store, stage: Stage) -> tuple[Dataset |
     return dataset, DataSeen(schema, card, issues, _favourable(schema))
 
 
+def data_as_seen(experiment: Experiment, store: Store) -> DataSeen:
+    """The data as they are understood; read if the store does not have them."""
+    return _read(experiment, store, data_stage(experiment))[1]
+
+
 def _favourable(schema: Schema) -> str | None:
     """The class that was declared good for the person concerned."""
     target = schema.target

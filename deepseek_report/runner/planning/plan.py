@@ -18,8 +18,11 @@ from deepseek_report.artifacts.protocols.traits import (
 )
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
+from deepseek_report.compliance.policy import POLICY_FILE, read_policy
+from deepseek_report.compliance.seal import SEAL, SEAL_FILE, read_seal
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import PortablePaths
+from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.findings.conclude import concluded_from
 from deepseek_report.provenance import PACKAGE, code_of
 from deepseek_report.runner.run_folders.recorded_config import recorded_config
@@ -258,8 +261,27 @@ def run_id(experiment: Experiment, stages: list[Stage]) -> str:
         choice.id: sha256_file(choice.file, links=True)
         for choice in chosen
         if choice.file is not None
-    }
+    } | beside_config(experiment)
     return _identity(experiment.name, plan, recorded_config(experiment), refused, own)
+
+
+def beside_config(experiment: Experiment) -> dict[str, str]:
+    """{policy, seal: SHA-256 of the file} of those that the config names.
+
+    Raises ConfigError: a file is no policy, or no seal.
+    """
+    report = experiment.single["report"]
+    files: dict[str, str] = {}
+    try:
+        if report.policy is not None:
+            read_policy(report.policy)
+            files["policy"] = sha256_file(report.policy, links=True)
+        if report.seal is not None:
+            read_seal(report.seal, links=True)
+            files[SEAL] = sha256_file(report.seal, links=True)
+    except (ArtifactError, OSError) as error:
+        raise ConfigError(f"report.seal: {error}") from None
+    return files
 
 
 def identity_of(run: Mapping[str, Any]) -> str:
@@ -275,6 +297,9 @@ def identity_of(run: Mapping[str, Any]) -> str:
         for name, entry in run["artifacts"].items()
         if ArtifactId(name).kind == "frameworks"
     }
+    for name, file in (("policy", POLICY_FILE), (SEAL, SEAL_FILE)):
+        if entry := run["artifacts"].get(name):
+            own[name] = entry["files"].get(file, "")
     whole = _identity(run["experiment"], run["plan"], run["config"], refused, own)
     return incomplete_id(whole, failed) if failed else whole
 

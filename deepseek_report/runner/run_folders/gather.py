@@ -30,6 +30,8 @@ from deepseek_report.artifacts.storage.plain_files import (
 )
 from deepseek_report.artifacts.training_files import model_digest
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
+from deepseek_report.compliance.policy import POLICY_FILE
+from deepseek_report.compliance.seal import SEAL, SEAL_FILE, SEAL_SIGNATURE
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.privacy.release import release
 from deepseek_report.provenance import environment, lock, versions
@@ -83,6 +85,7 @@ def assemble(
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
     write_text(folder / CONFIG, text)
     artifacts = _artifacts(execution, folder) | _frameworks(experiment, folder)
+    artifacts |= _beside_config(experiment, folder)
     run = {
         "format": "deepseek-report/run",
         "format_version": FORMAT_VERSION,
@@ -181,6 +184,25 @@ def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
                 "path": target.relative_to(folder).as_posix(),
                 "files": hash_folder(target),
             }
+    return copies
+
+
+def _beside_config(experiment: Experiment, folder: Path) -> dict[str, Any]:
+    """Copies of a policy of one's own, and of the seal that the run starts from."""
+    report = experiment.single["report"]
+    files = {"policy": [(report.policy, POLICY_FILE)], SEAL: [(report.seal, SEAL_FILE)]}
+    if report.seal is not None:
+        signature = report.seal.with_name(report.seal.stem + ".dsse.json")
+        if signature.is_file():
+            files[SEAL].append((signature, SEAL_SIGNATURE))
+    copies: dict[str, Any] = {}
+    for name, sources in files.items():
+        target = folder / ARTIFACTS / name
+        for source, file in sources:
+            if source is not None:
+                copy_file(source, target / file, links=True)
+                path = target.relative_to(folder).as_posix()
+                copies[name] = {"path": path, "files": hash_folder(target)}
     return copies
 
 

@@ -6,6 +6,7 @@ folder whose results are not those that the run wrote is refused.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -41,12 +42,16 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run folder whose results are as the run wrote them. run : the content of `run.json`."""
+    """A run folder whose results are as the run wrote them. run : the content of `run.json`.
+
+    day : on which its documents are, or were, written; None: today.
+    """
 
     folder: Path
     run: Mapping[str, Any]
     contents: Contents
     run_digest: str
+    day: dt.date | None = None
 
     @property
     def language(self) -> str:
@@ -62,7 +67,7 @@ class OpenRun:
     @property
     def results(self) -> Results:
         """The results, to be read lazily."""
-        return results_of(self.folder, self.run)
+        return results_of(self.folder, self.run, self.day)
 
 
 def open_run(folder: Path) -> OpenRun:
@@ -128,8 +133,8 @@ def _validator(version: int) -> Any:
     )
 
 
-def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
-    """The results that a run folder holds."""
+def results_of(folder: Path, run: Mapping[str, Any], day: dt.date | None = None) -> Results:
+    """The results that a run folder holds; day : what counts as today, for what people wrote."""
     return Results(
         paths={name: folder / entry["path"] for name, entry in run["artifacts"].items()},
         config=run["config"],
@@ -139,7 +144,7 @@ def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
         run_id=run["run_id"],
         named=frozenset(entry["stage"] for entry in run["problems"] if entry.get("named")),
         folder=folder,
-        today=latest_day(),
+        today=day or latest_day(),
     )
 
 
@@ -149,7 +154,10 @@ def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
         for entry in run["artifacts"].values()
         for name, sha256 in entry["files"].items()
     }
-    kept = ("run_id", "digests", "versions", "environment", "stages", "overrides", "command")
+    kept = (
+        *("run_id", "digests", "versions", "environment", "stages", "overrides", "command"),
+        *("volatile", "plan"),
+    )
     known = {name: run.get(name) for name in kept}
     return known | {"manifest": manifest, "record": read_record(folder)}
 

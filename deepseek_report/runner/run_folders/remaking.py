@@ -6,12 +6,14 @@ page must be: what writes reads nothing else, and the same code and libraries gi
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.compliance.statements import parse_date
 from deepseek_report.config.trusted import trusted_packages
 from deepseek_report.rendering.report_options import page_of
 from deepseek_report.runner.run_folders.open_run import OpenRun
@@ -48,6 +50,7 @@ def remade(opened: OpenRun, record: Mapping[str, Any], trust: Sequence[str] = ()
     present = hash_files(opened.folder, opened.contents.of_class("document"))
     language = record.get("language")
     language = language if language in languages() else _recorded_language(opened, record)
+    opened = replace(opened, day=_recorded_day(record))
     options = WriteOptions(engine="embedded", trust=trust, language=language)
     reasons = list(_reasons(opened, record, language, trust))
     with tempfile.TemporaryDirectory(prefix="deepseek-report-") as place:
@@ -62,6 +65,12 @@ def remade(opened: OpenRun, record: Mapping[str, Any], trust: Sequence[str] = ()
     same = [name for name in names if present.get(name) == made.get(name)]
     different = [name for name in names if present.get(name) != made.get(name)]
     return Remade(same, different, reasons)
+
+
+def _recorded_day(record: Mapping[str, Any]) -> dt.date | None:
+    """The day on which the documents were written; today where it is not recorded."""
+    day = record.get("day")
+    return parse_date(day) if isinstance(day, str) else None
 
 
 def _recorded_language(opened: OpenRun, record: Mapping[str, Any]) -> str:

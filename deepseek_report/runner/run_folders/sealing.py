@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Mapping
 from functools import cache
@@ -46,7 +47,7 @@ def publish(work: Path, opened: OpenRun, engine: str) -> tuple[list[str], str]:
         move(work / name, folder / name)
     for name in set(old.of_class("document")) - set(made):
         remove(folder / name)
-    return kept, seal_documents(folder, opened.run_digest, opened.language, engine)
+    return kept, seal_documents(folder, opened.run_digest, opened.language, engine, opened.day)
 
 
 def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
@@ -64,13 +65,19 @@ def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
 
 
 def seal_documents(
-    folder: Path, run_digest: str, language: str = "", engine: str = "embedded"
+    folder: Path,
+    run_digest: str,
+    language: str = "",
+    engine: str = "embedded",
+    day: dt.date | None = None,
 ) -> str:
     """Write `documents.json`: every document and what people wrote, bound to the run digest.
 
     It holds what `verify` needs to make them again, and the hash of all that writes, so that a
     later run knows whether they are current.
     language : of the documents, where it is not that of the run's config. engine : of their pages.
+    day : on which they were written, which decides what of people's decisions is still valid; kept
+    where people wrote something.
 
     Returns
     -------
@@ -92,6 +99,7 @@ def seal_documents(
         "libraries": writing_libraries(),
         "files": documents,
         "people": people,
+        **({"day": day.isoformat()} if day and people else {}),
     }
     save_json(folder / DOCUMENTS_MANIFEST, record)
     return sealed

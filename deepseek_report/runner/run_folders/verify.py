@@ -14,11 +14,23 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.score import WORDED, Measurement
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.files import load_table
+from deepseek_report.artifacts.storage.plain_files import read_bytes, sha256_file
+from deepseek_report.compliance.decision_words import required_name, target_name, told_decision
+from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
+from deepseek_report.compliance.policy import Policy, Requirement, read_policy, requirements
+from deepseek_report.compliance.seal import SEAL, SEAL_FILE, SEAL_SIGNATURE
 from deepseek_report.errors import ArtifactError, ConfigError
+from deepseek_report.provenance.signatures import (
+    SEAL_PREDICATE,
+    KnownKey,
+    known_keys,
+    open_envelope,
+)
 from deepseek_report.runner.planning.plan import identity_of
 from deepseek_report.runner.run_folders.open_run import OpenRun, read_run
 from deepseek_report.runner.run_folders.remaking import Remade, remade
 from deepseek_report.runner.run_folders.sealing import document_digest
+from deepseek_report.runner.run_folders.signing import Signatures, check_signatures
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
     ARTIFACTS,
@@ -41,10 +53,43 @@ from deepseek_report.store.run_folder import (
     run_digest,
 )
 from deepseek_report.wording.of_results import score_table
+from deepseek_report.wording.words import Wording, wording
 
+_MOST_SEAL = 2**24
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 #: The digest that a person gave is that of the results, of the documents, of neither; or none is.
 Expected = Literal["run digest", "document digest", "neither", ""]
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """What a person brings along to verify with.
+
+    expect : a run or document digest that reached the person apart from the folder. keys : a folder
+    of public keys whose owners the person knows. policy : a policy of the decisions that are
+    required.
+    """
+
+    expect: str = ""
+    keys: Path | None = None
+    policy: Path | None = None
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The state of the decisions today.
+
+    sentences : every decision. required : what a policy asks for, in a sentence each where
+    it is missing. n : how many are required. seal : what the run says of a seal. satisfied :
+    whether all that the given policy asks for is there; None where none was given.
+    """
+
+    sentences: tuple[str, ...] = ()
+    rejected: int = 0
+    required: tuple[str, ...] = ()
+    n: int = 0
+    satisfied: bool | None = None
+    seal: tuple[str, ...] = ()
 
 
 @dataclass
@@ -57,6 +102,8 @@ class Verified:
     unread : what of the results could not be read, and so was compared with nothing.
     remade : the documents made again from the results; None where nobody tried.
     notes : what a reader should know. files : number of files that were hashed.
+    signatures : what known keys signed; with_keys : whether any were given. decided : what people
+    decided. contents : what lies in the folder.
     run_digest, document_digest : as computed from the files; "" where there is nothing to compute
     them from.
     """
@@ -74,12 +121,17 @@ class Verified:
     run_digest: str = ""
     document_digest: str = ""
     expected: Expected = ""
+    signatures: Signatures = field(default_factory=Signatures)
+    with_keys: bool = False
+    contents: Contents = field(default_factory=lambda: Contents((), ()))
+    decided: Decided = field(default_factory=Decided)
 
     @property
     def problems(self) -> list[str]:
         """All that is not as the run wrote it, a sentence each."""
         foreign = [f"{name} is {what}" for name, what in self.foreign.items()]
-        return [*self.results, *self.records, *self.documents, *foreign]
+        signed = self.signatures.problems
+        return [*self.results, *self.records, *self.documents, *signed, *foreign]
 
     @property
     def has_sound_results(self) -> bool:
@@ -88,29 +140,39 @@ class Verified:
 
     @property
     def has_proved_documents(self) -> bool:
-        """Whether the documents are those that the results give, or those of a given digest."""
+        """Whether the documents are those that the results give, or of a digest, or of a key."""
         if self.documents or not self.has_sound_results:
             return False
+        if self.has_signed("document"):
+            return True
         if self.expected == "document digest":
             return True
         return self.remade is not None and not self.remade.different
 
+    def has_signed(self, kind: FileClass) -> bool:
+        """Whether known keys signed every file of a class as it is."""
+        return not self.signatures.problems and self.signatures.covers(self.contents.of_class(kind))
+
     @property
     def exit_code(self) -> int:
-        """0: nothing is wrong and all was compared; 1: something is wrong; 3: not all is proved."""
+        """0: nothing is wrong and all was compared; 1: something is wrong; 3: not all is proved;
+        4: the given policy is not satisfied.
+        """
         if self.problems or not self.has_sound_results:
             return 1
+        if self.decided.satisfied is False:
+            return 4
         return 0 if self.has_proved_documents else 3
 
 
 def verify(
-    folder: Path, expect: str = "", *, recompute: bool = True, trust: Sequence[str] = ()
+    folder: Path, proofs: Proofs | None = None, *, recompute: bool = True, trust: Sequence[str] = ()
 ) -> Verified:
     """Compare a run folder with its manifests, and these with one another.
 
     Parameters
     ----------
-    expect : a run or document digest that reached the person apart from the folder.
+    proofs : what the person knows apart from the folder.
     recompute : whether `config.yaml` and `scores.parquet` are compared with what they repeat, and
         the documents with those that the results give.
     trust : packages whose sections may be loaded to write the documents again.
@@ -118,11 +180,15 @@ def verify(
     Raises
     ------
     ArtifactError : this is no run folder, or its manifest cannot be read.
-    ConfigError : `expect` is no digest.
+    ConfigError : a digest is none, or keys or a policy cannot be read.
     """
-    expected = expected_digest(expect)
+    proofs = proofs or Proofs()
+    expected = expected_digest(proofs.expect)
+    keys = known_keys(proofs.keys) if proofs.keys else {}
+    policy = read_policy(proofs.policy) if proofs.policy else None
     contents = look_into(folder)
-    verified = Verified(people=contents.of_class("people"))
+    verified = Verified(people=contents.of_class("people"), contents=contents)
+    verified.with_keys = bool(keys)
     verified.foreign |= _foreign(contents)
     run = read_run(folder, contents)
     manifest = _manifest(folder, contents, MANIFEST)
@@ -139,10 +205,107 @@ def verify(
     if recompute and not verified.results:
         _compare_contents(folder, run, verified)
     verified.expected = _expectation(verified, expected)
-    vouched = verified.expected == "document digest"
+    if recompute and (keys or contents.of_class("signature")):
+        verified.signatures = _checked(folder, contents, keys)
+    vouched = verified.expected == "document digest" or verified.has_signed("document")
+    opened = OpenRun(folder, run, contents, verified.run_digest)
     if recompute and verified.has_sound_results and not (vouched or contents.strange):
-        _make_again(OpenRun(folder, run, contents, verified.run_digest), verified, trust)
+        _make_again(opened, verified, trust)
+    if recompute and verified.has_sound_results:
+        verified.decided = _told_decided(opened, verified, policy, keys)
     return verified
+
+
+def _told_decided(
+    opened: OpenRun, verified: Verified, policy: Policy | None, keys: Mapping[str, KnownKey]
+) -> Decided:
+    """What people decided; where it cannot be read, that, and no policy is satisfied."""
+    try:
+        return _decided(opened, verified, policy, keys)
+    except Exception as error:  # whatever it is, it decides nothing
+        reason = f"what people decided cannot be read ({_told(error)})"
+        return Decided((reason,), satisfied=None if policy is None else False)
+
+
+def _checked(folder: Path, contents: Contents, keys: Mapping[str, KnownKey]) -> Signatures:
+    """The signatures; where keys were given and none of them signed, that is a problem."""
+    signatures = check_signatures(folder, contents, keys)
+    if keys and not signatures.names:
+        known = ", ".join(sorted(key.name for key in keys.values()))
+        signatures.problems.append(f"no key that you know signed this folder: {known}")
+    return signatures
+
+
+def _decided(
+    opened: OpenRun, verified: Verified, policy: Policy | None, keys: Mapping[str, KnownKey]
+) -> Decided:
+    """What people decided, by whose key, and whether it suffices today."""
+    results = opened.results
+    report = evaluate_results(results)
+    words, signers = wording(), verified.signatures.keys_of
+    shown = {part.framework.id for part in report.frameworks}
+    required = report.required
+    if policy is not None:
+        by_key = signers if keys else None
+        required = requirements(policy, report.decisions, shown, results.today, by_key)
+    by_name = {key.id: key.name for key in keys.values()}
+    sentences = []
+    for each in report.decisions:
+        names = sorted({by_name.get(key, key) for key in signers.get(each.decision.id, ())})
+        signed = f"Signed by {', '.join(names)}." if names else "No known key signed it."
+        about = target_name(each.decision.target, report, words)
+        sentences.append(f"{about}: {words.say(told_decision(each))} {signed}")
+    return Decided(
+        tuple(sentences),
+        len(report.rejections),
+        tuple(_missing(each, report, words) for each in required if each.state != "given"),
+        len(required),
+        None if policy is None else all(each.state == "given" for each in required),
+        tuple(_seal(opened, report, keys)),
+    )
+
+
+def _missing(each: Requirement, report: ComplianceReport, words: Wording) -> str:
+    about = target_name(each.target, report, words)
+    why = "; ".join(words.say(text) for text in each.why)
+    name = required_name(each.rule.id, each.rule.title, words)
+    return f"{name} ({about}): {each.state}" + (f", {why}" if why else "")
+
+
+def _seal(opened: OpenRun, report: ComplianceReport, keys: Mapping[str, KnownKey]) -> Iterator[str]:
+    """What is proved of limits, frameworks and data having been fixed before the results."""
+    entry = opened.run["artifacts"].get(SEAL)
+    if entry is None:
+        yield (
+            "Seal: none, so it is not provable that limits, frameworks and data were fixed before "
+            "the results."
+        )
+        return
+    folder = opened.folder / entry["path"]
+    digest = sha256_file(folder / SEAL_FILE)
+    signers = _sealed_by(folder, digest, keys)
+    by = (
+        f"sealed with the key of {', '.join(signers)}"
+        if signers
+        else "signed by no known key: who made it, and when, is not proved, unless its digest "
+        "reached you before the run"
+    )
+    yield f"Seal: sha256:{digest}, {by}."
+    if report.unsealed:
+        changed = "; ".join(wording().say(text) for text in report.unsealed)
+        yield f"Changed after the seal: {changed}."
+    else:
+        yield "Limits, frameworks, policy, data, split and question are those of the seal."
+
+
+def _sealed_by(folder: Path, digest: str, keys: Mapping[str, KnownKey]) -> list[str]:
+    path = folder / SEAL_SIGNATURE
+    try:
+        opened = open_envelope(path, read_bytes(path, _MOST_SEAL), keys)
+    except (OSError, ArtifactError):
+        return []
+    right = opened.predicate == SEAL_PREDICATE and opened.files == {SEAL_FILE: digest}
+    return sorted(key.name for key in opened.signers) if right else []
 
 
 def _count(

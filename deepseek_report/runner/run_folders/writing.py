@@ -27,14 +27,17 @@ from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.plain_files import copy_file, folders_in, remove, write_text
+from deepseek_report.compliance.decision_words import decisions_record
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import write_evidence
 from deepseek_report.compliance.forbidden_words import check_document
 from deepseek_report.compliance.people import prepare_people
-from deepseek_report.compliance.people_form import write_form
+from deepseek_report.compliance.people_form import ask, write_form
+from deepseek_report.compliance.statements import latest_day
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
+from deepseek_report.rendering.decide_page import write_decide_page
 from deepseek_report.rendering.document import write_brief, write_qmd
 from deepseek_report.rendering.paper import bibtex
 from deepseek_report.rendering.render import render
@@ -78,6 +81,7 @@ class Written:
     pages : those asked for. verdicts : on the declared thresholds. problems : parts that failed,
     in the run or while writing. kept : names under which edited documents were kept.
     run_digest, document_digest : SHA-256 of the results, and of the documents bound to it.
+    rejected : whether a rejection stands, and `report.fail_on` asks for it to be told.
     """
 
     pages: list[Path]
@@ -86,6 +90,7 @@ class Written:
     kept: list[str]
     run_digest: str
     document_digest: str
+    rejected: bool = False
 
     @property
     def failed(self) -> bool:
@@ -140,7 +145,7 @@ def telling_of(folder: Path, work: Path | None = None) -> Iterator[None]:
 
 
 def _write_documents(folder: Path, options: WriteOptions) -> Written:
-    opened = open_run(folder)
+    opened = replace(open_run(folder), day=latest_day())
     if options.people is not None:
         prepare_people(opened.results, options.people)
         opened = replace(opened, contents=look_into(folder))
@@ -157,6 +162,7 @@ def _write_documents(folder: Path, options: WriteOptions) -> Written:
         kept=kept,
         run_digest=opened.run_digest,
         document_digest=sealed,
+        rejected=made.rejected and bool(opened.run["config"]["report"].get("fail_on")),
     )
 
 
@@ -172,6 +178,7 @@ class MadeDocuments:
     engine: Engine
     verdicts: list[Verdict]
     problems: list[dict[str, str]]
+    rejected: bool
 
 
 def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDocuments:
@@ -187,9 +194,22 @@ def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDo
             results = drawn_again(results, Path(drawn), options.trust)
         pages = (*formats, *others)
         results, verdicts = _write(work, results, report, options, pages, opened.run_digest)
-    problems = _write_conclusions(work, opened, results, verdicts)
+    decided = _decided(results)
+    problems = _write_conclusions(work, opened, results, verdicts, decided)
     write_text(work / CITATION, _citation(opened))
-    return MadeDocuments(opened, formats, options.engine or report.engine, verdicts, problems)
+    engine = options.engine or report.engine
+    rejected = bool(decided.get("rejected"))
+    return MadeDocuments(opened, formats, engine, verdicts, problems, rejected)
+
+
+def _decided(results: Results) -> Mapping[str, Any]:
+    """The state of decisions; empty where it cannot be told, which its section says."""
+    try:
+        return decisions_record(evaluate_results(results))
+    except (DeepseekReportError, OSError):
+        raise
+    except Exception:  # `_write_compliance` tells it
+        return {}
 
 
 def _citation(opened: OpenRun) -> str:
@@ -269,7 +289,9 @@ def _write_compliance(document: Path, results: Results) -> dict[str, str]:
     try:
         evaluated = evaluate_results(results)
         write_evidence(evaluated, results, document.parent)
-        write_form(evaluated, results, document.parent)
+        questions = ask(evaluated, results)
+        write_form(questions, document.parent)
+        write_decide_page(questions, document.parent)
         check_document(document, evaluated, results)
     except (DeepseekReportError, OSError):
         raise
@@ -301,7 +323,11 @@ def report_options(config: Mapping[str, Any]) -> ReportOptions:
 
 
 def _write_conclusions(
-    work: Path, opened: OpenRun, results: Results, verdicts: Iterable[Verdict]
+    work: Path,
+    opened: OpenRun,
+    results: Results,
+    verdicts: Iterable[Verdict],
+    decided: Mapping[str, Any],
 ) -> list[dict[str, str]]:
     """`findings.json`, for machines; returns every problem of the run and of its report."""
     recorded = [dict(problem) for problem in opened.run["problems"]]
@@ -317,6 +343,7 @@ def _write_conclusions(
         "run_digest": opened.run_digest,
         "findings": [plain(vars(finding)) for finding in results.findings],
         "thresholds": [plain(vars(verdict)) for verdict in verdicts],
+        "decisions": plain(decided),
         "problems": broken,
     }
     save_json(work / CONCLUSIONS, conclusions)
@@ -331,4 +358,5 @@ def concluded_record(folder: Path) -> dict[str, Any]:
         raise ArtifactError(f"{folder / CONCLUSIONS}: not what a render writes; render again")
     problems = [*run["problems"], *concluded.get("problems", [])]
     kept = {name: concluded.get(name, []) for name in ("findings", "thresholds")}
-    return {**run, **kept, "problems": problems}
+    decisions = concluded.get("decisions") or {}
+    return {**run, **kept, "decisions": decisions, "problems": problems}

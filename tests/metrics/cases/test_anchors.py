@@ -11,7 +11,7 @@ import pytest
 
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
-from deepseek_report.metrics.cases.anchors import Anchors, AnchorCondition, best_rule, conditions_of
+from deepseek_report.metrics.cases.anchors import AnchorCondition, Anchors, best_rule, conditions_of
 
 
 def by_enumeration(holds: np.ndarray, same: np.ndarray, precision: float, most: int) -> float:

@@ -1,0 +1,141 @@
+"""`decide.html` in Chromium with the network off: filled in, saved, and taken by `render`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deepseek_report.compliance.evaluate import evaluate_results
+from deepseek_report.compliance.people import DECIDE, prepare_people
+from deepseek_report.runner.run_folders.open_run import open_run
+from tests.conftest import SmallRun
+
+from .conftest import Page
+
+
+@pytest.fixture
+def received(short_run: SmallRun, tmp_path: Path) -> Path:
+    """A copy of the run that the page lies beside."""
+    folder = tmp_path / "received" / "run"
+    shutil.copytree(short_run.folder, folder)
+    return folder
+
+
+@pytest.fixture
+def page(driver: Any, short_run: SmallRun, tmp_path: Path) -> Page:
+    driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    return Page(driver, short_run.folder / DECIDE).open()
+
+
+def set_value(page: Page, selector: str, value: str) -> None:
+    """Fill a field as a person does: the page hears of it."""
+    page.run(
+        "const field = document.querySelector(arguments[0]); field.value = arguments[1];"
+        "field.dispatchEvent(new Event('input', {bubbles: true}));"
+        "field.dispatchEvent(new Event('change', {bubbles: true}));",
+        selector,
+        value,
+    )
+
+
+def state(page: Page) -> str:
+    return str(page.run("return document.getElementById('state').textContent"))
+
+
+def fill(page: Page, verdict: str, reason: str) -> None:
+    for field, value in (("name", "Grace “G” Hopper: #1"), ("date", "2026-11-25")):
+        set_value(page, f"#by-{field}", value)
+    set_value(page, "#by-role", "independent_validator")
+    set_value(page, "[data-kind=model] .verdict", verdict)
+    set_value(page, "[data-kind=model] .reason", reason)
+
+
+def saved(page: Page, folder: Path) -> Path:
+    page.run("document.getElementById('save').click()")
+    for _ in range(200):
+        if files := list(folder.glob("*.yaml")):
+            return files[0]
+        time.sleep(0.05)
+    raise AssertionError("nothing was saved")
+
+
+def test_what_the_page_saves_is_taken_as_it_was_filled_in(
+    page: Page, short_run: SmallRun, received: Path, tmp_path: Path
+) -> None:
+    document = tmp_path / "minutes.pdf"
+    document.write_bytes(b"%PDF minutes")
+    reason = 'Rejected: "in-sample" only.\n- not: a list\n# nor a comment \u2028 \\ {{ x }}'
+    fill(page, "rejected", reason)
+    page.driver.find_element("css selector", "[data-kind=model] .documents").send_keys(
+        str(document)
+    )
+    for _ in range(100):
+        if page.run("return document.querySelectorAll('[data-kind=model] .attached li').length"):
+            break
+        time.sleep(0.05)
+    file = saved(page, tmp_path)
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    entry = content["decisions"][0]
+    assert (entry["verdict"], entry["reason"]) == ("rejected", reason)
+    assert entry["attachments"] == [
+        {"path": "minutes.pdf", "sha256": hashlib.sha256(b"%PDF minutes").hexdigest()}
+    ]
+    content["by"]["date"] = day_of(received)
+    file.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    prepare_people(open_run(received).results, [file])
+    decisions = evaluate_results(open_run(received).results).decisions
+    assert [(each.standing, each.decision.verdict) for each in decisions] == [
+        ("stands", "rejected")
+    ]
+    assert (received / "people/attachments/minutes.pdf").is_file()
+
+
+def day_of(folder: Path) -> str:
+    started = json.loads((folder / "provenance.json").read_text())["started"]
+    return str(started or "2026-11-29")[:10]
+
+
+def test_the_page_says_what_is_lacking_and_saves_nothing_before(page: Page, tmp_path: Path) -> None:
+    assert "Nothing is filled in yet" in state(page)
+    set_value(page, "[data-kind=model] .verdict", "accepted_with_conditions")
+    page.run("document.getElementById('save').click()")
+    assert "Fill in name, role and date" in state(page)
+    fill(page, "accepted_with_conditions", "I read it.")
+    page.run("document.getElementById('save').click()")
+    assert "lacks its conditions: model" in state(page)
+    time.sleep(0.3)
+    assert not list(tmp_path.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_asks_nobody_and_everybody_can_use_it(page: Page, width: int, scheme: str) -> None:
+    page.requests()
+    page.complaints()
+    page.open(width, scheme)
+    page.run("for (const one of document.querySelectorAll('details')) one.open = true")
+    fill(page, "accepted_with_conditions", "I read it.")
+    assert page.violations() == []
+    assert page.requests() == []
+    assert page.complaints() == []
+    assert page.run("return document.documentElement.scrollWidth") <= width
+
+
+def test_each_question_names_its_evidence_and_carries_its_digest(page: Page) -> None:
+    questions = page.run(
+        "return [...document.querySelectorAll('.question')].map(q => [q.dataset.kind,"
+        " q.dataset.key, q.dataset.evidence, q.querySelector('.ask').textContent])"
+    )
+    assert len(questions) > 3
+    assert {kind for kind, *_ in questions} >= {"model", "row"}
+    assert all(len(evidence) == 64 for _, _, evidence, _ in questions)
+    assert all("?" in text or ":" in text for *_, text in questions)

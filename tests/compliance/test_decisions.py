@@ -1,0 +1,453 @@
+"""What an auditor asks of decisions: who may take them, how long they hold, what voids them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.results import Results
+from deepseek_report.compliance.decision_words import state_of
+from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
+from deepseek_report.compliance.evidence_record import check_record, evidence_record
+from deepseek_report.compliance.people import PeopleProblems, prepare_people, read_people
+from deepseek_report.compliance.people_form import ask, write_form
+from deepseek_report.compliance.policy import (
+    Policy,
+    PolicyPerson,
+    PolicyRule,
+    read_policy,
+    requirements,
+)
+from deepseek_report.compliance.status import Judgement
+from deepseek_report.errors import ConfigError
+from deepseek_report.sections.compliance import ComplianceSection
+from deepseek_report.wording.words import wording
+
+from .conftest import TODAY, Run, english, measure, score
+
+ADA = {"name": "Ada Lovelace", "role": "owner", "date": "2026-11-25"}
+GRACE = {"name": "Grace Hopper", "role": "independent_validator", "date": "2026-11-25"}
+FINE = {"verdict": "accepted", "reason": "I read the evidence, and it suffices."}
+REJECTED = {"verdict": "rejected", "reason": "In-sample period only."}
+
+
+def form(results: Results) -> dict[str, Any]:
+    """The form of a run as it is written, unfilled."""
+    path = write_form(ask(evaluate_results(results), results), Path(results.folder or "."))
+    filled: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return filled
+
+
+def decide(run: Run, by: dict[str, str], file: str = "a.yaml", **targets: dict[str, Any]) -> str:
+    """Write decisions of one person about rows (`_` for `-`), or the whole `model`."""
+    questions, known = form(run.results()), ask_about(run.results())
+    entries = []
+    for name, content_of in targets.items():
+        row = name.replace("_", "-")
+        target = {"model": "model"} if row == "model" else {"row": row}
+        entries.append({**target, "evidence": known.get(row, "0" * 64), **content_of})
+    content = {"subject": questions["subject"], "by": by, "decisions": entries}
+    run.people(yaml.safe_dump(content, sort_keys=False), file)
+    return str(entries)
+
+
+def evaluated(run: Run) -> ComplianceReport:
+    return evaluate_results(run.results())
+
+
+def row(run: Run, name: str) -> Judgement:
+    rows = (j for part in evaluated(run).frameworks for j in part.judgements)
+    return next(judgement for judgement in rows if judgement.row.id == name)
+
+
+def standing(run: Run) -> list[str]:
+    return [each.standing for each in evaluated(run).decisions]
+
+
+def problems(run: Run) -> str:
+    return "\n".join(str(p.in_english()) for p in read_people(run.results()).problems)
+
+
+def first_screen(run: Run) -> str:
+    return " ".join(english([text for part in state_of(evaluated(run)) for text in part]))
+
+
+def status_cell(run: Run, name: str) -> str:
+    made = ComplianceSection().content(run.results())
+    rows = [entry for part in made.values["frameworks"] for entry in part["rows"]]
+    return str(next(entry["status"] for entry in rows if entry["id"] == name))
+
+
+# --- what a decision does ---
+
+
+def test_an_acceptance_names_who_accepted_in_which_role_and_when(run: Run) -> None:
+    decide(run, GRACE, MRM_DATA=FINE)
+    assert not problems(run)
+    assert row(run, "MRM-DATA").status == "accepted"
+    shown = "● accepted by Grace Hopper (independent validator) on 2026-11-25"
+    assert status_cell(run, "MRM-DATA") == shown
+
+
+def test_a_rejection_is_worded_and_counted_as_one_everywhere(run: Run) -> None:
+    decide(run, GRACE, MRM_DATA=REJECTED, model=REJECTED)
+    judged = row(run, "MRM-DATA")
+    assert judged.status == "rejected"
+    assert "▼ rejected by Grace Hopper" in status_cell(run, "MRM-DATA")
+    report = evaluated(run)
+    assert len(report.rejections) == 2
+    assert first_screen(run).startswith("Rejected by Grace Hopper (independent validator)")
+    assert "answered with a rejection" in first_screen(run)
+    counts = {part.framework.id: part.counts for part in report.frameworks}
+    assert counts["sr_11_7"]["rejected"] == 1
+    assert all(each.state != "given" for each in report.required)
+    check_record(evidence_record(report, run.results()))
+
+
+def test_a_rejection_by_one_is_not_outvoted_by_the_acceptance_of_another(run: Run) -> None:
+    decide(run, GRACE, "g.yaml", MRM_DATA=REJECTED)
+    decide(run, ADA, "o.yaml", MRM_DATA=FINE)
+    assert row(run, "MRM-DATA").status == "rejected"
+    shown = status_cell(run, "MRM-DATA")
+    assert "rejected by Grace Hopper" in shown
+    assert "accepted by Ada Lovelace" in shown
+
+
+def test_two_validators_on_one_row_both_stand_and_are_both_shown(run: Run) -> None:
+    decide(run, GRACE, "g.yaml", MRM_DATA=FINE)
+    other = {**GRACE, "name": "Alan Turing"}
+    conditions = {"verdict": "accepted_with_conditions", "conditions": "Reviewed each quarter."}
+    decide(run, other, "t.yaml", MRM_DATA={**FINE, **conditions})
+    assert not problems(run)
+    assert standing(run) == ["stands", "stands"]
+    assert row(run, "MRM-DATA").status == "accepted_with_conditions"
+    assert "Grace Hopper" in status_cell(run, "MRM-DATA")
+    assert "Alan Turing" in status_cell(run, "MRM-DATA")
+
+
+def test_an_acceptance_of_a_row_that_lacks_evidence_leaves_it_partial(run: Run) -> None:
+    decide(run, GRACE, MRM_DEVTEST=FINE)
+    assert row(run, "MRM-DEVTEST").status == "partly"
+    assert row(run, "MRM-DEVTEST").decisions
+
+
+# --- how long it holds ---
+
+
+def test_an_expired_decision_opens_the_row_again(run: Run) -> None:
+    decide(run, {**GRACE, "date": "2026-11-24"}, MRM_DATA={**FINE, "valid_until": "2026-11-24"})
+    assert row(run, "MRM-DATA").status == "expired"
+    assert "expired: valid until 2026-11-24" in status_cell(run, "MRM-DATA")
+    questions = {entry.get("row") for entry in form(run.results())["decisions"]}
+    assert "MRM-DATA" in questions
+    decide(run, {**GRACE, "date": "2026-11-24"}, MRM_DATA={**FINE, "valid_until": "2026-11-25"})
+    assert row(run, "MRM-DATA").status == "accepted"
+
+
+def test_a_revoked_decision_opens_the_row_and_stays_in_the_chain(run: Run) -> None:
+    decide(run, GRACE, "g.yaml", MRM_DATA=FINE)
+    first = evaluated(run).decisions[0].decision.id
+    taken_back = {"revokes": first, "reason": "I had read another version."}
+    decide(run, GRACE, "h.yaml", MRM_DATA=taken_back)
+    assert not problems(run)
+    assert row(run, "MRM-DATA").status == "complete"
+    assert sorted(standing(run)) == ["revoked", "stands"]
+    chain = ComplianceSection().content(run.results()).values["decisions"]
+    assert chain[0]["digest"] == first
+    assert "taken back" in chain[0]["state"]
+
+
+def test_a_later_decision_supersedes_an_earlier_one_and_both_are_kept(run: Run) -> None:
+    decide(run, {**GRACE, "date": "2026-11-24"}, "g.yaml", MRM_DATA=REJECTED)
+    first = evaluated(run).decisions[0].decision.id
+    decide(run, GRACE, "h.yaml", MRM_DATA={**FINE, "supersedes": first})
+    assert standing(run) == ["superseded", "stands"]
+    assert row(run, "MRM-DATA").status == "accepted"
+
+
+def test_nobody_takes_back_the_rejection_of_another_role(run: Run) -> None:
+    decide(run, GRACE, "g.yaml", MRM_DATA=REJECTED)
+    first = evaluated(run).decisions[0].decision.id
+    decide(run, ADA, "o.yaml", MRM_DATA={**FINE, "supersedes": first})
+    assert row(run, "MRM-DATA").status == "rejected"
+    assert "is one of Grace Hopper" in problems(run)
+
+
+# --- what makes it void ---
+
+
+def test_adding_a_framework_a_picture_or_a_section_keeps_every_decision(run: Run) -> None:
+    decide(run, GRACE, MRM_DATA=FINE, model=FINE)
+    run.config["frameworks"] = {**run.config["frameworks"], "nist_ai_rmf": {"id": "nist_ai_rmf"}}
+    run.config["sections"] = {**run.config["sections"], "bias": {}}
+    (run.path("pictures/roc") / "p.json").parent.mkdir(parents=True)
+    (run.path("pictures/roc") / "p.json").write_text("{}")
+    run.digests["config"] = "f" * 64
+    assert standing(run) == ["stands", "stands"]
+
+
+def test_a_retrained_model_voids_the_decisions_and_says_that_it_was_the_weights(run: Run) -> None:
+    decide(run, GRACE, MRM_DATA=FINE)
+    (run.path("training") / "weights.safetensors").write_bytes(b"other weights")
+    assert standing(run) == ["void"]
+    assert "void: the weights have changed" in status_cell(run, "MRM-DATA")
+    assert "1 decision is void: the weights have changed" in first_screen(run)
+
+
+def test_new_results_and_new_data_void_them_each_by_its_name(run: Run) -> None:
+    decide(run, GRACE, MRM_DATA=FINE)
+    measure(run.path("measures/roc_auc"), score("roc_auc", 0.6))
+    run.digests["data"] = "0" * 64
+    why = english(evaluated(run).decisions[0].why)
+    assert why == ("the data have changed", "the results have changed")
+
+
+def test_durations_are_no_results(run: Run) -> None:
+    decide(run, GRACE, MRM_DATA=FINE)
+    (run.path("training") / "timing.json").write_text('{"seconds": 9.0}')
+    assert standing(run) == ["stands"]
+
+
+# --- documents ---
+
+
+def attach(run: Run, tmp_path: Path) -> Path:
+    """A file of a decision that rests on `minutes.pdf`, with the document beside it."""
+    outside = tmp_path / "mine"
+    outside.mkdir()
+    (outside / "minutes.pdf").write_bytes(b"%PDF minutes")
+    sha256 = hashlib.sha256(b"%PDF minutes").hexdigest()
+    document = {"path": "minutes.pdf", "sha256": sha256}
+    decide(run, GRACE, "g.yaml", MRM_DATA={**FINE, "attachments": [document]})
+    return (run.folder / "people" / "g.yaml").rename(outside / "g.yaml")
+
+
+def test_a_document_is_copied_beside_the_decision_that_rests_on_it(
+    run: Run, tmp_path: Path
+) -> None:
+    prepare_people(run.results(), [attach(run, tmp_path)])
+    assert (run.folder / "people/attachments/minutes.pdf").read_bytes() == b"%PDF minutes"
+    assert standing(run) == ["stands"]
+
+
+def test_a_missing_document_is_named_and_the_acceptance_does_not_count(
+    run: Run, tmp_path: Path
+) -> None:
+    file = attach(run, tmp_path)
+    (file.parent / "minutes.pdf").unlink()
+    with pytest.raises(PeopleProblems, match=r"g\.yaml:.*document minutes\.pdf.*is not there"):
+        prepare_people(run.results(), [file])
+    (run.folder / "people" / "g.yaml").write_bytes(file.read_bytes())
+    assert standing(run) == ["unproved"]
+    assert row(run, "MRM-DATA").status == "complete"
+    assert "minutes.pdf is not in the folder" in first_screen(run)
+
+
+def test_a_document_that_was_exchanged_is_named(run: Run, tmp_path: Path) -> None:
+    prepare_people(run.results(), [attach(run, tmp_path)])
+    (run.folder / "people/attachments/minutes.pdf").write_bytes(b"other minutes")
+    assert standing(run) == ["unproved"]
+    assert "other bytes than those that were attached" in problems(run)
+
+
+# --- what is refused, with file and line ---
+
+WRONG = [
+    ({"verdict": "fine"}, "“verdict” is “fine”\n    allowed: accepted"),
+    ({"verdict": "acepted"}, "did you mean “accepted”?"),
+    ({"reason": "TODO"}, "“reason” is “TODO”, which says nothing"),
+    ({"reason": ""}, "no “reason”"),
+    ({"date": "2027-01-01"}, "which is still to come"),
+    ({"date": "2026-11-01"}, "before the run was made"),
+    ({"role": "intern"}, "“role” is “intern”"),
+    ({"valid_until": "soon"}, "which is no day"),
+    ({"valid_until": "2026-01-01"}, "“valid_until” is “2026-01-01”"),
+    ({"verdict": "accepted_with_conditions"}, "no “conditions”"),
+    ({"supersedes": "abc"}, "which is no digest"),
+    ({"supersedes": "a" * 64}, "no decision here has the digest"),
+    ({"model": "model"}, "2 things to decide about"),
+    ({"colour": "red"}, "unknown key “colour”"),
+    ({"attachments": [{"path": "../secret", "sha256": "a" * 64}]}, "no plain name of a file"),
+    ({"attachments": [{"path": "a.pdf", "sha256": "a"}]}, "which is no digest"),
+]
+
+
+@pytest.mark.parametrize(("change", "problem"), WRONG)
+def test_what_is_wrong_in_a_decision_is_refused_with_file_and_line(
+    run: Run, change: dict[str, Any], problem: str
+) -> None:
+    decide(run, GRACE, MRM_DATA={**FINE, **change})
+    human = read_people(run.results())
+    assert problem in problems(run)
+    assert not human.decisions
+    assert all(each.where.startswith("people/a.yaml:") for each in human.problems)
+
+
+def test_a_decision_about_a_row_or_a_promise_that_is_not_there_is_refused(run: Run) -> None:
+    decide(run, GRACE, MRM_DATTA=FINE)
+    assert "unknown row “MRM-DATTA”" in problems(run)
+    assert "did you mean “MRM-DATA”?" in problems(run)
+    assert "people/a.yaml:11" in problems(run)
+
+
+def test_a_decision_that_does_not_say_which_evidence_was_read_is_refused(run: Run) -> None:
+    decide(run, GRACE, MRM_DATA={**FINE, "evidence": ""})
+    assert "no “evidence”" in problems(run)
+    assert not read_people(run.results()).decisions
+
+
+def test_a_decision_without_its_subject_is_refused(run: Run) -> None:
+    signed = yaml.safe_dump({"by": GRACE, "decisions": [{"row": "MRM-DATA", **FINE}]})
+    run.people(signed)
+    assert "no “subject” at the head of the file" in problems(run)
+    assert not read_people(run.results()).decisions
+
+
+# --- policy ---
+
+RULE = PolicyRule("validation", ("independent_validator",), ("MRM-DATA",))
+POLICY = Policy("deepseek-report/policy", (RULE,))
+
+
+def states(run: Run, policy: Policy, keys: dict[str, set[str]] | None = None) -> list[str]:
+    """The state of each requirement, and why."""
+    required = requirements(policy, evaluated(run).decisions, (), TODAY, keys)
+    return [
+        ": ".join([each.state, *map(wording().say, each.why)]) if each.why else each.state
+        for each in required
+    ]
+
+
+def test_the_shipped_policy_says_on_the_first_screen_what_is_missing(run: Run) -> None:
+    required = evaluated(run).required
+    assert {each.state for each in required} == {"missing"}
+    assert first_screen(run).startswith(f"{len(required)} of {len(required)} required decisions")
+    assert "independent validation" in first_screen(run)
+    decide(run, GRACE, MRM_OUTCOMES=FINE, MRM_CONCEPT=FINE, model=FINE)
+    assert first_screen(run).startswith(f"{len(required) - 3} of {len(required)} required")
+
+
+def test_every_row_of_the_shipped_policy_is_one_of_its_framework() -> None:
+    from deepseek_report.compliance.framework import FrameworkChoice
+
+    for rule in read_policy().rules:
+        rows = {row.id for row in FrameworkChoice(rule.framework).load().rows}
+        assert set(rule.about) <= rows | {"model"}, rule.id
+        assert rule.id in wording().table("decision_rules")
+
+
+def test_a_role_suffices_only_where_the_policy_names_it(run: Run) -> None:
+    decide(run, ADA, MRM_DATA=FINE)
+    assert states(run, POLICY) == ["missing"]
+    decide(run, GRACE, MRM_DATA=FINE)
+    assert states(run, POLICY) == ["given"]
+
+
+def test_four_eyes_are_two_persons_and_not_one_twice(run: Run) -> None:
+    twice = replace(POLICY, rules=(replace(RULE, people=2),))
+    decide(run, GRACE, "g.yaml", MRM_DATA=FINE)
+    decide(run, {**GRACE, "name": "grace  hopper"}, "h.yaml", MRM_DATA={**FINE, "reason": "Yes."})
+    assert states(run, twice) == ["missing"]
+    decide(run, {**GRACE, "name": "Alan Turing"}, "t.yaml", MRM_DATA=FINE)
+    assert states(run, twice) == ["given"]
+
+
+def test_one_person_in_two_roles_is_refused_by_name(run: Run) -> None:
+    decide(run, GRACE, "g.yaml", MRM_DATA=FINE)
+    decide(run, {**GRACE, "role": "developer"}, "d.yaml", model=FINE)
+    assert "missing: Grace Hopper acts in 2 roles" in states(run, POLICY)[0]
+
+
+def signers(run: Run, **of: str) -> dict[str, set[str]]:
+    """{digest of a decision: its keys}, by the first name of who decided."""
+    decisions = (each.decision for each in evaluated(run).decisions)
+    return {d.id: {of[d.name.split()[0]]} for d in decisions if d.name.split()[0] in of}
+
+
+def test_one_key_in_two_roles_is_refused_whatever_names_it_signs(run: Run) -> None:
+    decide(run, GRACE, "g.yaml", MRM_DATA=FINE)
+    decide(run, {**ADA, "role": "developer"}, "d.yaml", model=FINE)
+    assert states(run, POLICY, signers(run, Grace="k1", Ada="k2")) == ["given"]
+    assert "2 roles" in states(run, POLICY, signers(run, Grace="k1", Ada="k1"))[0]
+
+
+def test_one_person_with_two_keys_in_two_roles_is_refused(run: Run) -> None:
+    decide(run, GRACE, "g.yaml", MRM_DATA=FINE)
+    decide(run, {**ADA, "role": "developer"}, "d.yaml", model=FINE)
+    known = {"Grace Hopper": PolicyPerson(("k1", "k2")), "Ada Lovelace": PolicyPerson()}
+    policy = replace(POLICY, people=known)
+    assert "2 roles" in states(run, policy, signers(run, Grace="k1", Ada="k2"))[0]
+
+
+def test_with_keys_only_a_signed_decision_of_the_persons_own_key_counts(run: Run) -> None:
+    decide(run, GRACE, MRM_DATA=FINE)
+    assert "no known key signed" in states(run, POLICY, {})[0]
+    policy = replace(POLICY, people={"Grace Hopper": PolicyPerson(("k1",))})
+    assert "does not give to this person" in states(run, policy, signers(run, Grace="k9"))[0]
+    assert states(run, policy, signers(run, Grace="k1")) == ["given"]
+
+
+def test_whoever_the_policy_does_not_name_decides_nothing(run: Run) -> None:
+    decide(run, GRACE, MRM_DATA=FINE)
+    others = replace(POLICY, people={"Alan Turing": PolicyPerson()})
+    assert "not among the people of the policy" in states(run, others)[0]
+    roles = replace(POLICY, people={"Grace Hopper": PolicyPerson(roles=("owner",))})
+    assert "may not decide as independent validator" in states(run, roles)[0]
+
+
+def test_a_decision_can_be_too_old_for_a_policy(run: Run) -> None:
+    decide(run, {**GRACE, "date": "2026-11-24"}, MRM_DATA=FINE)
+    assert states(run, replace(POLICY, rules=(replace(RULE, max_age_days=1),))) == ["given"]
+    run_later = replace(run.results(), today=TODAY.replace(day=27))
+    stood = evaluate_results(run_later).decisions
+    aged = replace(POLICY, rules=(replace(RULE, max_age_days=1),))
+    required = requirements(aged, stood, (), TODAY.replace(day=27))
+    assert [each.state for each in required] == ["missing"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("format: deepseek-report/policy\nrules: []\ncolour: red\n", "colour"),
+        ("format: other\nrules: []\n", "format"),
+        ("format: deepseek-report/policy\nrules: [{id: a, roles: [boss]}]\n", "roles"),
+        ("- a\n", "not a policy"),
+    ],
+)
+def test_a_policy_with_what_no_policy_has_is_refused(
+    text: str, problem: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=problem):
+        read_policy(path)
+
+
+# --- findings ---
+
+
+def test_a_finding_is_accepted_as_it_is_and_void_once_it_says_something_else(run: Run) -> None:
+    finding = Finding("f1", "high", "impact_below", {"n": 1}, section="bias")
+    results = replace(run.results(), findings=(finding,))
+    questions = ask_about(results)
+    entry = {"finding": "f1", "evidence": questions["f1"], **FINE}
+    content = {"subject": form(run.results())["subject"], "by": ADA, "decisions": [entry]}
+    run.people(yaml.safe_dump(content, sort_keys=False))
+    decided = replace(run.results(), findings=(finding,))
+    assert [each.standing for each in evaluate_results(decided).decisions] == ["stands"]
+    other = replace(finding, values={"n": 2})
+    changed = evaluate_results(replace(run.results(), findings=(other,))).decisions
+    assert [each.standing for each in changed] == ["void"]
+    assert english(changed[0].why) == ("the finding says something else now",)
+
+
+def ask_about(results: Results) -> dict[str, str]:
+    """{id of what can be decided: digest of its evidence}."""
+    evidence = evaluate_results(results).subjects.evidence
+    return {target.key: digest for target, digest in evidence.items()}

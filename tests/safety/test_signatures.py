@@ -1,0 +1,373 @@
+"""Signatures as an auditor tests them: changed bytes, edited decisions, forged folders, packs."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+import os
+import re
+import shutil
+import stat
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deepseek_report.artifacts.storage.packed import unpack
+from deepseek_report.cli import run as command
+from deepseek_report.errors import ArtifactError, ConfigError
+from deepseek_report.provenance.signatures import (
+    KnownKey,
+    SigningKey,
+    known_keys,
+    new_key,
+    open_envelope,
+    sealed_envelope,
+    signing_key,
+    statement,
+)
+from deepseek_report.runner.run_folders.open_run import open_run
+from deepseek_report.runner.run_folders.packing import changes, pack_run
+from deepseek_report.runner.run_folders.signing import check_signatures, sign_run
+from deepseek_report.store.run_folder import class_of, look_into
+
+from .conftest import forge
+
+pytest.importorskip("cryptography", reason="needs the extra `sign`")
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the keys of Ada, Grace and a stranger; their public halves in `known/`."""
+    folder = tmp_path_factory.mktemp("keys")
+    (folder / "known").mkdir()
+    for name in ("ada", "grace", "stranger"):
+        _, public = new_key(name, folder)
+        if name != "stranger":
+            shutil.copy(public, folder / "known")
+    return folder
+
+
+def key(keys: Path, name: str) -> SigningKey:
+    return signing_key(str(keys / f"{name}.key"))
+
+
+def checked(folder: Path, keys: Path) -> Any:
+    return check_signatures(folder, look_into(folder), known_keys(keys / "known"))
+
+
+def verify(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> tuple[int, str]:
+    """Exit code, and all that is said."""
+    capsys.readouterr()
+    code = command(["verify", str(folder), *words])
+    return code, capsys.readouterr().out
+
+
+def decision(folder: Path, path: Path, name: str, role: str, **output: str) -> Path:
+    """A file of a decision about the whole model, by the form beside the report."""
+    form = yaml.safe_load((folder / "decisions.yaml").read_text(encoding="utf-8"))
+    day = json.loads((folder / "provenance.json").read_text())["started"]
+    by = {"name": name, "role": role, "date": str(day or "2026-11-29")[:10]}
+    model = next(entry for entry in form["decisions"] if "model" in entry)
+    entry = {**model, "verdict": "accepted", "reason": "I read all of it.", **output}
+    content = {"subject": form["subject"], "by": by, "decisions": [entry]}
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+@pytest.fixture
+def signed(received: Path, keys: Path) -> Path:
+    """The short run, all of whose files Ada signed."""
+    sign_run(received, key(keys, "ada"))
+    return received
+
+
+# --- what a signature proves ---
+
+
+def test_a_signature_proves_results_and_documents_without_any_digest(
+    signed: Path, keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, output = verify(capsys, signed, "--keys", str(keys / "known"))
+    assert code == 0
+    assert output.startswith("Results proved: signed by ada. Documents proved: signed by ada.")
+    code, output = verify(capsys, signed)
+    assert "Results not proved" in output
+    assert "signature: by a key that you do not know" in output
+
+
+def _of_each_class(folder: Path) -> list[str]:
+    by_class: dict[Any, str] = {}
+    for name in look_into(folder).files:
+        by_class.setdefault(class_of(name), name)
+    return [*by_class.values(), "report.html", "decide.html", "scores.parquet"]
+
+
+def test_a_changed_byte_in_a_file_of_any_class_fails(signed: Path, keys: Path) -> None:
+    assert not checked(signed, keys).problems
+    for name in _of_each_class(signed):
+        if class_of(name) == "signature":
+            continue
+        content = (signed / name).read_bytes()
+        (signed / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        assert any(name in problem for problem in checked(signed, keys).problems), name
+        (signed / name).write_bytes(content)
+    assert not checked(signed, keys).problems
+
+
+def test_a_file_that_is_removed_or_added_fails(signed: Path, keys: Path) -> None:
+    name = next(n for n in look_into(signed).files if n.startswith("artifacts/measures/"))
+    content = (signed / name).read_bytes()
+    (signed / name).unlink()
+    assert any("was removed after ada signed it" in p for p in checked(signed, keys).problems)
+    (signed / name).write_bytes(content)
+    (signed / "notes").mkdir()
+    (signed / "notes" / "summary.qmd").write_text("Approved.")
+    assert any("notes/summary.qmd is not as" in p for p in checked(signed, keys).problems)
+
+
+def test_a_byte_of_the_signature_itself_fails(signed: Path, keys: Path) -> None:
+    path = next((signed / "signatures").iterdir())
+    envelope = json.loads(path.read_text())
+    payload = bytearray(base64.b64decode(envelope["payload"]))
+    payload[-3] ^= 1
+    envelope["payload"] = base64.b64encode(payload).decode()
+    path.write_text(json.dumps(envelope))
+    assert any("not one of this content" in p or "cannot be read" in p
+               for p in checked(signed, keys).problems)  # fmt: skip
+
+
+def test_a_whole_forged_folder_fails_against_the_key_and_without_it_nothing_is_proved(
+    signed: Path, keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def raised(run: dict[str, Any]) -> None:
+        run["digests"]["weights"] = "0" * 64
+
+    forge(signed, raised)
+    shutil.rmtree(signed / "signatures")
+    assert command(["render", str(signed)]) == 0
+    sign_run(signed, key(keys, "stranger"))
+    code, output = verify(capsys, signed, "--keys", str(keys / "known"))
+    assert code == 1
+    assert "no key that you know signed this folder: ada, grace" in output
+    assert "Results proved" not in output
+    code, output = verify(capsys, signed)
+    assert output.startswith("Results not proved: they agree with one another, but whoever")
+
+
+def test_the_same_key_twice_counts_once(keys: Path) -> None:
+    ada = key(keys, "ada")
+    envelope = json.loads(sealed_envelope(statement({"a": "0" * 64}, "urn:x", {}), ada))
+    envelope["signatures"] *= 2
+    known = {ada.known.id: ada.known}
+    opened = open_envelope(Path("x"), json.dumps(envelope).encode(), known)
+    assert [known.name for known in opened.signers] == ["ada"]
+
+
+# --- decisions ---
+
+
+def test_a_signed_decision_is_told_with_its_key_and_an_edited_one_fails(
+    received: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rejected = {"verdict": "rejected", "reason": "In-sample period only."}
+    file = decision(
+        received, tmp_path / "g.yaml", "Grace Hopper", "independent_validator", **rejected
+    )
+    sign_run(received, key(keys, "grace"), file)
+    assert "Rejected by Grace Hopper" in (received / "report.qmd").read_text(encoding="utf-8")
+    code, output = verify(capsys, received, "--keys", str(keys / "known"))
+    assert code == 0
+    assert "rejected. In-sample period only. Signed by grace." in output
+    inside = received / "people" / "g.yaml"
+    inside.write_text(inside.read_text().replace("rejected", "accepted"))
+    code, output = verify(capsys, received, "--keys", str(keys / "known"))
+    assert code == 1
+    assert "people/g.yaml was changed after grace signed it" in output
+    assert command(["render", str(received)]) == 0
+    assert verify(capsys, received, "--keys", str(keys / "known"))[0] == 1
+
+
+def test_two_persons_sign_one_after_the_other_and_both_stand(
+    received: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    rules = [
+        {"id": "validation", "roles": ["independent_validator"], "apart_from": ["owner"]},
+        {"id": "ownership", "roles": ["owner"]},
+    ]
+    policy.write_text(yaml.safe_dump({"format": "deepseek-report/policy", "rules": rules}))
+    words = ("--keys", str(keys / "known"), "--policy", str(policy))
+    first = decision(received, tmp_path / "g.yaml", "Grace Hopper", "independent_validator")
+    second = decision(received, tmp_path / "a.yaml", "Ada Lovelace", "owner")
+    sign_run(received, key(keys, "grace"), first)
+    code, output = verify(capsys, received, *words)
+    assert (code, "1 of 2 required decisions are not given" in output) == (4, True)
+    sign_run(received, key(keys, "ada"), second)
+    code, output = verify(capsys, received, *words)
+    assert (code, "Policy satisfied." in output) == (0, True)
+    assert {"ada", "grace"} == set(checked(received, keys).names)
+
+
+def test_one_key_in_two_roles_does_not_satisfy_a_policy(
+    received: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    rules = [{"id": "validation", "roles": ["independent_validator"]}]
+    policy.write_text(yaml.safe_dump({"format": "deepseek-report/policy", "rules": rules}))
+    first = decision(received, tmp_path / "g.yaml", "Grace Hopper", "independent_validator")
+    second = decision(received, tmp_path / "a.yaml", "Ada Lovelace", "developer")
+    sign_run(received, key(keys, "ada"), first)
+    sign_run(received, key(keys, "ada"), second)
+    code, output = verify(capsys, received, "--keys", str(keys / "known"), "--policy", str(policy))
+    assert code == 4
+    assert "Grace Hopper acts in 2 roles" in " ".join(output.split()).replace(
+        "two roles", "2 roles"
+    )
+
+
+# --- keys ---
+
+
+def test_a_private_key_is_for_its_owner_alone_and_never_lies_in_a_run(
+    received: Path, tmp_path: Path
+) -> None:
+    private, public = new_key("ada", tmp_path / "mine")
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert b"PRIVATE" not in public.read_bytes()
+    with pytest.raises(ConfigError, match="never replaced"):
+        new_key("ada", tmp_path / "mine")
+    for place in (received, received / "people"):
+        with pytest.raises(ConfigError, match="folder of a run"):
+            new_key("ada", place)
+    private.chmod(0o644)
+    if os.name == "posix":
+        with pytest.raises(ConfigError, match="others can read this private key"):
+            signing_key(str(private))
+
+
+@pytest.mark.parametrize("name", ["../x", "", "a/b", ".hidden", "x" * 80])
+def test_a_key_has_a_plain_name(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not a name of a key"):
+        new_key(name, tmp_path)
+
+
+HOSTILE: list[Callable[[dict[str, Any]], object]] = [
+    lambda e: e.update(payload=7),
+    lambda e: e.update(payload="no base64!"),
+    lambda e: e.update(payload=base64.b64encode(b"[" * 100_000).decode()),
+    lambda e: e.update(payloadType="text/plain"),
+    lambda e: e.update(signatures=[]),
+    lambda e: e.update(signatures=["x"]),
+    lambda e: e.update(signatures=[{"keyid": "a", "sig": ""}] * 1000),
+    lambda e: e.update(payload=base64.b64encode(b'{"_type": "x"}').decode()),
+]
+
+
+@pytest.mark.parametrize("change", HOSTILE)
+def test_a_hostile_envelope_is_a_sentence_and_no_signature(
+    change: Callable[[dict[str, Any]], object], keys: Path, tmp_path: Path
+) -> None:
+    ada = key(keys, "ada")
+    envelope = json.loads(sealed_envelope(statement({"a": "0" * 64}, "urn:x", {}), ada))
+    change(envelope)
+    with pytest.raises(ArtifactError):
+        open_envelope(tmp_path / "x", json.dumps(envelope).encode(), {ada.known.id: ada.known})
+
+
+def test_a_stranger_checks_a_signature_by_the_five_lines_of_the_documentation(
+    signed: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if importlib.util.find_spec("securesystemslib") is None:
+        pytest.skip("needs securesystemslib")
+    text = (ROOT / "docs" / "signatures.md").read_text(encoding="utf-8")
+    block = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert block is not None
+    lines = block[1].strip().splitlines()
+    assert len([line for line in lines if not line.startswith(("import", "from"))]) <= 5
+    envelope = next((signed / "signatures").iterdir())
+    code = block[1].replace("ada.pub", str(keys / "ada.pub"))
+    code = code.replace("RUN/signatures/FILE.dsse.json", str(envelope))
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/signatures.md", "exec"), names)  # noqa: S102 - our own page
+    assert {entry["name"] for entry in names["statement"]["subject"]} >= {"run.json", "report.html"}
+    other = code.replace(str(keys / "ada.pub"), str(keys / "grace.pub"))
+    with pytest.raises(Exception, match="do not match threshold"):
+        exec(compile(other, "docs/signatures.md", "exec"), {})  # noqa: S102
+
+
+# --- packs ---
+
+
+def test_a_pack_has_the_same_bytes_twice_and_verifies(
+    signed: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = pack_run(signed, tmp_path / "a.zip").read_bytes()
+    later = signed.with_name("later")
+    shutil.copytree(signed, later)
+    assert pack_run(later, tmp_path / "b.zip").read_bytes() == first
+    code, output = verify(capsys, tmp_path / "a.zip", "--keys", str(keys / "known"))
+    assert (code, output.startswith("Results proved: signed by ada.")) == (0, True)
+
+
+def test_what_changed_since_the_previous_pack_names_weights_scores_and_void_decisions(
+    received: Path, keys: Path, tmp_path: Path
+) -> None:
+    file = decision(received, tmp_path / "g.yaml", "Grace Hopper", "independent_validator")
+    sign_run(received, key(keys, "grace"), file)
+    before = pack_run(received, tmp_path / "before.zip")
+
+    def retrained(run: dict[str, Any]) -> None:
+        run["digests"]["weights"] = "0" * 64
+
+    forge(received, retrained)
+    pack_run(received, tmp_path / "after.zip", before)
+    with zipfile.ZipFile(tmp_path / "after.zip") as pack:
+        text = pack.read("changes.md").decode().replace("\\", "")
+    assert re.search(r"Weights: changed from [0-9a-f]{12} to 000000000000", text)
+    assert "Data: the same" in text
+    assert "Void: what Grace Hopper decided" in text
+    assert "the weights have changed" in text
+    same = changes(open_run(received), open_run(received))
+    assert "changed" not in same.replace("Nothing changed", "")
+
+
+@pytest.mark.parametrize("name", ["../out.txt", "/etc/x", "a/../../b", "a\\b", "c:x", "a//b"])
+def test_a_pack_whose_names_lead_out_is_refused(name: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as pack:
+        pack.writestr("run/run.json", "{}")
+        pack.writestr(zipfile.ZipInfo(name), "x")
+    (tmp_path / "into").mkdir()
+    with pytest.raises(ArtifactError, match="nothing was unpacked"):
+        unpack(tmp_path / "x.zip", tmp_path / "into")
+    assert not list((tmp_path / "into").iterdir())
+
+
+def test_a_link_a_double_name_and_a_bomb_in_a_pack_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = zipfile.ZipInfo("run/link")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "link.zip", "w") as pack:
+        pack.writestr(link, "/etc/passwd")
+    with zipfile.ZipFile(tmp_path / "twice.zip", "w") as pack:
+        pack.writestr("a", "x")
+        pack.writestr("A", "y")
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as pack:
+        pack.writestr("a", bytes(2**25))
+    monkeypatch.setenv("DEEPSEEK_REPORT_ARTIFACT_MIB", "1")
+    for name in ("link", "twice", "bomb"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(ArtifactError):
+            unpack(tmp_path / f"{name}.zip", tmp_path / name)
+
+
+def test_keys_are_known_by_the_id_that_securesystemslib_gives_them(keys: Path) -> None:
+    signer = pytest.importorskip("securesystemslib.signer", reason="needs securesystemslib")
+    known: KnownKey = key(keys, "ada").known
+    assert signer.SSlibKey.from_crypto(known.public).keyid == known.id
