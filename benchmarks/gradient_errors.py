@@ -70,7 +70,6 @@ def coverage(model: str, data: str, name: str, explainer: Any, context: Any, fin
             gaps.append(np.abs(drawn.completeness_gap) <= stated + 1e-5)
         calls.append(drawn.params.get("draws_mean", getattr(explainer, "copies", 0)))
     gap = float(np.mean(gaps)) if gaps else None
-    print(model, data, name, np.mean(held), gap, flush=True)
     return Coverage(model, data, name, float(np.mean(held)), gap, float(np.mean(calls)))
 
 
