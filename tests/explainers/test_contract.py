@@ -11,6 +11,7 @@ import pytest
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.explainers.attention.attention_rollout import AttentionRollout
+from deepseek_report.explainers.attention.attn_lrp import AttnLRP
 from deepseek_report.explainers.control.random import Random
 from deepseek_report.explainers.gradients.deep_lift import DeepLift, DeepShap
 from deepseek_report.explainers.gradients.gradient_shap import GradientShap
@@ -35,6 +36,7 @@ EXPLAINERS = [
     DeepLift(),
     Occlusion(references=7, chunk=2),
     AttentionRollout(chunk=2),
+    AttnLRP(chunk=2),
     Random(),
 ]
 every = pytest.mark.parametrize(
@@ -137,6 +139,7 @@ class Plain:
     ("explainer", "part"),
     [
         (AttentionRollout(), "needs attention weights; Plain has none"),
+        (AttnLRP(), "needs attention weights; Plain has none"),
         (IntegratedGradients(), "needs gradients of the model"),
         (InputXGradient(), "needs gradients of the model"),
         (GradientShap(), "needs gradients of the model"),
