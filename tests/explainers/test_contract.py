@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.explainers.attention.attention_rollout import AttentionRollout
 from deepseek_report.explainers.attention.attn_lrp import AttnLRP
 from deepseek_report.explainers.control.random import Random
@@ -75,6 +76,18 @@ def test_the_same_seed_gives_the_same_values(explainer, to_explain) -> None:
     first, second = explainer.explain(to_explain), explainer.explain(to_explain)
     np.testing.assert_array_equal(first.values, second.values)
     assert first.params == second.params
+
+
+@every
+@pytest.mark.parametrize("question", ["background", "baseline", "conditional"])
+def test_the_question_is_answered_by_a_game_that_the_method_says_it_plays(
+    explainer, to_explain, question: Game
+) -> None:
+    games = traits_of(explainer, ExplainerPart).games
+    played = explainer.explain(replace(to_explain, question=question)).game
+    assert games is None or played in (games or {None})
+    if games and question in games:
+        assert played in {question, "neighbours"}
 
 
 @every
