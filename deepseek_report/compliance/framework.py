@@ -99,6 +99,10 @@ HEAD_TEXTS = ("name", "short_name", "jurisdiction", "legal_force", "text_version
 FRAMEWORK_FILE = "framework.yaml"
 
 
+#: Ids that runs of earlier versions may name.
+_RENAMED = {"sr_11_7": "sr_26_2"}
+
+
 class FrameworkError(ConfigError, ValueError):
     """A choice of a framework cannot be used; a ValueError too, so that pydantic collects it."""
 
@@ -129,6 +133,7 @@ class FrameworkChoice:
     reviewed_version: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "id", _RENAMED.get(self.id, self.id))
         if reason := unfit_name(self.id):
             raise FrameworkError(f"the id {self.id!r} {reason}; allowed is {PLAIN_NAME}")
         if self.file is not None:

@@ -198,4 +198,6 @@ def all_findings(results: Results) -> tuple[Finding, ...]:
 def concluded_from(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a resolved config that the conclusions may read."""
     report = {name: config["report"][name] for name in _OF_REPORT}
-    return {"report": report, "dataset": config["dataset"], "metrics": config["metrics"]}
+    explain = {"question": (config.get("explain") or {}).get("question")}
+    shared = {name: config[name] for name in ("dataset", "metrics")}
+    return {"report": report, **shared, "explain": explain}

@@ -74,7 +74,7 @@ class ExplanationsSection:
         table = [r for r in rows(results, "importance", "importance") if r["explainer"] != CONTROL]
         if table:
             _answer(draft, table)
-            _question(draft)
+        _question(draft)
         _interactions(draft)
         _riskiest(draft)
         draft.notes(_METRICS)

@@ -11,6 +11,7 @@ import pytest
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.explainers.attention.attention_rollout import AttentionRollout
+from deepseek_report.explainers.attention.attn_lrp import AttnLRP
 from deepseek_report.explainers.control.random import Random
 from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
 from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients
@@ -25,6 +26,7 @@ EXPLAINERS = [
     IntegratedGradients(n_steps=4, chunk=2),
     InputXGradient(chunk=2),
     AttentionRollout(chunk=2),
+    AttnLRP(chunk=2),
     Random(),
 ]
 every = pytest.mark.parametrize(
@@ -127,6 +129,7 @@ class Plain:
     ("explainer", "part"),
     [
         (AttentionRollout(), "needs attention weights; Plain has none"),
+        (AttnLRP(), "needs attention weights; Plain has none"),
         (IntegratedGradients(), "needs gradients of the model"),
         (InputXGradient(), "needs gradients of the model"),
     ],

@@ -10,6 +10,7 @@ import pytest
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.split import Split
 from deepseek_report.explainers.attention.attention_rollout import AttentionRollout
+from deepseek_report.explainers.attention.attn_lrp import AttnLRP
 from deepseek_report.explainers.control.random import Random
 from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
 from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients
@@ -29,6 +30,7 @@ EXPLAINERS = [
     IntegratedGradients(n_steps=8),
     InputXGradient(),
     AttentionRollout(),
+    AttnLRP(),
     Random(),
 ]
 

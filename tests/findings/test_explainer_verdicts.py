@@ -171,6 +171,36 @@ def test_one_method_is_quoted_and_the_others_that_pass_are_checks_on_it(run: Any
     assert f"Quote {label} alone, for the order of its reasons" in say(finding)
 
 
+def test_a_method_of_another_game_leads_no_ranking_however_well_it_does(run: Any, say: Any) -> None:
+    run.tests_of(shap={"deletion_effect": (0.4, 0.3, 0.5)}, lime={})
+    run.explanation("lime", game="neighbours")
+    results = run.results()
+    assert explainer_verdicts.leading_explainer(results) == "shap"
+    assert explainer_verdicts.leading_for_cases(results) == "shap"
+    best = explainer_verdicts.quoted(results)
+    standings = {v.explainer: v.standing(best) for v in conclude(results).explainers}
+    assert standings["lime"] == "other_question"
+    (finding,) = rules_explanations.uses(results)
+    assert "LIME" not in say(finding)
+
+
+def test_a_method_of_another_game_is_told_where_no_other_is_asked_for(run: Any) -> None:
+    run.tests_of(lime={})
+    run.explanation("lime", game="neighbours")
+    results = run.results()
+    assert explainer_verdicts.leading_for_cases(results) == "lime"
+    (verdict,) = conclude(results).explainers
+    assert verdict.other_game == "neighbours"
+    assert verdict.standing(explainer_verdicts.quoted(results)) in {"amounts", "order"}
+
+
+def test_a_method_without_a_game_is_ranked_by_the_question_of_the_run(run: Any) -> None:
+    run.tests_of(shap={"deletion_effect": LOW}, lime={})
+    run.explanation("lime", game=None)
+    results = run.results()
+    assert explainer_verdicts.leading_explainer(results) == "lime"
+
+
 @pytest.mark.parametrize(
     ("changes", "listed"),
     [({}, True), ({"deletion_effect": LOW}, False), ({"deletion_effect": (0.3, -0.1, 0.7)}, False)],
