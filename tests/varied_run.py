@@ -89,10 +89,14 @@ class VariedRun:
     def explanation(
         self, name: str, space: str = "probability", *, cases: int | None = None, **fields: Any
     ) -> VariedRun:
-        """The explanation by this method, or that by SHAP where the run has none."""
+        """The explanation by this method, or that by SHAP where the run has none.
+
+        It answers the question of the run, unless a `game` is named.
+        """
         real = self.real.explanations.get(name, self.real.explanations["shap"])
         kept = real.at(np.arange(len(real) if cases is None else cases))
-        named = {"method": name, "variant": name, "output_space": space}
+        game = self.real.explanations["shap"].game
+        named = {"method": name, "variant": name, "output_space": space, "game": game}
         replace(kept, **{**named, **fields}).save(self.place(f"explanations/{name}"))
         return self
 

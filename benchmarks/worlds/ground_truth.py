@@ -190,13 +190,15 @@ def _series() -> KnownWorld:
 EXPLAINED = ("formula", "network", "trees")
 
 
-def worlds_of(families: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, str, int]]:
+def worlds_of(
+    families: Sequence[str], seeds: Sequence[int], models: Sequence[str] = EXPLAINED
+) -> list[tuple[str, str, int]]:
     """(family, explained, seed) of all that are made, seed after seed."""
     return [
         (family, explained, seed)
         for seed in seeds
         for family in families
-        for explained in EXPLAINED
+        for explained in models
         if explained != "trees" or FAMILIES[family].schema.modality == "table"
     ]
 
@@ -276,12 +278,12 @@ def shipped_parts(group: str) -> dict[str, Any]:
 
 
 def shipped_metrics() -> dict[str, Any]:
-    """{name: metric} of all that judge explanations without knowing the truth."""
+    """{name: metric} of all that judge explanations without knowing the truth, or fitting again."""
     metrics = {}
     for name, metric in shipped_parts("metrics").items():
         traits = traits_of(metric, MetricPart)
         judges = {"explanation", "explanations"} & set(metric.reads)
-        knows = traits.needs_truth or name in _NOT_JUDGES
+        knows = traits.needs_truth or name in _NOT_JUDGES or "refits" in metric.reads
         if judges and metric.category == "explanation" and not knows and not traits.volatile:
             quick = hasattr(metric, "resamples")
             metrics[name] = replace(metric, resamples=RESAMPLES) if quick else metric
@@ -546,6 +548,7 @@ class Judged:
     rank correlation with the truth; each a mean over cases. beats_random, own_case : whether it is
     nearer to the truth than the control, and than another case's explanation; None where the 95 %
     interval holds 0. errors : (case,). scores : {score: (value, low, high, direction)}.
+    space : the output that is explained.
     """
 
     family: str
@@ -564,6 +567,7 @@ class Judged:
     scores: dict[str, tuple[float, float | None, float | None, str]]
     use: str
     leads: bool
+    space: str = ""
 
     @property
     def kind(self) -> str:
@@ -622,6 +626,7 @@ def _judged(world: GroundTruth, game: Game, results: Results) -> list[Judged]:
             scores=_scores(results, name),
             use="" if name == CONTROL else use_of(results, name),
             leads=name == leading,
+            space=explanation.output_space,
         )
         judged.append(made)
     return judged

@@ -17,8 +17,8 @@ from worlds.trials import Table, share
 _FEWEST = 4
 #: Rank correlation with the true error above which its whole interval must lie.
 LEAST_CORRELATION = 0.5
-#: A true error no further than this below the control's is that of random attributions.
-NEAR_RANDOM = 0.05
+#: Two true errors no further apart are practically the same.
+NEAR = 0.05
 #: What a verdict promises: the rank correlation with the truth of an order, and the greatest
 #: relative error of amounts.
 ORDER_PROMISED, AMOUNTS_PROMISED = 0.5, 0.5
@@ -66,6 +66,10 @@ def interval(values: Sequence[float]) -> str:
 # --- Settings: what a report of some data and question can rest on --------------------------------
 
 
+#: They put the explanations of a world in the order of `deletion_effect`, or of `insertion_effect`.
+_SAME = frozenset({"deletion", "deletion_gain", "insertion", "insertion_gain"})
+
+
 def _settings(judged: Sequence[Judged]) -> Table:
     """One line for each kind of data and game, to which reports refer."""
     settings = dict.fromkeys((each.kind, each.game) for each in judged)
@@ -82,6 +86,8 @@ def _setting(judged: Sequence[Judged], kind: str, game: Game) -> tuple[object, .
     shown: dict[bool, list[str]] = {True: [], False: []}
     ranks = correlations(judged, game, kind)
     for score, values in sorted(ranks.items(), key=lambda item: -float(np.nanmean(item[1]))):
+        if score in _SAME:
+            continue
         _, low, _ = _mean(values)
         shown[low > LEAST_CORRELATION].append(f"`{score}`")
     worlds = [key for key in _by_world(judged) if key[3] == game]
@@ -193,7 +199,7 @@ def _metrics_of(judged: Sequence[Judged]) -> Callable[[Game], Table]:
 
 def is_random(each: Judged, control: float) -> bool:
     """Whether its true error is that of attributions at random."""
-    return each.beats_random is not True or each.error > control - NEAR_RANDOM
+    return each.beats_random is not True or each.error > control - NEAR
 
 
 def _verdicts(judged: Sequence[Judged]) -> Table:
@@ -201,7 +207,7 @@ def _verdicts(judged: Sequence[Judged]) -> Table:
     rights: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for world in _by_world(judged).values():
         control = next(each.error for each in world if each.name == CONTROL)
-        for each in world:
+        for each in _ranked(world):
             if each.name != CONTROL:
                 for group in ("all", "spoilt" if each.name in SPOILT else "shipped"):
                     rights[each.use, group].append(_is_right(each, control))
@@ -239,25 +245,33 @@ def _leading(judged: Sequence[Judged]) -> Table:
     rows = []
     for game in dict.fromkeys(each.game for each in judged):
         worlds = [world for key, world in _by_world(judged).items() if key[3] == game]
-        best, near, trusted, of = [], [], 0, 0
+        best, near, close, trusted, of = [], [], [], 0, 0
         for world in worlds:
             control = next(each.error for each in world if each.name == CONTROL)
             methods = [e for e in _ranked(world) if e.name not in (*SPOILT, CONTROL) and e.signed]
             leader = next((each for each in world if each.leads), None)
             if leader is not None and methods:
-                first = min(methods, key=lambda each: each.error)
+                alike = [each for each in methods if each.space == leader.space]
+                first = min(alike, key=lambda each: each.error)
                 best.append(leader.name == first.name)
                 near.append(_within(leader, first))
-            random = [e for e in world if e.name != CONTROL and is_random(e, control)]
+                close.append(leader.error <= first.error + NEAR)
+            random = [e for e in _ranked(world) if e.name != CONTROL and is_random(e, control)]
             of += len(random)
             trusted += sum(each.use in {*TRUSTED, "members"} for each in random)
-        rows.append((game, len(worlds), str(share(best)), str(share(near)), f"{trusted} of {of}"))
+        shares = (str(share(each)) for each in (best, near, close))
+        rows.append((game, len(worlds), *shares, f"{trusted} of {of}"))
     return Table(
         "The method that leads by verdict",
-        "Among the methods that ship, sign their values and play the game. Within: its true error "
-        "is not shown to be above that of the best (95 % interval of the paired difference over "
-        "cases).",
-        ("game", "worlds", "truly the best", "the best or within", "trusted though as random"),
+        "Among the methods that ship, sign their values, play the game and explain the same output "
+        "(a probability, or its log-odds, each with its own truth). Within: its true error is not "
+        "shown to be above that of the best (95 % interval of the paired difference over "
+        f"cases). Close: it is at most {NEAR} above that of the best. Trusted though as random: of "
+        f"all explanations whose true error is within {NEAR} of the control's.",
+        (
+            *("game", "worlds", "truly the best", "the best or within", "close to the best"),
+            "trusted though as random",
+        ),
         rows,
     )
 

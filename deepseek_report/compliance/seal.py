@@ -82,6 +82,8 @@ def content_of_run(results: Results) -> dict[str, Any]:
 
 def read_seal(path: Path, *, links: bool = False) -> dict[str, Any]:
     """A seal; raises ArtifactError: the file is none."""
+    if not path.is_file():
+        raise ArtifactError(f"{path}: no such file; `deepseek-report check --seal` writes a seal")
     content = load_json(path, links=links)
     parts = isinstance(content, dict) and {*_FORMAT, *_PARTS} == content.keys()
     if not parts or any(content[key] != value for key, value in _FORMAT.items()):

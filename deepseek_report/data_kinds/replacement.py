@@ -17,15 +17,19 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import AnswersMixtures, Classifier
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import content_keys
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import PairedCoalitions, each_once, in_parts
+from deepseek_report.data_kinds.coalitions import MOST_CELLS, PairedCoalitions, each_once, in_parts
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.statistics.ranking import systematic
+from deepseek_report.statistics.games.conditional_sampling import GaussianCopula
+from deepseek_report.statistics.ranking import systematic, thin
 
 #: Background rows that stand for the players of one instance. Other instances get other rows, so
 #: that all rows are used alike often, and a mean over instances is one over the whole background.
 ROWS_OF_AN_INSTANCE = 2
+#: Columns of which the conditional distributions are told, and rows that they are learnt from.
+_MOST_COLUMNS, _MOST_TRAINING_ROWS = 64, 2000
 #: Seed of the orders in which the columns of rows are dealt out anew.
 _SEED = 20_261_129
 
@@ -117,21 +121,84 @@ class FixedRows(Replacement):
         return lambda kept, of: np.mean([pairs.probabilities(kept, of) for pairs in every], axis=0)
 
 
+@dataclass(frozen=True)
+class ConditionalRows(Replacement):
+    """Rows that go with what is kept, drawn by a Gaussian copula of training rows.
+
+    scores : (instance, column) normal scores of the instances. drawn : (draw, instance, column)
+    scores that know nothing, which serve all coalitions of an instance.
+    """
+
+    copula: GaussianCopula
+    scores: Floats
+    drawn: Floats
+
+    @property
+    def draws(self) -> int:
+        return len(self.drawn)
+
+    def rows(self, kept: Bools, of: Ints, draw: int) -> Floats:
+        columns = kept[:, self.owners]
+        every, which = np.unique(columns, axis=0, return_inverse=True)
+        scores, away = self.drawn[draw][of], self.scores[of] - self.drawn[draw][of]
+        size = max(1, MOST_CELLS // (8 * columns.shape[1] ** 2))
+        for start in range(0, len(every), size):
+            matrices = self.copula.conditioning(every[start : start + size])
+            own = np.flatnonzero((which >= start) & (which < start + size))
+            known = matrices[which[own] - start] @ away[own][:, :, None]
+            scores[own] += known[:, :, 0]
+        return np.where(columns, self.inputs[of], self.copula.values(scores))
+
+    def at(self, chosen: Ints) -> ConditionalRows:
+        return replace(
+            self,
+            inputs=self.inputs[chosen],
+            scores=self.scores[chosen],
+            drawn=self.drawn[:, chosen],
+        )
+
+
 def replacement_of(
-    game: Game, classifier: Classifier, inputs: Floats, background: Floats, sample: int = 0
+    game: Game,
+    classifier: Classifier,
+    inputs: Floats,
+    background: Floats,
+    training: Floats | None = None,
+    sample: int = 0,
 ) -> Replacement:
     """What stands for the players of instances that are taken away in a game.
 
     game : see `Explanation.game`. inputs : (instance, column). background : (row, column) training
-    rows that stand for a typical input. sample : another number gives other rows, where the game
-    has more of them, for what must be independent of those of sample 0.
+    rows that stand for a typical input. training : (row, column) by which it is told what goes with
+    what, in the conditional game; without it the background. sample : another number gives other
+    rows, where the game has more of them, for what must be independent of those of sample 0.
 
     Raises NotApplicableError : nothing is known here that plays the game.
     """
+    if game == "conditional":
+        rows = background if training is None else training
+        return _conditional(classifier.schema, inputs, rows, sample)
     if game not in _PLAYED:
         raise NotApplicableError(message("refusals.no_such_game", game=game))
     references = _PLAYED[game](classifier, inputs, background, sample)
     return FixedRows(game, inputs, classifier.schema.owners, references)
+
+
+def _conditional(schema: Schema, inputs: Floats, training: Floats, sample: int) -> ConditionalRows:
+    """Pairs of a draw and its mirror image, by the content of each instance."""
+    width = inputs.shape[1]
+    if not kind_of(schema).named_columns or width > _MOST_COLUMNS:
+        raise NotApplicableError(message("refusals.no_such_game", game="conditional"))
+    nominal = np.array([feature.kind == "categorical" for feature in schema.features])
+    rows = training[thin(len(training), _MOST_TRAINING_ROWS)]
+    copula = GaussianCopula.fitted(rows, nominal)
+    luck = [
+        copula.draws(1, np.random.default_rng([_SEED, sample, key]))[0]
+        for key in content_keys(inputs)
+    ]
+    mirrored = np.array(luck).reshape(len(inputs), width) * np.array([1.0, -1.0])[:, None, None]
+    owners = schema.owners
+    return ConditionalRows("conditional", inputs, owners, copula, copula.scores(inputs), mirrored)
 
 
 def _baseline(classifier: Any, inputs: Floats, background: Floats, sample: int) -> Floats:

@@ -57,6 +57,7 @@ RULES: tuple[Rule, ...] = (
     rules_explanations.uses,
     rules_explanations.localisation,
     rules_explanations.agreement,
+    rules_explanations.unearned,
     rules_bottlenecks.robustness,
     rules_bottlenecks.moved,
     rules_explanations.overview,
@@ -198,4 +199,6 @@ def all_findings(results: Results) -> tuple[Finding, ...]:
 def concluded_from(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a resolved config that the conclusions may read."""
     report = {name: config["report"][name] for name in _OF_REPORT}
-    return {"report": report, "dataset": config["dataset"], "metrics": config["metrics"]}
+    explain = {"question": (config.get("explain") or {}).get("question")}
+    shared = {name: config[name] for name in ("dataset", "metrics")}
+    return {"report": report, **shared, "explain": explain}

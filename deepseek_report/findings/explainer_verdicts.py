@@ -24,19 +24,21 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.statistics.intervals import Z95
 from deepseek_report.wording.estimates import ends
 
+_GRADED = frozenset(
+    {
+        *("deletion_effect", "insertion_effect", "own_case_effect", "randomisation_gain"),
+        "faithfulness_correlation",
+    }
+)
 #: Scores whose rank correlation with the true error of explanations lies above 0.5 with its whole
 #: 95 % interval, by the game of the explanation: no verdict rests on another one. Of a game that is
 #: not here nothing was measured. The tables of docs/explanations.md; a test compares.
 PREDICTIVE: Mapping[Game, frozenset[str]] = MappingProxyType(
-    dict.fromkeys(
-        ("background", "baseline", "neighbours"),
-        frozenset(
-            {
-                *("deletion_effect", "insertion_effect", "own_case_effect"),
-                *("randomisation_gain", "faithfulness_correlation", "completeness_gap"),
-            }
-        ),
-    )
+    {
+        "background": _GRADED | {"completeness_gap"},
+        "baseline": _GRADED | {"completeness_gap"},
+        "neighbours": _GRADED,
+    }
 )
 #: It was judged, and the reasons of single cases may not be told.
 CONDEMNED: frozenset[Use] = frozenset({"faulty", "not_this_case", "nothing", "wrong", "unsteady"})
@@ -142,8 +144,16 @@ def _uses(results: Results, verdict: ExplainerVerdict) -> tuple[tuple[Use, bool]
         ("not_this_case", beats is False),
         ("open", None in (beats, own, verdict.learnt)),
         ("overall", own is False),
-        ("amounts", bool(verdict.adds_up) and explanation.signed),
+        ("amounts", _has_amounts(results, verdict) and explanation.signed),
         ("order", True),
+    )
+
+
+def _has_amounts(results: Results, verdict: ExplainerVerdict) -> bool:
+    """Whether its attributions add up, in a game where that is shown to go with the true error."""
+    return (
+        bool(verdict.adds_up)
+        and _graded(results, "completeness_gap", verdict.explainer) is not None
     )
 
 
@@ -263,7 +273,7 @@ def keeps_promises(results: Results, name: str) -> bool:
 
 def adds_up(results: Results, name: str) -> bool | None:
     """Whether a method's attributions add up to the prediction; None where that is untested."""
-    gap = _graded(results, "completeness_gap", name)
+    gap = _score(results, "completeness_gap", name)
     return None if gap is None else gap.value <= GAP_ALLOWED
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
@@ -28,7 +29,7 @@ from deepseek_report.wording.of_results import words_of
 
 #: Load of the busiest expert, as a multiple of the even share, that is called overloaded.
 OVERLOADED = 2.0
-#: Share of heads that can be removed one at a time without loss that is worth saying.
+#: Share of heads that can be replaced one at a time without loss that is worth saying.
 REMOVABLE = 0.25
 #: Share of the forward time in one layer that makes it a hot spot.
 HOT = 0.4
@@ -211,7 +212,70 @@ def _predictor(results: Results, name: str) -> str:
     return words_of(results).label("predictors", name)
 
 
+#: What takes the place of a part, see `Ablation`.
+_OF = ("zero", "mean", "swap")
+
+
+def part_rows(results: Results, kind: str) -> list[Row]:
+    """What was measured of each part of a kind: "layer", "head", "experts", "expert" …"""
+    return [row for row in rows(results, "ablation", "parts") if row["kind"] == kind]
+
+
+def expert_needs(results: Results) -> dict[str, Any] | None:
+    """How many routed experts are needed and spare, and what all of a layer together do.
+
+    None where no expert was replaced. layer, how : whose routed experts raise the loss most
+    together, and with what in their place; is_needed : whether those of any layer are; is_unsure :
+    whether an interval of theirs leaves 0 out before the correction. busiest : the expert with the
+    greatest load, None where it is not known.
+    """
+    experts, layers = part_rows(results, "expert"), part_rows(results, "experts")
+    if not experts or not layers:
+        return None
+    whole, how = max(
+        ((row, name) for row in layers for name in _OF), key=lambda pair: float(pair[0][pair[1]])
+    )
+    loaded = [row for row in experts if finite(row["load"]) is not None]
+    busiest = max(loaded, key=lambda row: float(row["load"]), default=None)
+    return {
+        "experts": len(experts),
+        "needed": sum(row["verdict"] == "needed" for row in experts),
+        "spare": sum(row["verdict"] == "spare" for row in experts),
+        "is_needed": any(row["verdict"] == "needed" for row in layers),
+        "is_unsure": any((finite(row[f"{name}_low"]) or 0.0) > 0 for row in layers for name in _OF),
+        "layer": int(whole["layer"]) + 1,
+        "layers": len(layers),
+        "how": how,
+        "rise": estimates.of_row(whole, how, how),
+        "turned": estimates.of_row(whole, f"{how}_turned", f"{how}_turned")
+        if finite(whole[f"{how}_turned"]) is not None
+        else None,
+        "busiest": busiest
+        and {
+            "expert": int(busiest["number"]),
+            "layer": int(busiest["layer"]) + 1,
+            "load": float(busiest["load"]),
+            "verdict": busiest["verdict"],
+        },
+    }
+
+
 def experts(results: Results) -> list[Finding]:
+    """Which experts are needed; where none was replaced, how the load falls on them."""
+    needs = expert_needs(results)
+    if needs is None:
+        return _load(results)
+    message = "experts_idle"
+    if needs["needed"]:
+        message = "experts_needed"
+    elif needs["is_needed"] or needs["is_unsure"]:
+        message = "experts_joint" if needs["is_needed"] else "experts_unsure"
+    evidence = ("measures/ablation",)
+    severity: Severity = "low" if message == "experts_idle" else "info"
+    return [Finding("experts", severity, message, needs, evidence, "bottlenecks")]
+
+
+def _load(results: Results) -> list[Finding]:
     """Experts that are never chosen, and load that falls on few."""
     unused, imbalance = results.score("unused_experts"), results.score("expert_load_imbalance")
     idle = 0 if unused is None else round(unused.value)
@@ -230,10 +294,10 @@ def heads(results: Results) -> list[Finding]:
     share = results.score("removable_heads")
     if share is None or finite(share.value) is None or share.value < REMOVABLE:
         return []
-    units = rows(results, "ablation", "units")
+    units = part_rows(results, "head") or rows(results, "ablation", "units")
     values = {
         "share": share.value,
-        "removable": sum(bool(row["removable"]) for row in units),
+        "removable": round(share.value * len(units)),
         "heads": len(units),
     }
     return [

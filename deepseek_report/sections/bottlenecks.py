@@ -10,14 +10,17 @@ from deepseek_report.artifacts.layer_names import layer_name
 from deepseek_report.artifacts.message import all_reasons
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import Row, rows, unit_of
 from deepseek_report.findings.rules_bottlenecks import (
     expected_slice,
+    expert_needs,
+    part_rows,
     slices_examined,
     unexpected_slice,
 )
+from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.tasks import task_of
@@ -84,26 +87,36 @@ def _part_not_measured(draft: Draft, artifact: str) -> str:
     return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")
 
 
-_HEADS = TableType(
+_PARTS = TableType(
     (
-        Column("layer", "place"),
-        Column("branch"),
-        Column("head", "place"),
-        estimate("loss_increase"),
+        *columns_of("part load:number"),
+        *(estimate(name, prefix=name) for name in ("zero", "mean", "swap")),
         Column("verdict"),
+    ),
+    folded=True,
+)
+_GROUPS = TableType(
+    (
+        Column("attribute", "attribute"),
+        *columns_of("level part"),
+        estimate("mean", prefix="mean"),
+        estimate("rest", prefix="rest"),
+        Column("n", "count"),
     ),
     folded=True,
 )
 
 
 def capacity(draft: Draft) -> Values:
-    """What each head is worth, and how evenly the experts are used."""
+    """What each part is needed for, and by which cases."""
     results = draft.results
-    units, load = rows(results, "ablation", "units"), rows(results, "expert_load", "load")
-    sentences = [_heads(draft, units), _experts(draft, load)]
+    parts, groups = (rows(results, "ablation", name) for name in ("parts", "by_group"))
+    apart = [row for row in groups if (finite(row["p_adjusted"]) or 0.0) < SIGNIFICANT]
+    sentences = [_heads(draft), _experts(draft), _groups(draft, groups, apart)]
     return {
         "sentence": " ".join(filter(None, sentences)) or _not_measured(draft),
-        "heads": draft.table("heads", _HEADS, [_head(draft, row) for row in units]),
+        "parts": draft.table("parts", _PARTS, [_part(draft, row) for row in parts]),
+        "groups": draft.table("part_groups", _GROUPS, [_part(draft, row) for row in apart]),
     }
 
 
@@ -118,32 +131,41 @@ def _not_measured(draft: Draft) -> str:
     return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")
 
 
-def _heads(draft: Draft, units: list[Row]) -> str:
-    if not units:
+def _heads(draft: Draft) -> str:
+    heads = part_rows(draft.results, "head")
+    if not heads:
         return ""
-    return draft.text(
-        "heads", removable=sum(bool(row["removable"]) for row in units), heads=len(units)
-    )
+    spare, needed = (sum(row["verdict"] == mark for row in heads) for mark in ("spare", "needed"))
+    return draft.text("heads", spare=spare, needed=needed, heads=len(heads))
 
 
-def _head(draft: Draft, row: Row) -> Values:
-    low = finite(row["low"])
-    mark = "removable" if row["removable"] else "needed" if (low or 0.0) > 0 else "uncertain"
-    return row | {"verdict": draft.text(f"head.{mark}")}
+def _part(draft: Draft, row: Row) -> Values:
+    """A row of a table of parts, in words."""
+    number, verdict = finite(row["number"]), row.get("verdict")
+    where = {
+        "kind": row["kind"],
+        "layer": int(row["layer"]) + 1,
+        "branch": draft.words.name(row["branch"]) if row.get("branch") else "",
+        "number": None if number is None else int(number),
+    }
+    named = {"part": draft.text("part", **where)}
+    return row | named | ({"verdict": draft.text(f"verdict.{verdict}")} if verdict else {})
 
 
-def _experts(draft: Draft, load: list[Row]) -> str:
-    imbalance, unused = (
-        draft.results.score(name) for name in ("expert_load_imbalance", "unused_experts")
-    )
-    if not load or imbalance is None:
+def _experts(draft: Draft) -> str:
+    """What the experts are needed for; where that was not measured, how they are loaded."""
+    needs = expert_needs(draft.results)
+    if needs is not None:
+        return draft.text("experts", **needs)
+    imbalance = draft.results.score("expert_load_imbalance")
+    if imbalance is None:
         return ""
-    return draft.text(
-        "experts",
-        experts=len(load),
-        unused=0 if unused is None else round(unused.value),
-        imbalance=estimates.of_score(imbalance),
-    )
+    return draft.text("load", imbalance=estimates.of_score(imbalance))
+
+
+def _groups(draft: Draft, groups: list[Row], apart: list[Row]) -> str:
+    """Whether an expert matters more to one part of the data than to the rest."""
+    return draft.text("part_groups", looked_at=len(groups), apart=len(apart)) if groups else ""
 
 
 def compute(draft: Draft) -> Values:
@@ -214,7 +236,7 @@ _METRICS = (
 )
 _PICTURES = (
     *("slices", "cohorts", "learning_curve"),
-    *("routing", "layer_profile", "parameter_projection"),
+    *("expert_effects", "expert_tokens", "layer_profile", "parameter_projection"),
 )
 _USES = frozenset(
     {ArtifactId.measure(name) for name in _METRICS}

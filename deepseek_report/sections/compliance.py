@@ -21,7 +21,6 @@ from deepseek_report.compliance.decision_words import (
     decided,
     rejected_values,
     required_name,
-    target_name,
     told_decision,
 )
 from deepseek_report.compliance.evaluate import (
@@ -340,7 +339,7 @@ def decisions(report: ComplianceReport, words: Wording) -> list[Values]:
     """Every decision that people took, oldest first, with how it stands: the whole chain."""
     return [
         {
-            "about": target_name(each.decision.target, report, words),
+            "about": each.decision.target.key,
             "verdict": words.label(
                 "verdicts", "revoked" if each.decision.revokes else each.decision.verdict
             ),
@@ -384,7 +383,7 @@ def required(report: ComplianceReport, words: Wording) -> list[Values]:
     return [
         {
             "rule": required_name(each.rule.id, each.rule.title, words),
-            "about": target_name(each.target, report, words),
+            "about": each.target.key,
             "roles": ", ".join(words.label("decision_roles", role) for role in each.rule.roles),
             "state": words.label("requirement_states", each.state),
             "people": ", ".join(decision.name for decision in each.decisions) or DASH,

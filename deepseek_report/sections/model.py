@@ -13,11 +13,12 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import bounded
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import rows
+from deepseek_report.findings.rules_bottlenecks import expert_needs
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.tasks import task_of
 
-_USES = frozenset({"measures/parameters", "pictures/training_curves"})
+_USES = frozenset({"measures/parameters", "measures/ablation", "pictures/training_curves"})
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ def _answer(draft: Draft) -> None:
         ).rstrip("."),
         parameters=architecture.get("parameters"),
     )
+    needs = expert_needs(draft.results)
+    if needs is not None:
+        draft.answer("experts", **needs)
     if training.get("epochs") == 0 and not training.get("diverged"):
         draft.answer("fitted", rows=training.get("rows") or 0)
         return

@@ -105,7 +105,7 @@ def test_a_rejection_is_worded_and_counted_as_one_everywhere(run: Run) -> None:
     assert first_screen(run).startswith("Rejected by Grace Hopper (independent validator)")
     assert "answered with a rejection" in first_screen(run)
     counts = {part.framework.id: part.counts for part in report.frameworks}
-    assert counts["sr_11_7"]["rejected"] == 1
+    assert counts["sr_26_2"]["rejected"] == 1
     assert all(each.state != "given" for each in report.required)
     check_record(evidence_record(report, run.results()))
 

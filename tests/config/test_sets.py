@@ -20,6 +20,7 @@ ROOTS = [shipped("conf")]
 SETS = find_sets(ROOTS, groups(ROOTS))
 EXPLAINERS = SETS["explainers"]
 DEFAULT = list(EXPLAINERS.members("default"))
+FURTHER = sorted({path.stem for path in (ROOTS[0] / "explainers").glob("*.yaml")} - {*DEFAULT})
 
 
 def on_the_command_line(*words: str) -> Layer:
@@ -54,7 +55,7 @@ def own(tmp_path: Path) -> Path:
         (["default"], DEFAULT),
         (["lime", "default"], ["lime", *(name for name in DEFAULT if name != "lime")]),
         (["default", "-lime"], [name for name in DEFAULT if name != "lime"]),
-        (["all", "-default", "shap"], ["shap"]),
+        (["all", "-default", "shap"], [*FURTHER, "shap"]),
         (["shap", "shap"], ["shap"]),
         ([], []),
     ],

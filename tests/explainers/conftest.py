@@ -82,7 +82,7 @@ class AttentionModule(LinearModule):
         super().__init__(weights)
         self.layers = layers
 
-    def trace(self, inputs: torch.Tensor, head_mask: Any = None) -> Any:
+    def trace(self, inputs: torch.Tensor) -> Any:
         n = len(inputs)
 
         def repeat(parts: Any) -> Any:

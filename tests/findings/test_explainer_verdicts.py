@@ -171,6 +171,36 @@ def test_one_method_is_quoted_and_the_others_that_pass_are_checks_on_it(run: Any
     assert f"Quote {label} alone, for the order of its reasons" in say(finding)
 
 
+def test_a_method_of_another_game_leads_no_ranking_however_well_it_does(run: Any, say: Any) -> None:
+    run.tests_of(shap={"deletion_effect": (0.4, 0.3, 0.5)}, lime={})
+    run.explanation("lime", game="neighbours")
+    results = run.results()
+    assert explainer_verdicts.leading_explainer(results) == "shap"
+    assert explainer_verdicts.leading_for_cases(results) == "shap"
+    best = explainer_verdicts.quoted(results)
+    standings = {v.explainer: v.standing(best) for v in conclude(results).explainers}
+    assert standings["lime"] == "other_question"
+    (finding,) = rules_explanations.uses(results)
+    assert "LIME" not in say(finding)
+
+
+def test_a_method_of_another_game_is_told_where_no_other_is_asked_for(run: Any) -> None:
+    run.tests_of(lime={})
+    run.explanation("lime", game="neighbours")
+    results = run.results()
+    assert explainer_verdicts.leading_for_cases(results) == "lime"
+    (verdict,) = conclude(results).explainers
+    assert verdict.other_game == "neighbours"
+    assert verdict.standing(explainer_verdicts.quoted(results)) in {"amounts", "order"}
+
+
+def test_a_method_without_a_game_is_ranked_by_the_question_of_the_run(run: Any) -> None:
+    run.tests_of(shap={"deletion_effect": LOW}, lime={})
+    run.explanation("lime", game=None)
+    results = run.results()
+    assert explainer_verdicts.leading_explainer(results) == "lime"
+
+
 @pytest.mark.parametrize(
     ("changes", "listed"),
     [({}, True), ({"deletion_effect": LOW}, False), ({"deletion_effect": (0.3, -0.1, 0.7)}, False)],
@@ -251,6 +281,28 @@ def test_nothing_is_said_to_count_most_by_a_method_that_failed(run: Any) -> None
     assert [f.id for f in rules_explanations.overview(run.results())] == ["main_reasons"]
     run.tests_of(shap={"randomisation_gain": NO_GAIN})
     assert rules_explanations.overview(run.results()) == []
+
+
+def test_a_feature_that_explains_cases_and_costs_skill_is_told_and_no_other_one(
+    run: Any, say: Any
+) -> None:
+    shares = {"LIMIT": 0.5, "AGE": 0.3, "SEX": 0.02}
+    table = [
+        {"explainer": "shap", "feature": name, "label": name, "rank": rank, "share": share}
+        for rank, (name, share) in enumerate(shares.items(), 1)
+    ]
+    earned = [
+        {"feature": name, "label": name, "share": share, "share_low": share - 0.01}
+        | {"share_high": share + 0.01, "p_adjusted": p, "n": 900}
+        for name, share, p in (("LIMIT", 0.9, 1.0), ("AGE", -0.08, 0.001), ("SEX", -0.1, 0.001))
+    ]
+    run.tests_of(shap={}).measure("importance", importance=table).measure("sage", features=earned)
+    findings = rules_explanations.unearned(run.results())
+    assert [(f.id, f.severity) for f in findings] == [("earns_no_skill", "low")]
+    assert "Cases are explained by AGE, which earns no skill" in say(findings[0])
+    earned[1]["p_adjusted"] = 0.2
+    run.measure("sage", features=earned)
+    assert rules_explanations.unearned(run.results()) == []
 
 
 @pytest.mark.parametrize("kind", ["text", "image", "series"])

@@ -737,13 +737,46 @@ def test_more_data_helps_only_if_the_gain_is_certain_and_worth_it(
     ("unused", "imbalance", "message"),
     [(2, 1.2, "experts_unused"), (0, 2.5, "experts_uneven"), (0, 1.2, "experts_even")],
 )
-def test_experts_are_judged_by_use_and_load(run, score, say, unused, imbalance, message):
+def test_experts_that_nothing_replaced_are_told_by_their_load_alone(
+    run, score, say, unused, imbalance, message
+):
     run.measure(
         "expert_load", score("expert_load_imbalance", imbalance), score("unused_experts", unused)
     )
     (finding,) = rules_bottlenecks.experts(run.results())
     assert finding.message == message
     assert say(finding)
+
+
+def _part(kind: str, verdict: str, rise: float, number: float = math.nan) -> dict[str, object]:
+    row: dict[str, object] = {"layer": 0, "kind": kind, "branch": "", "number": number}
+    row |= {"load": 1.4 if number == 1 else 0.6, "p_adjusted": 0.5, "verdict": verdict}
+    for name in ("zero", "mean", "swap"):
+        row |= {name: rise, f"{name}_low": rise - 0.002, f"{name}_high": rise + 0.002}
+        turned = f"{name}_turned"
+        row |= {turned: 0.02, f"{turned}_low": 0.01, f"{turned}_high": 0.03}
+    return row
+
+
+@pytest.mark.parametrize(
+    ("single", "whole", "rise", "message", "severity"),
+    [
+        ("needed", "needed", 0.02, "experts_needed", "info"),
+        ("open", "needed", 0.02, "experts_joint", "info"),
+        ("open", "open", 0.003, "experts_unsure", "info"),
+        ("spare", "open", 0.001, "experts_idle", "low"),
+    ],
+)
+def test_experts_are_judged_by_the_loss_without_them(
+    run, say, single, whole, rise, message, severity
+):
+    experts = [_part("expert", single, rise, 1), _part("expert", "spare", 0.0, 2)]
+    run.measure("ablation", parts=[*experts, _part("experts", whole, rise)])
+    (finding,) = rules_bottlenecks.experts(run.results())
+    assert (finding.message, finding.severity) == (message, severity)
+    assert finding.values["busiest"]["expert"] == 1
+    text = say(finding)
+    assert ("1 of 2 routed experts is shown to be needed" in text) == (message == "experts_needed")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import torch
 from sklearn.decomposition import PCA
 from torch import nn
 
-from deepseek_report.artifacts.protocols.modules import LayerTrace
+from deepseek_report.artifacts.protocols.modules import LayerTrace, Step
+from deepseek_report.metrics.internals.ablation import Ablation
 from deepseek_report.metrics.internals.attention import Attention
 from deepseek_report.metrics.internals.compute import (
     Latency,
@@ -26,13 +27,8 @@ from deepseek_report.metrics.internals.projection import (
     principal_components,
     vectors_of,
 )
-from deepseek_report.metrics.internals.routing import (
-    Ablation,
-    ExpertLoad,
-    RouteEntropy,
-    normalised_entropy,
-)
-from deepseek_report.metrics.internals.tracing import Stopwatch, median_interval
+from deepseek_report.metrics.internals.routing import ExpertLoad, RouteEntropy
+from deepseek_report.metrics.internals.tracing import Stopwatch, median_interval, normalised_entropy
 from deepseek_report.statistics.classification_errors import cross_entropy
 from tests.worded import refused
 
@@ -50,11 +46,22 @@ class Routed(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.trace(inputs)[0]
 
-    def trace(self, inputs: torch.Tensor, head_mask: torch.Tensor | None = None):
+    def parts(self):
+        heads = [Step(1, "head", branch, k) for branch in ("local", "global") for k in (1, 2)]
+        return [*heads, Step(1, "expert", number=1)]
+
+    def replaced(self, inputs: torch.Tensor):
+        signal = self.trace(inputs)[0]
+        for step in self.parts():
+            is_used = step in (Step(1, "head", "local", 1), Step(1, "expert", number=1))
+            for replacement in ("zero", "mean", "swap"):
+                other = signal.roll(len(signal) // 2, 0) if replacement == "swap" else signal * 0
+                yield step, replacement, other if is_used else signal
+
+    def trace(self, inputs: torch.Tensor):
         n = len(inputs)
         routes = torch.full((n, 2, 2), 0.25)
-        mask = torch.ones(1, 2, 2) if head_mask is None else head_mask
-        signal = 0.02 * (inputs[:, 0] - 50) * (routes * mask[0])[:, 0, 0] * 4
+        signal = 0.02 * (inputs[:, 0] - 50)
         hidden = self.output(self.block(torch.nan_to_num(inputs) / 100)) * 0
         logits = hidden + torch.stack([-signal, signal], dim=1)
         attention = torch.full((n, 2, 3, 3), 1 / 3)
@@ -220,12 +227,53 @@ def test_attention_keeps_its_axes_and_names_its_tokens(routed) -> None:
     assert value(measured, "attention_entropy") == pytest.approx(1)
 
 
-def test_only_the_head_that_is_used_cannot_be_removed(routed) -> None:
-    measured = Ablation(max_rows=300, n_resamples=200).measure(routed)
-    units = measured.tables["units"]
-    assert units["removable"].tolist() == [False, True, True, True]
-    assert units["loss_increase"].iloc[0] > 0
+def test_the_parts_that_are_used_are_needed_and_the_others_spare(routed) -> None:
+    measured = Ablation(max_rows=300).measure(routed)
+    parts = measured.tables["parts"]
+    assert parts["verdict"].tolist() == ["needed", "spare", "spare", "spare", "needed"]
+    assert (parts.loc[[0, 4], ["zero", "mean", "swap"]] > 0).all(axis=None)
+    assert (parts.loc[[0, 4], "swap_turned"] > 0).all()
+    assert (parts.loc[1:3, ["zero", "mean", "swap", "zero_turned"]] == 0).all(axis=None)
     assert value(measured, "removable_heads") == 0.75
+    assert value(measured, "needed_experts") == 1
+
+
+def test_a_part_is_told_beside_its_load_where_the_load_is_known(routed) -> None:
+    load = ExpertLoad(max_rows=50, n_resamples=100).measure(routed)
+    known = replace(routed, measured={"measures/expert_load": load})
+    parts = Ablation(max_rows=300).measure(known).tables["parts"]
+    assert parts["load"].iloc[-1] == pytest.approx(0.6 * 3)
+    assert parts["load"].iloc[:-1].isna().all()
+
+
+def test_the_rises_inside_and_outside_of_a_group_join_to_that_of_all(routed) -> None:
+    measured = Ablation(max_rows=300).measure(routed)
+    rows = measured.tables["by_group"]
+    assert len(rows)
+    whole = measured.tables["parts"]["mean"].iloc[-1]
+    joined = (rows["mean"] * rows["n"] + rows["rest"] * (300 - rows["n"])) / 300
+    assert joined.tolist() == pytest.approx([whole] * len(rows))
+
+
+def test_a_model_too_large_for_the_counted_work_is_refused_with_both_numbers(routed) -> None:
+    with refused("are allowed; raise metrics.ablation.most_work"):
+        Ablation(max_rows=300, most_work=1000).measure(routed)
+
+
+def test_a_model_that_cannot_run_without_a_part_is_refused(routed) -> None:
+    routed.classifier.module = nn.Linear(3, 2).eval()
+    with refused("offers no way to run without one of its parts"):
+        Ablation().measure(routed)
+
+
+def test_what_experts_are_asked_about_is_told_by_token_and_by_group(routed) -> None:
+    subjects = ExpertLoad(max_rows=60, n_resamples=100).measure(routed).tables["asked"]
+    tokens = subjects[subjects["attribute"] == ""].set_index(["label", "expert"])["share"]
+    assert tokens["summary", 0] == pytest.approx(0.5)
+    assert tokens["loan amount", 0] == pytest.approx(1)
+    assert tokens["colour", 1] == pytest.approx(0.5)
+    groups = subjects[subjects["attribute"] != ""]
+    assert groups["share"].tolist() == pytest.approx(groups["load"].tolist())
 
 
 def test_cross_entropy_agrees_with_torch() -> None:

@@ -33,6 +33,8 @@ EARLIER = {
     "interval_methods.wilson",
     "interval_methods.wilson_joined",
     "interval_methods.wilson_smaller_class",
+    "notes.ablation.removable",
+    "notes.ablation.rows",
     "notes.gaps.skewed",
 }
 SAYS = ("metrics", "statistics", "tasks", "privacy")

@@ -6,6 +6,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
+from deepseek_report.artifacts.protocols.modules import Step
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.routed.deepseek_module import DropPath
@@ -109,21 +110,64 @@ def test_exactly_k_experts_work_on_each_token(deepseek, inputs):
     torch.testing.assert_close(weights.sum(-1), torch.ones(20, 6))
 
 
-def test_a_head_mask_of_ones_changes_nothing(deepseek, inputs):
-    assert torch.equal(deepseek.trace(inputs, torch.ones(2, 2, 2))[0], deepseek(inputs))
+def replaced(module, inputs):
+    """{(part, replacement): logits} of a module in evaluation mode."""
+    with torch.no_grad():
+        return {(step, how): logits for step, how, logits in module.eval().replaced(inputs)}
 
 
-def test_a_masked_head_has_no_effect_and_route_zero(deepseek, inputs):
-    mask = torch.ones(2, 2, 2)
-    mask[0, 1, 0] = 0
-    logits, traces = deepseek.trace(inputs, mask)
-    assert (traces[0].routes["global"][:, 0] == 0).all()
+def test_every_part_is_replaced_in_each_way(deepseek, inputs):
+    outputs = replaced(deepseek, inputs)
+    ways = {step: [how for own, how in outputs if own == step] for step in deepseek.parts()}
+    assert len(ways) == 2 * (2 + 4 + 2 + 1 + 4 + 1)
+    for step, how in ways.items():
+        assert how == (["mean", "swap"] if step.kind == "routes" else ["zero", "mean", "swap"])
+
+
+def test_a_head_left_out_is_one_whose_values_are_zero(deepseek, inputs):
+    logits = replaced(deepseek, inputs)[Step(1, "head", "global", 1), "zero"]
     width = 16 // 4
     with torch.no_grad():
         values = deepseek.layers[0].attention.project
         start = 2 * 16 + 2 * width
         values.weight[start : start + width] = 0
         values.bias[start : start + width] = 0
+    torch.testing.assert_close(logits, deepseek(inputs))
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_an_expert_left_out_is_one_whose_weights_are_zero(deepseek, inputs, layer):
+    outputs = replaced(deepseek, inputs)
+    with torch.no_grad():
+        deepseek.layers[layer].experts.outer[2] = 0
+    logits = outputs[Step(layer + 1, "expert", number=3), "zero"]
+    torch.testing.assert_close(logits, deepseek(inputs))
+    with torch.no_grad():
+        deepseek.layers[layer].experts.outer[:] = 0
+    torch.testing.assert_close(outputs[Step(layer + 1, "experts"), "zero"], deepseek(inputs))
+
+
+def test_weights_of_heads_at_their_mean_are_those_of_a_router_that_reads_nothing(deepseek, inputs):
+    logits = replaced(deepseek, inputs)[Step(1, "routes"), "mean"]
+    routes = deepseek.trace(inputs)[1][0].routes
+    mean = torch.cat([routes["local"], routes["global"]], 1).mean(0)
+    with torch.no_grad():
+        deepseek.layers[0].attention.router.weight.zero_()
+        deepseek.layers[0].attention.router.bias.copy_(mean.log())
+    torch.testing.assert_close(logits, deepseek(inputs))
+
+
+def test_a_swap_gives_what_the_row_half_way_on_gives(deepseek, inputs):
+    outputs = replaced(deepseek, torch.cat([inputs, inputs]))
+    whole = deepseek(torch.cat([inputs, inputs]))
+    for (_, how), logits in outputs.items():
+        if how == "swap":  # each row is swapped with its own copy
+            torch.testing.assert_close(logits, whole)
+
+
+def test_a_layer_left_out_lets_its_tokens_pass(deepseek, inputs):
+    logits = replaced(deepseek, inputs)[Step(2, "layer"), "zero"]
+    del deepseek.layers[1]
     torch.testing.assert_close(logits, deepseek(inputs))
 
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load_file
 from torch import nn
 
+from deepseek_report.artifacts.protocols.modules import Step
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.split import Dataset, Split
@@ -249,12 +250,11 @@ def test_expert_weights_are_the_router_s_own(plugin: Any) -> None:
     assert (weights[~present] == 0).all()
 
 
-def test_a_switched_off_head_gives_what_a_zeroed_projection_gives(module: Any) -> None:
+def test_a_head_left_out_gives_what_a_zeroed_projection_gives(module: Any) -> None:
     rows = rows_of(texts(12))
-    mask = torch.ones(len(module.layers), 1, 2)
-    assert torch.equal(module.trace(rows, mask)[0], module(rows))
-    mask[0, 0, 1] = 0
-    masked = module.trace(rows, mask)[0]
+    with torch.no_grad():
+        outputs = {(step, how): logits for step, how, logits in module.replaced(rows)}
+    masked = outputs[Step(1, "head", number=2), "zero"]
     first = module.layers[0]
     attention = getattr(first, "self_attn", None)
     joined = first.attention.output.dense if attention is None else attention.o_proj
@@ -549,20 +549,33 @@ def test_check_says_that_texts_must_be_cut_into_the_tokens_of_the_checkpoint(ber
     assert own.single["dataset"].tokenizer == str(bert)
 
 
-def test_ablation_judges_every_head_of_a_transformer(bert: Path) -> None:
-    from types import SimpleNamespace
+def test_every_layer_and_head_of_a_transformer_can_be_replaced(bert: Path) -> None:
+    built = model(HuggingFace(checkpoint=str(bert), train="none")).eval()
+    rows = rows_of(texts(20))
+    with torch.inference_mode():
+        whole = built(rows)
+        outputs = {(step, how): logits for step, how, logits in built.replaced(rows)}
+    assert len(outputs) == 3 * len(built.parts()) == 3 * (2 + 2 * 2)
+    assert min(float((logits - whole).abs().max()) for logits in outputs.values()) > 0
+    assert all(not part._forward_hooks for part in built.modules())
 
-    from deepseek_report.metrics.internals.routing import Ablation
 
-    data, plugin = dataset(), HuggingFace(checkpoint=str(bert), train="none")
-    classifier = plugin.wrap(model(plugin), data.schema, "cpu")
-    context: Any = SimpleNamespace(
-        dataset=data, classifier=classifier, seed=0, progress=Silent(), calls=0
-    )
-    table = Ablation(n_resamples=100).measure(context).tables["units"]
-    assert len(table) == 2 * 2
-    assert set(table["branch"]) == {"global"}
-    assert table["loss_increase"].abs().max() > 0
+@pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
+def test_an_expert_left_out_is_one_whose_weights_are_zero(plugin: Any) -> None:
+    built, rows = model(plugin).eval(), rows_of(texts(30))
+    layer = max(built.routers)
+    with torch.inference_mode():
+        outputs = {(step, how): logits for step, how, logits in built.replaced(rows)}
+    left_out = outputs[Step(layer + 1, "expert", number=2), "zero"]
+    experts = built.layers[layer].mlp.experts
+    with torch.no_grad():
+        experts.down_proj[1] = 0
+    torch.testing.assert_close(left_out, built(rows))
+    everyone = outputs[Step(layer + 1, "experts"), "zero"]
+    with torch.no_grad():
+        experts.down_proj[:] = 0
+    torch.testing.assert_close(everyone, built(rows))
+    assert Step(layer + 1, "shared_expert") in built.parts()
 
 
 @pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])

@@ -22,7 +22,7 @@ PACKAGE = Path(deepseek_report.__file__).parent
 #: Names of columns and values, which are looked up by their English name.
 LOOKED_UP = re.compile(r"^(names|composed|feature_kinds|data_sets\.\w+\.names)\.")
 #: What runs of earlier versions say, and nothing says any more.
-EARLIER = {"pictures.deletion_curves.title", "preparation.identifier"}
+EARLIER = {"pictures.deletion_curves.title", "preparation.identifier", "refusals.no_layers.heads"}
 #: What every text can use without being given it.
 GIVEN = {"noun", "nouns", "the_noun", "the_nouns", "interval", "case_one", "case_many"}
 

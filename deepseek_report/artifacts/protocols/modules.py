@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -12,9 +12,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-#: The input's tokens as they enter; a head of attention; an expert; the expert that all tokens
-#: share; and what is added to every input alike.
-StepKind = Literal["tokens", "head", "expert", "shared_expert", "constant"]
+#: The input's tokens as they enter; a whole layer; a branch of attention and a head of one; the
+#: weights that a router gives to the heads; all routed experts and one of them; the expert that all
+#: tokens share; and what is added to every input alike.
+StepKind = Literal[
+    "tokens", "layer", "branch", "head", "routes", "experts", "expert", "shared_expert", "constant"
+]
+#: What takes the place of what a part gives: nothing; its mean over the rows, token by token; what
+#: it gives in another row.
+Replacement = Literal["zero", "mean", "swap"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,21 @@ class AddsUpSteps(Protocol):
 
     def step_sums(self, inputs: Any, target: int) -> StepSums:
         """Of inputs (instance, column) as a tensor; target : position of the class."""
+
+
+@runtime_checkable
+class ReplacesParts(Protocol):
+    """The optional part of a module that can run without one of its parts."""
+
+    def parts(self) -> Sequence[Step]:
+        """The parts that can be replaced."""
+
+    def replaced(self, inputs: Tensor) -> Iterator[tuple[Step, Replacement, Tensor]]:
+        """Each part with each replacement, and the logits (instance, class) that come of it.
+
+        inputs : (instance, column) in random order: means and swaps are over these rows. Of the
+        weights of the heads there is no "zero", which would take all heads away.
+        """
 
 
 @dataclass(frozen=True)
@@ -93,12 +114,9 @@ class ExplainableModule(Protocol):
         (instance, 2), 0 and the logit of the reported label. `output_layers.Outputs` does both.
         """
 
-    def trace(
-        self, inputs: Tensor, head_mask: Tensor | None = None
-    ) -> tuple[Tensor, list[LayerTrace]]:
+    def trace(self, inputs: Tensor) -> tuple[Tensor, list[LayerTrace]]:
         """Logits, and what each layer decided. `forward` is the first part of this very call.
 
-        head_mask : (layer, branch, head) of 0 and 1, multiplied into the routes; or None.
         A module without such layers returns an empty list.
         """
 

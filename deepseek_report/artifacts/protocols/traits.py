@@ -50,9 +50,9 @@ class ExplainerPart(Part):
 
     samples: ClassVar[bool] = True
     """Whether it draws at random, see `ExplainerPlugin.samples`."""
-    games: ClassVar[frozenset[Game]] = frozenset()
-    """Games that it may play, by which `check` says whether the question of a run is answered. None
-    for a method that gives an order alone."""
+    games: ClassVar[frozenset[Game] | None] = None
+    """Games that it may play, by which `check` says whether the question of a run is answered; none
+    for a method that takes nothing away, None where it does not say."""
 
 
 class MetricPart(Part):

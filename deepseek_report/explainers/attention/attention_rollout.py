@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.modules import SaysWhatIsRead
@@ -38,6 +38,7 @@ class AttentionRollout(ModuleExplainer):
     """
 
     reveals = "aggregate"
+    games = frozenset[Game]()
     residual: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
     chunk: Annotated[int, Field(ge=1)] = 250
 

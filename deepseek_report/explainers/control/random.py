@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
@@ -29,6 +29,7 @@ class Random(ExplainerPart):
     """
 
     reveals = "aggregate"
+    games = frozenset[Game]()
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Draw one value per instance and feature.

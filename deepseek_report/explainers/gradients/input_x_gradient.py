@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.explainers.attributions import ModuleExplainer, subject, sum_units
@@ -30,6 +30,7 @@ class InputXGradient(ModuleExplainer):
     """
 
     reveals = "aggregate"
+    games = frozenset[Game]()
     chunk: Annotated[int, Field(ge=1)] = 250
 
     requires = frozenset({"gradients"})

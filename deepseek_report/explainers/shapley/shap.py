@@ -202,13 +202,15 @@ class Shap(ShapSettings, ExplainerPart):
 
         Returns values in the unit of `output_space`; base value plus their sum is the prediction.
         """
-        asked = self.playing(context.question)
-        suited = asked.suited_to(context.classifier.capabilities, context.classifier.schema)
+        classifier = context.classifier
+        suited = self.playing(context.question).suited_to(
+            classifier.capabilities, classifier.schema
+        )
         if suited.algorithm == "tree":
             return suited._walked(context)
         if suited.algorithm in ("pairs", "surrogate"):
             return suited._of_pairs(context)
-        players = len(context.classifier.schema.player_labels)
+        players = len(classifier.schema.player_labels)
         if suited.algorithm == "exact" and players > _MOST_EXACT:
             raise NotApplicableError(
                 message("explainer_refusals.too_many_players", players=players, most=_MOST_EXACT)

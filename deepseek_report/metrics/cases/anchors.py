@@ -176,7 +176,8 @@ class Anchors(ClassMetric):
     is none, the rule whose share is surest to be large, which is not called enough. How often the
     decision is the same where it holds, and how many rows it holds of, is then counted in the test
     part without the case, with intervals. A rule says what the model does with rows like those of
-    the data, not which part of the rule makes it decide so.
+    the data, not which part of the rule makes it decide so. Features that groups of people are made
+    of are no conditions.
 
     least : training rows of which a rule must hold.
 
@@ -222,6 +223,7 @@ class Anchors(ClassMetric):
             if kind_of(schema).named_columns
             else []
         )
+        columns = [column for column in columns if not schema.features[column].sensitive]
         drawn = Resampling.of(test)
         context.progress.start("anchors", len(context.cases.roles))
         rules, listed = [], []

@@ -71,8 +71,14 @@ def _playing(
     that a curve takes as many rows of the model in every game. sample : see `replacement_of`.
     """
     train, target = context.dataset.train, context.dataset.schema.target
-    rows, background = explanation.inputs, context.background
-    replacement = replacement_of(game, context.classifier, rows, background, sample)
+    replacement = replacement_of(
+        game,
+        context.classifier,
+        explanation.inputs,
+        context.background,
+        training=train.inputs,
+        sample=sample,
+    )
     return Perturbation(
         classifier=context.classifier,
         replacement=replacement,
@@ -83,7 +89,15 @@ def _playing(
 
 
 def order_of(explanation: Explanation, replacing: Perturbation) -> Ints:
-    """(instance, player) the order in which an explanation takes players away."""
+    """(instance, player) the order in which an explanation takes players away.
+
+    It speaks of the class that was decided for, where each instance was explained for that one;
+    else what speaks against the explained class is taken to speak for whatever was decided.
+    """
+    if task_of(replacing.schema.target).decides:
+        own = explanation.toward_each(replacing.decided)
+        if own is not None:
+            return rank_features(own, np.ones(len(own)), replacing.schema)
     return rank_features(explanation, replacing.toward(explanation.target), replacing.schema)
 
 
@@ -138,13 +152,15 @@ class RemovalMetric(ExplanationMetric):
 class Deletion(RemovalMetric):
     """Area under the probability of the decision while its main features are taken away.
 
-    Features are replaced by the training median or mode, those that speak most for the decided
-    class first; the lower the area the better. `deletion_gain` is the paired difference random
-    order − this order: above 0 means that the explanation knows more than chance.
+    What speaks most for the decided class is taken away first; the lower the area the better. In
+    its place comes what the explanation compares with, its game: background rows (two for each
+    case, other ones for other cases, half as many points), one baseline, or what goes with what
+    stays. `deletion_gain` is the paired difference random order − this order in that game: above 0
+    means that the explanation knows more than chance.
 
-    Texts lose words to the mask, images patches, series windows. Of a number the curve is
-    s · (f(x_S) − f(x')) / σ, the distance from the number at the baseline x' in the direction
-    s = ±1 of the prediction, in standard deviations σ of the training labels.
+    Texts lose words, images patches, series windows. Of a number the curve is
+    s · (f(x_S) − f(x')) / σ, the distance from the number where all is taken away, x', in the
+    direction s = ±1 of the prediction, in standard deviations σ of the training labels.
 
     Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
     """
@@ -159,10 +175,10 @@ class Deletion(RemovalMetric):
 class Insertion(RemovalMetric):
     """Area under the probability of the decision while its main features are put back.
 
-    From the training median or mode on, the features that speak most for the decided class are
-    restored first; the higher the area the better. `insertion_gain` is the paired difference this
-    order − random order: above 0 means that the explanation knows more than chance. For texts,
-    images, series and numbers see `deletion`.
+    From an input of which all is taken away, as in the game of the explanation (see `deletion`),
+    what speaks most for the decided class is restored first; the higher the area the better.
+    `insertion_gain` is the paired difference this order − random order: above 0 means that the
+    explanation knows more than chance. For texts, images, series and numbers see `deletion`.
 
     Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
     """
@@ -261,7 +277,7 @@ def _notes(
         notes.append(message("notes.faithfulness.no_control"))
     several = len(context.dataset.schema.target.classes) > 2
     decided = context.predictions.decisions[explanation.positions]
-    if several and explanation.signed and (decided != explanation.target).any():
+    if several and explanation.signed and explanation.toward_each(decided) is None:
         notes.append(message("notes.faithfulness.other_class"))
     replaced = kind_of(context.dataset.schema).replacing(
         replacing.game, replacing.replacement.draws
@@ -320,10 +336,12 @@ class FaithfulnessEffect(ExplanationMetric):
     random order − area of the best order), and `insertion_effect` likewise with the signs turned: 0
     is no better than a random order, below 0 worse, 1 as good as the best order known of each
     instance: that of a greedy search which may ask the model at every step, or that of one of the
-    explanations. The search is made in at most `instances` instances; in fewer, but at least 8,
-    where it would take more than `evaluations` rows of the model; and where 8 would take more too,
-    it asks at fewer steps, but at least at the first. Other instances' explanations are tried in
-    the same ones: right methods lose so much there that few suffice.
+    explanations of the same game. Where a sample of rows stands for what is taken away, the search
+    is made among other rows than its order is judged by, and the best order is that which gains
+    most over all instances. The search is made in at most `instances` instances; in fewer, but at
+    least 8, where it would take more than `evaluations` rows of the model; and where 8 would take
+    more too, it asks at fewer steps, but at least at the first. Other instances' explanations are
+    tried in the same ones: right methods lose so much there that few suffice.
 
     `own_case_effect` = what is lost, on the same scale, where each instance is given the
     explanation of another instance with the same decision: 0 means that the explanation of another
@@ -367,7 +385,8 @@ class FaithfulnessEffect(ExplanationMetric):
             for name in names:
                 scores[name] = self._scores(context, name, judged[name], reachable)
             n, of = len(reachable.instances), len(first)
-            notes[game] = message("notes.faithfulness_effect.greedy", n=n, of=of)
+            sampled = reachable.replacing.replacement.is_sample
+            notes[game] = message("notes.faithfulness_effect.greedy", n=n, of=of, sampled=sampled)
         return Measurement(
             scores=tuple(score for own in scores.values() for score in own),
             notes=(*dict.fromkeys(notes.values()), *about_sample(context)),
@@ -398,7 +417,7 @@ class FaithfulnessEffect(ExplanationMetric):
     ) -> list[Score]:
         replacing = reachable.replacing
         others = partners(strata_of(replacing, context))
-        foreign = replace(explanation, values=np.nan_to_num(explanation.values[others]))
+        foreign = _of_other_cases(explanation, others)
         gains = np.column_stack(
             [reachable.gain(mode, areas) for mode, areas in reachable.areas[name].items()]
         )
@@ -536,6 +555,12 @@ class _Reachable:
     def _over(self, mode: Mode, areas: Floats, chosen: Ints) -> Floats:
         control = self.areas[self.control][mode][chosen]
         return control - areas if mode == "deletion" else areas - control
+
+
+def _of_other_cases(explanation: Explanation, cases: Ints) -> Explanation:
+    """The explanation with each instance's attributions replaced by those of another one."""
+    others = None if explanation.others is None else explanation.others.at(cases)
+    return replace(explanation, values=np.nan_to_num(explanation.values[cases]), others=others)
 
 
 def strata_of(replacing: Perturbation, context: MeasureContext) -> Ints:

@@ -20,8 +20,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.internals.routing import normalised_entropy
-from deepseek_report.metrics.internals.tracing import array, traces
+from deepseek_report.metrics.internals.tracing import array, normalised_entropy, traces
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE, mean_interval
 from deepseek_report.statistics.resampling import Resampling

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.internals.attention import token_labels
 from deepseek_report.metrics.internals.tracing import (
     array,
-    heads_of,
+    normalised_entropy,
     routes_of,
     sample_rows,
     traces,
@@ -38,15 +39,14 @@ from deepseek_report.statistics.resampling import (
 from deepseek_report.tasks import task_of
 
 
-def normalised_entropy(weights: Floats) -> Floats:
-    """Entropy of the last axis over the log of its length: 0 is one choice, 1 is all alike."""
-    entropy = -(weights * np.log(np.maximum(weights, 1e-300))).sum(axis=-1)
-    return np.asarray(entropy / math.log(max(weights.shape[-1], 2)))
-
-
 @dataclass(frozen=True)
 class ExpertLoad(ComputeMetric):
-    """How evenly the experts are used, and which are not used at all."""
+    """How the work falls on the experts: how evenly, and which tokens and cases each is given.
+
+    Of texts a token is a word, of tables a feature, else a place; words are looked at that
+    `min_rows` of the rows have, at most a hundred of them. How much work an expert is given does
+    not say whether it is needed: see `ablation`.
+    """
 
     reveals = "aggregate"
     tables = {
@@ -55,19 +55,35 @@ class ExpertLoad(ComputeMetric):
             section="bottlenecks",
             folded=True,
             release=WHOLE,
-        )
+        ),
+        "asked": TableType(
+            (
+                *columns_of("layer:place expert:place"),
+                Column("attribute", "attribute"),
+                *columns_of("label"),
+                estimate("share", "share"),
+                *columns_of("load:share n:count"),
+            ),
+            section="bottlenecks",
+            folded=True,
+            most=12,
+            release=TableRelease(counts=("n",)),
+        ),
     }
     bounds = {"expert_load_imbalance": (1.0, None), "unused_experts": (0.0, None)}
     reads = frozenset({"classifier", "dataset", "seed"})
     requires = frozenset({"experts"})
     max_rows: Rows = 1000
     unused_below: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    min_rows: Annotated[int, Field(ge=2)] = 30
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
         rows, test = sample_rows(context, self.max_rows), context.dataset.test
         inputs, drawn = test.inputs[rows], Resampling.of(test).take(rows)
-        chosen, layers = expert_choices(context, inputs)
+        choices, layers = expert_choices(context, inputs)
+        counts = [layer.sum(axis=1) for layer in choices]
+        chosen = np.stack([n / n.sum(axis=-1, keepdims=True) for n in counts], axis=1)
         n, _, experts = chosen.shape
         draws = drawn, self.n_resamples, context.seed
         replicates = bootstrap(lambda weights: _imbalance(weights, chosen), *draws)
@@ -94,26 +110,98 @@ class ExpertLoad(ComputeMetric):
                 ),
             ),
         )
-        return Measurement(scores, {"load": table}, notes=(message("notes.expert_load.load", n=n),))
+        subjects = self._subjects(context, rows, drawn, dict(zip(layers, choices, strict=True)))
+        notes = (message("notes.expert_load.load", n=n),)
+        return Measurement(scores, {"load": table, "asked": subjects}, notes=notes)
+
+    def _subjects(
+        self, context: MeasureContext, rows: Ints, drawn: Resampling, choices: Mapping[int, Floats]
+    ) -> pd.DataFrame:
+        """What each expert is given of each kind of token, and of each part of the data."""
+        schema, test = context.dataset.schema, context.dataset.test
+        tokens = context.classifier.module.token_columns
+        kinds = list(self._tokens(schema, test.inputs[rows], tokens))
+        for attribute in test.groups:
+            codes = test.groups[attribute][rows]
+            for code, level in enumerate(schema.attribute(attribute).levels):
+                inside = np.repeat((codes == code)[:, None], len(tokens), axis=1)
+                kinds.append((attribute, level, inside))
+        cells = [
+            row
+            for layer, chosen in choices.items()
+            for kind in kinds
+            for row in _shares(layer, chosen, kind, drawn)
+            if row["n"] >= self.min_rows
+        ]
+        cells.sort(key=lambda row: row["share"] - row["load"], reverse=True)
+        return self.tables["asked"].frame(cells)
+
+    def _tokens(
+        self, schema: Schema, inputs: Floats, tokens: Sequence[Sequence[int]]
+    ) -> Iterator[tuple[str, str, Bools]]:
+        """The kinds of tokens: "", what they are called, and where (instance, token) they are."""
+        if not kind_of(schema).quotes:
+            for at, label in enumerate(token_labels(schema, tokens)):
+                where = np.zeros((len(inputs), len(tokens)), bool)
+                where[:, at] = True
+                yield "", label, where
+            return
+        words = np.full((len(inputs), len(tokens)), -1)
+        for at, columns in enumerate(tokens):
+            if len(columns) == 1:
+                words[:, at] = np.nan_to_num(inputs[:, columns[0]], nan=-1)
+        spread = np.bincount(np.concatenate([np.unique(row[row >= 0]) for row in words]))
+        common = np.flatnonzero(spread >= self.min_rows)
+        for word in common[np.argsort(-spread[common], kind="stable")][:_WORDS]:
+            yield "", schema.vocabulary[word], words == word
 
 
-def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[Floats, list[int]]:
-    """(instance, layer, expert) share of an instance's choices that fell on each expert.
+#: So many words of texts are looked at.
+_WORDS = 100
 
-    With it the positions in the model of the layers that have experts.
+
+def _shares(
+    layer: int, chosen: Floats, kind: tuple[str, str, Bools], drawn: Resampling
+) -> Iterator[dict[str, Any]]:
+    """Of the choices of some tokens the share of each expert, beside its share of all."""
+    attribute, label, where = kind
+    counts = (chosen * where[..., None]).sum(axis=1)
+    having = counts.sum(axis=-1) > 0
+    if having.sum() < 2:
+        return
+    of_case = counts[having] / counts[having].sum(axis=-1, keepdims=True)
+    share, low, high = mean_interval(drawn.take(having).per_unit(of_case))
+    whole = chosen.sum(axis=1)
+    load = (whole / whole.sum(axis=-1, keepdims=True)).mean(axis=0)
+    for expert in range(len(share)):
+        yield {
+            "layer": layer,
+            "expert": expert,
+            "attribute": attribute,
+            "label": label,
+            "share": float(share[expert]),
+            "low": float(np.clip(low[expert], 0, 1)),
+            "high": float(np.clip(high[expert], 0, 1)),
+            "load": float(load[expert]),
+            "n": int(having.sum()),
+        }
+
+
+def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[list[Floats], list[int]]:
+    """Of each layer with experts (instance, token, expert) whether it was chosen.
+
+    With it the positions in the model of these layers.
     """
-    batches: list[Floats] = []
+    batches: list[list[Floats]] = []
     places: list[int] = []
     for _, layers in traces(context, inputs):
         places = [k for k, layer in enumerate(layers) if layer.expert_weights is not None]
-        sparse = [array(layers[k].expert_weights) for k in places]
-        if not sparse:
+        if not places:
             raise NotApplicableError(
                 message("refusals.no_layers.experts", model=context.classifier.name)
             )
-        counts = np.stack([(weights > 0).sum(axis=1) for weights in sparse], axis=1)
-        batches.append(counts / counts.sum(axis=-1, keepdims=True))
-    return np.concatenate(batches), places
+        batches.append([(array(layers[k].expert_weights) > 0).astype(float) for k in places])
+    return [np.concatenate(parts) for parts in zip(*batches, strict=True)], places
 
 
 def _imbalance(weights: Floats, chosen: Floats) -> Floats:
@@ -194,98 +282,3 @@ def _by_class(
         frames.append(table.drop(columns=["low", "high"]).assign(**{"class": name}))
     joined = _named(pd.concat(frames, ignore_index=True), branches)
     return joined[["layer", "branch", "head", "class", "weight"]]
-
-
-@dataclass(frozen=True)
-class Ablation(ComputeMetric):
-    """How much the loss rises when one head is switched off, and which heads can go."""
-
-    reveals = "aggregate"
-    tables = {
-        "units": TableType(
-            (
-                *columns_of("layer:place branch head:place"),
-                estimate("loss_increase"),
-                Column("removable", "yes_no", shown=False),
-            ),
-            folded=True,
-            release=WHOLE,
-        )
-    }
-    bounds = {"removable_heads": SHARE}
-    reads = frozenset({"classifier", "dataset", "seed"})
-    requires = frozenset({"attention"})
-    max_rows: Rows = 400
-    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.002
-    n_resamples: Resamples = 1000
-
-    def measure(self, context: MeasureContext) -> Measurement:
-        test = context.dataset.test
-        rows = sample_rows(context, self.max_rows)
-        inputs, labels = test.inputs[rows], test.labels[rows]
-        branches, shape = heads_of(context, inputs)
-        increases = self._increases(context, inputs, labels, shape)
-        draws = Resampling.of(test).take(rows), self.n_resamples, context.seed
-        low, high = bootstrap(weighted_means(increases), *draws).interval()
-        removable = high < self.tolerance
-        layers, arms, heads = np.indices(shape).reshape(3, -1)
-        table = pd.DataFrame(
-            {
-                "layer": layers,
-                "branch": [branches[k] for k in arms],
-                "head": heads,
-                "loss_increase": increases.mean(axis=0),
-                "low": low,
-                "high": high,
-                "removable": removable,
-            }
-        )
-        score = self.score(
-            "removable_heads",
-            Estimate(float(removable.mean()), None, None, len(removable), ""),
-            "none",
-            unit="share",
-            note=message(
-                "notes.ablation.removable",
-                heads=len(removable),
-                tolerance=self.tolerance,
-                unit=task_of(context.dataset.schema.target).fit_unit,
-            ),
-        )
-        return Measurement(
-            (score,),
-            {"units": table},
-            notes=(
-                message("notes.ablation.one_at_a_time"),
-                message("notes.ablation.rows", n=len(rows)),
-            ),
-        )
-
-    def _increases(
-        self, context: MeasureContext, inputs: Floats, labels: NDArray[Any], shape: tuple[int, ...]
-    ) -> Floats:
-        """(instance, unit) loss with the unit off minus loss with all on."""
-        import torch
-
-        device = next(context.classifier.module.parameters()).device
-        whole = _losses(context, inputs, labels, None)
-        columns = []
-        context.progress.start("heads switched off", int(np.prod(shape)))
-        for mask in _masks(shape):
-            off = torch.as_tensor(mask, dtype=torch.float32, device=device)
-            columns.append(_losses(context, inputs, labels, off) - whole)
-            context.progress.advance()
-        return np.stack(columns, axis=1)
-
-
-def _masks(shape: tuple[int, ...]) -> Iterator[Floats]:
-    for k in range(int(np.prod(shape))):
-        mask = np.ones(int(np.prod(shape)))
-        mask[k] = 0
-        yield mask.reshape(shape)
-
-
-def _losses(context: MeasureContext, inputs: Floats, labels: NDArray[Any], mask: Any) -> Floats:
-    logits = np.concatenate([logits for logits, _ in traces(context, inputs, mask)])
-    target = context.dataset.schema.target
-    return task_of(target).fit_losses(logits, labels)

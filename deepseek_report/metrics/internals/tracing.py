@@ -126,13 +126,10 @@ def sample_rows(context: MeasureContext, most: int) -> Ints:
     return np.sort(rng.permutation(len(context.dataset.test))[:most])
 
 
-def traces(
-    context: MeasureContext, inputs: Floats, head_mask: Any = None
-) -> Iterator[tuple[Floats, list[LayerTrace]]]:
+def traces(context: MeasureContext, inputs: Floats) -> Iterator[tuple[Floats, list[LayerTrace]]]:
     """Logits and what each layer decided, for one batch after another.
 
     inputs : (instance, feature) original units.
-    head_mask : (layer, branch, head) tensor of 0 and 1, or None.
     """
     import torch
 
@@ -143,7 +140,7 @@ def traces(
         for start in range(0, len(inputs), size):
             rows = torch.as_tensor(inputs[start : start + size], dtype=torch.float32, device=device)
             context.classifier.calls += len(rows)
-            logits, layers = module.trace(rows, head_mask)
+            logits, layers = module.trace(rows)
             yield logits.double().cpu().numpy(), layers
 
 
@@ -155,19 +152,6 @@ def rows_at_once(columns: int, tokens: int) -> int:
 def array(tensor: Any) -> Floats:
     """A tensor as a float64 array."""
     return np.asarray(tensor.double().cpu().numpy())
-
-
-def heads_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], tuple[int, int, int]]:
-    """Names of the branches, and how many layers, branches and heads a head mask has.
-
-    Raises NotApplicableError: no layer has heads.
-    """
-    _, layers = next(traces(context, inputs[:1]))
-    known = [part for part in [layer.routes or layer.attention for layer in layers] if part]
-    if not known:
-        raise NotApplicableError(message("refusals.no_layers.heads", model=context.classifier.name))
-    heads = next(iter(known[0].values())).shape[1]
-    return list(known[0]), (len(layers), len(known[0]), heads)
 
 
 def routes_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], Floats]:
@@ -191,6 +175,12 @@ def routes_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], Float
             )
         )
     return branches, np.concatenate(batches)
+
+
+def normalised_entropy(weights: Floats) -> Floats:
+    """Entropy of the last axis over the log of its length: 0 is one choice, 1 is all alike."""
+    entropy = -(weights * np.log(np.maximum(weights, 1e-300))).sum(axis=-1)
+    return np.asarray(entropy / math.log(max(weights.shape[-1], 2)))
 
 
 _OWN_BATCH = 1024

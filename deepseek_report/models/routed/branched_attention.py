@@ -355,26 +355,21 @@ class RoutedAttention(nn.Module):
     def forward(
         self,
         tokens: Tensor,
-        head_mask: Tensor | None = None,
         present: Tensor | None = None,
         maps: bool = True,
         read: int | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor]:
         """Mix the tokens.
 
-        tokens : (instance, token, width). head_mask : (branch, head) of 0 and 1, or None.
-        present : (instance, token) bool, None where all are there. maps : whether to hand out the
-            attention. read : how many of the first tokens are mixed, None for all; where attention
-            is not `dense` or handed out, all are.
+        tokens : (instance, token, width). present : (instance, token) bool, None where all are
+            there. maps : whether to hand out the attention. read : how many of the first tokens are
+            mixed, None for all; where attention is not `dense` or handed out, all are.
         Returns mixed tokens (instance, token, width); attention (instance, branch, head, query,
-        key) or None, see `LayerTrace`; routes (instance, branch, head), which sum to 1 before the
-        mask.
+        key) or None, see `LayerTrace`; routes (instance, branch, head), which sum to 1.
         """
         by_head = None if present is None else present.repeat_interleave(self.count, dim=0)
         heads = Heads(*self._heads(tokens, None if maps or not self.dense else read), by_head)
         routes = self._routes(tokens, present)
-        if head_mask is not None:
-            routes = routes * head_mask.reshape(-1)
         mixed, attention = self._attend(heads, len(tokens), maps)
         mixed = mixed * (self.count * routes).reshape(-1, 1, 1)
         out = self.output(self._side_by_side(mixed))

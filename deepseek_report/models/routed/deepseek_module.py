@@ -10,10 +10,9 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu
 
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.modules import LayerTrace, Step, StepSums
+from deepseek_report.artifacts.protocols.modules import LayerTrace, Replacement, Step, StepSums
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
@@ -27,6 +26,7 @@ from deepseek_report.models.routed.branched_attention import (
 )
 from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
 from deepseek_report.models.routed.experts import Routing, SparseExperts
+from deepseek_report.models.routed.replaced_parts import outputs_without, parts_of
 from deepseek_report.models.shared.network_encoding import FeatureEncoder
 from deepseek_report.models.shared.output_layers import Outputs, contrast, describe
 from deepseek_report.models.shared.tokens import Embedding, FeatureTokens, Patches, TextTokens
@@ -145,10 +145,10 @@ def expert_parts(
     weights = routing.weights().to(tokens.dtype)
     parts = []
     for at in range(len(experts.inner)):
-        hidden = gelu(tokens @ experts.inner[at] + experts.inner_bias[at]) @ experts.outer[at]
         weight = weights[..., at : at + 1]
         step = Step(layer, "expert", number=at + 1)
-        parts.append(ResidualPart(step, pool(hidden * weight), pool(weight)[:, 0]))
+        added = experts.output_of(at, tokens) * weight
+        parts.append(ResidualPart(step, pool(added), pool(weight)[:, 0]))
     if experts.shared is not None:
         present = weights.sum(-1, keepdim=True) > 0
         parts.append(
@@ -249,26 +249,22 @@ class RoutedLayer(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(
-        self,
-        tokens: Tensor,
-        head_mask: Tensor | None,
-        present: Tensor | None,
-        maps: bool,
-        read: int | None = None,
+        self, tokens: Tensor, present: Tensor | None, maps: bool, read: int | None = None
     ) -> tuple[Tensor, Decisions]:
         """(instance, token, width) -> the same, or of the tokens read; and what was decided.
 
         present, maps, read : see `RoutedAttention`.
         """
-        mixed, attention, routes = self.attention(
-            self.attention_norm(tokens), head_mask, present, maps, read
-        )
-        tokens = tokens[:, : mixed.shape[1]]
-        present = None if present is None else present[:, : mixed.shape[1]]
-        tokens = tokens + self.drop_path(self.dropout(mixed))
-        expert, routing = self.experts(self.experts_norm(tokens), present)
-        tokens = tokens + self.drop_path(self.dropout(expert))
+        mixed, attention, routes = self.attention(self.attention_norm(tokens), present, maps, read)
+        tokens = tokens[:, : mixed.shape[1]] + self.drop_path(self.dropout(mixed))
+        tokens, routing = self.feed_forward(tokens, present)
         return tokens, Decisions(attention, routes, routing)
+
+    def feed_forward(self, tokens: Tensor, present: Tensor | None) -> tuple[Tensor, Routing]:
+        """The second half of the layer: tokens after attention -> the layer's output."""
+        present = None if present is None else present[:, : tokens.shape[1]]
+        expert, routing = self.experts(self.experts_norm(tokens), present)
+        return tokens + self.drop_path(self.dropout(expert)), routing
 
 
 def _by_branch(decided: Tensor) -> dict[str, Tensor]:
@@ -313,12 +309,10 @@ class DeepSeekModule(nn.Module):
         """(instance, column) original units -> logits (instance, class)."""
         return self.forward_embedded(self.embed(inputs))
 
-    def trace(
-        self, inputs: Tensor, head_mask: Tensor | None = None
-    ) -> tuple[Tensor, list[LayerTrace]]:
-        """Logits and what each layer decided; head_mask : (layer, branch, head) or None."""
-        outputs, decisions = self._run(self.embed(inputs), head_mask, maps=True)
-        traces = [layer.trace(self._read_of(at)) for at, layer in enumerate(decisions)]
+    def trace(self, inputs: Tensor) -> tuple[Tensor, list[LayerTrace]]:
+        """Logits and what each layer decided."""
+        outputs, decisions = self._run(self.embed(inputs), maps=True)
+        traces = [layer.trace(self.read_of(at)) for at, layer in enumerate(decisions)]
         return self.output.view(outputs), traces
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -360,33 +354,48 @@ class DeepSeekModule(nn.Module):
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         return describe(self, "DeepSeek", self._summary(), self._kinds())
 
-    def _run(
-        self, embedded: Tensor, head_mask: Tensor | None = None, *, maps: bool = False
-    ) -> tuple[Tensor, list[Decisions]]:
+    def parts(self) -> list[Step]:
+        """Layers, branches, heads, their weights, and experts; see `ReplacesParts`."""
+        return parts_of(self)
+
+    def replaced(self, inputs: Tensor) -> Iterator[tuple[Step, Replacement, Tensor]]:
+        """The logits with each part replaced; only what comes after the part runs again."""
+        for step, replacement, outputs in outputs_without(self, inputs):
+            yield step, replacement, self.output.view(outputs)
+
+    def _run(self, embedded: Tensor, *, maps: bool = False) -> tuple[Tensor, list[Decisions]]:
         """Outputs and decisions; without maps the last layer works on what is read alone."""
-        state, decisions = self._read_state(embedded, head_mask, maps=maps)
+        state, decisions = self._read_state(embedded, maps=maps)
         return self.output(self.norm(state)), decisions
 
     def _read_state(
-        self, embedded: Tensor, head_mask: Tensor | None = None, *, maps: bool = False
+        self, embedded: Tensor, *, maps: bool = False
     ) -> tuple[Tensor, list[Decisions]]:
         """The token that the output reads (instance, width), before the last norm; decisions."""
         tokens, present = self.tokens.join(embedded)
         if not maps and not self.training:
-            tokens, present = self._trimmed(tokens, present)
+            tokens, present = self.trimmed(tokens, present)
+        return self.state_from(0, tokens, present, maps=maps)
+
+    def state_from(
+        self, first: int, tokens: Tensor, present: Tensor | None, *, maps: bool = False
+    ) -> tuple[Tensor, list[Decisions]]:
+        """The state that is read and the decisions, of the layers from `first` on.
+
+        tokens : (instance, token, width) as that layer reads them.
+        """
         decisions = []
-        for position, layer in enumerate(self.layers):
-            mask = None if head_mask is None else head_mask[position]
-            read = None if maps else self._read_of(position)
-            tokens, decided = layer(tokens, mask, present, maps, read)
+        for position in range(first, len(self.layers)):
+            read = None if maps else self.read_of(position)
+            tokens, decided = self.layers[position](tokens, present, maps, read)
             decisions.append(decided)
         return pool_of(present, reads_mean=self.reads_mean)(tokens), decisions
 
-    def _read_of(self, layer: int) -> int | None:
+    def read_of(self, layer: int) -> int | None:
         """How many of a layer's first tokens are read by what comes after it; None for all."""
         return 1 if layer == len(self.layers) - 1 and not self.reads_mean else None
 
-    def _trimmed(self, tokens: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def trimmed(self, tokens: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Without the places at the end at which no instance has a token.
 
         Nothing reads them, so the outputs are the same. Where a program is compiled or attention

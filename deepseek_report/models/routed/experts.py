@@ -303,6 +303,11 @@ class SparseExperts(nn.Module):
         routing = Routing(shares, best, which, (*tokens.shape[:2],), places)
         return routing.by_token(out), routing
 
+    def output_of(self, expert: int, tokens: Tensor) -> Tensor:
+        """(…, width) -> (…, width), what one expert makes of tokens, before any weight."""
+        hidden = gelu(tokens @ self.inner[expert] + self.inner_bias[expert])
+        return hidden @ self.outer[expert]
+
     def _shares(self, flat: Tensor) -> Tensor:
         """(row, width) -> (row, expert), rows sum to 1; lies in memory expert by expert.
 

@@ -88,11 +88,8 @@ class EncodedModule(nn.Module):
         """(instance, feature) original units -> logits (instance, class)."""
         return self.forward_embedded(self.embed(inputs))
 
-    def trace(
-        self, inputs: Tensor, head_mask: Tensor | None = None
-    ) -> tuple[Tensor, list[LayerTrace]]:
-        """Logits and an empty list: there are no heads to mask or experts to choose."""
-        del head_mask
+    def trace(self, inputs: Tensor) -> tuple[Tensor, list[LayerTrace]]:
+        """Logits and an empty list: there are no heads to look at or experts to choose."""
         return self(inputs), []
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.modules import LayerTrace
+from deepseek_report.artifacts.protocols.modules import LayerTrace, Replacement, Step
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ArtifactError
+from deepseek_report.models.routed.replaced_parts import REPLACEMENTS, Substitutes
 from deepseek_report.models.shared.output_layers import Outputs, Readout, count_parameters, describe
 from deepseek_report.models.transformers.transformer_trace import (
     Choice,
+    Site,
     imbalance,
     layers_of,
     listening,
-    masking,
     routers_of,
+    sites_of,
 )
 
 # --- What a network of transformers is made of, for people; and all of it drawn anew --------------
@@ -367,14 +370,32 @@ class TransformerModule(nn.Module):
         """(instance, column) positions in the vocabulary -> logits (instance, class)."""
         return self.forward_embedded(self.embed(inputs))
 
-    def trace(
-        self, inputs: Tensor, head_mask: Tensor | None = None
-    ) -> tuple[Tensor, list[LayerTrace]]:
-        """Logits and what each layer decided; head_mask : (layer, 1, head) or None."""
-        with masking(self.layers, int(self.config.num_attention_heads), head_mask):
-            done = self._run(self.embed(inputs), traced=True)
+    def trace(self, inputs: Tensor) -> tuple[Tensor, list[LayerTrace]]:
+        """Logits and what each layer decided."""
+        done = self._run(self.embed(inputs), traced=True)
         traces = [self._layer_trace(done, layer) for layer in range(len(self.layers))]
         return self.readout.view(done.outputs), traces
+
+    def parts(self) -> list[Step]:
+        """Layers, heads and experts; see `ReplacesParts`."""
+        return [site.step for site in self._sites()]
+
+    def replaced(self, inputs: Tensor) -> Iterator[tuple[Step, Replacement, Tensor]]:
+        """The logits with each part replaced; the whole network runs for each."""
+        embedded = self.embed(inputs)
+        packing = Packing.of(embedded[..., -1] > 0.5)
+        substitutes = Substitutes(packing.mask.bool())
+        for site in self._sites():
+            for replacement in REPLACEMENTS:
+                handle = site.listen(partial(_by_place, substitutes, replacement))
+                try:
+                    outputs = self._run(embedded).outputs
+                finally:
+                    handle.remove()
+                yield site.step, replacement, self.readout.view(outputs)
+
+    def _sites(self) -> list[Site]:
+        return sites_of(self.net, int(self.config.num_attention_heads))
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs, and how unevenly the experts are used (see `imbalance`; 0 without)."""
@@ -499,6 +520,13 @@ class TransformerModule(nn.Module):
         still = not any(p.requires_grad for p in self.encoder.parameters())
         if still and (self.start.mean or self.reads_last):
             self.features = FrozenFeatures()
+
+
+def _by_place(substitutes: Substitutes, replacement: Replacement, numbers: Tensor) -> Tensor:
+    """What takes the place of numbers, which may lie packed as (instance · place, width)."""
+    rows = len(cast(Tensor, substitutes.present))
+    by_place = numbers if numbers.dim() == 3 else numbers.unflatten(0, (rows, -1))
+    return substitutes.of(by_place, replacement).reshape(numbers.shape)
 
 
 def _without_net(start: PretrainedStart) -> PretrainedStart:

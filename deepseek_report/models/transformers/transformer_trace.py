@@ -1,17 +1,19 @@
-"""What a model of transformers decided inside: its routers' choices, and heads switched off."""
+"""What a model of transformers decided inside, and where its parts can be replaced."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.modules import Step
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.models.routed.experts import balance_loss
 
@@ -107,34 +109,91 @@ def imbalance(heard: Mapping[int, Choice], mask: Tensor, like: Tensor) -> Tensor
     return torch.stack(losses).mean()
 
 
-@contextmanager
-def masking(layers: list[nn.Module], heads: int, mask: Tensor | None) -> Iterator[None]:
-    """Multiplies each head's output by 0 or 1 while the model runs inside of the block.
+@dataclass(frozen=True)
+class Site:
+    """A place in a network where one part of it can be replaced.
 
-    mask : (layer, 1, head), or None, which masks nothing.
-    Raises NotApplicableError : a layer has no place where its heads are joined that is known here.
+    step : the part. listen : puts a hook in place, given the function that changes what the part
+    gives, (instance, place, width) -> the same.
     """
-    if mask is None:
-        yield
-        return
-    handles = [
-        _join(layer).register_forward_pre_hook(_scale(heads, mask[position, 0]))
-        for position, layer in enumerate(layers)
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+
+    step: Step
+    listen: Callable[[Callable[[Tensor], Tensor]], Any]
 
 
-def _scale(heads: int, mask: Tensor) -> Any:
-    def scale(part: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def sites_of(net: nn.Module, heads: int) -> list[Site]:
+    """Layers, heads and experts, layer by layer.
+
+    heads : of each layer. Raises NotApplicableError : a layer has no place where its heads are
+    joined that is known here.
+    """
+    paths = {part: path for path, part in net.named_modules()}
+    routers = routers_of(net)
+    sites: list[Site] = []
+    for at, layer in enumerate(layers_of(net), 1):
+        sites.append(Site(Step(at, "layer"), partial(_on_layer, layer)))
+        join = _join(layer)
+        for head in range(heads):
+            step = Step(at, "head", number=head + 1)
+            sites.append(Site(step, partial(_on_head, join, heads, head)))
+        router = routers.get(at - 1)
+        if router is not None:
+            mixture = net.get_submodule(paths[router].rpartition(".")[0])
+            sites += _sites_of_experts(at, mixture, len(cast(Any, router).weight))
+    return sites
+
+
+def _sites_of_experts(at: int, mixture: nn.Module, count: int) -> Iterator[Site]:
+    """The routed experts of a mixture, each, and the shared ones, where they are parts of it."""
+    parts = dict(mixture.named_children())
+    if "experts" in parts:
+        yield Site(Step(at, "experts"), partial(_on_experts, parts["experts"], None))
+        for expert in range(count):
+            step = Step(at, "expert", number=expert + 1)
+            yield Site(step, partial(_on_experts, parts["experts"], expert))
+    for name in ("shared_experts", "shared_expert"):
+        if name in parts:
+            yield Site(Step(at, "shared_expert"), partial(_on_output, parts[name]))
+
+
+def _on_layer(layer: nn.Module, change: Callable[[Tensor], Tensor]) -> Any:
+    """Changes what a layer adds to the tokens that it reads."""
+
+    def hook(part: nn.Module, inputs: Any, named: Any, output: Any) -> Any:
         del part
-        joined = inputs[0].unflatten(-1, (heads, -1)) * mask[:, None].to(inputs[0].dtype)
-        return (joined.flatten(-2), *inputs[1:])
+        read = inputs[0] if inputs else named["hidden_states"]
+        wrote = output if isinstance(output, Tensor) else output[0]
+        changed = read + change(wrote - read)
+        return changed if isinstance(output, Tensor) else (changed, *output[1:])
 
-    return scale
+    return layer.register_forward_hook(hook, with_kwargs=True)
+
+
+def _on_head(join: nn.Module, heads: int, head: int, change: Callable[[Tensor], Tensor]) -> Any:
+    def hook(part: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        del part
+        by_head = inputs[0].unflatten(-1, (heads, -1)).clone()
+        by_head[:, :, head] = change(by_head[:, :, head])
+        return (by_head.flatten(-2), *inputs[1:])
+
+    return join.register_forward_pre_hook(hook)
+
+
+def _on_output(part: nn.Module, change: Callable[[Tensor], Tensor]) -> Any:
+    return part.register_forward_hook(lambda _part, _inputs, output: change(output))
+
+
+def _on_experts(experts: nn.Module, which: int | None, change: Callable[[Tensor], Tensor]) -> Any:
+    """Changes what one routed expert, or all of them, add; places are packed side by side."""
+
+    def hook(part: nn.Module, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> Tensor:
+        if which is None:
+            return change(output)
+        tokens, chosen, weights = inputs
+        added: Tensor = part.forward(tokens, chosen, weights * (chosen == which))
+        return output - added + change(added)
+
+    return experts.register_forward_hook(hook)
 
 
 def _join(layer: nn.Module) -> nn.Module:

@@ -118,9 +118,10 @@ def forecast(experiment: Experiment) -> Forecast:
 
 def _answered(experiment: Experiment, schema: Schema) -> bool:
     """Whether an explanation may answer the question of the run; also where none is asked for."""
-    explainers = experiment.multiple["explainers"].values()
-    games = [traits_of(explainer, ExplainerPart).games for explainer in explainers]
-    return not any(games) or any(experiment.question(schema) in own for own in games)
+    explainers, question = experiment.multiple["explainers"], experiment.question(schema)
+    games = [traits_of(each, ExplainerPart).games for each in explainers.values()]
+    judged = [own for own in games if own != frozenset()]
+    return not judged or any(own is None or question in own for own in judged)
 
 
 def _trainings(experiment: Experiment, stored: Mapping[str, bool]) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.storage.files import dump_json
-from deepseek_report.artifacts.storage.plain_files import sha256_file, write_bytes
+from deepseek_report.artifacts.storage.plain_files import make_folder, sha256_file, write_bytes
 from deepseek_report.compliance.seal import SEAL_FILE, seal_content
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ConfigError
@@ -64,6 +64,7 @@ def seal_experiment(
             f"{path}: a seal is there already, and none is ever replaced; name another file by "
             "--out, or keep the one that is there"
         )
+    make_folder(path.parent)
     write_bytes(path, text, links=True)
     digest = sha256_file(path, links=True)
     if signer is not None:

@@ -58,7 +58,7 @@ class Ending(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
 
-    def trace(self, inputs: torch.Tensor, head_mask: torch.Tensor | None = None):
+    def trace(self, inputs: torch.Tensor):
         present = torch.cat([torch.ones(len(inputs), 1), (~inputs.isnan()).float()], dim=1)
         words = present[:, 1:] * 0.75 / present[:, 1:].sum(1, keepdim=True)
         row = torch.cat([torch.full((len(inputs), 1), 0.25), words], dim=1)
@@ -76,7 +76,7 @@ class EndingClassifier:
 class Causal(Ending):
     """Looks alike at every token up to its own."""
 
-    def trace(self, inputs: torch.Tensor, head_mask: torch.Tensor | None = None):
+    def trace(self, inputs: torch.Tensor):
         row = torch.tril(torch.ones(3, 3))
         maps = (row / row.sum(1, keepdim=True)).expand(len(inputs), 1, 3, 3)
         return torch.zeros(len(inputs), 1), [LayerTrace(attention={"global": maps})]

@@ -1,0 +1,321 @@
+"""What each part of a model is needed for: the loss and the decisions without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.modules import Replacement, ReplacesParts, Step
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.internals.tracing import array, torch_module
+from deepseek_report.metrics.performance.predicting import softmax
+from deepseek_report.metrics.plugin import ComputeMetric, Rows
+from deepseek_report.statistics.intervals import SHARE, holm, mean_interval, mean_p_value
+from deepseek_report.statistics.resampling import Resampling
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.decisions import decide
+
+#: Rows that run together, and are each other's mean and substitutes; the least for that, and the
+#: numbers that the attention of a head over them may have.
+_BATCH, _LEAST, _WEIGHTS = 256, 16, 2**22
+#: Fewer rows tell too little of any part.
+_FEWEST = 100
+#: A part is called needed where its corrected p-value lies below this, and spare likewise.
+_SIGNIFICANT = 0.05
+#: Kinds of parts that are looked at group by group.
+_BY_GROUP = ("experts", "expert", "shared_expert")
+_REPLACEMENTS: tuple[Replacement, ...] = ("zero", "mean", "swap")
+
+
+@dataclass(frozen=True)
+class Ablation(ComputeMetric):
+    """What happens without a layer, a branch, a head, the weights of heads, or an expert.
+
+    In its place stands nothing ("zero"), its mean over the rows ("mean"), or what it gives for
+    another row ("swap"). By the rise of the loss a part is *needed* where one of the three raises
+    it (one-sided, corrected by Holm's method for all parts of its kind and their replacements),
+    *spare* where none raises it by `tolerance` or more (corrected for all parts of its kind), and
+    else open. Each part is replaced alone, and nothing is trained again.
+
+    max_rows : test rows. most_work : rows × replacements × tokens × parameters that are no
+    embedding; with larger models fewer rows are looked at, and none where these were under 100.
+    """
+
+    reveals = "aggregate"
+    tables = {
+        "parts": TableType(
+            (
+                *columns_of("layer:place kind branch number:count load:number"),
+                *(estimate(name, prefix=name) for name in _REPLACEMENTS),
+                *(estimate(f"{name}_turned", "share", f"{name}_turned") for name in _REPLACEMENTS),
+                *columns_of("p_adjusted:p_value verdict"),
+            ),
+            release=WHOLE,
+        ),
+        "by_group": TableType(
+            (
+                Column("attribute", "attribute"),
+                *columns_of("level layer:place kind number:count"),
+                estimate("mean", prefix="mean"),
+                estimate("rest", prefix="rest"),
+                *columns_of("n:count p_adjusted:p_value"),
+            ),
+            release=TableRelease(counts=("n",)),
+        ),
+    }
+    bounds = {"removable_heads": SHARE, "removable_experts": SHARE, "needed_experts": SHARE}
+    reads = frozenset({"classifier", "dataset", "predictions", "seed"})
+    takes = frozenset({"expert_load"})
+    requires = frozenset({"attention"})
+    max_rows: Rows = 600
+    most_work: Annotated[int, Field(ge=0)] = 200_000_000_000
+    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.002
+    min_group: Annotated[int, Field(ge=2)] = 30
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        module = torch_module(context.classifier)
+        if not isinstance(module, ReplacesParts):
+            raise NotApplicableError(
+                message("refusals.no_layers.parts", model=context.classifier.name)
+            )
+        parts = list(module.parts())
+        test, rows = context.dataset.test, self._rows(context, module, len(parts))
+        seen = _Effects.of(context, module, rows)
+        drawn = Resampling.of(test).take(rows)
+        table = _judged(self._table(seen, drawn, parts, _loads(context)), seen, drawn, self)
+        groups = {name: codes[rows] for name, codes in test.groups.items()}
+        by_group = self._by_group(context, seen, groups, drawn)
+        return Measurement(
+            tuple(self._scores(context, table)),
+            {"parts": table, "by_group": by_group},
+            notes=(
+                message("notes.ablation.replaced", n=len(rows), tolerance=self.tolerance),
+                message("notes.ablation.one_at_a_time"),
+            ),
+        )
+
+    def _rows(self, context: MeasureContext, module: Any, parts: int) -> Ints:
+        """The test rows that are looked at, in random order; fewer of a large model."""
+        size = sum(parameter.numel() for parameter in module.parameters())
+        size -= sum(
+            part.weight.numel() for part in module.modules() if type(part).__name__ == "Embedding"
+        )
+        each = parts * len(_REPLACEMENTS) * len(module.token_columns) * max(size, 1)
+        n, affordable = len(context.dataset.test), self.most_work // each
+        if affordable < min(_FEWEST, n):
+            raise NotApplicableError(
+                message("refusals.too_much_work", work=_FEWEST * each, most=self.most_work)
+            )
+        rng = np.random.default_rng(context.seed)
+        return np.asarray(rng.permutation(n)[: min(self.max_rows, affordable)])
+
+    def _table(
+        self, seen: _Effects, drawn: Resampling, parts: list[Step], loads: Mapping[Any, float]
+    ) -> pd.DataFrame:
+        rows = []
+        for step in parts:
+            row: dict[str, object] = {
+                "layer": step.layer - 1,
+                "kind": step.kind,
+                "branch": step.branch,
+                "number": step.number if step.number else np.nan,
+                "load": loads.get((step.layer - 1, step.number), np.nan)
+                if step.kind == "expert"
+                else np.nan,
+                "p_adjusted": np.nan,
+                "verdict": "",
+            }
+            for name in _REPLACEMENTS:
+                for key, of in ((name, seen.rises), (f"{name}_turned", seen.turned)):
+                    values = of.get((step, name))
+                    known = Estimate(np.nan) if values is None else _mean(drawn, values)
+                    row |= known.cells(key, key)
+            rows.append(row)
+        return self.tables["parts"].frame(rows)
+
+    def _by_group(
+        self, context: MeasureContext, seen: _Effects, groups: Mapping[str, Ints], drawn: Resampling
+    ) -> pd.DataFrame:
+        """The rise with the mean in a part's place, in each group and outside of it."""
+        schema = context.dataset.schema
+        rows: list[dict[str, object]] = []
+        for (step, replacement), rises in seen.rises.items():
+            if step.kind not in _BY_GROUP or replacement != "mean":
+                continue
+            for name, codes in groups.items():
+                for code, level in enumerate(schema.attribute(name).levels):
+                    inside = codes == code
+                    if min(inside.sum(), (~inside).sum()) < self.min_group:
+                        continue
+                    own, rest = (_mean(drawn.take(part), rises[part]) for part in (inside, ~inside))
+                    rows.append(
+                        {
+                            "attribute": name,
+                            "level": level,
+                            "layer": step.layer - 1,
+                            "kind": step.kind,
+                            "number": step.number if step.number else np.nan,
+                            **own.cells("mean", "mean"),
+                            **rest.cells("rest", "rest"),
+                            "n": int(inside.sum()),
+                            "p_adjusted": _differ(drawn, rises, inside),
+                        }
+                    )
+        table = self.tables["by_group"].frame(rows)
+        return table.assign(p_adjusted=holm(table["p_adjusted"].to_numpy(np.float64)))
+
+    def _scores(self, context: MeasureContext, table: pd.DataFrame) -> Iterator[Score]:
+        unit = task_of(context.dataset.schema.target).fit_unit
+        for kind, verdict, name in (
+            ("head", "spare", "removable_heads"),
+            ("expert", "spare", "removable_experts"),
+            ("expert", "needed", "needed_experts"),
+        ):
+            verdicts = table.loc[table["kind"] == kind, "verdict"]
+            if len(verdicts):
+                yield self.score(
+                    name,
+                    Estimate(float((verdicts == verdict).mean()), None, None, len(verdicts), ""),
+                    "none",
+                    unit="share",
+                    note=message(
+                        "notes.ablation.share",
+                        n=len(verdicts),
+                        kind=kind,
+                        verdict=verdict,
+                        tolerance=self.tolerance,
+                        unit=unit,
+                    ),
+                )
+
+
+@dataclass(frozen=True)
+class _Effects:
+    """By part and replacement, (instance,): by how much the loss rises, and who is decided else.
+
+    Nobody is where the target is a number.
+    """
+
+    rises: dict[tuple[Step, Replacement], Floats]
+    turned: dict[tuple[Step, Replacement], Floats]
+
+    @classmethod
+    def of(cls, context: MeasureContext, module: ReplacesParts, rows: Ints) -> _Effects:
+        """Of the test rows, each batch of them compared with what the whole model says."""
+        import torch
+
+        test, task = context.dataset.test, task_of(context.dataset.schema.target)
+        logits: dict[tuple[Step, Replacement], list[Floats]] = {}
+        whole: list[Floats] = []
+        inner: Any = module
+        device = next(inner.parameters()).device
+        batches = np.array_split(rows, -(-len(rows) // _rows_at_once(len(inner.token_columns))))
+        context.progress.start("parts replaced", len(batches))
+        with torch.inference_mode():
+            for batch in batches:
+                inputs = torch.as_tensor(test.inputs[batch], dtype=torch.float32, device=device)
+                whole.append(array(inner(inputs)))
+                for step, replacement, outputs in module.replaced(inputs):
+                    logits.setdefault((step, replacement), []).append(array(outputs))
+                context.progress.advance()
+        context.classifier.calls += len(rows) * (1 + len(logits))
+        joined = {key: np.concatenate(parts) for key, parts in logits.items()}
+        before, labels = np.concatenate(whole), test.labels[rows]
+        losses = task.fit_losses(before, labels)
+        rises = {key: task.fit_losses(after, labels) - losses for key, after in joined.items()}
+        if not task.decides:
+            return cls(rises, {})
+        decided = _decided(context, before)
+        turned = {
+            key: (_decided(context, after) != decided).astype(float)
+            for key, after in joined.items()
+        }
+        return cls(rises, turned)
+
+
+def _rows_at_once(tokens: int) -> int:
+    return int(np.clip(_WEIGHTS // max(tokens, 1) ** 2, _LEAST, _BATCH))
+
+
+def _decided(context: MeasureContext, logits: Floats) -> Ints:
+    made = context.predictions
+    return decide(softmax(logits), made.threshold, made.explained)
+
+
+def _mean(drawn: Resampling, values: Floats) -> Estimate:
+    per_unit = drawn.per_unit(values)
+    mean, low, high = (float(end) for end in mean_interval(per_unit))
+    return Estimate(mean, low, high, len(values))
+
+
+def _loads(context: MeasureContext) -> dict[tuple[int, int], float]:
+    """{(layer, expert from 1): its load as a multiple of an even share}, where it is known."""
+    measured = context.measured.get(ArtifactId.measure("expert_load"))
+    if measured is None or "load" not in measured.tables:
+        return {}
+    load = measured.tables["load"]
+    even = load.groupby("layer")["share"].transform("mean")
+    return {
+        (int(layer), int(expert) + 1): float(share / mean)
+        for layer, expert, share, mean in zip(
+            load["layer"], load["expert"], load["share"], even, strict=True
+        )
+    }
+
+
+def _judged(
+    table: pd.DataFrame, seen: _Effects, drawn: Resampling, metric: Ablation
+) -> pd.DataFrame:
+    """The table with the corrected p-value of each part, the least of its replacements."""
+    needed: dict[Step, float] = {}
+    spare: dict[Step, float] = {}
+    for kind in table["kind"].unique():
+        rises = {key: values for key, values in seen.rises.items() if key[0].kind == kind}
+        above = holm([_above(drawn, values) for values in rises.values()])
+        below = [_above(drawn, metric.tolerance - values) for values in rises.values()]
+        least, most = ({step: limit for step, _ in rises} for limit in (1.0, 0.0))
+        for (step, _), rising, small in zip(rises, above, below, strict=True):
+            least[step], most[step] = min(least[step], float(rising)), max(most[step], small)
+        needed |= least
+        spare |= dict(zip(most, holm(list(most.values())).tolist(), strict=True))
+    numbers = table["number"].fillna(0).astype(int)
+    cells = zip(table["layer"] + 1, table["kind"], table["branch"], numbers, strict=True)
+    places = [Step(*place) for place in cells]
+    return table.assign(
+        p_adjusted=[needed[place] for place in places],
+        verdict=[_verdict(needed[place], spare[place]) for place in places],
+    )
+
+
+def _verdict(needed: float, spare: float) -> str:
+    """From the corrected p-values of a rise, and of a rise that reaches the tolerance."""
+    if spare < _SIGNIFICANT:
+        return "spare"
+    return "needed" if needed < _SIGNIFICANT else "open"
+
+
+def _above(drawn: Resampling, values: Floats) -> float:
+    """One-sided test that the mean of (instance,) values is at most 0."""
+    per_unit = drawn.per_unit(values)
+    p = mean_p_value(per_unit) / 2
+    return p if per_unit.mean() > 0 else 1 - p
+
+
+def _differ(drawn: Resampling, values: Floats, inside: Bools) -> float:
+    """Two-sided test that a mean is the same inside of a group and outside."""
+    share, own, rest = inside.mean(), values[inside].mean(), values[~inside].mean()
+    influence = np.where(inside, (values - own) / share, (rest - values) / (1 - share))
+    return mean_p_value(drawn.per_unit(own - rest + influence))

@@ -1,0 +1,163 @@
+"""What experts are needed for beside how much work they have, and what each is asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.visualizations.drawing import marks
+from deepseek_report.visualizations.drawing.labels import caption, spoken
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, colours, markers
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+
+@dataclass(frozen=True)
+class ExpertEffectsPicture(PicturePart):
+    """Draws the rise of the loss with an expert's mean in its place against the expert's load."""
+
+    reveals = "aggregate"
+    section = "bottlenecks"
+    needs = frozenset({"measures/ablation"})
+    also = frozenset({"measures/expert_load"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        parts = required(results, "ablation", "parts")
+        experts = parts[(parts["kind"] == "expert") & parts["load"].notna()]
+        if experts.empty:
+            raise NotApplicableError(message("refusals.nothing_to_list"))
+        words = words_of(results)
+        busiest = experts.loc[experts["load"].idxmax()]
+        most = experts.loc[experts["mean"].idxmax()]
+        needed = int((experts["verdict"] == "needed").sum())
+        values = {
+            "experts": len(experts),
+            "needed": needed,
+            "spare": int((experts["verdict"] == "spare").sum()),
+            "busiest": _named(busiest),
+            "load": float(busiest["load"]),
+            "most": _named(most),
+            "rise": float(most["mean"]),
+        }
+        return [
+            on_sheets(
+                "expert_effects",
+                3.4,
+                lambda sheet: _scatter(sheet, experts, words),
+                title=caption("expert_effects.title", **values),
+                alt=caption("expert_effects.alt", **values),
+            )
+        ]
+
+
+def _named(row: pd.Series) -> dict[str, int]:
+    return {"expert": int(row["number"]), "layer": int(row["layer"]) + 1}
+
+
+def _scatter(sheet: Sheet, experts: pd.DataFrame, words: Wording) -> None:
+    axes = sheet.axes(0.95, 0.55, 0.15, 0.35)
+    layers = [str(layer) for layer in sorted(set(experts["layer"]))]
+    tone, shape = colours(layers), markers(layers)
+    axes.axhline(0, color=LIGHT["context"], linewidth=1.2, linestyle=(0, (3, 2)))
+    for layer in layers:
+        for is_needed in (True, False):
+            own = experts[
+                (experts["layer"].astype(str) == layer)
+                & ((experts["verdict"] == "needed") == is_needed)
+            ]
+            look = marks.MarkStyle(tone[layer], shape[layer], hollow=not is_needed)
+            ends = (own["mean_low"], own["mean_high"])
+            marks.upright_intervals(axes, own["load"], own["mean"], ends, look)
+    for place, layer in enumerate(layers):
+        marks.note(
+            axes,
+            words.text("pictures.routing.layer", layer=int(layer) + 1),
+            (0.02 + 0.14 * place, 1.0),
+            (0, 6),
+            xycoords="axes fraction",
+            color=tone[layer],
+        )
+    for row in experts.nlargest(3, "mean").itertuples():
+        number = words.numbers.count(int(row.number))
+        marks.note(axes, number, (row.load, row.mean), (6, 2))
+    marks.grid(axes, "y")
+    marks.value_ticks(axes, "x", words)
+    marks.value_ticks(axes, "y", words)
+    axes.set_xlabel(words.text("pictures.expert_effects.load"))
+    axes.set_ylabel(words.text("pictures.expert_effects.rise"))
+
+
+#: From how many times its share of all choices on a cell has the colour of the next level.
+_STEPS = (1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
+#: So many kinds of tokens are drawn.
+_ROWS = 24
+
+
+@dataclass(frozen=True)
+class ExpertTokensPicture(PicturePart):
+    """Draws which tokens go to which expert, in the layer that parts them most."""
+
+    reveals = "aggregate"
+    section = "bottlenecks"
+    needs = frozenset({"measures/expert_load"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        subjects = required(results, "expert_load", "asked")
+        tokens = subjects[subjects["attribute"] == ""]
+        words = words_of(results)
+        several = tokens.groupby("layer")["label"].transform("nunique") > 1
+        if not several.any():
+            raise NotApplicableError(message("refusals.nothing_to_list"))
+        tokens = tokens[several].assign(times=tokens["share"] / tokens["load"].clip(lower=1e-9))
+        layer = tokens.loc[tokens["times"].idxmax(), "layer"]
+        return [_token_picture(tokens[tokens["layer"] == layer], words)]
+
+
+def _token_picture(own: pd.DataFrame, words: Wording) -> Picture:
+    order = own.groupby("label", sort=False)["times"].max().nlargest(_ROWS).index
+    times = own.pivot_table(index="label", columns="expert", values="times", sort=False)
+    times = times.reindex(index=order).sort_index(axis=1)
+    top = own.loc[own["times"].idxmax()]
+    values = {
+        "layer": int(top["layer"]) + 1,
+        "expert": int(top["expert"]) + 1,
+        "label": spoken(top["label"]),
+        "share": float(top["share"]),
+        "load": float(top["load"]),
+    }
+    return on_sheets(
+        "expert_tokens",
+        0.95 + 0.2 * len(times),
+        lambda sheet: _heat(sheet, times, words),
+        title=caption("expert_tokens.title", **values),
+        alt=caption("expert_tokens.alt", rows=len(times), **values),
+    )
+
+
+def _heat(sheet: Sheet, times: pd.DataFrame, words: Wording) -> None:
+    labels, left = sheet.row_labels([spoken(label) for label in times.index], 34, 3.0)
+    axes = sheet.axes(left, 0.5, 0.15, 0.45)
+    marks.cells(axes, np.digitize(times.fillna(0).to_numpy(), np.array(_STEPS)), HEAT)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xticks(
+        range(times.shape[1]), [words.numbers.count(int(expert) + 1) for expert in times.columns]
+    )
+    axes.set_xlabel(words.text("pictures.routing.expert"))
+    for place, (step, colour) in enumerate(zip(_STEPS, HEAT, strict=True)):
+        x = (left + 0.6 * place) / sheet.width
+        y = 1 - 0.25 / sheet.height
+        sheet.figure.text(x, y, "■", fontsize=11, color=colour, va="center")
+        key = f"{words.numbers.declared(step)}+"
+        sheet.figure.text(
+            x + 0.15 / sheet.width, y, key, fontsize=SMALL, color=LIGHT["muted"], va="center"
+        )

@@ -1,0 +1,24 @@
+"""The small form of `benchmarks/worlds/experts.py`: drawn models whose needed experts are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+
+
+def test_needed_experts_are_told_from_spare_ones_that_are_busier(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from worlds.experts import audited
+
+    experts = [expert for seed in (100, 101) for expert in audited(600, seed)]
+    spare = [expert for expert in experts if expert.effect < 0.001]
+    needed = [expert for expert in experts if expert.effect >= 0.1]
+    assert {expert.verdict for expert in spare} == {"spare"}
+    assert {expert.verdict for expert in needed} == {"needed"}
+    assert len(spare) >= 8
+    assert max(expert.load for expert in spare) > max(expert.load for expert in needed)
