@@ -24,8 +24,9 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "sign": ("--decision", "--all", "--key", "--help"),
     "pack": ("--previous", "--out", "--help"),
     "watch": (*_COMPOSING, "--board", "--port", "--once"),
+    "export": ("--to", "--out", "--help"),
     "explain-case": (
-        *("--row", "--store", "--out", "--json", "--trust", "--trust-type", "--help"),
+        *("--row", "--store", "--out", "--json", "--letter", "--trust", "--trust-type", "--help"),
     ),
     "serve": ("--store", "--port", "--trust", "--trust-type", "--help"),
     "score-stream": (
@@ -63,10 +64,17 @@ _AFTER: dict[str, tuple[str, ...]] = {
     "--decimal": (".", ","),
     "--store": (),
     "--out": (),
+    "--letter": ("regb", "gdpr", "ccd"),
     "--uri": (),
 }
+#: Where it depends on the command.
+_AFTER_OF: dict[tuple[str, str], tuple[str, ...]] = {("export", "--to"): ("bom", "model-card")}
 #: Commands that score cases by the model of a run.
 _OF_CASES = frozenset({"explain-case", "score-stream", "serve"})
+#: Commands that take the folder of a run.
+_OF_RUNS = _OF_CASES | {
+    *("compare", "export", "pack", "render", "reproduce", "sign", "verify", "track")
+}
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -80,7 +88,7 @@ def candidates(line: str) -> list[str]:
     current = "" if line.endswith((" ", "\t")) or not words else words.pop()
     command = words[0] if words and words[0] in COMMANDS else ""
     if words and words[-1] in _AFTER:
-        offered: Sequence[str] = _AFTER[words[-1]]
+        offered: Sequence[str] = _AFTER_OF.get((command, words[-1]), _AFTER[words[-1]])
     elif current.startswith("-"):
         offered = OPTIONS.get(command, ())
     else:
@@ -92,7 +100,7 @@ def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
     from deepseek_report.config.continuations import Completer
 
     config_dir = _config_dir(words)
-    if command in {"compare", "pack", "render", "reproduce", "sign", "verify", "track", *_OF_CASES}:
+    if command in _OF_RUNS:
         return _run_folders(current)
     if command == "completion":
         return SHELLS if len(words) == 1 else ()

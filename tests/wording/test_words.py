@@ -15,7 +15,7 @@ from deepseek_report.wording.words import Wording, languages, read_catalog, word
 
 CATALOGS = shipped("templates") / "locale"
 #: Texts that quote a requirement.
-QUOTES = ("evidence_kinds.", "human_fields.")
+QUOTES = ("evidence_kinds.", "human_fields.", "exports.letters.regb.")
 FORBIDDEN = re.compile(
     r"\b(debias\w*|unbiased|solve[sd]?|compliant|unfair\w*|fair|fairness)\b", re.I
 )
