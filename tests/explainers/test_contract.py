@@ -20,6 +20,7 @@ from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
 from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients
 from deepseek_report.explainers.gradients.saliency import Saliency, SmoothGrad
 from deepseek_report.explainers.occlusion.occlusion import Occlusion
+from deepseek_report.explainers.shapley.conditional_shap import ConditionalShap
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.explainers.surrogates.lime import Lime
 from tests.worded import say
@@ -27,6 +28,7 @@ from tests.worded import say
 EXPLAINERS = [
     Shap(algorithm="permutation", rounds=3, background_rows=2, chunk=2),
     Shap(rounds=2, background_rows=4),
+    ConditionalShap(rounds=3, exact_up_to=1, chunk=2),
     Lime(num_samples=60),
     IntegratedGradients(n_steps=4, chunk=2),
     InputXGradient(chunk=2),
