@@ -54,7 +54,7 @@ def test_a_limit_that_was_changed_after_the_seal_is_named_with_the_old_and_the_n
     sealed: Run,
 ) -> None:
     sealed.config["report"]["thresholds"] = [{**SEALED, "at_least": 0.5}]
-    expected = "the limit on roc_auc was ≥ 0.75 when it was sealed, and is ≥ 0.5 now"
+    expected = "the limit on ROC AUC was ≥ 0.75 when it was sealed, and is ≥ 0.5 now"
     assert changed(sealed) == (expected,)
     assert state(sealed) == "failed"
     _, rest = state_of(evaluate_results(sealed.results()))
@@ -64,10 +64,10 @@ def test_a_limit_that_was_changed_after_the_seal_is_named_with_the_old_and_the_n
 @pytest.mark.parametrize(
     ("thresholds", "expected"),
     [
-        ([], "the limit on roc_auc was ≥ 0.75 when it was sealed, and is not declared now"),
+        ([], "the limit on ROC AUC was ≥ 0.75 when it was sealed, and is not declared now"),
         (
             [SEALED, {"metric": "f1", "at_most": 0.1, "set_by": "a"}],
-            "the limit on f1 was not declared when it was sealed, and is ≤ 0.1 now",
+            "the limit on F1 was not declared when it was sealed, and is ≤ 0.1 now",
         ),
     ],
 )
