@@ -21,7 +21,7 @@ from worlds.trials import Plan
 PARTS = (
     *("groups", "group_means", "many_groups", "stand_ins", "stand_in_sets"),
     *("cases", "explainers", "explained_groups", "data", "hidden_rules", "skill", "training_gap"),
-    *("failures", "few_cases", "experts"),
+    *("failures", "few_cases", "skill_shares", "experts"),
     *("advice", "options", "dependence", "behaviour"),
     *("numbers", "interactions", "patterns", "streams", "studies", "error_budget", "whole"),
 )

@@ -548,6 +548,7 @@ class Judged:
     rank correlation with the truth; each a mean over cases. beats_random, own_case : whether it is
     nearer to the truth than the control, and than another case's explanation; None where the 95 %
     interval holds 0. errors : (case,). scores : {score: (value, low, high, direction)}.
+    space : the output that is explained.
     """
 
     family: str
@@ -566,6 +567,7 @@ class Judged:
     scores: dict[str, tuple[float, float | None, float | None, str]]
     use: str
     leads: bool
+    space: str = ""
 
     @property
     def kind(self) -> str:
@@ -624,6 +626,7 @@ def _judged(world: GroundTruth, game: Game, results: Results) -> list[Judged]:
             scores=_scores(results, name),
             use="" if name == CONTROL else use_of(results, name),
             leads=name == leading,
+            space=explanation.output_space,
         )
         judged.append(made)
     return judged

@@ -251,7 +251,8 @@ def _leading(judged: Sequence[Judged]) -> Table:
             methods = [e for e in _ranked(world) if e.name not in (*SPOILT, CONTROL) and e.signed]
             leader = next((each for each in world if each.leads), None)
             if leader is not None and methods:
-                first = min(methods, key=lambda each: each.error)
+                alike = [each for each in methods if each.space == leader.space]
+                first = min(alike, key=lambda each: each.error)
                 best.append(leader.name == first.name)
                 near.append(_within(leader, first))
                 close.append(leader.error <= first.error + NEAR)
@@ -262,8 +263,9 @@ def _leading(judged: Sequence[Judged]) -> Table:
         rows.append((game, len(worlds), *shares, f"{trusted} of {of}"))
     return Table(
         "The method that leads by verdict",
-        "Among the methods that ship, sign their values and play the game. Within: its true error "
-        "is not shown to be above that of the best (95 % interval of the paired difference over "
+        "Among the methods that ship, sign their values, play the game and explain the same output "
+        "(a probability, or its log-odds, each with its own truth). Within: its true error is not "
+        "shown to be above that of the best (95 % interval of the paired difference over "
         f"cases). Close: it is at most {NEAR} above that of the best. Trusted though as random: of "
         f"all explanations whose true error is within {NEAR} of the control's.",
         (

@@ -192,6 +192,21 @@ class Explanation:
             others=None,
         )
 
+    def toward_each(self, targets: NDArray[np.int64]) -> Explanation | None:
+        """Attributions of each instance to a class of its own.
+
+        targets : (instance,) the classes. The explanation's target stays that of all its other
+        fields. None where any instance was not explained for its class.
+        """
+        known = [int(k) for k in np.unique(targets)]
+        parts = {k: part for k in known if (part := self.toward(k)) is not None}
+        if len(parts) < len(known):
+            return None
+        values = self.values.copy()
+        for k, part in parts.items():
+            values[targets == k] = part.values[targets == k]
+        return replace(self, values=values, decided=None, others=None)
+
     def of_case_toward(self, place: int, target: int) -> Explanation | None:
         """One instance with this class as target; None where it was not explained so."""
         for instance in (self.of_case(place), self.of_runner_up(place)):

@@ -19,8 +19,12 @@ def found_elsewhere(group: str, name: str, roots: Sequence[Path]) -> str:
     """`conf/explainers/x.yaml is there; run with --config-dir conf`, or an empty text.
 
     Looked for in the current folder, in the one given by --config-dir, in the folders in both, and
-    above a folder that is a group itself.
+    above a folder that is a group itself. A part of another group of which several are chosen, such
+    as a metric among the explainers, is said to be one.
     """
+    for other in MULTIPLE:
+        if other != group and any((root / other / f"{name}.yaml").is_file() for root in roots):
+            return f"{name} is in the group {other}: write {other}=[+{name}]"
     for root in _near(roots):
         file = root / group / f"{name}.yaml"
         if root not in roots and file.is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -13,7 +14,7 @@ from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature, Layout, Schema
 from deepseek_report.data_kinds.disturbances import Disturbance
-from deepseek_report.data_kinds.players import Units, n_players, player_sums
+from deepseek_report.data_kinds.players import SharedPlayers, Units, n_players, player_sums
 from deepseek_report.data_kinds.reference import spreads, typical_row
 
 #: Pixels along the longer side of a small picture, steps of a small course.
@@ -234,6 +235,22 @@ class DataKind(ABC):
         sums = player_sums(values, self.schema.owners)
         labels, everyone = list(self.schema.player_labels), np.arange(len(sums))
         return Units(list(self.player_names), labels, list(sums.T), [everyone] * len(labels))
+
+    def shared_players(
+        self, rows: Floats, train: Floats, telling: Callable[[Floats], Ints]
+    ) -> SharedPlayers:
+        """The players of which it is told how much of the skill of a model each earns.
+
+        Parameters
+        ----------
+        rows, train : array
+            (row, column) inputs whose players are asked for, and those of the training part.
+        telling : callable
+            Chooses, of (training row, candidate) columns, those that tell most of the labels.
+        """
+        del train, telling
+        owners = np.broadcast_to(self.schema.owners, rows.shape)
+        return SharedPlayers(list(self.player_names), list(self.schema.player_labels), owners, True)
 
     def about_units(self, least: int) -> Text:
         """What a reader must know of these units; empty where nothing."""

@@ -37,6 +37,20 @@ class Units:
         )
 
 
+@dataclass(frozen=True)
+class SharedPlayers:
+    """Players that all inputs have in common, so that what each earns can be added up over inputs.
+
+    names, labels : of each. owners : (row, column) position of the player of each column.
+    is_fixed : whether a player is the same columns in every input.
+    """
+
+    names: list[str]
+    labels: list[str]
+    owners: Ints
+    is_fixed: bool
+
+
 def n_players(schema: Schema) -> int:
     """How many there are."""
     return len(schema.player_labels)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.written_texts import is_unknown, joined, tokens_of
 from deepseek_report.data_kinds.base import DataKind, Structure
 from deepseek_report.data_kinds.disturbances import Disturbance
 from deepseek_report.data_kinds.encoding import Words
-from deepseek_report.data_kinds.players import Units, n_players, player_sums
+from deepseek_report.data_kinds.players import SharedPlayers, Units, n_players, player_sums
+
+#: Most frequent words among which those are looked for that tell most.
+_FREQUENT = 500
 
 
 class TextKind(DataKind):
@@ -73,6 +77,28 @@ class TextKind(DataKind):
         return Units(
             names, names, [strengths[part] for _, part in kept], [texts[part] for _, part in kept]
         )
+
+    def shared_players(
+        self, rows: Floats, train: Floats, telling: Callable[[Floats], Ints]
+    ) -> SharedPlayers:
+        """The words that tell most of the labels, wherever they stand; the others are one player.
+
+        They are looked for among the most frequent words of the training texts.
+        """
+        vocabulary = self.schema.vocabulary
+        unknown = [at for at, word in enumerate(vocabulary) if is_unknown(word)]
+        texts, columns = np.nonzero(self.known(train))
+        tokens = train[texts, columns].astype(np.int64)
+        stands = np.zeros((len(train), len(vocabulary)), dtype=bool)
+        stands[texts, tokens] = True
+        stands[:, unknown] = False
+        frequent = np.argsort(-stands.sum(axis=0), kind="stable")[:_FREQUENT]
+        chosen = frequent[telling(stands[:, frequent].astype(np.float64))]
+        player = np.full(len(vocabulary), len(chosen))
+        player[chosen] = np.arange(len(chosen))
+        owners = player[np.where(self.known(rows), rows, 0).astype(np.int64)]
+        names = [vocabulary[token] for token in chosen]
+        return SharedPlayers([*names, ""], [*names, ""], owners, False)
 
     def about_units(self, least: int) -> Text:
         return message("kinds.text.units", least=least)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin, name_of
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.data_kinds import kind_of
 
 
 def missing_capability(requires: frozenset[Capability], model: ModelPlugin) -> Message | None:
@@ -52,6 +53,30 @@ def chunks(n: int, size: int) -> Iterator[slice]:
 def seed_of(seed: int, *parts: int) -> int:
     """A seed of 32 bits for one draw, the same whatever else is drawn around it."""
     return int(np.random.SeedSequence([seed, *parts]).generate_state(1)[0])
+
+
+def playable(context: ExplainContext) -> Literal["background", "baseline"]:
+    """The game of a method that can compare with training rows or with one baseline.
+
+    That which the run asks about, or what data of this kind are compared with where the run asks
+    about another one.
+    """
+    known: dict[str, Literal["background", "baseline"]] = {
+        "background": "background",
+        "baseline": "baseline",
+    }
+    return known.get(context.question, kind_of(context.classifier.schema).compared_with)
+
+
+#: Half the width of an interval of 95 %, in standard errors, and its square.
+NORMAL = 1.96
+
+
+def student_ratio(degrees: Floats) -> Floats:
+    """What a standard error of so many degrees of freedom is multiplied by, so that ± 1.96 of it
+    is an interval of 95 %: about the quantile of Student's t over the normal one.
+    """
+    return np.asarray(1 + (NORMAL**2 + 1) / (4 * degrees))
 
 
 def subject(context: ExplainContext) -> dict[str, Any]:

@@ -57,6 +57,7 @@ RULES: tuple[Rule, ...] = (
     rules_explanations.uses,
     rules_explanations.localisation,
     rules_explanations.agreement,
+    rules_explanations.unearned,
     rules_bottlenecks.robustness,
     rules_bottlenecks.moved,
     rules_explanations.overview,

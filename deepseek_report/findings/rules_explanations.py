@@ -12,6 +12,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.error_budget import is_under
 from deepseek_report.findings.explainer_verdicts import (
     CONDEMNED,
     GAP_ALLOWED,
@@ -28,11 +29,14 @@ from deepseek_report.findings.records import (
     rows,
     unit_of,
 )
+from deepseek_report.findings.severity import SIGNIFICANT, severity
 from deepseek_report.wording import estimates
 
 #: Mean rank correlation between trusted methods under which they tell different stories, or from
 #: which they tell the same one; between the two there is nothing to say.
 DISAGREE, AGREE = 0.5, 0.8
+#: Share of all attributions from which on cases are said to be explained by a feature.
+LEAST_TOLD = 0.05
 #: Verdicts that are one finding each, with all methods that have them.
 _TOLD: tuple[Use, ...] = ("faulty", "wrong", "nothing", "not_this_case", "overall", "open", "few")
 #: The numbers behind the verdicts.
@@ -213,6 +217,52 @@ def completeness(results: Results) -> list[Finding]:
         if score.value > GAP_ALLOWED
         and score.explainer != "lime"
         and verdict_of(results, score.explainer).is_trusted
+    ]
+
+
+def unearned(results: Results) -> list[Finding]:
+    """Features that the leading method explains cases by, and that are shown to cost skill.
+
+    That a feature costs skill is corrected for all features, see `skill_importance.Sage`. Of words,
+    patches and windows nothing is said, see `overview`.
+    """
+    if not kind_of(results.schema).named_columns:
+        return []
+    name = leading_explainer(results)
+    if name is None or verdict_of(results, name).use not in TRUSTED | {"overall"}:
+        return []
+    attributed = {
+        row["feature"]: row["share"]
+        for row in rows(results, "importance", "importance")
+        if row["explainer"] == name and row["share"] >= LEAST_TOLD
+    }
+    costly = [
+        row
+        for row in rows(results, "sage", "features")
+        if row["feature"] in attributed and is_under(row, SIGNIFICANT)
+    ]
+    if not costly:
+        return []
+    return [
+        Finding(
+            id="earns_no_skill",
+            severity=severity("method", "moderate"),
+            message="earns_no_skill",
+            values={
+                "explainer": explainer_label(results, name),
+                "features": [
+                    {
+                        "name": feature_inline(results, row["label"]),
+                        "attributed": attributed[row["feature"]],
+                        "earned": estimates.of_row(row, "share", "share"),
+                    }
+                    for row in sorted(costly, key=lambda row: -attributed[row["feature"]])[:3]
+                ],
+                "n": int(costly[0]["n"]),
+            },
+            evidence=("measures/sage", ArtifactId.measure("importance", name)),
+            section="explanations",
+        )
     ]
 
 

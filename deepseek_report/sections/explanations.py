@@ -12,6 +12,7 @@ from deepseek_report.artifacts.message import Verbatim, text_of
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import estimate as estimate_column
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import (
     PREDICTIVE,
@@ -34,6 +35,8 @@ SHOWN = 12
 _MAY_TELL = TRUSTED | {"overall"}
 _METRICS = (
     "importance",
+    "sage",
+    "permutation_importance",
     "attention",
     "route_entropy",
     "expert_load",
@@ -46,6 +49,7 @@ _METRICS = (
 )
 _PICTURES = (
     "global_importance",
+    "reliance",
     "beeswarm",
     "feature_effects",
     "attribution_by_value",
@@ -77,12 +81,14 @@ class ExplanationsSection:
         _question(draft)
         _interactions(draft)
         _riskiest(draft)
+        games = _compared_games(draft, table)
         draft.notes(_METRICS)
         _caveats(draft)
         draft.values |= {
             "chosen": _chosen(draft),
             "ranks": _ranks(draft, table),
             "classes": _classes(draft),
+            "games": draft.table("games", _GAMES, games),
             "named": kind_of(results.schema).named_columns,
             "methods": draft.table(
                 "methods", _METHODS, [_method(draft, name) for name in results.explanations]
@@ -199,6 +205,69 @@ def _answer(draft: Draft, table: list[Row]) -> None:
             for other in others
         ],
     )
+
+
+_GAMES = TableType(
+    (
+        Column("label"),
+        estimate_column("apart", "share", prefix="apart"),
+        estimate_column("together", "share", prefix="together"),
+        Column("differs", "yes_no"),
+    ),
+    folded=True,
+    most=SHOWN,
+)
+#: Shapley values whose features are left out each for itself, and given those that stay.
+_APART, _TOGETHER = "shap", "conditional_shap"
+
+
+def _compared_games(draft: Draft, table: list[Row]) -> list[Values]:
+    """The share of each feature in both games, and whether the intervals lie apart."""
+    apart, together = (
+        {row["feature"]: row for row in table if row["explainer"] == name}
+        for name in (_APART, _TOGETHER)
+    )
+    shares = [
+        {
+            "label": apart[name]["label"],
+            **_share_of(apart[name], "apart"),
+            **_share_of(together[name], "together"),
+        }
+        for name in apart
+        if name in together
+    ]
+    for row in shares:
+        row["differs"] = bool(
+            row["apart_high"] < row["together_low"] or row["together_high"] < row["apart_low"]
+        )
+    differing = [row for row in shares if row["differs"]]
+    if shares:
+        largest = sorted(differing, key=lambda row: -abs(row["apart"] - row["together"]))
+        draft.answer(
+            "games",
+            of=len(shares),
+            n=len(differing),
+            features=[
+                {
+                    "name": feature_inline(draft.results, row["label"]),
+                    "apart": of_row(row, "apart", "apart"),
+                    "together": of_row(row, "together", "together"),
+                }
+                for row in largest[:2]
+            ],
+        )
+    return sorted(shares, key=lambda row: (-row["differs"], -max(row["apart"], row["together"])))
+
+
+def _share_of(row: Row, prefix: str) -> Values:
+    """The share of a feature in all attributions, with the ends of its interval."""
+    mean = float(row["mean_absolute"])
+    scale = float(row["share"]) / mean if mean > 0 else 0.0
+    return {
+        prefix: float(row["share"]),
+        f"{prefix}_low": float(row["low"]) * scale,
+        f"{prefix}_high": float(row["high"]) * scale,
+    }
 
 
 def _question(draft: Draft) -> None:

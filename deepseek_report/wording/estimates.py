@@ -32,12 +32,12 @@ _PEOPLE = frozenset({"Brier"})
 def in_sentence(label: str) -> str:
     """An English label inside a sentence, which is how names are stored: `Age band -> age band`.
 
-    `SHAP`, `ROC AUC`, `R²`, `F1` and `Brier score` stay. Labels of the report's language:
-    `Wording.inline`.
+    `SHAP`, `SmoothGrad`, `ROC AUC`, `R²`, `F1` and `Brier score` stay. Labels of the report's
+    language: `Wording.inline`.
     """
-    second = label[1:2]
-    stays = second.isupper() or bool(second.strip() and not second.isalpha())
-    stays |= label.partition(" ")[0] in _PEOPLE
+    second, first_word = label[1:2], label.partition(" ")[0]
+    stays = bool(second.strip() and not second.isalpha())
+    stays |= any(letter.isupper() for letter in first_word[1:]) or first_word in _PEOPLE
     return label if stays else label[:1].lower() + label[1:]
 
 

@@ -47,7 +47,7 @@ def experiment_of(folder: Path, monkeypatch: pytest.MonkeyPatch, *overrides: str
     """The experiment of a study, composed as its README says."""
     monkeypatch.chdir(folder)
     name = next((folder / "conf" / "experiment").glob("*.yaml")).stem
-    for module in (f"{name}_plugins", f"{name}_plugins.occlusion"):  # of another test's folder
+    for module in (f"{name}_plugins", f"{name}_plugins.typical_value"):  # of another test's folder
         monkeypatch.delitem(sys.modules, module, raising=False)
     composed = compose([f"experiment={name}", *overrides], "conf")
     return validate(composed, [f"{name}_plugins"])
@@ -67,7 +67,7 @@ def test_a_study_runs_as_its_readme_says(
     assert run([*command.split(), "debug=fast", "jobs=1", *FEW]) == 0
     page = Path(capsys.readouterr().out.strip().splitlines()[-1])
     assert page.is_file()
-    judged = page.parent / "artifacts" / "measures" / "deletion" / "occlusion" / "scores.json"
+    judged = page.parent / "artifacts" / "measures" / "deletion" / "typical_value" / "scores.json"
     assert judged.is_file()
 
 
@@ -230,7 +230,7 @@ def test_without_data_the_study_is_of_the_shipped_ones(
     experiment = experiment_of(here / "first", monkeypatch)
     assert experiment.name == "first"
     assert type(experiment.single["dataset"]).__name__ == "TaiwanCredit"
-    assert "occlusion" not in experiment.multiple["explainers"]
+    assert "typical_value" not in experiment.multiple["explainers"]
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_make_runs_the_tests_and_the_check_of_a_study(here: Path) -> None:
     assert "Ran 2 tests" in tested.stderr
     checked = make("check")
     assert checked.returncode == 0, checked.stderr
-    assert "explanations/occlusion" in checked.stdout
+    assert "explanations/typical_value" in checked.stdout
 
 
 def test_overrides_and_options_are_written_into_the_study(
@@ -372,7 +372,7 @@ def test_trust_is_asked_for_once_and_kept_for_this_person_in_this_folder(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "somebody else"))
     assert kept(here / "study") == ()
     monkeypatch.chdir(here / "study")
-    for module in ("study_plugins", "study_plugins.occlusion"):
+    for module in ("study_plugins", "study_plugins.typical_value"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     command = ["--config-dir", "conf", "experiment=study", "-c", "job"]
     assert run(command) == 2

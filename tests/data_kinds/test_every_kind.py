@@ -21,6 +21,7 @@ from deepseek_report.explainers.surrogates.lime import Lime
 from deepseek_report.metrics.cases.cases import CasePages
 from deepseek_report.metrics.explanations.faithfulness import Deletion
 from deepseek_report.metrics.explanations.importance import Importance
+from deepseek_report.metrics.explanations.skill_importance import PermutationImportance, Sage
 from deepseek_report.metrics.explanations.stability import MaxSensitivity
 from deepseek_report.metrics.failures.robustness import Robustness
 from deepseek_report.privacy.release import hollow
@@ -235,6 +236,8 @@ def measured(sample, explanation: Explanation) -> MeasureContext:
         MaxSensitivity(resamples=50),
         CasePages(),
         Robustness(),
+        PermutationImportance(),
+        Sage(max_answers=1000),
     ],
     ids=lambda metric: type(metric).__name__,
 )

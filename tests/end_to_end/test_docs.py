@@ -34,11 +34,11 @@ def test_the_explainer_of_the_plugin_guide_is_run_and_judged(
 ) -> None:
     (tmp_path / "my_package").mkdir()
     (tmp_path / "my_package" / "__init__.py").touch()
-    source = python_block("class Occlusion:")
-    (tmp_path / "my_package" / "occlusion.py").write_text(source)
+    source = python_block("class TypicalValue:")
+    (tmp_path / "my_package" / "typical_value.py").write_text(source)
     (tmp_path / "my_conf" / "explainers").mkdir(parents=True)
     (choice,) = blocks(DOCS / "plugins.md", "yaml")
-    (tmp_path / "my_conf" / "explainers" / "occlusion.yaml").write_text(choice)
+    (tmp_path / "my_conf" / "explainers" / "typical_value.yaml").write_text(choice)
     monkeypatch.syspath_prepend(str(tmp_path))
     few = [
         "metrics=[deletion]",
@@ -47,11 +47,11 @@ def test_the_explainer_of_the_plugin_guide_is_run_and_judged(
         "sections=[summary]",
         "frameworks=[]",
     ]
-    chosen = ["--config-dir", str(tmp_path / "my_conf"), "explainers=[occlusion,random]"]
+    chosen = ["--config-dir", str(tmp_path / "my_conf"), "explainers=[typical_value,random]"]
     arguments = [*chosen, *small_run.overrides(tmp_path / "reports"), *few]
     assert run(arguments) == 2  # nobody has said that the package is to be trusted
     assert run([*arguments, "--trust", "my_package"]) == 0
-    paths = list((tmp_path / "reports").rglob("measures/deletion/occlusion/scores.json"))
+    paths = list((tmp_path / "reports").rglob("measures/deletion/typical_value/scores.json"))
     assert len(paths) == 1
 
 

@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.explainers.attention.attention_rollout import AttentionRollout
 from deepseek_report.explainers.attention.attn_lrp import AttnLRP
 from deepseek_report.explainers.control.random import Random
+from deepseek_report.explainers.gradients.deep_lift import DeepLift, DeepShap
+from deepseek_report.explainers.gradients.gradient_shap import GradientShap
 from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
 from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients
+from deepseek_report.explainers.gradients.saliency import Saliency, SmoothGrad
+from deepseek_report.explainers.occlusion.occlusion import Occlusion
+from deepseek_report.explainers.shapley.conditional_shap import ConditionalShap
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.explainers.surrogates.lime import Lime
 from tests.worded import say
@@ -22,9 +28,16 @@ from tests.worded import say
 EXPLAINERS = [
     Shap(algorithm="permutation", rounds=3, background_rows=2, chunk=2),
     Shap(rounds=2, background_rows=4),
+    ConditionalShap(rounds=3, exact_up_to=1, chunk=2),
     Lime(num_samples=60),
     IntegratedGradients(n_steps=4, chunk=2),
     InputXGradient(chunk=2),
+    GradientShap(tolerance=0, draws=120, chunk=2),
+    Saliency(chunk=2),
+    SmoothGrad(copies=4, chunk=2),
+    DeepShap(references=7),
+    DeepLift(),
+    Occlusion(references=7, chunk=2),
     AttentionRollout(chunk=2),
     AttnLRP(chunk=2),
     Random(),
@@ -65,6 +78,18 @@ def test_the_same_seed_gives_the_same_values(explainer, to_explain) -> None:
     first, second = explainer.explain(to_explain), explainer.explain(to_explain)
     np.testing.assert_array_equal(first.values, second.values)
     assert first.params == second.params
+
+
+@every
+@pytest.mark.parametrize("question", ["background", "baseline", "conditional"])
+def test_the_question_is_answered_by_a_game_that_the_method_says_it_plays(
+    explainer, to_explain, question: Game
+) -> None:
+    games = traits_of(explainer, ExplainerPart).games
+    played = explainer.explain(replace(to_explain, question=question)).game
+    assert games is None or played in (games or {None})
+    if games and question in games:
+        assert played in {question, "neighbours"}
 
 
 @every
@@ -132,12 +157,15 @@ class Plain:
         (AttnLRP(), "needs attention weights; Plain has none"),
         (IntegratedGradients(), "needs gradients of the model"),
         (InputXGradient(), "needs gradients of the model"),
+        (GradientShap(), "needs gradients of the model"),
+        (Saliency(), "needs gradients of the model"),
+        (DeepShap(), "needs gradients of the model"),
     ],
 )
 def test_refuses_a_model_that_lacks_what_it_needs_with_the_reason(explainer, part) -> None:
     assert part in say(explainer.refuses(Plain(), DataTraits()))
 
 
-@pytest.mark.parametrize("explainer", [Shap(), Lime(), Random()])
+@pytest.mark.parametrize("explainer", [Shap(), Lime(), Occlusion(), Random()])
 def test_methods_that_only_ask_the_model_refuse_nothing(explainer) -> None:
     assert explainer.refuses(Plain(), DataTraits()) is None

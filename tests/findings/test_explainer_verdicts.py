@@ -283,6 +283,28 @@ def test_nothing_is_said_to_count_most_by_a_method_that_failed(run: Any) -> None
     assert rules_explanations.overview(run.results()) == []
 
 
+def test_a_feature_that_explains_cases_and_costs_skill_is_told_and_no_other_one(
+    run: Any, say: Any
+) -> None:
+    shares = {"LIMIT": 0.5, "AGE": 0.3, "SEX": 0.02}
+    table = [
+        {"explainer": "shap", "feature": name, "label": name, "rank": rank, "share": share}
+        for rank, (name, share) in enumerate(shares.items(), 1)
+    ]
+    earned = [
+        {"feature": name, "label": name, "share": share, "share_low": share - 0.01}
+        | {"share_high": share + 0.01, "p_adjusted": p, "n": 900}
+        for name, share, p in (("LIMIT", 0.9, 1.0), ("AGE", -0.08, 0.001), ("SEX", -0.1, 0.001))
+    ]
+    run.tests_of(shap={}).measure("importance", importance=table).measure("sage", features=earned)
+    findings = rules_explanations.unearned(run.results())
+    assert [(f.id, f.severity) for f in findings] == [("earns_no_skill", "low")]
+    assert "Cases are explained by AGE, which earns no skill" in say(findings[0])
+    earned[1]["p_adjusted"] = 0.2
+    run.measure("sage", features=earned)
+    assert rules_explanations.unearned(run.results()) == []
+
+
 @pytest.mark.parametrize("kind", ["text", "image", "series"])
 def test_no_word_and_no_place_of_an_input_is_said_to_count_most(
     run: Any, tiny_runs: Any, kind: str

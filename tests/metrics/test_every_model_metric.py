@@ -43,6 +43,8 @@ KEYS = [
     "label_suspects",
     "learning_curve",
     "robustness",
+    "sage",
+    "permutation_importance",
 ]
 ONLY_TWO_CLASSES = {"threshold_sweep"}
 

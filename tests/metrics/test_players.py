@@ -30,6 +30,7 @@ from deepseek_report.metrics.explanations.agreement import (
 )
 from deepseek_report.metrics.explanations.faithfulness import Deletion, Insertion
 from deepseek_report.metrics.explanations.importance import Importance
+from deepseek_report.metrics.explanations.skill_importance import PermutationImportance, Sage
 from deepseek_report.metrics.explanations.stability import MaxSensitivity, ParameterRandomisation
 from deepseek_report.metrics.failures.label_suspects import neighbours_agreeing
 from deepseek_report.metrics.failures.robustness import Robustness
@@ -413,3 +414,19 @@ def test_of_thousands_of_columns_slices_look_at_few(toy) -> None:
         replace(context, dataset=replace(data, schema=schema, **parts))
     )
     assert "only the 64" in wording().say(measured.notes[-1])
+
+
+def test_of_texts_the_word_that_decides_earns_the_skill_wherever_it_stands(context_for) -> None:
+    world = context_for("text")
+    earned = Sage().measure(world).tables["features"].iloc[0]
+    exchanged = PermutationImportance().measure(world).tables["features"].iloc[0]
+    word = world.dataset.schema.vocabulary[int(PLANTED)]
+    assert earned["feature"] == exchanged["feature"] == word
+    assert earned["share"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("modality", ["image", "series"])
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_of_patches_and_windows_shares_add_up_to_the_skill(context_for, modality, task) -> None:
+    measured = Sage().measure(context_for(modality, task))
+    assert measured.tables["features"]["share"].sum() == pytest.approx(1.0)

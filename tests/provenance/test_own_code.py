@@ -236,7 +236,7 @@ def test_an_edited_section_of_ones_own_is_written_again(place: Path) -> None:
     assert before != writing_key(config)
 
 
-OCCLUSION = """\
+TYPICAL_VALUE = """\
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -244,7 +244,7 @@ from .formula import change
 
 
 @dataclass(frozen=True)
-class Occlusion:
+class TypicalValue:
     \"\"\"Change of the probability when one feature is replaced by its typical value.\"\"\"
 
     requires: ClassVar[frozenset[str]] = frozenset()
@@ -262,21 +262,21 @@ class Occlusion:
 
 
 def test_an_edited_formula_of_a_plug_in_laid_out_as_the_docs_say_is_run_again(place: Path) -> None:
-    package = "occlusion_of_ours"
+    package = "typical_value_of_ours"
     write(
         place,
         {
-            f"{package}/occlusion.py": OCCLUSION,
+            f"{package}/typical_value.py": TYPICAL_VALUE,
             f"{package}/formula.py": "def change(context):\n    return 1\n",
-            "my_conf/explainers/occlusion.yaml": "occlusion:\n"
-            f"  _target_: {package}.occlusion.Occlusion\n",
+            "my_conf/explainers/typical_value.yaml": "typical_value:\n"
+            f"  _target_: {package}.typical_value.TypicalValue\n",
         },
     )
 
     def planned() -> tuple[str, dict[str, str]]:
         code.forget()
         composed = compose(
-            ["explainers=[occlusion,random]", "report.thresholds=[]"], str(place / "my_conf")
+            ["explainers=[typical_value,random]", "report.thresholds=[]"], str(place / "my_conf")
         )
         experiment = validate(composed, [package])
         stages = make_plan(experiment)
@@ -286,6 +286,6 @@ def test_an_edited_formula_of_a_plug_in_laid_out_as_the_docs_say_is_run_again(pl
     write(place, {f"{package}/formula.py": "def change(context):\n    return 2\n"})
     after, changed = planned()
     assert before != after
-    assert keys["explanations/occlusion"] != changed["explanations/occlusion"]
+    assert keys["explanations/typical_value"] != changed["explanations/typical_value"]
     assert keys["explanations/random"] == changed["explanations/random"]
     assert keys["training"] == changed["training"]

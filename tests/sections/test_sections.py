@@ -15,7 +15,7 @@ from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.findings.explainer_verdicts import verdicts
+from deepseek_report.findings.explainer_verdicts import compared, verdicts
 from deepseek_report.findings.rules_explanations import quotation
 from deepseek_report.metrics.cases.case_choice import FURTHER_LABELS
 from deepseek_report.rendering.document import write_qmd
@@ -355,7 +355,8 @@ def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
     among, sentence = tables["errors_like_this"].iloc[0], case["errors"][0]
     assert f"errs in {100 * among.error_rate:.1f}\u00a0% of {among.n} such cases" in sentence
     assert f", {100 * among.rest_error_rate:.1f}\u00a0% elsewhere" in sentence
-    assert re.search("LIME shares [0-3]", case["agreement"])
+    assert re.search("Integrated gradients shares [0-3]", case["agreement"], re.IGNORECASE)
+    assert "LIME" not in case["agreement"]  # it answers another question
 
 
 def test_against_a_person_reason_codes_are_told_and_for_one_reasons_both_ways(full):
@@ -414,6 +415,7 @@ def test_the_table_says_the_verdict_that_the_conclusions_hold(full):
             **quotation(full, verdict),
             missing=[words.label("metrics", metric) for metric in verdict.missing],
             quoted=best and words.label("explainers", best.explainer),
+            compared=words.say(compared(full, verdict.other_game)) if verdict.other_game else "",
         )
         for verdict in full.conclusions.explainers
     }

@@ -32,6 +32,8 @@ class ExplainContext:
     drawn_as : (instance, feature) rows whose random draws the instances get, None for their own.
         A metric that moves an instance a little gives the row before the move, so that what
         changes is the move and not the draws.
+    training : (row, feature) of the training part, from which may be learnt what goes together;
+        None where it is not known, and the background stands for it.
     question : the game that the run asks about; a method that can play it does, and whatever it
         played stands in its `Explanation.game`.
     """
@@ -46,6 +48,7 @@ class ExplainContext:
     instance_ids: NDArray[np.int64] | None = None
     drawn_as: NDArray[np.float64] | None = None
     question: Game = "background"
+    training: NDArray[np.float64] | None = None
 
     @cached_property
     def draws(self) -> tuple[int, ...]:

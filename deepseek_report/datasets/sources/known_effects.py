@@ -155,7 +155,7 @@ class KnownEffects(Shares):
             Feature(f"x{place}", f"Column {place}", "numeric") for place in range(1, COLUMNS + 1)
         )
         used = [features[column].label for column in self.formula.columns]
-        about = {"columns": used, "best": float(binary_auc(odds, labels == 1))}
+        best = float(binary_auc(odds, labels == 1))
         return Arrays(
             values=values,
             labels=labels,
@@ -164,6 +164,6 @@ class KnownEffects(Shares):
             truth=truth,
             notes=(
                 message(f"data_sets.known_effects.preparation.{self.family}"),
-                message("data_sets.known_effects.preparation.truth", **about),
+                message("data_sets.known_effects.preparation.truth", columns=used, best=best),
             ),
         )

@@ -14,10 +14,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.explainers.attributions import ModuleExplainer, subject, sum_units
-
-#: Questions that no path answers: the usual one for such data is answered instead.
-_UNANSWERED = frozenset({"conditional", "neighbours"})
+from deepseek_report.explainers.attributions import ModuleExplainer, playable, subject, sum_units
 
 
 @dataclass(frozen=True)
@@ -115,8 +112,7 @@ class IntegratedGradients(ModuleExplainer):
         """(instance, column) where each path starts, and the (instance,) mean output there."""
         kind, rows = kind_of(context.classifier.schema), context.background
         count = min(self.references, len(rows))
-        question = kind.compared_with if context.question in _UNANSWERED else context.question
-        if question == "baseline" or count < 2:
+        if playable(context) == "baseline" or count < 2:
             baseline = kind.baseline(context.inputs, rows)
             return [baseline], context.margin(baseline)
         outputs, n = context.margin(rows), len(context.inputs)

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import MOST_CELLS, each_once
 from deepseek_report.data_kinds.players import spread_evenly
-from deepseek_report.explainers.attributions import seed_of
+from deepseek_report.explainers.attributions import seed_of, student_ratio
 from deepseek_report.explainers.shapley.coalition_design import PairDesign, all_pairs, draw_design
 from deepseek_report.explainers.shapley.partition import standardised
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
@@ -42,8 +42,6 @@ SHRINKAGE = 0.3
 _RANK = 1e-9
 #: A pair whose output the others say nothing about keeps this share of its variance.
 _LEAST_FREEDOM = 1e-3
-#: Half the width of an interval of 95 %, in standard errors.
-_NORMAL = 1.96
 
 
 class PairedRegression:
@@ -108,7 +106,7 @@ class PairedRegression:
         """
         shares = self._map**2 / (self._weights * self._freedom) * self._unseen
         degrees = _divided(shares.sum(axis=1) ** 2, (shares**2).sum(axis=1))
-        return np.asarray(1 + (_NORMAL**2 + 1) / (4 * degrees))
+        return student_ratio(degrees)
 
     def values(self, halves: Floats) -> Floats:
         """(instance, pair) -> (instance, player) Shapley values less an even share of the whole."""

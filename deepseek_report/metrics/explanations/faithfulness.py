@@ -89,7 +89,15 @@ def _playing(
 
 
 def order_of(explanation: Explanation, replacing: Perturbation) -> Ints:
-    """(instance, player) the order in which an explanation takes players away."""
+    """(instance, player) the order in which an explanation takes players away.
+
+    It speaks of the class that was decided for, where each instance was explained for that one;
+    else what speaks against the explained class is taken to speak for whatever was decided.
+    """
+    if task_of(replacing.schema.target).decides:
+        own = explanation.toward_each(replacing.decided)
+        if own is not None:
+            return rank_features(own, np.ones(len(own)), replacing.schema)
     return rank_features(explanation, replacing.toward(explanation.target), replacing.schema)
 
 
@@ -269,7 +277,7 @@ def _notes(
         notes.append(message("notes.faithfulness.no_control"))
     several = len(context.dataset.schema.target.classes) > 2
     decided = context.predictions.decisions[explanation.positions]
-    if several and explanation.signed and (decided != explanation.target).any():
+    if several and explanation.signed and explanation.toward_each(decided) is None:
         notes.append(message("notes.faithfulness.other_class"))
     replaced = kind_of(context.dataset.schema).replacing(
         replacing.game, replacing.replacement.draws
@@ -409,7 +417,7 @@ class FaithfulnessEffect(ExplanationMetric):
     ) -> list[Score]:
         replacing = reachable.replacing
         others = partners(strata_of(replacing, context))
-        foreign = replace(explanation, values=np.nan_to_num(explanation.values[others]))
+        foreign = _of_other_cases(explanation, others)
         gains = np.column_stack(
             [reachable.gain(mode, areas) for mode, areas in reachable.areas[name].items()]
         )
@@ -547,6 +555,12 @@ class _Reachable:
     def _over(self, mode: Mode, areas: Floats, chosen: Ints) -> Floats:
         control = self.areas[self.control][mode][chosen]
         return control - areas if mode == "deletion" else areas - control
+
+
+def _of_other_cases(explanation: Explanation, cases: Ints) -> Explanation:
+    """The explanation with each instance's attributions replaced by those of another one."""
+    others = None if explanation.others is None else explanation.others.at(cases)
+    return replace(explanation, values=np.nan_to_num(explanation.values[cases]), others=others)
 
 
 def strata_of(replacing: Perturbation, context: MeasureContext) -> Ints:

@@ -245,6 +245,7 @@ def gains_over(context: MeasureContext, explanation: Explanation, others: list[F
     others : list of (instance, column) attributions.
     """
     replacing = perturbation(context, explanation, _STEPS)
+    explanation = replace(explanation, others=None)  # the others are of the explained class alone
     own, *foreign = (
         _net_area(replacing, order_of(replace(explanation, values=values), replacing))
         for values in (explanation.values, *others)

@@ -39,6 +39,13 @@ from deepseek_report.tasks import task_of
 _SHAPLEY = "Shapley 1953, doi:10.1515/9781400881970-018"
 #: Games whose truth can be enumerated; what plays another is held against the run's question.
 _ENUMERATED: frozenset[Game] = frozenset({"background", "baseline"})
+#: {score: what it is}.
+_NOTES: Mapping[str, Text] = {
+    "true_error": message("notes.true_error.true_error"),
+    "true_error_gain": message("notes.true_error.true_error_gain"),
+    "true_order": message("notes.true_error.true_order"),
+    "formula_error": message("notes.true_error.formula_error"),
+}
 #: A model's answer as the explained output: (row, column) -> (row,).
 Answer = Callable[[Floats], Floats]
 
@@ -240,10 +247,9 @@ class _Judging:
         """The game in which it is judged: its own, or the run's question where it has none whose
         truth can be worked out.
         """
-        asked = self.context.question
-        own = self.context.game_of(explanation)
         usual = kind_of(self.context.dataset.schema).compared_with
-        return own if own in _ENUMERATED else asked if asked in _ENUMERATED else usual
+        played = (self.context.game_of(explanation), self.context.question, usual)
+        return next(game for game in played if game in _ENUMERATED)
 
     def errors(self, explanation: Explanation, truth: Truth, like: Explanation) -> Floats:
         """(case,) errors of the values of one explanation, judged as another one is."""
@@ -289,7 +295,7 @@ class _Judging:
         return self.metric.score("true_amounts", ratio, "lower", note=note, **about)
 
     def _mean(self, metric: str, values: Floats, direction: Direction, name: str) -> Score:
-        note: Text = message(f"notes.true_error.{metric}")
+        note: Text = _NOTES[metric]
         draws = self.metric.resamples, self.context.seed
         about = {"explainer": name, "reference": _SHAPLEY}
         if np.isnan(values).all():

@@ -206,6 +206,7 @@ def explain_context(
         seed,
         progress,
         question=job.experiment.question(dataset.schema),
+        training=dataset.train.inputs,
     )
 
 

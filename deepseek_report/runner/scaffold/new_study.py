@@ -97,7 +97,7 @@ def _drafted(study: NewStudy) -> StudyDraft:
         title = "Default risk of credit card clients"
         draft = StudyDraft(study.name, title, choices, wishes.settings, dict(wishes.dataset))
     if study.plugin:
-        chosen = (*draft.choices.get("explainers*", ("default",)), "occlusion")
+        chosen = (*draft.choices.get("explainers*", ("default",)), "typical_value")
         draft = replace(draft, choices={**draft.choices, "explainers*": chosen})
     return draft
 
@@ -124,9 +124,9 @@ def _templates(study: NewStudy) -> dict[Path, str]:
         "gitignore.in": Path(".gitignore"),
     }
     own = {
-        "occlusion.yaml.in": Path("conf/explainers/occlusion.yaml"),
-        "occlusion.py.in": Path(study.package) / "occlusion.py",
-        "test_occlusion.py.in": Path("tests/test_occlusion.py"),
+        "typical_value.yaml.in": Path("conf/explainers/typical_value.yaml"),
+        "typical_value.py.in": Path(study.package) / "typical_value.py",
+        "test_typical_value.py.in": Path("tests/test_typical_value.py"),
     }
     files = {}
     if study.plugin:

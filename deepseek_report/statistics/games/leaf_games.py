@@ -60,7 +60,7 @@ class NodePaths:
         """The paths one step longer: left children, then right ones; none of these is a leaf."""
         nodes = ensemble.nodes
         tested = nodes.feature[self.nodes]
-        places, features = _placed(self.features, self.used, tested)
+        places, features = placed(self.features, self.used, tested)
         used = np.maximum(self.used, places + 1)
         kind = _kind(int(used.max()))
         bits = np.array([1 << int(place) for place in places], dtype=kind)[:, None]
@@ -105,7 +105,7 @@ def _levels(ensemble: TreeEnsemble, columns: Floats, roots: Ints) -> Iterator[No
         paths = inner.children(ensemble, columns)
 
 
-def _placed(features: Ints, used: Ints, tested: Ints) -> tuple[Ints, Ints]:
+def placed(features: Ints, used: Ints, tested: Ints) -> tuple[Ints, Ints]:
     """(node,) the place of the feature tested, and (node, place) features with it."""
     known = features == tested[:, None]
     places = np.where(known.any(axis=1), known.argmax(axis=1), used) if known.size else used
@@ -195,7 +195,7 @@ def _by_table(failed: Codes, absent: Codes, share: Floats, length: int) -> Float
 def _subset_sums(pooled: Floats, length: int) -> Floats:
     """(set, leaf) -> (node, set, leaf): the sums over all subsets of each set, times t^size."""
     size, n_leaves = pooled.shape
-    nodes, _ = _quadrature(length)
+    nodes, _ = quadrature(length)
     powers = nodes[:, None] ** _sizes(length)
     table = np.multiply(powers[:, :, None], pooled, order="C")
     width = 1
@@ -223,7 +223,7 @@ def _looked_up(tables: Floats, met: Ints, length: int) -> Floats:
 @lru_cache
 def _integrands(length: int) -> Floats:
     """(3, node, set): what T of a set is times for a feature in it, without it, and for others."""
-    nodes, node_weights = _quadrature(length)
+    nodes, node_weights = quadrature(length)
     b = length - _sizes(length)
     inside = node_weights[:, None] * (1 - nodes[:, None]) ** b / nodes[:, None]
     outside = inside / (1 - nodes[:, None])
@@ -231,7 +231,7 @@ def _integrands(length: int) -> Floats:
 
 
 @lru_cache
-def _quadrature(length: int) -> tuple[Floats, Floats]:
+def quadrature(length: int) -> tuple[Floats, Floats]:
     """Nodes and weights over [0, 1] that integrate polynomials of degree below `length`."""
     nodes, node_weights = np.polynomial.legendre.leggauss((length + 1) // 2)
     return (nodes + 1) / 2, node_weights / 2

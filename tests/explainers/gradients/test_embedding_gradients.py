@@ -39,6 +39,15 @@ def test_from_several_rows_they_are_weight_times_distance_from_the_mean_of_these
     np.testing.assert_allclose(every.base_values, to_explain.margin(rows).mean(), atol=1e-6)
 
 
+def test_asked_about_the_baseline_the_path_starts_there(to_explain) -> None:
+    explanation = IntegratedGradients().explain(replace(to_explain, question="baseline"))
+    baseline = typical_row(to_explain.background, to_explain.classifier.schema)
+    distance = to_explain.inputs - baseline
+    np.testing.assert_allclose(explanation.values, WEIGHTS[:, 1] * distance, atol=1e-5)
+    assert explanation.game == "baseline"
+    assert IntegratedGradients().explain(to_explain).game == "background"
+
+
 def test_a_value_that_equals_the_typical_one_gets_its_due(to_explain) -> None:
     """From one start it gets 0 whatever the model does, which is counted against the method."""
     typical = typical_row(to_explain.background, to_explain.classifier.schema)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given as examples
@@ -57,3 +59,15 @@ def test_agreement_leaves_the_control_out(toy) -> None:
 def test_one_explainer_has_none_to_agree_with(toy) -> None:
     with refused("there is only one"):
         ExplainerAgreement().measure(explained_by(toy(n=100), shap=np.ones((60, 3))))
+
+
+def test_methods_of_different_games_need_not_agree(toy) -> None:
+    values = np.random.default_rng(0).normal(size=(20, 3))
+    context = explained_by(toy(n=100), a=values, b=values, c=-values[:, ::-1])
+    alike = ExplainerAgreement(resamples=50).measure(context)
+    of_c = replace(context.explanations["c"], game="background")
+    apart = replace(context, explanations={**context.explanations, "c": of_c})
+    measured = ExplainerAgreement(resamples=50).measure(apart)
+    assert alike.scores[0].value < 1
+    assert measured.scores[0].value == pytest.approx(1)
+    assert len(measured.tables["pairs"]) == 3

@@ -6,12 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, OtherClasses
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds.replacement import FixedRows
 from deepseek_report.metrics.explanations.curves import Perturbation, rank_features
 from deepseek_report.metrics.explanations.explanation_plugin import bootstrap_mean, ratio_of_means
-from deepseek_report.metrics.explanations.faithfulness import CompletenessGap, Deletion, Insertion
+from deepseek_report.metrics.explanations.faithfulness import (
+    CompletenessGap,
+    Deletion,
+    Insertion,
+    order_of,
+)
 from deepseek_report.wording.words import wording
 from tests.worded import refused
 
@@ -81,6 +86,16 @@ def test_unsigned_values_rank_by_magnitude_for_every_class() -> None:
     attributions = explanation([[0.1, 0.3, 0.2], [0.1, 0.3, 0.2]], signed=False)
     ranks = rank_features(attributions, replacing([1, 0]).toward(1), Additive([0.0] * 3).schema)
     np.testing.assert_array_equal(ranks, [[1, 2, 0], [1, 2, 0]])
+
+
+def test_where_each_case_is_explained_for_its_class_the_order_speaks_of_that_class() -> None:
+    """Else what speaks against the explained class stands for whatever was decided."""
+    toward = explanation([[0.1, 0.3, 0.2], [0.1, 0.3, 0.2]])
+    against = np.array([[[9.0, 9, 9], [0.2, 0.1, 0.3]]])
+    others = OtherClasses(np.array([0]), against, np.zeros((1, 2)))
+    both = replace(toward, others=others)
+    np.testing.assert_array_equal(order_of(both, replacing([1, 0])), [[1, 2, 0], [2, 0, 1]])
+    np.testing.assert_array_equal(order_of(toward, replacing([1, 0])), [[1, 2, 0], [0, 2, 1]])
 
 
 def with_explanations(context: Any, values: Any, rng: np.random.Generator) -> Any:

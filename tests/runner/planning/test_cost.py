@@ -203,6 +203,17 @@ def test_a_stored_plan_costs_nothing_and_is_not_timed(
     assert plan.cost.total == Span(0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("question", "answered"), [("background", True), ("baseline", True), ("conditional", False)]
+)
+def test_the_plan_says_whether_an_explanation_answers_the_question(
+    small_run: Any, question: str, answered: bool
+) -> None:
+    chosen = ["explainers=[shap,lime,random]", f"explain.question={question}"]
+    plan = forecast(validate(compose([*small_run.overrides(Path("unused")), *chosen])))
+    assert plan.answered == answered
+
+
 # --- memory ---------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,175 @@
+"""Saliency and SmoothGrad: how large the gradient is, which is a size and never a direction."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
+from deepseek_report.explainers.attributions import (
+    NORMAL,
+    ModuleExplainer,
+    seed_of,
+    student_ratio,
+    subject,
+    sum_units,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class GradientSize(ModuleExplainer):
+    """Base of methods that tell how large the gradient of the log-odds is, and not its sign."""
+
+    reveals = "aggregate"
+    requires = frozenset({"gradients"})
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Sizes of gradients; unsigned, with output space "none", since they have no unit."""
+        classifier = context.classifier
+        before = classifier.calls
+        predictions = context.output(context.inputs)
+        values, error = self._values(context)
+        classifier.calls += len(context.inputs) * self._copies
+        return Explanation(
+            values=values,
+            standard_error=error,
+            predictions=predictions,
+            method=self.method,
+            variant=self._variant,
+            output_space="none",
+            signed=False,
+            n_model_calls=classifier.calls - before,
+            params=asdict(self),
+            notes=(message("explainer_notes.sizes"),),
+            **subject(context),
+        )
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        return n_instances * (1 + self._copies)
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        return [Offer(Turn.BESIDE, self, message("recommendation.sizes"), alone=False)]
+
+    @property
+    def _copies(self) -> int:
+        """How many gradients an instance gets."""
+        return 1
+
+    @property
+    @abstractmethod
+    def _variant(self) -> Message:
+        """How the sizes came about."""
+
+    def _values(self, context: ExplainContext) -> tuple[Floats, Floats | None]:
+        """(instance, feature) sizes, and their standard errors where they are means."""
+        from deepseek_report.explainers.gradients import embedding_gradients as gradients
+
+        module, values = context.classifier.module, np.zeros(context.inputs.shape)
+        error = np.zeros(context.inputs.shape) if self.samples else None
+        with gradients.evaluating(module):
+            answer = gradients.embedded_log_odds(module, context.target)
+            for part in self.parts(context):
+                for place, embedded in enumerate(gradients.embed(module, context.inputs[part])):
+                    index = part.start + place
+                    points = self._points(embedded[None], context, index)
+                    sizes = _sizes(answer, points, module, context.inputs.shape[1])
+                    values[index] = sizes.mean(axis=0)
+                    if error is not None:
+                        error[index] = _error_of_mean(sizes)
+        return values, error
+
+    def _points(self, embedded: Tensor, context: ExplainContext, index: int) -> Tensor:
+        """(1, unit, …) an instance -> (point, unit, …) where its gradients are taken."""
+        del context, index
+        return embedded
+
+
+@dataclass(frozen=True)
+class Saliency(GradientSize):
+    """Length of the gradient of the log-odds by the embedding of each unit, summed up to features.
+
+    chunk : instances that are embedded at a time.
+
+    Reference: Simonyan, Vedaldi & Zisserman 2014, arXiv:1312.6034.
+    """
+
+    chunk: Annotated[int, Field(ge=1)] = 250
+
+    method = "saliency"
+
+    @property
+    def _variant(self) -> Message:
+        return message("explainer_variants.saliency")
+
+
+@dataclass(frozen=True)
+class SmoothGrad(GradientSize):
+    """The mean of saliency over copies of the input with normal noise on its embedding.
+
+    copies : gradients per instance. noise : standard deviation of the noise, as a share of the
+    range of the numbers in the instance's embedding. chunk : instances embedded at a time.
+
+    Reference: Smilkov, Thorat, Kim, Viégas & Wattenberg 2017, arXiv:1706.03825.
+    """
+
+    copies: Annotated[int, Field(ge=2, le=10_000)] = 32
+    noise: Annotated[float, Field(gt=0, le=1)] = 0.15
+    chunk: Annotated[int, Field(ge=1)] = 250
+
+    method = "smooth_grad"
+    samples = True
+
+    @property
+    def _copies(self) -> int:
+        return self.copies
+
+    @property
+    def _variant(self) -> Message:
+        return message("explainer_variants.smooth_grad", copies=self.copies, noise=self.noise)
+
+    def _points(self, embedded: Tensor, context: ExplainContext, index: int) -> Tensor:
+        from deepseek_report.explainers.gradients.embedding_gradients import as_tensor
+
+        rng = np.random.default_rng(seed_of(context.seed, context.draws[index]))
+        noise = rng.standard_normal((self.copies, *embedded.shape[1:]))
+        reach = self.noise * (embedded.max() - embedded.min())
+        return embedded + reach * as_tensor(context.classifier.module, noise)
+
+
+def _sizes(
+    answer: Callable[[Tensor], Tensor], points: Tensor, module: Any, features: int
+) -> Floats:
+    """(point, feature) Euclidean lengths of each unit's gradient, summed over units."""
+    from deepseek_report.explainers.gradients.embedding_gradients import gradient
+
+    lengths = gradient(answer, points).flatten(2).norm(dim=-1)
+    return sum_units(lengths.double().cpu().numpy(), module.unit_features, features)
+
+
+def _error_of_mean(sizes: Floats) -> Floats:
+    """(feature,) of (draw, feature); ± 1.96 of it is an interval of 95 %, also of skewed sizes.
+
+    The correction is that of the two-sided coverage of Student's statistic (Hall 1992,
+    doi:10.1007/978-1-4612-4384-7, section 2.6), by the skewness of the sample.
+    """
+    n = len(sizes)
+    away = sizes - sizes.mean(axis=0)
+    spread = away.std(axis=0)
+    cubes = (away**3).mean(axis=0)
+    skewness = np.divide(cubes, spread**3, out=np.zeros_like(cubes), where=spread > 0)
+    skewed = skewness**2 * (NORMAL**4 + 2 * NORMAL**2 - 3) / 18
+    ratio = student_ratio(np.array(n - 1.0)) + skewed / n
+    return np.asarray(ratio * sizes.std(axis=0, ddof=1) / np.sqrt(n))

@@ -1,0 +1,1 @@
+"""What the output loses where a part of the input is taken away."""

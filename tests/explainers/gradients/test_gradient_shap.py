@@ -1,0 +1,133 @@
+"""Expected gradients: a closed form, captum, their stated errors, and what no gradient sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import GradientShap as CaptumGradientShap
+
+from deepseek_report.explainers.gradients.gradient_shap import GradientShap
+from tests.worded import say
+
+WEIGHTS = np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 0.5]])
+
+
+class Curved(torch.nn.Module):
+    """Log-odds x₀ x₁ + x₀² x₂, whose expected gradients are known for every row."""
+
+    unit_features = (0, 1, 2)
+
+    def embed(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs[:, :, None]
+
+    def forward_embedded(self, embedded: torch.Tensor) -> torch.Tensor:
+        x = embedded[:, :, 0]
+        odds = x[:, 0] * x[:, 1] + x[:, 0] ** 2 * x[:, 2]
+        return torch.stack([torch.zeros_like(odds), odds], dim=1)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.forward_embedded(self.embed(inputs))
+
+
+def expected_gradients(row: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """By Simpson's rule, which is exact for gradients of second order along a line."""
+    total = np.zeros(3)
+    for start in background:
+        for place, weight in ((0, 1 / 6), (0.5, 4 / 6), (1, 1 / 6)):
+            x = start + place * (row - start)
+            slopes = np.array([x[1] + 2 * x[0] * x[2], x[0], x[0] ** 2])
+            total += weight * (row - start) * slopes
+    return total / len(background)
+
+
+@pytest.fixture
+def curved(toy_schema, toy_classifier, context):
+    return context(toy_classifier(toy_schema(3), module=Curved()), n=60, n_background=40)
+
+
+def test_of_a_linear_model_they_are_exact_whatever_is_drawn(
+    toy_schema, toy_classifier, linear_module, context
+) -> None:
+    to_explain = context(toy_classifier(toy_schema(3), module=linear_module(WEIGHTS)))
+    explanation = GradientShap().explain(to_explain)
+    distance = to_explain.inputs - to_explain.background.mean(axis=0)
+    np.testing.assert_allclose(explanation.values, WEIGHTS[:, 1] * distance, atol=1e-5)
+    np.testing.assert_allclose(explanation.standard_error, 0, atol=1e-6)
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-5)
+    assert explanation.game == "background"
+    assert explanation.params["draws_mean"] == 60  # two from each row, since no more are needed
+
+
+def test_intervals_hold_the_closed_form_in_95_of_100_cases(curved) -> None:
+    exact = np.array([expected_gradients(row, curved.background) for row in curved.inputs])
+    held, gaps = [], []
+    for seed in range(8):
+        explanation = GradientShap(tolerance=0, draws=80).explain(replace(curved, seed=seed))
+        held.append(np.abs(explanation.values - exact) <= 1.96 * explanation.standard_error)
+        gaps.append(np.abs(explanation.completeness_gap) <= explanation.params["stated_error"])
+    assert 0.92 < np.mean(held) < 0.98
+    assert np.mean(gaps) >= 0.95
+
+
+def test_the_mean_of_many_draws_is_that_of_captum(curved) -> None:
+    ours = GradientShap(tolerance=0, draws=20_000).explain(
+        replace(curved, inputs=curved.inputs[:4])
+    )
+    np.random.seed(0)  # noqa: NPY002 (captum draws from it)
+    theirs = CaptumGradientShap(lambda x: Curved().forward(x)[:, 1]).attribute(
+        torch.as_tensor(curved.inputs[:4], dtype=torch.float32),
+        torch.as_tensor(curved.background, dtype=torch.float32),
+        n_samples=20_000,
+        stdevs=0.0,
+    )
+    np.testing.assert_allclose(ours.values, theirs.numpy(), atol=0.1)
+
+
+def test_drawing_ends_where_the_error_is_as_small_as_was_asked(curved) -> None:
+    rough, fine = (
+        GradientShap(tolerance=share, draws=5000).explain(curved) for share in (0.2, 0.05)
+    )
+    for share, explanation in ((0.2, rough), (0.05, fine)):
+        error = np.linalg.norm(explanation.standard_error, axis=1)
+        assert (error <= share * np.linalg.norm(explanation.values, axis=1)).mean() > 0.9
+    assert fine.n_model_calls > 2 * rough.n_model_calls
+    assert fine.n_model_calls <= GradientShap(tolerance=0.05, draws=5000).planned_calls(60, 3, 40)
+
+
+def test_a_run_that_asks_about_a_baseline_gets_the_path_from_it(curved) -> None:
+    explanation = GradientShap(tolerance=0.01, draws=2000).explain(
+        replace(curved, question="baseline")
+    )
+    typical = np.median(curved.background, axis=0)
+    exact = np.array([expected_gradients(row, typical[None]) for row in curved.inputs])
+    assert explanation.game == "baseline"
+    np.testing.assert_allclose(explanation.values, exact, atol=0.02 * np.abs(exact).max())
+
+
+def test_a_jump_of_the_model_is_stated_beside_the_sampling_error(
+    toy_schema, toy_classifier, context
+) -> None:
+    class Jumps(Curved):
+        def forward_embedded(self, embedded: torch.Tensor) -> torch.Tensor:
+            odds = 0.1 * embedded[:, 0, 0] + (embedded[:, 1, 0] > 0)
+            return torch.stack([torch.zeros_like(odds), odds], dim=1)
+
+    to_explain = context(toy_classifier(toy_schema(3), module=Jumps()), n=40)
+    explanation = GradientShap().explain(to_explain)
+    within = np.abs(explanation.completeness_gap) <= explanation.params["stated_error"]
+    assert within.mean() >= 0.95
+    assert "no gradient sees a jump" in say(explanation.notes[1])
+
+
+def test_a_smooth_model_is_not_said_to_jump(curved) -> None:
+    assert "jump" not in say(GradientShap().explain(curved).notes[1])
+
+
+def test_of_a_large_background_as_many_rows_are_taken_as_were_asked_for(curved) -> None:
+    explanation = GradientShap(references=10, tolerance=0, draws=40).explain(curved)
+    outputs = curved.margin(curved.background)
+    assert abs(explanation.base_values[0] - outputs.mean()) < 0.3 * outputs.std()
+    assert "10 training rows" in say(explanation.notes[0])
