@@ -132,7 +132,7 @@ def _plain(value: Any) -> Any:
 
 def concluded(results: Results) -> tuple[tuple[Promise, ...], tuple[Finding, ...]]:
     """The promises and findings of a run; none where an older version concluded only in writing."""
-    if not results.has("conclusions"):
+    if not (results.has("conclusions") and results.has("data")):
         return (), results.findings
     return tuple(conclusions_of(results).verdicts), all_findings(results)
 

@@ -260,7 +260,7 @@ def test_a_document_that_was_exchanged_is_named(run: Run, tmp_path: Path) -> Non
 
 WRONG = [
     ({"verdict": "fine"}, "“verdict” is “fine”\n    allowed: accepted"),
-    ({"verdict": "acepted"}, "did you mean “accepted”?"),
+    ({"verdict": "accept"}, "did you mean “accepted”?"),
     ({"reason": "TODO"}, "“reason” is “TODO”, which says nothing"),
     ({"reason": ""}, "no “reason”"),
     ({"date": "2027-01-01"}, "which is still to come"),

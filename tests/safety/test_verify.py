@@ -65,7 +65,7 @@ def test_without_a_digest_nothing_is_called_proved(
     assert first.startswith("Results not proved: they agree with one another")
     assert "Documents agree with the results" in first
     assert " proved" not in first.replace("not proved", "")
-    assert others[-1].startswith("Never proved here: what people wrote")
+    assert others[-1].startswith("Not proved without a signature: what people wrote")
 
 
 @pytest.mark.parametrize("name", ["report.html", "findings.json", "figures/roc-curve.svg"])

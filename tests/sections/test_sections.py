@@ -355,7 +355,6 @@ def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
     among, sentence = tables["errors_like_this"].iloc[0], case["errors"][0]
     assert f"errs in {100 * among.error_rate:.1f}\u00a0% of {among.n} such cases" in sentence
     assert f", {100 * among.rest_error_rate:.1f}\u00a0% elsewhere" in sentence
-    assert re.search("Integrated gradients shares [0-3]", case["agreement"], re.IGNORECASE)
     assert "LIME" not in case["agreement"]  # it answers another question
 
 

@@ -163,7 +163,7 @@ class KnownEffects(Shares):
             features=features,
             truth=truth,
             notes=(
-                message(f"data_sets.known_effects.preparation.{self.family}"),
+                message(f"data_sets.known_effects.families.{self.family}"),
                 message("data_sets.known_effects.preparation.truth", columns=used, best=best),
             ),
         )

@@ -73,7 +73,7 @@ class RescaleRule(ModuleExplainer):
             predictions=predictions,
             base_values=base,
             method=self.method,
-            variant=message(f"explainer_variants.{self.method}", rows=len(starts[0][0])),
+            variant=message(f"explainer_variants.rescaled.{self.method}", rows=len(starts[0][0])),
             output_space=context.margin_space,
             game=self.game,
             n_model_calls=classifier.calls - before,
@@ -86,7 +86,7 @@ class RescaleRule(ModuleExplainer):
         )
 
     def offers(self, situation: Situation) -> Sequence[Offer]:
-        return [Offer(Turn.SPARE, self, message(f"recommendation.{self.method}"))]
+        return [Offer(Turn.SPARE, self, message(f"recommendation.rescaled.{self.method}"))]
 
     @abstractmethod
     def _starts(self, context: ExplainContext) -> tuple[list[tuple[Floats, Ints]], Floats]:
