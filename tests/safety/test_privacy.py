@@ -35,6 +35,7 @@ from deepseek_report.privacy.table_release import _thinned
 from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
+from deepseek_report.runner.run_folders.exporting import FORMATS, export_run
 from deepseek_report.sections.threshold_slider import _told_apart
 from tests.worded import say
 
@@ -180,6 +181,13 @@ def test_the_search_sees_into_what_the_page_has_packed(runs: Runs) -> None:
 @pytest.mark.parametrize("level", STRICT)
 def test_no_byte_tells_what_single_persons_have(runs: Runs, level: str, canary: str) -> None:
     assert places(runs.folders[level], canary) == []
+
+
+@pytest.mark.parametrize("level", STRICT)
+def test_no_export_tells_what_single_persons_have(runs: Runs, level: str, tmp_path: Path) -> None:
+    export_run(runs.folders[level], list(FORMATS), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {form.file for form in FORMATS.values()}
+    assert [place for canary in (JOB, REGION, INCOME) for place in places(tmp_path, canary)] == []
 
 
 @pytest.mark.parametrize("level", STRICT)
