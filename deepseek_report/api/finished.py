@@ -222,10 +222,13 @@ class Run:
         companion.warm()
         return serve(companion, port)
 
-    def export(self, to: str | Sequence[str], out: str | Path | None = None) -> list[Path]:
-        """Write the run in formats of others: `bom`, `model-card`, or several of them.
+    def export(
+        self, to: str | Sequence[str], out: str | Path | None = None, *, template: str = ""
+    ) -> list[Path]:
+        """Write the run in formats of others: `bom`, `model-card`, `docx`, or several of them.
 
-        out : the folder of the files; else `<run>-exports` beside the run.
+        out : the folder of the files; else `<run>-exports` beside the run. template : of `docx`,
+        the path of one's own, or `development` or `validation`.
 
         Returns
         -------
@@ -239,7 +242,7 @@ class Run:
         from deepseek_report.runner.run_folders.exporting import export_run
 
         formats = [to] if isinstance(to, str) else list(to)
-        return export_run(self.path, formats, None if out is None else Path(out))
+        return export_run(self.path, formats, None if out is None else Path(out), template)
 
     @property
     def config(self) -> str:

@@ -24,7 +24,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "sign": ("--decision", "--all", "--key", "--help"),
     "pack": ("--previous", "--out", "--help"),
     "watch": (*_COMPOSING, "--board", "--port", "--once"),
-    "export": ("--to", "--out", "--help"),
+    "export": ("--to", "--template", "--out", "--help"),
     "explain-case": (
         *("--row", "--store", "--out", "--json", "--letter", "--trust", "--trust-type", "--help"),
     ),
@@ -64,11 +64,14 @@ _AFTER: dict[str, tuple[str, ...]] = {
     "--decimal": (".", ","),
     "--store": (),
     "--out": (),
+    "--template": ("development", "validation"),
     "--letter": ("regb", "gdpr", "ccd"),
     "--uri": (),
 }
 #: Where it depends on the command.
-_AFTER_OF: dict[tuple[str, str], tuple[str, ...]] = {("export", "--to"): ("bom", "model-card")}
+_AFTER_OF: dict[tuple[str, str], tuple[str, ...]] = {
+    ("export", "--to"): ("bom", "model-card", "docx")
+}
 #: Commands that score cases by the model of a run.
 _OF_CASES = frozenset({"explain-case", "score-stream", "serve"})
 #: Commands that take the folder of a run.

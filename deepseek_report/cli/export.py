@@ -1,4 +1,4 @@
-"""`deepseek-report export RUN --to bom,model-card`: a run in formats of others."""
+"""`deepseek-report export RUN --to bom,model-card,docx`: a run in formats of others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ def command(arguments: list[str]) -> int:
         "--to",
         required=True,
         metavar="FORMATS",
-        help="bom (CycloneDX), model-card (Hugging Face), or both, separated by commas",
+        help="bom (CycloneDX), model-card (Hugging Face), docx (a template of one's own), or "
+        "several, separated by commas",
+    )
+    parser.add_argument(
+        "--template",
+        default="",
+        metavar="T",
+        help="of docx: development, validation, or the path of a DOCX",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="else RUN-exports beside the folder"
@@ -25,6 +32,6 @@ def command(arguments: list[str]) -> int:
     from deepseek_report.runner.run_folders.exporting import export_run
 
     formats = list(dict.fromkeys(filter(None, options.to.split(","))))
-    for path in export_run(options.run.absolute(), formats, options.out):
+    for path in export_run(options.run.absolute(), formats, options.out, options.template):
         print(printable(path))
     return 0

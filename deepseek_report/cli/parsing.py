@@ -24,8 +24,11 @@ COMMANDS = {
     "key": ("new NAME [--out DIR]", "a key of your own to sign with"),
     "sign": ("RUN [--decision FILE] --key K", "a signature over every file, and decisions"),
     "pack": ("RUN [--previous PACK]", "the run as one zip, and what changed"),
-    "export": ("RUN --to bom,model-card", "a bill of materials, a model card"),
-    "explain-case": ("RUN --row FILE", "rows that were not in the data, by the stored model"),
+    "export": ("RUN --to bom,model-card,docx", "a bill of materials, a model card, your template"),
+    "explain-case": (
+        "RUN --row FILE [--letter KIND]",
+        "rows that were not in the data, by the stored model",
+    ),
     "serve": ("RUN [--port N]", "its page on this machine, answered by the stored model"),
     "score-stream": ("RUN --rows FILE|-", "new cases as they come: decisions, reasons, drift"),
     "watch": ("[OVERRIDES…]", "a run while it goes on, in TensorBoard"),

@@ -3,6 +3,7 @@
 Sources: ECMA-424 (CycloneDX); G7 Cybersecurity Working Group, "Software Bill of Materials (SBOM)
 for AI: Minimum Elements", 12 May 2026, of which each element of the seven clusters is a property of
 the bill: a JSON pointer (RFC 6901) to where it stands, a sentence, or that the run does not know.
+The elements are named as in an open vocabulary of that paper (https://w3id.org/sbom/req/g7ai/).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +27,8 @@ from deepseek_report.wording.words import WordedFinding, Wording
 _OF_THE_MODEL = frozenset(
     {"performance", "calibration", "fairness", "slices", "robustness", "behaviour"}
 )
+#: White space that is no part of how a number is written.
+_WHITE = re.compile(r"[ \t\n]+")
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,34 @@ class ExportedRun:
         return [one_line(self.words.say(limit)) for limit in limits]
 
     @property
+    def of_data(self) -> list[str]:
+        """Where the data come from, each fact in words."""
+        keys = ("description", "population", "period", "source", "licence", "citation")
+        known = {key: self.of_card(key) for key in keys}
+        return [self.text(f"card.of_data.{key}", value=known[key]) for key in keys if known[key]]
+
+    @cached_property
+    def score_rows(self) -> list[dict[str, str]]:
+        """Every score of the model in words, of all cases and of the parts that are compared."""
+        numbers = self.words.numbers
+        return [
+            {
+                "metric": self.words.label("metrics", score.metric),
+                "part": self.part_of(score) or self.text("card.all"),
+                "value": self._value(score),
+                "n": numbers.count(score.n),
+            }
+            for score in self.scores
+        ]
+
+    def _value(self, score: Score) -> str:
+        numbers, share = self.words.numbers, score.unit == "share"
+        write = numbers.percent if share else numbers.number
+        value = write(score.value, score.low, score.high)
+        ends = numbers.interval(score.low, score.high, as_percent=share)
+        return f"{value} ({ends})" if ends else value
+
+    @property
     def architecture(self) -> Mapping[str, Any]:
         """What the model is made of; nothing where it could not be trained."""
         return self.results.architecture if self.results.has("training") else {}
@@ -146,4 +177,4 @@ class ExportedRun:
 
 def one_line(text: str) -> str:
     """The text without line breaks, nor characters that reorder or hide what is read."""
-    return " ".join(clean(text).split())
+    return _WHITE.sub(" ", clean(text)).strip(" ")

@@ -122,7 +122,7 @@ class _Card:
         yield from self._paragraphs(self._verdict())
         yield from self._headed("model", self._told_in("model"))
         yield from self._headed("uses", self._uses())
-        yield from self._headed("data", [*self._origin(), *self._told_in("data")])
+        yield from self._headed("data", [*self.run.of_data, *self._told_in("data")])
         yield from self._headed("evaluation", self._told_in("evaluation"))
         yield from self._promises()
         yield from self._scores()
@@ -139,17 +139,6 @@ class _Card:
         """What the model decides, for whom the report is, and what its data cannot show."""
         audience = str((self.run.results.config.get("report") or {}).get("audience") or "")
         return [self.run.of_card("decision"), audience, *self.run.limits]
-
-    def _origin(self) -> list[str]:
-        known = {
-            key: self.run.of_card(key)
-            for key in ("description", "population", "period", "source", "licence", "citation")
-        }
-        return [
-            self.run.text(f"card.of_data.{key}", value=value)
-            for key, value in known.items()
-            if value
-        ]
 
     def _told_in(self, part: str) -> list[str]:
         """The answers and caveats of sections of the report, as far as it has them."""
@@ -178,23 +167,7 @@ class _Card:
 
     def _scores(self) -> Iterator[str]:
         """Every score of the model, of all cases and of the parts that the report compares."""
-        rows = [
-            {
-                "metric": self.run.words.label("metrics", score.metric),
-                "part": self.run.part_of(score) or self.run.text("card.all"),
-                "value": self._value(score),
-                "n": self.run.words.numbers.count(score.n),
-            }
-            for score in self.run.scores
-        ]
-        yield from self._table("scores", ("metric", "part", "value", "n"), rows)
-
-    def _value(self, score: Score) -> str:
-        numbers, share = self.run.words.numbers, score.unit == "share"
-        write = numbers.percent if share else numbers.number
-        value = write(score.value, score.low, score.high)
-        ends = numbers.interval(score.low, score.high, as_percent=share)
-        return f"{value} ({ends})" if ends else value
+        yield from self._table("scores", ("metric", "part", "value", "n"), self.run.score_rows)
 
     def _table(
         self, name: str, columns: tuple[str, ...], rows: list[dict[str, str]]

@@ -185,8 +185,8 @@ def test_no_byte_tells_what_single_persons_have(runs: Runs, level: str, canary: 
 
 @pytest.mark.parametrize("level", STRICT)
 def test_no_export_tells_what_single_persons_have(runs: Runs, level: str, tmp_path: Path) -> None:
-    export_run(runs.folders[level], list(FORMATS), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {form.file for form in FORMATS.values()}
+    pytest.importorskip("docxtpl")
+    assert all(path.is_file() for path in export_run(runs.folders[level], list(FORMATS), tmp_path))
     assert [place for canary in (JOB, REGION, INCOME) for place in places(tmp_path, canary)] == []
 
 

@@ -10,35 +10,49 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import write_bytes
 from deepseek_report.errors import ConfigError
+from deepseek_report.exports import hub_card, word_template
 from deepseek_report.exports.bill_of_materials import write_bill
 from deepseek_report.exports.exported_run import ExportedRun
-from deepseek_report.exports.hub_card import SECTIONS, write_card
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, reading
 from deepseek_report.runner.run_folders.section_plugins import write_section
 
 
 class ExportFormat(NamedTuple):
-    """The name of the file, what makes its text, and the sections of the report that it repeats."""
+    """One format.
+
+    file : its name, in which `{}` is that of the template. write : makes its content from the run
+    and the template. sections : of the report, which it repeats. has_template : whether it takes
+    one.
+    """
 
     file: str
-    write: Callable[[ExportedRun], str]
+    write: Callable[[ExportedRun, bytes], bytes]
     sections: tuple[str, ...] = ()
+    has_template: bool = False
 
 
 #: {what `--to` calls it: the format}.
 FORMATS: Mapping[str, ExportFormat] = {
-    "bom": ExportFormat("bom.cdx.json", write_bill),
+    "bom": ExportFormat("bom.cdx.json", lambda run, _: write_bill(run).encode()),
     "model-card": ExportFormat(
-        "MODEL_CARD.md", write_card, tuple(name for part in SECTIONS.values() for name in part)
+        "MODEL_CARD.md",
+        lambda run, _: hub_card.write_card(run).encode(),
+        tuple(name for part in hub_card.SECTIONS.values() for name in part),
+    ),
+    "docx": ExportFormat(
+        "{}.docx", word_template.fill_template, word_template.SECTIONS, has_template=True
     ),
 }
 
 
-def export_run(folder: Path, formats: Sequence[str], target: Path | None = None) -> list[Path]:
+def export_run(
+    folder: Path, formats: Sequence[str], target: Path | None = None, template: str = ""
+) -> list[Path]:
     """Write a run in formats of others; the same run gives the same bytes.
 
     folder : of the run. formats : names of `FORMATS`. target : the folder of the files; else
-    `<run>-exports` beside the run, in which nothing but its own files may lie.
+    `<run>-exports` beside the run. template : of `docx`, the path of one's own or the name of one
+    that comes along; else the first of these.
 
     Returns
     -------
@@ -46,7 +60,7 @@ def export_run(folder: Path, formats: Sequence[str], target: Path | None = None)
 
     Raises
     ------
-    ConfigError : there is no such format, or the target lies in the run folder.
+    ConfigError : there is no such format or template, or the target lies in the run folder.
     ArtifactError : it is no run folder, or its results were changed.
     """
     if unknown := [name for name in formats if name not in FORMATS]:
@@ -57,19 +71,22 @@ def export_run(folder: Path, formats: Sequence[str], target: Path | None = None)
     place = (target or folder.with_name(f"{folder.name}-exports")).absolute()
     if place.is_relative_to(folder.absolute()):
         raise ConfigError(f"{place}: lies in the run that is exported; name another place")
-    with reading(folder):
-        opened = open_run(folder)
-        texts = {FORMATS[name].file: _text(opened, FORMATS[name]) for name in formats}
-    for file, text in texts.items():
-        write_bytes(place / file, text.encode())
-    return [place / file for file in texts]
+    named = template or word_template.SHIPPED[0]
+    contents: dict[str, bytes] = {}
+    for form in (FORMATS[name] for name in formats):
+        read = word_template.read_template(named) if form.has_template else b""
+        with reading(folder):
+            contents[form.file.format(Path(named).stem)] = _content(open_run(folder), form, read)
+    for file, content in contents.items():
+        write_bytes(place / file, content)
+    return [place / file for file in contents]
 
 
-def _text(opened: OpenRun, form: ExportFormat) -> str:
+def _content(opened: OpenRun, form: ExportFormat, template: bytes) -> bytes:
     results = opened.results
     libraries = {**(opened.run.get("lock") or {}), **(opened.run.get("versions") or {})}
     sections = _sections(results, form.sections)
-    return form.write(ExportedRun(results, opened.run_digest, libraries, sections))
+    return form.write(ExportedRun(results, opened.run_digest, libraries, sections), template)
 
 
 def _sections(results: Results, names: Sequence[str]) -> dict[str, SectionContent]:

@@ -1,0 +1,177 @@
+"""A run in the DOCX template of a bank: its fields are filled, everything else stays as it is.
+
+Fields are those of docxtpl (`{{ name }}`, `{%tr for finding in findings %}`), read in a sandbox of
+Jinja; what they may be is in `docs/command-line.md`.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.installation import DISTRIBUTION
+from deepseek_report.artifacts.storage.plain_files import is_file, read_bytes
+from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.compliance.decision_words import told_decision
+from deepseek_report.compliance.evaluate import evaluate_results
+from deepseek_report.errors import ConfigError
+from deepseek_report.exports.exported_run import ExportedRun, one_line
+from deepseek_report.sections.summary import first_page_of
+
+#: The templates that come along, by the names that `--template` knows.
+SHIPPED = ("development", "validation")
+#: The sections of the report whose answer and caveats a template may use.
+SECTIONS = (
+    *("data", "model", "performance", "robustness", "behaviour", "bottlenecks"),
+    *("bias", "explanations", "trust"),
+)
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_MOST_BYTES = 50_000_000
+
+
+def read_template(named: str) -> bytes:
+    """A template of a person's own by its path, or one that comes along by its name.
+
+    Raises ConfigError: there is no such file.
+    """
+    own = Path(named)
+    path = shipped("templates") / "docx" / f"{named}.docx" if named in SHIPPED else own
+    if not is_file(path):
+        raise ConfigError(
+            f"--template {named}: there is no such file\n    allowed: {', '.join(SHIPPED)}, or the "
+            "path of a DOCX\n    what to do: name one of these"
+        )
+    return read_bytes(path, _MOST_BYTES, links=True)
+
+
+def fill_template(run: ExportedRun, template: bytes) -> bytes:
+    """The template with its fields filled; the same run and template give the same bytes.
+
+    Raises ConfigError: docxtpl is not installed, the file is no DOCX, or a field is unknown or does
+    what no field may do.
+    """
+    try:
+        from docxtpl import DocxTemplate
+    except ImportError:
+        raise ConfigError(
+            "--to docx needs the package docxtpl\n"
+            f"    what to do: pip install '{DISTRIBUTION}[export]'"
+        ) from None
+    from jinja2 import StrictUndefined, TemplateError
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(autoescape=True, undefined=StrictUndefined)
+    fields = template_fields(run)
+    filled = io.BytesIO()
+    try:
+        document = DocxTemplate(io.BytesIO(template))
+        document.render(fields, environment)
+        document.save(filled)
+    except TemplateError as error:
+        raise ConfigError(
+            f"--template: a field cannot be filled ({error})\n    allowed: {', '.join(fields)}\n"
+            "    what to do: mend the field in the template"
+        ) from None
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ConfigError(
+            f"--template: it is no DOCX ({error})\n    what to do: save it as DOCX in Word"
+        ) from None
+    return _without_clock(filled.getvalue())
+
+
+def _without_clock(document: bytes) -> bytes:
+    """The same members in the same order, without the times at which they were packed."""
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(document)) as source,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for name in source.namelist():
+            member = zipfile.ZipInfo(name, _EPOCH)
+            target.writestr(member, source.read(name), zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
+
+
+def template_fields(run: ExportedRun) -> dict[str, Any]:
+    """All that a template may use, as plain texts without line breaks."""
+    words = run.words
+    finished = run.finished
+    fields: dict[str, Any] = {
+        "name": run.name,
+        "run": run.results.run_id,
+        "author": run.author,
+        "day": finished.date().isoformat() if finished else "",
+        "digest": f"sha256:{run.run_digest}",
+        "verdict": " ".join(map(words.say, first_page_of(run.results).verdict)),
+        "purpose": run.of_card("decision"),
+        "limits": run.limits,
+        "data": run.of_data,
+        "sections": {name: _section(run, name) for name in SECTIONS},
+        "promises": [run.promised(promise) for promise in run.promises],
+        "scores": run.score_rows,
+        "findings": [
+            {
+                "id": worded.id,
+                "severity": worded.severity_label,
+                "claim": worded.claim,
+                "detail": worded.detail,
+                "limits": " ".join(worded.limits),
+                "do": worded.do,
+            }
+            for _, worded in run.findings
+        ],
+        **_judged(run),
+    }
+    facts = {
+        "run": fields["run"],
+        "results": fields["digest"],
+        "author": fields["author"],
+        "day": fields["day"],
+        "version": run.libraries.get(DISTRIBUTION, ""),
+    }
+    fields["facts"] = [
+        {"what": run.text(f"card.facts.{name}"), "value": value}
+        for name, value in facts.items()
+        if value
+    ]
+    plain: dict[str, Any] = _on_one_line(fields)
+    return plain
+
+
+def _section(run: ExportedRun, name: str) -> dict[str, Any]:
+    """What a section says; empty where the report has none, or could not write it."""
+    content = run.sections.get(name)
+    if content is None or content.failure:
+        return {"title": run.words.label("section_titles", name), "answer": "", "caveats": []}
+    caveats = [run.words.say(caveat) for caveat in content.caveats]
+    return {"title": content.title, "answer": content.answer, "caveats": caveats}
+
+
+def _judged(run: ExportedRun) -> dict[str, list[Any]]:
+    """The rows of the frameworks with their statuses, and what people decided, oldest first."""
+    if not (run.results.config.get("frameworks") or run.results.has("policy")):
+        return {"rows": [], "decisions": []}
+    report = evaluate_results(run.results)
+    rows = [
+        {
+            "framework": part.shown.short_name,
+            "id": judgement.row.id,
+            "title": judgement.row.title,
+            "status": run.words.text(f"statuses.{judgement.status}.label"),
+        }
+        for part in report.frameworks
+        for judgement in part.judgements
+    ]
+    decisions = [run.words.say(told_decision(state)) for state in report.decisions]
+    return {"rows": rows, "decisions": decisions}
+
+
+def _on_one_line(node: Any) -> Any:
+    if isinstance(node, str):
+        return one_line(node)
+    if isinstance(node, Mapping):
+        return {key: _on_one_line(value) for key, value in node.items()}
+    return [_on_one_line(value) for value in node]

@@ -1,0 +1,99 @@
+"""A run in the DOCX template of a bank."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepseek_report.errors import ConfigError
+from deepseek_report.exports.exported_run import ExportedRun, one_line
+from deepseek_report.exports.word_template import SHIPPED, fill_template, read_template
+from deepseek_report.runner.run_folders.exporting import export_run
+from tests.real_runs import small_results
+
+pytest.importorskip("docxtpl", reason="needs the extra `export`")
+docx: Any = pytest.importorskip("docx")
+
+
+@pytest.fixture
+def exported(small_run: Any) -> ExportedRun:
+    return ExportedRun(small_results(small_run), "0" * 64)
+
+
+def _template(text: str) -> bytes:
+    document, content = docx.Document(), io.BytesIO()
+    document.add_paragraph(text)
+    document.save(content)
+    return content.getvalue()
+
+
+def _texts(document: Any) -> str:
+    cells = [cell.text for table in document.tables for row in table.rows for cell in row.cells]
+    return "\n".join([*(paragraph.text for paragraph in document.paragraphs), *cells])
+
+
+@pytest.mark.parametrize("named", SHIPPED)
+def test_a_shipped_template_is_filled_and_gives_the_same_bytes_twice(
+    named: str, small_run: Any, exported: ExportedRun, tmp_path: Path
+) -> None:
+    first, second = (
+        export_run(small_run.folder, ["docx"], tmp_path / place, named) for place in ("a", "b")
+    )
+    assert first[0].name == f"{named}.docx"
+    assert first[0].read_bytes() == second[0].read_bytes()
+    text = _texts(docx.Document(str(first[0])))
+    assert "{{" not in text
+    assert "{%" not in text
+    for _, worded in exported.findings:
+        assert one_line(worded.claim) in text
+    for promise in exported.promises:
+        assert exported.promised(promise)["measured"] in text
+    assert "Signatures" in text
+    assert "Owner" in text
+
+
+@pytest.mark.parametrize("named", SHIPPED)
+def test_a_shipped_template_has_contents_page_numbers_and_rows_that_hold_together(
+    named: str,
+) -> None:
+    with zipfile.ZipFile(io.BytesIO(read_template(named))) as members:
+        body = members.read("word/document.xml").decode()
+        foot = "".join(
+            members.read(name).decode() for name in members.namelist() if "footer" in name
+        )
+    assert "TOC " in body
+    assert "PAGE" in foot
+    assert "NUMPAGES" in foot
+    assert "w:cantSplit" in body
+    assert "w:tblHeader" in body
+
+
+def test_what_stands_in_a_name_is_shown_and_never_run(exported: ExportedRun) -> None:
+    hostile = "<w:p/> & {{ 7 * 7 }} {% if x %}"
+    config = exported.results.config["report"]
+    config["title"] = hostile
+    document = docx.Document(io.BytesIO(fill_template(exported, _template("{{ name }}"))))
+    assert document.paragraphs[-1].text == hostile
+
+
+def test_an_unknown_field_is_told_with_those_that_there_are(exported: ExportedRun) -> None:
+    with pytest.raises(ConfigError, match=r"'verdikt' is undefined[\s\S]*allowed: name, run"):
+        fill_template(exported, _template("{{ verdikt }}"))
+
+
+def test_a_template_reaches_nothing_but_its_fields(exported: ExportedRun) -> None:
+    with pytest.raises(ConfigError, match="unsafe"):
+        fill_template(exported, _template("{{ name.__class__.__mro__ }}"))
+
+
+def test_a_file_that_is_no_docx_and_one_that_is_not_there_are_refused(
+    exported: ExportedRun,
+) -> None:
+    with pytest.raises(ConfigError, match="no DOCX"):
+        fill_template(exported, b"plain")
+    with pytest.raises(ConfigError, match="allowed: development, validation"):
+        read_template("lost.docx")
