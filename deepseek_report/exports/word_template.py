@@ -57,8 +57,8 @@ def fill_template(run: ExportedRun, template: bytes) -> bytes:
         from docxtpl import DocxTemplate
     except ImportError:
         raise ConfigError(
-            "--to docx needs the package docxtpl\n"
-            f"    what to do: pip install '{DISTRIBUTION}[export]'"
+            "--to docx needs the library docxtpl, which is not installed; install the extra "
+            f"`export` of {DISTRIBUTION}"
         ) from None
     from jinja2 import StrictUndefined, TemplateError
     from jinja2.sandbox import SandboxedEnvironment
