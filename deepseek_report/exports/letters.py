@@ -118,10 +118,10 @@ class _Writer:
         for part in words_of(self.run.results).table(f"exports.letters.{self.kind}"):
             if part == "reasons":
                 for row in stated:
-                    yield from self._wrapped(self._reason(row), "  - ")
+                    yield from self._wrapped(self._reason(row), "  ", "      ")
                 yield ""
             elif text := self.run.text(f"letters.{self.kind}.{part}", **values):
-                yield from (*self._wrapped(text, ""), "")
+                yield from (*self._wrapped(text), "")
 
     def _reason(self, row: Row) -> str:
         about = {
@@ -144,12 +144,12 @@ class _Writer:
             "method": explainer_inline(results, self.explainer),
         }
 
-    def _wrapped(self, text: str, mark: str) -> list[str]:
+    def _wrapped(self, text: str, first: str = "", others: str = "") -> list[str]:
         return textwrap.wrap(
             one_line(text),
             _WIDTH,
-            initial_indent=mark,
-            subsequent_indent=" " * len(mark),
+            initial_indent=first,
+            subsequent_indent=others,
             break_long_words=False,
             break_on_hyphens=False,
         )

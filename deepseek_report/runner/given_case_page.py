@@ -55,6 +55,7 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
         trusted, or wrong with the rows.
     """
     opened = open_run(request.run)
+    refuse_unreadable(opened)
     stored, rows = _asked_of(request, opened)
     browser = case_page(stored, rows.inputs, work, page)
     worded = [
@@ -87,7 +88,6 @@ def write_letters(
 
 def _asked_of(request: CaseRequest, opened: OpenRun) -> tuple[StoredModel, CaseRows]:
     """The model of the run, and the rows that it is asked about."""
-    refuse_unreadable(opened)
     rows = read_case_rows(request.rows, opened.results.schema)
     return stored_model(opened, request.store, request.trust, request.trust_types), rows
 

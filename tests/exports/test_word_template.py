@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from deepseek_report.compliance.decision import DecisionTarget
+from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.errors import ConfigError
 from deepseek_report.exports.exported_run import ExportedRun, one_line
 from deepseek_report.exports.word_template import SHIPPED, fill_template, read_template
@@ -54,6 +58,32 @@ def test_a_shipped_template_is_filled_and_gives_the_same_bytes_twice(
         assert exported.promised(promise)["measured"] in text
     assert "Signatures" in text
     assert "Owner" in text
+
+
+def test_a_rejection_of_a_person_stands_in_the_document(small_run: Any, tmp_path: Path) -> None:
+    folder = tmp_path / small_run.folder.name
+    shutil.copytree(small_run.folder, folder)
+    subjects = evaluate_results(small_results(small_run)).subjects
+    target = DecisionTarget("model", "model")
+    decision = {
+        "subject": {
+            name: getattr(subjects.subject, name) for name in ("run", "data", "weights", "results")
+        },
+        "by": {"name": "Grace Hopper", "role": "independent_validator", "date": "2026-11-25"},
+        "decisions": [
+            {
+                "model": "model",
+                "evidence": subjects.evidence[target],
+                "verdict": "rejected",
+                "reason": "In-sample period only.",
+            }
+        ],
+    }
+    (folder / "people").mkdir()
+    (folder / "people/grace.yaml").write_text(yaml.safe_dump(decision), "utf-8")
+    (path,) = export_run(folder, ["docx"], tmp_path / "out", "validation")
+    text = _texts(docx.Document(str(path)))
+    assert "Grace Hopper (independent validator) on 2026-11-25: rejected. In-sample period" in text
 
 
 @pytest.mark.parametrize("named", SHIPPED)
