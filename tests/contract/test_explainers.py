@@ -25,7 +25,7 @@ INSTANCES = 5
 
 @pytest.fixture(scope="module")
 def parts(small_run: Any) -> tuple[Any, Any, Dataset]:
-    experiment = validate(compose(small_run.overrides(Path("unused"))))
+    experiment = validate(compose([*small_run.overrides(Path("unused")), "explainers=all"]))
     stages = load_json(small_run.folder / "run.json")["stages"]
     keys = {stage["id"]: stage["key"] for stage in stages}
     data, training = (small_run.store / name / keys[name][:32] for name in ("data", "training"))
