@@ -39,8 +39,9 @@ from deepseek_report.config.validate import validate
 from deepseek_report.metrics.internals.ablation import Ablation
 from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.models.routed.branched_attention import RoutedAttention, mean_token
-from deepseek_report.models.routed.deepseek_module import DeepSeekModule, RoutedLayer, pool_of
+from deepseek_report.models.routed.deepseek_module import DeepSeekModule, pool_of
 from deepseek_report.models.routed.experts import SparseExperts
+from deepseek_report.models.routed.routed_layer import RoutedLayer
 from deepseek_report.models.shared.module_classifier import TorchClassifier
 from deepseek_report.runner.execution.workers import keep_freed_memory
 from deepseek_report.statistics.intervals import holm

@@ -67,8 +67,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def nearest_name(name: str, known: Iterable[str]) -> str:
     """The known name that is most like this one, or an empty string if none is near."""
     names = list(map(str, known))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     longer = [other for other in sorted(names) if len(name) > 2 and other.startswith(name)]
+    close = difflib.get_close_matches(name, longer or names, n=1, cutoff=0.6)
     return next(iter([*close, *longer]), "")
 
 

@@ -99,6 +99,7 @@ class DataKind(ABC):
         cut into groups, changed alone and told to people. Else only players and whole inputs can.
     one_line : whether a case can be written as one line of named cells, as streams of cases are.
     compared_with : what SHAP replaces players by where nobody says: training rows, or the baseline.
+    has_between : whether a point between two inputs is like an input, as none between two texts is.
     idle_players : whether a player may equal the baseline, so that any model gives it 0.
     evidence_is_there : whether what makes the label does so by being there, as a scratch does, and
         not by its value; then attributions toward the class alone point at it.
@@ -125,6 +126,7 @@ class DataKind(ABC):
     named_columns: ClassVar[bool] = False
     one_line: ClassVar[bool] = False
     compared_with: ClassVar[Literal["background", "baseline"]] = "baseline"
+    has_between: ClassVar[bool] = True
     idle_players: ClassVar[bool] = True
     evidence_is_there: ClassVar[bool] = True
     shown_as_mean: ClassVar[bool] = False

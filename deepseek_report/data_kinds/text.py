@@ -28,6 +28,7 @@ class TextKind(DataKind):
     changes: ClassVar[tuple[str, ...]] = ("replace",)
     axes: ClassVar[tuple[str, ...]] = ("word",)
     quotes: ClassVar[bool] = True
+    has_between: ClassVar[bool] = False
     reads_out: ClassVar[bool] = True
     as_words: ClassVar[bool] = True
     may_end: ClassVar[bool] = True

@@ -147,6 +147,13 @@ class Classification(Task):
     def happened(self, predictions: Predictions) -> Floats:
         return calibration_subject(predictions)[0].astype(np.float64)
 
+    def answers(self, predictions: Predictions) -> Floats:
+        return predictions.probabilities
+
+    def right_answers(self, predictions: Predictions) -> Floats:
+        classes = np.arange(predictions.probabilities.shape[1])
+        return np.asarray(predictions.labels[:, None] == classes, np.float64)
+
     def fit_losses(self, outputs: Floats, labels: Array) -> Floats:
         """Cross-entropy in nats."""
         return cross_entropy(outputs, labels)

@@ -97,6 +97,12 @@ class Regression(Task):
     def happened(self, predictions: Predictions) -> Floats:
         return np.asarray(predictions.labels, np.float64)
 
+    def answers(self, predictions: Predictions) -> Floats:
+        return predictions.logits
+
+    def right_answers(self, predictions: Predictions) -> Floats:
+        return np.asarray(predictions.labels[:, None], np.float64)
+
     def fit_losses(self, outputs: Floats, labels: Array) -> Floats:
         """Squared error over the variance of the labels, so that 1 is what their mean gives."""
         return np.asarray((outputs[:, 0] - labels) ** 2 / (np.var(labels) or 1.0))

@@ -185,6 +185,14 @@ class Task(ABC):
         """(instance,) what `stated` is about: 1 where it came true, else 0, or the number."""
 
     @abstractmethod
+    def answers(self, predictions: Predictions) -> Floats:
+        """(instance, output) the probabilities of the classes, or the number."""
+
+    @abstractmethod
+    def right_answers(self, predictions: Predictions) -> Floats:
+        """(instance, output) what `answers` would best be: 1 for the label, else 0; the number."""
+
+    @abstractmethod
     def fit_losses(self, outputs: Floats, labels: Array) -> Floats:
         """(instance,) the loss that training minimises, from (instance, output) raw outputs."""
 

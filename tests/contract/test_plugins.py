@@ -59,7 +59,8 @@ def predicting(group: str, name: str) -> list[str]:
     if compared == PARTS:
         return ["dataset=tweets"]
     if "classification" in tasks or group == "dataset":
-        return []
+        read = getattr(plugin_class(group, name), "modalities", None) or {"table"}
+        return [] if "table" in read else [f"dataset={DATA[next(k for k in DATA if k in read)]}"]
     return [*[f"dataset={data[task]}" for task in data if task in tasks][:1], "model=mlp"]
 
 

@@ -63,7 +63,7 @@ class AttnLRP(ModuleExplainer):
                     "explainer_notes.attn_lrp",
                     carried=float(np.abs(carried).mean()),
                     kept=float(np.abs(predictions - carried).mean()),
-                    number=context.is_number,
+                    space=context.margin_space,
                 ),
             ),
             **subject(context),

@@ -222,7 +222,7 @@ class _Starts:
     @classmethod
     def of(cls, context: ExplainContext, most: int) -> _Starts:
         kind, rows, n = kind_of(context.classifier.schema), context.background, len(context.inputs)
-        if playable(context) == "baseline" or kind.structure == "tokens":
+        if playable(context) == "baseline" or not kind.has_between:
             own = kind.baseline(context.inputs, rows)
             return cls("baseline", own, context.margin(own))
         outputs = context.margin(rows)

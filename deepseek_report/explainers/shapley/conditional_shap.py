@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Literal, cast
 
@@ -13,7 +14,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability, TreeClassifier
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
@@ -166,6 +167,12 @@ class ConditionalShap(ExplainerPart):
         few = n_features <= self.exact_up_to
         questions = 2**n_features if few else 2 * max(n_features - 1, 0)
         return 2 * self.rounds + n_instances * (1 + 2 * self.rounds * questions)
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        """The answer to another question than SHAP's, so never in its place."""
+        suited = self.suited_to(situation.capabilities, situation.schema)
+        reason = message(f"recommendation.conditional.{suited.algorithm}", rounds=self.rounds)
+        return [Offer(Turn.SPARE, self, reason)]
 
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         if self.algorithm == "trees":

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import AnswersMixtures
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
@@ -36,7 +37,7 @@ from deepseek_report.statistics.intervals import holm, mean_interval
 from deepseek_report.statistics.paired import judged
 from deepseek_report.statistics.ranking import spearman, thin
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.tasks import task_of
+from deepseek_report.tasks import Task, task_of
 
 #: Words of a text that are players of their own, and training texts among which they are sought.
 _WORDS, _TEXTS = 20, 2000
@@ -96,12 +97,16 @@ class _Subject:
     @cached_property
     def truths(self) -> Floats:
         """(row, output) 1 where it is the class, else 0; or the number."""
-        target = self.context.dataset.schema.target
-        labels = self.context.predictions.labels[self.positions]
-        if target.is_number:
-            return np.asarray(labels[:, None], np.float64)
-        is_class = labels[:, None] == np.arange(len(target.classes))
-        return np.asarray(is_class[:, self.outputs], np.float64)
+        return self.task.right_answers(self.predictions)[:, self.outputs]
+
+    @property
+    def task(self) -> Task:
+        return task_of(self.context.dataset.schema.target)
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        """Those of the rows."""
+        return self.context.predictions.take(self.positions)
 
     @property
     def width(self) -> int:
@@ -133,8 +138,8 @@ class _Subject:
 
     @cached_property
     def unit(self) -> str:
-        target = self.context.dataset.schema.target
-        return f"{target.unit}²" if target.is_number and target.unit else ""
+        unit = self.task.unit(self.context.dataset.schema.target)
+        return f"{unit}²" if unit else ""
 
     def groups(self, least: float) -> list[list[int]]:
         """Columns of a table that go together: every two of a group by so much."""
@@ -260,10 +265,7 @@ class _Played:
     def outputs(self) -> Floats:
         """(row, output)"""
         subject = self.subject
-        predictions = subject.context.predictions
-        if subject.context.dataset.schema.target.is_number:
-            return predictions.logits[subject.positions]
-        return predictions.probabilities[subject.positions][:, subject.outputs]
+        return subject.task.answers(subject.predictions)[:, subject.outputs]
 
     @cached_property
     def references(self) -> Floats:
@@ -570,7 +572,7 @@ class _Exchange:
         return {
             **_named(subject.players, group),
             **rise.cells("loss_rise"),
-            "metric": task_of(subject.context.dataset.schema.target).held.key,
+            "metric": subject.task.held.key,
             **_averaged(lost).cells("lost", "lost"),
             "n": n,
         }
@@ -596,9 +598,9 @@ class _Exchange:
         return self._moved.probabilities(which, places, subject.inputs[donor][:, columns])
 
     def _lost(self, probabilities: Floats) -> Estimate:
-        context = self.subject.context
-        task = task_of(context.dataset.schema.target)
-        return task.effect(context.predictions, self.subject.positions, probabilities).lost
+        subject = self.subject
+        predictions = subject.context.predictions
+        return subject.task.effect(predictions, subject.positions, probabilities).lost
 
 
 def exchanged(n: int, random: np.random.Generator) -> Ints:

@@ -13,19 +13,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Protocol, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from deepseek_report.artifacts.protocols.modules import Replacement, Step
 from deepseek_report.models.routed.branched_attention import BRANCHES
-
-if TYPE_CHECKING:
-    from deepseek_report.models.routed.deepseek_module import DeepSeekModule, RoutedLayer
+from deepseek_report.models.routed.routed_layer import Decisions, RoutedLayer, noting
+from deepseek_report.models.shared.output_layers import Outputs
+from deepseek_report.models.shared.tokens import Embedding
 
 REPLACEMENTS: tuple[Replacement, ...] = ("zero", "mean", "swap")
+
+
+class RoutedStack(Protocol):
+    """What is asked of the routed transformer whose parts are replaced."""
+
+    tokens: Embedding
+    layers: nn.ModuleList
+    norm: nn.LayerNorm
+    output: Outputs
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """(instance, column) original units -> (instance, unit, …)."""
+
+    def trimmed(self, tokens: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Without the places at the end at which no instance has a token."""
+
+    def state_from(
+        self, first: int, tokens: Tensor, present: Tensor | None
+    ) -> tuple[Tensor, list[Decisions]]:
+        """The state that is read, and the decisions, of the layers from `first` on."""
+
+    def read_of(self, layer: int) -> int | None:
+        """How many of a layer's first tokens are read by what comes after it; None for all."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +99,11 @@ class Substitutes:
         return other.gather(1, places.reshape(shape).expand_as(other)) * self._known(numbers)
 
 
-def parts_of(module: DeepSeekModule) -> list[Step]:
+def parts_of(module: RoutedStack) -> list[Step]:
     """The parts that can be replaced, layer by layer."""
     steps: list[Step] = []
     for at, stacked in enumerate(module.layers, 1):
-        layer = cast("RoutedLayer", stacked)
+        layer = cast(RoutedLayer, stacked)
         steps += [Step(at, "layer"), Step(at, "routes"), *_heads(at, layer)]
         steps += [Step(at, "branch", name) for name in BRANCHES]
         numbers = range(1, len(layer.experts.inner) + 1)
@@ -95,7 +118,7 @@ def _heads(at: int, layer: RoutedLayer) -> list[Step]:
 
 
 def outputs_without(
-    module: DeepSeekModule, inputs: Tensor
+    module: RoutedStack, inputs: Tensor
 ) -> Iterator[tuple[Step, Replacement, Tensor]]:
     """The outputs (instance, output) with each part replaced; see `ReplacesParts`."""
     tokens, present = module.trimmed(*module.tokens.join(module.embed(inputs)))
@@ -111,11 +134,11 @@ class _LayerPass:
     """What went through one layer: the tokens that it read, after its attention, and its output."""
 
     def __init__(
-        self, module: DeepSeekModule, position: int, tokens: Tensor, present: Tensor | None
+        self, module: RoutedStack, position: int, tokens: Tensor, present: Tensor | None
     ) -> None:
-        self.layer, self.at = cast("RoutedLayer", module.layers[position]), position + 1
+        self.layer, self.at = cast(RoutedLayer, module.layers[position]), position + 1
         joined: list[Tensor] = []
-        handle = self.layer.attention.output.register_forward_pre_hook(_noting(joined))
+        handle = self.layer.attention.output.register_forward_pre_hook(noting(joined))
         try:
             mixed, _, self.routes = self.layer.attention(
                 self.layer.attention_norm(tokens), present, False, module.read_of(position)
@@ -186,11 +209,3 @@ class _LayerPass:
         if experts.shared is not None:
             known = weights.sum(-1, keepdim=True) > 0
             yield Step(self.at, "shared_expert"), experts.shared(tokens) * known
-
-
-def _noting(into: list[Tensor]) -> Any:
-    def note(part: Any, inputs: tuple[Tensor, ...]) -> None:
-        del part
-        into.append(inputs[0])
-
-    return note

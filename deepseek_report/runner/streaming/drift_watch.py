@@ -215,7 +215,7 @@ def reasons(attributions: Floats | None, schema: Schema, grain: float) -> list[Q
     if grain:
         attributions = np.round(attributions / grain) * grain
     number = Feature("reason", "reason", "numeric")
-    names = schema.player_labels if schema.layout else schema.names
+    names = kind_of(schema).player_names
     return [
         Quantity(name, message("board.stream.reason", name=label), number, values)
         for name, label, values in zip(names, schema.player_labels, attributions.T, strict=True)

@@ -52,8 +52,7 @@ def test_the_band_in_blocks_gives_the_numbers_of_the_whole_matrix(grid, window, 
     dense, blocked = pair(grid, window, monkeypatch)
     tokens = tokens_of(grid)
     present = ends(tokens) if cut else None
-    mask = torch.tensor([[1.0, 0.5], [1.0, 1.0]])
-    results = [list(layer(tokens, mask, present)) for layer in (dense, blocked)]
+    results = [list(layer(tokens, present)) for layer in (dense, blocked)]
     for parts in results:
         parts[0] = parts[0] if present is None else parts[0][present]
     for first, two in zip(*results, strict=True):
@@ -66,7 +65,7 @@ def test_maps_of_many_tokens_are_pooled_alike_by_both_ways(cut, monkeypatch):
     dense, blocked = pair((70,), 3, monkeypatch)
     tokens = tokens_of((70,))
     present = ends(tokens) if cut else None
-    first_map, two = dense(tokens, None, present)[1], blocked(tokens, None, present)[1]
+    first_map, two = dense(tokens, present)[1], blocked(tokens, present)[1]
     assert first_map.shape == (ROWS, 2, HEADS, 11, 11)
     torch.testing.assert_close(first_map, two, atol=1e-5, rtol=1e-4)
     sums = first_map.sum(-1)
@@ -146,8 +145,8 @@ def test_the_first_tokens_alone_are_mixed_as_among_all(cut):
     layer = RoutedAttention(Neighbours((70,), 3), WIDTH, HEADS, 10_000)
     tokens = tokens_of((70,))
     present = ends(tokens) if cut else None
-    everything, _, routes = layer(tokens, None, present, maps=False)
-    first, _, routes_too = layer(tokens, None, present, maps=False, read=1)
+    everything, _, routes = layer(tokens, present, maps=False)
+    first, _, routes_too = layer(tokens, present, maps=False, read=1)
     assert first.shape == (ROWS, 1, WIDTH)
     torch.testing.assert_close(first, everything[:, :1])
     torch.testing.assert_close(routes_too, routes)
