@@ -10,12 +10,7 @@ import pytest
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import rules_explanations
 from deepseek_report.findings.conclude import conclude
-from deepseek_report.findings.explainer_verdicts import (
-    CONDEMNED,
-    answering,
-    quoted,
-    verdicts,
-)
+from deepseek_report.findings.explainer_verdicts import CONDEMNED, answering, quoted, verdicts
 from deepseek_report.sections.trust import TrustSection
 from deepseek_report.visualizations.explanations.deletion_curves import DeletionCurvesPicture
 from deepseek_report.wording.of_results import words_of
