@@ -64,9 +64,17 @@ def _named(row: pd.Series) -> dict[str, int]:
     return {"expert": int(row["number"]), "layer": int(row["layer"]) + 1}
 
 
+#: Inches left and right of the axes.
+_LEFT, _RIGHT = 0.95, 0.15
+
+
 def _scatter(sheet: Sheet, experts: pd.DataFrame, words: Wording) -> None:
-    axes = sheet.axes(0.95, 0.55, 0.15, 0.35)
     layers = [str(layer) for layer in sorted(set(experts["layer"]))]
+    names = [words.text("pictures.routing.layer", layer=int(layer) + 1) for layer in layers]
+    step = 6 * max(map(len, names)) + 8
+    across = max(1, int(72 * (sheet.width - _LEFT - _RIGHT) // step))
+    lines = -(-len(names) // across)
+    axes = sheet.axes(_LEFT, 0.55, _RIGHT, 0.2 + 0.15 * lines)
     tone, shape = colours(layers), markers(layers)
     axes.axhline(0, color=LIGHT["context"], linewidth=1.2, linestyle=(0, (3, 2)))
     for layer in layers:
@@ -78,17 +86,10 @@ def _scatter(sheet: Sheet, experts: pd.DataFrame, words: Wording) -> None:
             look = marks.MarkStyle(tone[layer], shape[layer], hollow=not is_needed)
             ends = (own["mean_low"], own["mean_high"])
             marks.upright_intervals(axes, own["load"], own["mean"], ends, look)
-    names = [words.text("pictures.routing.layer", layer=int(layer) + 1) for layer in layers]
-    step = max(map(len, names)) * 6 + 8
-    for place, layer in enumerate(layers):
-        marks.note(
-            axes,
-            names[place],
-            (0, 1),
-            (4 + step * place, 6),
-            xycoords="axes fraction",
-            color=tone[layer],
-        )
+    for place, (layer, name) in enumerate(zip(layers, names, strict=True)):
+        line, column = divmod(place, across)
+        offset = (step * column, 6 + 0.15 * 72 * (lines - 1 - line))
+        marks.note(axes, name, (0, 1), offset, xycoords="axes fraction", color=tone[layer])
     for row in experts.nlargest(3, "mean").itertuples():
         number = words.numbers.count(int(row.number))
         marks.note(axes, number, (row.load, row.mean), (6, 2))
