@@ -103,15 +103,15 @@ def answering(results: Results) -> list[str]:
 def verdict_of(results: Results, name: str) -> ExplainerVerdict:
     """What a method may be used for; the first that holds of `_uses`.
 
-    Of a model without skill nothing is concluded, nor from fewer than `LEAST_CASES` cases, nor from
-    a method that fails a check whose answer is known. One that is clearly worse than a random order
-    is wrong; one that does not depend on what the model has learnt says nothing about it. Trust
-    needs that it beats a random order in deletion and in insertion, and another case's explanation,
-    which one ranking for all cases cannot; its amounts are told where they add up. Whether a method
-    holds still, agrees with others or is sparse is described and decides nothing: that does not go
-    with the true error.
+    A method is untested where the data of the run are lost. Of a model without skill nothing is
+    concluded, nor from fewer than `LEAST_CASES` cases, nor from a method that fails a check whose
+    answer is known. One that is clearly worse than a random order is wrong; one that does not
+    depend on what the model has learnt says nothing about it. Trust needs that it beats a random
+    order in deletion and in insertion, and another case's explanation, which one ranking for all
+    cases cannot; its amounts are told where they add up. Whether a method holds still, agrees with
+    others or is sparse is described and decides nothing: that does not go with the true error.
     """
-    if name not in results.explanations:
+    if name not in results.explanations or not results.has("data"):
         return ExplainerVerdict(name, "untested")
     verdict = ExplainerVerdict(
         explainer=name,
@@ -194,9 +194,7 @@ def _reach(results: Results, name: str) -> float | None:
 
 
 def _sampling_error(results: Results, name: str) -> float:
-    """Half a 95 % interval of one attribution on average; 0 without sampling or data."""
-    if not results.has("data"):
-        return 0.0
+    """Half a 95 % interval of one attribution on average; 0 without sampling."""
     return Z95 * (kind_of(results.schema).mean_error(results.explanations[name]) or 0.0)
 
 

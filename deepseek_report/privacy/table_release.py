@@ -168,7 +168,7 @@ def _rounded_values(table: pd.DataFrame, how: TableRelease, source: RunSource) -
             table.loc[i, column] = three_digits(float(table.loc[i, column]))
         if "display" in table:
             table.loc[i, "display"] = numeric[name].display(float(table.loc[i, how.values[0]]))
-        if source.is_small(round(float(table.loc[i, "share"]) * n)):
+        if "share" in table and source.is_small(round(float(table.loc[i, "share"]) * n)):
             table.loc[i, "share"] = 0.0
     return table
 

@@ -531,10 +531,9 @@ def _caveats(report: ComplianceReport) -> Iterable[Message]:
     for evidence in report.evidence.values():
         if evidence.state in {"failed", "stale", "altered"}:
             yield message("compliance.not_counted", evidence=evidence.label, **_reason(evidence))
-    for part in report.frameworks:
-        held = [judgement.row.id for judgement in part.judgements if judgement.held_back]
-        if held:
-            yield message("compliance.held_back", framework=part.shown.short_name, keys=held)
+    judgements = (judgement for part in report.frameworks for judgement in part.judgements)
+    if held := [judgement.row.id for judgement in judgements if judgement.held_back]:
+        yield message("compliance.held_back", keys=held)
     for each in report.rejections:
         yield message("decisions.state.rejected", **rejected_values(each, report))
     human = report.options.human
@@ -549,10 +548,8 @@ def _actions(report: ComplianceReport) -> Iterable[Message]:
         evidence = report.evidence[kind]
         lacked = {"evidence": evidence.label, "rows": rows, "key": evidence.person}
         yield message("compliance.supply", **lacked, **_reason(evidence))
-    unsigned = len(_unsigned(report))
-    if unsigned:
-        files = {"file": DECIDE, "form": FORM}
-        yield message("compliance.fill", n=unsigned, **files)
+    if unsigned := len(_unsigned(report)):
+        yield message("compliance.fill", n=unsigned, files=[DECIDE, FORM])
 
 
 def _reason(evidence: Evidence) -> Values:

@@ -108,15 +108,13 @@ class ExplanationsSection:
         return draft.content(self.needs, _USES)
 
 
-def _measured(draft: Draft) -> str:
+def _measured(draft: Draft) -> Values:
     """Where it stands how well the tests work for such data and question; empty if nobody tried."""
     game, kind = question_of(draft.results), kind_of(draft.results.schema)
     if game not in PREDICTIVE:
-        return ""
+        return {}
     page = f"docs/explanations.md#{kind.name}-{game}"
-    return draft.text(
-        "measured", page=page, compared=draft.words.say(compared(draft.results, game))
-    )
+    return {"page": page, "compared": draft.words.say(compared(draft.results, game))}
 
 
 def _classes(draft: Draft) -> list[Values]:

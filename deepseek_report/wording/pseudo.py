@@ -43,7 +43,7 @@ _ROW_TEXTS = ("title", "asks", "verify_note")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _SLOT = re.compile(r"(\{[^{}]*\})")
 #: What takes a string that is a name of the code and never shown.
-_TAKES_NAMES = frozenset({"label", "map", "selectattr", "rejectattr", "attr", "in"})
+_TAKES_NAMES = frozenset({"label", "map", "selectattr", "rejectattr", "attr", "in", "round"})
 _COMPARES = frozenset({"==", "!=", "in", "["})
 _LEXER = Environment(trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - it renders nothing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import shutil
 from collections.abc import Iterable
@@ -111,7 +112,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.config = {**CONFIG, "report": dict(CONFIG["report"])}
+        self.config = copy.deepcopy(CONFIG)
         self.digests = {name: name[0] * 64 for name in ("data", "config", "code")}
         self.subjects: dict[str, dict[str, str]] | None = None
         self.failures: dict[str, str] = {}

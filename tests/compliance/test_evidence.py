@@ -156,8 +156,8 @@ def test_the_control_explainer_is_no_evidence(run: Run) -> None:
 
 
 def test_an_explainer_with_a_bad_verdict_does_not_count(run: Run) -> None:
-    correlation = score("randomisation_correlation", 0.9, low=0.8, explainer="shap")
-    measure(run.path("measures/parameter_randomisation/shap"), correlation)
+    gain = score("randomisation_gain", -0.2, explainer="shap")
+    measure(run.path("measures/parameter_randomisation/shap"), gain)
     index = evidence_index(run.results(), 30)
     for kind in ("local", "global", "faithfulness"):
         assert index[f"explain.{kind}"].state == "failed"

@@ -24,6 +24,7 @@ from deepseek_report.artifacts.message import message, text_of
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
@@ -31,7 +32,7 @@ from deepseek_report.config.validate import validate
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.privacy.card_release import released_card
 from deepseek_report.privacy.case_release import edges
-from deepseek_report.privacy.table_release import _thinned
+from deepseek_report.privacy.table_release import _thinned, released
 from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
@@ -485,6 +486,41 @@ def test_counts_under_the_floor_are_those_of_people_where_a_row_is_not_a_person(
     assert "fewer than 5 entities are left out here (any 17 rows are of so many)" in left_out
     earlier = say(message("notes.privacy.left_out", floor=5))
     assert earlier == say(message("notes.privacy.left_out", floor=5, rows=5))
+
+
+def tables_of_values() -> list[tuple[str, str, TableType]]:
+    """(metric, table, its type) of all shipped tables that tell values of features."""
+    made = []
+    for file in sorted((CONF / "metrics").glob("*.yaml")):
+        module, _, name = target_of(file).rpartition(".")
+        types = getattr(importlib.import_module(module), name).tables
+        made += [(file.stem, table, kind) for table, kind in types.items() if kind.release]
+    return [(metric, table, kind) for metric, table, kind in made if kind.release.values]
+
+
+@pytest.mark.parametrize(("metric", "table", "kind"), tables_of_values())
+def test_every_table_of_values_is_released_with_inner_values_of_three_digits(
+    tmp_path: Path, metric: str, table: str, kind: TableType
+) -> None:
+    source, how = source_of_people(tmp_path, False), kind.release
+    assert how is not None, (metric, table)
+    few = source.floor - 1
+    counts = [100, few, 100] if how.counts else [100, 100, 100]
+    values = [0.123456, 0.234567, 99.0]
+    rows: list[dict[str, object]] = [
+        dict.fromkeys(kind.keys, 0.5)
+        | {"feature": "x", "display": str(value)}
+        | dict.fromkeys(how.values, value)
+        | dict.fromkeys(how.counts, n)
+        for value, n in zip(values, counts, strict=True)
+    ]
+    kept = released(pd.DataFrame(rows)[kind.keys], how, source)
+    inner = [0.123] if how.counts else [0.123, 0.235]
+    assert list(kept.columns) == kind.keys
+    for column in how.values:
+        assert kept[column].tolist() == inner
+    if "display" in kept:
+        assert not [text for text in kept["display"] if "12345" in text or "23456" in text]
 
 
 def test_a_card_names_entities_only_where_each_part_has_enough(tmp_path: Path) -> None:

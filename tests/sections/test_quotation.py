@@ -10,7 +10,7 @@ import pytest
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import rules_explanations
 from deepseek_report.findings.conclude import conclude
-from deepseek_report.findings.explainer_verdicts import CONDEMNED, quoted, verdicts
+from deepseek_report.findings.explainer_verdicts import CONDEMNED, answering, quoted, verdicts
 from deepseek_report.sections.trust import TrustSection
 from deepseek_report.visualizations.explanations.deletion_curves import DeletionCurvesPicture
 from deepseek_report.wording.of_results import words_of
@@ -47,13 +47,17 @@ def test_table_answer_and_findings_agree(
         assert_same(own.tested_like(run.tests_of(**methods)).results())
 
 
-def test_the_title_names_those_that_the_table_marks(full: Results) -> None:
+def test_the_title_names_those_that_the_table_marks_and_that_answer_the_question(
+    full: Results,
+) -> None:
     words = words_of(full)
+    drawn = {words.label("explainers", name) for name in answering(full)}
     title = words.say(DeletionCurvesPicture().draw(full)[0].title)
     beat = title.partition(" a random order")[0]
     for row in TrustSection().content(full).values["verdicts"].rows:
         marked = row["faithful"].startswith("✓")
-        assert (words.inline(row["explainer"]).lower() in beat.lower()) == marked
+        expected = marked and row["explainer"] in drawn
+        assert (words.inline(row["explainer"]).lower() in beat.lower()) == expected
 
 
 def assert_same(results: Results) -> None:

@@ -317,7 +317,7 @@ def test_a_case_is_drawn_by_a_method_that_adds_up_before_one_that_only_gains_mor
     ]
     learnt = {
         f"parameter_randomisation/{name}": Score(
-            "randomisation_correlation", "explanation", 0.1, 9, "zero", explainer=name
+            "randomisation_gain", "explanation", 0.2, 9, "higher", 0.1, 0.3, explainer=name
         )
         for name in names
     }

@@ -44,7 +44,6 @@ class RescaleRule(ModuleExplainer):
     not add up to the difference is refused, and the refusal names by how much they miss it.
     """
 
-    reveals = "aggregate"
     requires = frozenset({"gradients"})
     game: ClassVar[Literal["background", "baseline"]]
 
@@ -130,6 +129,7 @@ class DeepShap(RescaleRule):
 
     references: Annotated[int, Field(ge=1, le=10_000)] = 64
 
+    reveals = "aggregate"
     method = "deep_shap"
     game = "background"
 
@@ -155,6 +155,7 @@ class DeepLift(RescaleRule):
     Reference: Shrikumar, Greenside & Kundaje 2017, arXiv:1704.02685.
     """
 
+    reveals = "aggregate"
     method = "deep_lift"
     game = "baseline"
 

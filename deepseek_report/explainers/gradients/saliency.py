@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 class GradientSize(ModuleExplainer):
     """Base of methods that tell how large the gradient of the log-odds is, and not its sign."""
 
-    reveals = "aggregate"
     requires = frozenset({"gradients"})
 
     def explain(self, context: ExplainContext) -> Explanation:
@@ -108,6 +107,7 @@ class Saliency(GradientSize):
 
     chunk: Annotated[int, Field(ge=1)] = 250
 
+    reveals = "aggregate"
     method = "saliency"
 
     @property
@@ -129,6 +129,7 @@ class SmoothGrad(GradientSize):
     noise: Annotated[float, Field(gt=0, le=1)] = 0.15
     chunk: Annotated[int, Field(ge=1)] = 250
 
+    reveals = "aggregate"
     method = "smooth_grad"
     samples = True
 

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import TEXT, bounded
-from deepseek_report.artifacts.table import OF_TARGET, Column, TableType
+from deepseek_report.artifacts.table import OF_TARGET, SEPARATOR, Column, TableType
 from deepseek_report.findings.records import attribute_label, explainer_label
 from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.of_results import words_of
@@ -288,7 +288,9 @@ class _TableWriter:
             return self.words.label(_WORDED[column.kind], value)
         if column.kind == "code":
             return Code(bounded(value))
-        return value if isinstance(value, Verbatim) else str(value)
+        if isinstance(value, Verbatim):
+            return value
+        return SEPARATOR.join(map(self.words.name, str(value).split(SEPARATOR)))
 
     def _number(self, column: Column, value: float) -> str:
         numbers = self.words.numbers

@@ -78,12 +78,14 @@ def _scatter(sheet: Sheet, experts: pd.DataFrame, words: Wording) -> None:
             look = marks.MarkStyle(tone[layer], shape[layer], hollow=not is_needed)
             ends = (own["mean_low"], own["mean_high"])
             marks.upright_intervals(axes, own["load"], own["mean"], ends, look)
+    names = [words.text("pictures.routing.layer", layer=int(layer) + 1) for layer in layers]
+    step = max(map(len, names)) * 6 + 8
     for place, layer in enumerate(layers):
         marks.note(
             axes,
-            words.text("pictures.routing.layer", layer=int(layer) + 1),
-            (0.02 + 0.14 * place, 1.0),
-            (0, 6),
+            names[place],
+            (0, 1),
+            (4 + step * place, 6),
             xycoords="axes fraction",
             color=tone[layer],
         )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.sections.shared.draft import Draft
@@ -29,37 +30,61 @@ TEXT = Schema(WORDS, TARGET, layout=Layout("text", (2,), mask=1, **PLAYERS))
 
 
 def start_sentence(
-    run: Any, schema: Schema, space: str, base: float = 0.0, position: int = 0
+    run: Any,
+    schema: Schema,
+    space: str,
+    base: float = 0.0,
+    position: int = 0,
+    game: Game | None = None,
 ) -> str:
-    """What is said of one case whose four explanations all start at `base`."""
-    run.explanation("shap", space, cases=4, base_values=np.full(4, base), params={})
+    """What is said of one case whose four explanations all start at `base`.
+
+    game : None as in a run of an older version, which compares with what is usual for its data.
+    """
+    run.explanation("shap", space, cases=4, base_values=np.full(4, base), params={}, game=game)
     save_json(run.paths["data"] / "schema.json", schema.to_json())
     return start(Draft("cases", run.results()), {"position": position}, "shap")
 
 
 @pytest.mark.parametrize("schema", [IMAGE, SERIES], ids=["image", "series"])
 @pytest.mark.parametrize(("space", "base"), [("logit", 0.0), ("probability", 0.5)])
+@pytest.mark.parametrize("game", ["baseline", None])
 def test_images_and_series_start_from_typical_input(
-    run: Any, schema: Schema, space: str, base: float
+    run: Any, schema: Schema, space: str, base: float, game: Game | None
 ) -> None:
-    sentence = start_sentence(run, schema, space, base)
+    sentence = start_sentence(run, schema, space, base, game=game)
     assert sentence == "starting from 50.0\u00a0%, the probability of “default” for typical input"
 
 
 @pytest.mark.parametrize(("space", "base"), [("logit", 0.0), ("probability", 0.5)])
+@pytest.mark.parametrize("game", ["baseline", None])
 def test_a_text_starts_from_the_same_text_with_every_word_masked(
-    run: Any, space: str, base: float
+    run: Any, space: str, base: float, game: Game | None
 ) -> None:
-    sentence = start_sentence(run, TEXT, space, base)
+    sentence = start_sentence(run, TEXT, space, base, game=game)
     assert sentence.startswith("starting from 50.0\u00a0%, the probability of “default”")
     assert sentence.endswith("for the same text with every word masked")
 
 
-def test_a_table_starts_from_the_average_of_training_rows_or_from_typical_input(run: Any) -> None:
-    rows = start_sentence(run, TABLE, "probability", 0.22)
+@pytest.mark.parametrize("game", ["background", None])
+def test_probabilities_of_a_table_start_from_the_average_of_training_rows(
+    run: Any, game: Game | None
+) -> None:
+    rows = start_sentence(run, TABLE, "probability", 0.22, game=game)
     assert rows.startswith("starting from 22.0\u00a0%, the average probability of “default”")
     assert rows.endswith("in the training rows it compares with")
-    assert start_sentence(run, TABLE, "logit").endswith("for typical input")
+
+
+@pytest.mark.parametrize("game", ["baseline", None])
+def test_log_odds_of_a_table_that_is_compared_with_its_baseline_start_from_typical_input(
+    run: Any, game: Game | None
+) -> None:
+    assert start_sentence(run, TABLE, "logit", game=game).endswith("for typical input")
+
+
+def test_log_odds_of_a_table_that_is_compared_with_rows_start_from_their_average(run: Any) -> None:
+    sentence = start_sentence(run, TABLE, "logit", game="background")
+    assert sentence.endswith("average log-odds of the training rows it compares with")
 
 
 def test_log_odds_start_from_the_average_log_odds_of_rows_and_not_an_average_probability(
