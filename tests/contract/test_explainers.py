@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
+from deepseek_report.data_kinds import coalitions
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.models.shared.loading import load_classifier
 from tests.worded import say
@@ -36,7 +38,12 @@ def parts(small_run: Any) -> tuple[Any, Any, Dataset]:
     return experiment, classifier, dataset
 
 
-def explain(parts: tuple[Any, Any, Dataset], name: str) -> Explanation:
+def planned(parts: tuple[Any, Any, Dataset], name: str, **fields: Any) -> int:
+    explainer = replace(parts[0].multiple["explainers"][name], **fields)
+    return explainer.planned_calls(INSTANCES, len(parts[2].schema.features), 8)
+
+
+def explain(parts: tuple[Any, Any, Dataset], name: str, **fields: Any) -> Explanation:
     experiment, classifier, dataset = parts
     refused = {refusal.artifact: refusal.reason for refusal in experiment.refused}
     if f"explanations/{name}" in refused:
@@ -51,7 +58,7 @@ def explain(parts: tuple[Any, Any, Dataset], name: str) -> Explanation:
         question=experiment.question(dataset.schema),
     )
     try:
-        return experiment.multiple["explainers"][name].explain(context)
+        return replace(experiment.multiple["explainers"][name], **fields).explain(context)
     except NotApplicableError as refusal:  # what only an attempt tells, see `tests/explainers`
         pytest.skip(say(refusal.reason))
 
@@ -80,17 +87,24 @@ def test_the_same_seed_gives_the_same_explanation_and_leaves_the_model_alone(
 
 
 @pytest.mark.parametrize("name", EXPLAINERS)
-def test_the_plan_names_the_rows_that_are_evaluated_less_those_that_are_alike(
-    parts, name: str
-) -> None:
-    experiment, classifier, dataset = parts
-    before = classifier.calls
+def test_the_plan_names_the_most_rows_that_are_evaluated(parts, name: str) -> None:
+    before = parts[1].calls
     explanation = explain(parts, name)
-    planned = experiment.multiple["explainers"][name].planned_calls(
-        INSTANCES, len(dataset.schema.features), 8
-    )
-    assert explanation.n_model_calls == classifier.calls - before
-    assert 0.9 * planned <= explanation.n_model_calls <= planned
+    assert explanation.n_model_calls == parts[1].calls - before
+    assert 0 <= explanation.n_model_calls <= planned(parts, name)
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_where_alike_rows_are_asked_again_and_nothing_ends_early_it_names_all_rows(
+    parts, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def all_of(rows: Any) -> tuple[Any, Any]:
+        return np.arange(len(rows)), np.arange(len(rows))
+
+    monkeypatch.setattr(coalitions, "distinct_rows", all_of)
+    whole = {"tolerance": 0.0} if name == "gradient_shap" else {}
+    explanation = explain(parts, name, **whole)
+    assert explanation.n_model_calls == planned(parts, name, **whole)
 
 
 @pytest.mark.parametrize("name", EXPLAINERS)
