@@ -2,9 +2,9 @@
 
 Every column is turned into normal scores by its ranks, the scores are taken for jointly normal, and
 what is drawn is turned back by the quantiles of the column. What is known enters through kriging of
-a draw that knows nothing: y + Σ_·S Σ_SS⁻¹ (z_S − y_S) is a draw of the scores given z_S wherever y
-is one of all scores, and the same y serves any set of known columns, so that two coalitions are
-compared on the same luck.
+a draw that knows nothing: y + A (z[S] − y[S]), where A = Cov(all, S) Cov(S, S)⁻¹, is a draw of the
+scores given z[S] wherever y is one of all scores, and the same y serves any set S of known columns,
+so that two coalitions are compared on the same luck.
 
 Reference: Aas, Jullum & Løland 2021, doi:10.1016/j.artint.2021.103502 (Shapley values given the
 copula); Journel & Huijbregts 1978, Mining Geostatistics, section VII.A (conditioning by kriging).
