@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
@@ -108,6 +110,37 @@ class ModuleExplainer(ExplainerPart):
 
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         return missing_capability(self.requires, model)
+
+    def in_one_pass(
+        self,
+        context: ExplainContext,
+        attribute: Callable[[ExplainContext], Floats],
+        variant: Message,
+        *notes: Message,
+        order: bool = False,
+    ) -> Explanation:
+        """The explanation of a method that asks once for the outputs, and once for the values.
+
+        attribute : gives (instance, feature) values. order : whether they are sizes without sign or
+        unit; else they are in log-odds, or in the target's unit.
+        """
+        classifier = context.classifier
+        before = classifier.calls
+        predictions = (context.output if order else context.margin)(context.inputs)
+        values = attribute(context)
+        classifier.calls += len(context.inputs)
+        return Explanation(
+            values=values,
+            predictions=predictions,
+            method=self.method,
+            variant=variant,
+            output_space="none" if order else context.margin_space,
+            signed=not order,
+            n_model_calls=classifier.calls - before,
+            params=asdict(cast(Any, self)),
+            notes=notes,
+            **subject(context),
+        )
 
     def parts(self, context: ExplainContext) -> Iterator[slice]:
         """Slices of the instances, one after another; each counts as done when the next begins."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.modules import SaysWhatIsRead
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.attributions import ModuleExplainer, subject
+from deepseek_report.explainers.attributions import ModuleExplainer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,23 +50,10 @@ class AttentionRollout(ModuleExplainer):
 
         Returns an unsigned explanation with output space "none"; each row sums to 1.
         """
-        classifier, n = context.classifier, len(context.inputs)
-        routed = "routing" in classifier.capabilities
-        before = classifier.calls
-        predictions = context.output(context.inputs)
-        values = self._values(context)
-        classifier.calls += n
-        return Explanation(
-            values=values,
-            predictions=predictions,
-            method=self.method,
-            variant=message("explainer_variants.rollout", routed=routed),
-            output_space="none",
-            signed=False,
-            n_model_calls=classifier.calls - before,
-            params=asdict(self),
-            notes=(message("explainer_notes.magnitude"),),
-            **subject(context),
+        routed = "routing" in context.classifier.capabilities
+        variant = message("explainer_variants.rollout", routed=routed)
+        return self.in_one_pass(
+            context, self._values, variant, message("explainer_notes.magnitude"), order=True
         )
 
     def offers(self, situation: Situation) -> Sequence[Offer]:

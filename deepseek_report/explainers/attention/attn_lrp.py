@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -13,7 +13,7 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.explainers.attributions import ModuleExplainer, subject, sum_units
+from deepseek_report.explainers.attributions import ModuleExplainer, sum_units
 
 
 @dataclass(frozen=True)
@@ -44,30 +44,17 @@ class AttnLRP(ModuleExplainer):
 
         Raises NotApplicableError : the model does something for which there is no rule.
         """
-        classifier, n = context.classifier, len(context.inputs)
-        before = classifier.calls
-        predictions = context.margin(context.inputs)
-        values = self._values(context)
-        classifier.calls += n
-        carried = values.sum(axis=1)
-        return Explanation(
-            values=values,
-            predictions=predictions,
-            method=self.method,
-            variant=message("explainer_variants.attn_lrp"),
-            output_space=context.margin_space,
-            n_model_calls=classifier.calls - before,
-            params=asdict(self),
-            notes=(
-                message(
-                    "explainer_notes.attn_lrp",
-                    carried=float(np.abs(carried).mean()),
-                    kept=float(np.abs(predictions - carried).mean()),
-                    space=context.margin_space,
-                ),
-            ),
-            **subject(context),
+        explanation = self.in_one_pass(
+            context, self._values, message("explainer_variants.attn_lrp")
         )
+        carried = explanation.values.sum(axis=1)
+        note = message(
+            "explainer_notes.attn_lrp",
+            carried=float(np.abs(carried).mean()),
+            kept=float(np.abs(explanation.predictions - carried).mean()),
+            space=context.margin_space,
+        )
+        return replace(explanation, notes=(note,))
 
     def offers(self, situation: Situation) -> Sequence[Offer]:
         return [Offer(Turn.BESIDE, self, message("recommendation.attn_lrp"), alone=False)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -13,7 +13,7 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.explainers.attributions import ModuleExplainer, subject, sum_units
+from deepseek_report.explainers.attributions import ModuleExplainer, sum_units
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,8 @@ class InputXGradient(ModuleExplainer):
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Attribute the log-odds of the target; values are in log-odds, to first order."""
-        classifier, n = context.classifier, len(context.inputs)
-        before = classifier.calls
-        predictions = context.margin(context.inputs)
-        values = self._values(context)
-        classifier.calls += n
-        return Explanation(
-            values=values,
-            predictions=predictions,
-            method=self.method,
-            variant=message("explainer_variants.input_x_gradient"),
-            output_space=context.margin_space,
-            n_model_calls=classifier.calls - before,
-            params=asdict(self),
-            notes=(message("explainer_notes.local"),),
-            **subject(context),
-        )
+        variant = message("explainer_variants.input_x_gradient")
+        return self.in_one_pass(context, self._values, variant, message("explainer_notes.local"))
 
     def offers(self, situation: Situation) -> Sequence[Offer]:
         return [Offer(Turn.BESIDE, self, message("recommendation.input_x_gradient"))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.attributions import ModuleExplainer, subject
+from deepseek_report.explainers.attributions import ModuleExplainer
 
 
 @dataclass(frozen=True)
@@ -45,22 +45,9 @@ class GradCam(ModuleExplainer):
 
         Raises NotApplicableError : no convolution over two axes has a part in the answer.
         """
-        classifier, n = context.classifier, len(context.inputs)
-        before = classifier.calls
-        predictions = context.output(context.inputs)
-        values = self._values(context)
-        classifier.calls += n
-        return Explanation(
-            values=values,
-            predictions=predictions,
-            method=self.method,
-            variant=message("explainer_variants.grad_cam"),
-            output_space="none",
-            signed=False,
-            n_model_calls=classifier.calls - before,
-            params=asdict(self),
-            notes=(message("explainer_notes.grad_cam"),),
-            **subject(context),
+        variant = message("explainer_variants.grad_cam")
+        return self.in_one_pass(
+            context, self._values, variant, message("explainer_notes.grad_cam"), order=True
         )
 
     def offers(self, situation: Situation) -> Sequence[Offer]:
