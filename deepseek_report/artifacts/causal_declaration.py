@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from deepseek_report.artifacts.conclusions import ClassName
 
@@ -47,6 +47,24 @@ class CausalQuestion:
         return "{" + ", ".join(f"{name}: {value}" for name, value in self.as_written.items()) + "}"
 
 
+def _with_texts(question: Any) -> Any:
+    """A question as YAML reads it, in which the key `on` is a truth value, with texts as keys.
+
+    >>> _with_texts({"effect_of": "limit", True: "default"})
+    {'effect_of': 'limit', 'on': 'default'}
+    """
+    if not isinstance(question, dict):
+        return question
+    return {"on" if key is True else key: value for key, value in question.items()}
+
+
+_Question = Annotated[
+    CausalQuestion,
+    BeforeValidator(_with_texts),
+    PlainSerializer(lambda question: question.as_written),
+]
+
+
 @dataclass(frozen=True)
 class CausalDeclaration:
     """A graph of causes that somebody vouches for.
@@ -61,12 +79,7 @@ class CausalDeclaration:
         dict[NodeName, tuple[NodeName, ...]], Field(min_length=1, max_length=MOST_NODES)
     ]
     declared_by: str
-    questions: Annotated[
-        tuple[
-            Annotated[CausalQuestion, PlainSerializer(lambda question: question.as_written)], ...
-        ],
-        Field(max_length=MOST_QUESTIONS),
-    ] = ()
+    questions: Annotated[tuple[_Question, ...], Field(max_length=MOST_QUESTIONS)] = ()
     unmeasured: Annotated[tuple[NodeName, ...], Field(max_length=MOST_NODES)] = ()
 
     @property

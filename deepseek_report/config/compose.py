@@ -268,8 +268,8 @@ def _add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) -
         raw["metrics"][CROSS_VALIDATION]["folds"] = folds
     if not raw.get("causal"):
         return
-    for group, parts in _OF_CAUSES.items():
-        for part in parts:
+    for group, asked_for in _OF_CAUSES.items():
+        for part in asked_for:
             if part not in selected[group]:
                 _add_part(raw, selected, group, part)
     names = [name for name in raw["sections"] if name != "causes"]

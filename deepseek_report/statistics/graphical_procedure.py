@@ -24,6 +24,7 @@ SHARES: Mapping[str, float] = {
     "stated": 0.005,
     "near_copies": 0.0025,
     "explained_groups": 0.0025,
+    "causes": 0.005,
     "cues": 0.0025,
     "intervals": 0.0025,
 }

@@ -1,1 +1,1 @@
-"""What a declared graph of causes says of the data: contradictions, effects, gaps by their paths."""
+"""What a declared graph of causes says of data: contradictions, effects, gaps by paths."""

@@ -166,11 +166,20 @@ class DeclaredGraph:
         """What effects are estimated from: so many of the rows at most, drawn by the seed."""
         rows = rows.take(self.drawn(len(rows), seed, most))
         variables = {
-            name: Variable(node.values(rows, self.schema), len(node.levels(self.schema)))
+            name: Variable(node.values(rows, self.schema), self._classes(node))
             for name, node in self.nodes.items()
             if node.role != "unmeasured"
         }
         return CausalData(variables, Resampling.of(rows), seed)
+
+    def _classes(self, node: GraphNode) -> int:
+        """How many classes a node has; 0 of numbers, and of ordered levels that nobody sets."""
+        of_order = node.role == "feature" and self.schema.feature(node.name).kind == "ordinal"
+        is_set = any(
+            question.kind == "effect" and self.node(question.effect_of) == node
+            for question in self.declaration.questions
+        )
+        return 0 if of_order and not is_set else len(node.levels(self.schema))
 
     @staticmethod
     def drawn(n: int, seed: int, most: int) -> Ints:
@@ -247,7 +256,7 @@ def _unknown_nodes(declaration: CausalDeclaration, schema: Schema) -> Iterator[G
                     f"“{node}” is no column of the data",
                     columns,
                     node,
-                    f"name a column, or declare that nobody measured it: causal.unmeasured=[{node}]",
+                    f"name a column, or say that nobody measured it: causal.unmeasured=[{node}]",
                 )
     for name in declaration.unmeasured:
         if known[name.lower()].role != "unmeasured":

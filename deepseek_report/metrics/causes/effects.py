@@ -58,7 +58,7 @@ class CausalEffects(ModelMetric):
             (
                 Column("place", "place", shown=False),
                 *columns_of("treatment outcome setting"),
-                *columns_of("from_display to_display amount", shown=False),
+                *columns_of("from_display to_display amount outcome_class unit", shown=False),
                 estimate("effect_points", "points", "effect_points", optional=True),
                 estimate("effect", "number", "effect", optional=True),
                 estimate("naive_points", "points", "naive_points", optional=True),
@@ -83,7 +83,7 @@ class CausalEffects(ModelMetric):
         ),
     }
 
-    rows: Annotated[int, Field(ge=100, le=100_000)] = 6_000
+    rows: Annotated[int, Field(ge=100, le=100_000)] = 2_000
 
     def measure(self, context: MeasureContext) -> Measurement:
         declared = graph_of(context)
@@ -158,6 +158,13 @@ class EffectAnswer:
         treatment, outcome = self.declared.labels((self.effect.treatment, self.effect.outcome))
         return {"place": self.place, "treatment": treatment, "outcome": outcome}
 
+    @property
+    def _of_outcome(self) -> dict[str, str]:
+        """The level of the outcome whose share is told, and the unit of a number."""
+        node = self.declared.nodes[self.effect.outcome]
+        levels, unit = node.levels(self.declared.schema), self.declared.unit(node)
+        return {"outcome_class": levels[1][1] if levels else "", "unit": unit or ""}
+
     def _cells(self, key: str, value: Estimate) -> dict[str, Any]:
         """An estimate in the columns of its kind: points of two classes, or numbers."""
         outcome = self.declared.nodes[self.effect.outcome]
@@ -172,13 +179,14 @@ class EffectAnswer:
         return {
             **self._pair,
             **self.setting.cells(),
+            **self._of_outcome,
             **self._cells("effect", effect.effect),
             **self._cells("naive", effect.naive),
             "adjusted_for": SEPARATOR.join(self.declared.labels(effect.adjusted_for)),
             "outside": effect.overlap.outside,
             "effective": round(effect.overlap.effective),
             "moved": effect.overlap.moved,
-            "n": effect.n,
+            "n": int(effect.used.sum()),
             "robustness": sensitivity.robustness_value,
             "e_value": sensitivity.e_value,
             "strongest": "" if strongest is None else self.declared.label(strongest),

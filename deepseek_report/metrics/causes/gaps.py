@@ -86,7 +86,7 @@ class CausalGaps(ModelMetric):
         ),
     }
 
-    rows: Annotated[int, Field(ge=100, le=100_000)] = 6_000
+    rows: Annotated[int, Field(ge=100, le=100_000)] = 2_000
     compared: Annotated[int, Field(ge=1, le=10)] = 3
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -208,7 +208,7 @@ class GapSplit:
             "attribute": self.attribute.name,
             "compared": levels[self.labels.compared],
             "reference": levels[self.labels.reference],
-            "n": self.labels.n,
+            "n": int(self.labels.used.sum()),
         }
 
     def rows(self) -> list[dict[str, Any]]:
