@@ -61,8 +61,7 @@ class CausalClaims(ModelMetric):
                 *columns_of("first_label second_label held"),
                 *columns_of("correlation:number n:count p_value:p_value"),
                 *columns_of("p_adjusted:p_value contradicted:yes_no"),
-            ),
-            folded=True,
+            )
         ),
     }
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.causal_declaration import CausalDeclaration, CausalQuestion
-from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
-from deepseek_report.statistics.causes.graph import CausalGraph
+from deepseek_report.statistics.causes.graph import CausalGraph, CausalRefusal, PathSets
 from deepseek_report.statistics.resampling import Resampling
 
 Role = Literal["feature", "attribute", "target", "unmeasured"]
@@ -195,6 +195,48 @@ class DeclaredGraph:
             raise KeyError(question.gap)
         return attribute, self.nodes[attribute_node(attribute, self.schema)]
 
+    def says(self) -> list[Message]:
+        """What the graph says, arrow by arrow: a sentence for each node that something acts on."""
+        return [
+            message("causes.graph.node", label=self.label(node), parents=self.labels(parents))
+            for node, parents in self.graph.parents.items()
+            if parents
+        ]
+
+    def claims(self) -> list[Message]:
+        """A sentence for each missing arrow: what is independent, and once what is known."""
+        return [
+            message(
+                "causes.graph.claim",
+                first=self.label(claim.first),
+                second=self.label(claim.second),
+                held=self.labels(claim.held),
+            )
+            for claim in self.graph.implied_independences()
+        ]
+
+    def plan_of(self, question: CausalQuestion) -> Message:
+        """What a question is answered by, or why the graph leaves it without an answer."""
+        if question.kind == "gap":
+            attribute, node = self.attribute_of(question)
+            sets = self.path_sets(node)
+            named: dict[str, Any] = {"attribute": attribute.label}
+            if isinstance(sets, CausalRefusal):
+                return message("causes.graph.no_gap", **named, reason=self.in_words(sets.reason))
+            through, beside = self.labels(sets.mediators), self.labels(sets.confounders)
+            return message("causes.graph.gap", **named, through=through, beside=beside)
+        treatment, outcome = self.node(question.effect_of), self.node(question.on)
+        held = self.graph.back_door(treatment.name, outcome.name)
+        named = {"treatment": treatment.label, "outcome": outcome.label}
+        if isinstance(held, CausalRefusal):
+            return message("causes.graph.no_effect", **named, reason=self.in_words(held.reason))
+        return message("causes.graph.effect", **named, held=self.labels(held))
+
+    def path_sets(self, group: GraphNode) -> PathSets | CausalRefusal:
+        """By which nodes the gap between groups splits, in what is predicted and in answers."""
+        reads = [name for name, node in self.nodes.items() if node.role == "feature"]
+        return self.graph.path_sets(group.name, self.schema.target.name, reads)
+
     def in_words(self, reason: Message) -> Message:
         """A reason of the statistics with the labels of nodes in place of their names."""
         return Message(reason.id, {key: self._relabelled(v) for key, v in reason.values.items()})
@@ -238,7 +280,7 @@ def faults(declaration: CausalDeclaration, schema: Schema) -> Iterator[GraphFaul
     try:
         graph = DeclaredGraph.of(declaration, schema)
     except ValueError as error:
-        yield GraphFault(("graph",), str(error), todo="correct the graph")
+        yield GraphFault(("graph",), str(error), todo="leave out the arrow that does not hold")
         return
     for place, question in enumerate(declaration.questions):
         for fault in _question_faults(question, graph):

@@ -27,6 +27,8 @@ from deepseek_report.statistics.causes.effects import CausalEffect, MoveBy, SetT
 from deepseek_report.statistics.causes.graph import CausalRefusal
 from deepseek_report.statistics.causes.sensitivity import sensitivity_of
 
+#: A control below this part of half the effect's interval is as good as 0.
+_NEGLIGIBLE = 0.25
 #: {column of a number: what it is called where it is a difference of shares}
 OF_SHARES = {"effect": "effect_points", "naive": "naive_points", "value": "value_points"}
 
@@ -78,8 +80,7 @@ class CausalEffects(ModelMetric):
                 estimate("value_points", "points", "value_points", optional=True),
                 estimate("value", "number", "value", optional=True),
                 Column("holds", "yes_no"),
-            ),
-            folded=True,
+            )
         ),
     }
 
@@ -200,7 +201,12 @@ class EffectAnswer:
         """Of the table `controls`; a control that could not be made has no row."""
         controls = self._controls
         return [
-            {**self._pair, "control": name, **self._cells("value", value), "holds": _holds(value)}
+            {
+                **self._pair,
+                "control": name,
+                **self._cells("value", value),
+                "holds": passes(value, self.effect.effect),
+            }
             for name, value in controls.items()
         ]
 
@@ -211,8 +217,18 @@ class EffectAnswer:
         return {name: value for name, value in named.items() if isinstance(value, Estimate)}
 
 
-def _holds(control: Estimate) -> bool:
-    return control.ends is not None and control.ends[0] <= 0 <= control.ends[1]
+def passes(control: Estimate, effect: Estimate) -> bool:
+    """Whether a control gives 0, or so little beside the effect's own interval that it is none.
+
+    >>> effect = Estimate(-4.3, -5.8, -2.9)
+    >>> passes(Estimate(-0.2, -0.4, -0.1), effect), passes(Estimate(-1.0, -1.5, -0.5), effect)
+    (True, False)
+    """
+    if control.ends is None or effect.ends is None:
+        return False
+    if control.ends[0] <= 0 <= control.ends[1]:
+        return True
+    return abs(control.value) < _NEGLIGIBLE * (effect.ends[1] - effect.ends[0]) / 2
 
 
 @dataclass(frozen=True)

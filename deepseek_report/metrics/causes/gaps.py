@@ -81,8 +81,7 @@ class CausalGaps(ModelMetric):
                 Column("attribute", "attribute"),
                 *columns_of("compared reference confounders mediators"),
                 *columns_of("outside:share n:count"),
-            ),
-            folded=True,
+            )
         ),
     }
 
@@ -185,8 +184,7 @@ class GapSplit:
     ) -> GapSplit | Message:
         """The split, or why there is none."""
         target = declared.schema.target.name
-        reads = [name for name, each in declared.nodes.items() if each.role == "feature"]
-        sets = declared.graph.path_sets(node.name, target, reads)
+        sets = declared.path_sets(node)
         outcomes: list[PathGap] = []
         for outcome in (target, _ANSWER):
             split = (
