@@ -178,7 +178,7 @@ class Composer:
         taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}
         all_overrides = [*study, *values, *starmap(_listed, taken.items())]
         raw, chosen_names, unresolved = _compose(all_overrides, self.trees)
-        _add_declared(raw, selected)
+        add_declared(raw, selected)
         sweep = raw.pop("sweep", None) or {}
         launcher = raw.pop("launcher", None) or {}
         composed = Composed(
@@ -259,7 +259,7 @@ def _unknown_words(
             yield _with_hint(problem, group, words, roots)
 
 
-def _add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) -> None:
+def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) -> None:
     """What `split.folds` and `causal` ask for is there whatever other parts are chosen."""
     split = raw.get("split")
     folds = split.get("folds") if isinstance(split, Mapping) else None
