@@ -371,7 +371,7 @@ def overlap(repeats: int, plan: Plan) -> Table:
     return Table(
         "Effects where few rows have counterparts",
         f"{repeats} samples of {ROWS} rows each of the linear model. Odds of an offer are raised "
-        "to a power, so that offers are ever less a matter of chance. Where an effect is not refused, "
+        "to a power, so that offers are ever less by chance. Where an effect is not refused, "
         "its interval must hold the truth.",
         ("offers", "refused", "interval of the others"),
         rows,
