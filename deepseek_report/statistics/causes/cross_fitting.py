@@ -31,7 +31,8 @@ _PENALTIES = (300.0, 30.0, 3.0)
 _STEPS = 12
 #: Log-odds by which a step moves a coefficient at most, and the step below which it ends.
 _FARTHEST, _SMALLEST_STEP = 2.0, 1e-4
-_TREES = 60
+#: Boosted trees, and the part of what is left that each of them takes.
+_TREES, _RATE = 25, 0.2
 
 
 @dataclass(frozen=True)
@@ -268,6 +269,11 @@ def _boosted(x: Floats, y: Floats, new: Floats, chance: bool) -> Floats:
 
     made = HistGradientBoostingClassifier if chance else HistGradientBoostingRegressor
     trees = made(
-        max_iter=_TREES, max_depth=3, min_samples_leaf=20, early_stopping=False, random_state=0
+        max_iter=_TREES,
+        learning_rate=_RATE,
+        max_depth=3,
+        min_samples_leaf=20,
+        early_stopping=False,
+        random_state=0,
     ).fit(x, y)
     return np.asarray(trees.predict_proba(new)[:, 1] if chance else trees.predict(new), np.float64)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.causes.cross_fitting import (
@@ -264,16 +264,14 @@ def _classes(
     folds = data.folds(values.astype(np.int64))
     design = data.design(held)
     chance = data.binary(y)
-    parts, errors, weights, chances = [], np.zeros(len(y)), np.zeros(len(y)), []
-    for inside in members:
+    chances = _chances_of(members, design, folds)
+    parts, errors, weights = [], np.zeros(len(y)), np.zeros(len(y))
+    for inside, of_class in zip(members, chances, strict=True):
         expected = cross_fitted(y, design, folds, inside, chance)
-        everybody = np.ones(len(y), bool)
-        of_class = cross_fitted(inside.astype(np.float64), design, folds, everybody, chance=True)
         weight = weights_of(inside, of_class)
         parts.append(expected + weight * (y - expected))
         errors[inside] = (y - expected)[inside]
         weights += weight
-        chances.append(of_class)
     low = np.minimum(*chances)
     either = members[0] | members[1]
     overlap = Overlap(
@@ -289,6 +287,16 @@ def _classes(
         float(np.sqrt(np.mean(errors[either] ** 2))),
         float(np.sqrt(np.mean(weights**2))),
     )
+
+
+def _chances_of(members: Sequence[Bools], design: Design, folds: Ints) -> list[Floats]:
+    """(row,) the chance of each of two classes of the treatment, of which there may be more."""
+    everybody = np.ones(len(folds), bool)
+    first = cross_fitted(members[0].astype(np.float64), design, folds, everybody, chance=True)
+    if (members[0] | members[1]).all():
+        return [first, 1 - first]
+    second = cross_fitted(members[1].astype(np.float64), design, folds, everybody, chance=True)
+    return [first, second]
 
 
 def _moved(
