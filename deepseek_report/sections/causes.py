@@ -107,7 +107,7 @@ def _told_effect(row: Row, controls: Sequence[Row]) -> list[Message]:
     rises = effect.value > 0
     size = effect if rises or not shown else effect.negated()
     failed = [each for each in controls if each["place"] == row["place"] and not each["holds"]]
-    told = [
+    sentences = [
         message(
             "causes.effect",
             treatment=row["treatment"],
@@ -134,7 +134,9 @@ def _told_effect(row: Row, controls: Sequence[Row]) -> list[Message]:
             strongest=row["strongest"],
         ),
     ]
-    return [*told, message("causes.control_failed", n=len(failed))] if failed else told
+    if failed:
+        sentences.append(message("causes.control_failed", n=len(failed)))
+    return sentences
 
 
 def _gaps(draft: Draft) -> None:
@@ -171,7 +173,7 @@ def _told_gap(draft: Draft, paths: Sequence[Row]) -> list[Message]:
         "unit": unit_of(draft.results),
     }
 
-    def told(key: str) -> dict[str, Any]:
+    def parts_in(key: str) -> dict[str, Any]:
         return {
             "total": parts_of(total)[key],
             "parts": [
@@ -182,8 +184,8 @@ def _told_gap(draft: Draft, paths: Sequence[Row]) -> list[Message]:
 
     wider: list[Text] = [message(f"causes.paths.{row['path']}") for row in parts if row["widened"]]
     return [
-        message("causes.gap_of_labels", **shared, **told("labels")),
-        message("causes.gap_of_answers", **shared, **told("answers")),
+        message("causes.gap_of_labels", **shared, **parts_in("labels")),
+        message("causes.gap_of_answers", **shared, **parts_in("answers")),
         message("causes.widened", paths=wider),
     ]
 

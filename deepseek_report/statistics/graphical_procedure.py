@@ -29,6 +29,9 @@ SHARES: Mapping[str, float] = {
     "intervals": 0.0025,
 }
 SET_ASIDE = frozenset({"cues", "intervals"})
+#: Families of what a person declares beyond the data: their weight stands on top of the others', so
+#: that it takes from none of them where nothing is declared.
+DECLARED = frozenset({"causes"})
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,7 @@ class DeclaredGraph:
     def says(self) -> list[Message]:
         """What the graph says, arrow by arrow: a sentence for each node that something acts on."""
         return [
-            message("causes.graph.node", label=self.label(node), parents=self.labels(parents))
+            message("causes.graph.node", child=self.label(node), parents=self.labels(parents))
             for node, parents in self.graph.parents.items()
             if parents
         ]
@@ -220,17 +220,26 @@ class DeclaredGraph:
         if question.kind == "gap":
             attribute, node = self.attribute_of(question)
             sets = self.path_sets(node)
-            named: dict[str, Any] = {"attribute": attribute.label}
+            label = attribute.label
             if isinstance(sets, CausalRefusal):
-                return message("causes.graph.no_gap", **named, reason=self.in_words(sets.reason))
-            through, beside = self.labels(sets.mediators), self.labels(sets.confounders)
-            return message("causes.graph.gap", **named, through=through, beside=beside)
-        treatment, outcome = self.node(question.effect_of), self.node(question.on)
-        held = self.graph.back_door(treatment.name, outcome.name)
-        named = {"treatment": treatment.label, "outcome": outcome.label}
+                reason = self.in_words(sets.reason)
+                return message("causes.graph.no_gap", attribute=label, reason=reason)
+            return message(
+                "causes.graph.gap",
+                attribute=label,
+                through=self.labels(sets.mediators),
+                beside=self.labels(sets.confounders),
+            )
+        nodes = (self.node(question.effect_of), self.node(question.on))
+        treatment, outcome = (node.label for node in nodes)
+        held = self.graph.back_door(*(node.name for node in nodes))
         if isinstance(held, CausalRefusal):
-            return message("causes.graph.no_effect", **named, reason=self.in_words(held.reason))
-        return message("causes.graph.effect", **named, held=self.labels(held))
+            reason = self.in_words(held.reason)
+            return message(
+                "causes.graph.no_effect", treatment=treatment, outcome=outcome, reason=reason
+            )
+        labels = self.labels(held)
+        return message("causes.graph.effect", treatment=treatment, outcome=outcome, held=labels)
 
     def path_sets(self, group: GraphNode) -> PathSets | CausalRefusal:
         """By which nodes the gap between groups splits, in what is predicted and in answers."""

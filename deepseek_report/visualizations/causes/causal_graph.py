@@ -151,7 +151,7 @@ class _View:
         )
 
     def alt(self) -> Message:
-        told = [
+        nodes = [
             caption(
                 "causal_graph.alt_node",
                 label=spoken(row["label"]),
@@ -168,7 +168,7 @@ class _View:
             )
             for row in self.contradicted
         ]
-        return caption("causal_graph.alt", nodes=told, against=against)
+        return caption("causal_graph.alt", nodes=nodes, against=against)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def declared(*questions: CausalQuestion, **changes: object) -> CausalDeclaration
     return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
 
 
-def told(declaration: CausalDeclaration, schema: Schema = SCHEMA) -> list[GraphFault]:
+def faults_of(declaration: CausalDeclaration, schema: Schema = SCHEMA) -> list[GraphFault]:
     return list(faults(declaration, schema))
 
 
@@ -86,7 +86,7 @@ def test_ordered_levels_that_a_question_sets_are_classes() -> None:
 def test_a_graph_that_does_not_fit_is_told(
     changes: dict[str, object], place: tuple[str, ...], fault: str
 ) -> None:
-    (first,) = told(declared(**changes))
+    (first,) = faults_of(declared(**changes))
     assert first.path == place
     assert fault in first.fault
 
@@ -108,37 +108,37 @@ def test_a_graph_that_does_not_fit_is_told(
 def test_a_question_that_cannot_be_asked_is_told_at_its_place(
     question: CausalQuestion, field: str, fault: str
 ) -> None:
-    (first,) = told(declared(question))
+    (first,) = faults_of(declared(question))
     assert first.path == ("questions", "0", field)
     assert fault in first.fault
 
 
 def test_a_gap_needs_its_attribute_and_the_target_in_the_graph() -> None:
-    (first,) = told(declared(CausalQuestion(gap="sex"), graph={"y": ("INC",)}))
+    (first,) = faults_of(declared(CausalQuestion(gap="sex"), graph={"y": ("INC",)}))
     assert "“sex” is not in the graph" in first.fault
-    (first,) = told(declared(CausalQuestion(gap="sex"), graph={"INC": ("sex",)}))
+    (first,) = faults_of(declared(CausalQuestion(gap="sex"), graph={"INC": ("sex",)}))
     assert "“y” is not in the graph" in first.fault
 
 
 def test_data_without_named_columns_have_no_graph() -> None:
     layout = Layout("text", (1,), ((0,),), ("word 1",))
-    (only,) = told(declared(), dataclasses.replace(SCHEMA, layout=layout))
+    (only,) = faults_of(declared(), dataclasses.replace(SCHEMA, layout=layout))
     assert "is about columns" in only.fault
 
 
-def said(message: Message) -> str:
+def worded(message: Message) -> str:
     return wording().say(message)
 
 
 def test_what_the_graph_claims_and_what_answers_questions_is_said_with_labels() -> None:
     questions = (CausalQuestion("INC", "default"), CausalQuestion(gap="sex"))
     graph = DeclaredGraph.of(declared(*questions), SCHEMA)
-    claims = [said(claim) for claim in graph.claims()]
+    claims = [worded(claim) for claim in graph.claims()]
     assert "“Education” and “Default in October” are independent once Income and Age are known" in (
         claims
     )
     assert "“Age” and “Sex” are independent" in claims
-    assert [said(graph.plan_of(question)) for question in questions] == [
+    assert [worded(graph.plan_of(question)) for question in questions] == [
         "effect of “Income” on “Default in October”: held alike: Age",
         "gap by “Sex”: through Education, Income; beside it Age",
     ]
@@ -148,7 +148,7 @@ def test_a_common_cause_that_nobody_measured_leaves_a_question_without_answer() 
     graph = {**GRAPH, "INC": ("AGE", "wealth"), "default": ("INC", "wealth")}
     question = CausalQuestion("INC", "default")
     resolved = DeclaredGraph.of(declared(question, graph=graph, unmeasured=("wealth",)), SCHEMA)
-    text = said(resolved.plan_of(question))
+    text = worded(resolved.plan_of(question))
     assert "no answer" in text
     assert "“Income” and “Default in October”" in text
     assert "wealth" in text

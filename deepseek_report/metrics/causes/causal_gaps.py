@@ -16,9 +16,9 @@ from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.causes.claims import graph_of
+from deepseek_report.metrics.causes.causal_claims import graph_of
+from deepseek_report.metrics.causes.causal_effects import refusal
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode
-from deepseek_report.metrics.causes.effects import refusal
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
 from deepseek_report.statistics.causes.gap_by_path import PATHS, PathGap, gap_by_path, widening
@@ -99,13 +99,13 @@ class CausalGaps(ModelMetric):
             raise NotApplicableError(message("refusals.no_causal_question"))
         context.progress.start("gaps by path", len(questions))
         data = _with_answers(declared, context, self.rows)
-        splits: list[GapSplit] = []
+        splits: list[SplitByPath] = []
         refused: list[Message] = []
         for place, question in questions:
             attribute, node = declared.attribute_of(question)
             for pair in _pairs(attribute, context, self.compared):
-                split = GapSplit.of(place, declared, attribute, node, pair, data)
-                if isinstance(split, GapSplit):
+                split = SplitByPath.of(place, declared, attribute, node, pair, data)
+                if isinstance(split, SplitByPath):
                     splits.append(split)
                 else:
                     refused.append(split)
@@ -159,7 +159,7 @@ def _pairs(attribute: Attribute, context: MeasureContext, most: int) -> list[tup
 
 
 @dataclass(frozen=True)
-class GapSplit:
+class SplitByPath:
     """The gap of one pair of groups by its paths, of labels and of the model's answers.
 
     place : of the question. wider : {path: how much larger it is in answers}.
@@ -181,7 +181,7 @@ class GapSplit:
         node: GraphNode,
         pair: tuple[int, int],
         data: CausalData,
-    ) -> GapSplit | Message:
+    ) -> SplitByPath | Message:
         """The split, or why there is none."""
         target = declared.schema.target.name
         sets = declared.path_sets(node)
@@ -193,7 +193,7 @@ class GapSplit:
                 else gap_by_path(data, sets, _codes_of(attribute), pair, outcome)
             )
             if isinstance(split, CausalRefusal):
-                return refusal(place, split, declared, attribute.label)
+                return refusal(split, declared, attribute.label)
             outcomes.append(split)
         labels, answers = outcomes
         return cls(place, attribute, labels, answers, widening(answers, labels, data), declared)

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.causes.claims import all_rows, graph_of
+from deepseek_report.metrics.causes.causal_claims import all_rows, graph_of
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.causes.controls import controls_of
@@ -145,7 +145,7 @@ class EffectAnswer:
         setting = setting_of(question, treatment, declared, data)
         effect = effect_of_setting(declared.graph, data, treatment.name, setting.how, outcome.name)
         if isinstance(effect, CausalRefusal):
-            return refusal(place, effect, declared, treatment.label, outcome.label)
+            return refusal(effect, declared, treatment.label, outcome.label)
         return cls(place, declared, setting, effect, data)
 
     @property
@@ -246,9 +246,9 @@ class Setting:
 
     def cells(self) -> dict[str, str]:
         """The columns that tell of it."""
-        told = f"{self.start} → {self.end}" if self.start else self.amount
+        text = f"{self.start} → {self.end}" if self.start else self.amount
         return {
-            "setting": told,
+            "setting": text,
             "from_display": self.start,
             "to_display": self.end,
             "amount": self.amount,
@@ -280,14 +280,13 @@ def _rounded(value: float) -> float:
     return float(f"{value:.1e}") or 1.0
 
 
-def refusal(place: int, refused: CausalRefusal, declared: DeclaredGraph, *named: str) -> Message:
+def refusal(refused: CausalRefusal, declared: DeclaredGraph, *named: str) -> Message:
     """Why a question has no answer, as a note of the measurement.
 
     named : the treatment and the outcome, or the attribute of a gap, as people call them.
     """
     return message(
         "notes.causes.refused",
-        place=place,
         kind="effect" if len(named) > 1 else "gap",
         first=named[0],
         second=named[-1],
