@@ -31,6 +31,8 @@ _PENALTIES = (300.0, 30.0, 3.0)
 _STEPS = 12
 #: Log-odds by which a step moves a coefficient at most, and the step below which it ends.
 _FARTHEST, _SMALLEST_STEP = 2.0, 1e-4
+#: So many rows are learnt from at most, which bounds the time; all rows are predicted.
+_MOST_LEARNT = 10_000
 #: Boosted trees, and the part of what is left that each of them takes.
 _TREES, _RATE = 25, 0.2
 
@@ -178,20 +180,29 @@ def cross_fitted(
     """(row,) predictions of a target by learners that saw no row of the same fold.
 
     target : (row,) numbers, or 0 and 1 where `chance`. folds : (row,) from `CausalData.folds`.
-    among : (row,) the rows that are learnt from; all rows are predicted.
+    among : (row,) the rows that are learnt from, up to `_MOST_LEARNT` of them evenly spread; all
+        rows are predicted.
 
     Returns values within the range of the target among these rows.
     """
     candidates = []
     for fold in range(int(folds.max()) + 1):
         inside = folds == fold
-        candidates.append((inside, _candidates(target, design, among & ~inside, inside, chance)))
+        learnt = _at_most(np.flatnonzero(among & ~inside))
+        candidates.append((inside, _candidates(target, design, learnt, inside, chance)))
     stacked = np.empty((len(target), len(candidates[0][1])))
     for inside, predicted in candidates:
         stacked[inside] = np.column_stack(predicted)
     weights = _stacking_weights(stacked[among], target[among])
     low, high = float(target[among].min()), float(target[among].max())
     return np.clip(stacked @ weights, low, high)
+
+
+def _at_most(rows: Ints) -> Ints:
+    """Rows spread evenly over all of these, where there are more than `_MOST_LEARNT`."""
+    if len(rows) <= _MOST_LEARNT:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, _MOST_LEARNT).astype(np.int64)]
 
 
 def _stacking_weights(predictions: Floats, target: Floats) -> Floats:
@@ -204,7 +215,7 @@ def _stacking_weights(predictions: Floats, target: Floats) -> Floats:
 
 
 def _candidates(
-    target: Floats, design: Design, learnt: Bools, predicted: Bools, chance: bool
+    target: Floats, design: Design, learnt: Ints, predicted: Bools, chance: bool
 ) -> list[Floats]:
     """The predictions of each learner for some rows, learnt from others."""
     y = target[learnt]
