@@ -162,7 +162,7 @@ class _DocumentWriter:
         bodies = [self._section(content) + self._note(content.name) for content in self.contents]
         front = Markdown(front_matter(self.options))
         text = self._render("report.qmd.j2", {"bodies": bodies, "front_matter": front})
-        return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
+        return self._finished(text)
 
     def brief(self, first: SectionContent, run_digest: str) -> str:
         values = {
@@ -171,8 +171,11 @@ class _DocumentWriter:
             "front_matter": Markdown(front_matter(self.options, brief=True)),
             "digest": f"sha256:{run_digest}",
         }
-        text = self._render("brief.qmd.j2", values)
-        return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
+        return self._finished(self._render("brief.qmd.j2", values))
+
+    def _finished(self, text: str) -> str:
+        resolved = self.words.closed_up(_resolve(text, self._text))
+        return _BLANKS.sub("\n\n", resolved).rstrip() + "\n"
 
     def _section(self, content: SectionContent) -> Markdown:
         """A section as its template has it, with the cards of its findings that are not there."""
