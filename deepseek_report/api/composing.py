@@ -8,10 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deepseek_report.api.report_arguments import SEVERAL, dataset_options, report_options
+from deepseek_report.api.report_arguments import (
+    SEVERAL,
+    dataset_options,
+    plain_value,
+    report_options,
+)
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.config.compose import compose
+from deepseek_report.config.compose import add_declared, compose
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.sets import Origin
@@ -58,13 +63,17 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
         objects[("model",)] = pieces.model[1]
     objects |= {("explainers", name): held for name, (_, held) in pieces.attributions.items()}
     named = {text.lstrip("+~").partition("=")[0] for text in own} | set(options)
-    selected: dict[str, Mapping[str, Origin]] = {
-        group: origins if group in named else dict.fromkeys(origins, "set")
+    selected: dict[str, dict[str, Origin]] = {
+        group: dict(origins) if group in named else dict.fromkeys(origins, "set")
         for group, origins in composed.selected.items()
     }
+    raw = _raw(composed, pieces, options)
+    if "causal" in options:
+        raw["causal"] = plain_value(options["causal"])
+        add_declared(raw, selected)
     composed = dataclasses.replace(
         composed,
-        raw=_raw(composed, pieces, options),
+        raw=raw,
         overrides=tuple(overrides),
         selected=selected,
         choices={group: name for group, name in composed.choices.items() if group not in _REPLACED},

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from deepseek_report.artifacts.causal_declaration import CausalDeclaration
 from deepseek_report.artifacts.conclusions import DecisionCosts, Expectations, ThresholdRule
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
@@ -151,6 +152,8 @@ class Settings:
     split : cross-validation beside the split. decision : how a probability becomes a decision.
     explain : how much is explained.
     behaviour : what is expected of the model, see `Expectation`.
+    causal : a graph of causes that somebody vouches for, and questions to it; null: none, and the
+        report speaks of no causes.
     paths : where reports go.
     """
 
@@ -164,6 +167,7 @@ class Settings:
     decision: DeclaredDecision = field(default_factory=DeclaredDecision)
     explain: ExplainOptions = field(default_factory=ExplainOptions)
     behaviour: Expectations = ()
+    causal: CausalDeclaration | None = None
     paths: Paths = field(default_factory=Paths)
 
 
@@ -187,7 +191,8 @@ class Experiment:
     trusted, trusted_types : packages whose classes may be named, and types that a model's file may
         hold beyond the fixed rule. Both come from the person running it and are written nowhere.
     threshold_places, expectation_places : where each threshold, and each expectation of the
-        model, was declared, for messages after the data are read.
+        model, was declared, for messages after the data are read. causal_places : {dotted key
+        within `causal`: where it stands}.
     undecided : what is decided by the data before anything is planned; None where all is said.
     """
 
@@ -202,6 +207,7 @@ class Experiment:
     trusted_types: tuple[str, ...] = ()
     threshold_places: tuple[str, ...] = ()
     expectation_places: tuple[str, ...] = ()
+    causal_places: Mapping[str, str] = field(default_factory=dict)
     undecided: Undecided | None = None
 
     @property

@@ -226,7 +226,15 @@ def measure_context(
     if "predictions" not in job.inputs:  # the metric reads the data alone
         nothing: Any = None
         return MeasureContext(
-            dataset, nothing, nothing, nothing, nothing, seed, background, progress=progress
+            dataset,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            seed,
+            background,
+            causal=job.experiment.settings.causal,
+            progress=progress,
         )
     predicted = job.inputs["predictions"]
     explanations = {
@@ -255,6 +263,7 @@ def measure_context(
         explainers={name: _FurtherRows(job, name) for name in explanations},
         refits=refits_of(job.experiment, dataset, job.device),
         expectations=job.experiment.settings.behaviour,
+        causal=job.experiment.settings.causal,
         progress=progress,
         question=job.experiment.question(dataset.schema),
     )

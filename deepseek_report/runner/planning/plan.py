@@ -161,12 +161,14 @@ class _Planner:
         config = self.config["metrics"][name]
         if "expectations" in plugin.reads:
             config = {"metric": config, "expectations": self.config["behaviour"]}
+        if "causal" in plugin.reads and self.config["causal"]:
+            config = {"metric": config, "causal": self.config["causal"]}
         targets = [self.target("metrics", name)]
         if "folds" in plugin.reads:
             config = {"metric": config, **self._of_folds(targets)}
         seed = self.seeds.measure if "seed" in plugin.reads else None
         base: tuple[str, ...] = ("data", "training", "predictions")
-        if set(plugin.reads) <= {"dataset", "seed"}:
+        if set(plugin.reads) <= {"dataset", "seed", "causal"}:
             base = ("data",)
         everything = tuple(
             ArtifactId.explanation(key) for key in self.experiment.multiple["explainers"]

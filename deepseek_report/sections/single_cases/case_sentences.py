@@ -13,6 +13,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
@@ -101,6 +102,7 @@ _TABLES = {
     "cases": (
         *("inputs", "reasons", "contrasts", "neighbours"),
         *("reason_codes", "counterfactuals", "other_ways", "nearest_accepted"),
+        "consequences",
         *("agreement", "errors_like_this"),
     ),
     "decision_way": ("steps", "trees", "paths"),
@@ -484,7 +486,7 @@ def _change_sentence(pages: Pages, case: Row, steps: list[Row], words: str) -> s
     """What would have to be otherwise, and the probability then."""
     draft = pages.draft
     numbers = {f.label for f in draft.results.schema.features if f.is_numeric}
-    return draft.text(
+    sentence = draft.text(
         words,
         steps=[
             {
@@ -500,6 +502,15 @@ def _change_sentence(pages: Pages, case: Row, steps: list[Row], words: str) -> s
         )["probability"],
         target=draft.results.schema.target.explained_class,
     )
+    way = int(steps[0].get("way", 1))
+    following = [r for r in pages.rows("consequences", case["case"]) if int(r["way"]) == way]
+    return _joined(sentence, draft.words.say(_follows(following)) if following else "")
+
+
+def _follows(rows: list[Row]) -> Message:
+    """What would move with a change, by the declared graph of causes."""
+    named = ("label", "from_display", "to_display")
+    return message("causes.follows", moves=[{key: row[key] for key in named} for row in rows])
 
 
 def enough(pages: Pages, case: Row) -> str:
