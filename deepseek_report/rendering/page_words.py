@@ -115,7 +115,7 @@ _MARKS = {
     "count": ("n",),
     "undo_of": ("mark",),
     "file_head": ("run",),
-    **dict.fromkeys(("saved", "saved_python"), ("file",)),
+    "saved": ("file",),
 }
 _PARTS = {"cases": _CASES, "marks": _MARKS, "thresholds": _THRESHOLDS, "live": _LIVE}
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.data_kinds import kind_of
@@ -62,7 +63,7 @@ class CaseMarks:
             "run": results.run_id,
             "features": results.schema.names if kind.named_columns else [],
             "labels": [] if kind.quotes else list(results.schema.player_labels),
-            "areas": [list(area) for area in areas(results)],
+            "areas": [list(area) for area in areas(results.schema)],
             "channels": list(map(draft.words.name, kind.channels)),
             "classes": list(self._stored.schema.target.classes) if decides else [],
             "choose": draft.text(f"marks.choose.{kind.name}"),
@@ -71,23 +72,23 @@ class CaseMarks:
                 "label": draft.text("marks.means.label"),
                 "rule": draft.text("marks.means.rule"),
             },
-            **_commands(results),
+            "use": _uses(draft),
         }
 
     def of_case(self, case: ExplainedCase) -> Values:
         """The row by its digest, and what the data say that happened; empty where none is named.
 
-        was : position of the class, or the number.
+        was : position of the class, or the number; missing where it cannot be corrected.
         """
         if not self.names_rows or case.position is None:
             return {}
         results = self.draft.results
         (digest,) = row_digests(results.test.inputs[[case.position]])
-        if not case.row["label"]:
+        target = results.schema.target
+        if not case.row["label"] or target.labels:
             return {"row": digest}
         label = results.predictions.labels[case.position]
-        decides = task_of(results.schema.target).decides
-        return {"row": digest, "was": int(label) if decides else float(label)}
+        return {"row": digest, "was": int(label) if task_of(target).decides else float(label)}
 
     def of_page(self, case: ExplainedCase, numbers: Mapping[tuple[int, str], int]) -> Values:
         """What of an input can be marked that is no table.
@@ -136,13 +137,15 @@ class CaseMarks:
         return replace(self.draft.results, naming=None)
 
     def _words(self, position: int) -> list[list[Any]]:
+        """A text in pieces; words that the model does not know belong to no player."""
         results = self.draft.results
         if results.test.texts is None:
             return []
         whole, owners = results.test.texts.text(position), results.schema.owners
+        read = kind_of(results.schema).nameable(results.test.inputs[[position]])[0]
         spans = [
-            (*results.test.texts.span(position, np.flatnonzero(owners == player)), player)
-            for player in range(int(owners.max()) + 1)
+            (*results.test.texts.span(position, np.flatnonzero(owners == player)), int(player))
+            for player in np.flatnonzero(read)
         ]
         pieces, behind = list[list[Any]](), 0
         for start, end, player in sorted(span for span in spans if span[0] >= 0):
@@ -153,13 +156,13 @@ class CaseMarks:
         return [piece for piece in (*pieces, [whole[behind:], None]) if piece[0]]
 
 
-def areas(results: Results) -> list[tuple[int, ...]]:
+def areas(schema: Schema) -> list[tuple[int, ...]]:
     """Where the players of a grid lie, ends included; empty where columns have no places.
 
     An image: (first row, last row, first column, last column), a series: (channel, first step,
     last step).
     """
-    kind, owners = kind_of(results.schema), results.schema.owners
+    kind, owners = kind_of(schema), schema.owners
     if kind.quotes or not kind.axes:
         return []
     spans = list[tuple[int, ...]]()
@@ -191,14 +194,32 @@ def courses(series: Floats) -> list[list[Any]]:
     return drawn
 
 
-def _commands(results: Results) -> Values:
-    """How a new run takes the saved file: on the command line, and from Python."""
+def _with_file(overrides: Sequence[str]) -> list[str]:
+    """The overrides of a run with the saved file among its corrections.
+
+    >>> _with_file(["seed=2", "corrections=[{marks: a.yaml}]"])
+    ['seed=2', 'corrections=[{marks: a.yaml}, {marks: {file}}]']
+    """
+    entry, key = f"{{marks: {FILE}}}", "corrections="
+    earlier = [text for text in overrides if text.startswith(f"{key}[") and text.endswith("]")]
+    kept = [text for text in overrides if text not in earlier]
+    inside = earlier[-1].removeprefix(key)[1:-1].strip() if earlier else ""
+    return [*kept, f"{key}[{inside}, {entry}]" if inside else f"{key}[{entry}]"]
+
+
+def _uses(draft: Draft) -> list[list[str]]:
+    """[sentence, what to type] of the ways in which a new run takes the saved file."""
+    results = draft.results
     command = results.provenance.get("command") or {"program": ["deepseek-report"]}
-    correction = f"corrections=[{{marks: {FILE}}}]"
     if command["program"] == [CALL]:
-        return {"command": "", "python": f'corrections=[{{"marks": "{FILE}"}}]'}
-    overrides = [*command.get("overrides", ()), correction]
-    return {
-        "command": shell_line({**command, "overrides": overrides}),
-        "python": f"deepseek_report.run(overrides={overrides!r})",
-    }
+        return [[draft.text("marks.use.call"), f'corrections=[{{"marks": "{FILE}"}}]']]
+    overrides = [str(text) for text in command.get("overrides") or ()]
+    overridden = any(text.startswith("corrections=") for text in overrides)
+    if results.config.get("corrections") and not overridden:
+        return [[draft.text("marks.use.config"), f"- {{marks: {FILE}}}"]]
+    with_file = _with_file(overrides)
+    uses = [[draft.text("marks.use.command"), shell_line({**command, "overrides": with_file})]]
+    if not command.get("variables"):
+        call = f"deepseek_report.run(overrides={with_file!r})"
+        uses.append([draft.text("marks.use.python"), call])
+    return uses
