@@ -35,7 +35,7 @@ const reportMarks = (data, browser) => {
   const region = (one, player) => {
     const { row } = one.mark, players = new Map(chosen(one));
     if (!players.delete(player)) players.set(player, place(one, player));
-    const places = [...players.values()].join(", "), counted = [...players.keys()].map((at) => at + 1).sort((a, b) => a - b);
+    const sorted = [...players].sort(([a], [b]) => a - b), places = sorted.map(([, name]) => name).join(", "), counted = sorted.map(([at]) => at + 1);
     set(`region ${row}`, players.size ? { players, what: phrase("what_region", { case: called(one), places }), means: shared.means.must_not, fields: { row: quoted(row), region: `[${counted.join(", ")}]`, text: quoted(places.slice(0, 900)) } } : null);
   };
 

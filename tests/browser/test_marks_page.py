@@ -155,7 +155,7 @@ def test_words_spans_and_labels_are_chosen_by_keyboard(page: Page, tmp_path: Pat
     )
     region, label = saved(page, tmp_path, "Dr B", ["a name", "misread"]).marks
     assert (region.row, region.region) == (f"{1:016x}", (3, 6))
-    assert region.text == "“bad”, “" + pieces[2][0] + "”"
+    assert region.text == "“" + pieces[2][0] + "”, “bad”"
     assert (label.row, label.label, label.was) == (f"{0:016x}", HOSTILE[2], HOSTILE[0])
 
     areas = [[channel, at, at + 4] for channel in (0, 1) for at in range(0, 20, 5)]
@@ -178,5 +178,5 @@ def test_words_spans_and_labels_are_chosen_by_keyboard(page: Page, tmp_path: Pat
         "field.dispatchEvent(new Event('change'))"
     )
     region, label = saved(page, tmp_path, "Dr B", ["noise", "0.1 is right"]).marks
-    assert (region.region, region.text) == ((2, 6), "span 5, span 1")
+    assert (region.region, region.text) == ((2, 6), "span 1, span 5")
     assert (label.label, label.was) == (0.1, 1.5)
