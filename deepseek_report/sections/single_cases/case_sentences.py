@@ -29,6 +29,7 @@ from deepseek_report.findings.listed_reasons import (
 from deepseek_report.findings.records import Row, explainer_inline, rows, unit_of
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
+from deepseek_report.sections.single_cases.case_marks import CaseMarks
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
@@ -113,10 +114,19 @@ _TABLES = {
 
 @dataclass(frozen=True)
 class Pages:
-    """What every case page needs: the draft, the method that tells reasons, the tables."""
+    """What every case page needs: the draft, the method that tells reasons, the tables.
+
+    in_data : whether the cases are rows of the run's data, and none that a person brought.
+    """
 
     draft: Draft
     explainer: str | None
+    in_data: bool = True
+
+    @cached_property
+    def marks(self) -> CaseMarks:
+        """What a person may mark as wrong in the cases."""
+        return CaseMarks.of(self.draft, in_data=self.in_data)
 
     @cached_property
     def bands(self) -> StatedBands | None:
@@ -290,9 +300,14 @@ def _apart(
 
 def reasons(pages: Pages, case: Row) -> list[str]:
     """The main reasons as sentences."""
+    return [_reason(pages, row) for row in reason_rows(pages, case)]
+
+
+def reason_rows(pages: Pages, case: Row) -> list[Row]:
+    """The main reasons as rows of the table `reasons`, the greatest first."""
     ranked = [r for r in pages.rows("reasons", case["case"]) if r["explainer"] == pages.explainer]
     ranked.sort(key=lambda row: row["rank"])
-    return [_reason(pages, row) for row in ranked[:REASONS] if is_readable(row)]
+    return [row for row in ranked[:REASONS] if is_readable(row)]
 
 
 def contrasts(pages: Pages, case: Row) -> Values | None:
