@@ -547,7 +547,8 @@ def front_matter(
         head["author"] = markdown.escape(options.author)
     head |= origin
     head["lang"] = options.language
-    head |= {"brief": True} if brief else {"format": dict(_FORMATS)}
+    head["papersize"] = options.paper
+    head |= {"brief": True} if brief else {"format": _formats(options)}
     text: str = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=10_000)
     return text.rstrip()
 
@@ -555,6 +556,12 @@ def front_matter(
 def quarto_stylesheet() -> str:
     """The blocks of a report on Quarto's page: those of the embedded page, and a wide table."""
     return page_parts.part("quarto.css") + page_parts.blocks()
+
+
+def _formats(options: ReportOptions) -> dict[str, Any]:
+    """What Quarto is told of each format; Typst has a name of its own for the American paper."""
+    paper = "us-letter" if options.paper == "letter" else options.paper
+    return {**_FORMATS, "typst": {**_FORMATS["typst"], "papersize": paper}}
 
 
 _FORMATS: Mapping[str, Any] = {
@@ -572,7 +579,6 @@ _FORMATS: Mapping[str, Any] = {
     "docx": {"toc": True, "number-sections": True},
     "typst": {
         "toc": True,
-        "papersize": "a4",
         "number-sections": True,
         # A table is a figure to Quarto, and a figure of Typst does not break.
         "include-in-header": {"text": "#show figure: set block(breakable: true)"},

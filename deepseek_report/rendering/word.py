@@ -11,7 +11,7 @@ import itertools
 import re
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ _WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _KIND = "application/vnd.openxmlformats-officedocument.wordprocessingml"
 _ROW = re.compile(r"<w:tr>(<w:trPr>)?")
+_HEADS = re.compile(r"<w:trPr><w:cantSplit/><w:tblHeader.*?</w:tr>", re.DOTALL)
+_LOOK = re.compile(r'<w:pStyle w:val="\w+" ?/>')
 _SECTION = re.compile(r"<w:sectPr>.*</w:sectPr>|<w:sectPr ?/>", re.DOTALL)
 _TITLE = re.compile(r"<dc:title>(.*?)</dc:title>", re.DOTALL)
 #: The day that pandoc writes for one that is not known.
@@ -134,7 +136,7 @@ def finished(made: bytes, head: Mapping[str, Any]) -> bytes:
     title = _TITLE.search(core)
     run = [str(word) for word in head.get("keywords") or []][1:2]
     foot = escape(" · ".join([*run, *filter(None, [day])]))
-    changes = {
+    changes: dict[str, Callable[[str], str]] = {
         "docProps/core.xml": lambda text: text.replace(_NO_DAY, day or _NO_DAY),
         "word/document.xml": lambda text: _with_page(text, str(head.get("papersize") or "a4")),
         "word/numbering.xml": _with_numbered_headings,
@@ -188,8 +190,9 @@ def _edge(element: str, left: str, right: str) -> bytes:
 
 
 def _with_page(text: str, paper: str) -> str:
-    """The text with rows that no page break splits, on pages with edges, head and foot."""
+    """The text with rows that no page splits, heads that stay with them, and the page itself."""
     text = _ROW.sub(lambda match: f"<w:tr><w:trPr><w:cantSplit/>{_end_of_row(match)}", text)
+    text = _HEADS.sub(lambda match: _LOOK.sub(r"\g<0><w:keepNext/>", match[0]), text)
     width, height = PAPERS[paper if paper in PAPERS else "a4"]
     side = (width - _TEXT_WIDTH) // 2
     page = (

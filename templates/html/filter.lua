@@ -153,8 +153,13 @@ end
 local function docx_callout(div, kind, title)
   local out = pandoc.Blocks {}
   if title and not div.classes:includes 'behind' then
-    local own = { id = div.identifier, ['custom-style'] = style('Callout Title', kind) }
-    out:insert(pandoc.Div(pandoc.Para(title), own))
+    local folds = div.classes:includes 'details'
+    local look = folds and 'Tab Title' or style('Callout Title', kind)
+    out:insert(pandoc.Div(pandoc.Para(title), { id = div.identifier, ['custom-style'] = look }))
+    if folds then
+      out:extend(div.content)
+      return out
+    end
   end
   out:insert(pandoc.Div(div.content, { ['custom-style'] = style('Callout', kind) }))
   return out
@@ -465,12 +470,13 @@ local function typst_figure(figure, image, caption)
 end
 
 -- As wide as the text, or as tall as leaves room beside other things on the page.
-local WIDEST_CM, TALLEST_CM = 16, 11.5
+local WIDEST_CM, TALLEST_CM, NARROW_CM = 16, 11.5, 9.5
 
 local function docx_size(src)
   local _, data = pandoc.mediabag.fetch(src)
   local size = pandoc.image.size(data)
-  if size.height / size.width > TALLEST_CM / WIDEST_CM then return { 'height', TALLEST_CM .. 'cm' } end
+  local tallest = src:match '/narrow/' and NARROW_CM or TALLEST_CM
+  if size.height / size.width > tallest / WIDEST_CM then return { 'height', tallest .. 'cm' } end
   return { 'width', WIDEST_CM .. 'cm' }
 end
 
@@ -641,12 +647,14 @@ local function letters_of(text)
   return whole, longest
 end
 
--- Of each column the letters of its longest word, and those that it would like to have.
-local function docx_needs(block)
+-- Of each column the letters of its longest word, and those that it would like to have. A short number
+-- with its interval counts as a word.
+local function docx_needs(block, number)
   local words, wishes = {}, {}
   local function take(at, cell, most)
     local whole, longest = letters_of(pandoc.utils.stringify(cell.contents))
-    words[at] = math.max(words[at] or 0, longest)
+    local is_number = block.colspecs[at][1] == 'AlignRight' and most > 14 and whole <= number
+    words[at] = math.max(words[at] or 0, is_number and whole or longest)
     wishes[at] = math.max(wishes[at] or 0, math.min(whole, most), longest)
   end
   for _, row in ipairs(block.head.rows) do
@@ -668,7 +676,8 @@ end
 
 -- Widths by which words and numbers stay whole and long texts share what is left.
 local function docx_widths(block)
-  local words, wishes = docx_needs(block)
+  local words, wishes = docx_needs(block, 24)
+  if sum(words, EDGES) > SMALL_LINE then words, wishes = docx_needs(block, 0) end
   local is_small = sum(wishes, EDGES) > LINE
   local line = is_small and SMALL_LINE or LINE
   local least, wanted = sum(words, EDGES), sum(wishes, EDGES)
@@ -890,6 +899,8 @@ local function typst_head(meta)
   for _, name in ipairs { 'author', 'date', 'description' } do
     if meta[name] then meta[name .. '-text'] = text(pandoc.utils.stringify(meta[name])) end
   end
+  local paper = meta.papersize and pandoc.utils.stringify(meta.papersize)
+  meta.paper = text(paper == 'letter' and 'us-letter' or paper or 'a4')
   local words = pandoc.List {}
   for _, word in ipairs(meta.keywords or {}) do words:insert(text(pandoc.utils.stringify(word))) end
   if #words > 0 then meta['keyword-texts'] = words end
