@@ -81,10 +81,10 @@ def _brief(document: Path, on_notice: OnNotice) -> Path:
     return _pdf(source, on_notice)
 
 
-def _docx(document: Path, _: OnNotice) -> Path:
+def _docx(document: Path, on_notice: OnNotice) -> Path:
     from deepseek_report.rendering.word import render_docx
 
-    return render_docx(document)
+    return render_docx(document, on_notice)
 
 
 _EMBEDDED: Mapping[str, Callable[[Path, OnNotice], Path]] = {

@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,12 +19,12 @@ from deepseek_report.errors import RenderError
 from deepseek_report.rendering import glyphs, pandoc
 
 _POINTS_PER_INCH = 200.0
-#: The standards that a report keeps to, the strictest first: for archives that hold further files
-#: and for screen readers (ISO 19005-3, level A, and ISO 14289-1); by Typst's names. PDF/A-4 and
-#: PDF/UA-1 exclude each other, and PDF/A-2 carries no tables as files.
-_STANDARDS = (("a-3a", "ua-1"), ("ua-1",), ())
+#: The standards that a report keeps to, the strictest first, by Typst's names: for archives that
+#: hold further files (ISO 19005-3; level A has tags, U alone searchable text) and for screen readers
+#: (ISO 14289-1). PDF/A-4 and PDF/UA-1 exclude each other, and PDF/A-2 carries no tables as files.
+_STANDARDS = (("a-3a", "ua-1"), ("a-3u",), ("ua-1",), ())
 #: How readers, and the messages of Typst, name them.
-STANDARD_NAMES = {"a-3a": "PDF/A-3a", "ua-1": "PDF/UA-1"}
+STANDARD_NAMES = {"a-3a": "PDF/A-3a", "a-3u": "PDF/A-3u", "ua-1": "PDF/UA-1"}
 _OF_A_STANDARD = re.compile(r"PDF/(?:A|UA)")
 #: Pictures that begin a page are moved to the head of it, so that text fills the page before; how
 #: often the document is looked at for that, and how far down a page such a picture may begin.
@@ -69,7 +69,7 @@ def _by_strictest_standard(
     """The PDF, the standards that it keeps to, and why it does not keep to the others."""
     dated = "#let day = " in source
     lacking: list[str] = [] if dated else [_NO_DAY]
-    for standards in _STANDARDS[0 if dated else 1 :]:
+    for standards in _STANDARDS[0 if dated else 2 :]:
         try:
             return compile_pdf(source, root, standards), standards, tuple(lacking)
         except RenderError as error:
@@ -132,12 +132,20 @@ def _begins_page(page: int, down: float) -> bool:
     return page > 1 and down < _BEGINS_PAGE_MM
 
 
-def rasterise(pictures: Sequence[Path]) -> list[bytes]:
-    """The pictures, all of one folder, as PNG, for formats that cannot show SVG."""
+def rasterise(
+    pictures: Sequence[Path], on_notice: Callable[[str], None] = lambda _: None
+) -> list[bytes]:
+    """The pictures, all of one folder, as PNG, for formats that cannot show SVG.
+
+    on_notice : gets a sentence for each picture with characters that no font has.
+    """
     if not pictures:
         return []
     texts = [plain_files.read_text(picture) for picture in pictures]
     lacking = glyphs.without_glyph(texts, _known_fonts)
+    for picture, text in zip(pictures, texts, strict=True):
+        for notice in glyphs.notices("", {picture.name: text}, lacking):
+            on_notice(notice)
     pages = "\n#pagebreak()\n".join(
         f"#image(bytes({_string(glyphs.replaced(text, lacking))}))"
         if lacking & set(text)

@@ -52,15 +52,18 @@ _TITLE = re.compile(r"<dc:title>(.*?)</dc:title>", re.DOTALL)
 _NO_DAY = "1980-01-01"
 
 
-def render_docx(document: Path) -> Path:
-    """Write `report.docx` beside the document."""
+def render_docx(document: Path, on_notice: Callable[[str], None] = lambda _: None) -> Path:
+    """Write `report.docx` beside the document.
+
+    on_notice : gets a sentence for each picture with characters that no font has.
+    """
     path = document.with_suffix(".docx")
     text = plain_files.read_text(document)
     words, head = words_of_document(text), head_of_document(text)
     with tempfile.TemporaryDirectory() as folder:
         reference = Path(folder) / "reference.docx"
         plain_files.write_bytes(reference, styled(pandoc.data_file("reference.docx"), head))
-        _write_pictures(document, Path(folder))
+        _write_pictures(document, Path(folder), lambda text: on_notice(f"{path.name}: {text}"))
         made = pandoc.convert_binary(
             document,
             "docx",
@@ -75,12 +78,12 @@ def render_docx(document: Path) -> Path:
     return path
 
 
-def _write_pictures(document: Path, folder: Path) -> None:
+def _write_pictures(document: Path, folder: Path, on_notice: Callable[[str], None]) -> None:
     text = plain_files.read_text(document)
     names = sorted(set(_PICTURE.findall(text)), key=lambda name: (name.count("/"), name))
     for _, alike in itertools.groupby(names, key=lambda name: name.rpartition("/")[0]):
         own = list(alike)
-        pictures = rasterise([document.parent / f"{name}.svg" for name in own])
+        pictures = rasterise([document.parent / f"{name}.svg" for name in own], on_notice)
         for name, picture in zip(own, pictures, strict=True):
             plain_files.write_bytes(folder / f"{name}.png", picture)
 
