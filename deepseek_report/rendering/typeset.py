@@ -20,7 +20,7 @@ from deepseek_report.rendering import glyphs, pandoc
 
 _POINTS_PER_INCH = 200.0
 #: The standards that a report keeps to, the strictest first, by Typst's names: for archives that
-#: hold further files (ISO 19005-3; level A has tags, U alone searchable text) and for screen readers
+#: hold further files (ISO 19005-3; level A has tags, U only searchable text), for screen readers
 #: (ISO 14289-1). PDF/A-4 and PDF/UA-1 exclude each other, and PDF/A-2 carries no tables as files.
 _STANDARDS = (("a-3a", "ua-1"), ("a-3u",), ("ua-1",), ())
 #: How readers, and the messages of Typst, name them.
