@@ -113,8 +113,8 @@ def _with_full_pages(source: str, root: Path) -> str:
     order = list(dict.fromkeys(_PICTURE.findall(source)))
     moved: set[str] = set()
     for _ in range(_LOOKS if order else 0):
-        found = json.loads(_call("query", source, root, selector="<picture>", field="value"))
-        places = {path: (page, down) for path, page, down, in_row in found if not in_row}
+        marks = json.loads(_call("query", source, root, selector="<picture>", field="value"))
+        places = {path: (page, down) for path, page, down, in_row in marks if not in_row}
         shown = [path for path in order if path in places]
         late = {path for path in shown if _begins_page(*places[path])}
         for before, path in itertools.pairwise(shown):

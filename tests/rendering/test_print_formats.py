@@ -310,9 +310,9 @@ def test_headings_captions_and_references_of_a_docx_are_counted_by_fields(
     text = word_parts["word/document.xml"]
     assert re.findall(r"SEQ (\w+) ", text) == ["Figure", "Table", "Table"]
     marks = set(re.findall(r'<w:bookmarkStart[^>]* w:name="(\w+)"', text))
-    asked = re.findall(r" (?:PAGE)?REF (\w+) ", text)
+    targets = re.findall(r" (?:PAGE)?REF (\w+) ", text)
     assert len(re.findall(" REF ", text)) == 3
-    assert set(asked) <= marks
+    assert set(targets) <= marks
     assert set(re.findall(r'w:anchor="(\w+)"', text)) <= marks
     assert all(len(name) <= 40 for name in marks)
     heading = text[text.index('"Heading2"') :].split("</w:p>")[0]
