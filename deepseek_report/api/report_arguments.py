@@ -143,6 +143,7 @@ class ReportArguments(TypedDict, total=False):
     engine: Literal["auto", "embedded", "quarto"]
     thresholds: Sequence[Mapping[str, Any]]
     as_of: str
+    paper: Literal["a4", "letter"]
     interactive: bool
     privacy: Literal["full", "cases", "aggregate"]
     privacy_floor: int

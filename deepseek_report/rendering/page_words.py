@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from typing import Any
 
 import yaml
 
@@ -120,21 +121,29 @@ _MARKS = {
 _PARTS = {"cases": _CASES, "marks": _MARKS, "thresholds": _THRESHOLDS, "live": _LIVE}
 
 
-def words_of_document(text: str) -> Wording:
-    """The texts of the language that `lang` in the head of a document names."""
+def head_of_document(text: str) -> dict[str, Any]:
+    """The front matter of a document; empty where it has none or pandoc will refuse it."""
     head = text.removeprefix("---\n").split("\n---\n", 1)[0] if text.startswith("---\n") else ""
     try:
         read = yaml.safe_load(head)
     except yaml.YAMLError:  # pandoc names the place
-        read = None
-    language = read.get("lang") if isinstance(read, dict) else None
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def words_of_document(text: str) -> Wording:
+    """The texts of the language that `lang` in the head of a document names."""
+    language = head_of_document(text).get("lang")
     return wording(language if isinstance(language, str) else DEFAULT_LANGUAGE)
 
 
+#: Words that a page itself needs, `page.labels.<name>`: before numbers, of files, over promises.
+LABELS = ("fig", "tbl", "sec", "attached", "beside", "promise", "value", "interval", "bound")
+
+
 def label_arguments(words: Wording) -> list[str]:
-    """The arguments by which the filter learns how figures, tables and sections are called."""
-    kinds = ("fig", "tbl", "sec")
-    return [f"--metadata=word-{kind}:{words.text(f'page.labels.{kind}')}" for kind in kinds]
+    """The arguments by which the filter learns its words, such as those before numbers."""
+    return [f"--metadata=word-{kind}:{words.text(f'page.labels.{kind}')}" for kind in LABELS]
 
 
 def page_template(page: str, words: Wording) -> str:
