@@ -14,7 +14,8 @@ from deepseek_report.artifacts.schema import Schema
 #: What a model can hand out; explainers, metrics and pictures name what they need. "module": layers
 #: and weights of a torch module that was trained epoch by epoch; "trees": see `TreeClassifier`;
 #: "intrinsic": see `IntrinsicModule`, and "shape_functions" where moreover the contribution of a
-#: column depends on that column alone; "prototypes": see `HasPrototypes`.
+#: column depends on that column alone; "prototypes": see `HasPrototypes`; "rules": the whole model
+#: is a list of rules over columns.
 Capability = Literal[
     "module",
     "gradients",
@@ -25,6 +26,7 @@ Capability = Literal[
     "intrinsic",
     "shape_functions",
     "prototypes",
+    "rules",
 ]
 
 
@@ -127,3 +129,13 @@ class AnswersRows(Protocol):
 
     def logits_of(self, instance_ids: NDArray[np.int64]) -> NDArray[np.float64]:
         """(instance, class) of these rows of the source; a number is (instance, 1)."""
+
+
+@runtime_checkable
+class TellsOwnTerms(Protocol):
+    """The optional part of a Classifier with the capability "intrinsic" and no torch module."""
+
+    def own_terms(
+        self, inputs: NDArray[np.float64], target: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(instance, column) -> what each column adds, and base values; see `IntrinsicModule`."""

@@ -288,9 +288,9 @@ class EstimatorClassifier:
     """
 
     def __init__(
-        self, module: Fitted, schema: Schema, name: str, capabilities: frozenset[Capability]
+        self, module: Any, schema: Schema, name: str, capabilities: frozenset[Capability]
     ) -> None:
-        self.module: Any = module
+        self.module = module
         self.schema = schema
         self.name = name
         self.capabilities = capabilities
@@ -338,6 +338,16 @@ class EstimatorClassifier:
         """An estimator has no weights that could be drawn anew."""
         del seed
         raise NotApplicableError(message("model_refusals.no_weights", model=self.name))
+
+
+class OwnTermsClassifier(EstimatorClassifier):
+    """A fitted model that adds up terms of features, and says which; see `TellsOwnTerms`."""
+
+    def own_terms(self, inputs: Floats, target: int) -> tuple[Floats, Floats]:
+        """(instance, feature) -> values (instance, feature) and base values (instance,)."""
+        self.calls += len(inputs)
+        values, base = self.module.terms(np.asarray(inputs, dtype=np.float64), target)
+        return values, base
 
 
 def scaled(probabilities: Floats, positions: list[int], classes: int) -> Floats:
