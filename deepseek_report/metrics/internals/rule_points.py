@@ -44,6 +44,7 @@ class RulePoints(ModelMetric):
                 *columns_of("edited:yes_no"),
             ),
             section="model",
+            most=50,
             release=TableRelease(counts=("n",), overlapping=True),
         ),
         "fired": TableType(columns_of("instance_id:row rule:count when points:number")),

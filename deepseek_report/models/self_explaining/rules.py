@@ -55,6 +55,11 @@ class RuleModel:
     max_conditions: Annotated[int, Field(ge=1, le=6)] = 3
     edits: Annotated[tuple[RuleEdit, ...], Field(max_length=200)] = ()
 
+    def __post_init__(self) -> None:
+        """Edits may be given as mappings, as corrections give them."""
+        edits = (edit if isinstance(edit, RuleEdit) else RuleEdit(**edit) for edit in self.edits)
+        object.__setattr__(self, "edits", tuple(edits))
+
     def build(self, schema: Schema, train: Split, seed: int) -> FittedRules:
         """The model without its list, which `fit` makes."""
         del train
