@@ -66,7 +66,7 @@ def boosted_paths(
     some = max(int(_SHARE * len(columns)), min(len(columns), 2 * _LEAF))
     fewest = max(int(_LEAF_SHARE * some), _LEAF)
     for tree in range(_TREES):
-        answers = _answers(outputs, link)
+        answers = answers_of(outputs, link)
         misses = targets - answers
         shown = rng.permutation(len(columns))[:some]
         grown = DecisionTreeRegressor(max_depth=depth, min_samples_leaf=fewest, random_state=tree)
@@ -102,7 +102,7 @@ def _start(targets: Floats, link: Link) -> Floats:
     return np.asarray(np.log(shares) if link == "softmax" else np.log(shares / (1 - shares)))
 
 
-def _answers(outputs: Floats, link: Link) -> Floats:
+def answers_of(outputs: Floats, link: Link) -> Floats:
     """(row, output) probabilities of the outputs, or the numbers themselves."""
     if link == "value":
         return outputs
@@ -225,7 +225,7 @@ def _least_loss(design: Floats, targets: Floats, offset: Floats, link: Link, fre
     def loss(flat: Floats) -> tuple[float, Floats]:
         weights = np.where(moves, flat.reshape(-1, outputs), 0.0)
         reached = design @ weights + offset
-        slope = design.T @ (_answers(reached, link) - targets)
+        slope = design.T @ (answers_of(reached, link) - targets)
         slope += _RIDGE * penalised[:, None] * weights
         total = _loss(reached, targets, link) + 0.5 * _RIDGE * float((weights[1:] ** 2).sum())
         return total / len(design), np.where(moves, slope, 0.0).ravel() / len(design)

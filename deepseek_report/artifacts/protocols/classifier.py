@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -139,3 +139,16 @@ class TellsOwnTerms(Protocol):
         self, inputs: NDArray[np.float64], target: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(instance, column) -> what each column adds, and base values; see `IntrinsicModule`."""
+
+
+@runtime_checkable
+class TellsShapes(Protocol):
+    """The optional part of a Classifier with "shape_functions" that adds up pairs as well."""
+
+    def curves(self, inputs: NDArray[np.float64], target: int) -> NDArray[np.float64]:
+        """(instance, column) -> (instance, column) what each adds by itself, without pairs."""
+
+    def surfaces(
+        self, target: int
+    ) -> Mapping[tuple[int, int], Callable[[NDArray[np.float64]], NDArray[np.float64]]]:
+        """{two columns: what the pair adds to rows (instance, column)}."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
@@ -17,9 +16,9 @@ from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.data_kinds.rule_lists import RuleEdit, RuleList, RuleListSize, RuleTargets
+from deepseek_report.data_kinds.rule_lists import RuleEdit, RuleList, RuleListSize
 from deepseek_report.errors import ArtifactError
-from deepseek_report.tasks import task_of
+from deepseek_report.models.self_explaining.added_outputs import AddedOutputs, targets_of
 
 if TYPE_CHECKING:
     from deepseek_report.models.estimators.estimator import OwnTermsClassifier
@@ -97,13 +96,13 @@ class RuleModel:
         return ""
 
 
-class FittedRules:
+class FittedRules(AddedOutputs):
     """A list of rules for one schema; `fit` makes it."""
 
     def __init__(
         self, schema: Schema, size: RuleListSize, seed: int, edits: Sequence[RuleEdit]
     ) -> None:
-        self.schema = schema
+        super().__init__(schema)
         self.size = size
         self.seed = seed
         self.edits = edits
@@ -136,43 +135,13 @@ class FittedRules:
             raise ArtifactError("the list of rules has not been fitted")
         return self.rules
 
-    def probabilities(self, inputs: Floats) -> Floats:
-        """(instance, feature) original units -> (instance, class), or the number (instance, 1)."""
-        target, outputs = self.schema.target, self.fitted.outputs(inputs)
-        if self.fitted.link == "value":
-            return outputs
-        if self.fitted.link == "softmax":
-            powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-            return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-        several = task_of(target).several
-        own = outputs[:, target.label_index if several else 0]
-        sides = np.stack([own, own] if several or target.explained else [-own, -own], axis=1)
-        return np.asarray(1 / (1 + np.exp(np.clip(sides * [1.0, -1.0], -500, 500))))
+    def outputs(self, inputs: Floats) -> Floats:
+        """(instance, feature) original units -> (instance, output)."""
+        return self.fitted.outputs(inputs)
 
-    def label_probabilities(self, inputs: Floats) -> Floats:
-        """(instance, feature) -> (instance, label)."""
-        return np.asarray(1 / (1 + np.exp(-np.clip(self.fitted.outputs(inputs), -500, 500))))
-
-    def decided(self, inputs: Floats) -> None:
-        """The list gives probabilities; the threshold of the run decides."""
-
-    def terms(self, inputs: Floats, target: int) -> tuple[Floats, Floats]:
-        """What each feature adds for a class or to the number; see `RuleList.terms`."""
-        return self.fitted.terms(inputs, self.about(target))
-
-    def about(self, target: int) -> Floats:
-        """(output,) what makes of the outputs a class's logit less the mean of the others'."""
-        names, own = self.fitted.names, self.schema.target
-        if self.fitted.link == "softmax":
-            mix = np.full(len(names), -1 / (len(names) - 1))
-            mix[target] = 1.0
-            return mix
-        mix = np.zeros(len(names))
-        several = task_of(own).several
-        toward = 1 if several else own.explained
-        sign = 1.0 if self.fitted.link == "value" or target == toward else -1.0
-        mix[own.label_index if several else 0] = sign
-        return mix
+    def mixed_terms(self, inputs: Floats, mix: Floats) -> tuple[Floats, Floats]:
+        """See `RuleList.terms`."""
+        return self.fitted.terms(inputs, mix)
 
     def describe(self) -> dict[str, Any]:
         """The content of `architecture.json`, with the list itself."""
@@ -185,19 +154,3 @@ class FittedRules:
         return {"name": "rules", "summary": summary, "parameters": parameters, "layers": []} | {
             _KEY: plain
         }
-
-
-def targets_of(schema: Schema, train: Split) -> RuleTargets:
-    """What a list is fitted to: one output for two classes or a number, else one each."""
-    target = schema.target
-    task = task_of(target)
-    if not task.decides:
-        return RuleTargets(train.labels[:, None].astype(np.float64), "value", (target.label,))
-    if task.several:
-        return RuleTargets(np.asarray(train.all_labels, np.float64), "logit", target.labels)
-    classes = np.arange(len(target.classes))
-    happened = (train.labels[:, None] == classes).astype(np.float64)
-    if len(classes) == 2:
-        own = happened[:, [target.explained]]
-        return RuleTargets(own, "logit", (target.explained_class,))
-    return RuleTargets(happened, "softmax", target.classes)
