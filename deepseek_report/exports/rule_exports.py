@@ -22,9 +22,9 @@ from deepseek_report.tasks import task_of
 
 #: A code of the source that SQL holds as a number.
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
-#: A sum this far below the threshold, relative to it, is on it: sums that are equal on paper may
-#: differ in their last digits, and two different sums of points are never so near.
-_TIE = 1e-9
+#: Roundings between a sum of points and its probability, as a multiple of the machine's precision:
+#: a sum that lies so little below the threshold is on it, since thresholds are often a sum's own.
+_ROUNDED = 16 * 2.0**-52
 
 
 def write_text(run: ExportedRun) -> str:
@@ -75,7 +75,7 @@ class _RuleExport:
         if not 0 < probability < 1:
             return -math.inf if probability <= 0 else math.inf
         least = math.log(probability) - math.log1p(-probability)
-        return least - _TIE * max(abs(least), 1.0)
+        return least - _ROUNDED * (1 / (1 - probability) + abs(least) + 1)
 
     @property
     def _label_output(self) -> int:

@@ -57,7 +57,7 @@ class EBM:
     pairs: Annotated[int, Field(ge=0, le=100)] = 10
     bags: Annotated[int, Field(ge=1, le=100)] = 4
     bins: Annotated[int, Field(ge=4, le=1024)] = 256
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.015
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
 
     def build(self, schema: Schema, train: Split, seed: int) -> FittedTerms:
         """The model without its curves, which `fit` makes."""
