@@ -334,8 +334,8 @@ class RuleList:
             raise ConfigError(f"{where}: rule {number} is edited twice; leave one of the two")
         if number not in {rule.number for rule in self.rules}:
             raise ConfigError(
-                f"{where}: there is no rule {number}. What to do: name one of these, by the number "
-                f"that it has without edits:\n{self.numbers()}"
+                f"{where}: there is no rule {number}, only 1 to {len(self.rules)}; name one of these "
+                f"by the number that it has without edits:\n{self.numbers()}"
             )
 
     def _points(self, weight: float | Mapping[str, float], where: str) -> list[float]:

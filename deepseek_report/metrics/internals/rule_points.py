@@ -41,7 +41,7 @@ class RulePoints(ModelMetric):
                 *columns_of("points:number share:share n:count"),
                 estimate("rate", "share", "rate", optional=True),
                 estimate("mean", "number", "mean", optional=True),
-                *columns_of("edited:yes_no"),
+                Column("edited", "yes_no", optional=True),
             ),
             section="model",
             most=50,
@@ -86,7 +86,9 @@ def _list(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[di
             if several:
                 about["class_label"] = name
             about |= {"points": rule.weights[output], "share": float(holds.mean())}
-            about |= {"n": int(holds.sum()), "edited": rule.edited}
+            about["n"] = int(holds.sum())
+            if any(other.edited for other in rules.rules):
+                about["edited"] = rule.edited
             if rules.link == "value":
                 labels, inside = p.labels.astype(np.float64), np.flatnonzero(holds)
                 among = drawn.take(inside).mean(labels[inside], _MEAN, among=labels)
