@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -126,19 +126,40 @@ class WeightedRule:
 
     number : what people call it by, from 1; it stays the same when other rules are edited. sets :
     one for each feature that it asks about, all of which must hold. weights : (output,) points.
-    share : of the training rows for which it holds. edited : whether a person declared its points
-    or added it.
+    shares : of each set, that of the training rows which meet it. edited : whether a person
+    declared its points or added it.
     """
 
     number: int
     sets: tuple[ValueSet, ...]
     weights: tuple[float, ...] = ()
-    share: float = 0.0
+    shares: tuple[float, ...] = ()
     edited: bool = False
 
     def holds(self, inputs: Floats) -> Bools:
         """(row, feature) -> (row,)."""
         return np.asarray(np.all([part.holds(inputs) for part in self.sets], axis=0))
+
+    def with_shares(self, train: Floats) -> WeightedRule:
+        """The same rule with the shares of these rows (row, feature)."""
+        return replace(self, shares=tuple(float(part.holds(train).mean()) for part in self.sets))
+
+    def shapley(self, inputs: Floats) -> Floats:
+        """(row, set) Shapley values of the sets, whose sum is whether the rule holds less the
+        product of the shares: that of a set is averaged over which others are known before it.
+        """
+        met = np.stack([part.holds(inputs) for part in self.sets], axis=1).astype(np.float64)
+        shares, n = np.array(self.shares), len(self.sets)
+        values = np.zeros(met.shape)
+        for place in range(n):
+            others = [other for other in range(n) if other != place]
+            for size in range(n):
+                weight = 1 / (n * math.comb(n - 1, size))
+                for known in combinations(others, size):
+                    left = [other for other in others if other not in known]
+                    chance = met[:, list(known)].prod(axis=1) * shares[left].prod()
+                    values[:, place] += weight * chance * (met[:, place] - shares[place])
+        return values
 
     def in_words(self, schema: Schema) -> str:
         """The conditions as people read them."""
@@ -277,10 +298,11 @@ class RuleList:
         return outputs
 
     def terms(self, inputs: Floats, about: Floats) -> tuple[Floats, Floats]:
-        """What each feature adds to a mix of the outputs, less what it adds on average in training.
+        """What each feature adds to a mix of the outputs, compared with the training rows.
 
-        about : (output,) by what each output counts. The points of a rule, less the share of the
-        training rows for which it holds, are split evenly between the features that it asks about.
+        about : (output,) by what each output counts. The points of a rule are shared out between
+        its conditions by Shapley's average over the orders in which they become known; one that is
+        not known yet counts with the share of the training rows that meet it.
 
         Returns (row, feature) values and (row,) base values, whose sum is the mixed output.
         """
@@ -288,10 +310,9 @@ class RuleList:
         base = float(np.dot(self.base, about))
         for rule in self.rules:
             points = float(np.dot(rule.weights, about))
-            base += points * rule.share
+            base += points * float(np.prod(rule.shares))
             features = [part.feature for part in rule.sets]
-            added = points * (rule.holds(inputs) - rule.share) / len(features)
-            values[:, features] += added[:, None]
+            values[:, features] += points * rule.shapley(inputs)
         return values, np.full(len(inputs), base)
 
     def numbers(self) -> str:
@@ -315,7 +336,7 @@ class RuleList:
                 number = max(number, len(self.rules) + 1)
                 sets = conditions_as_sets(edit.add, self.schema, where)
                 new = WeightedRule(number, sets, edited=True)
-                rules[number] = replace(new, share=float(new.holds(inputs).mean()))
+                rules[number] = new.with_shares(inputs)
             else:
                 number = int(edit.rule or 0)
                 self._check_number(number, touched, where)
@@ -334,8 +355,8 @@ class RuleList:
             raise ConfigError(f"{where}: rule {number} is edited twice; leave one of the two")
         if number not in {rule.number for rule in self.rules}:
             raise ConfigError(
-                f"{where}: there is no rule {number}, only 1 to {len(self.rules)}; name one of these "
-                f"by the number that it has without edits:\n{self.numbers()}"
+                f"{where}: there is no rule {number}, only 1 to {len(self.rules)}; name one of "
+                f"these by the number that it has without edits:\n{self.numbers()}"
             )
 
     def _points(self, weight: float | Mapping[str, float], where: str) -> list[float]:
@@ -371,7 +392,7 @@ class RuleList:
                 _set_json(part, self.schema.features[part.feature]) for part in rule.sets
             ],
             "weights": list(rule.weights),
-            "share_of_training": rule.share,
+            "training_shares": list(rule.shares),
             "edited": rule.edited,
         }
 
@@ -386,7 +407,7 @@ class RuleList:
                 int(rule["rule"]),
                 tuple(_set_of(part, schema) for part in rule["conditions"]),
                 tuple(map(float, rule["weights"])),
-                float(rule["share_of_training"]),
+                tuple(map(float, rule["training_shares"])),
                 bool(rule["edited"]),
             )
             for rule in data["rules"]
@@ -463,7 +484,7 @@ def _chosen_sets(
 
 def _numbered(conditions: Iterable[tuple[ValueSet, ...]], inputs: Floats) -> list[WeightedRule]:
     rules = [WeightedRule(n, sets) for n, sets in enumerate(conditions, start=1)]
-    return [replace(rule, share=float(rule.holds(inputs).mean())) for rule in rules]
+    return [rule.with_shares(inputs) for rule in rules]
 
 
 def _by_weight(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from deepseek_report.data_kinds.rule_lists import (
     RuleListSize,
     RuleTargets,
     ValueSet,
+    WeightedRule,
     conditions_as_sets,
 )
 from deepseek_report.errors import ConfigError
@@ -89,10 +91,23 @@ def test_outputs_are_the_base_and_the_points_of_the_rules_that_hold(rules, input
     np.testing.assert_allclose(rules.outputs(inputs[:50])[:, 0], expected)
 
 
-def test_terms_of_features_add_up_and_average_to_the_base(rules, inputs) -> None:
+def test_terms_of_features_add_up_to_the_output(rules, inputs) -> None:
     values, base = rules.terms(inputs, np.array([-1.0]))
     np.testing.assert_allclose(values.sum(1) + base, -rules.outputs(inputs)[:, 0])
-    np.testing.assert_allclose(values.mean(0), 0, atol=1e-12)
+
+
+def test_the_conditions_of_a_rule_share_its_points_as_all_orders_say(inputs) -> None:
+    sets = conditions_as_sets("amount > 3 and late < '2 months' and age > 45", SCHEMA, "")
+    rule = WeightedRule(1, sets).with_shares(inputs)
+    met = np.stack([part.holds(inputs) for part in sets], axis=1)
+    expected = np.zeros(met.shape)
+    for order in permutations(range(3)):
+        known = np.tile(np.array(rule.shares), (len(inputs), 1))
+        for place in order:
+            before = known.prod(axis=1)
+            known[:, place] = met[:, place]
+            expected[:, place] += (known.prod(axis=1) - before) / 6
+    np.testing.assert_allclose(rule.shapley(inputs), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -220,3 +235,16 @@ def test_a_missing_value_goes_where_training_rows_without_it_went(inputs) -> Non
     other = RuleTargets((filled[:, :1] > 6).astype(float), "logit", ("yes",))
     rules = RuleList.fit(schema, filled, other, RuleListSize(2, 1), 0)
     assert not rules.fires(np.array([[np.nan, 1, 1, 40]]))[:, 0].any()
+
+
+def test_a_table_that_tells_nothing_and_a_list_without_rules_are_a_constant(
+    rules, inputs, targets
+) -> None:
+    flat = np.tile(np.array([5.0, 1.0, 1.0, 40.0]), (len(inputs), 1))
+    constant = RuleList.fit(SCHEMA, flat, targets, SIZE, 0)
+    edits = [RuleEdit(rule=rule.number, remove=True) for rule in rules.rules]
+    emptied = RuleList.fit(SCHEMA, inputs, targets, SIZE, 0, edits)
+    rate = targets.values.mean()
+    for each in (constant, emptied):
+        assert each.rules == ()
+        np.testing.assert_allclose(each.outputs(inputs[:3]), np.log(rate / (1 - rate)), atol=1e-4)
