@@ -27,7 +27,7 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.sections.shared.task_columns import attribution
-from deepseek_report.wording.estimates import estimate, of_row
+from deepseek_report.wording.estimates import estimate, of_row, of_score
 
 #: How many features the table of ranks shows.
 SHOWN = 12
@@ -44,6 +44,7 @@ _METRICS = (
     "interactions",
     "risk_patterns",
     "surrogate_tree",
+    "surrogate_rules",
     "shape_functions",
     "prototypes",
 )
@@ -81,6 +82,7 @@ class ExplanationsSection:
         _question(draft)
         _interactions(draft)
         _riskiest(draft)
+        _as_rules(draft)
         games = _compared_games(draft, table)
         draft.notes(_METRICS)
         _caveats(draft)
@@ -324,6 +326,19 @@ def _riskiest(draft: Draft) -> None:
         rest=float(riskiest["rest_rate"]),
         stated=float(riskiest["stated"]),
     )
+
+
+def _as_rules(draft: Draft) -> None:
+    """How faithfully a list of rules stands for the model, on cases that it was not made from."""
+    fidelity = draft.results.score("rule_list_fidelity")
+    agreement = draft.results.score("rule_list_agreement")
+    if fidelity is not None and finite(fidelity.value) is not None:
+        draft.answer(
+            "as_rules",
+            rules=len(rows(draft.results, "surrogate_rules", "rules")) - 1,
+            fidelity=of_score(fidelity),
+            agreement=None if agreement is None else of_score(agreement),
+        )
 
 
 def _caveats(draft: Draft) -> None:
