@@ -115,7 +115,7 @@ class _Planner:
         self._model()
         for explainer in self.experiment.multiple["explainers"]:
             self._explainer(explainer)
-        for metric in self.experiment.multiple["metrics"]:
+        for metric in taken_first(self.experiment.multiple["metrics"]):
             self._metric(metric)
         self._conclusions()
         for picture in self.experiment.multiple["visualizations"]:
@@ -236,6 +236,23 @@ class _Planner:
             for stage in self.stages:
                 if ArtifactId(stage).is_within(need):
                     yield stage
+
+
+def taken_first(metrics: Mapping[str, Any]) -> list[str]:
+    """Metrics in their order, but each behind those whose measurements it takes."""
+    order, waiting = dict[str, None](), set[str]()
+
+    def place(name: str) -> None:
+        if name in waiting:
+            return
+        waiting.add(name)
+        for taken in sorted(traits_of(metrics[name], MetricPart).takes & metrics.keys()):
+            place(taken)
+        order[name] = None
+
+    for name in metrics:
+        place(name)
+    return [*order]
 
 
 def make_plan(experiment: Experiment) -> list[Stage]:
