@@ -95,7 +95,7 @@ def answers(results: Results, name: str) -> bool:
 
 
 def plays(results: Results, name: str) -> bool:
-    """Whether a method plays the game that the run asks about; one that gives an order plays none."""
+    """Whether a method plays the game that the run asks about; an order alone plays none."""
     known = results.explanations.get(name)
     return known is not None and known.game == question_of(results)
 

@@ -32,7 +32,7 @@ _CURVES = 3.3
 @dataclass(frozen=True)
 class DeletionCurvesPicture(PicturePart):
     """Draws deletion and insertion for every explainer that answers the question of the run, and
-    the gain over the random control; for every explainer, where none plays the game of the question.
+    the gain over the random control; for all explainers, where none plays the game asked about.
     """
 
     reveals = "aggregate"

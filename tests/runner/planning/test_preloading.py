@@ -43,7 +43,8 @@ def test_parts_whose_stages_are_in_the_store_are_not_loaded() -> None:
 
 def test_a_metric_is_handed_what_it_takes_wherever_it_stands_in_the_list() -> None:
     listed = "[options,faithfulness_effect,deletion,insertion,direct_use]"
-    experiment = validate(compose([f"metrics={listed}", "visualizations=[]"], None), (), ())
+    chosen = [f"metrics={listed}", "visualizations=[]", "report.thresholds=[]", "sections=[]"]
+    experiment = validate(compose(chosen, None), (), ())
     planned = {stage.id: stage.inputs for stage in make_plan(experiment)}
     assert "measures/direct_use" in planned["measures/options"]
     assert {"measures/deletion/shap", "measures/insertion/random"} <= {
