@@ -43,6 +43,7 @@ _METRICS = (
     "feature_effects",
     "interactions",
     "risk_patterns",
+    "risk_windows",
     "surrogate_tree",
     "shape_functions",
     "prototypes",
@@ -55,6 +56,7 @@ _PICTURES = (
     "attribution_by_value",
     "surrogate_tree",
     "interactions",
+    "risk_windows",
     "shape_functions",
     "prototypes",
     "attention_maps",
@@ -81,6 +83,7 @@ class ExplanationsSection:
         _question(draft)
         _interactions(draft)
         _riskiest(draft)
+        _windows(draft)
         games = _compared_games(draft, table)
         draft.notes(_METRICS)
         _caveats(draft)
@@ -323,6 +326,24 @@ def _riskiest(draft: Draft) -> None:
         n=int(riskiest["n"]),
         rest=float(riskiest["rest_rate"]),
         stated=float(riskiest["stated"]),
+    )
+
+
+def _windows(draft: Draft) -> None:
+    """The surest ranges of parameters in which the explained class is frequent."""
+    windows = rows(draft.results, "risk_windows", "windows")
+    if not windows:
+        return
+    surest = windows[0]
+    draft.answer(
+        "windows",
+        pattern=draft.words.name(surest["slice"]),
+        target=draft.results.schema.target.explained_class,
+        rate=of_row(surest, "rate", "rate"),
+        n=int(surest["n"]),
+        rest=float(surest["rest_rate"]),
+        rows=int(surest["rows"]),
+        overall=float(surest["overall"]),
     )
 
 
