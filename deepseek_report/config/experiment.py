@@ -9,7 +9,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from deepseek_report.artifacts.conclusions import DecisionCosts, Expectations, ThresholdRule
+from deepseek_report.artifacts.conclusions import (
+    AlertCapacity,
+    DecisionCosts,
+    Expectations,
+    ThresholdRule,
+)
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
@@ -49,26 +54,35 @@ class DeclaredDecision:
 
     rule : "declared" takes `threshold` as it is; "model" what the model itself decides (`predict`
         of an estimator; else the more probable class); "costs" the one with the least expected
-        cost by `costs`; the others choose it on the validation part too. null: by a declared
-        `threshold`; without it "model" for one that came fitted, and for others "costs" where
-        `costs` are declared, else "base_rate".
+        cost by `costs`; "capacity" the one that gives as many alerts as `capacity` on average; the
+        others choose it on the validation part too. null: by a declared `threshold`; without it
+        "model" for one that came fitted, and for others "costs" where `costs` are declared, else
+        "capacity" where that is declared, else "base_rate".
     threshold : a probability of the explained class.
     costs : what a false alarm and a missed case of the explained class cost.
+    capacity : how many cases decided for the explained class people can look into, such as
+        {alerts: 50, per: day}; needs the moments of the rows (`dataset.time`).
     """
 
     rule: (
-        Literal["declared", "model", "costs", "balanced_accuracy", "f1", "accuracy", "base_rate"]
+        Literal[
+            *("declared", "model", "costs", "capacity"),
+            *("balanced_accuracy", "f1", "accuracy", "base_rate"),
+        ]
         | None
     ) = None
     threshold: Share | None = None
     costs: DecisionCosts | None = None
+    capacity: AlertCapacity | None = None
 
     @property
     def threshold_rule(self) -> ThresholdRule:
         """The rule by which the threshold of a model that is fitted here is found."""
-        by_what_is_declared = "costs" if self.costs else "declared" if self.threshold else ""
-        name = self.rule or by_what_is_declared or "base_rate"
-        return ThresholdRule(name, self.threshold, self.costs)
+        declared = {"costs": self.costs, "declared": self.threshold, "capacity": self.capacity}
+        by_what_is_declared = next((rule for rule, value in declared.items() if value), "base_rate")
+        return ThresholdRule(
+            self.rule or by_what_is_declared, self.threshold, self.costs, self.capacity
+        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.conclusions import Expectations
+from deepseek_report.artifacts.conclusions import AlertCapacity, Expectations
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
@@ -138,7 +138,7 @@ class MeasureContext:
     explainers : {name: how it explains further rows} (scope "explainers").
     refits : fits the model anew; None where it came fitted and nothing says how.
     folds : makes the run again in each fold; None but for the metric that reads it.
-    expectations : declared by `behaviour:` in the config.
+    expectations : declared by `behaviour:` in the config. capacity : by `decision.capacity`.
     measured : {id: measurement} of the metrics that it `takes`, such as `measures/deletion/random`.
     question : the game that the run asks about, in which an explanation without a game is judged.
     """
@@ -159,6 +159,7 @@ class MeasureContext:
     refits: Refits | None = None
     folds: FoldRuns | None = None
     expectations: Expectations = ()
+    capacity: AlertCapacity | None = None
     progress: Progress = field(default_factory=Silent)
     question: Game = "background"
 

@@ -44,7 +44,7 @@ _BINS, _MOST_AXES, _BEAM = 24, 64, 16
 _MOST_ENDS, _ROUNDS = 100, 3
 #: Rows of the class in a searched half without which nothing is looked for.
 _FEWEST = 5
-#: Bins along each side of the table of cells.
+#: Cells along each side of the table of cells, at most about.
 _SIDE = 6
 
 
@@ -408,7 +408,8 @@ class RiskWindows(ClassMetric):
 
         tested = HalfSearch(conditions, halves, apart=False).rows(find, tell, 2 * self.most)
         listed = [row for row in tested if row["p_adjusted"] < self.alpha]
-        cells = _cells(search, [(row, windows_of[row["slice"]]) for row in listed], len(rows))
+        sure = [(row, windows_of[row["slice"]]) for row in listed]
+        cells = _cells(search, sure, len(rows), self.cell_size)
         return Measurement(
             tables={
                 "windows": self.tables["windows"].frame(listed),
@@ -471,7 +472,7 @@ def _told(truths: Bools, inside: Bools, reported: Ints, resampling: Resampling) 
 
 
 def _cells(
-    search: WindowSearch, listed: Sequence[tuple[Row, tuple[Window, ...]]], n: int
+    search: WindowSearch, listed: Sequence[tuple[Row, tuple[Window, ...]]], n: int, cell_size: int
 ) -> list[Row]:
     """Rows and rate of each cell of two parameters, of the surest part that is about a number.
 
@@ -490,22 +491,26 @@ def _cells(
             if axis is None:
                 return []
             numbers.append(Window(axis, -np.inf, np.inf))
-        sides = [_Side(parameters.quantities[w.axis], w, reported) for w in numbers]
+        count = int(np.clip(math.sqrt(len(reported) / cell_size / 2), 2, _SIDE))
+        sides = [_Side(parameters.quantities[w.axis], w, reported, count) for w in numbers]
         return list(_counted(row["slice"], sides, parameters.truths[reported]))
     return []
 
 
 @dataclass(frozen=True)
 class _Side:
-    """One side of the table of cells: a parameter, its range, and the rows that are counted."""
+    """One side of the table of cells: a parameter, its range, the rows that are counted, and in how
+    many cells about.
+    """
 
     quantity: Quantity
     window: Window
     rows: Ints
+    count: int
 
     @cached_property
     def borders(self) -> Floats:
-        return _borders(self.quantity.values[self.rows], self.window)
+        return _borders(self.quantity.values[self.rows], self.window, self.count)
 
     @cached_property
     def places(self) -> Ints:
@@ -550,12 +555,12 @@ def _finite(value: float) -> float:
     return float(value) if np.isfinite(value) else math.nan
 
 
-def _borders(values: Floats, window: Window) -> Floats:
+def _borders(values: Floats, window: Window, count: int) -> Floats:
     """The ends of a range, and quantiles that are not too near to them; the outer ones infinite."""
     known = np.sort(values[~np.isnan(values)])
     fixed = [end for end in (window.low, window.high) if np.isfinite(end)]
     ranks = np.searchsorted(known, fixed) / len(known)
-    shares = np.arange(1, _SIDE) / _SIDE
-    far = [share for share in shares if np.all(np.abs(ranks - share) > 0.5 / _SIDE)]
+    shares = np.arange(1, count) / count
+    far = [share for share in shares if np.all(np.abs(ranks - share) > 0.5 / count)]
     inner = np.unique([*fixed, *np.quantile(known, far)]) if far else np.array(sorted(fixed))
     return np.array([-np.inf, *inner, np.inf])

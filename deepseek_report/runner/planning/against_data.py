@@ -25,6 +25,9 @@ from deepseek_report.metrics.behaviour.expected import misfits
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
 
+#: Seconds since 1970 below which a moment is taken for a number and for no date: 3 March 1973.
+_LEAST_DATE = 1e8
+
 
 def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part], Split]) -> None:
     """Raise what does not fit the data, all of it at once.
@@ -38,7 +41,7 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
     ConfigProblems : thresholds on groups that the data do not have or that need a favourable class,
         a fitted model of other data, expectations of columns, words or classes that there are not,
         cases that are not in the test part, more folds than the rows allow, explained classes that
-        there are not.
+        there are not, a capacity for alerts where nobody knows when rows come from.
     """
     problems = [
         *against_data(experiment, schema),
@@ -48,6 +51,7 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
         *case_problems(experiment, load),
         *fold_problems(experiment, schema, load),
         *class_problems(experiment, schema),
+        *capacity_problems(experiment, schema, load),
     ]
     if problems:
         raise ConfigProblems(problems)
@@ -99,6 +103,37 @@ def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
         for name in named
         if name not in known
     ]
+
+
+def capacity_problems(
+    experiment: Experiment, schema: Schema, load: Callable[[Part], Split]
+) -> list[Problem]:
+    """Why alerts cannot be ranked in periods as declared."""
+    capacity, where = experiment.settings.decision.capacity, "decision.capacity"
+    if capacity is None:
+        return []
+    if not task_of(schema.target).decides or len(schema.target.classes) != 2:
+        return [Problem(where, "no decision between two classes is made", todo="remove it")]
+    moments = load("test").moments
+    if moments is None:
+        return [
+            Problem(
+                where,
+                "nobody says when the rows come from",
+                "a column of dates",
+                "name it by dataset.time, or remove decision.capacity",
+            )
+        ]
+    if not np.nanmax(moments, initial=0.0) > _LEAST_DATE:
+        return [
+            Problem(
+                where,
+                "the moments of the rows are numbers, of which nobody knows how many are a day",
+                "a column of dates",
+                "name one by dataset.time, or remove decision.capacity",
+            )
+        ]
+    return []
 
 
 def fold_problems(

@@ -162,6 +162,8 @@ class _Planner:
         if "expectations" in plugin.reads:
             config = {"metric": config, "expectations": self.config["behaviour"]}
         targets = [self.target("metrics", name)]
+        if "capacity" in plugin.reads:
+            config = {"metric": config, "capacity": self.config["decision"]["capacity"]}
         if "folds" in plugin.reads:
             config = {"metric": config, **self._of_folds(targets)}
         seed = self.seeds.measure if "seed" in plugin.reads else None
