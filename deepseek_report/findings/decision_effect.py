@@ -56,9 +56,11 @@ def expected_cost(costs: DecisionCosts, rates: ClassRates) -> float:
 
 
 def is_declared(results: Results) -> bool:
-    """Whether somebody declared the threshold, its rule or costs, or the model brings its own."""
+    """Whether somebody declared the threshold or what it follows from, or the model has its own."""
     decision = _decision(results)
-    declared = any(decision.get(key) is not None for key in ("rule", "threshold", "costs"))
+    declared = any(
+        decision.get(key) is not None for key in ("rule", "threshold", "costs", "capacity")
+    )
     has_decisions = results.has("predictions/test")
     return declared or (has_decisions and results.predicted.rule == "model")
 
@@ -95,7 +97,7 @@ def _alerts(results: Results) -> tuple[Message, ...]:
             per=declared["per"],
             right=of_score(right),
             held=None if held is None else of_score(held),
-            label=results.schema.target.explained_class,
+            name=results.schema.target.explained_class,
         ),
     )
 

@@ -31,6 +31,7 @@ DESCRIPTION = shipped_description(
 )
 #: The first second of the generated payments: 1 January 2025.
 _START, _DAY = 1_735_689_600, 86_400
+_FEWEST_DAYS = 5.0
 
 
 def _number(name: str, label: str, unit: str = "") -> Feature:
@@ -57,36 +58,38 @@ FEATURES = (
     _number("account_years", "Age of the account", "years"),
 )
 _AT = {feature.name: place for place, feature in enumerate(FEATURES)}
-#: {kind of fraud: the columns that make a payment one}. `account_years` and `hour` tell nothing
-#: of some kinds, and `account_years` of none.
+#: {kind of fraud: the columns that may make a payment one}; `account_years` tells of none.
 KINDS = {
     "card testing": ("amount", "minutes", "payments", "channel"),
     "stolen card": ("over_usual", "distance", "hour", "country"),
     "account takeover": ("over_usual", "device_days", "merchant", "channel", "goods"),
 }
 _TESTING, _STOLEN, _TAKEOVER = range(3)
+#: How often each of these columns is unusual in a fraud, and in a payment that looks alike.
+_IN_FRAUD, _IN_ALIKE = 0.8, 0.5
 
 
 @dataclass(frozen=True)
 class Transactions(Shares):
     """Generated card payments over some months, about one in a hundred of them fraudulent.
 
-    Frauds are of three kinds, each made by columns of its own (`KINDS`), which are the truth that
-    explanations are held against: card testing (many small payments online within minutes), stolen
-    cards (large payments far away at night), and account takeover (large payments from a new device
-    to a new merchant), whose share grows from month to month. Some genuine payments look alike:
-    journeys, gifts, several payments in a row. The latest rows are the test part.
+    Frauds are of three kinds, each made by columns of its own (`KINDS`), four in five of which are
+    unusual; these are the truth that explanations are held against: card testing (many small
+    payments online within minutes), stolen cards (large payments far away at night), and account
+    takeover (large payments from a new device to a new merchant), whose share grows from month to
+    month. Some genuine payments look alike: journeys, gifts, several payments in a row. The latest
+    rows are the test part.
 
     n, days : payments drawn, and over how many days. fraud_share : of them.
     look_alikes : share of the genuine payments that look like fraud in some columns.
     drift : by how much the share of account takeovers among frauds grows over the days.
-    rows : keep only so many. duplicates : see `splitting.SplitRule`.
+    rows : draw only so many, of fewer days. duplicates : see `splitting.SplitRule`.
     """
 
     n: Annotated[int, Field(ge=1000, le=1_000_000)] = 48_000
     days: Annotated[int, Field(ge=20, le=2000)] = 120
     fraud_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.008
-    look_alikes: Annotated[float, Field(ge=0, le=1)] = 0.03
+    look_alikes: Annotated[float, Field(ge=0, le=1)] = 0.04
     drift: Annotated[float, Field(ge=0, le=1)] = 0.4
     rows: Annotated[int, Field(ge=100)] | None = None
 
@@ -99,7 +102,7 @@ class Transactions(Shares):
 
     def source_digest(self) -> str:
         """Hash of what is drawn; the seed is part of the run."""
-        drawn = (self.n, self.days, self.fraud_share, self.look_alikes, self.drift)
+        drawn = (self.n, self.rows, self.days, self.fraud_share, self.look_alikes, self.drift)
         return sha256(repr(drawn).encode()).hexdigest()
 
     def load(self, seed: int, progress: Progress) -> Dataset:
@@ -123,21 +126,20 @@ class Transactions(Shares):
     def _draw(self, seed: int) -> tuple[Arrays, Floats]:
         """The payments in the order of their moments, and these."""
         random = np.random.default_rng([seed, 30])
-        seconds = np.sort(random.uniform(0, self.days * _DAY, self.n))
-        values = self._genuine(random)
-        labels = (random.random(self.n) < self.fraud_share).astype(np.int64)
-        kinds = self._kinds(seconds / (self.days * _DAY), random)
-        alike = (labels == 0) & (random.random(self.n) < self.look_alikes)
-        for kind, columns in enumerate(KINDS.values()):
-            self._changed(values, np.flatnonzero((labels == 1) & (kinds == kind)), columns, random)
-            own = np.flatnonzero(alike & (kinds == kind))
-            for column in columns:  # each of the columns in about half of what looks alike
-                some = own[random.random(len(own)) < 0.55]
-                self._changed(values, some, (column,), random)
+        n = min(self.n, self.rows or self.n)
+        days = max(self.days * n / self.n, _FEWEST_DAYS)
+        seconds = np.sort(random.uniform(0, days * _DAY, n))
+        values = self._genuine(n, random)
+        labels = (random.random(n) < self.fraud_share).astype(np.int64)
+        kinds = self._kinds(seconds / (days * _DAY), random)
+        alike = (labels == 0) & (random.random(n) < self.look_alikes)
         truth = np.zeros(values.shape, dtype=bool)
+        chances = np.where(labels == 1, _IN_FRAUD, np.where(alike, _IN_ALIKE, 0.0))
         for kind, columns in enumerate(KINDS.values()):
-            frauds = (labels == 1) & (kinds == kind)
-            truth[np.ix_(frauds, [_AT[column] for column in columns])] = True
+            for column in columns:
+                changed = (kinds == kind) & (random.random(n) < chances)
+                self._change(values, np.flatnonzero(changed), column, random)
+                truth[changed & (labels == 1), _AT[column]] = True
         arrays = Arrays(
             values=values,
             labels=labels,
@@ -162,13 +164,12 @@ class Transactions(Shares):
 
     def _kinds(self, progress: Floats, random: np.random.Generator) -> Ints:
         """(row,) the kind of fraud that it is, or looks like."""
-        draws, takeover = random.random(self.n), self._share(progress)
-        others = np.where(random.random(self.n) < 0.5, _TESTING, _STOLEN)
+        draws, takeover = random.random(len(progress)), self._share(progress)
+        others = np.where(random.random(len(progress)) < 0.5, _TESTING, _STOLEN)
         return np.where(draws < takeover, _TAKEOVER, others).astype(np.int64)
 
-    def _genuine(self, random: np.random.Generator) -> Floats:
+    def _genuine(self, n: int, random: np.random.Generator) -> Floats:
         """(row, column) payments of people going about their day."""
-        n = self.n
         over = np.exp(random.normal(0.0, 0.5, n))
         minutes = np.exp(random.normal(6.3, 1.2, n))
         columns = {
@@ -187,10 +188,8 @@ class Transactions(Shares):
         }
         return np.column_stack([columns[feature.name] for feature in FEATURES])
 
-    def _changed(
-        self, values: Floats, rows: Ints, columns: tuple[str, ...], random: np.random.Generator
-    ) -> None:
-        """Gives these rows what is unusual about a kind of fraud, in these columns."""
+    def _change(self, values: Floats, rows: Ints, column: str, random: np.random.Generator) -> None:
+        """Gives these rows what is unusual about a kind of fraud, in one column."""
         n = len(rows)
         drawn = {
             "amount": np.round(random.uniform(0.5, 6.0, n), 2),
@@ -205,9 +204,7 @@ class Transactions(Shares):
             "channel": np.ones(n),
             "goods": random.choice([2.0, 4.0], n),
         }
-        for column in columns:
-            new = drawn[column]
-            if column == "over_usual":  # the amount goes with it
-                factor = new / np.maximum(values[rows, _AT["over_usual"]], 0.01)
-                values[rows, _AT["amount"]] = np.round(values[rows, _AT["amount"]] * factor, 2)
-            values[rows, _AT[column]] = new
+        if column == "over_usual":  # the amount goes with it
+            factor = drawn[column] / np.maximum(values[rows, _AT[column]], 0.01)
+            values[rows, _AT["amount"]] = np.round(values[rows, _AT["amount"]] * factor, 2)
+        values[rows, _AT[column]] = drawn[column]

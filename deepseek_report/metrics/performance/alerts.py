@@ -53,7 +53,6 @@ class PrecisionAtCapacity(ClassMetric):
                 estimate("recall", "share", "recall"),
                 *columns_of("declared:yes_no per:text periods:count", shown=False),
             ),
-            section="performance",
             release=TableRelease(counts=("n",), shares=(("precision", "n"),), overlapping=True),
         ),
         "months": TableType(

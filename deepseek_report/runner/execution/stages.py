@@ -160,7 +160,7 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
 
 
 def _alerts(job: StageJob, dataset: Dataset, predicted: Predictions) -> dict[str, int]:
-    """{role: position} of the alerts of the last period, where it is said how many are looked into."""
+    """{role: position} of the alerts of the last period, where a capacity for them is declared."""
     settings = job.experiment.settings
     capacity = settings.decision.capacity
     if capacity is None or not task_of(dataset.schema.target).decides:
