@@ -95,10 +95,12 @@ class ExplainOptions:
     background : training rows that stand for a typical input.
     evaluations : rows that the model may evaluate for all explanations together, of which
         `explainers=recommend` makes the best; null: what its candidates plan with their own sizes.
-    classes : of more than two classes those that every explainer explains over all instances,
-        beside the one that `dataset.positive` names: "all", or names; null: no others. Each is
-        another explanation for a method that asks for one class at a time; what asks for
-        probabilities finds the answers for all classes of a row once.
+    classes : of more than two classes those that every explainer explains instances for, beside the
+        one that `dataset.positive` names. decided: each for the class that was decided of it, by
+        which deletion and insertion judge a method, at most another explanation; "all", or names:
+        all instances for these classes too, to be switched to, each another explanation for a
+        method that asks for one class at a time; what asks for probabilities finds the answers for
+        all classes of a row once. null: the decided class of the shown cases alone.
     question : what a feature, word, patch or window adds is asked against: training rows
         (`background`), one baseline (`baseline`), or what goes with the others (`conditional`);
         null: training rows for tables, else the baseline. Methods that can answer the question do,
@@ -110,7 +112,7 @@ class ExplainOptions:
     pages: Annotated[int, Field(ge=0, le=200)] = 24
     background: Annotated[int, Field(ge=1, le=10_000)] = 64
     evaluations: Annotated[int, Field(ge=1)] | None = None
-    classes: Literal["all"] | tuple[str, ...] | None = None
+    classes: Literal["all", "decided"] | tuple[str, ...] | None = "decided"
     question: Literal["background", "baseline", "conditional"] | None = None
     reasons: Annotated[dict[str, Any], AfterValidator(_recommended)] = field(default_factory=dict)
 
@@ -267,7 +269,7 @@ class Experiment:
         turned.
         """
         named, known = self.settings.explain.classes, target.classes
-        if named is None or len(known) <= 2:
+        if named in (None, "decided") or len(known) <= 2:
             return ()
         names = {*known} if named == "all" else {*named}
         codes = target.codes or known

@@ -188,7 +188,10 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
         predictions = Predictions.load(job.inputs["predictions"] / "test")
         others = job.experiment.other_classes(dataset.schema.target)
         explanation = with_other_classes(explanation, explainer, context, others)
-        explanation = with_decided_classes(explanation, explainer, context, predictions, cases)
+        everyone = job.experiment.settings.explain.classes is not None
+        explanation = with_decided_classes(
+            explanation, explainer, context, predictions, cases, everyone
+        )
     if job.experiment.settings.measure_time:
         explanation = dataclasses.replace(
             explanation,

@@ -90,7 +90,7 @@ def expectation_problems(
 def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
     """Classes that are to be explained and that the data do not have."""
     named, target = experiment.settings.explain.classes, schema.target
-    if named is None or named == "all":
+    if named is None or isinstance(named, str):
         return []
     known = [*target.classes, *target.codes]
     return [
