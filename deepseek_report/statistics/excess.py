@@ -109,8 +109,8 @@ def scan_statistic(hits: ArrayLike, trials: ArrayLike, all_hits: int, all_trials
         rate = events / np.maximum(cases, 1)
         return np.asarray(xlogy(events, rate) + xlogy(cases - events, 1 - rate))
 
-    one = likelihood(np.asarray(float(all_hits)), np.asarray(float(all_trials)))
-    ratio = likelihood(k, n) + likelihood(other_k, other_n) - one
+    alike = likelihood(np.asarray(float(all_hits)), np.asarray(float(all_trials)))
+    ratio = likelihood(k, n) + likelihood(other_k, other_n) - alike
     is_higher = k * np.maximum(other_n, 0) > other_k * n
     return np.where(is_higher, ratio, 0.0)
 

@@ -71,7 +71,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Parameters:
+class ParameterTable:
     """Quantities of every row in which ranges are looked for, and which rows are of the class."""
 
     quantities: Sequence[Quantity]
@@ -112,7 +112,7 @@ class WindowSearch:
     least : rows that a part needs. most_conditions : that are joined.
     """
 
-    parameters: Parameters
+    parameters: ParameterTable
     least: int
     most_conditions: int
 
@@ -179,7 +179,7 @@ class _Rows:
             return ()
         every = range(len(self.search.parameters.quantities))
         first = self._extended((), every)
-        beam, found = first[:_BEAM], [*first[:_BEAM]]
+        beam, parts = first[:_BEAM], [*first[:_BEAM]]
         axes = [windows[0].axis for _, windows in first[:_MOST_AXES]]
         for _ in range(self.search.most_conditions - 1):
             larger = {
@@ -188,9 +188,9 @@ class _Rows:
                 for worth, windows in self._extended(part, axes)
             }
             beam = sorted(larger.values(), key=lambda entry: -entry[0])[:_BEAM]
-            found += beam
-        found.sort(key=lambda entry: -entry[0])
-        exact = [self._exact(windows) for _, windows in found[:3]]
+            parts += beam
+        parts.sort(key=lambda entry: -entry[0])
+        exact = [self._exact(windows) for _, windows in parts[:3]]
         chosen = max(exact, key=self.worth, default=())
         return chosen if self.worth(chosen) > 0 else ()
 
@@ -382,7 +382,7 @@ class RiskWindows(ClassMetric):
         """
         data, target = context.dataset, context.dataset.schema.target
         rows = all_rows(data)
-        parameters = Parameters(
+        parameters = ParameterTable(
             parameters_of(data, rows), np.asarray(rows.labels) == target.explained
         )
         least = max(self.min_size, math.ceil(self.min_share * len(rows)))

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.schema import Category, Feature, Layout, Schema, 
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.failures.risk_windows import (
-    Parameters,
+    ParameterTable,
     RiskWindows,
     Window,
     WindowSearch,
@@ -115,9 +115,9 @@ def test_the_range_that_is_found_is_the_best_of_all_ranges_of_one_parameter() ->
     values = np.sort(rng.normal(size=120))
     truths = rng.random(120) < np.where(np.abs(values - 0.3) < 0.3, 0.8, 0.1)
     quantities = kind_of(Schema(FEATURES[:1], TARGET)).parameters(values[:, None])
-    search = WindowSearch(Parameters(quantities, truths), 8, 1)
-    ((found,),) = list(search.parts(np.arange(120), 1))
-    inside = found.holds(values)
+    search = WindowSearch(ParameterTable(quantities, truths), 8, 1)
+    ((window,),) = list(search.parts(np.arange(120), 1))
+    inside = window.holds(values)
     own = float(scan_statistic((inside & truths).sum(), inside.sum(), truths.sum(), 120))
     ends = 0.5 * np.log(120)
     slow = [
@@ -126,7 +126,7 @@ def test_the_range_that_is_found_is_the_best_of_all_ranges_of_one_parameter() ->
         for i, j in combinations(range(121), 2)
         if j - i >= 8
     ]
-    assert own - ends * found.ends == pytest.approx(max(slow))
+    assert own - ends * window.ends == pytest.approx(max(slow))
 
 
 def test_series_and_images_have_parameters_and_texts_have_none() -> None:
