@@ -66,8 +66,14 @@ class DeclaredDecision:
 
     rule: (
         Literal[
-            *("declared", "model", "costs", "capacity"),
-            *("balanced_accuracy", "f1", "accuracy", "base_rate"),
+            "declared",
+            "model",
+            "costs",
+            "capacity",
+            "balanced_accuracy",
+            "f1",
+            "accuracy",
+            "base_rate",
         ]
         | None
     ) = None

@@ -284,8 +284,8 @@ class Likeness:
         if not kind_of(self.schema).named_columns:
             return []
         shared, near = self._shared[case], self._near(case)[row]
-        told = np.flatnonzero(near & (shared <= _MOST_SHARED))
-        order = told[np.argsort(shared[told], kind="stable")][:_MOST_COMMON]
+        rare = np.flatnonzero(near & (shared <= _MOST_SHARED))
+        order = rare[np.argsort(shared[rare], kind="stable")][:_MOST_COMMON]
         return [
             f"{self.schema.features[j].label}: "
             f"{self.schema.features[j].display(float(self.rows[case, j]))}"

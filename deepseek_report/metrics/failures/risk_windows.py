@@ -240,7 +240,7 @@ class _Rows:
             values = self.values(axis)
             known = values[~np.isnan(values)]
             if self.search.parameters.is_number(axis):
-                shares = np.arange(1, _BINS) / _BINS if len(known) else []
+                shares = np.arange(1, _BINS)[: len(known)] / _BINS
                 inner = np.unique(np.quantile(known, shares, method="lower"))
                 middle = inner[inner < known.max(initial=-np.inf)]
                 borders = np.array([-np.inf, *np.nextafter(middle, np.inf), np.inf])

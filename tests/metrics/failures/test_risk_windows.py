@@ -93,9 +93,9 @@ def test_a_category_is_told_by_its_name_and_what_is_protected_is_left_out() -> N
     values, _ = made(2)
     rng = np.random.default_rng(0)
     by_machine = rng.random(1500) < np.where(values[:, 6] == 1, 0.5, 0.05)
-    told = measured(values, by_machine.astype(int)).tables
-    assert told["windows"].iloc[0]["slice"] == "machine is “b”"
-    assert told["cells"].empty
+    tables = measured(values, by_machine.astype(int)).tables
+    assert tables["windows"].iloc[0]["slice"] == "machine is “b”"
+    assert tables["cells"].empty
     by_operator = rng.random(1500) < np.where(values[:, 7] > 1, 0.5, 0.05)
     assert measured(values, by_operator.astype(int)).tables["windows"].empty
 
