@@ -106,8 +106,9 @@ class ParameterTable:
 class WindowSearch:
     """Looks for the windows that part the rows of a class best from the others.
 
-    A part is worth its scan statistic, less log(ranges that were tried) for each condition and less
-    half of log(rows) for each end: what chance would gain by as many trials.
+    A part is worth its scan statistic, less log(ranges that were tried) for each condition beyond
+    the first and less half of log(rows) for each end: what chance would gain by as many trials.
+    Whether there is anything at all is for the other half to say.
 
     least : rows that a part needs. most_conditions : that are joined.
     """
@@ -147,7 +148,7 @@ class _Rows:
 
     @cached_property
     def price(self) -> float:
-        """What a condition must be worth: the logarithm of the ranges that are tried for it."""
+        """What a further condition must be worth: the logarithm of the ranges tried for it."""
         axes = min(len(self.search.parameters.quantities), _MOST_AXES)
         return math.log(max(axes * _BINS * (_BINS + 1) / 2, 2))
 
@@ -158,13 +159,13 @@ class _Rows:
         return self.search.parameters.inside(windows)[self.rows]
 
     def worth(self, windows: Sequence[Window]) -> float:
-        """The scan statistic of a part less the price of its conditions and ends."""
+        """The scan statistic of a part less the price of further conditions and of ends."""
         inside = self.inside(windows)
         if not windows or inside.sum() < self.search.least:
             return 0.0
         gain = self._gain((inside & self.truths).sum(), inside.sum())
         ends = sum(window.ends for window in windows)
-        return float(gain) - self.price * len(windows) - self._end * ends
+        return float(gain) - self.price * (len(windows) - 1) - self._end * ends
 
     @property
     def _end(self) -> float:
@@ -199,7 +200,7 @@ class _Rows:
     ) -> list[tuple[float, tuple[Window, ...]]]:
         """The part with the best window of each further parameter, by falling worth."""
         inside, taken = self.inside(part), {window.axis for window in part}
-        paid = self.price * (len(part) + 1) + self._end * sum(window.ends for window in part)
+        paid = self.price * len(part) + self._end * sum(window.ends for window in part)
         entries = []
         for axis in axes:
             if axis in taken:
@@ -356,8 +357,8 @@ class RiskWindows(ClassMetric):
         "cells": TableType(
             (
                 *columns_of("slice row:place column:place across across_unit down down_unit"),
-                *columns_of("across_low:number across_high:number down_low:number"),
-                *columns_of("down_high:number inside:yes_no n:count rate:share"),
+                *columns_of("across_from:number across_to:number down_from:number"),
+                *columns_of("down_to:number inside:yes_no n:count rate:share"),
             ),
             release=TableRelease(
                 counts=("n",), shares=(("rate", "n"),), lines=((), ("row",), ("column",))
@@ -525,8 +526,8 @@ class _Side:
         cells = {
             name: str(self.quantity.label),
             f"{name}_unit": self.quantity.feature.unit or "",
-            f"{name}_low": _finite(low),
-            f"{name}_high": _finite(high),
+            f"{name}_from": _finite(low),
+            f"{name}_to": _finite(high),
         }
         return cells, bool(self.window.low <= low and high <= self.window.high)
 

@@ -141,7 +141,7 @@ class _View:
 
     def _borders(self, side: str, place: str) -> list[str]:
         """What stands at the borders between neighbouring cells."""
-        ends = self.table.groupby(place)[f"{side}_high"].first().sort_index().dropna()
+        ends = self.table.groupby(place)[f"{side}_to"].first().sort_index().dropna()
         return [quantity(float(end), None) for end in ends]
 
     def title(self) -> Message:
@@ -179,6 +179,6 @@ class _View:
     def _span(self, row: pd.Series, side: str) -> Message:
         low, high = (
             None if np.isnan(row[key]) else quantity(float(row[key]), row[f"{side}_unit"] or None)
-            for key in (f"{side}_low", f"{side}_high")
+            for key in (f"{side}_from", f"{side}_to")
         )
         return caption("risk_windows.between", name=spoken(row[side]), low=low, high=high)
