@@ -123,6 +123,8 @@ class _DocumentWriter:
     def __post_init__(self) -> None:
         self.notes = read_notes(self.folder, [content.name for content in self.contents])
         self.words = words_of(self.results, self.options.language)
+        # the title of an experiment that ships is named in every language
+        self.options = replace(self.options, title=self.words.name(self.options.title))
         folders = [*self.templates, shipped("templates")]
         self.environment = build_environment(folders, self.words)
         self.environment.globals.update(
@@ -160,7 +162,7 @@ class _DocumentWriter:
         bodies = [self._section(content) + self._note(content.name) for content in self.contents]
         front = Markdown(front_matter(self.options))
         text = self._render("report.qmd.j2", {"bodies": bodies, "front_matter": front})
-        return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
+        return self._finished(text)
 
     def brief(self, first: SectionContent, run_digest: str) -> str:
         values = {
@@ -169,8 +171,11 @@ class _DocumentWriter:
             "front_matter": Markdown(front_matter(self.options, brief=True)),
             "digest": f"sha256:{run_digest}",
         }
-        text = self._render("brief.qmd.j2", values)
-        return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
+        return self._finished(self._render("brief.qmd.j2", values))
+
+    def _finished(self, text: str) -> str:
+        resolved = self.words.closed_up(_resolve(text, self._text))
+        return _BLANKS.sub("\n\n", resolved).rstrip() + "\n"
 
     def _section(self, content: SectionContent) -> Markdown:
         """A section as its template has it, with the cards of its findings that are not there."""
@@ -508,7 +513,9 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
     def written(match: re.Match[str]) -> str:
         target = match[1]
         if target in defined:
-            return f"@{target}"
+            # a letter of any script behind it would be read as part of the name
+            follows = match.string[match.end() : match.end() + 1]
+            return f"@{{{target}}}" if follows.isalnum() else f"@{target}"
         return str(Markdown.escape(say("not_shown", name=target.partition("-")[2])))
 
     def linked(match: re.Match[str]) -> str:

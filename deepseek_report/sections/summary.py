@@ -246,7 +246,7 @@ def _without(parts: Mapping[str, Text], others: Mapping[str, Text]) -> dict[str,
 def _decision(draft: Draft) -> str:
     known = draft.words.say(draft.results.card.get("decision") or "").strip()
     if known:
-        sentence = known if known.endswith((".", "!", "?")) else f"{known}."
+        sentence = known if known.endswith((".", "!", "?", "。", "！", "？")) else f"{known}."
         return draft.text("answer.decision", decision=sentence, first=sentence.split()[0].lower())
     target = draft.results.schema.target
     return draft.text("decision", classes=list(target.classes), label=target.label)
