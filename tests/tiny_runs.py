@@ -78,7 +78,7 @@ TINY = {
     "series": TinyRun(
         ("experiment=sensor_faults", "model=prototype", "trainer.min_steps=0",
          "explainers=[shap,input_x_gradient,random]"),
-        ("prototypes",),
+        ("prototypes", "risk_windows"),
     ),
 }  # fmt: skip
 

@@ -296,6 +296,10 @@ def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         where = locate(composed, ("decision", "rule"))
         todo = "set decision.costs={false_alarm: 1, missed: 5}, say (in quotes on the command line)"
         yield Problem(where, "no costs are declared", todo=todo)
+    if rule.rule == "capacity" and rule.capacity is None:
+        where = locate(composed, ("decision", "rule"))
+        todo = "set decision.capacity={alerts: 50, per: day}, say (in quotes on the command line)"
+        yield Problem(where, "no capacity is declared", todo=todo)
     if rule.threshold_rule.name != "declared" and rule.threshold is not None:
         where = locate(composed, ("decision", "threshold"))
         yield Problem(

@@ -43,6 +43,7 @@ _METRICS = (
     "feature_effects",
     "interactions",
     "risk_patterns",
+    "risk_windows",
     "surrogate_tree",
     "surrogate_rules",
     "shape_functions",
@@ -56,6 +57,7 @@ _PICTURES = (
     "attribution_by_value",
     "surrogate_tree",
     "interactions",
+    "risk_windows",
     "shape_functions",
     "prototypes",
     "attention_maps",
@@ -83,6 +85,7 @@ class ExplanationsSection:
         _interactions(draft)
         _riskiest(draft)
         _as_rules(draft)
+        _windows(draft)
         games = _compared_games(draft, table)
         draft.notes(_METRICS)
         _caveats(draft)
@@ -339,6 +342,24 @@ def _as_rules(draft: Draft) -> None:
             fidelity=of_score(fidelity),
             agreement=None if agreement is None else of_score(agreement),
         )
+
+
+def _windows(draft: Draft) -> None:
+    """The surest ranges of parameters in which the explained class is frequent."""
+    windows = rows(draft.results, "risk_windows", "windows")
+    if not windows:
+        return
+    surest = windows[0]
+    draft.answer(
+        "windows",
+        pattern=draft.words.name(surest["slice"]),
+        target=draft.results.schema.target.explained_class,
+        rate=of_row(surest, "rate", "rate"),
+        n=int(surest["n"]),
+        rest=float(surest["rest_rate"]),
+        rows=int(surest["rows"]),
+        overall=float(surest["overall"]),
+    )
 
 
 def _caveats(draft: Draft) -> None:

@@ -26,6 +26,9 @@ from deepseek_report.metrics.causes.declared_graph import GraphFault, faults
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
 
+#: Seconds since 1970 below which a moment is taken for a number and for no date: 3 March 1973.
+_LEAST_DATE = 1e8
+
 
 def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part], Split]) -> None:
     """Raise what does not fit the data, all of it at once.
@@ -40,7 +43,8 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
         a fitted model of other data, expectations of columns, words or classes that there are not,
         cases that are not in the test part, more folds than the rows allow, explained classes that
         there are not, a graph of causes whose nodes are not in the data or whose arrows run in a
-        circle, questions to it that it cannot be asked.
+        circle, questions to it that it cannot be asked, a capacity for alerts where nobody knows
+        when rows come from.
     """
     problems = [
         *against_data(experiment, schema),
@@ -51,6 +55,7 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
         *fold_problems(experiment, schema, load),
         *class_problems(experiment, schema),
         *causal_problems(experiment, schema),
+        *capacity_problems(experiment, schema, load),
     ]
     if problems:
         raise ConfigProblems(problems)
@@ -106,7 +111,7 @@ def _causal_problem(fault: GraphFault, experiment: Experiment) -> Problem:
 def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
     """Classes that are to be explained and that the data do not have."""
     named, target = experiment.settings.explain.classes, schema.target
-    if named is None or named == "all":
+    if named is None or isinstance(named, str):
         return []
     known = [*target.classes, *target.codes]
     return [
@@ -119,6 +124,37 @@ def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
         for name in named
         if name not in known
     ]
+
+
+def capacity_problems(
+    experiment: Experiment, schema: Schema, load: Callable[[Part], Split]
+) -> list[Problem]:
+    """Why alerts cannot be ranked in periods as declared."""
+    capacity, where = experiment.settings.decision.capacity, "decision.capacity"
+    if capacity is None:
+        return []
+    if not task_of(schema.target).decides or len(schema.target.classes) != 2:
+        return [Problem(where, "no decision between two classes is made", todo="remove it")]
+    moments = load("test").moments
+    if moments is None:
+        return [
+            Problem(
+                where,
+                "nobody says when the rows come from",
+                "a column of dates",
+                "name it by dataset.time, or remove decision.capacity",
+            )
+        ]
+    if not np.nanmax(moments, initial=0.0) > _LEAST_DATE:
+        return [
+            Problem(
+                where,
+                "the moments of the rows are numbers, of which nobody knows how many are a day",
+                "a column of dates",
+                "name one by dataset.time, or remove decision.capacity",
+            )
+        ]
+    return []
 
 
 def fold_problems(

@@ -17,6 +17,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import answering
 from deepseek_report.findings.listed_reasons import (
@@ -600,6 +601,7 @@ def pushed(pages: Pages, case: Row) -> Values | None:
             label=row["label"],
             share=float(row["share"]),
             decides=decides,
+            common=list(filter(None, str(row.get("common") or "").split(SEPARATOR))),
         )
         sides[bool(row["toward"])].append(sentence)
     return {
