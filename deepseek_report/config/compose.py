@@ -112,6 +112,8 @@ def _but_of_environment(resolver: str) -> bool:
 
 #: The metric that `split.folds` asks for.
 CROSS_VALIDATION = "cross_validation"
+#: The metric and the section that `corrections` asks for.
+CORRECTIONS = "corrections"
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
@@ -171,6 +173,7 @@ class Composer:
         all_overrides = [*study, *values, *starmap(_listed, taken.items())]
         raw, chosen_names, unresolved = _compose(all_overrides, self.trees)
         _add_folds(raw, selected["metrics"])
+        _add_corrections(raw, selected)
         sweep = raw.pop("sweep", None) or {}
         launcher = raw.pop("launcher", None) or {}
         composed = Composed(
@@ -260,6 +263,20 @@ def _add_folds(raw: dict[str, Any], metrics: dict[str, Origin]) -> None:
         raw["metrics"] = {**(raw.get("metrics") or {}), **entry}
         raw["metrics"][CROSS_VALIDATION]["folds"] = folds
         metrics[CROSS_VALIDATION] = "config"
+
+
+def _add_corrections(raw: dict[str, Any], selected: Mapping[str, dict[str, Origin]]) -> None:
+    """What `corrections` asks for is measured and told, whatever else is chosen."""
+    if not raw.get("corrections"):
+        return
+    for group in ("metrics", "sections"):
+        if CORRECTIONS not in selected[group]:
+            entry = bounded_yaml.load(shipped("conf") / group / f"{CORRECTIONS}.yaml")
+            raw[group] = {**(raw.get(group) or {}), **entry}
+            selected[group][CORRECTIONS] = "config"
+    sections = raw["sections"]
+    first = [name for name in ("summary", CORRECTIONS) if name in sections]
+    raw["sections"] = {name: sections[name] for name in dict.fromkeys([*first, *sections])}
 
 
 def _listed(group: str, parts: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.conclusions import DecisionCosts, Expectations, ThresholdRule
+from deepseek_report.artifacts.corrections import CorrectionItem, WrittenCorrection
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
@@ -151,6 +152,7 @@ class Settings:
     split : cross-validation beside the split. decision : how a probability becomes a decision.
     explain : how much is explained.
     behaviour : what is expected of the model, see `Expectation`.
+    corrections : what people say is wrong with the model, see `Correction`.
     paths : where reports go.
     """
 
@@ -164,6 +166,7 @@ class Settings:
     decision: DeclaredDecision = field(default_factory=DeclaredDecision)
     explain: ExplainOptions = field(default_factory=ExplainOptions)
     behaviour: Expectations = ()
+    corrections: tuple[WrittenCorrection, ...] = ()
     paths: Paths = field(default_factory=Paths)
 
 
@@ -189,6 +192,8 @@ class Experiment:
     threshold_places, expectation_places : where each threshold, and each expectation of the
         model, was declared, for messages after the data are read.
     undecided : what is decided by the data before anything is planned; None where all is said.
+    corrections : what is to be corrected, files of marks read. before : the same experiment
+        without; None where nothing is corrected.
     """
 
     settings: Settings
@@ -203,6 +208,8 @@ class Experiment:
     threshold_places: tuple[str, ...] = ()
     expectation_places: tuple[str, ...] = ()
     undecided: Undecided | None = None
+    corrections: tuple[CorrectionItem, ...] = ()
+    before: Experiment | None = None
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.models import ComesFitted
@@ -26,19 +27,22 @@ from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
 
 
-def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part], Split]) -> None:
+def refuse_misfits(
+    experiment: Experiment, schema: Schema, load: Callable[[Part], Split], *, original: bool = True
+) -> None:
     """Raise what does not fit the data, all of it at once.
 
     Parameters
     ----------
     load : gives a part of the data, where something needs it.
+    original : whether these are the data as they were read, which corrections are about.
 
     Raises
     ------
     ConfigProblems : thresholds on groups that the data do not have or that need a favourable class,
         a fitted model of other data, expectations of columns, words or classes that there are not,
         cases that are not in the test part, more folds than the rows allow, explained classes that
-        there are not.
+        there are not, corrections of what there is not.
     """
     problems = [
         *against_data(experiment, schema),
@@ -48,9 +52,31 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
         *case_problems(experiment, load),
         *fold_problems(experiment, schema, load),
         *class_problems(experiment, schema),
+        *(corrections_misfits(experiment, schema, load) if original else ()),
     ]
     if problems:
         raise ConfigProblems(problems)
+
+
+def corrections_misfits(
+    experiment: Experiment, schema: Schema, load: Callable[[Part], Split]
+) -> list[Problem]:
+    """What of the corrections does not fit the data or the model."""
+    if not experiment.corrections:
+        return []
+    from deepseek_report.runner.execution.corrected_training import resolved_corrections
+
+    train, validation, test = (load(part) for part in PARTS)
+    resolved = resolved_corrections(experiment, Dataset(schema, train, validation, test, {}))
+    return [
+        Problem(_place_of_item(misfit.item), misfit.fault, misfit.allowed, misfit.todo)
+        for misfit in resolved.misfits
+    ]
+
+
+def _place_of_item(item: CorrectionItem) -> str:
+    mark = f", mark {item.mark}" if item.mark else ""
+    return f"corrections, entry {item.entry + 1}{mark}"
 
 
 def fitted_model_problems(
