@@ -64,16 +64,16 @@ class Corrections(ModelMetric):
     tables = {
         "corrected": TableType(
             (
-                *columns_of("kind:code what how:code by on why run:code"),
+                *columns_of("kind what how by on why run:code"),
                 estimate("before", "number", prefix="before"),
                 estimate("after", "number", prefix="after"),
-                *columns_of("outcome:code n:count"),
+                *columns_of("outcome n:count"),
             ),
             release=WHOLE,
         ),
         "cost": TableType(
             (
-                *columns_of("asked:code metric:metric before:number after:number"),
+                *columns_of("asked metric:metric before:number after:number"),
                 estimate("change", "number", prefix="change"),
                 *columns_of("n:count"),
             ),
@@ -277,21 +277,13 @@ class _Comparison:
         if not task_of(target).decides:
             spread = task_of(target).spread(self.before.dataset.train.labels)
             apart = (after.values - before.values) / spread
-            for end, moved in (("higher", apart > _MOVED), ("lower", apart < -_MOVED)):
+            for side, moved in (("higher", apart > _MOVED), ("lower", apart < -_MOVED)):
                 count = int((moved & unmarked).sum())
-                yield {"start": "", "end": end, "changed": count, "n": n}
+                yield {"start": "", "end": side, "changed": count, "n": n}
             return
-        moves = []
-        for start, name in enumerate(target.classes):
-            for end, other in enumerate(target.classes):
-                moved = (before.decisions == start) & (after.decisions == end) & unmarked
-                if start != end:
-                    moves.append({"start": name, "end": other, "changed": int(moved.sum())})
-        for move in sorted(moves, key=lambda move: -int(move["changed"])):
-            if move["changed"]:
-                yield move | {"n": n}
-        if not any(move["changed"] for move in moves):
-            yield {"start": "", "end": "", "changed": 0, "n": n}
+        for start, end, count in _moves(before.decisions, after.decisions, unmarked):
+            names = ("", "") if start == end else (target.classes[start], target.classes[end])
+            yield {"start": names[0], "end": names[1], "changed": count, "n": n}
 
     def _marked(self) -> Bools:
         """(test row,) whether somebody marked this very row."""
@@ -313,7 +305,7 @@ class _Comparison:
         """What gained use, the largest gain first; corrected for how many were looked at."""
         candidates = self._candidates(most)
         level = 1 - 0.05 / max(len(candidates), 1)
-        rows = []
+        rows: list[dict[str, Any]] = []
         for label, cue in candidates:
             before, after = self.use_before(cue), self.use_after(cue)
             gained = self.mean(after - before, level)
@@ -373,6 +365,20 @@ def outcome_of(was: Estimate, now: Estimate, left: Estimate) -> Outcome:
     if now.value < LEAST_USE or (left.high is not None and left.high <= 0):
         return "worked"
     return "failed" if left.low is not None and left.low > 0 else "unsure"
+
+
+def _moves(before: Ints, after: Ints, among: Bools) -> list[tuple[int, int, int]]:
+    """(class before, class after, rows) of what is decided otherwise, the most frequent first.
+
+    One entry of twice the same class and no row where nothing is.
+    """
+    changed = (before != after) & among
+    pairs, counts = np.unique(
+        np.stack([before[changed], after[changed]], axis=1), axis=0, return_counts=True
+    )
+    order = np.argsort(-counts, kind="stable")
+    moves = [(int(pairs[k][0]), int(pairs[k][1]), int(counts[k])) for k in order]
+    return moves or [(0, 0, 0)]
 
 
 def _said(item: CorrectionItem, what: str, how: str) -> dict[str, Any]:
