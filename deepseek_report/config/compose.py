@@ -173,7 +173,7 @@ class Composer:
         all_overrides = [*study, *values, *starmap(_listed, taken.items())]
         raw, chosen_names, unresolved = _compose(all_overrides, self.trees)
         _add_folds(raw, selected["metrics"])
-        _add_corrections(raw, selected)
+        add_corrections(raw, selected)
         sweep = raw.pop("sweep", None) or {}
         launcher = raw.pop("launcher", None) or {}
         composed = Composed(
@@ -265,8 +265,8 @@ def _add_folds(raw: dict[str, Any], metrics: dict[str, Origin]) -> None:
         metrics[CROSS_VALIDATION] = "config"
 
 
-def _add_corrections(raw: dict[str, Any], selected: Mapping[str, dict[str, Origin]]) -> None:
-    """What `corrections` asks for is measured and told, whatever else is chosen."""
+def add_corrections(raw: dict[str, Any], selected: Mapping[str, dict[str, Origin]]) -> None:
+    """What `corrections` asks for is measured and told, whatever else is chosen; in place."""
     if not raw.get("corrections"):
         return
     for group in ("metrics", "sections"):

@@ -28,16 +28,21 @@ def correction_problems(experiment: Experiment, composed: Composed) -> Iterator[
     """What is wrong with the entries of `corrections` by themselves, and with their files."""
     entries = experiment.settings.corrections
     for place, entry in enumerate(entries):
-        where = locate(composed, ("corrections", str(place)))
-        yield from _of_entry(entry, where, place)
+        yield from _of_entry(entry, _where(composed, str(place)), place)
     if entries and not experiment.can_refit:
         yield Problem(
-            locate(composed, ("corrections",)),
+            _where(composed),
             "the model came fitted, and nothing says how it is trained again",
             "a model that is trained here; in Python an estimator with `fit`, or refit=(X, y) -> a "
             "fitted model, both with X_train and y_train",
             "give such a model, or leave corrections out",
         )
+
+
+def _where(composed: Composed, *path: str) -> str:
+    """Where an entry was written; its key alone where it was given in Python."""
+    place = ("corrections", *path)
+    return locate(composed, place) if composed.is_written("corrections") else "corrections"
 
 
 def _of_entry(entry: Correction, where: str, place: int) -> Iterator[Problem]:

@@ -47,7 +47,7 @@ def took_over(results: Results) -> list[Finding]:
     return [
         Finding(
             id="correction-took-over",
-            severity="medium",
+            severity="low",
             message="correction_took_over",
             values={"names": names, "n": len(gained), **_gain(results, gained[0])},
             evidence=_EVIDENCE,

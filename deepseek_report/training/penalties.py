@@ -41,7 +41,15 @@ class CuePenalty:
         return f"{self.weight} {self.variance} {list(self.cues)}"
 
     def of(self, module: Any, rows: Tensor, seed: int) -> Tensor:
-        """See `Penalty` of the protocols."""
+        """See `Penalty` of the protocols; nothing is dropped at random while it is asked."""
+        training = module.training
+        module.eval()
+        try:
+            return self.weight * self._term(module, rows, seed)
+        finally:
+            module.train(training)
+
+    def _term(self, module: Any, rows: Tensor, seed: int) -> Tensor:
         rng = np.random.default_rng(seed)
         inputs = rows.detach().cpu().numpy().astype(np.float64)
         by_swap = [cue for cue, how in self.cues if how == "swap" or cue.direction]
@@ -54,7 +62,7 @@ class CuePenalty:
         by_gradient = [cue for cue, how in self.cues if how == "penalty" and not cue.direction]
         if by_gradient:
             term = term + self._gradient(module, rows, inputs, by_gradient)
-        return self.weight * term
+        return term
 
     def _movement(
         self, module: Any, answers: Tensor, rows: Tensor, inputs: Floats, changed: Floats, cue: Cue

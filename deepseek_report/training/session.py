@@ -225,9 +225,11 @@ class Session:
         if self.penalty is None:
             return 0.0
         batches = torch.split(self.held_out, size)
-        terms = [self.penalty.of(self.module, rows, k) for k, rows in enumerate(batches)]
+        with torch.no_grad():
+            terms = [self.penalty.of(self.module, rows, k) for k, rows in enumerate(batches)]
         shares = zip(batches, terms, strict=True)
-        return sum(len(rows) * float(term) for rows, term in shares) / len(self.held_out)
+        whole = sum(len(rows) * float(term.item()) for rows, term in shares)
+        return whole / len(self.held_out)
 
     def _save(self, state: State, started: float) -> None:
         """Write where training is; what is lost of a killed one costs time and changes nothing."""

@@ -38,6 +38,7 @@ def say_forecast(plan: Forecast) -> None:
     _say_data(plan.data, texts)
     _say_issues(plan.data, texts)
     _say_stages(plan.stages)
+    _say_corrections(plan.corrections, texts)
     if plan.trainings:
         say(f"Cross-validation: {plural(plan.trainings, 'more training')}")
     say_choice(plan.chosen, plan.evaluations, texts)
@@ -50,6 +51,15 @@ def say_forecast(plan: Forecast) -> None:
     _say_left_out("Asked for by name, and not applicable here", plan.unfit, texts)
     _say_left_out("Left out", plan.refused, texts)
     say(f"\n{_cost(plan)}")
+
+
+def _say_corrections(corrections: Sequence[Text], texts: Wording) -> None:
+    if corrections:
+        say(f"\nCorrections ({len(corrections)})")
+    for correction in corrections[:_MOST_ISSUES]:
+        say(f"  – {texts.say(correction)}")
+    if len(corrections) > _MOST_ISSUES:
+        say(f"  and {len(corrections) - _MOST_ISSUES} more")
 
 
 def say_open(lines: Sequence[OpenLine]) -> None:

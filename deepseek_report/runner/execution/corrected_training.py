@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,21 +90,50 @@ def train_corrected(
     before = classifier_before(
         experiment.before or experiment, original, place.inputs[BEFORE["training"]], place.device
     )
-    uses = _uses_before(before, original, resolved, place.seed)
-    tried: list[dict[str, Any]] = []
-    for weight in WEIGHTS:
+
+    def fitted(weight: float) -> Classifier:
+        empty_folder(place.folder)
         module = _built(experiment, dataset, place.seed)
         penalty = trainer.penalty_on(_pairs(resolved.trained_away), weight, dataset)
         trainer.fit(module, dataset, place.folder, place.seed, place.device, progress, penalty)
-        classifier = experiment.single["model"].wrap(module, dataset.schema, place.device)
-        left = [_use(classifier, dataset, each.cue, place.seed) for each in resolved.trained_away]
+        classifier: Classifier = experiment.single["model"].wrap(
+            module, dataset.schema, place.device
+        )
+        return classifier
+
+    chosen = choose_weight(fitted, before, resolved, dataset, place.seed)
+    save_json(place.folder / CHOSEN, chosen)
+
+
+def choose_weight(
+    fitted: Callable[[float], Classifier],
+    before: Classifier,
+    resolved: ResolvedCorrections,
+    corrected: Dataset,
+    seed: int,
+) -> dict[str, Any]:
+    """Train with one factor of the penalty after the other, until each use has fallen enough.
+
+    Parameters
+    ----------
+    fitted : trains with a factor. before : the model as it was, on `resolved.data`. corrected : the
+    data of the corrected model.
+
+    Returns
+    -------
+    weight : the factor of the last training. cues : what was penalised, by the columns of
+    `corrected`. tried : for each factor the uses before and after, on validation rows.
+    """
+    uses = _uses_before(before, resolved, seed)
+    tried: list[dict[str, Any]] = []
+    for weight in WEIGHTS:
+        classifier = fitted(weight)
+        left = [_use(classifier, corrected, each.cue, seed) for each in resolved.trained_away]
         tried.append({"weight": weight, "before": uses, "after": left})
         if all(_is_enough(was, now) for was, now in zip(uses, left, strict=True)):
             break
-        if weight != WEIGHTS[-1]:
-            empty_folder(place.folder)
     cues = [{**dataclasses.asdict(each.cue), "how": each.how} for each in resolved.trained_away]
-    save_json(place.folder / CHOSEN, {"weight": weight, "cues": cues, "tried": tried})
+    return {"weight": tried[-1]["weight"], "cues": cues, "tried": tried}
 
 
 def _built(experiment: Experiment, dataset: Dataset, seed: int) -> Any:
@@ -122,13 +151,11 @@ def _is_enough(before: float, after: float) -> bool:
     return after <= max(MOST_LEFT * before, LEAST_USE)
 
 
-def _uses_before(
-    before: Classifier, data: Dataset, resolved: ResolvedCorrections, seed: int
-) -> list[float]:
+def _uses_before(before: Classifier, resolved: ResolvedCorrections, seed: int) -> list[float]:
     """The use of each trained-away cue by the model as it was, by the columns of its data."""
     kept = {id(each.item) for each in resolved.trained_away}
     cues = [each.cue for each in resolved.cues if id(each.item) in kept]
-    return [_use(before, data, cue, seed) for cue in cues]
+    return [_use(before, resolved.data, cue, seed) for cue in cues]
 
 
 def _use(classifier: Classifier, data: Dataset, cue: Cue, seed: int) -> float:

@@ -35,7 +35,8 @@ def refuse_misfits(
     Parameters
     ----------
     load : gives a part of the data, where something needs it.
-    original : whether these are the data as they were read, which corrections are about.
+    original : whether these are the data as they were read, which corrections are about and a
+        model from elsewhere was fitted to.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def refuse_misfits(
     problems = [
         *against_data(experiment, schema),
         *undeclared_thresholds(experiment, schema),
-        *fitted_model_problems(experiment, schema, load),
+        *(fitted_model_problems(experiment, schema, load) if original else ()),
         *expectation_problems(experiment, schema, load),
         *case_problems(experiment, load),
         *fold_problems(experiment, schema, load),
