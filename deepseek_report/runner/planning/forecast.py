@@ -61,7 +61,8 @@ class Forecast:
     chosen : {explainer: why a recommender chose it so}. evaluations : rows that it had to spend.
     refused, unfit : (artifact, reason) of what is left out; unfit is what the config names itself.
     question : what explanations are to compare with; answered : whether one of them can.
-    corrections : what each of them will do. whole : its report is there. trainings : of a cross-validation, that the store does not have.
+    whole : its report is there. trainings : of a cross-validation, that the store does not have.
+    corrections : what each of them will do.
     """
 
     experiment: str
