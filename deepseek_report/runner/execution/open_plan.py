@@ -14,7 +14,7 @@ from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.message import Text, all_reasons, message
 from deepseek_report.artifacts.protocols.traits import PicturePart, traits_of
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.split import Part, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DataError, DeepseekReportError
@@ -311,7 +311,8 @@ class OpenPlan(Generic[T]):
         if outcome.bad_data:
             self.stop(DataError(self.words.say(outcome.reason)))
         elif outcome.stage in _DATA and outcome.folder is not None:
-            self.check_against_data(outcome.folder, original=self._is_original(outcome.stage))
+            if self._is_original(outcome.stage):
+                self.check_against_data(outcome.folder)
         elif outcome.stage in _DATA:
             self._take_back()
 
@@ -339,18 +340,13 @@ class OpenPlan(Generic[T]):
         parts = [self.words.inline(self.words.artifact(stage)) for stage in outcome.roots]
         return self.words.say(message("refusals.lacks_failed", parts=parts))
 
-    def check_against_data(self, folder: Path, *, original: bool = True) -> None:
+    def check_against_data(self, folder: Path) -> None:
         """Before anything is trained: what the data show to be wrong with the configuration."""
         schema = Schema.from_json(load_json(folder / "schema.json"))
         try:
-            load = partial(_part_of, folder)
-            refuse_misfits(self.experiment, schema, load, original=original)
+            refuse_misfits(self.experiment, schema, lambda part: Split.load(folder / f"{part}.npz"))
         except Exception as error:  # it ends this plan and no other
             self.stop(error)
-
-
-def _part_of(folder: Path, part: Part) -> Split:
-    return Split.load(folder / f"{part}.npz")
 
 
 @dataclass(frozen=True)

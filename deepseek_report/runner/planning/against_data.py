@@ -8,6 +8,8 @@ columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -27,16 +29,15 @@ from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
 
 
-def refuse_misfits(
-    experiment: Experiment, schema: Schema, load: Callable[[Part], Split], *, original: bool = True
-) -> None:
+def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part], Split]) -> None:
     """Raise what does not fit the data, all of it at once.
+
+    Where something is corrected, all but the corrections and a fitted model is held against the
+    corrected data.
 
     Parameters
     ----------
-    load : gives a part of the data, where something needs it.
-    original : whether these are the data as they were read, which corrections are about and a
-        model from elsewhere was fitted to.
+    schema, load : of the data as they were read; `load` gives a part, where something needs it.
 
     Raises
     ------
@@ -45,34 +46,30 @@ def refuse_misfits(
         cases that are not in the test part, more folds than the rows allow, explained classes that
         there are not, corrections of what there is not.
     """
-    problems = [
+    problems = fitted_model_problems(experiment, schema, load)
+    if experiment.corrections:
+        from deepseek_report.runner.execution.corrected_training import resolved_corrections
+
+        parts: dict[str, Any] = {part: load(part) for part in PARTS}
+        resolved = resolved_corrections(experiment, Dataset(schema, **parts, card={}))
+        problems += [
+            Problem(_place_of_item(misfit.item), misfit.fault, misfit.allowed, misfit.todo)
+            for misfit in resolved.misfits
+        ]
+        if problems:
+            raise ConfigProblems(problems)
+        data = resolved.corrected(experiment.seeds.data)
+        schema, load = data.schema, partial(getattr, data)
+    problems += [
         *against_data(experiment, schema),
         *undeclared_thresholds(experiment, schema),
-        *(fitted_model_problems(experiment, schema, load) if original else ()),
         *expectation_problems(experiment, schema, load),
         *case_problems(experiment, load),
         *fold_problems(experiment, schema, load),
         *class_problems(experiment, schema),
-        *(corrections_misfits(experiment, schema, load) if original else ()),
     ]
     if problems:
         raise ConfigProblems(problems)
-
-
-def corrections_misfits(
-    experiment: Experiment, schema: Schema, load: Callable[[Part], Split]
-) -> list[Problem]:
-    """What of the corrections does not fit the data or the model."""
-    if not experiment.corrections:
-        return []
-    from deepseek_report.runner.execution.corrected_training import resolved_corrections
-
-    train, validation, test = (load(part) for part in PARTS)
-    resolved = resolved_corrections(experiment, Dataset(schema, train, validation, test, {}))
-    return [
-        Problem(_place_of_item(misfit.item), misfit.fault, misfit.allowed, misfit.todo)
-        for misfit in resolved.misfits
-    ]
 
 
 def _place_of_item(item: CorrectionItem) -> str:
