@@ -38,6 +38,8 @@ from deepseek_report.errors import ArtifactError, ConfigError
 
 #: The first key of a file of marks, and the version of its format.
 MARKS_KEY, MARKS_VERSION = "deepseek_report_marks", 1
+#: The file of a data stage, and of a training, that says what was corrected in it, and how.
+CORRECTIONS_FILE = "corrections.json"
 #: The most marks of a file, and the most players of a region.
 MOST_MARKS, MOST_PLAYERS = 2000, 1000
 _SHOWN = 8

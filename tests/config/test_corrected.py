@@ -120,7 +120,7 @@ def test_a_file_of_marks_becomes_items_signed_by_who_made_it(tmp_path: Path) -> 
 
 
 def test_trees_are_kept_to_a_direction_by_the_model_itself() -> None:
-    experiment = of("model=lightgbm", "corrections=[{must_rise_with: PAY_0}]")
+    experiment = of("model=sklearn", "corrections=[{must_rise_with: PAY_0}]")
     assert experiment.single["model"].directions == {"PAY_0": "rises"}
     assert experiment.before is not None
     assert not experiment.before.single["model"].directions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
+from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.findings import rules_corrections
 from deepseek_report.findings.rules_corrections import lines
 from deepseek_report.sections.corrections import CorrectionsSection
@@ -26,6 +28,8 @@ def test_a_corrected_run_says_what_by_whom_when_why_and_what_came_of_it(
     assert SummarySection().content(results).values["corrected"] == said
     assert results.schema.names.count("EDUCATION") == 0
     assert "AGE" in results.schema.names
+    named = load_json(results.path_of("data") / CORRECTIONS_FILE)
+    assert [item["by"] for item in named] == ["Risk", ""]
 
 
 def test_the_section_shows_what_was_corrected_in_words(tiny_runs: TinyRuns) -> None:
@@ -46,10 +50,11 @@ def test_a_correction_that_failed_is_a_grave_finding_with_what_to_do(run: Varied
         corrected=[{**row, "outcome": "failed"}, {**row, "outcome": "worked"}],
         took_over=[{**gains, "gained_low": 0.1, "gained_high": 0.2, "sure": True}],
     )
-    (finding,) = rules_corrections.failed(run.results)
+    results = run.results()
+    (finding,) = rules_corrections.failed(results)
     assert finding.severity == "high"
     worded = wording("en").finding(finding)
     assert worded.claim == "The correction of “zip” failed."
     assert "still moves the answer by 18 points (15–21), before by 25 points" in worded.detail
-    (gained,) = rules_corrections.took_over(run.results)
+    (gained,) = rules_corrections.took_over(results)
     assert "“rent” counts more" in wording("en").finding(gained).claim

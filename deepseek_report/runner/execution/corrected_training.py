@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.ids import BEFORE
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.models import FitsAnew, Penalty, TrainsCorrected
@@ -28,8 +29,6 @@ from deepseek_report.metrics.behaviour.cue_use import LEAST_USE, MOST_LEFT, use_
 WEIGHTS = (1.0, 10.0, 100.0, 1000.0)
 #: Validation rows on which the use is measured to choose a factor.
 _CHECKED = 1000
-#: The file of a training folder that says which factor was chosen, and why.
-CHOSEN = "corrections.json"
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def train_corrected(
         return classifier
 
     chosen = choose_weight(fitted, before, resolved, dataset, place.seed)
-    save_json(place.folder / CHOSEN, chosen)
+    save_json(place.folder / CORRECTIONS_FILE, chosen)
 
 
 def choose_weight(
@@ -171,9 +170,9 @@ def penalty_of(experiment: Experiment, training: Path, data: Dataset) -> Penalty
     training : the folder of that training. data : corrected data of the same schema.
     """
     trainer = experiment.single["trainer"]
-    if not is_file(training / CHOSEN) or not isinstance(trainer, TrainsCorrected):
+    if not is_file(training / CORRECTIONS_FILE) or not isinstance(trainer, TrainsCorrected):
         return None
-    chosen = load_json(training / CHOSEN)
+    chosen = load_json(training / CORRECTIONS_FILE)
     cues = [
         (Cue(tuple(each["columns"]), tuple(each["words"]), each["direction"]), each["how"])
         for each in chosen["cues"]

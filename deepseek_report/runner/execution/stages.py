@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.message import Text
@@ -40,6 +41,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError
@@ -106,6 +108,8 @@ def _data(job: StageJob, folder: Path, progress: Progress) -> None:
     if BEFORE["data"] in job.inputs:
         original = Dataset.load(job.inputs[BEFORE["data"]])
         resolved_corrections(job.experiment, original).corrected(job.seeds.data).save(folder)
+        items = [item.to_json() for item in job.experiment.corrections]
+        save_json(folder / CORRECTIONS_FILE, items)
         return
     plugin = job.experiment.single["dataset"]
     dataset: Dataset = plugin.load(job.seeds.data, progress)
