@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from deepseek_report.artifacts.corrections import Correction, CorrectionItem, items_of
+from deepseek_report.artifacts.declared_corrections import Correction, CorrectionItem, items_of
 from deepseek_report.artifacts.protocols.models import (
     BringsTrainer,
     KeepsDirections,
+    NamesOthers,
     TrainsCorrected,
     name_of,
 )
@@ -20,7 +21,7 @@ from deepseek_report.errors import ConfigError
 
 _ABOUT = (
     "one of must_not_matter: [NAME], must_rise_with: NAME, must_fall_with: NAME, region: FILE, "
-    "relabel: FILE, marks: FILE, rule: NUMBER with remove: true or weight, add: TEXT with weight"
+    "relabel: FILE, marks: FILE, rule: NUMBER with remove: true or weight, add: TEXT"
 )
 
 
@@ -56,8 +57,8 @@ def _of_entry(entry: Correction, where: str, place: int) -> Iterator[Problem]:
             items_of([entry])
         except ConfigError as error:
             fault, *more = str(error).split("\n    ")
-            said = dict(line.partition(": ")[::2] for line in more)
-            yield Problem(where, fault, said.get("allowed", ""), said.get("what to do", ""))
+            parts = dict(line.partition(": ")[::2] for line in more)
+            yield Problem(where, fault, parts.get("allowed", ""), parts.get("what to do", ""))
 
 
 def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]:
@@ -65,11 +66,14 @@ def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]
     if not experiment.settings.corrections:
         return experiment, []
     items = tuple(items_of(experiment.settings.corrections))
-    model, problems = experiment.single["model"], []
+    model = experiment.single["model"]
+    problems: list[Problem] = []
     fields = {field.name for field in dataclasses.fields(model)}
     if edits := [_edit(item) for item in items if item.kind == "rule"]:
         if "edits" in fields:
             model = dataclasses.replace(model, edits=(*model.edits, *edits))
+            wrong = model.problems(experiment.trusted) if isinstance(model, NamesOthers) else ()
+            problems.extend(Problem("corrections", text) for text in wrong)
         else:
             fault = f"corrections name a rule, and {name_of(model)} has no rules"
             todo = "choose model=rules, or correct what the model reads: must_not_matter"
@@ -92,7 +96,7 @@ def _edit(item: CorrectionItem) -> dict[str, Any]:
     about: dict[str, Any] = {"add": item.text} if item.rule is None else {"rule": item.rule}
     if item.remove:
         return {**about, "remove": True}
-    return {**about, "weight": item.weight}
+    return about if item.weight is None else {**about, "weight": item.weight}
 
 
 def trains_by_gradients(experiment: Experiment) -> bool:

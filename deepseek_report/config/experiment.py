@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.conclusions import DecisionCosts, Expectations, ThresholdRule
-from deepseek_report.artifacts.corrections import CorrectionItem, WrittenCorrection
+from deepseek_report.artifacts.declared_corrections import CorrectionItem, WrittenCorrection
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain

@@ -13,12 +13,12 @@ from typing import Any, Literal
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
-from deepseek_report.artifacts.corrections import CorrectionItem, Way
+from deepseek_report.artifacts.declared_corrections import CorrectionItem, Way
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import PARTS, Dataset, Part, Split
-from deepseek_report.data_kinds.cues import Cue
+from deepseek_report.data_kinds.cues import InputCue
 
 #: What kind of model is corrected: a network that is trained here, trees that keep directions, or
 #: anything else that is fitted again.
@@ -27,7 +27,7 @@ _SHOWN = 12
 
 
 @dataclass(frozen=True)
-class Misfit:
+class CorrectionMisfit:
     """An item that does not fit the data: what is wrong, what is allowed, what to do."""
 
     item: CorrectionItem
@@ -37,7 +37,7 @@ class Misfit:
 
 
 class _Unfit(Exception):  # noqa: N818 - it never leaves this module
-    """Ends the reading of one item; its arguments are those of a `Misfit`."""
+    """Ends the reading of one item; its arguments are those of a `CorrectionMisfit`."""
 
 
 def way_of(item: CorrectionItem, schema: Schema, sort: ModelSort) -> Way | None:
@@ -68,7 +68,7 @@ class ItemCue:
     """The cue of an item, and how the model is kept from it."""
 
     item: CorrectionItem
-    cue: Cue
+    cue: InputCue
     how: Way
 
 
@@ -87,7 +87,7 @@ class ResolvedCorrections:
     dropped: list[int] = field(default_factory=list)
     cues: list[ItemCue] = field(default_factory=list)
     labels: dict[Part, dict[int, float]] = field(default_factory=dict)
-    misfits: list[Misfit] = field(default_factory=list)
+    misfits: list[CorrectionMisfit] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -99,12 +99,12 @@ class ResolvedCorrections:
             try:
                 resolved._take(item)
             except _Unfit as unfit:
-                resolved.misfits.append(Misfit(item, *unfit.args))
+                resolved.misfits.append(CorrectionMisfit(item, *unfit.args))
         if len(resolved.dropped) == len(data.schema.features) and resolved.dropped:
             todo = "leave one in, or correct some of them by how: penalty"
             last = next(item for item in items if item.kind == "feature")
             fault = "all columns are left out"
-            resolved.misfits.append(Misfit(last, fault, "at least one that stays", todo))
+            resolved.misfits.append(CorrectionMisfit(last, fault, "at least one that stays", todo))
         return resolved
 
     # --- reading items ----------------------------------------------------------------------------
@@ -134,7 +134,7 @@ class ResolvedCorrections:
         todo = f"set how: {allowed[0]}, or leave `how` out"
         raise _Unfit(what, ", ".join(allowed), todo)
 
-    def _cue(self, item: CorrectionItem) -> Cue:
+    def _cue(self, item: CorrectionItem) -> InputCue:
         if item.kind in {"rises", "falls"}:
             column = self._column(item)
             if self.data.schema.features[column].kind == "categorical":
@@ -143,7 +143,7 @@ class ResolvedCorrections:
                     "a number, or a column of ordered categories",
                     "declare its order (dataset), or correct another column",
                 )
-            return Cue((column,), direction=1 if item.kind == "rises" else -1)
+            return InputCue((column,), direction=1 if item.kind == "rises" else -1)
         if self.data.schema.layout is None:
             if item.kind == "region":
                 raise _Unfit(
@@ -151,12 +151,12 @@ class ResolvedCorrections:
                     "a feature: {feature: NAME}",
                     "mark the feature, which then must not matter in any row",
                 )
-            return Cue((self._column(item),))
+            return InputCue((self._column(item),))
         if self.data.schema.vocabulary:
-            return Cue(words=self._words(item))
+            return InputCue(words=self._words(item))
         players = [self._player(name) for name in item.names]
         columns = np.flatnonzero(np.isin(self.data.schema.owners, players))
-        return Cue(tuple(columns.tolist()))
+        return InputCue(tuple(columns.tolist()))
 
     def _column(self, item: CorrectionItem) -> int:
         schema, name = self.data.schema, str(item.names[0])
@@ -267,7 +267,7 @@ class ResolvedCorrections:
             if (cue := self.remaining(each.cue)) is not None:
                 yield dataclasses.replace(each, cue=cue)
 
-    def remaining(self, cue: Cue) -> Cue | None:
+    def remaining(self, cue: InputCue) -> InputCue | None:
         """A cue by the columns of the corrected data; None where all of it is left out."""
         place = {int(column): at for at, column in enumerate(self.kept)}
         columns = tuple(place[column] for column in cue.columns if column in place)

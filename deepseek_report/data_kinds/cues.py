@@ -11,7 +11,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 
 
 @dataclass(frozen=True)
-class Cue:
+class InputCue:
     """Columns that belong together, or words wherever they stand.
 
     columns : positions of columns: a feature, the pixels of patches, the steps of windows; empty

@@ -98,7 +98,7 @@ def lines(results: Results) -> tuple[Message, ...]:
     table = rows(results, "corrections", "corrected")
     if not table:
         return ()
-    told = [
+    each_told = [
         sentence
         for row in table[:TOLD]
         for sentence in (
@@ -108,7 +108,7 @@ def lines(results: Results) -> tuple[Message, ...]:
     ]
     more = len(table) - TOLD
     further = [message("corrections.further", n=more)] if more > 0 else []
-    return (*told, *further, *_cost(results), *_changed(results), *_took_over(results))
+    return (*each_told, *further, *_cost(results), *_changed(results), *_took_over(results))
 
 
 def _cost(results: Results) -> Iterator[Message]:
@@ -117,7 +117,7 @@ def _cost(results: Results) -> Iterator[Message]:
     key = _main(results)
     by = {row["asked"]: row for row in table if row["metric"] == key}
     if "shipped" in by:
-        facts = {asked: _compared(row) for asked, row in by.items()}
+        facts = {data: _compared(row) for data, row in by.items()}
         yield message(
             "corrections.cost",
             metric=key,

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.corrections import Way
+from deepseek_report.artifacts.declared_corrections import Way
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.data_kinds.cues import Cue
+from deepseek_report.data_kinds.cues import InputCue
 from deepseek_report.tasks import task_of
 
 
@@ -31,7 +31,7 @@ class CuePenalty:
     reasons: the penalty on the gradient).
     """
 
-    cues: Sequence[tuple[Cue, Way]]
+    cues: Sequence[tuple[InputCue, Way]]
     weight: float
     donors: Floats
     schema: Schema
@@ -65,7 +65,13 @@ class CuePenalty:
         return term
 
     def _movement(
-        self, module: Any, answers: Tensor, rows: Tensor, inputs: Floats, changed: Floats, cue: Cue
+        self,
+        module: Any,
+        answers: Tensor,
+        rows: Tensor,
+        inputs: Floats,
+        changed: Floats,
+        cue: InputCue,
     ) -> Tensor:
         """Mean squared movement from the rows to the changed ones, or of that the wrong way."""
         moved = self._answers(module, torch.as_tensor(changed).to(rows)) - answers
@@ -85,7 +91,9 @@ class CuePenalty:
             return outputs
         return outputs - outputs.mean(dim=1, keepdim=True)
 
-    def _gradient(self, module: Any, rows: Tensor, inputs: Floats, cues: Sequence[Cue]) -> Tensor:
+    def _gradient(
+        self, module: Any, rows: Tensor, inputs: Floats, cues: Sequence[InputCue]
+    ) -> Tensor:
         """Mean over the rows of the squared gradient at the cues."""
         from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -96,8 +104,8 @@ class CuePenalty:
                 units.requires_grad_(True)
             outputs = module.forward_embedded(units).float()
             task = task_of(self.schema.target)
-            told = outputs.log_softmax(1) if task.decides and not task.several else outputs
-            (slope,) = torch.autograd.grad(told.sum(), units, create_graph=True)
+            spoken = outputs.log_softmax(1) if task.decides and not task.several else outputs
+            (slope,) = torch.autograd.grad(spoken.sum(), units, create_graph=True)
         columns = np.asarray(module.unit_features)  # −1: no column, such as a summary token
         mask = torch.as_tensor(inside[:, columns] & (columns >= 0), device=rows.device)
         slope = slope.reshape(len(rows), mask.shape[1], -1) * mask[:, :, None]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.corrections import Way
+from deepseek_report.artifacts.declared_corrections import Way
 from deepseek_report.artifacts.protocols.models import Penalty
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.data_kinds.cues import Cue
+from deepseek_report.data_kinds.cues import InputCue
 from deepseek_report.training.settings import TrainingSettings
 
 
@@ -30,7 +30,7 @@ class GradientTrainer(TrainingSettings):
     """
 
     def penalty_on(
-        self, cues: Sequence[tuple[Cue, Way]], weight: float, dataset: Dataset
+        self, cues: Sequence[tuple[InputCue, Way]], weight: float, dataset: Dataset
     ) -> Penalty:
         """The term of the loss for cues that must not decide."""
         from deepseek_report.training.penalties import CuePenalty

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.artifacts.corrections import Correction
+from deepseek_report.artifacts.declared_corrections import Correction
 from deepseek_report.artifacts.ids import BEFORE
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
@@ -39,7 +39,7 @@ def corrected() -> Experiment:
         (Correction(True), "without a region"),
         (Correction(rule=3), "rule 3"),
         (Correction(rule=3, remove=True, weight=1.0), "rule 3"),
-        (Correction(add="age > 3"), "no weight"),
+        (Correction(add="age > 3"), ""),
         (Correction(("zip",), by=" "), "`by` is empty"),
         (Correction(("zip",), by="Risk"), ""),
         (Correction(True, region="marks.yaml"), ""),
@@ -88,7 +88,7 @@ def test_the_same_corrections_have_the_same_keys_and_a_reason_is_part_of_them(
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "sentence"),
     [
         ("[{must_not_matter: [AGE], by: ''}]", "`by` is empty"),
         ("[{must_not_mater: [AGE]}]", "must_not_matter"),
@@ -99,10 +99,10 @@ def test_the_same_corrections_have_the_same_keys_and_a_reason_is_part_of_them(
         ("[{}]", "about nothing"),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_runs(written: str, said: str) -> None:
+def test_what_is_wrong_is_said_before_anything_runs(written: str, sentence: str) -> None:
     with pytest.raises(ConfigProblems) as refused:
         of(f"corrections={written}")
-    assert said in str(refused.value)
+    assert sentence in str(refused.value)
 
 
 def test_a_file_of_marks_becomes_items_signed_by_who_made_it(tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepseek_report.data_kinds.cues import Cue, changes, grid_of, wrong_way
+from deepseek_report.data_kinds.cues import InputCue, changes, grid_of, wrong_way
 
 NAN = np.nan
 
 
 def test_columns_change_together_and_others_stay() -> None:
     rows = np.arange(12.0).reshape(4, 3)
-    changed = Cue((0, 2)).redrawn(rows, rows, np.random.default_rng(0))
+    changed = InputCue((0, 2)).redrawn(rows, rows, np.random.default_rng(0))
     assert (changed[:, 1] == rows[:, 1]).all()
     pairs = {tuple(row) for row in rows[:, [0, 2]].tolist()}
     assert {tuple(row) for row in changed[:, [0, 2]].tolist()} <= pairs
@@ -19,7 +19,7 @@ def test_columns_change_together_and_others_stay() -> None:
 
 def test_marked_words_change_places_with_those_of_another_text() -> None:
     rows = np.array([[7.0, 1, 2, NAN], [3.0, 4, NAN, NAN]])
-    cue = Cue(words=(7, 8))
+    cue = InputCue(words=(7, 8))
     without = cue.redrawn(rows[:1], np.array([[3.0, 4, NAN, NAN]]), np.random.default_rng(0))
     assert np.array_equal(without, [[1.0, 2, NAN, NAN]], equal_nan=True)
     other = cue.redrawn(rows[:1], np.array([[5.0, 8, NAN, NAN]]), np.random.default_rng(0))
@@ -29,7 +29,7 @@ def test_marked_words_change_places_with_those_of_another_text() -> None:
 
 
 def test_a_full_text_gives_its_last_words_for_those_that_come() -> None:
-    cue = Cue(words=(8,))
+    cue = InputCue(words=(8,))
     full = np.array([[1.0, 2, 3]])
     changed = cue.redrawn(full, np.array([[8.0, 1, 1]]), np.random.default_rng(0))
     assert changed.tolist() == [[1.0, 2.0, 8.0]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
+from deepseek_report.artifacts.declared_corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.findings import rules_corrections
 from deepseek_report.findings.rules_corrections import lines
@@ -18,14 +18,16 @@ def test_a_corrected_run_says_what_by_whom_when_why_and_what_came_of_it(
 ) -> None:
     results = tiny_runs("corrected")
     say = wording("en").say
-    said = [say(line) for line in lines(results)]
-    assert "Risk said on 2026-11-28:" in said[0]
-    assert said[0].endswith("must not matter (reason: hearsay).")
-    assert said[1].startswith("It worked: the column is left out; before, drawing it anew moved")
-    assert said[2].startswith("Somebody who is not named said:")
-    assert any(line.startswith("Accuracy on the data as they are went from") for line in said)
-    assert any("cases that nobody marked" in line for line in said)
-    assert SummarySection().content(results).values["corrected"] == said
+    sentences = [say(line) for line in lines(results)]
+    assert "Risk said on 2026-11-28:" in sentences[0]
+    assert sentences[0].endswith("must not matter (reason: hearsay).")
+    assert sentences[1].startswith(
+        "It worked: the column is left out; before, drawing it anew moved"
+    )
+    assert sentences[2].startswith("Somebody who is not named said:")
+    assert any(line.startswith("Accuracy on the data as they are went from") for line in sentences)
+    assert any("cases that nobody marked" in line for line in sentences)
+    assert SummarySection().content(results).values["corrected"] == sentences
     assert results.schema.names.count("EDUCATION") == 0
     assert "AGE" in results.schema.names
     named = load_json(results.path_of("data") / CORRECTIONS_FILE)

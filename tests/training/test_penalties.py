@@ -13,7 +13,7 @@ from torch import Tensor
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.data_kinds.cues import Cue
+from deepseek_report.data_kinds.cues import InputCue
 from deepseek_report.metrics.behaviour.cue_use import use_of
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.training.penalties import CuePenalty
@@ -57,12 +57,12 @@ def linear() -> Any:
     return Linear(torch.tensor([1.0, -2.0, 0.5]))
 
 
-def penalty(cue: Cue, how: Any, weight: float = 1.0) -> CuePenalty:
+def penalty(cue: InputCue, how: Any, weight: float = 1.0) -> CuePenalty:
     return CuePenalty([(cue, how)], weight, ROWS, SCHEMA)
 
 
 def test_a_swap_pays_the_squared_movement_of_the_centred_outputs() -> None:
-    cue = Cue((1,))
+    cue = InputCue((1,))
     term = penalty(cue, "swap", 3.0).of(linear(), torch.tensor(ROWS, dtype=torch.float32), 5)
     changed = cue.redrawn(ROWS, ROWS, np.random.default_rng(5))
     moved = -2.0 * (changed[:, 1] - ROWS[:, 1])
@@ -72,7 +72,7 @@ def test_a_swap_pays_the_squared_movement_of_the_centred_outputs() -> None:
 
 def test_the_gradient_of_the_log_probabilities_has_its_closed_form() -> None:
     rows = torch.tensor(ROWS, dtype=torch.float32)
-    term = penalty(Cue((1,)), "penalty").of(linear(), rows, 0)
+    term = penalty(InputCue((1,)), "penalty").of(linear(), rows, 0)
     odds = ROWS @ np.array([1.0, -2.0, 0.5])
     p = 1 / (1 + np.exp(-odds))
     slope = -2.0 * ((1 - p) - p)  # of log p + log(1 − p)
@@ -81,14 +81,14 @@ def test_the_gradient_of_the_log_probabilities_has_its_closed_form() -> None:
 
 def test_a_direction_pays_for_movements_the_wrong_way_alone() -> None:
     rows = torch.tensor(ROWS, dtype=torch.float32)
-    right = [Cue((0,), direction=1), Cue((1,), direction=-1)]
+    right = [InputCue((0,), direction=1), InputCue((1,), direction=-1)]
     assert [float(penalty(cue, "penalty").of(linear(), rows, 1)) for cue in right] == [0.0, 0.0]
-    assert float(penalty(Cue((1,), direction=1), "penalty").of(linear(), rows, 1)) > 0.1
+    assert float(penalty(InputCue((1,), direction=1), "penalty").of(linear(), rows, 1)) > 0.1
 
 
 def test_the_mode_of_the_module_is_left_as_it_was() -> None:
     module = linear()
-    penalty(Cue((0,)), "swap").of(module, torch.tensor(ROWS, dtype=torch.float32), 1)
+    penalty(InputCue((0,)), "swap").of(module, torch.tensor(ROWS, dtype=torch.float32), 1)
     assert module.training
 
 
@@ -98,7 +98,7 @@ def test_a_network_that_pays_hardly_uses_what_decided_before(
     trainer = GradientTrainer(
         max_epochs=6, patience=6, min_steps=0, batch_size=64, tensorboard=False, learning_rate=0.02
     )
-    cue, model, uses = Cue((0,)), MLP(hidden=(16,), bins=4), []
+    cue, model, uses = InputCue((0,)), MLP(hidden=(16,), bins=4), []
     for weight in (0.0, 10.0):
         module = model.build(dataset.schema, dataset.train, 0)
         term = trainer.penalty_on([(cue, "swap")], weight, dataset) if weight else None

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.corrections import CorrectionItem
+from deepseek_report.artifacts.declared_corrections import CorrectionItem
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -25,7 +25,7 @@ from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimate
 from deepseek_report.data_kinds.corrected_data import ItemCue, ResolvedCorrections
-from deepseek_report.data_kinds.cues import Cue
+from deepseek_report.data_kinds.cues import InputCue
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.cue_use import LEAST_USE, MOST_LEFT, use_of
 from deepseek_report.metrics.performance.predicting import predict_alike
@@ -149,14 +149,14 @@ class _Comparison:
     def mean(self, values: Floats, level: float = 0.95) -> Estimate:
         return self.observations.mean(values, _METHOD, level)
 
-    def use_before(self, cue: Cue) -> Floats:
+    def use_before(self, cue: InputCue) -> Floats:
         """(row,) by the columns of the data before."""
         data = self.before.dataset
         rows = data.test.inputs
         model, labels = self.before.classifier, data.train.labels
         return use_of(model, rows[self.chosen], rows, cue, labels, self.context.seed)
 
-    def use_after(self, cue: Cue) -> Floats:
+    def use_after(self, cue: InputCue) -> Floats:
         """(row,) of the same cue; none where all of its columns are left out."""
         left = self.corrections.remaining(cue)
         if left is None:
@@ -242,12 +242,12 @@ class _Comparison:
             yield from self._compared("redrawn", *self.redrawn)
 
     def _compared(
-        self, asked: str, before: Predictions, after: Predictions
+        self, data: str, before: Predictions, after: Predictions
     ) -> Iterator[dict[str, Any]]:
         for measure in task_of(self.schema.target).by_rows:
             change, _ = measure.difference(after, before)
             yield {
-                "asked": asked,
+                "asked": data,
                 "metric": measure.key,
                 "before": measure.of(before)[0],
                 "after": measure.of(after)[0],
@@ -322,7 +322,7 @@ class _Comparison:
             )
         yield from sorted(rows, key=lambda row: -float(row["gained"]))
 
-    def _candidates(self, most: int) -> Sequence[tuple[str, Cue]]:
+    def _candidates(self, most: int) -> Sequence[tuple[str, InputCue]]:
         """What may have taken over: all that was not corrected, the most frequent words of texts.
 
         Of more players than are looked at those are taken whose values go most with the label.
@@ -332,7 +332,7 @@ class _Comparison:
         if schema.vocabulary:
             return self._frequent_words(most)
         players = [
-            (player, Cue(tuple(np.flatnonzero(schema.owners == player).tolist())))
+            (player, InputCue(tuple(np.flatnonzero(schema.owners == player).tolist())))
             for player in range(len(schema.player_labels))
         ]
         left = [(player, cue) for player, cue in players if not taken & {*cue.columns}]
@@ -341,13 +341,13 @@ class _Comparison:
             left = [left[place] for place in np.sort(np.argsort(tells, kind="stable")[:most])]
         return [(schema.player_labels[player], cue) for player, cue in left]
 
-    def _frequent_words(self, most: int) -> list[tuple[str, Cue]]:
+    def _frequent_words(self, most: int) -> list[tuple[str, InputCue]]:
         schema, rows = self.schema, self.before.dataset.test.inputs
         taken = {word for each in self.corrections.cues for word in each.cue.words}
         tokens = rows[~np.isnan(rows)].astype(np.int64)
         counts = np.bincount(tokens, minlength=len(schema.vocabulary))
         order = [int(word) for word in np.argsort(-counts, kind="stable") if word not in taken]
-        return [(schema.vocabulary[word], Cue(words=(word,))) for word in order[:most]]
+        return [(schema.vocabulary[word], InputCue(words=(word,))) for word in order[:most]]
 
 
 def outcome_of(was: Estimate, now: Estimate, left: Estimate) -> Outcome:
@@ -382,8 +382,8 @@ def _moves(before: Ints, after: Ints, among: Bools) -> list[tuple[int, int, int]
 
 
 def _said(item: CorrectionItem, what: str, how: str) -> dict[str, Any]:
-    said = {name: getattr(item, name) for name in ("kind", "by", "on", "why", "run")}
-    return {**said, "what": what, "how": how}
+    entry = {name: getattr(item, name) for name in ("kind", "by", "on", "why", "run")}
+    return {**entry, "what": what, "how": how}
 
 
 def _not_used() -> dict[str, Any]:
@@ -392,7 +392,7 @@ def _not_used() -> dict[str, Any]:
     return {**ends, "outcome": "done", "n": 0}
 
 
-def _telling(train: Split, cue: Cue) -> float:
+def _telling(train: Split, cue: InputCue) -> float:
     """How much the mean of the columns goes with the label, as an absolute correlation."""
     values = np.nan_to_num(train.inputs[:, list(cue.columns)]).mean(axis=1)
     labels = train.labels.astype(np.float64)

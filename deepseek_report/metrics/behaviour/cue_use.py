@@ -6,7 +6,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Floats
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.data_kinds.cues import Cue, changes, grid_of, wrong_way
+from deepseek_report.data_kinds.cues import InputCue, changes, grid_of, wrong_way
 from deepseek_report.tasks import task_of
 
 #: A correction is to leave at most this share of the use; below `LEAST_USE` there is none to speak
@@ -17,7 +17,7 @@ _DRAWS, _TOLERANCE = 4, 0.01
 
 
 def use_of(
-    classifier: Classifier, rows: Floats, donors: Floats, cue: Cue, labels: Array, seed: int
+    classifier: Classifier, rows: Floats, donors: Floats, cue: InputCue, labels: Array, seed: int
 ) -> Floats:
     """(row,) how far the answer moves when the cue is drawn anew, on average over draws.
 
@@ -45,7 +45,7 @@ def use_of(
 
 
 def _broken(
-    classifier: Classifier, rows: Floats, donors: Floats, cue: Cue, spread: float
+    classifier: Classifier, rows: Floats, donors: Floats, cue: InputCue, spread: float
 ) -> Floats:
     (column,) = cue.columns
     levels = grid_of(donors[:, column])

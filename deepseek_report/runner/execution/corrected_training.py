@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
+from deepseek_report.artifacts.declared_corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.ids import BEFORE
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.models import FitsAnew, Penalty, TrainsCorrected
@@ -22,7 +22,7 @@ from deepseek_report.artifacts.storage.plain_files import empty_folder, is_file
 from deepseek_report.config.corrected import trains_by_gradients
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds.corrected_data import ItemCue, ModelSort, ResolvedCorrections
-from deepseek_report.data_kinds.cues import Cue
+from deepseek_report.data_kinds.cues import InputCue
 from deepseek_report.metrics.behaviour.cue_use import LEAST_USE, MOST_LEFT, use_of
 
 #: Factors of the penalty that are tried, the smallest first, until the use has fallen enough.
@@ -142,7 +142,7 @@ def _built(experiment: Experiment, dataset: Dataset, seed: int) -> Any:
     return model.build(dataset.schema, dataset.train, seed)
 
 
-def _pairs(cues: Sequence[ItemCue]) -> list[tuple[Cue, Any]]:
+def _pairs(cues: Sequence[ItemCue]) -> list[tuple[InputCue, Any]]:
     return [(each.cue, each.how) for each in cues]
 
 
@@ -157,7 +157,7 @@ def _uses_before(before: Classifier, resolved: ResolvedCorrections, seed: int) -
     return [_use(before, resolved.data, cue, seed) for cue in cues]
 
 
-def _use(classifier: Classifier, data: Dataset, cue: Cue, seed: int) -> float:
+def _use(classifier: Classifier, data: Dataset, cue: InputCue, seed: int) -> float:
     rows = data.validation.inputs
     chosen = np.sort(np.random.default_rng([seed, 5]).permutation(len(rows))[:_CHECKED])
     used: Floats = use_of(classifier, rows[chosen], rows, cue, data.train.labels, seed)
@@ -174,7 +174,7 @@ def penalty_of(experiment: Experiment, training: Path, data: Dataset) -> Penalty
         return None
     chosen = load_json(training / CORRECTIONS_FILE)
     cues = [
-        (Cue(tuple(each["columns"]), tuple(each["words"]), each["direction"]), each["how"])
+        (InputCue(tuple(each["columns"]), tuple(each["words"]), each["direction"]), each["how"])
         for each in chosen["cues"]
     ]
     return trainer.penalty_on(cues, float(chosen["weight"]), data)

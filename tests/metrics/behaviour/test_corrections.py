@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.conclusions import ThresholdRule
-from deepseek_report.artifacts.corrections import CorrectionItem
+from deepseek_report.artifacts.declared_corrections import CorrectionItem
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import BeforeCorrections, MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
@@ -144,7 +144,7 @@ def test_groups_have_rows_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("was", "now", "left", "said"),
+    ("was", "now", "left", "outcome"),
     [
         (0.3, 0.09, (0.03, -0.01, 0.07), "unsure"),
         (0.001, 0.2, (0.2, 0.1, 0.3), "failed"),
@@ -152,9 +152,9 @@ def test_groups_have_rows_of_their_own() -> None:
     ],
 )
 def test_an_interval_on_both_sides_tells_nothing(
-    was: float, now: float, left: tuple[float, float, float], said: str
+    was: float, now: float, left: tuple[float, float, float], outcome: str
 ) -> None:
-    assert outcome_of(Estimate(was), Estimate(now), Estimate(*left)) == said
+    assert outcome_of(Estimate(was), Estimate(now), Estimate(*left)) == outcome
 
 
 def test_without_corrections_there_is_nothing_to_measure() -> None:

@@ -150,7 +150,7 @@ class Correction:
     relabel : a file of marks, of which the corrected labels are taken.
     marks : a file of marks, of which everything is taken.
     rule : number of a rule of `model=rules`, from 1, with `remove: true` or a `weight`. add : the
-        text of a rule to add, with a `weight`.
+        text of a rule to add, with a `weight`; without one its points are fitted.
     how : drop (the column is left out), swap (the answer must stay as it is where the value is
         drawn anew), penalty (on the gradient, or on movements the wrong way), constraint (trees
         that keep a direction); null: drop for columns, constraint for trees, else swap, and
@@ -192,8 +192,6 @@ class Correction:
             return "must_not_matter: true stands without a region"
         if self.rule is not None and self.remove == (self.weight is not None):
             return f"nothing is said of what to do with rule {self.rule}"
-        if self.add and self.weight is None:
-            return "the rule that it adds has no weight"
         if self.by is not None and not self.by.strip():
             return "`by` is empty"
         return ""
