@@ -62,6 +62,14 @@ TINY = {
         ("model=sklearn", "explainers=[shap,random]", "dataset.rows=400", "explain.instances=60"),
         ("null_players", "explanation_by_group"),
     ),
+    "corrected": TinyRun(
+        (
+            *("model=sklearn", "explainers=[]", "dataset.rows=400"),
+            "corrections=[{must_not_matter: [EDUCATION], by: Risk, on: 2026-11-28, why: hearsay},"
+            "{must_not_matter: [AGE], how: swap}]",
+        ),
+        ("corrections",),
+    ),
     "labels": TinyRun(
         ("dataset=multi_label_demo", "dataset.n=300", "model=mlp", "explainers=[]"),
         ("labels_table",),

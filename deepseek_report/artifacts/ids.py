@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: The stages of a model as it was before corrections, by the ids that a plan without them has.
+BEFORE: dict[str, str] = {name: f"before/{name}" for name in ("data", "training", "predictions")}
+
 
 class ArtifactId(str):
     """An id of one to three parts: `<kind>`, `<kind>/<name>` or `<kind>/<name>/<subject>`.

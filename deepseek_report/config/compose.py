@@ -120,6 +120,8 @@ _OF_CAUSES = {
 }
 #: The section behind which that of causes stands.
 _BEFORE_CAUSES = "bias"
+#: The metric and the section that `corrections` asks for.
+CORRECTIONS = "corrections"
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
@@ -179,6 +181,7 @@ class Composer:
         all_overrides = [*study, *values, *starmap(_listed, taken.items())]
         raw, chosen_names, unresolved = _compose(all_overrides, self.trees)
         add_declared(raw, selected)
+        add_corrections(raw, selected)
         sweep = raw.pop("sweep", None) or {}
         launcher = raw.pop("launcher", None) or {}
         composed = Composed(
@@ -286,6 +289,20 @@ def _add_part(
     parts = raw.get(group) or {}
     raw[group] = {**parts, part: {**entry, **(parts.get(part) or {})}}
     selected[group][part] = "config"
+
+
+def add_corrections(raw: dict[str, Any], selected: Mapping[str, dict[str, Origin]]) -> None:
+    """What `corrections` asks for is measured and told, whatever else is chosen; in place."""
+    if not raw.get("corrections"):
+        return
+    for group in ("metrics", "sections"):
+        if CORRECTIONS not in selected[group]:
+            entry = bounded_yaml.load(shipped("conf") / group / f"{CORRECTIONS}.yaml")
+            raw[group] = {**(raw.get(group) or {}), **entry}
+            selected[group][CORRECTIONS] = "config"
+    sections = raw["sections"]
+    first = [name for name in ("summary", CORRECTIONS) if name in sections]
+    raw["sections"] = {name: sections[name] for name in dict.fromkeys([*first, *sections])}
 
 
 def _listed(group: str, parts: Iterable[str]) -> str:

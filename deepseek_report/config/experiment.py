@@ -16,6 +16,7 @@ from deepseek_report.artifacts.conclusions import (
     Expectations,
     ThresholdRule,
 )
+from deepseek_report.artifacts.declared_corrections import CorrectionItem, WrittenCorrection
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
@@ -176,6 +177,7 @@ class Settings:
     behaviour : what is expected of the model, see `Expectation`.
     causal : a graph of causes that somebody vouches for, and questions to it; null: none, and the
         report speaks of no causes.
+    corrections : what people say is wrong with the model, see `Correction`.
     paths : where reports go.
     """
 
@@ -190,6 +192,7 @@ class Settings:
     explain: ExplainOptions = field(default_factory=ExplainOptions)
     behaviour: Expectations = ()
     causal: CausalDeclaration | None = None
+    corrections: tuple[WrittenCorrection, ...] = ()
     paths: Paths = field(default_factory=Paths)
 
 
@@ -216,6 +219,8 @@ class Experiment:
         model, was declared, for messages after the data are read. causal_places : {dotted key
         within `causal`: where it stands}.
     undecided : what is decided by the data before anything is planned; None where all is said.
+    corrections : what is to be corrected, files of marks read. before : the same experiment
+        without; None where nothing is corrected.
     """
 
     settings: Settings
@@ -231,6 +236,8 @@ class Experiment:
     expectation_places: tuple[str, ...] = ()
     causal_places: Mapping[str, str] = field(default_factory=dict)
     undecided: Undecided | None = None
+    corrections: tuple[CorrectionItem, ...] = ()
+    before: Experiment | None = None
 
     @property
     def name(self) -> str:

@@ -30,6 +30,7 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.config import threshold_checks
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.composed import Composed, locate
+from deepseek_report.config.corrected import correction_problems, with_corrections
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.data_kinds import KINDS
@@ -139,6 +140,7 @@ def problems_of_single_choices(experiment: Experiment, composed: Composed) -> It
         _decision,
         _folds,
         _causal,
+        correction_problems,
     ):
         yield from rule(experiment, composed)
 
@@ -357,9 +359,10 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         del multiple["visualizations"][ArtifactId(refusal.artifact).name]
     problems.extend(_homeless(kept, composed))
     problems.extend(threshold_checks.measured(kept, composed, refused))
-    return dataclasses.replace(
-        kept, multiple=multiple, refused=tuple(refused), named=named
-    ), problems
+    whole = dataclasses.replace(kept, multiple=multiple, refused=tuple(refused), named=named)
+    if problems:
+        return whole, problems
+    return with_corrections(whole)
 
 
 def _causal_places(experiment: Experiment, composed: Composed) -> dict[str, str]:

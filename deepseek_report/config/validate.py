@@ -314,6 +314,9 @@ def _resolved(
     raw: Mapping[str, Any],
 ) -> dict[str, Any]:
     plain = _plain(settings)
+    plain["corrections"] = [_said(entry) for entry in settings.corrections]
+    if not settings.corrections:
+        del plain["corrections"]
     plain["seeds"] = dataclasses.asdict(settings.seeds.over(settings.seed))
     for group, plugin in single.items():
         plain[group] = {"_target_": raw[group]["_target_"], **_plain(plugin)}
@@ -323,6 +326,13 @@ def _resolved(
             for key, plugin in plugins.items()
         }
     return plain
+
+
+def _said(entry: Any) -> dict[str, Any]:
+    """The fields of a record that are not at their default."""
+    usual = {field.name: field.default for field in dataclasses.fields(entry)}
+    known = {name: value for name, value in vars(entry).items() if value != usual[name]}
+    return {name: list(each) if isinstance(each, tuple) else each for name, each in known.items()}
 
 
 def _plain(plugin: Any) -> dict[str, Any]:

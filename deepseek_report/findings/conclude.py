@@ -15,6 +15,7 @@ from deepseek_report.findings import (
     rules_bottlenecks,
     rules_calibration,
     rules_causes,
+    rules_corrections,
     rules_data,
     rules_explanations,
     rules_groups,
@@ -39,6 +40,8 @@ Rule = Callable[[Results], list[Finding]]
 RULES: tuple[Rule, ...] = (
     rules_performance.skill,
     rules_performance.thresholds,
+    rules_corrections.failed,
+    rules_corrections.took_over,
     rules_behaviour.broken,
     rules_data.labels,
     rules_groups.not_judged,

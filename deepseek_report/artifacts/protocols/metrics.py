@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +130,20 @@ class ExplainRows(Protocol):
 
 
 @dataclass(frozen=True)
+class BeforeCorrections:
+    """The model before what people said is wrong was corrected.
+
+    dataset : what it was trained and judged on. predictions : of its test part. classifier : the
+    model itself. corrections : what was corrected, a `data_kinds.corrected_data` object.
+    """
+
+    dataset: Dataset
+    predictions: Predictions
+    classifier: Classifier
+    corrections: Any
+
+
+@dataclass(frozen=True)
 class MeasureContext:
     """What a metric may use. A metric names the fields it reads in its `reads`; where these are
     only `dataset`, `seed` and `causal`, it runs before there is a model and what else there is of
@@ -144,6 +158,7 @@ class MeasureContext:
     capacity : declared by `decision.capacity`.
     measured : {id: measurement} of the metrics that it `takes`, such as `measures/deletion/random`.
     question : the game that the run asks about, in which an explanation without a game is judged.
+    before : the model before corrections; None where nothing is corrected.
     """
 
     dataset: Dataset
@@ -166,6 +181,7 @@ class MeasureContext:
     capacity: AlertCapacity | None = None
     progress: Progress = field(default_factory=Silent)
     question: Game = "background"
+    before: BeforeCorrections | None = None
 
     def game_of(self, explanation: Explanation) -> Game:
         """The game in which an explanation is judged: its own, else that of the run's question."""

@@ -42,6 +42,7 @@ def say_forecast(plan: Forecast) -> None:
     if plan.causes is not None:
         _say_causes(plan.causes, texts)
     _say_stages(plan.stages)
+    _say_corrections(plan.corrections, texts)
     if plan.trainings:
         say(f"Cross-validation: {plural(plan.trainings, 'more training')}")
     say_choice(plan.chosen, plan.evaluations, texts)
@@ -54,6 +55,15 @@ def say_forecast(plan: Forecast) -> None:
     _say_left_out("Asked for by name, and not applicable here", plan.unfit, texts)
     _say_left_out("Left out", plan.refused, texts)
     say(f"\n{_cost(plan)}")
+
+
+def _say_corrections(corrections: Sequence[Text], texts: Wording) -> None:
+    if corrections:
+        say(f"\nCorrections ({len(corrections)})")
+    for correction in corrections[:_MOST_ISSUES]:
+        say(f"  – {texts.say(correction)}")
+    if len(corrections) > _MOST_ISSUES:
+        say(f"  and {len(corrections) - _MOST_ISSUES} more")
 
 
 def say_open(lines: Sequence[OpenLine]) -> None:

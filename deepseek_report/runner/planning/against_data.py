@@ -8,9 +8,12 @@ columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
+from deepseek_report.artifacts.declared_corrections import CorrectionItem
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.models import ComesFitted
@@ -33,9 +36,12 @@ _LEAST_DATE = 1e8
 def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part], Split]) -> None:
     """Raise what does not fit the data, all of it at once.
 
+    Where something is corrected, all but the corrections and a fitted model is held against the
+    corrected data.
+
     Parameters
     ----------
-    load : gives a part of the data, where something needs it.
+    schema, load : of the data as they were read; `load` gives a part, where something needs it.
 
     Raises
     ------
@@ -44,12 +50,25 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
         cases that are not in the test part, more folds than the rows allow, explained classes that
         there are not, a graph of causes whose nodes are not in the data or whose arrows run in a
         circle, questions to it that it cannot be asked, a capacity for alerts where nobody knows
-        when rows come from.
+        when rows come from, corrections of what there is not.
     """
-    problems = [
+    problems = fitted_model_problems(experiment, schema, load)
+    if experiment.corrections:
+        from deepseek_report.runner.execution.corrected_training import resolved_corrections
+
+        parts: dict[str, Any] = {part: load(part) for part in PARTS}
+        resolved = resolved_corrections(experiment, Dataset(schema, **parts, card={}))
+        problems += [
+            Problem(_place_of_item(misfit.item), misfit.fault, misfit.allowed, misfit.todo)
+            for misfit in resolved.misfits
+        ]
+        if problems:
+            raise ConfigProblems(problems)
+        data = resolved.corrected(experiment.seeds.data)
+        schema, load = data.schema, partial(getattr, data)
+    problems += [
         *against_data(experiment, schema),
         *undeclared_thresholds(experiment, schema),
-        *fitted_model_problems(experiment, schema, load),
         *expectation_problems(experiment, schema, load),
         *case_problems(experiment, load),
         *fold_problems(experiment, schema, load),
@@ -59,6 +78,11 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
     ]
     if problems:
         raise ConfigProblems(problems)
+
+
+def _place_of_item(item: CorrectionItem) -> str:
+    mark = f", mark {item.mark}" if item.mark else ""
+    return f"corrections, entry {item.entry + 1}{mark}"
 
 
 def fitted_model_problems(

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import Text, from_plain
+from deepseek_report.artifacts.message import Text, from_plain, message
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.split import DataIssue, Dataset, Part, Split
+from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Part, Split
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.rules import pick_device
@@ -64,6 +64,7 @@ class Forecast:
     causes : the declared graph, None without.
     question : what explanations are to compare with; answered : whether one of them can.
     whole : its report is there. trainings : of a cross-validation, that the store does not have.
+    corrections : what each of them will do.
     """
 
     experiment: str
@@ -81,6 +82,7 @@ class Forecast:
     question: Text
     answered: bool
     causes: DeclaredGraph | None = None
+    corrections: Sequence[Text] = ()
 
 
 def forecast(experiment: Experiment) -> Forecast:
@@ -90,7 +92,8 @@ def forecast(experiment: Experiment) -> Forecast:
     size = data.size
     experiment = decided(experiment, size)
     stages = make_plan(experiment)
-    refuse_misfits(experiment, data.schema, _parts(dataset, stages[0].folder(store)))
+    parts = _parts(dataset, stages[0].folder(store))
+    refuse_misfits(experiment, data.schema, parts)
     stored = {stage.id: stage.folder(store) is not None for stage in stages}
     identity = run_id(experiment, stages)
     refused, unfit = _left_out(experiment)
@@ -118,7 +121,37 @@ def forecast(experiment: Experiment) -> Forecast:
         ),
         answered=_answered(experiment, data.schema),
         causes=None if declared is None else DeclaredGraph.of(declared, data.schema),
+        corrections=_corrections(experiment, data.schema, parts),
     )
+
+
+def _corrections(
+    experiment: Experiment, schema: Schema, load: Callable[[Part], Split]
+) -> list[Text]:
+    """What each correction will do, in the order in which they were declared."""
+    if not experiment.corrections:
+        return []
+    from deepseek_report.runner.execution.corrected_training import resolved_corrections
+
+    train, validation, test = (load(part) for part in PARTS)
+    resolved = resolved_corrections(experiment, Dataset(schema, train, validation, test, {}))
+    ways = {id(each.item): each.how for each in resolved.cues}
+    return [
+        message(
+            "corrections.planned",
+            kind=item.kind,
+            names=[str(name) for name in item.names],
+            row=item.row,
+            label=str(item.label),
+            rule=item.rule,
+            text=item.text,
+            remove=item.remove,
+            how=ways.get(id(item), ""),
+            by=item.by,
+            network=resolved.sort == "network",
+        )
+        for item in experiment.corrections
+    ]
 
 
 def _answered(experiment: Experiment, schema: Schema) -> bool:

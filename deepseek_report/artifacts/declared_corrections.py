@@ -23,9 +23,10 @@ also stand there as it is written.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -37,6 +38,8 @@ from deepseek_report.errors import ArtifactError, ConfigError
 
 #: The first key of a file of marks, and the version of its format.
 MARKS_KEY, MARKS_VERSION = "deepseek_report_marks", 1
+#: The file of a data stage, and of a training, that says what was corrected in it, and how.
+CORRECTIONS_FILE = "corrections.json"
 #: The most marks of a file, and the most players of a region.
 MOST_MARKS, MOST_PLAYERS = 2000, 1000
 _SHOWN = 8
@@ -125,6 +128,168 @@ def with_day(entry: Any) -> Any:
     if not isinstance(entry, dict) or True not in entry:
         return entry
     return {"on" if key is True else key: value for key, value in entry.items()}
+
+
+def _names(value: Any) -> Any:
+    """A single name as a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[Name, ...] | bool, BeforeValidator(_names)]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One entry of `corrections:`: what is wrong with the model, and who says so.
+
+    must_not_matter : columns of a table, words of texts, or patches and windows as the report calls
+        them, that must not move the answer; `true` beside `region`.
+    must_rise_with, must_fall_with : a column of a table with which the probability of the explained
+        class, or the number, may only rise, or only fall.
+    region : a file of marks, of which the marked words, patches and windows must not matter.
+    relabel : a file of marks, of which the corrected labels are taken.
+    marks : a file of marks, of which everything is taken.
+    rule : number of a rule of `model=rules`, from 1, with `remove: true` or a `weight`. add : the
+        text of a rule to add, with a `weight`; without one its points are fitted.
+    how : drop (the column is left out), swap (the answer must stay as it is where the value is
+        drawn anew), penalty (on the gradient, or on movements the wrong way), constraint (trees
+        that keep a direction); null: drop for columns, constraint for trees, else swap, and
+        penalty for directions.
+    by, on, why : who says it, on which day, and for what reason.
+    """
+
+    must_not_matter: Names = ()
+    must_rise_with: Name = ""
+    must_fall_with: Name = ""
+    region: Words = ""
+    relabel: Words = ""
+    marks: Words = ""
+    rule: Annotated[int, Field(ge=1)] | None = None
+    remove: bool = False
+    weight: float | None = None
+    add: Words = ""
+    how: Way | None = None
+    by: Name | None = None
+    on: Day = ""
+    why: Words = ""
+
+    @property
+    def file(self) -> str:
+        """The file of marks that it names; empty without one."""
+        return self.region or self.relabel or self.marks
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the entry by itself; empty where nothing is."""
+        about = [
+            *(name for name in _ABOUT if getattr(self, name)),
+            *(["must_not_matter"] if self.must_not_matter and not self.region else []),
+            *(["rule"] if self.rule is not None else []),
+        ]
+        if len(about) != 1:
+            return f"it is about {' and '.join(about) or 'nothing'}"
+        if self.must_not_matter is True and not self.region:
+            return "must_not_matter: true stands without a region"
+        if self.rule is not None and self.remove == (self.weight is not None):
+            return f"nothing is said of what to do with rule {self.rule}"
+        if self.by is not None and not self.by.strip():
+            return "`by` is empty"
+        return ""
+
+
+_ABOUT = ("must_rise_with", "must_fall_with", "region", "relabel", "marks", "add")
+#: A correction of YAML, whose key `on` may have been read as true.
+WrittenCorrection = Annotated[Correction, BeforeValidator(with_day)]
+ItemKind = Literal["feature", "region", "rises", "falls", "label", "rule"]
+
+
+@dataclass(frozen=True)
+class CorrectionItem:
+    """One thing to correct, wherever it was written.
+
+    names : columns, words or players that must not matter, or the column of a direction.
+    row, label, was, rule, text, remove, weight, why : as in `Mark`; a rule without a number is
+    added. how : as in `Correction`. by : empty where nobody is named. run : whose report was
+    marked. entry : number of the entry in `corrections`, from 0. mark : number of the mark in its
+    file, from 1; 0 without a file.
+    """
+
+    kind: ItemKind
+    names: tuple[int | str, ...] = ()
+    row: str = ""
+    label: ClassName | None = None
+    was: ClassName | None = None
+    rule: int | None = None
+    text: str = ""
+    remove: bool = False
+    weight: float | None = None
+    how: Way | None = None
+    by: str = ""
+    on: str = ""
+    why: str = ""
+    run: str = ""
+    entry: int = 0
+    mark: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, the same for the same correction."""
+        return {**asdict(self), "names": list(self.names)}
+
+
+def items_of(corrections: Iterable[Correction]) -> list[CorrectionItem]:
+    """Everything that is to be corrected; the files that the entries name are read.
+
+    Raises ConfigError: see `read_marks`, and a file without what an entry takes of it.
+    """
+    return [item for place, entry in enumerate(corrections) for item in _items(place, entry)]
+
+
+def _items(place: int, entry: Correction) -> Iterator[CorrectionItem]:
+    if entry.file:
+        yield from _of_file(place, entry)
+        return
+    signed: dict[str, Any] = {
+        "how": entry.how,
+        "by": entry.by or "",
+        "on": entry.on,
+        "why": entry.why,
+    }
+    if entry.must_rise_with or entry.must_fall_with:
+        kind: ItemKind = "rises" if entry.must_rise_with else "falls"
+        name = entry.must_rise_with or entry.must_fall_with
+        yield CorrectionItem(kind, (name,), **signed, entry=place)
+    elif entry.rule is not None or entry.add:
+        edit: dict[str, Any] = {"rule": entry.rule, "text": entry.add, "remove": entry.remove}
+        yield CorrectionItem("rule", **edit, weight=entry.weight, **signed, entry=place)
+    elif not isinstance(entry.must_not_matter, bool):
+        for name in entry.must_not_matter:
+            yield CorrectionItem("feature", (name,), **signed, entry=place)
+
+
+def _of_file(place: int, entry: Correction) -> Iterator[CorrectionItem]:
+    path = Path(entry.file)
+    marks = read_marks(path)
+    wanted = {"region"} if entry.region else {"label"} if entry.relabel else {*get_args(MarkKind)}
+    taken = [(number, mark) for number, mark in enumerate(marks.marks, 1) if mark.kind in wanted]
+    if not taken:
+        what = "no region is marked in it" if entry.region else "it corrects no label"
+        todo = "name another file, or take all of it by {marks: …}"
+        raise _refused(path, what, f"at least one {wanted.pop()}", todo)
+    for number, mark in taken:
+        names = (mark.feature,) if mark.feature else mark.region
+        kind: ItemKind = mark.kind or "feature"
+        yield CorrectionItem(
+            kind,
+            names,
+            *(mark.row, mark.label, mark.was, mark.rule, mark.text, mark.remove, mark.weight),
+            how=entry.how if kind in {"feature", "region"} else None,
+            by=marks.by,
+            on=marks.on,
+            why=mark.why or entry.why,
+            run=marks.run,
+            entry=place,
+            mark=number,
+        )
 
 
 def read_marks(path: Path) -> Marks:
