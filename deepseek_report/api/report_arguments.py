@@ -140,6 +140,7 @@ class ReportArguments(TypedDict, total=False):
     engine: Literal["auto", "embedded", "quarto"]
     thresholds: Sequence[Mapping[str, Any]]
     as_of: str
+    places: Sequence[str]  # where the model decides: codes such as EU, DE, US, US-CO
     interactive: bool
     privacy: Literal["full", "cases", "aggregate"]
     privacy_floor: int
