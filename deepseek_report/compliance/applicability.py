@@ -46,7 +46,8 @@ def is_within(place: str, other: str) -> bool:
     return place == other or any(is_within(place, below) for below in inside)
 
 
-def _known_place(code: Any) -> str:
+def place_code(code: Any) -> str:
+    """The code of a place as a person wrote it; ValueError says what is allowed where it is none."""
     text = str(code).strip()
     upper = _SPELLINGS.get(text.upper(), text.upper())
     if upper in place_codes():
@@ -59,7 +60,7 @@ def _known_place(code: Any) -> str:
 
 
 #: The code of a place of `_places.yaml`.
-Place = Annotated[str, BeforeValidator(_known_place)]
+Place = Annotated[str, BeforeValidator(place_code)]
 
 
 @dataclass(frozen=True)
