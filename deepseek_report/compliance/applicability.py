@@ -47,7 +47,7 @@ def is_within(place: str, other: str) -> bool:
 
 
 def place_code(code: Any) -> str:
-    """The code of a place as a person wrote it; ValueError says what is allowed where it is none."""
+    """The code of a place that a person wrote; ValueError says what is allowed where it is none."""
     text = str(code).strip()
     upper = _SPELLINGS.get(text.upper(), text.upper())
     if upper in place_codes():

@@ -102,7 +102,7 @@ def framework(part: FrameworkReport, report: ComplianceReport, words: Wording) -
         "short": text.short_name,
         "force": text.legal_force,
         "jurisdiction": text.jurisdiction,
-        **_fit(part, report),
+        "fit": _fit(part, report),
         "text_version": text.text_version,
         "applies_from": [
             {"part": words.label("applies_from", key), "when": when}
@@ -254,12 +254,12 @@ def _open(judgement: Judgement, report: ComplianceReport) -> Iterator[Message]:
         yield message("compliance.person.judgement", who=who)
 
 
-def _fit(part: FrameworkReport, report: ComplianceReport) -> Values:
+def _fit(part: FrameworkReport, report: ComplianceReport) -> Values | None:
     """Why a framework is shown, where it is declared in which places decisions are made."""
     if not report.declared.places:
-        return {}
+        return None
     stands = part.framework.fit(report.declared)
-    return {"fit": {"fits": stands.applies or stands.voluntary, "why": stands.why}}
+    return {"fits": stands.applies or stands.voluntary, "why": stands.why}
 
 
 def others(report: ComplianceReport, words: Wording) -> list[Values]:

@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepseek_report.compliance.applicability import Applicability
 from deepseek_report.compliance.decision import Decision, DecisionState, DecisionTarget, Verdict
 from deepseek_report.compliance.framework import (
     HUMAN,
-    Applicability,
     FrameworkChoice,
     Row,
     framework_ids,
