@@ -105,7 +105,7 @@ def test_a_rejection_is_worded_and_counted_as_one_everywhere(run: Run) -> None:
     assert first_screen(run).startswith("Rejected by Grace Hopper (independent validator)")
     assert "answered with a rejection" in first_screen(run)
     counts = {part.framework.id: part.counts for part in report.frameworks}
-    assert counts["sr_26_2"]["rejected"] == 1
+    assert counts["eu_ai_act_annex_iv"]["rejected"] == 1
     assert all(each.state != "given" for each in report.required)
     check_record(evidence_record(report, run.results()))
 
@@ -352,7 +352,9 @@ def test_a_role_suffices_only_where_the_policy_names_it(run: Run) -> None:
 def test_four_eyes_are_two_persons_and_not_one_twice(run: Run) -> None:
     twice = replace(POLICY, rules=(replace(RULE, people=2),))
     decide(run, GRACE, "g.yaml", AIV_2d_desc=FINE)
-    decide(run, {**GRACE, "name": "grace  hopper"}, "h.yaml", AIV_2d_desc={**FINE, "reason": "Yes."})
+    decide(
+        run, {**GRACE, "name": "grace  hopper"}, "h.yaml", AIV_2d_desc={**FINE, "reason": "Yes."}
+    )
     assert states(run, twice) == ["missing"]
     decide(run, {**GRACE, "name": "Alan Turing"}, "t.yaml", AIV_2d_desc=FINE)
     assert states(run, twice) == ["given"]
