@@ -143,3 +143,15 @@ def test_text_of_the_data_cannot_rewrite_the_terminal(
     printed = capsys.readouterr().err
     assert "is not a column" in printed
     assert "\x1b" not in printed
+
+
+def test_why_each_framework_is_chosen_and_why_those_near_are_not(check: Callable[..., str]) -> None:
+    use = ["dataset.sector=employment", "report.places=[US-NYC]", "frameworks=auto"]
+    text = check(*use, "metrics=[accuracy]", "explainers=[]", "visualizations=[]", "sections=[]")
+    chosen, _, near = text.partition("Near to what is declared, and not chosen")
+    assert "nyc_ll144: New York City is declared, and it speaks of employment" in chosen
+    assert (
+        "us_credit_employment: New York City is declared, which lies in the United States" in chosen
+    )
+    assert "gdpr: no place in the European Union" in " ".join(near.split())
+    assert "nist_ai_rmf: nobody is bound by it" in " ".join(near.split())
