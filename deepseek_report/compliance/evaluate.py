@@ -35,11 +35,12 @@ from deepseek_report.compliance.framework import (
     Framework,
     FrameworkChoice,
     Row,
+    choices,
     framework_ids,
     frameworks_folder,
     read_yaml,
 )
-from deepseek_report.compliance.people import HumanInput, choices, read_people
+from deepseek_report.compliance.people import HumanInput, read_people
 from deepseek_report.compliance.policy import (
     POLICY_FILE,
     Policy,

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.frameworks import EARLIER_IDS, Fit
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
@@ -102,6 +104,36 @@ class FrameworkChoice:
         `Framework.with_texts` takes.
         """
         return self.load() if self.file else self.load().with_texts(words.framework(self.id))
+
+
+def choices(
+    config: Mapping[str, Any], paths: Mapping[str, Path] = MappingProxyType({})
+) -> tuple[FrameworkChoice, ...]:
+    """The frameworks that a resolved config names, in its order.
+
+    paths : {artifact id: folder}; a framework of one's own is read from its copy there alone.
+    """
+    return tuple(
+        FrameworkChoice(
+            id=entry["id"],
+            file=_own_file(entry, paths),
+            reviewed_version=entry.get("reviewed_version") or "",
+        )
+        for entry in (config.get("frameworks") or {}).values()
+    )
+
+
+def _own_file(entry: Mapping[str, Any], paths: Mapping[str, Path]) -> Path | None:
+    """The run's copy of a framework of one's own; what the config names may lie elsewhere."""
+    if not entry.get("file"):
+        return None
+    folder = paths.get(ArtifactId.of("frameworks", entry["id"]))
+    if folder is None:
+        raise FrameworkError(
+            f"framework `{entry['id']}`: the run folder holds no copy of {Path(entry['file']).name}"
+            "; run the experiment again"
+        )
+    return folder / FRAMEWORK_FILE
 
 
 @dataclass(frozen=True)

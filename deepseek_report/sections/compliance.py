@@ -32,8 +32,7 @@ from deepseek_report.compliance.evaluate import (
 )
 from deepseek_report.compliance.evidence import Evidence, named_score
 from deepseek_report.compliance.framework import Framework, Row
-from deepseek_report.compliance.people import DECIDE, FORM
-from deepseek_report.compliance.statements import Statement
+from deepseek_report.compliance.statements import DECIDE, FORM, Statement
 from deepseek_report.compliance.status import DECIDED, STATUSES, Judgement, Status
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.wording.of_results import words_of

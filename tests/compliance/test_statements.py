@@ -13,17 +13,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_report.compliance import people
+from deepseek_report.compliance import people, people_entries, people_yaml
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import evidence_record
 from deepseek_report.compliance.people import (
-    MOST_BYTES,
     HumanInput,
     PeopleProblems,
     prepare_people,
     read_people,
 )
 from deepseek_report.compliance.people_form import ask, write_form
+from deepseek_report.compliance.people_yaml import MOST_BYTES
 from deepseek_report.compliance.statements import is_placeholder, latest_day, parse_date
 from deepseek_report.wording.words import wording
 
@@ -282,8 +282,12 @@ def test_statements_in_the_config_of_an_older_run_are_named_with_where_they_go(r
 
 
 def test_every_kind_of_mistake_says_what_was_found_what_is_allowed_and_what_to_do() -> None:
-    tree = ast.parse(Path(str(people.__file__)).read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) > 1]
+    trees = [
+        ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        for module in (people, people_entries, people_yaml)
+    ]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    calls = [node for node in nodes if isinstance(node, ast.Call) and len(node.args) > 1]
     kinds_named = [c.args[1] for c in calls if ast.unparse(c.func).split(".")[-1] == "wrong"]
     constants = [
         node for part in kinds_named for node in ast.walk(part) if isinstance(node, ast.Constant)
