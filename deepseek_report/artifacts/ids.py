@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: The metric that `split.folds` asks for, by which its measurement is known.
+CROSS_VALIDATION = "cross_validation"
+
 
 class ArtifactId(str):
     """An id of one to three parts: `<kind>`, `<kind>/<name>` or `<kind>/<name>/<subject>`.

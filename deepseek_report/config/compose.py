@@ -10,6 +10,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.ids import CROSS_VALIDATION
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import folders, groups
@@ -108,10 +109,6 @@ def _set(tree: Any, values: Sequence[str]) -> bool:
 
 def _but_of_environment(resolver: str) -> bool:
     return resolver != "oc.env"
-
-
-#: The metric that `split.folds` asks for.
-CROSS_VALIDATION = "cross_validation"
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
