@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from deepseek_report.artifacts.protocols.frameworks import TellsSector
+from deepseek_report.artifacts.protocols.frameworks import MadeForUse, TellsSector
 from deepseek_report.artifacts.protocols.models import LoadsTypes
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
@@ -109,8 +109,9 @@ def made_for_use(
     Raises ConfigProblems: nobody declares a place, or nothing is made for what is declared.
     """
     group, auto = BY_USE
-    asked = {key for key in frameworks if composed.origin(group, key) == "use"}
-    if not asked:
+    by_use = {key: c for key, c in frameworks.items() if composed.origin(group, key) == "use"}
+    open_ones = {key: c for key, c in by_use.items() if isinstance(c, MadeForUse)}
+    if not open_ones:
         return dict(frameworks)
     dataset, places = single["dataset"], getattr(single["report"], "places", ())
     sector = dataset.sector if isinstance(dataset, TellsSector) else ""
@@ -122,14 +123,18 @@ def made_for_use(
             "codes of places, such as EU, DE, US, US-CO, UK, CN, KR, IN, TW or CA",
             "write report.places=[EU], or name the frameworks one by one",
         )
-    fits = {key: frameworks[key].fit(sector, places) for key in asked}
-    kept = {key: one for key, one in frameworks.items() if key not in asked or fits[key].applies}
+    fits = {key: choice.fit(sector, places) for key, choice in open_ones.items()}
+    kept = {
+        key: choice
+        for key, choice in frameworks.items()
+        if key not in open_ones or fits[key].applies
+    }
     if not kept:
-        told = f"decisions about {sector}" if sector else "decisions of no declared sector"
+        about = f"decisions about {sector}" if sector else "decisions of no declared sector"
         near = choices(key for key in fits if fits[key].near)
         raise ConfigProblems.of(
             where,
-            f"{group}={auto}: nothing is made for {told} in {', '.join(places)}",
+            f"{group}={auto}: nothing is made for {about} in {', '.join(places)}",
             f"near to it: {near}" if near else "",
             f"name some one by one, such as {group}=[nist_ai_rmf], or none: {group}=[]",
         )

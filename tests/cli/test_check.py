@@ -159,7 +159,7 @@ def test_why_each_framework_is_chosen_and_why_those_near_are_not(check: Callable
     assert "nist_ai_rmf: nobody is bound by it" in " ".join(near.split())
 
 
-def test_a_seal_is_written_with_its_digest_signed_and_never_over_another(
+def test_a_seal_is_written_with_its_digest_and_its_signature(
     check: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("cryptography", reason="needs the extra `sign`")
@@ -167,10 +167,10 @@ def test_a_seal_is_written_with_its_digest_signed_and_never_over_another(
     assert run(["key", "new", "ada", "--out", str(tmp_path)]) == 0
     seal = tmp_path / "plan.json"
     made = ["--seal", "--out", str(seal), "--key", str(tmp_path / "ada.key")]
-    told = check(*few, *made)
+    output = check(*few, *made)
     digest = hashlib.sha256(seal.read_bytes()).hexdigest()
-    assert f"sha256:{digest}: hand this on before the run" in told
-    assert f"run it with: report.seal={seal}" in told
+    assert f"sha256:{digest}: hand this on before the run" in output
+    assert f"run it with: report.seal={seal}" in output
     assert set(json.loads(seal.read_text())) >= {"question", "thresholds", "frameworks", "data"}
     assert [path.name for path in tmp_path.glob("plan*")] != [seal.name]  # and its signature
     assert run(["check", *few, "--key", "ada"]) == 2

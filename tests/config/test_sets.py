@@ -240,7 +240,7 @@ def test_what_another_set_holds_is_taken_whatever_the_use() -> None:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "expected"),
     [
         (["frameworks=auto"], "write report.places=[EU]"),
         (["frameworks=auto", "report.places=[Germany]"], "did you mean DE (Germany)?"),
@@ -249,8 +249,8 @@ def test_what_another_set_holds_is_taken_whatever_the_use() -> None:
     ],
 )
 def test_a_choice_by_use_that_cannot_be_made_says_what_to_do(
-    overrides: list[str], told: str
+    overrides: list[str], expected: str
 ) -> None:
     with pytest.raises(ConfigProblems) as caught:
         frameworks_of(*overrides)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)

@@ -199,8 +199,8 @@ def test_a_rejection_gives_3_where_the_run_asks_for_it(received: Path, tmp_path:
     person = ("Grace Hopper", "independent_validator")
     fine = decision(received, tmp_path / "a.yaml", "Ada Lovelace", "owner")
     rejected = decision(received, tmp_path / "g.yaml", *person, verdict="rejected")
-    given = ["--people", str(fine), "--people", str(rejected)]
-    assert command(["render", str(received), *given]) == 3
+    people = ["--people", str(fine), "--people", str(rejected)]
+    assert command(["render", str(received), *people]) == 3
 
 
 def test_two_persons_sign_one_after_the_other_and_both_stand(
