@@ -123,6 +123,8 @@ class _DocumentWriter:
     def __post_init__(self) -> None:
         self.notes = read_notes(self.folder, [content.name for content in self.contents])
         self.words = words_of(self.results, self.options.language)
+        # the title of an experiment that ships is named in every language
+        self.options = replace(self.options, title=self.words.name(self.options.title))
         folders = [*self.templates, shipped("templates")]
         self.environment = build_environment(folders, self.words)
         self.environment.globals.update(
@@ -508,7 +510,9 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
     def written(match: re.Match[str]) -> str:
         target = match[1]
         if target in defined:
-            return f"@{target}"
+            # a letter of any script behind it would be read as part of the name
+            follows = match.string[match.end() : match.end() + 1]
+            return f"@{{{target}}}" if follows.isalnum() else f"@{target}"
         return str(Markdown.escape(say("not_shown", name=target.partition("-")[2])))
 
     def linked(match: re.Match[str]) -> str:

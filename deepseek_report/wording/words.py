@@ -115,9 +115,13 @@ class Wording:
         self._environment = _environment(self)
 
     def for_cases(self, slots: Mapping[str, Any]) -> Wording:
-        """The same texts with a run's own words in the slots of `_usual_case_words`, if any."""
+        """The same texts with a run's own words in the slots of `_usual_case_words`, if any.
+
+        They are in this language where the data set names them.
+        """
         own = copy.copy(self)
-        own._slots = {**self._slots, **{name: word for name, word in slots.items() if word}}
+        given = {name: self.named(word) for name, word in slots.items() if word}
+        own._slots = {**self._slots, **given}
         return own
 
     def over(self, texts: Mapping[str, Any]) -> Wording:
