@@ -4,7 +4,8 @@ The reasons are the reason codes of the report: adverse, none about a protected 
 four, and of these only the set that is certainly the largest. A letter that could not say them
 truly is refused, with what stands against it.
 
-The texts in further languages stand in `templates/letters/`; what one lacks stands in English.
+The texts of languages that have no report stand in `templates/letters/`; what one lacks stands in
+English.
 
 Forms: 12 CFR 1002, Appendix C, Form C-1 (`regb`). The law of the Union gives none: `gdpr` says what
 Regulation (EU) 2016/679, Art. 15(1)(h) and 22(3), and `ccd` what Directive (EU) 2023/2225, Art.
@@ -173,8 +174,8 @@ class _Writer:
 
     def _reason(self, row: Row) -> str:
         about = {
-            "label": self.run.words.name(str(row["label"])),
-            "display": self.run.words.name(str(row["display"])),
+            "label": self.words.name(str(row["label"])),
+            "display": self.words.name(str(row["display"])),
         }
         return self.words.text(f"exports.letters.{self.kind}.reasons", **about)
 
