@@ -71,8 +71,9 @@ TINY = {
         ("corrections",),
     ),
     "labels": TinyRun(
-        ("dataset=multi_label_demo", "dataset.n=300", "model=mlp", "explainers=[]"),
-        ("labels_table",),
+        ("dataset=multi_label_demo", "dataset.n=300", "model=mlp", "explainers=[]",
+         "split.folds=2"),
+        ("labels_table", "accuracy"),
     ),
     "text": TinyRun(
         ("experiment=sentiment", "dataset.rows=400", _METHODS),

@@ -10,6 +10,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.ids import CROSS_VALIDATION
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import folders, groups
@@ -110,8 +111,6 @@ def _but_of_environment(resolver: str) -> bool:
     return resolver != "oc.env"
 
 
-#: The metric that `split.folds` asks for.
-CROSS_VALIDATION = "cross_validation"
 #: The parts that `causal` asks for, by their groups.
 _OF_CAUSES = {
     "metrics": ("causal_claims", "causal_effects", "causal_gaps"),

@@ -33,6 +33,7 @@ from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.corrected import correction_problems, with_corrections
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
+from deepseek_report.config.sets import BY_SETS
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import languages, wording
@@ -383,7 +384,7 @@ def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
         skipped = composed.skipped.get(group, {})
         chosen = {key: composed.origin(group, key) for key in experiment.multiple[group]}
         for key, origin in {**skipped, **chosen}.items():
-            if origin not in {"set", "recommended"}:
+            if origin not in BY_SETS:
                 yield f"{kind}/{key}"
 
 

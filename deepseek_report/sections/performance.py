@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.ids import CROSS_VALIDATION, ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import Row, is_share, rows, unit_of
 from deepseek_report.findings.rules_calibration import interval_row
-from deepseek_report.sections.performance_folds import CROSS_VALIDATION, fold_range, fold_values
+from deepseek_report.sections.performance_folds import fold_range, fold_values
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values, View, share_cell, value_cell
 from deepseek_report.sections.shared.task_columns import Levels, gap_table, levels_of
@@ -160,7 +160,7 @@ _METRICS = (
     "prediction_intervals",
     "part_performance",
     "period_drift",
-    "cross_validation",
+    CROSS_VALIDATION,
 )
 _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/roc_curve",

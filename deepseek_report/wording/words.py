@@ -130,6 +130,20 @@ class Wording:
         own._slots = {**self._slots, **given}
         return own
 
+    def over(self, texts: Mapping[str, Any]) -> Wording:
+        """The same with these texts, of another language, in the place of those that they replace.
+
+        texts : as a catalog has them, with `formats`: numbers are written as these say.
+        """
+        own = copy.copy(self)
+        own._texts = {**_merged(self._texts, texts), **{key: texts[key] for key in _WHOLE}}
+        symbols = dict(texts["formats"])
+        own._small_inside = symbols.pop("labels_inside", "") == "small"
+        own.numbers = NumberFormat(symbols.pop("locale"), symbols, own._texts["numbers"])
+        own._templates = {}
+        own._environment = _environment(own)
+        return own
+
     def for_python(self) -> Wording:
         """The same texts, which advise arguments of a Python call in place of keys of a config."""
         own = copy.copy(self)
