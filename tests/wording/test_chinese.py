@@ -62,8 +62,8 @@ def test_a_chinese_text_fills_no_slot_that_the_english_one_lacks(
     for key, text in chinese.items():
         if "{" in text and key in english and not key.startswith(("numbers.", "composed.")):
             slots, known = (
-                meta.find_undeclared_variables(environment.parse(one))
-                for one in (text, english[key])
+                meta.find_undeclared_variables(environment.parse(template))
+                for template in (text, english[key])
             )
             if slots - known - always:
                 own[key] = slots - known
