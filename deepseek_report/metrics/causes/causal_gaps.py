@@ -110,7 +110,7 @@ class CausalGaps(ModelMetric):
                 else:
                     refused.append(split)
             context.progress.advance()
-        rows = _judged([row for split in splits for row in split.rows()])
+        rows = with_verdicts([row for split in splits for row in split.rows()])
         types = self.tables
         tables = {
             "paths": types["paths"].frame(rows).astype({"widened": bool}),
@@ -264,7 +264,7 @@ def is_widening(labels: float, answers: float) -> bool:
     return abs(answers) > abs(labels)
 
 
-def _judged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows with p-values corrected for all of them, and only what is beyond chance widened."""
     adjusted = holm([row["p_adjusted"] for row in rows]).tolist()
     return [

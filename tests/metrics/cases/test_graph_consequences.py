@@ -96,16 +96,6 @@ def test_what_would_move_a_sensitive_feature_is_not_advised() -> None:
     assert along.followed(ROW, changed)[1].tolist() == [True, False]
 
 
-def test_what_would_move_a_feature_against_its_direction_is_not_advised() -> None:
-    schema = schema_of()
-    features = list(schema.features)
-    features[1] = Feature("inc", "Income", "numeric", step=1.0, mutable=True, direction="decrease")
-    along = consequences(Schema(tuple(features), schema.target))
-    changed = ROW[None].copy()
-    changed[:, 0] = 13
-    assert not along.followed(ROW, changed)[1].any()
-
-
 def test_with_a_graph_education_is_the_way_and_without_one_there_is_none() -> None:
     schema = schema_of()
     assert search(schema, None).smallest(ROW[None])[0].changes == ()
