@@ -127,6 +127,8 @@ class _DocumentWriter:
     def __post_init__(self) -> None:
         self.notes = read_notes(self.folder, [content.name for content in self.contents])
         self.words = words_of(self.results, self.options.language)
+        # the title of an experiment that ships is named in every language
+        self.options = replace(self.options, title=self.words.name(self.options.title))
         folders = [*self.templates, shipped("templates")]
         self.environment = build_environment(folders, self.words)
         self.environment.globals.update(
@@ -164,7 +166,7 @@ class _DocumentWriter:
         bodies = [self._section(content) + self._note(content.name) for content in self.contents]
         front = Markdown(front_matter(self.options, self._origin()))
         text = self._render("report.qmd.j2", {"bodies": bodies, "front_matter": front})
-        return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
+        return self._finished(text)
 
     def _origin(self) -> dict[str, Any]:
         """What tells a printed report apart: the day of its run, its id, and its digest."""
@@ -184,8 +186,11 @@ class _DocumentWriter:
             "front_matter": Markdown(front_matter(self.options, self._origin(), brief=True)),
             "digest": f"sha256:{self.run_digest}",
         }
-        text = self._render("brief.qmd.j2", values)
-        return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
+        return self._finished(self._render("brief.qmd.j2", values))
+
+    def _finished(self, text: str) -> str:
+        resolved = self.words.closed_up(_resolve(text, self._text))
+        return _BLANKS.sub("\n\n", resolved).rstrip() + "\n"
 
     def _section(self, content: SectionContent) -> Markdown:
         """A section as its template has it, with the cards of its findings that are not there."""
@@ -523,7 +528,9 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
     def written(match: re.Match[str]) -> str:
         target = match[1]
         if target in defined:
-            return f"@{target}"
+            # a letter of any script behind it would be read as part of the name
+            follows = match.string[match.end() : match.end() + 1]
+            return f"@{{{target}}}" if follows.isalnum() else f"@{target}"
         return str(Markdown.escape(say("not_shown", name=target.partition("-")[2])))
 
     def linked(match: re.Match[str]) -> str:

@@ -68,7 +68,7 @@ _CASES = {
     **dict.fromkeys(("what_if", "as_it_is", "not_asked", "asked", "between", "between_short"), ()),
     **dict.fromkeys(("set_change", "reset", "can_change", "cannot_change"), ()),
     "answer": ("stated", "target", "decision"),
-    **dict.fromkeys(("way", "part", "added", "output", "asking", "rule", "pushed"), ()),
+    **dict.fromkeys(("way", "part", "added", "output", "asking", "rule", "fired", "pushed"), ()),
     "weight": ("weight",),
     "answer_many": ("stated", "decision"),
     "before": ("answer",),
@@ -102,7 +102,23 @@ _LIVE = {
     "explained": ("row",),
     "saved": ("file",),
 }
-_PARTS = {"cases": _CASES, "thresholds": _THRESHOLDS, "live": _LIVE}
+#: What the page says of marks, `page.marks.<name>`, and its slots.
+_MARKS = {
+    **dict.fromkeys(("flag", "part", "hint", "hint_reasons", "hint_words", "offline"), ()),
+    **dict.fromkeys(("done", "keys", "feature"), ()),
+    **dict.fromkeys(("choose_feature", "label_right", "title", "by", "why", "undo", "save"), ()),
+    **dict.fromkeys(("show", "review", "count_one", "lacks_why", "lacks_name"), ()),
+    **dict.fromkeys(("flag_of", "what_feature", "told_by"), ("name",)),
+    "what_region": ("case", "places"),
+    "what_rule": ("rule", "text"),
+    "what_label": ("case", "label", "was"),
+    "label": ("was",),
+    "count": ("n",),
+    "undo_of": ("mark",),
+    "file_head": ("run",),
+    "saved": ("file",),
+}
+_PARTS = {"cases": _CASES, "marks": _MARKS, "thresholds": _THRESHOLDS, "live": _LIVE}
 
 
 def head_of_document(text: str) -> dict[str, Any]:

@@ -280,9 +280,9 @@ def _drop_if_damaged(store: Store, stage: Stage) -> None:
 
     What is fetched from elsewhere is checked when it comes.
     """
-    if not store.holds(stage.id, stage.key):
+    if not store.holds(stage.place, stage.key):
         return
     try:
-        store.verify(stage.id, stage.key)
+        store.verify(stage.place, stage.key)
     except ArtifactError:
-        remove(store.folder(stage.id, stage.key))
+        remove(store.folder(stage.place, stage.key))

@@ -24,6 +24,7 @@ from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.decision_effect import decision_effect
 from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
 from deepseek_report.findings.records import is_share, period_of, promise_name, rows
+from deepseek_report.findings.rules_corrections import lines
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.performance_folds import fold_ends
@@ -103,6 +104,7 @@ def first_page_of(results: Results, shown: int = SHOWN) -> FirstPage:
 def _first_screen(draft: Draft, page: FirstPage) -> Values:
     results, words = draft.results, draft.words
     return {
+        "corrected": list(map(words.say, lines(results))),
         "effect": [
             *map(words.say, decision_effect(results)),
             *([] if page.promises else _how_good(draft)),
@@ -245,7 +247,7 @@ def _without(parts: Mapping[str, Text], others: Mapping[str, Text]) -> dict[str,
 def _decision(draft: Draft) -> str:
     known = draft.words.say(draft.results.card.get("decision") or "").strip()
     if known:
-        sentence = known if known.endswith((".", "!", "?")) else f"{known}."
+        sentence = known if known.endswith((".", "!", "?", "。", "！", "？")) else f"{known}."
         return draft.text("answer.decision", decision=sentence, first=sentence.split()[0].lower())
     target = draft.results.schema.target
     return draft.text("decision", classes=list(target.classes), label=target.label)
