@@ -43,7 +43,7 @@ def english() -> dict[str, str]:
 def test_every_chinese_text_has_the_key_of_an_english_one(
     chinese: dict[str, str], english: dict[str, str]
 ) -> None:
-    own = ("formats.", "cardinals.", "names.", "numbers.")  # what the language itself needs
+    own = ("formats.", "cardinals.", "names.", "numbers.", "frameworks.")  # with no English key
     other = [
         key
         for key in chinese
