@@ -113,6 +113,7 @@ class ReportArguments(TypedDict, total=False):
     text: str  # the column of texts, where X is a table that holds more
     model_id: str  # stands for what the model answers, in the keys of stages
     threshold: float  # of the explained class's probability; left out: as the model itself decides
+    corrections: Sequence[Mapping[str, Any]]  # what is wrong with it, see docs/corrections.md
     costs: Mapping[str, float]  # {"false_alarm": 1, "missed": 5}: prices decisions and options
     # attributions
     attribution_space: Literal["probability", "logit"]
@@ -143,6 +144,8 @@ class ReportArguments(TypedDict, total=False):
     engine: Literal["auto", "embedded", "quarto"]
     thresholds: Sequence[Mapping[str, Any]]
     as_of: str
+    paper: Literal["a4", "letter"]
+    places: Sequence[str]  # where the model decides: codes such as EU, DE, US, US-CO
     interactive: bool
     privacy: Literal["full", "cases", "aggregate"]
     privacy_floor: int
@@ -174,6 +177,11 @@ def check_names(options: Mapping[str, Any]) -> None:
         for name in options
         if name not in known
     ]
+    entries = options.get("corrections") or ()
+    if isinstance(entries, str | Mapping) or not all(isinstance(e, Mapping) for e in entries):
+        allowed = 'a list such as [{"must_not_matter": ["zip"], "by": "Credit risk"}]'
+        fault = f"it is {entries!r:.60}"
+        problems.append(Problem("corrections", fault, allowed, "put each correction into a list"))
     if problems:
         raise ArgumentProblems(problems)
 

@@ -10,6 +10,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.ids import CROSS_VALIDATION
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import folders, groups
@@ -110,8 +111,6 @@ def _but_of_environment(resolver: str) -> bool:
     return resolver != "oc.env"
 
 
-#: The metric that `split.folds` asks for.
-CROSS_VALIDATION = "cross_validation"
 #: The parts that `causal` asks for, by their groups.
 _OF_CAUSES = {
     "metrics": ("causal_claims", "causal_effects", "causal_gaps"),
@@ -122,6 +121,8 @@ _OF_CAUSES = {
 _ANSWERING = {"causal_effects": "effect_of", "causal_gaps": "gap"}
 #: The section behind which that of causes stands.
 _BEFORE_CAUSES = "bias"
+#: The metric and the section that `corrections` asks for.
+CORRECTIONS = "corrections"
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
@@ -181,6 +182,7 @@ class Composer:
         all_overrides = [*study, *values, *starmap(_listed, taken.items())]
         raw, chosen_names, unresolved = _compose(all_overrides, self.trees)
         add_declared(raw, selected)
+        add_corrections(raw, selected)
         sweep = raw.pop("sweep", None) or {}
         launcher = raw.pop("launcher", None) or {}
         composed = Composed(
@@ -292,6 +294,20 @@ def _add_part(
     parts = raw.get(group) or {}
     raw[group] = {**parts, part: {**entry, **(parts.get(part) or {})}}
     selected[group][part] = "config"
+
+
+def add_corrections(raw: dict[str, Any], selected: Mapping[str, dict[str, Origin]]) -> None:
+    """What `corrections` asks for is measured and told, whatever else is chosen; in place."""
+    if not raw.get("corrections"):
+        return
+    for group in ("metrics", "sections"):
+        if CORRECTIONS not in selected[group]:
+            entry = bounded_yaml.load(shipped("conf") / group / f"{CORRECTIONS}.yaml")
+            raw[group] = {**(raw.get(group) or {}), **entry}
+            selected[group][CORRECTIONS] = "config"
+    sections = raw["sections"]
+    first = [name for name in ("summary", CORRECTIONS) if name in sections]
+    raw["sections"] = {name: sections[name] for name in dict.fromkeys([*first, *sections])}
 
 
 def _listed(group: str, parts: Iterable[str]) -> str:

@@ -19,6 +19,7 @@ from deepseek_report.statistics.causes.cross_fitting import (
     cross_fitted,
 )
 from deepseek_report.statistics.causes.effects import (
+    PENALTY,
     CausalEffect,
     MoveBy,
     SetTo,
@@ -26,6 +27,8 @@ from deepseek_report.statistics.causes.effects import (
     effect_difference,
     effect_of_setting,
     effective_rows,
+    enlarged,
+    mean_and_error,
     naive_difference,
     naive_slope,
     weights_of,
@@ -121,6 +124,20 @@ def test_weights_stand_for_all_rows_or_for_the_others() -> None:
     assert effective_rows(Resampling(3), np.array([1.0, 1.0, 2.0])) == pytest.approx(16 / 6)
     pair = Resampling.by(np.array([0, 0, 1]), 3)
     assert effective_rows(pair, np.array([1.0, 1.0, 2.0])) == pytest.approx(2)
+
+
+def test_errors_are_enlarged_by_the_leverage_of_a_weighted_ridge_regression() -> None:
+    rng = np.random.default_rng(2)
+    x, w = rng.normal(size=(30, 2)), rng.random(30)
+    w[:10] = 0
+    root = np.sqrt(w)[:, None] * np.column_stack([np.ones(30), x])
+    penalty = PENALTY * w.sum() / (w.sum() ** 2 / (w**2).sum())
+    hat = root @ np.linalg.inv(root.T @ root + penalty * np.eye(3)) @ root.T
+    factors = enlarged(w, x)
+    assert factors == pytest.approx(1 / np.sqrt(1 - np.diag(hat)))
+    assert (factors[:10] == 1).all()
+    values = mean_and_error(x[:, 0], x[:, 1], factors)
+    assert values.mean() == pytest.approx((x[:, 0] + x[:, 1]).mean())
 
 
 def test_an_effect_of_one_of_three_classes_against_another() -> None:
@@ -306,8 +323,8 @@ def test_a_claim_that_holds_nothing_is_a_test_of_the_correlation() -> None:
 def test_classes_are_tested_one_by_one_and_constants_not_at_all() -> None:
     claims = CausalGraph.of({"y": ["kind", "skill"]}).implied_independences()
     kind = np.digitize(world().variables["skill"].values, [-1, 1]) * 1.0
-    told = independence_tests(claims, world().with_variable("kind", Variable(kind, 3)))[0]
-    assert told.is_contradicted
+    by_class = independence_tests(claims, world().with_variable("kind", Variable(kind, 3)))[0]
+    assert by_class.is_contradicted
     flat = independence_tests(claims, world().with_variable("kind", Variable(kind * 0, 3)))[0]
     assert np.isnan(flat.p_value)
     assert not flat.is_contradicted

@@ -35,6 +35,8 @@ LEAST_CHANCE = 0.05
 CLIP = 0.01
 #: Each side needs so many observations, and weights that are worth so many.
 LEAST_ROWS, LEAST_EFFECTIVE = 40, 30.0
+#: Of the regression by which errors are enlarged: its penalty, and the most that a leverage counts.
+PENALTY, MOST_LEVERAGE = 10.0, 0.75
 #: Refused where more rows than this share have no counterpart.
 MOST_OUTSIDE = 0.5
 
@@ -110,6 +112,34 @@ def weights_of(inside: Bools, chances: Floats, odds: bool = False) -> Floats:
     weights = inside * ((1 - kept) / kept if odds else 1 / kept)
     total = float((~inside).sum()) if odds else float(len(inside))
     return np.asarray(weights * total / weights.sum())
+
+
+def enlarged(weights: Floats, columns: Floats) -> Floats:
+    """(row,) factors ≥ 1 by which weighted errors are enlarged before a standard error is taken.
+
+    Few rows, or rows of uneven weights, are predicted less well than the errors show. The factor is
+    1 / √(1 − leverage) of a weighted regression on what outcomes are predicted by, with a penalty
+    that grows as the weights are worth fewer rows.
+
+    weights : (row,); rows of weight 0 have a factor of 1. columns : (row, column).
+
+    Reference: MacKinnon & White 1985, doi:10.1016/0304-4076(85)90158-7.
+    """
+    basis = np.column_stack([np.ones(len(weights)), columns])
+    total = float(weights.sum())
+    worth = total**2 / float(weights @ weights)
+    gram = basis.T @ (basis * weights[:, None]) + np.eye(basis.shape[1]) * PENALTY * total / worth
+    leverage = weights * np.einsum("ij,ij->i", basis, np.linalg.solve(gram, basis.T).T)
+    return np.asarray(1 / np.sqrt(1 - np.minimum(leverage, MOST_LEVERAGE)))
+
+
+def mean_and_error(expected: Floats, left: Floats, factors: Floats) -> Floats:
+    """(row,) values with the mean of predictions plus weighted errors, the errors enlarged.
+
+    expected, left, factors : (row,) predictions, weighted errors, and by what these are enlarged.
+    """
+    values = expected + left * factors
+    return np.asarray(values + np.mean(expected + left) - values.mean())
 
 
 def naive_difference(data: CausalData, y: Floats, inside: Bools, others: Bools) -> Estimate:
@@ -267,9 +297,10 @@ def _classes(
     chances = _chances_of(members, design, folds)
     parts, errors, weights = [], np.zeros(len(y)), np.zeros(len(y))
     for inside, of_class in zip(members, chances, strict=True):
-        expected = cross_fitted(y, design, folds, inside, chance)
         weight = weights_of(inside, of_class)
-        parts.append(expected + weight * (y - expected))
+        expected = cross_fitted(y, design, folds, inside, chance)
+        left = weight * (y - expected)
+        parts.append(mean_and_error(expected, left, enlarged(weight, design.bent)))
         errors[inside] = (y - expected)[inside]
         weights += weight
     low = np.minimum(*chances)
@@ -328,16 +359,18 @@ def _moved(
     chances = cross_fitted(np.where(is_real, 0.0, 1.0), design, doubled, everybody, chance=True)[
         : len(y)
     ]
-    weight = np.clip(chances, 0.0, 1 - CLIP) / (1 - np.clip(chances, 0.0, 1 - CLIP))
+    kept = np.clip(chances, 0.0, 1 - CLIP)
+    weight = kept / (1 - kept)
     weight = weight / weight.mean()
     now, then = expected[: len(y)], expected[len(y) :]
+    factors = enlarged(weight, design.bent[: len(y)])
     overlap = Overlap(
         float((weight > 1 / LEAST_CHANCE).mean()),
         effective_rows(data.resampling, weight),
         float(moves.mean()),
     )
     return _Sides(
-        then + weight * (y - now),
+        mean_and_error(then, weight * (y - now), factors),
         y,
         naive_slope(data, y, values, target),
         overlap,

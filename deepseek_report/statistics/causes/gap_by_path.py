@@ -28,6 +28,8 @@ from deepseek_report.statistics.causes.effects import (
     LEAST_CHANCE,
     Overlap,
     effective_rows,
+    enlarged,
+    mean_and_error,
     too_few,
     weights_of,
 )
@@ -118,9 +120,9 @@ def _treated_as_compared(
     weights = weights_of(compared, chances, odds=True)
     reference = ~compared
     share = float(reference.mean())
-    corrected = np.where(reference, expected, weights * (y - expected)) / share
-    mean = float(corrected.mean())
-    influence = corrected - mean * (reference / share - 1)
+    left = weights * (y - expected) / share
+    values = mean_and_error(expected * reference / share, left, enlarged(weights, design.bent))
+    influence = values - float(values.mean()) * (reference / share - 1)
     overlap = Overlap(
         float((chances[reference] < LEAST_CHANCE).mean()),
         effective_rows(data.resampling, weights),
