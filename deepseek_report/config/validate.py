@@ -291,7 +291,8 @@ class _Checker:
         location = (*path, *misfit.place)
         if misfit.type == "unexpected_keyword_argument":
             owner = _class_at(cls, misfit.place[:-1])
-            problem = self.unknown(location, [field.name for field in dataclasses.fields(owner)])
+            names = [field.name.rstrip("_") for field in dataclasses.fields(owner)]
+            problem = self.unknown(location, names)
             if misfit.value is None and not problem.todo:  # `by: Risk team, Q2`, as YAML reads it
                 todo = f'put a text with a comma into quotes: "…, {location[-1]}"'
                 return dataclasses.replace(problem, todo=todo)
@@ -355,6 +356,9 @@ def _resolved(
     raw: Mapping[str, Any],
 ) -> dict[str, Any]:
     plain = _plain(settings)
+    plain["corrections"] = [_said(entry) for entry in settings.corrections]
+    if not settings.corrections:
+        del plain["corrections"]
     plain["seeds"] = dataclasses.asdict(settings.seeds.over(settings.seed))
     for group, plugin in single.items():
         plain[group] = {"_target_": raw[group]["_target_"], **_plain(plugin)}
@@ -364,6 +368,13 @@ def _resolved(
             for key, plugin in plugins.items()
         }
     return plain
+
+
+def _said(entry: Any) -> dict[str, Any]:
+    """The fields of a record that are not at their default."""
+    usual = {field.name: field.default for field in dataclasses.fields(entry)}
+    known = {name: value for name, value in vars(entry).items() if value != usual[name]}
+    return {name: list(each) if isinstance(each, tuple) else each for name, each in known.items()}
 
 
 def _plain(plugin: Any) -> dict[str, Any]:

@@ -120,6 +120,8 @@ SCORES = (
     "true_positive_rate",
     "false_positive_rate",
     "precision",
+    "precision_at_capacity",
+    "recall_at_capacity",
     "selection_rate",
     "brier_score",
     "expected_calibration_error",
@@ -144,6 +146,7 @@ _METRICS = (
     "balanced_accuracy",
     "roc_auc",
     "average_precision",
+    "precision_at_capacity",
     "brier_score",
     "expected_calibration_error",
     "confusion_matrix",
@@ -194,6 +197,7 @@ class PerformanceSection:
             "states": results.has("measures/expected_calibration_error"),
             "train_and_test": _train_and_test(draft),
             "sweep": _sweep(draft),
+            "alerts": _alerts(draft),
             "slider": slider_data(draft),
             "folds": fold_values(draft),
             "explained": results.schema.target.explained_class,
@@ -248,6 +252,13 @@ def _answer_many(draft: Draft) -> None:
         balanced=estimates.of_score(balanced),
         worst=min(recalls, key=lambda row: row["recall"].value, default=None),
     )
+
+
+def _alerts(draft: Draft) -> ShownTable:
+    """What the alerts hold, by how many are looked into in each period."""
+    table = rows(draft.results, "precision_at_capacity", "capacities")
+    per = draft.words.label("alert_periods", table[0]["per"]) if table else ""
+    return draft.metric_table("precision_at_capacity", "capacities", per=per)
 
 
 def _threshold(results: Results) -> float | None:
