@@ -114,6 +114,14 @@ def _but_of_environment(resolver: str) -> bool:
 CROSS_VALIDATION = "cross_validation"
 #: The metric and the section that `corrections` asks for.
 CORRECTIONS = "corrections"
+#: The parts that `causal` asks for, by their groups.
+_OF_CAUSES = {
+    "metrics": ("causal_claims", "causal_effects", "causal_gaps"),
+    "visualizations": ("causal_graph",),
+    "sections": ("causes",),
+}
+#: The section behind which that of causes stands.
+_BEFORE_CAUSES = "bias"
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
@@ -172,8 +180,7 @@ class Composer:
         taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}
         all_overrides = [*study, *values, *starmap(_listed, taken.items())]
         raw, chosen_names, unresolved = _compose(all_overrides, self.trees)
-        _add_folds(raw, selected["metrics"])
-        add_corrections(raw, selected)
+        add_declared(raw, selected)
         sweep = raw.pop("sweep", None) or {}
         launcher = raw.pop("launcher", None) or {}
         composed = Composed(
@@ -254,29 +261,40 @@ def _unknown_words(
             yield _with_hint(problem, group, words, roots)
 
 
-def _add_folds(raw: dict[str, Any], metrics: dict[str, Origin]) -> None:
-    """What `split.folds` asks for is measured whatever other metrics are chosen."""
+def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) -> None:
+    """What `split.folds`, `corrections` and `causal` ask for is there whatever else is chosen."""
     split = raw.get("split")
     folds = split.get("folds") if isinstance(split, Mapping) else None
-    if folds is not None and CROSS_VALIDATION not in metrics:
-        entry = bounded_yaml.load(shipped("conf") / "metrics" / f"{CROSS_VALIDATION}.yaml")
-        raw["metrics"] = {**(raw.get("metrics") or {}), **entry}
+    if folds is not None and CROSS_VALIDATION not in selected["metrics"]:
+        _add_part(raw, selected, "metrics", CROSS_VALIDATION)
         raw["metrics"][CROSS_VALIDATION]["folds"] = folds
-        metrics[CROSS_VALIDATION] = "config"
-
-
-def add_corrections(raw: dict[str, Any], selected: Mapping[str, dict[str, Origin]]) -> None:
-    """What `corrections` asks for is measured and told, whatever else is chosen; in place."""
-    if not raw.get("corrections"):
+    if raw.get("corrections"):
+        for group in ("metrics", "sections"):
+            if CORRECTIONS not in selected[group]:
+                _add_part(raw, selected, group, CORRECTIONS)
+        first = [name for name in ("summary", CORRECTIONS) if name in raw["sections"]]
+        order = dict.fromkeys([*first, *raw["sections"]])
+        raw["sections"] = {name: raw["sections"][name] for name in order}
+    if not raw.get("causal"):
         return
-    for group in ("metrics", "sections"):
-        if CORRECTIONS not in selected[group]:
-            entry = bounded_yaml.load(shipped("conf") / group / f"{CORRECTIONS}.yaml")
-            raw[group] = {**(raw.get(group) or {}), **entry}
-            selected[group][CORRECTIONS] = "config"
-    sections = raw["sections"]
-    first = [name for name in ("summary", CORRECTIONS) if name in sections]
-    raw["sections"] = {name: sections[name] for name in dict.fromkeys([*first, *sections])}
+    for group, asked_for in _OF_CAUSES.items():
+        for part in asked_for:
+            if part not in selected[group]:
+                _add_part(raw, selected, group, part)
+    names = [name for name in raw["sections"] if name != "causes"]
+    place = names.index(_BEFORE_CAUSES) + 1 if _BEFORE_CAUSES in names else len(names)
+    ordered = [*names[:place], "causes", *names[place:]]
+    raw["sections"] = {name: raw["sections"][name] for name in ordered}
+
+
+def _add_part(
+    raw: dict[str, Any], selected: dict[str, dict[str, Origin]], group: str, part: str
+) -> None:
+    """Choose a shipped part, with the fields that a file of the person sets."""
+    entry = bounded_yaml.load(shipped("conf") / group / f"{part}.yaml")[part]
+    parts = raw.get(group) or {}
+    raw[group] = {**parts, part: {**entry, **(parts.get(part) or {})}}
+    selected[group][part] = "config"
 
 
 def _listed(group: str, parts: Iterable[str]) -> str:

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from deepseek_report.artifacts.causal_declaration import CausalDeclaration
 from deepseek_report.artifacts.conclusions import DecisionCosts, Expectations, ThresholdRule
-from deepseek_report.artifacts.declared_corrections import CorrectionItem, WrittenCorrection
+from deepseek_report.artifacts.corrections import CorrectionItem, WrittenCorrection
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
@@ -153,6 +154,8 @@ class Settings:
     explain : how much is explained.
     behaviour : what is expected of the model, see `Expectation`.
     corrections : what people say is wrong with the model, see `Correction`.
+    causal : a graph of causes that somebody vouches for, and questions to it; null: none, and the
+        report speaks of no causes.
     paths : where reports go.
     """
 
@@ -167,6 +170,7 @@ class Settings:
     explain: ExplainOptions = field(default_factory=ExplainOptions)
     behaviour: Expectations = ()
     corrections: tuple[WrittenCorrection, ...] = ()
+    causal: CausalDeclaration | None = None
     paths: Paths = field(default_factory=Paths)
 
 
@@ -190,7 +194,8 @@ class Experiment:
     trusted, trusted_types : packages whose classes may be named, and types that a model's file may
         hold beyond the fixed rule. Both come from the person running it and are written nowhere.
     threshold_places, expectation_places : where each threshold, and each expectation of the
-        model, was declared, for messages after the data are read.
+        model, was declared, for messages after the data are read. causal_places : {dotted key
+        within `causal`: where it stands}.
     undecided : what is decided by the data before anything is planned; None where all is said.
     corrections : what is to be corrected, files of marks read. before : the same experiment
         without; None where nothing is corrected.
@@ -207,6 +212,7 @@ class Experiment:
     trusted_types: tuple[str, ...] = ()
     threshold_places: tuple[str, ...] = ()
     expectation_places: tuple[str, ...] = ()
+    causal_places: Mapping[str, str] = field(default_factory=dict)
     undecided: Undecided | None = None
     corrections: tuple[CorrectionItem, ...] = ()
     before: Experiment | None = None

@@ -140,6 +140,7 @@ def problems_of_single_choices(experiment: Experiment, composed: Composed) -> It
         _decision,
         _folds,
         correction_problems,
+        _causal,
     ):
         yield from rule(experiment, composed)
 
@@ -265,6 +266,29 @@ def _folds(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         )
 
 
+def _causal(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """A graph that nobody vouches for, and questions that ask for nothing."""
+    declaration = experiment.settings.causal
+    if declaration is None:
+        return
+    if not declaration.declared_by.strip():
+        yield Problem(
+            locate(composed, ("causal", "declared_by")),
+            "nobody vouches for the graph of causes, so that nothing can rest on it",
+            "who declares it, and when",
+            'set causal.declared_by="Credit risk, 2026-11-02", say',
+        )
+    for place, question in enumerate(declaration.questions):
+        effect = bool(question.effect_of and question.on)
+        if effect == bool(question.gap) or bool(question.effect_of) != bool(question.on):
+            yield Problem(
+                locate(composed, ("causal", "questions", str(place))),
+                f"question {place + 1} is {question}",
+                "{effect_of: …, on: …}, with from and to, or by; or {gap: …}",
+                "ask for one effect, or for one gap",
+            )
+
+
 def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     rule = experiment.settings.decision
     if rule.rule == "declared" and rule.threshold is None:
@@ -321,6 +345,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
             locate(composed, ("behaviour", str(place)))
             for place in range(len(experiment.settings.behaviour))
         ),
+        causal_places=_causal_places(experiment, composed),
     )
     for group in ("visualizations", "sections"):
         problems.extend(_unmet_needs(kept, composed, group, refused))
@@ -334,6 +359,19 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     if problems:
         return whole, problems
     return with_corrections(whole)
+
+
+def _causal_places(experiment: Experiment, composed: Composed) -> dict[str, str]:
+    """{dotted key within `causal`: where it was written}, of nodes and questions."""
+    declaration = experiment.settings.causal
+    if declaration is None:
+        return {}
+    paths: list[tuple[str, ...]] = [("graph", node) for node in declaration.graph]
+    for place, question in enumerate(declaration.questions):
+        above = ("questions", str(place))
+        paths += [above, *((*above, field) for field in question.as_written)]
+    paths += [(), ("graph",), ("unmeasured",)]
+    return {".".join(path): locate(composed, ("causal", *path)) for path in paths}
 
 
 def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:

@@ -249,7 +249,8 @@ class _Checker:
         location = (*path, *misfit.place)
         if misfit.type == "unexpected_keyword_argument":
             owner = _class_at(cls, misfit.place[:-1])
-            problem = self.unknown(location, [field.name for field in dataclasses.fields(owner)])
+            names = [field.name.rstrip("_") for field in dataclasses.fields(owner)]
+            problem = self.unknown(location, names)
             if misfit.value is None and not problem.todo:  # `by: Risk team, Q2`, as YAML reads it
                 todo = f'put a text with a comma into quotes: "…, {location[-1]}"'
                 return dataclasses.replace(problem, todo=todo)

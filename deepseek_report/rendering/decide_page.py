@@ -32,7 +32,7 @@ def write_decide_page(questions: Questions, folder: Path) -> Path:
 
 def decide_page(questions: Questions) -> str:
     """The page; every text of a person in it is escaped."""
-    words, script = questions.words, page_parts.part("decide.js").strip()
+    words, script = questions.words, page_parts.joined("yaml_file.js", "decide.js")
     return _ENVIRONMENT.from_string(page_parts.part("decide.html")).render(
         q=questions,
         words=_words(words),

@@ -12,6 +12,7 @@ from deepseek_report.artifacts.disclosure import Level
 from deepseek_report.wording.case_words import CaseWords
 
 Format = Literal["html", "brief", "pdf", "docx"]
+Paper = Literal["a4", "letter"]
 Engine = Literal["auto", "embedded", "quarto"]
 #: The source of the brief, beside that of the report.
 BRIEF = "brief.qmd"
@@ -62,6 +63,7 @@ class ReportOptions:
     privacy_floor : fewest instances that a published count may rest on, below "full"; of rows of
         entities, the fewest entities.
     cases : rows that get a page of their own, each by its number in the source, counted from 0.
+    paper : the pages of PDF, DOCX and brief.
     words : what cases, decisions and groups are called, in the words of those who act on them.
     """
 
@@ -78,6 +80,7 @@ class ReportOptions:
     policy: Path | None = None
     seal: Path | None = None
     interactive: bool = True
+    paper: Paper = "a4"
     privacy: Level = "full"
     privacy_floor: Annotated[int, Field(ge=2, le=1000)] = 5
     cases: tuple[Annotated[int, Field(ge=0)], ...] = ()

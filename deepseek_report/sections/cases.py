@@ -133,7 +133,7 @@ def given_cases(results: Results, explainer: str, row: int | None = None) -> Sec
     elif not verdict.is_trusted:
         label = explainer_label(results, explainer)
         draft.caveat("not_trusted", explainer=label, use=verdict.use)
-    _browse(Pages(draft, None if verdict.has_failed else explainer), cases)
+    _browse(Pages(draft, None if verdict.has_failed else explainer, in_data=False), cases)
     return draft.content(CasesSection.needs)
 
 

@@ -17,7 +17,6 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.run_record import RunRecord
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.compliance.decision_words import decisions_of
 from deepseek_report.config.portable import deepening
@@ -121,7 +120,7 @@ def _first_screen(draft: Draft, page: FirstPage) -> Values:
         "on_promises": page.on_promises,
         "picture": page.picture,
         "options": results.has(ArtifactId.measure("options")) and "bias" in _sections(results),
-        "run": draft.text("run", id=results.run_id, day=_day(results), facts=_facts(draft)),
+        "run": draft.text("run", id=results.run_id, day=results.printed_day, facts=_facts(draft)),
     }
 
 
@@ -248,17 +247,10 @@ def _without(parts: Mapping[str, Text], others: Mapping[str, Text]) -> dict[str,
 def _decision(draft: Draft) -> str:
     known = draft.words.say(draft.results.card.get("decision") or "").strip()
     if known:
-        sentence = known if known.endswith((".", "!", "?")) else f"{known}."
+        sentence = known if known.endswith((".", "!", "?", "。", "！", "？")) else f"{known}."
         return draft.text("answer.decision", decision=sentence, first=sentence.split()[0].lower())
     target = draft.results.schema.target
     return draft.text("decision", classes=list(target.classes), label=target.label)
-
-
-def _day(results: Results) -> str:
-    """The day on which the run was made, where the config lets times of day be printed."""
-    record = results.provenance.get("record")
-    day = record.day if isinstance(record, RunRecord) else None
-    return day.isoformat() if day and results.config.get("measure_time") else ""
 
 
 def _facts(draft: Draft) -> list[str]:

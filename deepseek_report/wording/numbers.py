@@ -91,24 +91,26 @@ class NumberFormat:
 
     def signed_gap(self, estimate: Estimate) -> str:
         """A difference in a sentence, in points: `−1.2 points (−2.0 to −0.4)`."""
-        if not estimate.is_defined:
-            return self.texts["not_defined"]
-        text, *ends = self.plain_points(estimate).split(" (", 1)
-        return " (".join([self._fill("points", number=text), *ends])
+        return self._difference(estimate, unit="points")
 
     def plain_points(self, estimate: Estimate) -> str:
         """A difference in points, signed and with its interval, where a head names the unit."""
+        return self._difference(estimate, unit="")
+
+    def _difference(self, estimate: Estimate, unit: str) -> str:
         if not estimate.is_defined:
             return self.texts["not_defined"]
         low, high = _ends(estimate)
         if low is None or high is None:
-            return self._signed_points(estimate.value)
-        digits = decimals_supported(100 * low, 100 * high)
-        if not 0 < abs(100 * estimate.value) < 0.05:
-            digits = min(digits, 1)
-        text = self._signed_points(estimate.value, digits)
-        ends = self._range(*(self._decimal(100 * end, digits) for end in (low, high)))
-        return self._fill("estimate", value=text, interval=ends)
+            text, ends = self._signed_points(estimate.value), ""
+        else:
+            digits = decimals_supported(100 * low, 100 * high)
+            if not 0 < abs(100 * estimate.value) < 0.05:
+                digits = min(digits, 1)
+            text = self._signed_points(estimate.value, digits)
+            ends = self._range(*(self._decimal(100 * end, digits) for end in (low, high)))
+        text = self._fill(unit, number=text) if unit else text
+        return self._fill("estimate", value=text, interval=ends) if ends else text
 
     def interval(self, low: float | None, high: float | None, *, as_percent: bool = False) -> str:
         """The two ends of an interval: `0.76–0.79`, `87.4–89.5 %`."""

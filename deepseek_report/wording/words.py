@@ -36,6 +36,11 @@ _SENTENCES = re.compile(
     r"(?<=[a-z)”%][.!?]) (?=[A-Z“0-9])|(?<=[a-z)”%][.!?]⟧) (?=⟦?[A-Z“0-9])|(?<=[。！？])"
 )
 
+#: A blank behind a full-width mark, before what follows.
+_BEHIND_MARK = re.compile(
+    r"(?<=[。，、；：？！）”]) (?=[\u3400-\u9fff“（])|(?<=[\u3400-\u9fff]) (?=[（“])"
+)
+
 #: What a language says as a whole or takes from English as a whole: how it writes numbers.
 _WHOLE = ("formats",)
 #: {kind of artifact: the group of the catalog that names its artifacts}: by their names alone, and
@@ -92,6 +97,7 @@ class Wording:
         self.compiled: Compiled = {} if compiled is None else compiled
         symbols = dict(texts.get("formats", {}))
         self._small_inside = symbols.pop("labels_inside", "") == "small"
+        self._closes_up = symbols.pop("between_sentences", " ") == ""
         self.numbers = NumberFormat(
             symbols.pop("locale", "en_GB"), symbols, dict(texts.get("numbers", {}))
         )
@@ -115,9 +121,13 @@ class Wording:
         self._environment = _environment(self)
 
     def for_cases(self, slots: Mapping[str, Any]) -> Wording:
-        """The same texts with a run's own words in the slots of `_usual_case_words`, if any."""
+        """The same texts with a run's own words in the slots of `_usual_case_words`, if any.
+
+        They are in this language where the data set names them.
+        """
         own = copy.copy(self)
-        own._slots = {**self._slots, **{name: word for name, word in slots.items() if word}}
+        given = {name: self.named(word) for name, word in slots.items() if word}
+        own._slots = {**self._slots, **given}
         return own
 
     def for_python(self) -> Wording:
@@ -148,7 +158,7 @@ class Wording:
         else:
             filled = {name: self._filling(value) for name, value in values.items()}
             worded = template.render(**self._slots | filled)
-        worded = _BREAKS.sub(" ", worded).strip()
+        worded = self.closed_up(_BREAKS.sub(" ", worded).strip())
         return as_arguments(worded) if self._speaks_python else worded
 
     def _compiled(self, text: str) -> Template:
@@ -156,6 +166,10 @@ class Wording:
             self.compiled[text] = self._environment.compile(text)
         known = self._environment.make_globals(None)
         return Template.from_code(self._environment, self.compiled[text], known)
+
+    def closed_up(self, text: str) -> str:
+        """The text without blanks behind full-width marks, where the language writes none."""
+        return _BEHIND_MARK.sub("", text) if self._closes_up else text
 
     def say(self, text: Text) -> str:
         """A message in this language; a plain text as it stands."""

@@ -18,6 +18,7 @@ from deepseek_report.wording.words import Wording
 if TYPE_CHECKING:
     from deepseek_report.artifacts.message import Text
     from deepseek_report.artifacts.schema import Feature
+    from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
     from deepseek_report.runner.planning.cost import Basis, Cost
     from deepseek_report.runner.planning.forecast import DataSeen, Expected, Forecast
 
@@ -26,6 +27,7 @@ _MOST_CATEGORIES = 5
 _MOST_CLASSES = 20
 _MOST_ISSUES = 25
 _MOST_NOTES = 12
+_MOST_CLAIMS = 30
 _MOST_LEFT_OUT = 7
 _LONGEST = 40
 _KINDS = {"numeric": "number", "ordinal": "ordered", "categorical": "categories", "token": "words"}
@@ -37,6 +39,8 @@ def say_forecast(plan: Forecast) -> None:
     texts = words_for(plan.language, plan.data.schema, plan.data.card)
     _say_data(plan.data, texts)
     _say_issues(plan.data, texts)
+    if plan.causes is not None:
+        _say_causes(plan.causes, texts)
     _say_stages(plan.stages)
     _say_corrections(plan.corrections, texts)
     if plan.trainings:
@@ -186,6 +190,23 @@ def _say_issues(data: DataSeen, texts: Wording) -> None:
         say(f"  {texts.label('severities', issue.severity)}: {texts.say(issue.text)}")
     if len(data.issues) > _MOST_ISSUES:
         say(f"  and {len(data.issues) - _MOST_ISSUES} more, which the report lists")
+
+
+def _say_causes(graph: DeclaredGraph, texts: Wording) -> None:
+    """The declared graph, what it claims without saying so, and what answers each question."""
+    declaration = graph.declaration
+    say(f"\nGraph of causes, declared by {declaration.declared_by}")
+    for line in graph.says():
+        say(f"  {texts.say(line)}")
+    claims = graph.claims()
+    say(f"By its missing arrows it claims, and the report tests ({len(claims)})")
+    for claim in claims[:_MOST_CLAIMS]:
+        say(f"  – {texts.say(claim)}")
+    if len(claims) > _MOST_CLAIMS:
+        say(f"  – and {len(claims) - _MOST_CLAIMS} more")
+    say(f"Questions to it ({len(declaration.questions)})")
+    for question in declaration.questions:
+        say(f"  – {texts.say(graph.plan_of(question))}")
 
 
 # --- plan -----------------------------------------------------------------------------------------

@@ -110,6 +110,10 @@ _TABLES = {
         ),
         release=OF_CASES,
     ),
+    "consequences": TableType(
+        (_CASE, Column("way", "count"), *_FEATURE, *columns_of("from_display to_display")),
+        release=OF_CASES,
+    ),
     "nearest_accepted": TableType(
         (
             _CASE,
@@ -141,7 +145,9 @@ class CasePages(ExplanationMetric):
     ones that a person can change, in the directions and steps that are declared, within the range
     of the training part, with all declared relations between columns kept, and not farther from
     real cases than is usual. Where none is found, or nothing is declared changeable, the nearest
-    test case that was decided otherwise is told instead. Every answer is checked with the model,
+    test case that was decided otherwise is told instead. Where a graph of causes is declared, what
+    follows from a change by it moves too, and no change is told that the graph says changes nothing
+    of what is predicted. Every answer is checked with the model,
     and must hold by the margin `change_margin`. Where the favourable class is declared it is looked
     for in decisions against the person alone, and for how many of these there is one is the score
     `counterfactual_share`. In texts, images and series nobody could change a place alone; there it
@@ -190,6 +196,7 @@ class CasePages(ExplanationMetric):
             "classifier",
             "explanations",
             "seed",
+            "causal",
         }
     )
 
@@ -221,6 +228,8 @@ class CasePages(ExplanationMetric):
             ),
             "agreement": pages.agreement_rows(of_cases, chosen, schema),
         }
+        if changes is not None and changes.consequences is not None:
+            rows["consequences"] = changes.consequences
         if maskings:
             arrays["changed_inputs"] = without_players(
                 inputs, context.dataset.train.inputs, maskings, context.dataset.schema

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.declared_corrections import CORRECTIONS_FILE
+from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.message import Text
@@ -249,7 +249,15 @@ def measure_context(
     if "predictions" not in job.inputs:  # the metric reads the data alone
         nothing: Any = None
         return MeasureContext(
-            dataset, nothing, nothing, nothing, nothing, seed, background, progress=progress
+            dataset,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            seed,
+            background,
+            causal=job.experiment.settings.causal,
+            progress=progress,
         )
     predicted = job.inputs["predictions"]
     explanations = {
@@ -279,6 +287,7 @@ def measure_context(
         refits=refits_of(job.experiment, dataset, job.device, job.inputs["training"]),
         before=_before(job) if "before" in metric.reads else None,
         expectations=job.experiment.settings.behaviour,
+        causal=job.experiment.settings.causal,
         progress=progress,
         question=job.experiment.question(dataset.schema),
     )

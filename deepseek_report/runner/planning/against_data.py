@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.declared_corrections import CorrectionItem
+from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.models import ComesFitted
@@ -25,6 +25,7 @@ from deepseek_report.config.problems import ConfigProblems, Problem, choices, ne
 from deepseek_report.config.threshold_checks import against_data
 from deepseek_report.errors import DataError
 from deepseek_report.metrics.behaviour.expected import misfits
+from deepseek_report.metrics.causes.declared_graph import GraphFault, faults
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
 
@@ -44,7 +45,8 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
     ConfigProblems : thresholds on groups that the data do not have or that need a favourable class,
         a fitted model of other data, expectations of columns, words or classes that there are not,
         cases that are not in the test part, more folds than the rows allow, explained classes that
-        there are not, corrections of what there is not.
+        there are not, corrections of what there is not, a graph of causes whose nodes are not in
+        the data or whose arrows run in a circle, questions to it that it cannot be asked.
     """
     problems = fitted_model_problems(experiment, schema, load)
     if experiment.corrections:
@@ -67,6 +69,7 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
         *case_problems(experiment, load),
         *fold_problems(experiment, schema, load),
         *class_problems(experiment, schema),
+        *causal_problems(experiment, schema),
     ]
     if problems:
         raise ConfigProblems(problems)
@@ -105,6 +108,23 @@ def expectation_problems(
         for k, expectation in enumerate(expectations)
         for fault in misfits(expectation, schema, rows)
     ]
+
+
+def causal_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
+    """What of the declared graph of causes, and of the questions to it, does not fit the data."""
+    declaration = experiment.settings.causal
+    if declaration is None:
+        return []
+    return [_causal_problem(fault, experiment) for fault in faults(declaration, schema)]
+
+
+def _causal_problem(fault: GraphFault, experiment: Experiment) -> Problem:
+    places = experiment.causal_places
+    above = (".".join(fault.path[:n]) for n in range(len(fault.path), -1, -1))
+    where = next((places[key] for key in above if key in places), "causal")
+    near = nearest(fault.wrote, fault.known) if fault.wrote else ""
+    inside = ".".join(("causal", *fault.path))
+    return Problem(where, f"{inside}: {fault.fault}", choices(fault.known), near or fault.todo)
 
 
 def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.rules import pick_device
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
 from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, cost_of, row_of_past, span_of
 from deepseek_report.runner.planning.model_timing import seconds_of_a_row
@@ -60,6 +61,7 @@ class Forecast:
 
     chosen : {explainer: why a recommender chose it so}. evaluations : rows that it had to spend.
     refused, unfit : (artifact, reason) of what is left out; unfit is what the config names itself.
+    causes : the declared graph, None without.
     question : what explanations are to compare with; answered : whether one of them can.
     whole : its report is there. trainings : of a cross-validation, that the store does not have.
     corrections : what each of them will do.
@@ -80,6 +82,7 @@ class Forecast:
     question: Text
     answered: bool
     corrections: Sequence[Text] = ()
+    causes: DeclaredGraph | None = None
 
 
 def forecast(experiment: Experiment) -> Forecast:
@@ -94,6 +97,7 @@ def forecast(experiment: Experiment) -> Forecast:
     stored = {stage.id: stage.folder(store) is not None for stage in stages}
     identity = run_id(experiment, stages)
     refused, unfit = _left_out(experiment)
+    declared = experiment.settings.causal
     return Forecast(
         experiment=experiment.name,
         run_id=identity,
@@ -117,6 +121,7 @@ def forecast(experiment: Experiment) -> Forecast:
         ),
         answered=_answered(experiment, data.schema),
         corrections=_corrections(experiment, data.schema, parts),
+        causes=None if declared is None else DeclaredGraph.of(declared, data.schema),
     )
 
 

@@ -197,6 +197,8 @@ class _Planner:
         config = self.config["metrics"][name]
         if "expectations" in plugin.reads:
             config = {"metric": config, "expectations": self.config["behaviour"]}
+        if "causal" in plugin.reads and self.config["causal"]:
+            config = {"metric": config, "causal": self.config["causal"]}
         targets = [self.target("metrics", name)]
         if "folds" in plugin.reads:
             config = {"metric": config, **self._of_folds(targets)}
@@ -206,7 +208,7 @@ class _Planner:
             config = [config, [item.to_json() for item in self.experiment.corrections]]
             before = tuple(BEFORE.values())
         base: tuple[str, ...] = ("data", "training", "predictions")
-        if set(plugin.reads) <= {"dataset", "seed"}:
+        if set(plugin.reads) <= {"dataset", "seed", "causal"}:
             base = ("data",)
         everything = tuple(
             ArtifactId.explanation(key) for key in self.experiment.multiple["explainers"]

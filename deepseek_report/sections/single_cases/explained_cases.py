@@ -204,12 +204,12 @@ def waterfall_data(
         return None
     schema, words = draft.results.schema, draft.words
     kind, row = kind_of(schema), draft.results.explanations[explainer].inputs[case.place or 0]
-    bars = []
+    bars = list[list[Any]]()
     for player in drawn.order:
         written = draft.results.written(case.position or 0, player) if kind.quotes else ""
         shown = words.name(written or kind.display(row, player))
         name, beside = kind.mention(words.name(schema.player_labels[player]), shown)
-        bars.append([name, beside, compact(float(drawn.values[player]))])
+        bars.append([name, beside, compact(float(drawn.values[player])), player])
     n, value = drawn.rest
     return {
         "about": words.name(drawn.about),

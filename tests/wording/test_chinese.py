@@ -1,0 +1,84 @@
+"""The catalog in Chinese: what it may say, and what it must leave alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from jinja2 import Environment, meta
+
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.wording.words import read_catalog, wording
+
+CATALOGS = shipped("templates") / "locale"
+#: Inside of a text: slots and statements, and what is typed as it stands.
+NOT_SAID = re.compile(
+    r"\{\{.*?\}\}|\{%.*?%\}|`[^`]*`|deepseek-report [\w-]+|https?://\S+", re.DOTALL
+)
+#: Two small words in a row: names of methods and keys of a config stand alone.
+ENGLISH = re.compile(r"[a-z]{2,} [a-z]{2,}")
+
+
+def texts(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(node, Mapping):
+        for key, inside in node.items():
+            yield from texts(inside, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, str):
+        yield path, node
+
+
+@pytest.fixture(scope="module")
+def chinese() -> dict[str, str]:
+    return dict(texts(read_catalog(CATALOGS, "zh")))
+
+
+@pytest.fixture(scope="module")
+def english() -> dict[str, str]:
+    return dict(texts(read_catalog(CATALOGS, "en")))
+
+
+def test_every_chinese_text_has_the_key_of_an_english_one(
+    chinese: dict[str, str], english: dict[str, str]
+) -> None:
+    own = ("formats.", "cardinals.", "names.", "numbers.")  # what the language itself needs
+    other = [
+        key
+        for key in chinese
+        if key not in english and not key.startswith(own) and ".names." not in key
+    ]
+    assert other == []
+
+
+def test_a_chinese_text_fills_no_slot_that_the_english_one_lacks(
+    chinese: dict[str, str], english: dict[str, str]
+) -> None:
+    always = {"noun", "nouns", "the_noun", "the_nouns", "case_one", "case_many", "case_numbered"}
+    always |= {"decided_for", "decided_against", "deciders", "group_names"}
+    environment: Environment = wording("zh")._environment  # knows the filters
+    own: dict[str, set[str]] = {}
+    for key, text in chinese.items():
+        if "{" in text and key in english and not key.startswith(("numbers.", "composed.")):
+            slots, known = (
+                meta.find_undeclared_variables(environment.parse(one))
+                for one in (text, english[key])
+            )
+            if slots - known - always:
+                own[key] = slots - known
+    assert own == {}
+
+
+def test_no_english_phrase_stands_in_a_chinese_text(chinese: dict[str, str]) -> None:
+    left = {
+        key: phrase[0]
+        for key, text in chinese.items()
+        if (phrase := ENGLISH.search(NOT_SAID.sub(" ", text)))
+    }
+    assert left == {}
+
+
+def test_a_difference_in_points_has_its_unit_before_the_interval() -> None:
+    numbers = wording("zh").numbers
+    assert numbers.signed_gap(Estimate(-0.012, -0.02, -0.004)) == "−1.2 个百分点（−2.0 至 −0.4）"
