@@ -264,7 +264,7 @@ def _unknown_words(
 
 
 def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) -> None:
-    """What `split.folds` and `causal` ask for is there whatever other parts are chosen."""
+    """What `split.folds`, `corrections` and `causal` ask for is there whatever else is chosen."""
     split = raw.get("split")
     folds = split.get("folds") if isinstance(split, Mapping) else None
     if folds is not None and CROSS_VALIDATION not in selected["metrics"]:
@@ -294,20 +294,6 @@ def _add_part(
     parts = raw.get(group) or {}
     raw[group] = {**parts, part: {**entry, **(parts.get(part) or {})}}
     selected[group][part] = "config"
-
-
-def add_corrections(raw: dict[str, Any], selected: Mapping[str, dict[str, Origin]]) -> None:
-    """What `corrections` asks for is measured and told, whatever else is chosen; in place."""
-    if not raw.get("corrections"):
-        return
-    for group in ("metrics", "sections"):
-        if CORRECTIONS not in selected[group]:
-            entry = bounded_yaml.load(shipped("conf") / group / f"{CORRECTIONS}.yaml")
-            raw[group] = {**(raw.get(group) or {}), **entry}
-            selected[group][CORRECTIONS] = "config"
-    sections = raw["sections"]
-    first = [name for name in ("summary", CORRECTIONS) if name in sections]
-    raw["sections"] = {name: sections[name] for name in dict.fromkeys([*first, *sections])}
 
 
 def _listed(group: str, parts: Iterable[str]) -> str:
