@@ -16,7 +16,7 @@ from deepseek_report.api.report_arguments import (
 )
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.config.compose import add_corrections, add_declared, compose
+from deepseek_report.config.compose import add_declared, compose
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.sets import Origin

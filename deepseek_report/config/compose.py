@@ -182,7 +182,6 @@ class Composer:
         all_overrides = [*study, *values, *starmap(_listed, taken.items())]
         raw, chosen_names, unresolved = _compose(all_overrides, self.trees)
         add_declared(raw, selected)
-        add_corrections(raw, selected)
         sweep = raw.pop("sweep", None) or {}
         launcher = raw.pop("launcher", None) or {}
         composed = Composed(
@@ -270,6 +269,13 @@ def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) ->
     if folds is not None and CROSS_VALIDATION not in selected["metrics"]:
         _add_part(raw, selected, "metrics", CROSS_VALIDATION)
         raw["metrics"][CROSS_VALIDATION]["folds"] = folds
+    if raw.get("corrections"):
+        for group in ("metrics", "sections"):
+            if CORRECTIONS not in selected[group]:
+                _add_part(raw, selected, group, CORRECTIONS)
+        first = [name for name in ("summary", CORRECTIONS) if name in raw["sections"]]
+        order = dict.fromkeys([*first, *raw["sections"]])
+        raw["sections"] = {name: raw["sections"][name] for name in order}
     causal = raw.get("causal")
     if not causal:
         return
