@@ -46,7 +46,9 @@ class TinyRun:
 #: In the order in which they are asked for what is not in the small run; the quickest first.
 TINY = {
     "pairs": TinyRun(
-        ("model=prototype", "explainers=[]", "dataset.rows=400"), ("interactions", "prototypes")
+        ("model=prototype", "explainers=[]", "dataset.rows=400",
+         "causal={graph: {LIMIT_BAL: [AGE], default: [LIMIT_BAL]}, declared_by: us}"),
+        ("interactions", "prototypes", "causal_claims"),
     ),
     "profile": TinyRun(
         ("explainers=[]", "dataset.rows=400", "model.layers=1"), ("layer_profile", "latency"), True

@@ -117,6 +117,8 @@ _OF_CAUSES = {
     "visualizations": ("causal_graph",),
     "sections": ("causes",),
 }
+#: {metric: the key of the questions that it answers}; without such a one it is not made.
+_ANSWERING = {"causal_effects": "effect_of", "causal_gaps": "gap"}
 #: The section behind which that of causes stands.
 _BEFORE_CAUSES = "bias"
 #: The metric and the section that `corrections` asks for.
@@ -268,10 +270,14 @@ def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) ->
     if folds is not None and CROSS_VALIDATION not in selected["metrics"]:
         _add_part(raw, selected, "metrics", CROSS_VALIDATION)
         raw["metrics"][CROSS_VALIDATION]["folds"] = folds
-    if not raw.get("causal"):
+    causal = raw.get("causal")
+    if not causal:
         return
+    questions = causal.get("questions") if isinstance(causal, Mapping) else None
     for group, asked_for in _OF_CAUSES.items():
         for part in asked_for:
+            if part in _ANSWERING and _ANSWERING[part] not in str(questions):
+                continue
             if part not in selected[group]:
                 _add_part(raw, selected, group, part)
     names = [name for name in raw["sections"] if name != "causes"]

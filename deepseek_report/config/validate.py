@@ -131,11 +131,10 @@ def made_for_use(
     }
     if not kept:
         about = f"decisions about {sector}" if sector else "decisions of no declared sector"
-        near = choices(key for key in fits if fits[key].near)
         raise ConfigProblems.of(
             where,
             f"{group}={auto}: nothing is made for {about} in {', '.join(places)}",
-            f"near to it: {near}" if near else "",
+            "",
             f"name some one by one, such as {group}=[nist_ai_rmf], or none: {group}=[]",
         )
     return kept

@@ -126,8 +126,8 @@ class Wording:
         They are in this language where the data set names them.
         """
         own = copy.copy(self)
-        given = {name: self.named(word) for name, word in slots.items() if word}
-        own._slots = {**self._slots, **given}
+        own_words = {name: self.named(word) for name, word in slots.items() if word}
+        own._slots = {**self._slots, **own_words}
         return own
 
     def over(self, texts: Mapping[str, Any]) -> Wording:

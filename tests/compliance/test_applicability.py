@@ -20,6 +20,7 @@ from deepseek_report.sections.compliance import ComplianceSection
 from deepseek_report.wording.words import wording
 
 from .conftest import Run
+from .test_section import written
 
 
 def stands(name: str, sector: str, *places: str) -> tuple[bool, bool, str]:
@@ -151,6 +152,12 @@ def test_the_report_says_why_a_framework_is_shown_and_why_one_is_not(run: Run) -
     assert near["eu_consumer_credit"].endswith("but the config does not name it")
     assert all(row["why"] for row in values["others"])
     assert values["without_law"] == ["DE"]
+    document = written(run)
+    assert "Decisions are declared to be made in Germany" in document
+    assert "Shown because Germany is declared, which lies in the European Union" in document
+    assert "Shown because the config names it, though no place in the United States" in document
+    assert "no place in South Korea is declared" in document
+    assert "no framework is shipped that is made for it in particular" in document
 
 
 def test_where_no_place_is_declared_the_report_says_nothing_of_places(run: Run) -> None:

@@ -243,7 +243,6 @@ def test_what_another_set_holds_is_taken_whatever_the_use() -> None:
     ("overrides", "expected"),
     [
         (["frameworks=auto"], "write report.places=[EU]"),
-        (["frameworks=auto", "report.places=[Germany]"], "did you mean DE (Germany)?"),
         (["frameworks=auto", "report.places=[KE]"], "nothing is made for decisions about credit"),
         (["frameworks=[sr_11_7]"], 'did you mean "sr_26_2"?'),
     ],
