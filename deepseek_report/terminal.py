@@ -39,6 +39,8 @@ def say_finished(finished: Finished) -> None:
     _say_problems(console, finished, texts)
     for name in finished.kept:
         console.print(escape(texts.text("terminal.kept", name=name)))
+    for notice in finished.notices:
+        console.print(escape(notice))
     console.print(escape(texts.text("terminal.digest", digest=f"sha256:{finished.run_digest}")))
     for page in finished.pages:
         print(page)

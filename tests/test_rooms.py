@@ -19,7 +19,7 @@ SHARED_NAMES = {
         (
             *("agreement", "behaviour", "cases", "cohorts", "class_distributions"),
             *("feature_effects", "group_rates", "interactions", "surrogate_tree"),
-            "labels_table",
+            *("corrections", "labels_table"),
             *(
                 "learning_curve",
                 "localisation",
@@ -28,7 +28,7 @@ SHARED_NAMES = {
                 "residuals",
                 "robustness",
             ),
-            *("routing", "shape_functions", "slices", "threshold_sweep"),
+            *("risk_windows", "routing", "shape_functions", "slices", "threshold_sweep"),
         ),
         _PART,
     ),

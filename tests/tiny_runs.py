@@ -46,7 +46,9 @@ class TinyRun:
 #: In the order in which they are asked for what is not in the small run; the quickest first.
 TINY = {
     "pairs": TinyRun(
-        ("model=prototype", "explainers=[]", "dataset.rows=400"), ("interactions", "prototypes")
+        ("model=prototype", "explainers=[]", "dataset.rows=400",
+         "causal={graph: {LIMIT_BAL: [AGE], default: [LIMIT_BAL]}, declared_by: us}"),
+        ("interactions", "prototypes", "causal_claims"),
     ),
     "profile": TinyRun(
         ("explainers=[]", "dataset.rows=400", "model.layers=1"), ("layer_profile", "latency"), True
@@ -62,9 +64,18 @@ TINY = {
         ("model=sklearn", "explainers=[shap,random]", "dataset.rows=400", "explain.instances=60"),
         ("null_players", "explanation_by_group"),
     ),
+    "corrected": TinyRun(
+        (
+            *("model=sklearn", "explainers=[]", "dataset.rows=400"),
+            "corrections=[{must_not_matter: [EDUCATION], by: Risk, on: 2026-11-28, why: hearsay},"
+            "{must_not_matter: [AGE], how: swap}]",
+        ),
+        ("corrections",),
+    ),
     "labels": TinyRun(
-        ("dataset=multi_label_demo", "dataset.n=300", "model=mlp", "explainers=[]"),
-        ("labels_table",),
+        ("dataset=multi_label_demo", "dataset.n=300", "model=mlp", "explainers=[]",
+         "split.folds=2"),
+        ("labels_table", "accuracy"),
     ),
     "text": TinyRun(
         ("experiment=sentiment", "dataset.rows=400", _METHODS),
@@ -78,7 +89,7 @@ TINY = {
     "series": TinyRun(
         ("experiment=sensor_faults", "model=prototype", "trainer.min_steps=0",
          "explainers=[shap,input_x_gradient,random]"),
-        ("prototypes",),
+        ("prototypes", "risk_windows"),
     ),
 }  # fmt: skip
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deepseek_report.api.report_arguments import SEVERAL, dataset_options, report_options
+from deepseek_report.api.report_arguments import (
+    SEVERAL,
+    dataset_options,
+    plain_value,
+    report_options,
+)
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.config.compose import compose
+from deepseek_report.config.compose import add_corrections, add_declared, compose
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.sets import Origin
@@ -52,19 +57,26 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
     own = list(options.get("overrides", ()))
     overrides = [*_overrides(options, pieces), *own]
     stand_ins = [f"dataset={pieces.stand_in}", "model=sklearn"]
-    composed = compose([*stand_ins, *overrides], options.get("config_dir"))
+    composed = _with_corrections(
+        compose([*stand_ins, *overrides], options.get("config_dir")),
+        options.get("corrections") or (),
+    )
     objects: dict[tuple[str, ...], Any] = {("dataset",): pieces.dataset[1]}
     if pieces.model[1] is not None:
         objects[("model",)] = pieces.model[1]
     objects |= {("explainers", name): held for name, (_, held) in pieces.attributions.items()}
     named = {text.lstrip("+~").partition("=")[0] for text in own} | set(options)
-    selected: dict[str, Mapping[str, Origin]] = {
-        group: origins if group in named else dict.fromkeys(origins, "set")
+    selected: dict[str, dict[str, Origin]] = {
+        group: dict(origins) if group in named else dict.fromkeys(origins, "set")
         for group, origins in composed.selected.items()
     }
+    raw = _raw(composed, pieces, options)
+    if "causal" in options:
+        raw["causal"] = plain_value(options["causal"])
+        add_declared(raw, selected)
     composed = dataclasses.replace(
         composed,
-        raw=_raw(composed, pieces, options),
+        raw=raw,
         overrides=tuple(overrides),
         selected=selected,
         choices={group: name for group, name in composed.choices.items() if group not in _REPLACED},
@@ -74,6 +86,16 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
 
 
 _REPLACED = ("dataset", "model")
+
+
+def _with_corrections(composed: Composed, entries: Sequence[Mapping[str, Any]]) -> Composed:
+    """The configuration with corrections as arguments: texts of people are no overrides."""
+    if not entries:
+        return composed
+    raw = {**composed.raw, "corrections": [dict(entry) for entry in entries]}
+    selected = {group: dict(parts) for group, parts in composed.selected.items()}
+    add_corrections(raw, selected)
+    return dataclasses.replace(composed, raw=raw, selected=selected)
 
 
 def _overrides(options: Mapping[str, Any], pieces: Pieces) -> list[str]:

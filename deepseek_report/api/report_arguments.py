@@ -113,6 +113,7 @@ class ReportArguments(TypedDict, total=False):
     text: str  # the column of texts, where X is a table that holds more
     model_id: str  # stands for what the model answers, in the keys of stages
     threshold: float  # of the explained class's probability; left out: as the model itself decides
+    corrections: Sequence[Mapping[str, Any]]  # what is wrong with it, see docs/corrections.md
     costs: Mapping[str, float]  # {"false_alarm": 1, "missed": 5}: prices decisions and options
     # attributions
     attribution_space: Literal["probability", "logit"]
@@ -125,6 +126,9 @@ class ReportArguments(TypedDict, total=False):
     instances: int  # test rows that are explained
     background: int  # training rows that stand for a typical row
     question: Literal["background", "baseline", "conditional"]  # what explanations compare with
+    causal: Mapping[
+        str, Any
+    ]  # {"graph": …, "declared_by": …, "questions": […]}, see docs/causes.md
     seed: int
     measure_time: bool
     overrides: Sequence[str]  # as on the command line
@@ -140,6 +144,8 @@ class ReportArguments(TypedDict, total=False):
     engine: Literal["auto", "embedded", "quarto"]
     thresholds: Sequence[Mapping[str, Any]]
     as_of: str
+    paper: Literal["a4", "letter"]
+    places: Sequence[str]  # where the model decides: codes such as EU, DE, US, US-CO
     interactive: bool
     privacy: Literal["full", "cases", "aggregate"]
     privacy_floor: int
@@ -154,13 +160,13 @@ def dataset_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Those that describe the rows."""
     known = {field.name for field in dataclasses.fields(GivenTable)} - _NO_ARGUMENT
     known |= _OF_TEXTS if "tokenizer" in options else set()
-    return {name: _plain(value) for name, value in options.items() if name in known}
+    return {name: plain_value(value) for name, value in options.items() if name in known}
 
 
 def report_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the report itself."""
     known = {field.name for field in dataclasses.fields(ReportOptions)}
-    return {name: _plain(value) for name, value in options.items() if name in known}
+    return {name: plain_value(value) for name, value in options.items() if name in known}
 
 
 def check_names(options: Mapping[str, Any]) -> None:
@@ -171,6 +177,11 @@ def check_names(options: Mapping[str, Any]) -> None:
         for name in options
         if name not in known
     ]
+    entries = options.get("corrections") or ()
+    if isinstance(entries, str | Mapping) or not all(isinstance(e, Mapping) for e in entries):
+        allowed = 'a list such as [{"must_not_matter": ["zip"], "by": "Credit risk"}]'
+        fault = f"it is {entries!r:.60}"
+        problems.append(Problem("corrections", fault, allowed, "put each correction into a list"))
     if problems:
         raise ArgumentProblems(problems)
 
@@ -204,12 +215,12 @@ def check_cases(cases: Sequence[int], n_test: int) -> None:
         )
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """A value as YAML holds it: plain sequences and keys, numbers of numpy as Python's own."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(inside) for name, inside in value.items()}
+        return {str(name): plain_value(inside) for name, inside in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain(dataclasses.asdict(value))
+        return plain_value(dataclasses.asdict(value))
     return value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value

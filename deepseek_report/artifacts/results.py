@@ -21,6 +21,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Text, from_plain, message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.predictions import SUMMARY, Cases, Predictions, PredictionSummary
+from deepseek_report.artifacts.run_record import RunRecord
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import DataIssue, Split
@@ -127,6 +128,13 @@ class Results:
             for failed, reason in self.failures.items()
             if ArtifactId(failed).is_within(artifact)
         }
+
+    @property
+    def printed_day(self) -> str:
+        """The day of the run, YYYY-MM-DD; empty where the config lets no times be printed."""
+        record = self.provenance.get("record")
+        day = record.day if isinstance(record, RunRecord) else None
+        return day.isoformat() if day and self.config.get("measure_time") else ""
 
     # --- data ---
     @cached_property

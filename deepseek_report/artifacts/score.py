@@ -39,6 +39,7 @@ Category = Literal[
     "data",
     "robustness",
     "behaviour",
+    "causes",
 ]
 #: {score: (least, greatest)} possible value of each score that a metric may give; None: no limit.
 Bounds = Mapping[str, tuple[float | None, float | None]]

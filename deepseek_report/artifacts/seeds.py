@@ -1,9 +1,10 @@
-"""Which random draws a row gets: keys made from its content alone."""
+"""Which random draws a row gets, and by what people name it: keys made from its content alone."""
 
 from __future__ import annotations
 
+import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -55,7 +56,25 @@ def content_keys(rows: NDArray[np.float64]) -> tuple[int, ...]:
     rows : array
         (row, column).
     """
+    return tuple(map(zlib.crc32, _contents(rows)))
+
+
+def row_digests(rows: NDArray[np.float64]) -> tuple[str, ...]:
+    """Sixteen hexadecimal digits for each row, by which a person's marks name it.
+
+    Rows of the same values have the same digest; see `content_keys` for what counts as the same.
+
+    Parameters
+    ----------
+    rows : array
+        (row, column).
+    """
+    return tuple(hashlib.sha256(content).hexdigest()[:16] for content in _contents(rows))
+
+
+def _contents(rows: NDArray[np.float64]) -> Iterator[bytes]:
+    """The values of each row in single precision, as bytes."""
     with np.errstate(over="ignore"):
         single = np.asarray(rows).astype(np.float32) + np.float32(0)
     single[np.isnan(single)] = np.nan
-    return tuple(zlib.crc32(np.ascontiguousarray(row).tobytes()) for row in single)
+    return (np.ascontiguousarray(row).tobytes() for row in single)

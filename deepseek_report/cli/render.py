@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.cli.output.console import printable
 from deepseek_report.cli.parsing import add_trust, make_parser
 from deepseek_report.errors import ConfigError
 
@@ -47,6 +48,8 @@ def command(arguments: list[str]) -> int:
         written = write_report(options.run, WriteOptions(*chosen))
     for name in written.kept:
         print(f"{options.run / name}: your edited copy; the report was written anew beside it")
+    for notice in written.notices:
+        print(printable(notice), file=sys.stderr)
     for page in written.pages:
         print(page)
     print(f"run digest       sha256:{written.run_digest}", file=sys.stderr)

@@ -10,6 +10,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.ids import CROSS_VALIDATION
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import folders, groups
@@ -110,8 +111,18 @@ def _but_of_environment(resolver: str) -> bool:
     return resolver != "oc.env"
 
 
-#: The metric that `split.folds` asks for.
-CROSS_VALIDATION = "cross_validation"
+#: The parts that `causal` asks for, by their groups.
+_OF_CAUSES = {
+    "metrics": ("causal_claims", "causal_effects", "causal_gaps"),
+    "visualizations": ("causal_graph",),
+    "sections": ("causes",),
+}
+#: {metric: the key of the questions that it answers}; without such a one it is not made.
+_ANSWERING = {"causal_effects": "effect_of", "causal_gaps": "gap"}
+#: The section behind which that of causes stands.
+_BEFORE_CAUSES = "bias"
+#: The metric and the section that `corrections` asks for.
+CORRECTIONS = "corrections"
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
@@ -170,7 +181,8 @@ class Composer:
         taken = {group: together(group, [*parts], roots[-1]) for group, parts in selected.items()}
         all_overrides = [*study, *values, *starmap(_listed, taken.items())]
         raw, chosen_names, unresolved = _compose(all_overrides, self.trees)
-        _add_folds(raw, selected["metrics"])
+        add_declared(raw, selected)
+        add_corrections(raw, selected)
         sweep = raw.pop("sweep", None) or {}
         launcher = raw.pop("launcher", None) or {}
         composed = Composed(
@@ -251,15 +263,51 @@ def _unknown_words(
             yield _with_hint(problem, group, words, roots)
 
 
-def _add_folds(raw: dict[str, Any], metrics: dict[str, Origin]) -> None:
-    """What `split.folds` asks for is measured whatever other metrics are chosen."""
+def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) -> None:
+    """What `split.folds` and `causal` ask for is there whatever other parts are chosen."""
     split = raw.get("split")
     folds = split.get("folds") if isinstance(split, Mapping) else None
-    if folds is not None and CROSS_VALIDATION not in metrics:
-        entry = bounded_yaml.load(shipped("conf") / "metrics" / f"{CROSS_VALIDATION}.yaml")
-        raw["metrics"] = {**(raw.get("metrics") or {}), **entry}
+    if folds is not None and CROSS_VALIDATION not in selected["metrics"]:
+        _add_part(raw, selected, "metrics", CROSS_VALIDATION)
         raw["metrics"][CROSS_VALIDATION]["folds"] = folds
-        metrics[CROSS_VALIDATION] = "config"
+    causal = raw.get("causal")
+    if not causal:
+        return
+    questions = causal.get("questions") if isinstance(causal, Mapping) else None
+    for group, asked_for in _OF_CAUSES.items():
+        for part in asked_for:
+            if part in _ANSWERING and _ANSWERING[part] not in str(questions):
+                continue
+            if part not in selected[group]:
+                _add_part(raw, selected, group, part)
+    names = [name for name in raw["sections"] if name != "causes"]
+    place = names.index(_BEFORE_CAUSES) + 1 if _BEFORE_CAUSES in names else len(names)
+    ordered = [*names[:place], "causes", *names[place:]]
+    raw["sections"] = {name: raw["sections"][name] for name in ordered}
+
+
+def _add_part(
+    raw: dict[str, Any], selected: dict[str, dict[str, Origin]], group: str, part: str
+) -> None:
+    """Choose a shipped part, with the fields that a file of the person sets."""
+    entry = bounded_yaml.load(shipped("conf") / group / f"{part}.yaml")[part]
+    parts = raw.get(group) or {}
+    raw[group] = {**parts, part: {**entry, **(parts.get(part) or {})}}
+    selected[group][part] = "config"
+
+
+def add_corrections(raw: dict[str, Any], selected: Mapping[str, dict[str, Origin]]) -> None:
+    """What `corrections` asks for is measured and told, whatever else is chosen; in place."""
+    if not raw.get("corrections"):
+        return
+    for group in ("metrics", "sections"):
+        if CORRECTIONS not in selected[group]:
+            entry = bounded_yaml.load(shipped("conf") / group / f"{CORRECTIONS}.yaml")
+            raw[group] = {**(raw.get(group) or {}), **entry}
+            selected[group][CORRECTIONS] = "config"
+    sections = raw["sections"]
+    first = [name for name in ("summary", CORRECTIONS) if name in sections]
+    raw["sections"] = {name: sections[name] for name in dict.fromkeys([*first, *sections])}
 
 
 def _listed(group: str, parts: Iterable[str]) -> str:

@@ -27,7 +27,10 @@ _LEFT_OUT = frozenset({"paths", "device", "jobs"})
 _LOCAL = ("paths.", "paths=", "device=", "jobs=", "launcher.", "launcher=", "hydra.")
 #: Fields whose text is a file or a folder, also where it is written without a separator.
 _PATH_KEYS = frozenset(
-    {"path", "file", "weights", "masks", "checkpoint", "cache", "policy", "seal"}
+    {
+        *("path", "file", "weights", "masks", "checkpoint", "cache", "policy", "seal"),
+        *("region", "relabel", "marks"),
+    }
 )
 _OWN = "deepseek_report"
 _VARIABLE = re.compile(r"\$([A-Z]+_DIR(?:_\d+)?)(?![A-Za-z0-9_])")

@@ -30,8 +30,10 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.config import threshold_checks
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.composed import Composed, locate
+from deepseek_report.config.corrected import correction_problems, with_corrections
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
+from deepseek_report.config.sets import BY_SETS
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import languages, wording
@@ -138,6 +140,8 @@ def problems_of_single_choices(experiment: Experiment, composed: Composed) -> It
         _named_cases,
         _decision,
         _folds,
+        _causal,
+        correction_problems,
     ):
         yield from rule(experiment, composed)
 
@@ -263,6 +267,29 @@ def _folds(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         )
 
 
+def _causal(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """A graph that nobody vouches for, and questions that ask for nothing."""
+    declaration = experiment.settings.causal
+    if declaration is None:
+        return
+    if not declaration.declared_by.strip():
+        yield Problem(
+            locate(composed, ("causal", "declared_by")),
+            "nobody vouches for the graph of causes, so that nothing can rest on it",
+            "who declares it, and when",
+            'set causal.declared_by="Credit risk, 2026-11-02", say',
+        )
+    for place, question in enumerate(declaration.questions):
+        effect = bool(question.effect_of and question.on)
+        if effect == bool(question.gap) or bool(question.effect_of) != bool(question.on):
+            yield Problem(
+                locate(composed, ("causal", "questions", str(place))),
+                f"question {place + 1} is {question}",
+                "{effect_of: …, on: …}, with from and to, or by; or {gap: …}",
+                "ask for one effect, or for one gap",
+            )
+
+
 def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     rule = experiment.settings.decision
     if rule.rule == "declared" and rule.threshold is None:
@@ -272,6 +299,10 @@ def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         where = locate(composed, ("decision", "rule"))
         todo = "set decision.costs={false_alarm: 1, missed: 5}, say (in quotes on the command line)"
         yield Problem(where, "no costs are declared", todo=todo)
+    if rule.rule == "capacity" and rule.capacity is None:
+        where = locate(composed, ("decision", "rule"))
+        todo = "set decision.capacity={alerts: 50, per: day}, say (in quotes on the command line)"
+        yield Problem(where, "no capacity is declared", todo=todo)
     if rule.threshold_rule.name != "declared" and rule.threshold is not None:
         where = locate(composed, ("decision", "threshold"))
         yield Problem(
@@ -319,6 +350,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
             locate(composed, ("behaviour", str(place)))
             for place in range(len(experiment.settings.behaviour))
         ),
+        causal_places=_causal_places(experiment, composed),
     )
     for group in ("visualizations", "sections"):
         problems.extend(_unmet_needs(kept, composed, group, refused))
@@ -328,9 +360,23 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         del multiple["visualizations"][ArtifactId(refusal.artifact).name]
     problems.extend(_homeless(kept, composed))
     problems.extend(threshold_checks.measured(kept, composed, refused))
-    return dataclasses.replace(
-        kept, multiple=multiple, refused=tuple(refused), named=named
-    ), problems
+    whole = dataclasses.replace(kept, multiple=multiple, refused=tuple(refused), named=named)
+    if problems:
+        return whole, problems
+    return with_corrections(whole)
+
+
+def _causal_places(experiment: Experiment, composed: Composed) -> dict[str, str]:
+    """{dotted key within `causal`: where it was written}, of nodes and questions."""
+    declaration = experiment.settings.causal
+    if declaration is None:
+        return {}
+    paths: list[tuple[str, ...]] = [("graph", node) for node in declaration.graph]
+    for place, question in enumerate(declaration.questions):
+        above = ("questions", str(place))
+        paths += [above, *((*above, field) for field in question.as_written)]
+    paths += [(), ("graph",), ("unmeasured",)]
+    return {".".join(path): locate(composed, ("causal", *path)) for path in paths}
 
 
 def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
@@ -338,7 +384,7 @@ def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
         skipped = composed.skipped.get(group, {})
         chosen = {key: composed.origin(group, key) for key in experiment.multiple[group]}
         for key, origin in {**skipped, **chosen}.items():
-            if origin not in {"set", "recommended"}:
+            if origin not in BY_SETS:
                 yield f"{kind}/{key}"
 
 

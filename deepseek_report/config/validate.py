@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from deepseek_report.artifacts.protocols.frameworks import MadeForUse, TellsSector
 from deepseek_report.artifacts.protocols.models import LoadsTypes
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
@@ -20,6 +21,7 @@ from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.local_code import late_import
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
+from deepseek_report.config.sets import BY_USE
 from deepseek_report.config.setting_names import (
     Misfit,
     correction,
@@ -84,6 +86,7 @@ def built(
     launcher = checker.plugin(("launcher",), composed.launcher or _LOCAL)
     if checker.problems:
         raise ConfigProblems(checker.problems, checker.untrusted)
+    multiple["frameworks"] = made_for_use(composed, single, multiple["frameworks"])
     raw = _resolved(settings, single, multiple, composed.raw)
     if isinstance(single["model"], LoadsTypes):
         single["model"] = single["model"].trusting(trusted.types)
@@ -96,6 +99,45 @@ def built(
         trusted=trusted.packages,
         trusted_types=trusted.types,
     )
+
+
+def made_for_use(
+    composed: Composed, single: Mapping[str, Any], frameworks: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The frameworks without those that `frameworks=auto` does not take for the declared use.
+
+    Raises ConfigProblems: nobody declares a place, or nothing is made for what is declared.
+    """
+    group, auto = BY_USE
+    by_use = {key: c for key, c in frameworks.items() if composed.origin(group, key) == "use"}
+    open_ones = {key: c for key, c in by_use.items() if isinstance(c, MadeForUse)}
+    if not open_ones:
+        return dict(frameworks)
+    dataset, places = single["dataset"], getattr(single["report"], "places", ())
+    sector = dataset.sector if isinstance(dataset, TellsSector) else ""
+    where = locate(composed, (group,))
+    if not places:
+        raise ConfigProblems.of(
+            where,
+            f"{group}={auto} chooses by where decisions are made, and no place is declared",
+            "codes of places, such as EU, DE, US, US-CO, UK, CN, KR, IN, TW or CA",
+            "write report.places=[EU], or name the frameworks one by one",
+        )
+    fits = {key: choice.fit(sector, places) for key, choice in open_ones.items()}
+    kept = {
+        key: choice
+        for key, choice in frameworks.items()
+        if key not in open_ones or fits[key].applies
+    }
+    if not kept:
+        about = f"decisions about {sector}" if sector else "decisions of no declared sector"
+        raise ConfigProblems.of(
+            where,
+            f"{group}={auto}: nothing is made for {about} in {', '.join(places)}",
+            "",
+            f"name some one by one, such as {group}=[nist_ai_rmf], or none: {group}=[]",
+        )
+    return kept
 
 
 class _Checker:
@@ -249,7 +291,8 @@ class _Checker:
         location = (*path, *misfit.place)
         if misfit.type == "unexpected_keyword_argument":
             owner = _class_at(cls, misfit.place[:-1])
-            problem = self.unknown(location, [field.name for field in dataclasses.fields(owner)])
+            names = [field.name.rstrip("_") for field in dataclasses.fields(owner)]
+            problem = self.unknown(location, names)
             if misfit.value is None and not problem.todo:  # `by: Risk team, Q2`, as YAML reads it
                 todo = f'put a text with a comma into quotes: "…, {location[-1]}"'
                 return dataclasses.replace(problem, todo=todo)
@@ -313,6 +356,9 @@ def _resolved(
     raw: Mapping[str, Any],
 ) -> dict[str, Any]:
     plain = _plain(settings)
+    plain["corrections"] = [_said(entry) for entry in settings.corrections]
+    if not settings.corrections:
+        del plain["corrections"]
     plain["seeds"] = dataclasses.asdict(settings.seeds.over(settings.seed))
     for group, plugin in single.items():
         plain[group] = {"_target_": raw[group]["_target_"], **_plain(plugin)}
@@ -322,6 +368,13 @@ def _resolved(
             for key, plugin in plugins.items()
         }
     return plain
+
+
+def _said(entry: Any) -> dict[str, Any]:
+    """The fields of a record that are not at their default."""
+    usual = {field.name: field.default for field in dataclasses.fields(entry)}
+    known = {name: value for name, value in vars(entry).items() if value != usual[name]}
+    return {name: list(each) if isinstance(each, tuple) else each for name, each in known.items()}
 
 
 def _plain(plugin: Any) -> dict[str, Any]:

@@ -8,12 +8,14 @@ from typing import Any
 
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
-from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.ids import CROSS_VALIDATION, ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import (
     rules_behaviour,
     rules_bottlenecks,
     rules_calibration,
+    rules_causes,
+    rules_corrections,
     rules_data,
     rules_explanations,
     rules_groups,
@@ -38,6 +40,8 @@ Rule = Callable[[Results], list[Finding]]
 RULES: tuple[Rule, ...] = (
     rules_performance.skill,
     rules_performance.thresholds,
+    rules_corrections.failed,
+    rules_corrections.took_over,
     rules_behaviour.broken,
     rules_data.labels,
     rules_groups.not_judged,
@@ -61,6 +65,8 @@ RULES: tuple[Rule, ...] = (
     rules_bottlenecks.robustness,
     rules_bottlenecks.moved,
     rules_explanations.overview,
+    rules_causes.contradictions,
+    rules_causes.widened,
     rules_sources.proxies,
     rules_sources.explanation_quality,
     rules_behaviour.questions,
@@ -98,13 +104,13 @@ def over_folds(findings: Sequence[Finding], results: Results) -> list[Finding]:
 
     A fold can where everything that the finding rests on was measured in all of them.
     """
-    made = results.table("cross_validation", "findings")
+    made = results.table(CROSS_VALIDATION, "findings")
     if made is None:
         return list(findings)
-    of = len(rows(results, "cross_validation", "folds"))
+    of = len(rows(results, CROSS_VALIDATION, "folds"))
     measured = {
         str(ArtifactId.measure(row["metric"]))
-        for row in rows(results, "cross_validation", "measured")
+        for row in rows(results, CROSS_VALIDATION, "measured")
         if row["folds"] == of
     }
     times = dict(zip(made["finding"], made["held"], strict=True))

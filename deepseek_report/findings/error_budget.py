@@ -101,6 +101,14 @@ def _explained_groups(results: Results) -> FamilyOfTests:
     return _family(holm(tested).tolist())
 
 
+def _causes(results: Results) -> FamilyOfTests:
+    """Claims of a declared graph, and paths of gaps that a model may widen: two corrected sets."""
+    tables = (("causal_claims", "claims"), ("causal_gaps", "paths"))
+    sets = [[row["p_adjusted"] for row in rows(results, *table)] for table in tables]
+    made = [each for each in sets if each]
+    return _family(min(1.0, len(made) * p) if finite(p) is not None else p for s in made for p in s)
+
+
 _FAMILIES: Mapping[str, Callable[[Results], FamilyOfTests]] = {
     "group_differences": _group_differences,
     "slices": _slices,
@@ -109,4 +117,5 @@ _FAMILIES: Mapping[str, Callable[[Results], FamilyOfTests]] = {
     "stated": _stated,
     "near_copies": _near_copies,
     "explained_groups": _explained_groups,
+    "causes": _causes,
 }

@@ -36,6 +36,7 @@ _HOMES = {
     "data": "data",
     "robustness": "robustness",
     "behaviour": "behaviour",
+    "causes": "causes",
 }
 #: The measure of parts of the data that is shown with the performance.
 _OF_PARTS = "measures/part_performance"

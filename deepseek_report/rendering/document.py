@@ -57,6 +57,7 @@ def write_qmd(
     options: ReportOptions,
     folder: Path,
     templates: Sequence[Path] = (),
+    run_digest: str = "",
 ) -> Document:
     """Write `report.qmd`, `figures/` and `tables/` to the run folder.
 
@@ -64,11 +65,13 @@ def write_qmd(
     section whose template fails stays in the report with the reason. What a person wrote in
     `notes/<section>.qmd` stands at the end of that section.
 
+    run_digest : SHA-256 of the results, which the head of the document names beside the run.
+
     Raises
     ------
     RenderError : a note cannot be read or belongs to no section; nothing was written then.
     """
-    writer = _DocumentWriter(results, contents, options, folder, templates)
+    writer = _DocumentWriter(results, contents, options, folder, templates, run_digest)
     _clear(folder)
     plain_files.write_text(folder / STYLESHEET, quarto_stylesheet())
     path = folder / "report.qmd"
@@ -89,9 +92,9 @@ def write_brief(
     first : the content of the section `summary`, from which the report's first screen is made.
     run_digest : SHA-256 of the results, by which a reader tells that the brief belongs to them.
     """
-    writer = _DocumentWriter(results, [], options, folder, templates)
+    writer = _DocumentWriter(results, [], options, folder, templates, run_digest)
     path = folder / BRIEF
-    plain_files.write_text(path, writer.brief(first, run_digest))
+    plain_files.write_text(path, writer.brief(first))
     return path
 
 
@@ -110,6 +113,7 @@ class _DocumentWriter:
     options: ReportOptions
     folder: Path
     templates: Sequence[Path] = ()
+    run_digest: str = ""
     words: Wording = field(init=False)
     environment: Environment = field(init=False)
     macros: dict[str, Any] = field(init=False)
@@ -160,16 +164,27 @@ class _DocumentWriter:
 
     def document(self) -> str:
         bodies = [self._section(content) + self._note(content.name) for content in self.contents]
-        front = Markdown(front_matter(self.options))
+        front = Markdown(front_matter(self.options, self._origin()))
         text = self._render("report.qmd.j2", {"bodies": bodies, "front_matter": front})
         return self._finished(text)
 
-    def brief(self, first: SectionContent, run_digest: str) -> str:
+    def _origin(self) -> dict[str, Any]:
+        """What tells a printed report apart: the day of its run, its id, and its digest."""
+        head: dict[str, Any] = {}
+        if self.results.printed_day:
+            head["date"] = self.results.printed_day
+        if self.results.run_id and self.run_digest:
+            names = {"id": self.results.run_id, "digest": f"sha256:{self.run_digest}"}
+            head["description"] = markdown.escape(self._text("subject", **names))
+            head["keywords"] = ["deepseek-report", *names.values()]
+        return head
+
+    def brief(self, first: SectionContent) -> str:
         values = {
             "section": first,
             "values": first.values,
-            "front_matter": Markdown(front_matter(self.options, brief=True)),
-            "digest": f"sha256:{run_digest}",
+            "front_matter": Markdown(front_matter(self.options, self._origin(), brief=True)),
+            "digest": f"sha256:{self.run_digest}",
         }
         return self._finished(self._render("brief.qmd.j2", values))
 
@@ -525,15 +540,22 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
     return _LINK.sub(linked, _REFERENCE.sub(written, text))
 
 
-def front_matter(options: ReportOptions, *, brief: bool = False) -> str:
-    """The YAML head of the document; titles are Markdown there, so they are escaped."""
+def front_matter(
+    options: ReportOptions, origin: Mapping[str, Any] = MappingProxyType({}), *, brief: bool = False
+) -> str:
+    """The YAML head of the document; titles are Markdown there, so they are escaped.
+
+    origin : further keys that name the run: `date`, `description`, `keywords`.
+    """
     head: dict[str, Any] = {"title": markdown.escape(options.title)}
     if options.subtitle:
         head["subtitle"] = markdown.escape(options.subtitle)
     if options.author:
         head["author"] = markdown.escape(options.author)
+    head |= origin
     head["lang"] = options.language
-    head |= {"brief": True} if brief else {"format": dict(_FORMATS)}
+    head["papersize"] = options.paper
+    head |= {"brief": True} if brief else {"format": _formats(options)}
     text: str = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=10_000)
     return text.rstrip()
 
@@ -541,6 +563,12 @@ def front_matter(options: ReportOptions, *, brief: bool = False) -> str:
 def quarto_stylesheet() -> str:
     """The blocks of a report on Quarto's page: those of the embedded page, and a wide table."""
     return page_parts.part("quarto.css") + page_parts.blocks()
+
+
+def _formats(options: ReportOptions) -> dict[str, Any]:
+    """What Quarto is told of each format; Typst has a name of its own for the American paper."""
+    paper = "us-letter" if options.paper == "letter" else options.paper
+    return {**_FORMATS, "typst": {**_FORMATS["typst"], "papersize": paper}}
 
 
 _FORMATS: Mapping[str, Any] = {
@@ -558,7 +586,6 @@ _FORMATS: Mapping[str, Any] = {
     "docx": {"toc": True, "number-sections": True},
     "typst": {
         "toc": True,
-        "papersize": "a4",
         "number-sections": True,
         # A table is a figure to Quarto, and a figure of Typst does not break.
         "include-in-header": {"text": "#show figure: set block(breakable: true)"},

@@ -12,6 +12,8 @@ _BLOCKS = ("blocks.css", "decide.css", "cases.css", "audit.css")
 _COMMON = "script.js"
 #: {class of a place on the page: what fills it}: the name of its script, and of its data.
 SCRIPTED = {"case-browser": "cases", "threshold-slider": "thresholds"}
+#: {script of a part: the scripts that it needs before it}.
+_BEFORE = {"cases": ("yaml_file.js", "marks.js")}
 
 
 def part(name: str) -> str:
@@ -26,5 +28,10 @@ def blocks() -> str:
 
 def script(parts: Collection[str] = tuple(SCRIPTED.values())) -> str:
     """What runs in the embedded page, which reads whole without; parts : of `SCRIPTED`."""
-    names = (_COMMON, *(f"{name}.js" for name in parts))
+    needed = (name for part_ in parts for name in (*_BEFORE.get(part_, ()), f"{part_}.js"))
+    return joined(_COMMON, *needed)
+
+
+def joined(*names: str) -> str:
+    """These files one behind another."""
     return "\n".join(part(name).strip() for name in names)

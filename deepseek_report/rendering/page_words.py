@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from typing import Any
 
 import yaml
 
@@ -67,7 +68,7 @@ _CASES = {
     **dict.fromkeys(("what_if", "as_it_is", "not_asked", "asked", "between", "between_short"), ()),
     **dict.fromkeys(("set_change", "reset", "can_change", "cannot_change"), ()),
     "answer": ("stated", "target", "decision"),
-    **dict.fromkeys(("way", "part", "added", "output", "asking", "rule", "pushed"), ()),
+    **dict.fromkeys(("way", "part", "added", "output", "asking", "rule", "fired", "pushed"), ()),
     "weight": ("weight",),
     "answer_many": ("stated", "decision"),
     "before": ("answer",),
@@ -101,24 +102,48 @@ _LIVE = {
     "explained": ("row",),
     "saved": ("file",),
 }
-_PARTS = {"cases": _CASES, "thresholds": _THRESHOLDS, "live": _LIVE}
+#: What the page says of marks, `page.marks.<name>`, and its slots.
+_MARKS = {
+    **dict.fromkeys(("flag", "part", "hint", "hint_reasons", "hint_words", "offline"), ()),
+    **dict.fromkeys(("done", "keys", "feature"), ()),
+    **dict.fromkeys(("choose_feature", "label_right", "title", "by", "why", "undo", "save"), ()),
+    **dict.fromkeys(("show", "review", "count_one", "lacks_why", "lacks_name"), ()),
+    **dict.fromkeys(("flag_of", "what_feature", "told_by"), ("name",)),
+    "what_region": ("case", "places"),
+    "what_rule": ("rule", "text"),
+    "what_label": ("case", "label", "was"),
+    "label": ("was",),
+    "count": ("n",),
+    "undo_of": ("mark",),
+    "file_head": ("run",),
+    "saved": ("file",),
+}
+_PARTS = {"cases": _CASES, "marks": _MARKS, "thresholds": _THRESHOLDS, "live": _LIVE}
 
 
-def words_of_document(text: str) -> Wording:
-    """The texts of the language that `lang` in the head of a document names."""
+def head_of_document(text: str) -> dict[str, Any]:
+    """The front matter of a document; empty where it has none or pandoc will refuse it."""
     head = text.removeprefix("---\n").split("\n---\n", 1)[0] if text.startswith("---\n") else ""
     try:
         read = yaml.safe_load(head)
     except yaml.YAMLError:  # pandoc names the place
-        read = None
-    language = read.get("lang") if isinstance(read, dict) else None
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def words_of_document(text: str) -> Wording:
+    """The texts of the language that `lang` in the head of a document names."""
+    language = head_of_document(text).get("lang")
     return wording(language if isinstance(language, str) else DEFAULT_LANGUAGE)
 
 
+#: Words that a page itself needs, `page.labels.<name>`: before numbers, of files, over promises.
+LABELS = ("fig", "tbl", "sec", "attached", "beside", "promise", "value", "interval", "bound")
+
+
 def label_arguments(words: Wording) -> list[str]:
-    """The arguments by which the filter learns how figures, tables and sections are called."""
-    kinds = ("fig", "tbl", "sec")
-    return [f"--metadata=word-{kind}:{words.text(f'page.labels.{kind}')}" for kind in kinds]
+    """The arguments by which the filter learns its words, such as those before numbers."""
+    return [f"--metadata=word-{kind}:{words.text(f'page.labels.{kind}')}" for kind in LABELS]
 
 
 def page_template(page: str, words: Wording) -> str:

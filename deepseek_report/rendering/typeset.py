@@ -3,52 +3,157 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+import itertools
+import json
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import pandoc
+from deepseek_report.rendering import glyphs, pandoc
 
 _POINTS_PER_INCH = 200.0
-#: The standard for PDFs that screen readers can read, ISO 14289-1, by Typst's name; and how the
-#: messages of Typst name it.
-_ACCESSIBLE, _ITS_NAME = "ua-1", "PDF/UA"
+#: The standards that a report keeps to, the strictest first, by Typst's names: for archives that
+#: hold further files (ISO 19005-3; level A has tags, U only searchable text), for screen readers
+#: (ISO 14289-1). PDF/A-4 and PDF/UA-1 exclude each other, and PDF/A-2 carries no tables as files.
+_STANDARDS = (("a-3a", "ua-1"), ("a-3u",), ("ua-1",), ())
+#: How readers, and the messages of Typst, name them.
+STANDARD_NAMES = {"a-3a": "PDF/A-3a", "a-3u": "PDF/A-3u", "ua-1": "PDF/UA-1"}
+_OF_A_STANDARD = re.compile(r"PDF/(?:A|UA)")
+#: Pictures that begin a page are moved to the head of it, so that text fills the page before; how
+#: often the document is looked at for that, and how far down a page such a picture may begin.
+_LOOKS, _BEGINS_PAGE_MM = 3, 55.0
 
 
-def render_pdf(document: Path) -> Path:
+@dataclass(frozen=True)
+class PrintedPdf:
+    """A PDF that was written.
+
+    standards : that it keeps to, by the names that readers know. notices : what is not as it should
+    be, in sentences: a standard that it does not keep to, characters that no font has.
+    """
+
+    path: Path
+    standards: tuple[str, ...]
+    notices: tuple[str, ...]
+
+
+def render_pdf(document: Path) -> PrintedPdf:
     """Write a PDF of the same name beside the document.
 
-    It keeps to PDF/UA-1 unless something in the document, such as a heading that skips a level in
-    a section of one's own, stands against that; then it has the tags of its structure all the same.
+    It keeps to PDF/A-3a and PDF/UA-1 unless something in the document, such as a heading that skips
+    a level in a section of one's own, stands against that; PDF/A needs the day of the run.
     """
     template = shipped("templates") / "typst" / "report.typ"
     source = pandoc.convert(
         document, "typst", (f"--template={template}", "--standalone", "--wrap=none")
     )
+    source, notices = _printable(source, document.parent)
+    source = _with_full_pages(source, document.parent)
     path = document.with_suffix(".pdf")
-    plain_files.write_bytes(path, _accessible_pdf(source, document.parent))
-    return path
+    content, standards, lacking = _by_strictest_standard(source, document.parent)
+    plain_files.write_bytes(path, content)
+    shown = tuple(STANDARD_NAMES[name] for name in standards)
+    return PrintedPdf(path, shown, tuple(f"{path.name}: {text}" for text in (*lacking, *notices)))
 
 
-def _accessible_pdf(source: str, root: Path) -> bytes:
-    try:
-        return compile_pdf(source, root, [_ACCESSIBLE])
-    except RenderError as error:
-        if _ITS_NAME not in str(error):
-            raise
-        return compile_pdf(source, root)
+def _by_strictest_standard(
+    source: str, root: Path
+) -> tuple[bytes, tuple[str, ...], tuple[str, ...]]:
+    """The PDF, the standards that it keeps to, and why it does not keep to the others."""
+    dated = "#let day = " in source
+    lacking: list[str] = [] if dated else [_NO_DAY]
+    for standards in _STANDARDS[0 if dated else 2 :]:
+        try:
+            return compile_pdf(source, root, standards), standards, tuple(lacking)
+        except RenderError as error:
+            if not standards or not _OF_A_STANDARD.search(str(error)):
+                raise
+            reason = str(error).rpartition("could not be set: ")[2].strip()
+            names = " with ".join(STANDARD_NAMES[name] for name in standards)
+            lacking.append(f"it does not keep to {names}: {reason}")
+    raise AssertionError("the last try asks for no standard")
 
 
-def rasterise(pictures: Sequence[Path]) -> list[bytes]:
-    """The pictures, all of one folder, as PNG, for formats that cannot show SVG."""
+_NO_DAY = "it does not keep to PDF/A-3a, which asks for a date: the run records none"
+
+
+def _printable(source: str, root: Path) -> tuple[str, list[str]]:
+    """The source with characters that no font has replaced, and a sentence on them."""
+    pictures = {path: root / path[1:] for path in dict.fromkeys(_PICTURE.findall(source))}
+    texts = {path: plain_files.read_text(file, below=root) for path, file in pictures.items()}
+    lacking = glyphs.without_glyph([source, *texts.values()], _known_fonts)
+    if not lacking:
+        return source, []
+    changed = {
+        path: glyphs.replaced(text, lacking) for path, text in texts.items() if lacking & set(text)
+    }
+    shown = glyphs.replaced(source, lacking)
+    if changed:
+        items = ", ".join(f"{_string(path)}: bytes({_string(t)})" for path, t in changed.items())
+        shown = shown.replace("#let rewritten = (:)", f"#let rewritten = ({items})", 1)
+    return shown, glyphs.notices(source, {path: texts[path] for path in changed}, lacking)
+
+
+_PICTURE = re.compile(r'#picture\("(/[\w/.-]+)"')
+
+
+def _with_full_pages(source: str, root: Path) -> str:
+    """The source with the pictures that leave the page before them half empty named as such.
+
+    Those that would then stand before one that they follow are named, too. One of a row of pictures
+    is never moved.
+    """
+    order = list(dict.fromkeys(_PICTURE.findall(source)))
+    moved: set[str] = set()
+    for _ in range(_LOOKS if order else 0):
+        marks = json.loads(_call("query", source, root, selector="<picture>", field="value"))
+        places = {path: (page, down) for path, page, down, in_row in marks if not in_row}
+        shown = [path for path in order if path in places]
+        late = {path for path in shown if _begins_page(*places[path])}
+        for before, path in itertools.pairwise(shown):
+            if before in moved | late and places[path] < places[before]:
+                late.add(path)
+        if late <= moved:
+            break
+        moved |= late
+        names = "".join(f"{_string(path)}, " for path in sorted(moved))
+        source = re.sub(r"(?m)^#let moved = .*$", f"#let moved = ({names})", source, count=1)
+    return source
+
+
+def _begins_page(page: int, down: float) -> bool:
+    return page > 1 and down < _BEGINS_PAGE_MM
+
+
+def rasterise(
+    pictures: Sequence[Path], on_notice: Callable[[str], None] = lambda _: None
+) -> list[bytes]:
+    """The pictures, all of one folder, as PNG, for formats that cannot show SVG.
+
+    on_notice : gets a sentence for each picture with characters that no font has.
+    """
     if not pictures:
         return []
-    pages = "\n#pagebreak()\n".join(f'#image("/{picture.name}")' for picture in pictures)
+    texts = [plain_files.read_text(picture) for picture in pictures]
+    lacking = glyphs.without_glyph(texts, _known_fonts)
+    for picture, text in zip(pictures, texts, strict=True):
+        for notice in glyphs.notices("", {picture.name: text}, lacking):
+            on_notice(notice)
+    pages = "\n#pagebreak()\n".join(
+        f"#image(bytes({_string(glyphs.replaced(text, lacking))}))"
+        if lacking & set(text)
+        else f'#image("/{picture.name}")'
+        for picture, text in zip(pictures, texts, strict=True)
+    )
     source = f"#set page(width: auto, height: auto, margin: 4pt, fill: white)\n{pages}"
-    made = _compile(source, pictures[0].parent, "png")
+    made = _call("compile", source, pictures[0].parent, format="png", ppi=_POINTS_PER_INCH)
     return made if isinstance(made, list) else [made]
 
 
@@ -57,26 +162,23 @@ def compile_pdf(source: str, root: Path, standards: Sequence[str] = ()) -> bytes
 
     standards : that the file must keep to, by Typst's names.
     """
-    return bytes(_compile(source, root, "pdf", standards))
+    return bytes(_call("compile", source, root, format="pdf", pdf_standards=list(standards)))
 
 
-def _compile(
-    source: str, root: Path, output: Literal["pdf", "png"], standards: Sequence[str] = ()
-) -> Any:
+def _call(function: str, source: str, root: Path, **arguments: Any) -> Any:
     import typst
 
-    compile_: Any = typst.compile
+    call: Any = getattr(typst, function)
     try:
-        return compile_(
-            source.encode(),
-            root=str(root),
-            font_paths=_font_folders(),
-            format=output,
-            ppi=_POINTS_PER_INCH,
-            pdf_standards=list(standards),
-        )
+        return call(source.encode(), root=str(root), font_paths=_fonts()[0], **arguments)
     except (RuntimeError, ValueError, OSError) as error:
         raise RenderError(f"typst: the document in {root} could not be set: {error}") from None
+
+
+def _string(text: str) -> str:
+    """The text as a string of Typst."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def chinese_font() -> Path:
@@ -84,10 +186,37 @@ def chinese_font() -> Path:
     return shipped("templates") / "typst" / "fonts" / "report-han-sans.otf"
 
 
-def _font_folders() -> list[str]:
-    """The Chinese font, and matplotlib's DejaVu Sans, which the pictures are drawn in."""
-    folders = [str(chinese_font().parent)]
+@cache
+def _fonts() -> tuple[Any, tempfile.TemporaryDirectory[str]]:
+    """The fonts that documents are set in, and the folder that must stay as long as they are used.
+
+    They are those of Typst, ours, and those of the system. Ours are the Chinese one and the faces
+    of DejaVu that matplotlib brings, in a folder of their own: beside them lies `LastResort`, which
+    has a box for every character and so would be taken for whole labels.
+    """
+    import typst
+
+    folder = tempfile.TemporaryDirectory(prefix="deepseek-report-fonts-")
+    for path in font_files():
+        try:
+            (Path(folder.name) / path.name).symlink_to(path)
+        except OSError:  # a system without links
+            plain_files.write_bytes(Path(folder.name) / path.name, path.read_bytes())
+    return typst.Fonts(font_paths=[folder.name]), folder
+
+
+def _known_fonts() -> list[Path]:
+    """The files of all fonts, ours first; those that Typst itself holds have none."""
+    files = [Path(font.path) for font in _fonts()[0].fonts() if font.path]
+    ours = Path(_fonts()[1].name)
+    return sorted(set(files), key=lambda path: (path.parent != ours, path))
+
+
+def font_files() -> list[Path]:
+    """The files of the fonts that come along, the first one for most of the text of pictures."""
+    files = [chinese_font()]
     spec = importlib.util.find_spec("matplotlib")  # found without importing it
     if spec is not None and spec.origin is not None:
-        folders.append(str(Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"))
-    return folders
+        folder = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"
+        files = [*sorted(folder.glob("DejaVuSans*.ttf")), *files]
+    return files

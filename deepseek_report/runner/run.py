@@ -46,7 +46,7 @@ from deepseek_report.store.run_folder import DOCUMENTS_MANIFEST, carry_over, sea
 class Finished:
     """A finished run: where it is, and all that a summary of it says.
 
-    kept : names under which files that a person had edited were kept.
+    kept : names under which files that a person had edited were kept. notices : what a page lacks.
     """
 
     folder: Path
@@ -58,6 +58,7 @@ class Finished:
     run_digest: str = ""
     document_digest: str = ""
     kept: Sequence[str] = ()
+    notices: Sequence[str] = ()
 
     @property
     def failures(self) -> list[dict[str, str]]:
@@ -227,6 +228,7 @@ def _write(
         run_digest=written.run_digest,
         document_digest=written.document_digest,
         kept=[*kept, *written.kept],
+        notices=written.notices,
     )
 
 
@@ -278,9 +280,9 @@ def _drop_if_damaged(store: Store, stage: Stage) -> None:
 
     What is fetched from elsewhere is checked when it comes.
     """
-    if not store.holds(stage.id, stage.key):
+    if not store.holds(stage.place, stage.key):
         return
     try:
-        store.verify(stage.id, stage.key)
+        store.verify(stage.place, stage.key)
     except ArtifactError:
-        remove(store.folder(stage.id, stage.key))
+        remove(store.folder(stage.place, stage.key))

@@ -106,7 +106,7 @@ def load_early(first: SweepJob) -> None:
         return
     store = Store(Path(experiment.settings.paths.store).absolute())
     try:
-        missing = [s for s in make_plan(experiment) if not store.holds(s.id, s.key)]
+        missing = [s for s in make_plan(experiment) if not store.holds(s.place, s.key)]
     except Exception:  # it is told when the job is prepared
         return
     if missing:

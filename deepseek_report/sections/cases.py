@@ -94,7 +94,7 @@ def list_row(draft: Draft, case: ExplainedCase, page: Values) -> Values:
 #: Pictures of one case, each named after its YAML and the case; the first shows the input itself.
 _PICTURES = ("text_highlights", "image_heatmaps", "series_attributions", "case_contributions")
 _USES = frozenset(
-    {"explanations", "measures/cases", "measures/prototypes"}
+    {"explanations", "measures/cases", "measures/prototypes", "measures/rules"}
     | {ArtifactId.picture(name) for name in _PICTURES}
 )
 
@@ -133,7 +133,7 @@ def given_cases(results: Results, explainer: str, row: int | None = None) -> Sec
     elif not verdict.is_trusted:
         label = explainer_label(results, explainer)
         draft.caveat("not_trusted", explainer=label, use=verdict.use)
-    _browse(Pages(draft, None if verdict.has_failed else explainer), cases)
+    _browse(Pages(draft, None if verdict.has_failed else explainer, in_data=False), cases)
     return draft.content(CasesSection.needs)
 
 

@@ -20,7 +20,7 @@ from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_failures import readable_reason, without_repeats
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
-from deepseek_report.statistics.graphical_procedure import BUDGET, SHARES, FamilyOfTests
+from deepseek_report.statistics.graphical_procedure import BUDGET, DECLARED, SHARES, FamilyOfTests
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,7 @@ def _families(draft: Draft, made: Mapping[str, FamilyOfTests]) -> list[Values]:
                 else None,
             }
             for name, part in SHARES.items()
+            if name not in DECLARED or made[name].made
         ]
         if any(family.made for family in made.values())
         else []

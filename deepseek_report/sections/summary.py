@@ -17,7 +17,6 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.run_record import RunRecord
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.compliance.decision_words import decisions_of
 from deepseek_report.config.portable import deepening
@@ -25,6 +24,7 @@ from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.decision_effect import decision_effect
 from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
 from deepseek_report.findings.records import is_share, period_of, promise_name, rows
+from deepseek_report.findings.rules_corrections import lines
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.performance_folds import fold_ends
@@ -104,6 +104,7 @@ def first_page_of(results: Results, shown: int = SHOWN) -> FirstPage:
 def _first_screen(draft: Draft, page: FirstPage) -> Values:
     results, words = draft.results, draft.words
     return {
+        "corrected": list(map(words.say, lines(results))),
         "effect": [
             *map(words.say, decision_effect(results)),
             *([] if page.promises else _how_good(draft)),
@@ -119,7 +120,7 @@ def _first_screen(draft: Draft, page: FirstPage) -> Values:
         "on_promises": page.on_promises,
         "picture": page.picture,
         "options": results.has(ArtifactId.measure("options")) and "bias" in _sections(results),
-        "run": draft.text("run", id=results.run_id, day=_day(results), facts=_facts(draft)),
+        "run": draft.text("run", id=results.run_id, day=results.printed_day, facts=_facts(draft)),
     }
 
 
@@ -250,13 +251,6 @@ def _decision(draft: Draft) -> str:
         return draft.text("answer.decision", decision=sentence, first=sentence.split()[0].lower())
     target = draft.results.schema.target
     return draft.text("decision", classes=list(target.classes), label=target.label)
-
-
-def _day(results: Results) -> str:
-    """The day on which the run was made, where the config lets times of day be printed."""
-    record = results.provenance.get("record")
-    day = record.day if isinstance(record, RunRecord) else None
-    return day.isoformat() if day and results.config.get("measure_time") else ""
 
 
 def _facts(draft: Draft) -> list[str]:

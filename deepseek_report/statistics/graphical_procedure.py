@@ -24,10 +24,14 @@ SHARES: Mapping[str, float] = {
     "stated": 0.005,
     "near_copies": 0.0025,
     "explained_groups": 0.0025,
+    "causes": 0.005,
     "cues": 0.0025,
     "intervals": 0.0025,
 }
 SET_ASIDE = frozenset({"cues", "intervals"})
+#: Families of what a person declares beyond the data: their weight stands on top of the others', so
+#: that it takes from none of them where nothing is declared.
+DECLARED = frozenset({"causes"})
 
 
 @dataclass(frozen=True)

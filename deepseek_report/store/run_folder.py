@@ -87,8 +87,12 @@ class Contents:
         return tuple(name for name in self.files if class_of(name) == kind)
 
 
+#: What `quarto preview` leaves beside a document; nothing reads it.
+_CACHE = ".quarto/"
+
+
 def look_into(folder: Path) -> Contents:
-    """List a folder without following a link or opening a file.
+    """List a folder without following a link or opening a file, and without Quarto's cache.
 
     Raises ArtifactError: it is no folder, or cannot be read.
     """
@@ -98,7 +102,10 @@ def look_into(folder: Path) -> Contents:
     strange: list[str] = []
     try:
         for entry in walk(folder, deep="told"):
-            (files if entry.kind == "file" else strange).append(entry.name)
+            if entry.kind == "file" and not entry.name.startswith(_CACHE):
+                files.append(entry.name)
+            elif entry.kind != "file":
+                strange.append(entry.name)
     except OSError as error:
         raise ArtifactError(f"{error.filename}: cannot be read ({error.strerror})") from None
     return Contents(tuple(sorted(files)), tuple(sorted(strange)))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
+from deepseek_report.artifacts.protocols.models import Penalty
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.training.objective import Objective
 from deepseek_report.training.precision import Precision
@@ -139,6 +140,7 @@ class Stepper:
 
     forward : what a batch is put through, the module's `forward_with_balance` or its compiled form.
     total : optimiser steps that the whole training would take, which sets the schedule.
+    penalty : a term that is added to the loss of a batch.
     """
 
     settings: TrainingSettings
@@ -150,6 +152,7 @@ class Stepper:
     device: str
     total: int
     forward: Callable[[Tensor], tuple[Tensor, Tensor]]
+    penalty: Penalty | None = None
 
     def epoch(self, inputs: Tensor, labels: Tensor, first_step: int, progress: Progress) -> Pass:
         """Train on all rows once, in an order drawn from torch's current random state.
@@ -196,6 +199,9 @@ class Stepper:
             share = len(truth) / len(labels)
             loss, balance = self._losses(rows, truth)
             whole = loss + self.settings.balance_weight * balance
+            if self.penalty is not None:
+                drawn = int(torch.randint(2**31, ()).item())
+                whole = whole + self.penalty.of(self.module, rows, drawn)
             torch.autograd.backward(self.scaler.scale(share * whole))
             loss_sum += share * loss.item()
             balance_sum += share * balance.item()

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.models import Penalty
 from deepseek_report.artifacts.protocols.modules import EncodesInputs
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
@@ -130,9 +131,14 @@ class Session:
     """Trains one module; see `TrainingSettings`."""
 
     def __init__(
-        self, settings: TrainingSettings, module: Any, dataset: Dataset, place: Place
+        self,
+        settings: TrainingSettings,
+        module: Any,
+        dataset: Dataset,
+        place: Place,
+        penalty: Penalty | None = None,
     ) -> None:
-        self.settings, self.place = settings, place
+        self.settings, self.place, self.penalty = settings, place, penalty
         self.module = module.to(place.device)
         self.precision = choose_precision(settings.precision, place.device, module)
         train = _chosen_rows(dataset.train, settings.max_rows, place.seed)
@@ -140,7 +146,10 @@ class Session:
         self.objective = objective_for(dataset.schema, train)
         inputs, truths = _tensors(train, self.objective, place.device)
         self.held_out, known = _tensors(dataset.validation, self.objective, place.device)
-        self.evaluated, encoded = encoded_once(self.module, (inputs, self.held_out))
+        parts = inputs, self.held_out
+        self.evaluated, encoded = self.module.forward_with_balance, list(parts)
+        if penalty is None:  # it redraws values in original units
+            self.evaluated, encoded = encoded_once(self.module, parts)
         self.train, self.checked = (encoded[0], truths), (encoded[1], known)
         self.forward = self.evaluated
         self.compile_note: Text = ""
@@ -188,6 +197,7 @@ class Session:
             size = self.settings.batch_size
             judged = self.evaluated, self.objective, *self.checked
             loss, score = evaluate(self.module, *judged, size)
+            loss += self._penalty_of_validation(size)
         if not math.isfinite(loss):
             state.diverged = True
             return {}
@@ -209,6 +219,17 @@ class Session:
             state.best_loss, state.best_epoch = loss, state.epochs
             state.best = _copy(self.module)
         return speeds(len(self.train[1]), self.tokens, done.seconds, done.input_seconds)
+
+    def _penalty_of_validation(self, size: int) -> float:
+        """The mean penalty of the validation part, drawn alike in every epoch; 0 without one."""
+        if self.penalty is None:
+            return 0.0
+        batches = torch.split(self.held_out, size)
+        with torch.no_grad():
+            terms = [self.penalty.of(self.module, rows, k) for k, rows in enumerate(batches)]
+        shares = zip(batches, terms, strict=True)
+        whole = sum(len(rows) * float(term.item()) for rows, term in shares)
+        return whole / len(self.held_out)
 
     def _save(self, state: State, started: float) -> None:
         """Write where training is; what is lost of a killed one costs time and changes nothing."""
@@ -258,6 +279,7 @@ class Session:
             device=self.place.device,
             total=self.epochs * self.steps_per_epoch,
             forward=self.forward,
+            penalty=self.penalty,
         )
 
     def _fingerprint(self, train: Split) -> str:
@@ -269,6 +291,8 @@ class Session:
             "precision": self.precision.name,
             "data": data,
         }
+        if self.penalty is not None:
+            parts["penalty"] = self.penalty.describe()
         return fingerprint(parts, self.module)
 
     def _facts(self, state: State) -> TrainingFacts:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.declared_corrections import Way
+from deepseek_report.artifacts.protocols.models import Penalty
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.data_kinds.cues import InputCue
 from deepseek_report.training.settings import TrainingSettings
 
 
@@ -25,6 +29,16 @@ class GradientTrainer(TrainingSettings):
     random numbers; where it cannot, training goes on without, and the report says so.
     """
 
+    def penalty_on(
+        self, cues: Sequence[tuple[InputCue, Way]], weight: float, dataset: Dataset
+    ) -> Penalty:
+        """The term of the loss for cues that must not decide."""
+        from deepseek_report.training.penalties import CuePenalty
+
+        numbers = dataset.schema.target.is_number
+        variance = float(dataset.train.labels.var()) or 1.0 if numbers else 1.0
+        return CuePenalty(tuple(cues), weight, dataset.train.inputs, dataset.schema, variance)
+
     def fit(
         self,
         module: Any,
@@ -33,8 +47,12 @@ class GradientTrainer(TrainingSettings):
         seed: int,
         device: str,
         progress: Progress,
+        penalty: Penalty | None = None,
     ) -> None:
-        """Train in place; write weights, history, summaries and TensorBoard events to `folder`."""
+        """Train in place; write weights, history, summaries and TensorBoard events to `folder`.
+
+        penalty : a term that is added to the loss, in training and on the validation part.
+        """
         from deepseek_report.training.session import Place, Session
 
-        Session(self, module, dataset, Place(folder, seed, device)).run(progress)
+        Session(self, module, dataset, Place(folder, seed, device), penalty).run(progress)

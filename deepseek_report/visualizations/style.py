@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from deepseek_report.artifacts.storage.shipped import shipped
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -141,7 +144,8 @@ def draw_pixels(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    settings: dict[Any, Any] = {**_RC, "figure.facecolor": "white"}
+    faces = [*_RC["font.family"], *_further_faces()]
+    settings: dict[Any, Any] = {**_RC, "figure.facecolor": "white", "font.family": faces}
     with rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = Figure(figsize=(width, height), dpi=dots)
@@ -149,6 +153,27 @@ def draw_pixels(
         paint(figure)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+@cache
+def _further_faces() -> list[str]:
+    """Fonts for what DejaVu Sans lacks: the Chinese one that comes along, and Korean ones here."""
+    from matplotlib.font_manager import FontProperties, fontManager
+
+    font = shipped("templates") / "typst" / "fonts" / "report-han-sans.otf"
+    fontManager.addfont(str(font))
+    ours = FontProperties(fname=str(font)).get_name()
+    installed = set(fontManager.get_font_names())
+    return [ours, *(name for name in _KOREAN if name in installed)]
+
+
+_KOREAN = (
+    "Noto Sans CJK KR",
+    "Noto Sans KR",
+    "NanumGothic",
+    "Malgun Gothic",
+    "Apple SD Gothic Neo",
+)
 
 
 def panel(figure: Figure, left: float, bottom: float, right: float, top: float) -> Axes:

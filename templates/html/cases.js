@@ -22,6 +22,7 @@
 
   const start = (data) => {
     numbers.group = data.group;
+    const marks = reportMarks(data, browser);
     const many = data.classes.length > 2;
     const pageOf = (at) => data.pages[at] ?? null;
     const stated = (value) => data.number ? `${measured(value)}${data.unit ? `\u00a0${data.unit}` : ""}` : percent(value);
@@ -167,7 +168,7 @@
     let about = null;
     const other = (output) => output === null ? null : data.method.space === "logit" ? -output : 1 - output;
     const told = (output) => output === null ? "" : percent(data.method.space === "logit" ? 1 / (1 + Math.exp(-output)) : output);
-    const turned = (steps, at) => steps && { about: data.classes[at], base: other(steps.base), base_text: told(other(steps.base)), end: other(steps.end), end_text: told(other(steps.end)), bars: steps.bars.map(([name, beside, value]) => [name, beside, -value]), rest: [steps.rest[0], -steps.rest[1]], gap: -steps.gap };
+    const turned = (steps, at) => steps && { about: data.classes[at], base: other(steps.base), base_text: told(other(steps.base)), end: other(steps.end), end_text: told(other(steps.end)), bars: steps.bars.map(([name, beside, value, player]) => [name, beside, -value, player]), rest: [steps.rest[0], -steps.rest[1]], gap: -steps.gap };
     const toward = (one, at) => at === null || at === one.decided ? one.waterfall : many ? one.toward?.[at] : turned(one.waterfall, at);
     const others = (one) => data.number || !one.waterfall || data.method.space === "none" ? [] : data.classes.map((_, at) => at).filter((at) => at !== one.decided && toward(one, at));
     /* One scale for all cases, so that a small reason looks small. */
@@ -216,10 +217,10 @@
       if (!one.waterfall) return null;
       const steps = toward(one, about) ?? one.waterfall, choices = others(one);
       let at = steps.base ?? 0;
-      const row = (name, beside, value) => { const from = at; at += value; return [block("span", {}, name, beside ? block("span", { class: "case-value" }, ` ${beside}`) : null), bar(from, at), amount(value)]; };
+      const row = (name, beside, value, player) => { const from = at; at += value; return [block("span", { class: "case-step" }, block("span", {}, name, beside ? block("span", { class: "case-value" }, ` ${beside}`) : null), player === undefined ? null : marks.flag(one, player)), bar(from, at), amount(value)]; };
       const rows = [
         ...(steps.base === null ? [] : [[phrase("start"), level(steps.base), steps.base_text]]),
-        ...steps.bars.map(([name, beside, value]) => row(name, beside, value)),
+        ...steps.bars.map((step) => row(...step)),
         ...(steps.rest[0] ? [row(phrase("others", { n: number(steps.rest[0], 0) }), "", steps.rest[1])] : []),
         ...(Math.abs(steps.gap) > (data.method.space === "probability" ? 0.005 : 0.05) ? [row(phrase("unaccounted"), "", steps.gap)] : []),
         ...(steps.base === null ? [] : [[phrase("end", { about: steps.about }), level(steps.end), steps.end_text]]),
@@ -251,11 +252,13 @@
       rows.push([phrase("output"), "", number(at, 2, true)]);
       return fold(phrase("way"), paragraph(told.head), table([phrase("part"), phrase("adds"), phrase("added")], rows, phrase("way"), "waterfall way"), told.path.length ? [paragraph(told.path_head), block("ol", {}, told.path.map((step) => block("li", {}, step)))] : []);
     };
-    const reasons = (page) => {
+    /* Reasons, each with the button that marks it as wrong. */
+    const marked = (one, items, players) => bullets(items.map((item, at) => [item, (players?.[at] ?? []).map((player) => [" ", marks.flag(one, player, players[at].length > 1)])]));
+    const reasons = (one, page) => {
       if (!data.method) return data.no_reasons ? block("p", { class: "case-warning" }, phrase("no_reasons")) : null;
-      if (page.codes) return part(phrase("codes"), doubt(), block("p", { class: "case-by" }, sentence(page.codes.by.replace(/^, /, ""))), bullets(page.codes.items));
+      if (page.codes) return part(phrase("codes"), doubt(), block("p", { class: "case-by" }, sentence(page.codes.by.replace(/^, /, ""))), marked(one, page.codes.items, page.codes.players));
       if (!page.reasons.length) return null;
-      return part(phrase("reasons"), doubt(), block("p", { class: "case-by" }, phrase("reasons_by", { method: page.reasons_by, start: page.start ? `, ${page.start}` : "" })), bullets(page.reasons));
+      return part(phrase("reasons"), doubt(), block("p", { class: "case-by" }, phrase("reasons_by", { method: page.reasons_by, start: page.start ? `, ${page.start}` : "" })), marked(one, page.reasons, page.players));
     };
     const like = (page) => {
       if (!page.like) return null;
@@ -295,6 +298,9 @@
       const page = pageOf(one.at), title = block("h3", { id: "case-title" }, sentence(one.name));
       article.setAttribute("aria-labelledby", "case-title");
       const pictures = page ? page.pictures.filter((name) => !name.startsWith("case_contributions")).map(borrow).filter(Boolean) : [];
+      const drawn = pictures.length > 0 && one.glance && !one.glance.text;
+      /* An image as its picture shows it first, else small. */
+      const picture = () => { const href = pictures.flatMap((figure) => [...figure.querySelectorAll("image")])[0]?.href.baseVal; return href ? element("img", { src: href, alt: "" }) : one.glance?.pixels ? glance(one.glance, false) : null; };
       const at = listed.indexOf(one);
       const step = (label, to) => { const button = block("button", { type: "button" }, label); button.disabled = !listed[to]; button.addEventListener("click", () => { select(listed[to], true); }); return button; };
       article.replaceChildren(...[
@@ -303,16 +309,19 @@
         /* The answer first: what was decided, why, and what would change it. */
         paragraph(page ? page.summary : one.summary),
         gauge(one),
-        glance(page?.text ? { text: page.text } : one.glance, false),
-        page ? reasons(page) : null,
+        /* Reasons name the regions of an image and the spans of a series by their numbers in the picture. */
+        drawn ? part(phrase("input"), pictures) : marks.text(one, page) ?? glance(page?.text ? { text: page.text } : one.glance, false),
+        page ? reasons(one, page) : null,
         page?.change ? part(phrase("change"), paragraph(page.change), page.other_ways.length ? bullets(page.other_ways) : null, changedInput(page.changed, one.glance)) : null,
+        page?.fired ? part(phrase("fired"), paragraph(page.fired.head), bullets(page.fired.items.map((rule) => [rule.text, " ", marks.rule(rule.number, rule.when)]))) : null,
         page?.rule ? part(phrase("rule"), paragraph(page.rule)) : null,
         page?.what_if ? whatIf(one, page) : null,
-        pictures.length ? part(phrase("input"), pictures) : null,
+        pictures.length && !drawn ? part(phrase("input"), pictures) : null,
         page ? pairOf(page) : null,
         part(phrase("how_sure"), paragraph(page ? page.sure : one.sure), page?.codes ? paragraph(page.codes.limits) : null),
         page?.contrasts ? part(page.contrasts.head, bullets(page.contrasts.items)) : null,
         waterfall(one, page),
+        marks.part(one, page, picture),
         page && page.inputs.length ? fold(phrase("input_fold", { n: number(page.inputs.length, 0) }), table([data.noun, phrase("this_case"), phrase("typical")], page.inputs, phrase("input"), "inputs")) : null,
         page ? like(page) : null,
         page ? way(page) : null,
@@ -461,7 +470,7 @@
 
     browser.append(
       block("div", { class: "case-filters", role: "group", "aria-label": phrase("filters") }, filters.map(({ label }) => label), block("label", {}, block("span", {}, data.cases.some((one) => one.glance?.text) ? phrase("find_words") : phrase("find")), find)),
-      count, block("div", { class: "case-columns" }, box, article));
+      count, block("div", { class: "case-columns" }, box, article), marks.bar ?? "");
     list(true);
     document.documentElement.classList.add("with-cases");
     const byHash = () => {

@@ -11,10 +11,7 @@
   const all = (selector) => [...document.querySelectorAll(selector)];
   const attached = new WeakMap();
 
-  /* A JSON text is a text of YAML, once what YAML does not print is written as an escape. */
-  const quoted = (text) => JSON.stringify(text.normalize('NFC'))
-    .replace(/[\u007f-\u009f\u00ad\u2028\u2029\ufeff\ufffe\uffff]/g,
-      (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const quoted = (text) => yamlFile.quoted(text.normalize('NFC'));
   const line = (indent, key, text) => (text ? [`${indent}${key}: ${quoted(text)}`] : []);
 
   function decision(question) {
@@ -107,20 +104,13 @@
     refresh();
     if (lacking()) { state.classList.add('warning'); return; }
     state.classList.remove('warning');
-    const slug = by('name').normalize('NFKD').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'decisions';
-    const name = `${slug}-${by('date')}.yaml`;
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([yaml()], { type: 'application/yaml' }));
-    link.download = name;
-    link.click();
-    URL.revokeObjectURL(link.href);
+    const name = `${yamlFile.slug(by('name')) || 'decisions'}-${by('date')}.yaml`;
+    yamlFile.save(name, yaml());
     state.textContent = words.saved.replace('{file}', name)
       .replace('{command}', main.dataset.command.replace('decisions.yaml', name));
   }
 
-  const today = new Date();
-  const two = (number) => String(number).padStart(2, '0');
-  document.getElementById('by-date').value = `${today.getFullYear()}-${two(today.getMonth() + 1)}-${two(today.getDate())}`;
+  document.getElementById('by-date').value = yamlFile.today();
   document.addEventListener('input', refresh);
   document.addEventListener('change', (event) => {
     if (event.target.classList.contains('documents')) attach(event.target);

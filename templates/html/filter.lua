@@ -6,13 +6,16 @@
 
 local is_html = FORMAT:match 'html' ~= nil
 local is_typst = FORMAT:match 'typst' ~= nil
+local is_docx = FORMAT:match 'docx' ~= nil
 
 local KINDS = {
   ['callout-note'] = 'note', ['callout-tip'] = 'tip', ['callout-warning'] = 'warning',
   ['callout-important'] = 'important', ['callout-caution'] = 'caution',
 }
--- What figures, tables and sections are called; the renderer gives `word-fig` and the others.
-local WORDS = { fig = '', tbl = '', sec = '' }
+-- What figures, tables and sections are called, and where a file is that paper names; the renderer
+-- gives `word-fig` and the others.
+local WORDS = { fig = '', tbl = '', sec = '', attached = '', beside = '', promise = '', value = '',
+  interval = '', bound = '' }
 local numbers = {}   -- identifier -> number as text
 local titles = {}    -- identifier of a section -> its title as text
 
@@ -42,6 +45,46 @@ end
 
 local function typst_string(text)
   return '"' .. text:gsub('\\', '\\\\'):gsub('"', '\\"') .. '"'
+end
+
+-- Fields of Word: what they show is written beside them, and Word counts anew when it is asked to.
+
+local function word_run(text, properties)
+  return '<w:r>' .. (properties or '') .. '<w:t xml:space="preserve">' .. escape_html(text) .. '</w:t></w:r>'
+end
+
+local function field_end(kind)
+  return '<w:r><w:fldChar w:fldCharType="' .. kind .. '"/></w:r>'
+end
+
+local function word_field(instruction, shown, properties)
+  local told = shown ~= '' and word_run(shown, properties) or ''
+  return field_end 'begin' .. '<w:r><w:instrText xml:space="preserve"> ' .. instruction
+    .. ' </w:instrText></w:r>' .. field_end 'separate' .. told .. field_end 'end'
+end
+
+-- A bookmark has at most 40 letters, digits and underscores; a leading underscore hides it.
+local bookmarks, bookmark_count = {}, 0
+
+local function bookmark_name(id)
+  if not bookmarks[id] then
+    bookmark_count = bookmark_count + 1
+    bookmarks[id] = ('_Ref' .. bookmark_count .. '_' .. id:gsub('[^%w]', '_')):sub(1, 40)
+  end
+  return bookmarks[id]
+end
+
+local bookmark_number = 500000
+
+local function bookmarked(id, xml)
+  bookmark_number = bookmark_number + 1
+  local number = ' w:id="' .. bookmark_number .. '"'
+  return '<w:bookmarkStart' .. number .. ' w:name="' .. bookmark_name(id) .. '"/>' .. xml
+    .. '<w:bookmarkEnd' .. number .. '/>'
+end
+
+local function word_xml(xml)
+  return pandoc.RawInline('openxml', xml)
 end
 
 -- The tone that a class of a block or word names: `high` of `tag-high`.
@@ -110,8 +153,13 @@ end
 local function docx_callout(div, kind, title)
   local out = pandoc.Blocks {}
   if title and not div.classes:includes 'behind' then
-    local own = { id = div.identifier, ['custom-style'] = style('Callout Title', kind) }
-    out:insert(pandoc.Div(pandoc.Para(title), own))
+    local folds = div.classes:includes 'details'
+    local look = folds and 'Tab Title' or style('Callout Title', kind)
+    out:insert(pandoc.Div(pandoc.Para(title), { id = div.identifier, ['custom-style'] = look }))
+    if folds then
+      out:extend(div.content)
+      return out
+    end
   end
   out:insert(pandoc.Div(div.content, { ['custom-style'] = style('Callout', kind) }))
   return out
@@ -171,6 +219,58 @@ local function is_shown(div)
   return matches
 end
 
+-- What a promise is called; its value with interval; its bound with verdict.
+local function typst_promises(div)
+  local out = pandoc.Blocks { raw '#promises((' }
+  for _, list in ipairs(div.content) do
+    for _, item in ipairs(list.content or {}) do
+      local cells, at = { pandoc.Inlines {}, pandoc.Inlines {}, pandoc.Inlines {} }, 1
+      for _, inline in ipairs(pandoc.utils.blocks_to_inlines(item)) do
+        local is = inline.t == 'Span' and inline.classes or pandoc.List {}
+        if is:includes 'promise-value' then at = 2 elseif is:includes 'promise-bound' then at = 3 end
+        cells[at]:insert(inline)
+      end
+      out:insert(raw '(')
+      for _, cell in ipairs(cells) do out:extend(enclosed('[', { pandoc.Plain(cell) }, '],')) end
+      out:insert(raw '),')
+    end
+  end
+  out:insert(raw '))')
+  return out
+end
+
+-- Promises as a table of Word: name, value, interval, bound with verdict.
+local function docx_promises(div)
+  local rows = {}
+  for _, list in ipairs(div.content) do
+    for _, item in ipairs(list.content or {}) do
+      local cells, at = { pandoc.Inlines {}, pandoc.Inlines {}, pandoc.Inlines {}, pandoc.Inlines {} }, 1
+      for _, inline in ipairs(pandoc.utils.blocks_to_inlines(item)) do
+        local is = inline.t == 'Span' and inline.classes or pandoc.List {}
+        for place, part in ipairs { 'promise-value', 'promise-interval', 'promise-bound' } do
+          if is:includes(part) then at = place + 1 end
+        end
+        cells[at]:insert(inline)
+      end
+      rows[#rows + 1] = pandoc.List(cells):map(function(cell) return { pandoc.Plain(cell) } end)
+    end
+  end
+  local heads = pandoc.List { 'promise', 'value', 'interval', 'bound' }:map(function(name)
+    return { pandoc.Plain { pandoc.Str(WORDS[name]) } }
+  end)
+  local sides = { pandoc.AlignLeft, pandoc.AlignRight, pandoc.AlignLeft, pandoc.AlignLeft }
+  return pandoc.utils.from_simple_table(pandoc.SimpleTable({}, sides, { 0, 0, 0, 0 }, heads, rows))
+end
+
+-- The kinds of callouts that severities have.
+local SEVERITIES = { high = 'important', medium = 'warning', low = 'note', info = 'tip' }
+
+local function by_format(div)
+  if div.classes:includes 'content-visible' or div.classes:includes 'content-hidden' then
+    return is_shown(div) and div.content or {}
+  end
+end
+
 local function typst_items(div, name)
   local out = pandoc.Blocks { raw('#' .. name .. '((') }
   for _, list in ipairs(div.content) do
@@ -200,6 +300,8 @@ local function typst_beside(div)
   for _, part in ipairs(div.content) do
     if part.classes and part.classes:includes 'behind' then
       below:extend(part.content)
+    elseif part.classes and part.classes:includes 'gravest' then
+      out:extend(enclosed('[#gravest[', part.content, ']],'))
     else
       out:extend(enclosed('[', part.content or { part }, '],'))
     end
@@ -227,13 +329,13 @@ function Div(div)
     if KINDS[class] then return callout(div, KINDS[class]) end
   end
   if div.classes:includes 'panel-tabset' then return tabset(div) end
-  if div.classes:includes 'content-visible' or div.classes:includes 'content-hidden' then
-    return is_shown(div) and div.content or {}
-  end
+  local shown = by_format(div)
+  if shown then return shown end
   if div.attributes.layout or div.attributes['layout-ncol'] then return columns(div) end
   if not is_html and div.classes:includes 'tally' then return tally(div) end
   if is_typst then
-    for _, class in ipairs { 'facts', 'promises', 'sign' } do
+    if div.classes:includes 'promises' then return typst_promises(div) end
+    for _, class in ipairs { 'facts', 'sign' } do
       if div.classes:includes(class) then return typst_items(div, class) end
     end
     if div.classes:includes 'beside' then return typst_beside(div) end
@@ -246,8 +348,13 @@ function Div(div)
     end
   end
   if not is_html and not is_typst then
+    if div.classes:includes 'promises' then return docx_promises(div) end
+    if div.classes:includes 'short-finding' then
+      div.attributes['custom-style'] = style('Callout', SEVERITIES[tone_of(div, 'severity')] or 'note')
+    end
     local styles = { question = 'Question', answer = 'Answer', ['how-to-read'] = 'How To Read',
-      evidence = 'How To Read', rest = 'How To Read' }
+      evidence = 'How To Read', rest = 'How To Read', ['run-line'] = 'How To Read', overall = 'Overall',
+      rejections = 'Rejections' }
     for class, style in pairs(styles) do
       if div.classes:includes(class) then div.attributes['custom-style'] = style end
     end
@@ -290,11 +397,19 @@ local function counter_of(kind, count)
   end
 end
 
+-- By what Word counts captions, in any language.
+local SEQUENCES = { fig = 'Figure', tbl = 'Table' }
+
 local function caption_inlines(block)
   local inlines = pandoc.utils.blocks_to_inlines(block.caption.long)
   local number = numbers[block.identifier]
   if not number then return inlines end
   local kind = block.identifier:sub(1, 3)
+  if is_docx then
+    local counted = word_field('SEQ ' .. SEQUENCES[kind] .. ' \\* ARABIC', number)
+    local label = bookmarked(block.identifier, word_run(WORDS[kind] .. '\u{a0}') .. counted)
+    return pandoc.Inlines { word_xml(label .. word_run '. ') } .. inlines
+  end
   local label = pandoc.Span({ pandoc.Str(WORDS[kind] .. '\u{a0}' .. number) }, { class = 'label' })
   if not is_html then label = pandoc.Strong(label.content .. { pandoc.Str '.' }) end
   local out = pandoc.Inlines { label, pandoc.Space() }
@@ -321,21 +436,48 @@ local function html_figure(figure, image, caption)
   return out
 end
 
+-- How a picture is read goes with it where the picture moves to another page. Pictures that follow
+-- one another are a row.
+local function with_reading(blocks)
+  for at = #blocks - 1, 1, -1 do
+    local block, after = blocks[at], blocks[at + 1]
+    if block.t == 'Figure' and after.t == 'Div' and after.classes:includes 'how-to-read' then
+      after.classes = { 'reading' }
+      block.content:insert(blocks:remove(at + 1))
+    end
+    after = blocks[at + 1]
+    if block.t == 'Figure' and after and after.t == 'Figure' then
+      block.classes:insert 'in-row'
+      after.classes:insert 'in-row'
+    end
+  end
+  return blocks
+end
+
 local function typst_figure(figure, image, caption)
   local alt = typst_string(image.attributes['fig-alt'] or '')
   local label = figure.identifier ~= '' and ' <' .. figure.identifier .. '>' or ''
-  return pandoc.Blocks {
-    raw('#picture(' .. typst_string('/' .. image.src) .. ', alt: ' .. alt .. ', caption: ['),
-    pandoc.Plain(caption), raw('])' .. label),
+  local row = figure.classes:includes 'in-row' and 'true' or 'false'
+  local out = pandoc.Blocks {
+    raw('#picture(' .. typst_string('/' .. image.src) .. ', alt: ' .. alt .. ', in-row: ' .. row .. ', caption: ['),
+    pandoc.Plain(caption), raw '], reading: [',
   }
+  for _, block in ipairs(figure.content) do
+    if block.t == 'Div' and block.classes:includes 'reading' then out:extend(block.content) end
+  end
+  out:insert(raw('])' .. label))
+  return out
 end
 
--- As wide as the text; a tall picture as high as leaves room for its heading on the page.
+-- As wide as the text, or as tall as leaves room beside other things on the page.
+local WIDEST_CM, TALLEST_CM, NARROW_CM = 16, 11.5, 9.5
+
 local function docx_size(src)
   local _, data = pandoc.mediabag.fetch(src)
   local size = pandoc.image.size(data)
-  if size.height / size.width > 18 / 16 then return { 'height', '18cm' } end
-  return { 'width', '16cm' }
+  local tallest = src:match '/narrow/' and NARROW_CM or TALLEST_CM
+  if size.height / size.width > tallest / WIDEST_CM then return { 'height', tallest .. 'cm' } end
+  return { 'width', WIDEST_CM .. 'cm' }
 end
 
 local function docx_figure(figure, image, caption)
@@ -346,7 +488,7 @@ local function docx_figure(figure, image, caption)
   if alt then image.caption = pandoc.Inlines { pandoc.Str(alt) } end
   local anchor = pandoc.Span(caption, { id = figure.identifier })
   return pandoc.Blocks {
-    pandoc.Div(pandoc.Para { anchor }, { ['custom-style'] = 'Caption Above' }),
+    pandoc.Div(pandoc.Para { anchor }, { ['custom-style'] = 'Caption' }),
     pandoc.Para { image },
   }
 end
@@ -473,42 +615,77 @@ local function typst_table(block, caption)
   local sides = block.colspecs:map(function(spec)
     return spec[1] == 'AlignRight' and 'right' or 'left'
   end)
-  local out = pandoc.Blocks {}
-  if #caption > 0 then
-    out:extend { raw '#table-caption[', pandoc.Plain(caption), raw(']' .. label) }
-  end
-  out:insert(raw('#table-body((' .. typst_columns(block) .. ',), (' .. table.concat(sides, ', ') .. ',), ('))
+  local out = pandoc.Blocks {
+    raw('#data-table((' .. typst_columns(block) .. ',), (' .. table.concat(sides, ', ') .. ',), (')
+  }
   for _, row in ipairs(block.head.rows) do typst_cells(out, row) end
   out:insert(raw '), (')
   for _, body in ipairs(block.bodies) do
     for _, row in ipairs(body.body) do typst_cells(out, row) end
   end
-  out:insert(raw '))')
+  if #caption == 0 then
+    out:insert(raw '))')
+    return out
+  end
+  out:extend { raw '), caption: [', pandoc.Plain(caption), raw('])' .. label) }
   return out
 end
 
--- Letters that a line of text of a table in Word holds, in the usual and in the small size.
-local LINE, SMALL_LINE = 92, 118
+-- Letters that a line of text of a table in Word holds, in the usual and in the small size, and
+-- how many the edges of a cell take.
+local LINE, SMALL_LINE, EDGES = 90, 108, 3
 
--- Widths by which numbers stay on one line and long texts share what is left.
-local function docx_widths(block)
-  local longest, needed, wanted = longest_cells(block), 0, 0
-  local least = {}
-  for at, length in ipairs(longest) do
-    local is_number = block.colspecs[at][1] == 'AlignRight'
-    least[at] = is_number and length + 3 or math.min(length, 12) + 3
-    needed = needed + least[at]
-    wanted = wanted + math.min(length, 60) + 3
+-- How wide a text is, and its longest word, in letters; an ideograph is two, and a word of its own.
+local function letters_of(text)
+  local whole, word, longest = 0, 0, 0
+  for _, code in utf8.codes(text) do
+    local is_wide = code >= 0x2e80
+    whole = whole + (is_wide and 2 or 1)
+    word = (code == 32 or is_wide) and 0 or word + 1
+    longest = math.max(longest, word, is_wide and 2 or 0)
   end
-  local is_small = wanted > LINE
+  return whole, longest
+end
+
+-- Of each column the letters of its longest word, and those that it would like to have. A short number
+-- with its interval counts as a word.
+local function docx_needs(block, number)
+  local words, wishes = {}, {}
+  local function take(at, cell, most)
+    local whole, longest = letters_of(pandoc.utils.stringify(cell.contents))
+    local is_number = block.colspecs[at][1] == 'AlignRight' and most > 14 and whole <= number
+    words[at] = math.max(words[at] or 0, is_number and whole or longest)
+    wishes[at] = math.max(wishes[at] or 0, math.min(whole, most), longest)
+  end
+  for _, row in ipairs(block.head.rows) do
+    for at, cell in ipairs(row.cells) do take(at, cell, 14) end
+  end
+  for _, body in ipairs(block.bodies) do
+    for _, row in ipairs(body.body) do
+      for at, cell in ipairs(row.cells) do take(at, cell, 60) end
+    end
+  end
+  return words, wishes
+end
+
+local function sum(numbers_of, edge)
+  local total = 0
+  for _, number in ipairs(numbers_of) do total = total + number + edge end
+  return total
+end
+
+-- Widths by which words and numbers stay whole and long texts share what is left.
+local function docx_widths(block)
+  local words, wishes = docx_needs(block, 24)
+  if sum(words, EDGES) > SMALL_LINE then words, wishes = docx_needs(block, 0) end
+  local is_small = sum(wishes, EDGES) > LINE
   local line = is_small and SMALL_LINE or LINE
-  local spare = math.max(0, math.min(line, wanted) - needed)
-  local hunger = 0
-  for at, length in ipairs(longest) do hunger = hunger + math.max(0, length + 3 - least[at]) ^ 0.65 end
-  for at, length in ipairs(longest) do
-    local share = hunger > 0 and math.max(0, length + 3 - least[at]) ^ 0.65 / hunger or 0
-    local width = (least[at] + spare * share) / math.max(line, needed)
-    block.colspecs[at] = { block.colspecs[at][1], width }
+  local least, wanted = sum(words, EDGES), sum(wishes, EDGES)
+  local spare, hunger = math.max(0, math.min(line, wanted) - least), 0
+  for at in ipairs(words) do hunger = hunger + (wishes[at] - words[at]) ^ 0.8 end
+  for at, word in ipairs(words) do
+    local share = hunger > 0 and (wishes[at] - word) ^ 0.8 / hunger or 0
+    block.colspecs[at] = { block.colspecs[at][1], (word + EDGES + spare * share) / math.max(line, least) }
   end
   return is_small
 end
@@ -527,7 +704,7 @@ local function docx_table(block, caption)
   local anchor = pandoc.Span(caption, { id = block.identifier })
   block.identifier = ''
   block.caption = { long = {} }
-  local title = pandoc.Div(pandoc.Para { anchor }, { ['custom-style'] = 'Caption Above' })
+  local title = pandoc.Div(pandoc.Para { anchor }, { ['custom-style'] = 'Caption' })
   if #caption == 0 then return { block } end
   return pandoc.Blocks { title, block }
 end
@@ -540,6 +717,14 @@ local function with_caption(block)
 end
 
 -- Inlines ---------------------------------------------------------------------------------------
+
+-- The number of a section stands in its heading alone, so only that is asked for.
+local function word_reference(kind, id, number)
+  local look = '<w:rPr><w:rStyle w:val="Hyperlink"/></w:rPr>'
+  local called = WORDS[kind] .. '\u{a0}'
+  if kind ~= 'sec' then return word_field('REF ' .. bookmark_name(id) .. ' \\h', called .. number, look) end
+  return word_run(called, look) .. word_field('REF ' .. bookmark_name(id) .. ' \\r \\h', number, look)
+end
 
 local function reference(cite)
   local out = pandoc.Inlines {}
@@ -556,7 +741,9 @@ local function reference(cite)
     end
     if position > 1 then out:extend { pandoc.Str ',', pandoc.Space() } end
     local text = WORDS[kind] .. '\u{a0}' .. number
-    out:insert(pandoc.Link({ pandoc.Str(text) }, '#' .. citation.id, title, { class = 'xref' }))
+    if is_docx then
+      out:insert(word_xml(word_reference(kind, citation.id, number)))
+    else out:insert(pandoc.Link({ pandoc.Str(text) }, '#' .. citation.id, title, { class = 'xref' })) end
   end
   return out
 end
@@ -602,12 +789,41 @@ local function typst_math(element)
   return raw_inline('#math.equation(alt: ' .. typst_string(element.text) .. ', ' .. written .. '.body)')
 end
 
+-- A larger file stays in the run folder.
+local MOST_ATTACHED = 2000000
+local attached = {}
+
+-- Whether the PDF carries a file beside the document; it is attached where it is first named.
+local function attach(path)
+  if attached[path] == nil then
+    local file = path:match '^%a+/[%w-]+%.%l+$' and io.open(path, 'rb')
+    attached[path] = file and file:seek 'end' <= MOST_ATTACHED or false
+    if file then file:close() end
+    if attached[path] then return { raw_inline('#attach(' .. typst_string('/' .. path) .. ')') } end
+  end
+  return attached[path] and {} or nil
+end
+
+-- A table is attached as CSV, a page of the same rows is not: in "page (CSV)" the page is named by
+-- the CSV, and "CSV" says where it is.
+local function typst_file(element)
+  local path = element.target:gsub('^(tables/.*)%.html$', '%1.csv')
+  local out = pandoc.Inlines(attach(path) or {})
+  local is_named = element.content[1].t == 'Code' or element.content[1].t == 'Span'
+  if is_named then out:insert(pandoc.Code(path)) end
+  if is_named and path ~= element.target then return out end
+  local place = pandoc.Str(WORDS[attached[path] and 'attached' or 'beside'])
+  if is_named then out:extend { pandoc.Space(), pandoc.Str('('), place, pandoc.Str(')') } else out:insert(place) end
+  return out
+end
+
 local function link(element)
   if element.classes:includes 'csv' then
     if not is_html then return {} end
     element.attributes.download = ''
     return element
   end
+  if element.classes:includes 'file' and is_typst then return typst_file(element) end
   if element.classes:includes 'file' and not is_html then return element.content end
   if is_html and element.target:match '^https?:' then
     element.attributes.rel = 'noopener noreferrer'
@@ -626,6 +842,42 @@ local function html_header(header)
   return header
 end
 
+-- Word numbers headings by their style.
+local contents = {}
+
+local function docx_header(header)
+  local id = header.identifier
+  if header.level <= 2 and numbers[id] then
+    contents[#contents + 1] = { level = header.level, id = id, number = numbers[id], title = titles[id] }
+  end
+  if numbers[id] then
+    bookmark_number = bookmark_number + 1
+    local number = ' w:id="' .. bookmark_number .. '"'
+    header.content:insert(1, word_xml('<w:bookmarkStart' .. number .. ' w:name="' .. bookmark_name(id) .. '"/>'))
+    header.content:insert(word_xml('<w:bookmarkEnd' .. number .. '/>'))
+  end
+  return header
+end
+
+-- The contents with its entries. Which page each is on only Word knows: it fills these in when the
+-- field is updated, and shows no number before, since it could be wrong.
+local function docx_contents(title)
+  local out = { '<w:sdt><w:sdtPr><w:docPartObj><w:docPartGallery w:val="Table of Contents"/><w:docPartUnique/>'
+    .. '</w:docPartObj></w:sdtPr><w:sdtContent><w:p><w:pPr><w:pStyle w:val="TOCHeading"/></w:pPr>'
+    .. word_run(title) .. '</w:p>' }
+  for at, entry in ipairs(contents) do
+    local opened = at > 1 and '' or field_end 'begin'
+      .. '<w:r><w:instrText xml:space="preserve"> TOC \\o "1-2" \\h \\z \\u </w:instrText></w:r>' .. field_end 'separate'
+    local tab = '<w:r><w:tab/></w:r>'
+    out[#out + 1] = '<w:p><w:pPr><w:pStyle w:val="TOC' .. entry.level .. '"/></w:pPr>' .. opened
+      .. '<w:hyperlink w:anchor="' .. bookmark_name(entry.id) .. '" w:history="1">' .. word_run(entry.number)
+      .. tab .. word_run(entry.title) .. tab
+      .. word_field('PAGEREF ' .. bookmark_name(entry.id) .. ' \\h', '') .. '</w:hyperlink></w:p>'
+  end
+  out[#out + 1] = '<w:p>' .. field_end 'end' .. '</w:p></w:sdtContent></w:sdt>'
+  return pandoc.RawBlock('openxml', table.concat(out))
+end
+
 local function plain_code(block)
   block.attributes.shortcodes = nil
   return block
@@ -637,9 +889,25 @@ local function before(doc, what)
   return found and tonumber(pandoc.utils.stringify(found)) or 0
 end
 
+-- What the head says of the document, as texts of Typst: its template sets them outside of content.
+local function typst_head(meta)
+  local function text(value) return pandoc.MetaInlines { raw_inline(typst_string(value)) } end
+  local language, region = '', ''
+  if meta.lang then language, region = pandoc.utils.stringify(meta.lang):match '^(%a+)%-?(%w*)' end
+  if language ~= '' then meta['language'] = text(language:lower()) end
+  if region ~= '' and #region == 2 then meta['region'] = text(region:upper()) end
+  for _, name in ipairs { 'author', 'date', 'description' } do
+    if meta[name] then meta[name .. '-text'] = text(pandoc.utils.stringify(meta[name])) end
+  end
+  local paper = meta.papersize and pandoc.utils.stringify(meta.papersize)
+  meta.paper = text(paper == 'letter' and 'us-letter' or paper or 'a4')
+  local words = pandoc.List {}
+  for _, word in ipairs(meta.keywords or {}) do words:insert(text(pandoc.utils.stringify(word))) end
+  if #words > 0 then meta['keyword-texts'] = words end
+end
+
 -- Few walks: each costs a tenth of a second on a long report.
 function Pandoc(doc)
-  for kind in pairs(WORDS) do WORDS[kind] = pandoc.utils.stringify(doc.meta['word-' .. kind] or '') end
   counters[1] = before(doc, 'chapters')
   doc:walk {
     traverse = 'topdown', Header = count_section,
@@ -649,8 +917,14 @@ function Pandoc(doc)
   local out = doc:walk {
     Cite = reference, Span = span, Link = link, CodeBlock = plain_code,
     Math = is_typst and typst_math or nil,
-    Header = is_html and html_header or nil, Figure = figure, Table = with_caption,
+    Header = is_html and html_header or is_docx and docx_header or nil, Figure = figure, Table = with_caption,
   }
+  if is_typst then typst_head(out.meta) end
+  if is_docx then
+    out.meta.subject = out.meta.description
+    local title = out.meta['toc-title'] and pandoc.utils.stringify(out.meta['toc-title'])
+    if title and #contents > 0 then out.blocks:insert(1, docx_contents(title)) end
+  end
   if in_parts then
     local known = pandoc.json.encode { number = numbers, title = titles }
     out.blocks:insert(raw('<!--\u{e002}' .. known .. '\u{e003}-->'))
@@ -658,4 +932,10 @@ function Pandoc(doc)
   return out
 end
 
-return { { RawBlock = RawBlock, RawInline = RawInline, Div = Div }, { Pandoc = Pandoc } }
+local function learn_words(meta)
+  for kind in pairs(WORDS) do WORDS[kind] = pandoc.utils.stringify(meta['word-' .. kind] or '') end
+end
+
+local filters = { { Meta = learn_words }, { RawBlock = RawBlock, RawInline = RawInline, Div = Div }, { Pandoc = Pandoc } }
+if is_typst then table.insert(filters, 2, { Div = by_format, Blocks = with_reading }) end
+return filters

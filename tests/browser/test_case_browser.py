@@ -162,7 +162,7 @@ def test_the_waterfall_holds_the_stored_numbers(real_page: Any, cases: Any) -> N
     in_points = cases["method"]["space"] == "probability"
     assert steps["base_text"] in rows[0]
     assert steps["end_text"] in rows[-1]
-    for (name, beside, value), row in zip(steps["bars"], rows[1:], strict=False):
+    for (name, beside, value, _), row in zip(steps["bars"], rows[1:], strict=False):
         assert name in row
         assert beside in row
         assert (f"{abs(100 * value):.1f}" if in_points else f"{abs(value):.2f}") in row

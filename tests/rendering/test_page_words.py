@@ -72,7 +72,7 @@ def test_figures_are_named_as_the_catalog_names_them(
 ) -> None:
     from deepseek_report.rendering import pandoc
 
-    labels = {"fig": "Abbildung", "tbl": "Tabelle", "sec": "Abschnitt"}
+    labels = dict.fromkeys(page_words.LABELS, "x") | {"sec": "Abschnitt"}
     words = Wording({"page": {"labels": labels}})
     monkeypatch.setattr(pandoc, "words_of_document", lambda _: words)
     document = tmp_path / "report.qmd"

@@ -12,14 +12,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from deepseek_report.rendering import pandoc
+from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.rendering import glyphs, pandoc, typeset
 from deepseek_report.rendering.typeset import chinese_font, rasterise, render_pdf
 from deepseek_report.rendering.word import render_docx, styled
 
 
 def test_a_pdf_is_the_same_twice_and_shows_hostile_text(sample: Path) -> None:
-    first = render_pdf(sample).read_bytes()
-    assert first == render_pdf(sample).read_bytes()
+    first = render_pdf(sample).path.read_bytes()
+    assert first == render_pdf(sample).path.read_bytes()
     assert first.startswith(b"%PDF")
     if shutil.which("pdftotext") is None:
         pytest.skip("needs pdftotext on PATH to read the text")
@@ -34,7 +35,7 @@ def test_a_pdf_is_the_same_twice_and_shows_hostile_text(sample: Path) -> None:
 
 
 def test_a_pdf_keeps_to_the_standard_for_screen_readers(sample: Path) -> None:
-    pdf = render_pdf(sample).read_bytes()
+    pdf = render_pdf(sample).path.read_bytes()
     assert b"<pdfuaid:part>1</pdfuaid:part>" in pdf
     assert b"/Outlines" in pdf
 
@@ -42,7 +43,10 @@ def test_a_pdf_keeps_to_the_standard_for_screen_readers(sample: Path) -> None:
 def test_a_document_that_cannot_keep_to_the_standard_is_printed_with_tags(tmp_path: Path) -> None:
     document = tmp_path / "report.qmd"
     document.write_text("---\ntitle: T\n---\n\n# A {#sec-a}\n\n#### Skips\n\nText.\n", "utf-8")
-    pdf = render_pdf(document).read_bytes()
+    printed = render_pdf(document)
+    pdf = printed.path.read_bytes()
+    assert not printed.standards
+    assert any("PDF/UA-1" in notice for notice in printed.notices)
     assert b"pdfuaid" not in pdf
     assert b"/StructTreeRoot" in pdf
 
@@ -52,7 +56,7 @@ def test_no_row_of_a_long_table_is_printed_over_another(tmp_path: Path) -> None:
     document = tmp_path / "report.qmd"
     table = f"| A | B |\n|:---|:---------|\n{rows}\n: Long {{#tbl-a}}\n"
     document.write_text(f"---\ntitle: T\n---\n\n# A {{#sec-a}}\n\n{table}", encoding="utf-8")
-    pdf = render_pdf(document)
+    pdf = render_pdf(document).path
     if shutil.which("pdftotext") is None:
         pytest.skip("needs pdftotext on PATH to read the places of words")
     done = subprocess.run(
@@ -80,7 +84,10 @@ def test_what_stands_behind_a_finding_has_no_title_on_paper(tmp_path: Path) -> N
         encoding="utf-8",
     )
     text = subprocess.run(
-        ["pdftotext", str(render_pdf(document)), "-"], capture_output=True, text=True, check=True
+        ["pdftotext", str(render_pdf(document).path), "-"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert "To be clicked" not in text
     assert all(words in text for words in ("Claim", "Detail.", "More of it.", "Method", "Steps."))
@@ -112,10 +119,9 @@ def test_chinese_is_printed_in_the_font_that_comes_along_where_the_system_has_no
 ) -> None:
     import typst
 
-    compile_ = typst.compile
-    monkeypatch.setattr(
-        typst, "compile", lambda *a, **k: compile_(*a, **k, ignore_system_fonts=True)
-    )
+    folder = typeset._fonts()[1]
+    ours = typst.Fonts(include_system_fonts=False, font_paths=[folder.name])
+    monkeypatch.setattr(typeset, "_fonts", lambda: (ours, folder))
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "a.svg").write_text(
         '<svg xmlns="http://www.w3.org/2000/svg" width="99pt" height="40pt" '
@@ -128,7 +134,7 @@ def test_chinese_is_printed_in_the_font_that_comes_along_where_the_system_has_no
         "`代码` **粗体**\n\n![图](figures/a.svg){#fig-a}\n\n| 性别 |\n|---|\n| 1 |\n",
         encoding="utf-8",
     )
-    fonts = _fonts_of(render_pdf(document).read_bytes())
+    fonts = _fonts_of(render_pdf(document).path.read_bytes())
     (chinese,) = [name for name in fonts if name.startswith("ReportHanSans")]
     assert set(CHINESE) <= fonts[chinese]
     for name, shown in fonts.items():
@@ -200,20 +206,19 @@ def test_a_tall_picture_leaves_room_on_its_page_in_print(sample: Path) -> None:
     )
     heights = [int(height) for height in re.findall(rb'<wp:extent cx="\d+" cy="(\d+)"', document)]
     assert heights
-    assert max(heights) <= 18 * 360_000  # 18 cm
-    assert render_pdf(sample).read_bytes().startswith(b"%PDF")
+    assert max(heights) <= 11.5 * 360_000  # 11.5 cm
+    assert render_pdf(sample).path.read_bytes().startswith(b"%PDF")
 
 
 def test_the_styles_of_the_report_reach_the_docx() -> None:
-    archive = zipfile.ZipFile(io.BytesIO(styled(pandoc.data_file("reference.docx"))))
+    archive = zipfile.ZipFile(io.BytesIO(styled(pandoc.data_file("reference.docx"), {})))
     styles = archive.read("word/styles.xml").decode("utf-8")
     ET.fromstring(styles)  # noqa: S314 - our own file
     names = set(re.findall(r'w:styleId="(\w+)"', styles))
-    assert {"Callout", "CalloutTitle", "Question", "Answer", "CaptionAbove", "TabTitle"} <= names
+    assert {"Callout", "CalloutTitle", "Question", "Answer", "Caption", "TOC2", "TabTitle"} <= names
     assert {"TagHigh", "TagMedium", "VerdictMet", "VerdictNotMet", "CalloutImportant"} <= names
     assert "tblBorders" in styles
-    assert 'w:sz w:val="21"' in styles
-    assert "0F4761" not in styles[: styles.index('w:styleId="Heading2"')]
+    assert len(names) == len(re.findall(r'w:styleId="', styles))
 
 
 def test_pictures_become_png_in_order(sample: Path) -> None:
@@ -222,3 +227,232 @@ def test_pictures_become_png_in_order(sample: Path) -> None:
     assert len(made) == len(pictures)
     assert all(image.startswith(b"\x89PNG") for image in made)
     assert rasterise([]) == []
+
+
+HEAD = """---
+title: Credit & risk
+author: Model validation
+date: '2026-11-29'
+description: Report on the run 3f2a9c
+keywords: [deepseek-report, 3f2a9c, 'sha256:ab']
+lang: en
+papersize: letter
+---
+"""
+BODY = """
+# Decide {#sec-decide}
+
+::: {.promises}
+- [ROC AUC]{.promise-name} [0.79]{.promise-value} [0.77–0.80]{.promise-interval}
+  [at least 0.75]{.promise-bound} [✓ met]{.verdict .verdict-met}
+:::
+
+As @fig-a, @tbl-a and @sec-bias show.
+
+## Parts {#sec-parts}
+
+![A picture](figures/a.svg){#fig-a fig-alt="Three bars"}
+
+::: {.how-to-read}
+Longer is more.
+:::
+
+| Group | Share |
+|:--|--:|
+| men | 12 % |
+| women | 11 % |
+
+: By group {#tbl-a}
+
+1 of 9 rows: [`tables/long.html`](tables/long.html){.file} ([CSV](tables/long.csv){.file}).
+All settings: [`config.yaml`](config.yaml){.file}.
+
+# Bias {#sec-bias}
+
+| Group |
+|:--|
+| all |
+
+: Once more {#tbl-b}
+"""
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="99pt" height="40pt" '
+    'font-family="DejaVu Sans, sans-serif"><text x="1" y="20">{}</text></svg>'
+)
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small document with all that a printed report has beside its text."""
+    folder = tmp_path_factory.mktemp("paper")
+    for name in ("figures", "tables"):
+        (folder / name).mkdir()
+    (folder / "figures" / "a.svg").write_text(SVG.format("men"), encoding="utf-8")
+    (folder / "tables" / "long.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    document = folder / "report.qmd"
+    document.write_text(HEAD + BODY, encoding="utf-8")
+    return document
+
+
+@pytest.fixture(scope="module")
+def word_parts(paper: Path) -> dict[str, str]:
+    with zipfile.ZipFile(render_docx(paper)) as archive:
+        return {n: archive.read(n).decode() for n in archive.namelist() if n.endswith("xml")}
+
+
+def _cells(row: str) -> list[str]:
+    return ["".join(re.findall(r"<w:t[^>]*>([^<]*)", cell)) for cell in row.split("<w:tc>")[1:]]
+
+
+def test_headings_captions_and_references_of_a_docx_are_counted_by_fields(
+    word_parts: dict[str, str],
+) -> None:
+    text = word_parts["word/document.xml"]
+    assert re.findall(r"SEQ (\w+) ", text) == ["Figure", "Table", "Table"]
+    marks = set(re.findall(r'<w:bookmarkStart[^>]* w:name="(\w+)"', text))
+    targets = re.findall(r" (?:PAGE)?REF (\w+) ", text)
+    assert len(re.findall(" REF ", text)) == 3
+    assert set(targets) <= marks
+    assert set(re.findall(r'w:anchor="(\w+)"', text)) <= marks
+    assert all(len(name) <= 40 for name in marks)
+    heading = text[text.index('"Heading2"') :].split("</w:p>")[0]
+    assert re.findall("<w:t[^>]*>([^<]*)", heading) == ["Parts"]
+    levels = word_parts["word/numbering.xml"]
+    assert 'w:pStyle w:val="Heading2"' in levels
+    assert levels.rindex("</w:abstractNum>") < levels.index("<w:num ")
+
+
+def test_the_contents_of_a_docx_are_filled_and_ask_nobody_to_update_them(
+    word_parts: dict[str, str],
+) -> None:
+    text = word_parts["word/document.xml"]
+    entries = re.findall(r'w:val="TOC([12])"/>(.*?)</w:p>', text, re.DOTALL)
+    shown = [(level, re.findall(r"<w:t [^>]*>([^<]*)", entry)) for level, entry in entries]
+    assert shown == [
+        ("1", ["1", "Decide"]), ("2", ["1.1", "Parts"]), ("1", ["2", "Bias"]),
+    ]  # fmt: skip
+    assert all("PAGEREF" in entry for _, entry in entries)
+    assert "dirty" not in text
+    assert "updateFields" not in word_parts["word/settings.xml"]
+
+
+def test_rows_of_a_docx_stay_whole_and_promises_are_a_table(word_parts: dict[str, str]) -> None:
+    rows = re.findall("<w:tr>.*?</w:tr>", word_parts["word/document.xml"], re.DOTALL)
+    assert all(row.startswith("<w:tr><w:trPr><w:cantSplit/>") for row in rows)
+    assert _cells(rows[0]) == ["Promise", "Measured", "95 % interval", "Promised and outcome"]
+    assert _cells(rows[1])[:3] == ["ROC AUC ", "0.79 ", "0.77–0.80 "]
+    heads = [row for row in rows if "w:tblHeader" in row]
+    assert len(heads) == 3
+    assert all("<w:keepNext/>" in row for row in heads)
+
+
+def test_a_docx_has_page_numbers_a_paper_and_the_day_of_the_run(word_parts: dict[str, str]) -> None:
+    core = word_parts["docProps/core.xml"]
+    for value in ("Credit &amp; risk", "Model validation", "2026-11-29T00:00:00Z", "3f2a9c"):
+        assert value in core
+    assert all(f" {field} " in word_parts["word/footer1.xml"] for field in ("PAGE", "NUMPAGES"))
+    assert "Credit &amp; risk" in word_parts["word/header1.xml"]
+    assert '<w:pgSz w:w="12240" w:h="15840"/>' in word_parts["word/document.xml"]
+    for name, part in word_parts.items():
+        ET.fromstring(part)  # noqa: S314 - our own file
+        if name.startswith(("word/header", "word/footer")):
+            assert f'PartName="/{name}"' in word_parts["[Content_Types].xml"]
+
+
+def test_a_pdf_for_archives_names_its_run_and_carries_its_tables(paper: Path) -> None:
+    printed = render_pdf(paper)
+    assert printed.standards == ("PDF/A-3a", "PDF/UA-1")
+    assert not printed.notices
+    pdf = printed.path.read_bytes()
+    for text in (b"<pdfaid:part>3", b"<pdfaid:conformance>A", b"<pdfuaid:part>1", b"2026-11-29"):
+        assert text in pdf
+    for text in (b"Model validation", b"deepseek-report, 3f2a9c, sha256:ab", b"GTS_PDFA1"):
+        assert text in pdf
+    assert b"tables/long.csv" in pdf
+    assert len(re.findall(rb"/S\s*/Caption\b", pdf)) == 3
+    assert pdf == render_pdf(paper).path.read_bytes()
+    if shutil.which("pdftotext"):
+        done = subprocess.run(
+            ["pdftotext", str(printed.path), "-"], capture_output=True, text=True, check=True
+        )
+        assert "tables/long.csv (attached)" in done.stdout
+        assert "config.yaml (in the run folder)" in done.stdout
+        assert "long.html" not in done.stdout
+
+
+def test_a_pdf_that_is_none_for_screen_readers_may_be_one_for_archives(tmp_path: Path) -> None:
+    document = tmp_path / "report.qmd"
+    document.write_text(f"{HEAD}\n# A {{#sec-a}}\n\n#### Skips\n\nText.\n", "utf-8")
+    printed = render_pdf(document)
+    assert printed.standards == ("PDF/A-3u",)
+    assert "does not keep to PDF/A-3a with PDF/UA-1" in printed.notices[0]
+
+
+def test_a_pdf_of_a_run_without_a_day_says_that_it_is_none_for_archives(tmp_path: Path) -> None:
+    document = tmp_path / "report.qmd"
+    document.write_text("---\ntitle: T\n---\n\n# A {#sec-a}\n\nText.\n", "utf-8")
+    printed = render_pdf(document)
+    assert printed.standards == ("PDF/UA-1",)
+    assert "asks for a date" in printed.notices[0]
+
+
+def test_a_brief_has_headings_and_lists_for_screen_readers(tmp_path: Path) -> None:
+    document = tmp_path / "brief.qmd"
+    document.write_text(
+        "---\ntitle: T\nbrief: true\n---\n\n::: {.overall}\nAll is met.\n:::\n\n"
+        ":::: {.beside}\n::: {.gravest}\n::: {.short-finding .severity-high}\nOne.\n:::\n\n"
+        "::: {.short-finding .severity-low}\nTwo.\n:::\n:::\n::::\n\n"
+        "::: {.sign}\n- Name\n\n- Date\n:::\n",
+        "utf-8",
+    )
+    pdf = render_pdf(document).path.read_bytes()
+    tags = [len(re.findall(rf"/S\s*/{tag}\b".encode(), pdf)) for tag in ("H1", "L", "LI")]
+    assert tags == [1, 2, 4]
+
+
+def test_a_character_without_a_glyph_is_replaced_and_named_and_spoils_no_label(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typeset, "_known_fonts", typeset.font_files)
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "a.svg").write_text(SVG.format("年 age 한"), encoding="utf-8")
+    document = tmp_path / "report.qmd"
+    document.write_text(
+        HEAD + "\n# A {#sec-a}\n\nText 국.\n\n![P](figures/a.svg){#fig-a fig-alt=P}\n", "utf-8"
+    )
+    printed = render_pdf(document)
+    assert printed.standards[0] == "PDF/A-3a"
+    of_text, of_picture = printed.notices
+    assert "국 (U+AD6D)" in of_text
+    assert "figures/a.svg" in of_picture
+    assert "한 (U+D55C)" in of_picture
+    assert "年 age 한" in of_picture
+    shown = _fonts_of(printed.path.read_bytes())
+    assert "年" in next(shown[name] for name in shown if name.startswith("ReportHanSans"))
+    assert not any(name.startswith("LastResort") for name in shown)
+    notices: list[str] = []
+    rasterise([tmp_path / "figures" / "a.svg"], notices.append)
+    assert "한 (U+D55C)" in notices[0]
+
+
+def test_usual_text_asks_for_no_font() -> None:
+    def fonts() -> list[Path]:
+        raise AssertionError("a font was looked into")
+
+    assert not glyphs.without_glyph(["Ümlaut, “quoted” – 12\u202f345 … Ж ω\n\t"], fonts)
+
+
+def test_a_picture_that_would_leave_a_page_half_empty_is_moved(tmp_path: Path) -> None:
+    (tmp_path / "a.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="400pt" height="300pt"></svg>', "utf-8"
+    )
+    template = (shipped("templates") / "typst" / "report.typ").read_text("utf-8")
+    defined = template[: template.index("$if(date-text)$")].replace(
+        "$if(brief)$1$else$2$endif$", "2"
+    )
+    page = f"{defined}\n#set page(height: 220mm)\n#v(120mm)\n"
+    source = f'{page}#picture("/a.svg", caption: [One])\nText.\n#v(60mm)'
+    (moved,) = re.findall(r"(?m)^#let moved = (.*)$", typeset._with_full_pages(source, tmp_path))
+    assert moved == '("/a.svg", )'
+    alone = f'{page}#picture("/a.svg", in-row: true, caption: [One])'
+    assert typeset._with_full_pages(alone, tmp_path) == alone

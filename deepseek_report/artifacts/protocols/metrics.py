@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.conclusions import Expectations
+from deepseek_report.artifacts.causal_declaration import CausalDeclaration
+from deepseek_report.artifacts.conclusions import AlertCapacity, Expectations
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
@@ -129,18 +130,35 @@ class ExplainRows(Protocol):
 
 
 @dataclass(frozen=True)
+class BeforeCorrections:
+    """The model before what people said is wrong was corrected.
+
+    dataset : what it was trained and judged on. predictions : of its test part. classifier : the
+    model itself. corrections : what was corrected, a `data_kinds.corrected_data` object.
+    """
+
+    dataset: Dataset
+    predictions: Predictions
+    classifier: Classifier
+    corrections: Any
+
+
+@dataclass(frozen=True)
 class MeasureContext:
     """What a metric may use. A metric names the fields it reads in its `reads`; where these are
-    only `dataset` and `seed`, it runs before there is a model and the other fields are None.
+    only `dataset`, `seed` and `causal`, it runs before there is a model and what else there is of
+    a run is None.
 
     explanation : the one to judge (scope "explainer"); control : that of `random`, or None.
     explanations : all of them (scope "explainers"). explain : see `ExplainAgain`.
     explainers : {name: how it explains further rows} (scope "explainers").
     refits : fits the model anew; None where it came fitted and nothing says how.
     folds : makes the run again in each fold; None but for the metric that reads it.
-    expectations : declared by `behaviour:` in the config.
+    expectations : declared by `behaviour:` in the config. causal : by `causal:`, None without.
+    capacity : declared by `decision.capacity`.
     measured : {id: measurement} of the metrics that it `takes`, such as `measures/deletion/random`.
     question : the game that the run asks about, in which an explanation without a game is judged.
+    before : the model before corrections; None where nothing is corrected.
     """
 
     dataset: Dataset
@@ -159,8 +177,11 @@ class MeasureContext:
     refits: Refits | None = None
     folds: FoldRuns | None = None
     expectations: Expectations = ()
+    causal: CausalDeclaration | None = None
+    capacity: AlertCapacity | None = None
     progress: Progress = field(default_factory=Silent)
     question: Game = "background"
+    before: BeforeCorrections | None = None
 
     def game_of(self, explanation: Explanation) -> Game:
         """The game in which an explanation is judged: its own, else that of the run's question."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -34,6 +34,48 @@ class PlansRows(Protocol):
 
     def planned_rows(self, n_train: int) -> int:
         """How many rows the model evaluates at most, each as often as it is seen."""
+
+
+class Penalty(Protocol):
+    """A term that is added to the loss of a training."""
+
+    def of(self, module: Any, rows: Any, seed: int) -> Any:
+        """The term of a batch, a tensor without dimensions.
+
+        Parameters
+        ----------
+        module : what is trained. rows : (instance, column) tensor in original units.
+        seed : of what is drawn for the batch.
+        """
+
+    def describe(self) -> str:
+        """What tells it from others, for the mark of an interrupted training."""
+
+
+@runtime_checkable
+class TrainsCorrected(Protocol):
+    """The optional part of a Trainer that can be given a term of the loss."""
+
+    def fit(
+        self,
+        module: Any,
+        dataset: Dataset,
+        folder: Path,
+        seed: int,
+        device: str,
+        progress: Progress,
+        penalty: Penalty | None = None,
+    ) -> None:
+        """As `Trainer.fit`; the best weights are those with the least loss and penalty."""
+
+    def penalty_on(self, cues: Sequence[Any], weight: float, dataset: Dataset) -> Penalty:
+        """The term for cues that must not decide.
+
+        Parameters
+        ----------
+        cues : pairs of a `data_kinds.cues.InputCue` and how it is penalised, "swap" or "penalty".
+        weight : factor of the term. dataset : whose training rows cues are drawn from.
+        """
 
 
 class ModelPlugin(Protocol):
@@ -147,6 +189,14 @@ class FitsAnew(Protocol):
 
         Raises NotApplicableError: the fit failed, or gave no model of the same kind.
         """
+
+
+@runtime_checkable
+class KeepsDirections(Protocol):
+    """The optional part of a ModelPlugin whose models may be kept to directions as they are."""
+
+    def keeping(self, directions: Mapping[str, Any]) -> ModelPlugin:
+        """The same, whose answer only "rises" or only "falls" with columns, by their names."""
 
 
 @runtime_checkable

@@ -45,7 +45,14 @@ def load(path: Path) -> Any:
     yaml.YAMLError : it is no YAML, or too large (`YamlTooLarge`).
     UnicodeDecodeError, OSError : it is not in UTF-8, or cannot be read.
     """
-    text = read_text(path)
+    return parsed(read_text(path))
+
+
+def parsed(text: str) -> Any:
+    """The content of a YAML text whose depth and aliases are within the bounds.
+
+    Raises yaml.YAMLError: it is no YAML, or stands for too much (`YamlTooLarge`).
+    """
     check_bounds(text)
     try:
         return _loaded(text)

@@ -18,6 +18,7 @@ from deepseek_report.wording.words import Wording
 if TYPE_CHECKING:
     from deepseek_report.artifacts.message import Text
     from deepseek_report.artifacts.schema import Feature
+    from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
     from deepseek_report.runner.planning.cost import Basis, Cost
     from deepseek_report.runner.planning.forecast import DataSeen, Expected, Forecast
 
@@ -26,6 +27,7 @@ _MOST_CATEGORIES = 5
 _MOST_CLASSES = 20
 _MOST_ISSUES = 25
 _MOST_NOTES = 12
+_MOST_CLAIMS = 30
 _MOST_LEFT_OUT = 7
 _LONGEST = 40
 _KINDS = {"numeric": "number", "ordinal": "ordered", "categorical": "categories", "token": "words"}
@@ -37,7 +39,10 @@ def say_forecast(plan: Forecast) -> None:
     texts = words_for(plan.language, plan.data.schema, plan.data.card)
     _say_data(plan.data, texts)
     _say_issues(plan.data, texts)
+    if plan.causes is not None:
+        _say_causes(plan.causes, texts)
     _say_stages(plan.stages)
+    _say_corrections(plan.corrections, texts)
     if plan.trainings:
         say(f"Cross-validation: {plural(plan.trainings, 'more training')}")
     say_choice(plan.chosen, plan.evaluations, texts)
@@ -47,9 +52,19 @@ def say_forecast(plan: Forecast) -> None:
             f"{texts.say(plan.question)}. Those that are chosen are told all the same; add one "
             "that answers it (deepseek-report list explainers), or leave explain.question out."
         )
+    _say_frameworks(plan, texts)
     _say_left_out("Asked for by name, and not applicable here", plan.unfit, texts)
     _say_left_out("Left out", plan.refused, texts)
     say(f"\n{_cost(plan)}")
+
+
+def _say_corrections(corrections: Sequence[Text], texts: Wording) -> None:
+    if corrections:
+        say(f"\nCorrections ({len(corrections)})")
+    for correction in corrections[:_MOST_ISSUES]:
+        say(f"  – {texts.say(correction)}")
+    if len(corrections) > _MOST_ISSUES:
+        say(f"  and {len(corrections) - _MOST_ISSUES} more")
 
 
 def say_open(lines: Sequence[OpenLine]) -> None:
@@ -69,6 +84,22 @@ def say_choice(chosen: Mapping[str, Text], evaluations: int | None, texts: Wordi
         say(f"\nRecommended for {count(evaluations)} evaluations of the model ({len(chosen)})")
     for explainer, reason in chosen.items():
         say(f"  – {explainer}: {texts.say(reason)}")
+
+
+def _say_frameworks(plan: Forecast, texts: Wording) -> None:
+    """Why frameworks are shown for the declared use, and why those near to it are not."""
+    for shown, heading in (True, "Frameworks"), (False, "Near to what is declared, and not chosen"):
+        parts = [
+            (name, stands) for name, stands, is_chosen in plan.frameworks if is_chosen == shown
+        ]
+        if parts:
+            say(f"\n{heading} ({len(parts)})")
+        for name, stands in parts:
+            chosen_anyway = shown and not (stands.applies or stands.voluntary)
+            by_name = "named in the config, though " if chosen_anyway else ""
+            say(f"  – {name}: {by_name}{texts.say(stands.why)}")
+    if plan.without_law:
+        say(f"Note: {texts.text('compliance.fit.without', places=plan.without_law)}")
 
 
 def _say_left_out(heading: str, parts: Sequence[tuple[str, Text]], texts: Wording) -> None:
@@ -176,6 +207,23 @@ def _say_issues(data: DataSeen, texts: Wording) -> None:
         say(f"  {texts.label('severities', issue.severity)}: {texts.say(issue.text)}")
     if len(data.issues) > _MOST_ISSUES:
         say(f"  and {len(data.issues) - _MOST_ISSUES} more, which the report lists")
+
+
+def _say_causes(graph: DeclaredGraph, texts: Wording) -> None:
+    """The declared graph, what it claims without saying so, and what answers each question."""
+    declaration = graph.declaration
+    say(f"\nGraph of causes, declared by {declaration.declared_by}")
+    for line in graph.says():
+        say(f"  {texts.say(line)}")
+    claims = graph.claims()
+    say(f"By its missing arrows it claims, and the report tests ({len(claims)})")
+    for claim in claims[:_MOST_CLAIMS]:
+        say(f"  – {texts.say(claim)}")
+    if len(claims) > _MOST_CLAIMS:
+        say(f"  – and {len(claims) - _MOST_CLAIMS} more")
+    say(f"Questions to it ({len(declaration.questions)})")
+    for question in declaration.questions:
+        say(f"  – {texts.say(graph.plan_of(question))}")
 
 
 # --- plan -----------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from deepseek_report.metrics.cases.counterfactuals import (
     Search,
     SearchBounds,
 )
+from deepseek_report.metrics.cases.graph_consequences import GraphConsequences
+from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
 from deepseek_report.statistics.ranking import most_telling
 from deepseek_report.statistics.resampling import Resampling
 
@@ -217,13 +219,15 @@ class CaseChanges:
     """What is known of changes of the decision.
 
     rows : of the table `counterfactuals`. ways : of the table `other_ways`. nearest : of the table
-    `nearest_accepted`. scores : `counterfactual_share`, if it is counted.
+    `nearest_accepted`. scores : `counterfactual_share`, if it is counted. consequences : of the
+    table `consequences`; None without a declared graph of causes.
     """
 
     rows: list[Row]
     ways: list[Row]
     nearest: list[Row]
     scores: tuple[Score, ...]
+    consequences: list[Row] | None = None
 
 
 def changes_of(
@@ -237,6 +241,7 @@ def changes_of(
     train, schema = context.dataset.train, context.dataset.schema
     predictions, wanted = context.predictions, schema.target.favourable
     rule = DecisionRule(predictions.threshold, predictions.explained)
+    bounds = replace(bounds, consequences=_consequences_of(context))
     columns = most_telling(train.inputs, train.labels, MOST_COLUMNS).tolist()
     search = Search(
         context.classifier, train.inputs, train.labels, rule, bounds, wanted, frozenset(columns)
@@ -247,9 +252,12 @@ def changes_of(
     against = every if wanted is None else every[decided != wanted]
     rows: list[Row] = []
     others: list[Row] = []
+    following: list[Row] = []
     for case, known in zip(against.tolist(), search.ways(inputs[against], ways), strict=True):
         smallest = known[0] if known else _NO_CHANGE
         rows += _change_rows(case, inputs[case], smallest, schema, search)
+        for way, each in enumerate(known, start=1):
+            following += _following_rows(case, way, inputs[case], each, search)
         for way, change in enumerate(known[1:], start=2):
             changed_cells = _change_rows(case, inputs[case], change, schema, search)
             others += [(case, way, *cells[2:8], cells[10]) for cells in changed_cells]
@@ -257,7 +265,32 @@ def changes_of(
     changed = {row[0] for row in rows if row[1] == "found"}
     without = np.array([case for case in against.tolist() if case not in changed], dtype=np.int64)
     nearest = nearest_accepted_rows(context, inputs, without)
-    return CaseChanges(rows, others, nearest, _counted(context, search, predictions))
+    known_graph = search.consequences is not None
+    counted = _counted(context, search, predictions)
+    return CaseChanges(rows, others, nearest, counted, following if known_graph else None)
+
+
+def _consequences_of(context: MeasureContext) -> GraphConsequences | None:
+    """What follows from changes by the declared graph; None without one."""
+    if context.causal is None:
+        return None
+    declared = DeclaredGraph.of(context.causal, context.dataset.schema)
+    return GraphConsequences.of(declared, context.dataset.train.inputs)
+
+
+def _following_rows(
+    case: int, way: int, row: Floats, change: Counterfactual, search: Search
+) -> list[Row]:
+    """One row for each feature that moves because others are changed."""
+    if search.consequences is None:
+        return []
+    after, _ = search.followed(row, change.changes)
+    chosen = {feature for feature, _ in change.changes}
+    return [
+        (case, way, feature.name, feature.label, feature.display(row[j]), feature.display(after[j]))
+        for j, feature in enumerate(search.features)
+        if j not in chosen and after[j] != row[j] and not np.isnan(after[j])
+    ]
 
 
 def _counted(

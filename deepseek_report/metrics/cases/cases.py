@@ -30,7 +30,13 @@ from deepseek_report.metrics.cases.case_changes import (
     smallest_masking,
     without_players,
 )
-from deepseek_report.metrics.cases.case_choice import FURTHER_LABELS, NAMED, NO_PERSON, ROLE_LABELS
+from deepseek_report.metrics.cases.case_choice import (
+    ALERT,
+    FURTHER_LABELS,
+    NAMED,
+    NO_PERSON,
+    ROLE_LABELS,
+)
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
 from deepseek_report.metrics.cases.reason_codes import (
     REFUSED,
@@ -110,6 +116,10 @@ _TABLES = {
         ),
         release=OF_CASES,
     ),
+    "consequences": TableType(
+        (_CASE, Column("way", "count"), *_FEATURE, *columns_of("from_display to_display")),
+        release=OF_CASES,
+    ),
     "nearest_accepted": TableType(
         (
             _CASE,
@@ -141,7 +151,9 @@ class CasePages(ExplanationMetric):
     ones that a person can change, in the directions and steps that are declared, within the range
     of the training part, with all declared relations between columns kept, and not farther from
     real cases than is usual. Where none is found, or nothing is declared changeable, the nearest
-    test case that was decided otherwise is told instead. Every answer is checked with the model,
+    test case that was decided otherwise is told instead. Where a graph of causes is declared, what
+    follows from a change by it moves too, and no change is told that the graph says changes nothing
+    of what is predicted. Every answer is checked with the model,
     and must hold by the margin `change_margin`. Where the favourable class is declared it is looked
     for in decisions against the person alone, and for how many of these there is one is the score
     `counterfactual_share`. In texts, images and series nobody could change a place alone; there it
@@ -190,6 +202,7 @@ class CasePages(ExplanationMetric):
             "classifier",
             "explanations",
             "seed",
+            "causal",
         }
     )
 
@@ -221,6 +234,8 @@ class CasePages(ExplanationMetric):
             ),
             "agreement": pages.agreement_rows(of_cases, chosen, schema),
         }
+        if changes is not None and changes.consequences is not None:
+            rows["consequences"] = changes.consequences
         if maskings:
             arrays["changed_inputs"] = without_players(
                 inputs, context.dataset.train.inputs, maskings, context.dataset.schema
@@ -366,6 +381,8 @@ def role_label(role: str, schema: Schema) -> str:
     """Why a case was chosen, for people: `group:sex:female` -> "Sex: female"."""
     if role.startswith(NAMED):
         return f"Case {role.removeprefix(NAMED)}"
+    if role.startswith(ALERT):
+        return f"Alert {role.removeprefix(ALERT)}"
     if not role.startswith(("group:", "pair:")):
         is_further = role.startswith(FURTHER)
         role = role.removeprefix(FURTHER).partition(":")[0]

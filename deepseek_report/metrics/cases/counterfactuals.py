@@ -15,6 +15,7 @@ from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds.coalitions import MovedRows
 from deepseek_report.data_kinds.reference import gower_distances, ranges
 from deepseek_report.data_kinds.row_conditions import Relations
+from deepseek_report.metrics.cases.graph_consequences import GraphConsequences
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks.decisions import decide
 
@@ -223,11 +224,14 @@ class SearchBounds:
 
     most : greatest number of features to change at once. margin : how far the probability must get
     beyond the threshold. near : over how many nearest real cases their distance is averaged.
+    consequences : what follows from a change by a declared graph of causes; None without one: then
+    only what is changed moves.
     """
 
     most: int = 3
     margin: float = 0.02
     near: int = 5
+    consequences: GraphConsequences | None = None
 
 
 #: No change.
@@ -275,6 +279,8 @@ class Search:
         self.rule = rule
         self.bounds = bounds
         self.wanted = wanted
+        self.consequences = bounds.consequences
+        idle = self.consequences.idle if self.consequences else frozenset[int]()
         schema: Schema = classifier.schema
         self.features = schema.features
         self.scale = ranges(train, schema)
@@ -283,7 +289,7 @@ class Search:
         self.reach: dict[int, Reach] = {
             j: reach_of(feature, train[:, j])
             for j, feature in enumerate(schema.features)
-            if feature.can_move and (columns is None or j in columns)
+            if feature.can_move and j not in idle and (columns is None or j in columns)
         }
 
     def smallest(self, rows: Floats) -> list[Counterfactual]:
@@ -349,8 +355,30 @@ class Search:
                     questions[at] = searches[at].send(answer)
                 except StopIteration as end:
                     changes[at] = end.value
-            answers = _answers(moved, questions)
+            answers = self._answers(moved, questions)
         return [changes[at] for at in range(len(searches))]
+
+    def _answers(
+        self, moved: MovedRows, questions: Mapping[int, Questions]
+    ) -> Mapping[int, Floats]:
+        if self.consequences is None:
+            return _answers(moved, questions)
+        columns = np.array(sorted({*self.reach, *self.consequences.moved}))
+        answers = {}
+        for at, sets in questions.items():
+            values, _ = self.consequences.followed(moved.rows[at], _changed(moved.rows[at], sets))
+            shape = (len(sets), len(columns))
+            which, wide = np.full(len(sets), at), np.broadcast_to(columns, shape)
+            answers[at] = moved.probabilities(which, wide, values[:, columns])
+        return answers
+
+    def followed(self, row: Floats, changes: Changes) -> tuple[Floats, bool]:
+        """The row (feature,) after changes and what follows, and whether it may be advised."""
+        changed = _changed(row, [changes])
+        if self.consequences is None:
+            return changed[0], True
+        after, advised = self.consequences.followed(row, changed)
+        return after[0], bool(advised[0])
 
     def _whole(self, row: Floats, before: Floats, taken: Taken = ()) -> Asking:
         """The first change that suffices, drawn back."""
@@ -403,13 +431,14 @@ class Search:
         if not self._is_allowed(row, changes):
             return None
         decided = self._decided(probabilities)
-        near = self.real.distance(_apply(row, changes), decided)
+        near = self.real.distance(self.followed(row, changes)[0], decided)
         limit = max(self.real.usual(decided), self.real.distance(row, decided))
         return Counterfactual(changes, probabilities, near) if near <= limit else None
 
     def _is_allowed(self, row: Floats, changes: Changes) -> bool:
-        """Whether the changed row keeps the declared relations between columns."""
-        return bool(self.relations.allowed(row, _apply(row, changes)[None])[0])
+        """Whether the changed row keeps the declared relations, and the graph lets it be."""
+        after, advised = self.followed(row, changes)
+        return advised and bool(self.relations.allowed(row, after[None])[0])
 
     def _singles(self, row: Floats) -> list[Changes]:
         return [
@@ -474,10 +503,12 @@ def _answers(moved: MovedRows, questions: Mapping[int, Questions]) -> dict[int, 
     return answers
 
 
-def _apply(row: Floats, changes: Changes) -> Floats:
-    changed = row.copy()
-    for feature, value in changes:
-        changed[feature] = value
+def _changed(row: Floats, sets: Questions) -> Floats:
+    """(set, feature) the row after each set of changes."""
+    changed = np.repeat(row[None], len(sets), axis=0)
+    for at, changes in enumerate(sets):
+        for feature, value in changes:
+            changed[at, feature] = value
     return changed
 
 

@@ -6,8 +6,12 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, NUMBER_TASKS, Modality, Schema, TaskName
@@ -59,6 +63,7 @@ class Sklearn:
 
     modalities: ClassVar[frozenset[Modality]] = ALL_KINDS
     trusted_types: ClassVar[tuple[str, ...]] = ()
+    directions: ClassVar[Mapping[str, Literal["rises", "falls"]]] = MappingProxyType({})
 
     estimator: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -72,6 +77,12 @@ class Sklearn:
         trusting = copy.copy(self)
         object.__setattr__(trusting, "trusted_types", tuple(types))  # no field: no YAML sets it
         return trusting
+
+    def keeping(self, directions: Mapping[str, Literal["rises", "falls"]]) -> Sklearn:
+        """The same model, whose answer only rises or only falls with these columns."""
+        keeping = copy.copy(self)
+        object.__setattr__(keeping, "directions", dict(directions))  # corrections alone set it
+        return keeping
 
     @property
     def tasks(self) -> frozenset[TaskName]:
@@ -165,7 +176,28 @@ class Sklearn:
         fitted = Fitted(estimator, fit_columns(encoding, schema, train.inputs), encoding, schema)
         if "random_state" not in self.params:
             fitted.draw_from(seed)
+        if self.directions:
+            fitted.keep_directions(self._signs(fitted))
         return fitted
+
+    def _signs(self, fitted: Fitted) -> Floats:
+        """(feature,) 1 or −1 for class 1 of two, 0 where a feature is free."""
+        schema = fitted.schema
+        if not fitted.keeps_directions:
+            raise ConfigError(
+                f"corrections: {self._class_name} cannot be kept to a direction; boosted trees "
+                "and forests of two classes can, where they read one column a feature"
+            )
+        places = {label: at for at, label in enumerate(schema.labels)}
+        places |= {name: at for at, name in enumerate(schema.names)}
+        signs = np.zeros(len(schema.features))
+        for name, direction in self.directions.items():
+            if name not in places:
+                raise ConfigError(
+                    f"corrections: “{name}” is no column; there are {', '.join(places)[:300]}"
+                )
+            signs[places[name]] = 1.0 if direction == "rises" else -1.0
+        return signs if schema.target.explained == 1 else -signs
 
     @property
     def comes_fitted(self) -> bool:

@@ -34,7 +34,7 @@ def run_locked(
 ) -> StageOutcome:
     """Compute one stage unless another process has done so meanwhile; never raises."""
     try:
-        with store.lock(stage.id, stage.key):
+        with store.lock(stage.place, stage.key):
             return _find_or_compute(store, stage, job, send)
     except DataError as error:
         return StageOutcome(stage.id, reason=str(error), bad_data=stage.kind == "data")
@@ -61,7 +61,7 @@ def _find_or_compute(
 
 def kept_outcome(store: Store, stage: Stage, folder: Path) -> StageOutcome:
     """What the store says of a stage: its folder, or why it cannot be applied."""
-    reason = text_of(store.manifest(stage.id, stage.key).get("refused", ""))
+    reason = text_of(store.manifest(stage.place, stage.key).get("refused", ""))
     if reason:
         return StageOutcome(stage.id, reason=reason, applicable=False, cached=True)
     return StageOutcome(stage.id, folder, cached=True)
@@ -69,8 +69,8 @@ def kept_outcome(store: Store, stage: Stage, folder: Path) -> StageOutcome:
 
 def _refuse(store: Store, stage: Stage, reason: Text) -> StageOutcome:
     """Keep a refusal like a result: it follows from the same inputs."""
-    folder = store.work_folder(stage.id, stage.key)
-    store.publish(stage.id, stage.key, folder, {"refused": plain(reason)})
+    folder = store.work_folder(stage.place, stage.key)
+    store.publish(stage.place, stage.key, folder, {"refused": plain(reason)})
     return StageOutcome(stage.id, reason=reason, applicable=False)
 
 
@@ -84,12 +84,12 @@ def _compute(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], No
     if job.experiment.settings.measure_time:
         facts["seconds"] = round(time.perf_counter() - started, 3)
         facts["peak_memory"] = round(process_peak(), 1)  # MiB, since the process was started
-    return store.publish(stage.id, stage.key, work, facts)
+    return store.publish(stage.place, stage.key, work, facts)
 
 
 def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
     """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
-    work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
+    work = store.work_folder(stage.place, stage.key, resume=stage.kind in _RESUMABLE)
     resumed = any(entries(work))
     try:
         _run_stage(job, work, StageProgress(stage.id, send))
@@ -98,7 +98,7 @@ def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Callable[[An
     except Exception:
         if not resumed:
             raise
-        work = store.work_folder(stage.id, stage.key)
+        work = store.work_folder(stage.place, stage.key)
         _run_stage(job, work, StageProgress(stage.id, send))
     return work
 

@@ -33,7 +33,7 @@ def run_folds(job: StageJob, folder: Path, progress: Progress) -> None:
     """Measure over folds and write the measurement into `folder`."""
     metric = job.plugin("metrics")
     context = measure_context(job, metric, "", progress)
-    refits = refits_of(job.experiment, context.dataset, job.device)
+    refits = refits_of(job.experiment, context.dataset, job.device, job.inputs["training"])
     if refits is not None:
         context = dataclasses.replace(context, folds=_Folds(job.experiment, context, refits))
     measured(metric, context).save(folder)
@@ -103,6 +103,7 @@ class _Folds:
             classifier=classifier,
             folds=None,
             expectations=self.experiment.settings.behaviour,
+            capacity=self.experiment.settings.decision.capacity,
         )
         with TemporaryDirectory(prefix="deepseek-report-") as name:
             folder = Path(name)

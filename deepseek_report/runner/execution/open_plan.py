@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.message import Text, all_reasons, message
 from deepseek_report.artifacts.protocols.traits import PicturePart, traits_of
 from deepseek_report.artifacts.schema import Schema
@@ -31,6 +31,8 @@ from deepseek_report.wording.words import wording
 
 #: Stages after which it is better known how long the others take.
 _TELLING = frozenset({"data", "training"})
+#: Stages that give data: the run's own, and those before corrections.
+_DATA = frozenset({"data", BEFORE["data"]})
 T = TypeVar("T")
 #: What a piece of work calls with each of its messages.
 Send = Callable[[Any], None]
@@ -136,7 +138,7 @@ class OpenPlan(Generic[T]):
         name = event_name(self.number, stage.id)
         if stage.id == REPORT:
             return WorkItem((name,), name, self, stage)
-        return WorkItem((self.store.root, stage.id, self.as_made(stage).key), name, self, stage)
+        return WorkItem((self.store.root, stage.place, self.as_made(stage).key), name, self, stage)
 
     def work(self, stage: Stage) -> Callable[[Send], Any]:
         """What is to be done for a piece of work, wherever it is done."""
@@ -178,7 +180,7 @@ class OpenPlan(Generic[T]):
         waiting = self.waiting.get(stage)
         if waiting is None or stage == REPORT:
             return (event_name(self.number, stage),)
-        return (self.store.root, stage, waiting.key)
+        return (self.store.root, waiting.place, waiting.key)
 
     @property
     def cost(self) -> Cost:
@@ -204,6 +206,9 @@ class OpenPlan(Generic[T]):
     def job(self, stage: Stage) -> StageJob:
         inputs = {name: self.execution.outcomes[name].folder for name in stage.inputs}
         present = {name: folder for name, folder in inputs.items() if folder is not None}
+        if stage.kept_as and self.experiment.before is not None:
+            own = {self._planned[name].place: folder for name, folder in present.items()}
+            return StageJob(stage.place, self.experiment.before, own, self.device, stage.source)
         job = StageJob(stage.id, self.experiment, present, self.device, stage.source)
         if stage.id != CONCLUSIONS:
             return job
@@ -305,10 +310,15 @@ class OpenPlan(Generic[T]):
             self.is_news |= outcome.stage in _TELLING
         if outcome.bad_data:
             self.stop(DataError(self.words.say(outcome.reason)))
-        elif outcome.stage == "data" and outcome.folder is not None:
-            self.check_against_data(outcome.folder)
-        elif outcome.stage == "data":
+        elif outcome.stage in _DATA and outcome.folder is not None:
+            if self._is_original(outcome.stage):
+                self.check_against_data(outcome.folder)
+        elif outcome.stage in _DATA:
             self._take_back()
+
+    def _is_original(self, stage: str) -> bool:
+        """Whether a stage gives the data as they were read, before any correction."""
+        return self.experiment.before is None or stage == BEFORE["data"]
 
     def _take_back(self) -> None:
         """Leave in the store what it had of a run whose data failed: nobody can read it without."""

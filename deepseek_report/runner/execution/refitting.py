@@ -20,6 +20,7 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds.reference import typical_row
+from deepseek_report.runner.execution.corrected_training import penalty_of
 
 #: Parameters of an estimator that say how many trees it grows.
 _TREES = ("n_estimators", "max_iter", "num_boost_round", "iterations")
@@ -29,11 +30,15 @@ MOST_OF_ESTIMATORS, MOST_OF_NETWORKS = 100_000_000, 1_000_000_000
 
 @dataclass(frozen=True)
 class ModelRefits:
-    """See `Refits` of the protocols."""
+    """See `Refits` of the protocols.
+
+    corrected : the folder of the training that corrected the model; None where nothing is.
+    """
 
     experiment: Experiment
     dataset: Dataset
     device: str
+    corrected: Path | None = None
 
     @property
     def is_network(self) -> bool:
@@ -113,7 +118,14 @@ class ModelRefits:
             built.keep_directions(change.directions)
         trainer = self._own_trainer or self.experiment.single["trainer"]
         with TemporaryDirectory(prefix="deepseek-report-") as folder:
-            trainer.fit(built, data, Path(folder), seed, self.device, Silent())
+            place = Path(folder), seed, self.device, Silent()
+            penalty = None
+            if self.corrected is not None and change == NO_CHANGE:
+                penalty = penalty_of(self.experiment, self.corrected, data)
+            if penalty is None:
+                trainer.fit(built, data, *place)
+            else:
+                trainer.fit(built, data, *place, penalty)
         return built
 
     @cached_property
@@ -185,9 +197,12 @@ def _without(part: Split, columns: tuple[int, ...], typical: Floats | None) -> S
     return dataclasses.replace(part, inputs=inputs)
 
 
-def refits_of(experiment: Experiment, dataset: Dataset, device: str) -> ModelRefits | None:
+def refits_of(
+    experiment: Experiment, dataset: Dataset, device: str, training: Path
+) -> ModelRefits | None:
     """None where the model came fitted and nothing says how, or only its answers are known."""
-    return ModelRefits(experiment, dataset, device) if experiment.can_refit else None
+    corrected = training if experiment.corrections else None
+    return ModelRefits(experiment, dataset, device, corrected) if experiment.can_refit else None
 
 
 def _trees(built: Any) -> int:

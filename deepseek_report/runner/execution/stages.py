@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.declared_corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
@@ -27,27 +28,41 @@ from deepseek_report.artifacts.protocols.explainers import (
     suited,
 )
 from deepseek_report.artifacts.protocols.given import GivenInPython
-from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext, MetricPlugin
-from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
+from deepseek_report.artifacts.protocols.metrics import (
+    BeforeCorrections,
+    ExplainAgain,
+    MeasureContext,
+    MetricPlugin,
+)
+from deepseek_report.artifacts.protocols.models import BringsTrainer, FitsAnew, NamesOthers
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError
-from deepseek_report.metrics.cases.case_choice import choose_cases
+from deepseek_report.metrics.cases.case_choice import ALERT, NAMED, choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
-from deepseek_report.metrics.performance.predicting import predict
+from deepseek_report.metrics.performance.alerts import last_alerts
+from deepseek_report.metrics.performance.predicting import periods_of, predict
 from deepseek_report.metrics.plugin import measured
+from deepseek_report.runner.execution.corrected_training import (
+    CorrectedPlace,
+    classifier_before,
+    resolved_corrections,
+    train_corrected,
+)
 from deepseek_report.runner.execution.decided_classes import (
     remember_answers,
     with_decided_classes,
     with_other_classes,
 )
 from deepseek_report.runner.execution.refitting import refits_of
+from deepseek_report.tasks import task_of
 from deepseek_report.wording.of_results import in_words
 
 #: The seed of plug-ins that declare to draw nothing: their keys hold no seed, so nothing that they
@@ -92,6 +107,12 @@ def run_stage(job: StageJob, folder: Path, progress: Progress) -> None:
 
 
 def _data(job: StageJob, folder: Path, progress: Progress) -> None:
+    if BEFORE["data"] in job.inputs:
+        original = Dataset.load(job.inputs[BEFORE["data"]])
+        resolved_corrections(job.experiment, original).corrected(job.seeds.data).save(folder)
+        items = [item.to_json() for item in job.experiment.corrections]
+        save_json(folder / CORRECTIONS_FILE, items)
+        return
     plugin = job.experiment.single["dataset"]
     dataset: Dataset = plugin.load(job.seeds.data, progress)
     _require_planned(job, dataset.read or plugin.source_digest(), "the data")
@@ -104,8 +125,12 @@ def _training(job: StageJob, folder: Path, progress: Progress) -> None:
     if isinstance(model, BringsTrainer):
         trainer = model.own_trainer() or trainer
     _require_same_model(job, model)
-    module = model.build(dataset.schema, dataset.train, job.seeds.training)
-    trainer.fit(module, dataset, folder, job.seeds.training, job.device, progress)
+    if BEFORE["training"] in job.inputs:
+        place = CorrectedPlace(folder, job.seeds.training, job.device, job.inputs)
+        train_corrected(job.experiment, dataset, trainer, place, progress)
+    else:
+        module = model.build(dataset.schema, dataset.train, job.seeds.training)
+        trainer.fit(module, dataset, folder, job.seeds.training, job.device, progress)
     _require_same_model(job, model)
 
 
@@ -142,7 +167,8 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
     for part, predicted in predictions.items():
         predicted.save(folder / part)
     places = {int(row): place for place, row in enumerate(dataset.test.instance_ids)}
-    named = [places[row] for row in job.experiment.single["report"].cases]
+    rows = enumerate(job.experiment.single["report"].cases, start=1)
+    named = {f"{NAMED}{number}": places[row] for number, row in rows}
     instances = settings.explain.instances
     cases = choose_cases(
         predictions["test"],
@@ -150,10 +176,21 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
         dataset.test.inputs,
         instances,
         job.seeds.data,
-        named,
+        named | _alerts(job, dataset, predictions["test"]),
         settings.explain.pages,
     )
     cases.save(folder / "cases")
+
+
+def _alerts(job: StageJob, dataset: Dataset, predicted: Predictions) -> dict[str, int]:
+    """{role: position} of the alerts of the last period, where a capacity for them is declared."""
+    settings = job.experiment.settings
+    capacity = settings.decision.capacity
+    if capacity is None or not task_of(dataset.schema.target).decides:
+        return {}
+    most = min(capacity.alerts, settings.explain.pages, settings.explain.instances // 2)
+    alerts = last_alerts(predicted, periods_of(dataset.test, capacity), most)
+    return {f"{ALERT}{rank}": int(position) for rank, position in enumerate(alerts, start=1)}
 
 
 def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
@@ -174,7 +211,10 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
         predictions = Predictions.load(job.inputs["predictions"] / "test")
         others = job.experiment.other_classes(dataset.schema.target)
         explanation = with_other_classes(explanation, explainer, context, others)
-        explanation = with_decided_classes(explanation, explainer, context, predictions, cases)
+        everyone = job.experiment.settings.explain.classes is not None
+        explanation = with_decided_classes(
+            explanation, explainer, context, predictions, cases, everyone
+        )
     if job.experiment.settings.measure_time:
         explanation = dataclasses.replace(
             explanation,
@@ -226,7 +266,15 @@ def measure_context(
     if "predictions" not in job.inputs:  # the metric reads the data alone
         nothing: Any = None
         return MeasureContext(
-            dataset, nothing, nothing, nothing, nothing, seed, background, progress=progress
+            dataset,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            seed,
+            background,
+            causal=job.experiment.settings.causal,
+            progress=progress,
         )
     predicted = job.inputs["predictions"]
     explanations = {
@@ -253,10 +301,28 @@ def measure_context(
         measured=measured,
         explain=_again(job, subject) if subject else None,
         explainers={name: _FurtherRows(job, name) for name in explanations},
-        refits=refits_of(job.experiment, dataset, job.device),
+        refits=refits_of(job.experiment, dataset, job.device, job.inputs["training"]),
+        before=_before(job) if "before" in metric.reads else None,
         expectations=job.experiment.settings.behaviour,
+        causal=job.experiment.settings.causal,
+        capacity=job.experiment.settings.decision.capacity,
         progress=progress,
         question=job.experiment.question(dataset.schema),
+    )
+
+
+def _before(job: StageJob) -> BeforeCorrections | None:
+    """The model as it was before corrections; None where nothing is corrected."""
+    before = job.experiment.before
+    if before is None:
+        return None
+    folders = {name: job.inputs[stage] for name, stage in BEFORE.items()}
+    data = Dataset.load(folders["data"])
+    return BeforeCorrections(
+        data,
+        Predictions.load(folders["predictions"] / "test"),
+        classifier_before(before, data, folders["training"], job.device),
+        resolved_corrections(job.experiment, data),
     )
 
 
@@ -364,7 +430,12 @@ def fresh_classifier(job: StageJob, *, copied: bool = True) -> Classifier:
 
     model, dataset = job.experiment.single["model"], _dataset(job.inputs["data"])
     folder = job.inputs["training"]
-    if job.experiment.is_given:
+    if job.experiment.corrections and isinstance(model, FitsAnew):
+        if folder not in _LOADED:
+            _LOADED.clear()
+            _LOADED[folder] = model.fitted_anew(dataset.schema, dataset.train, None)
+        module = _LOADED[folder]
+    elif job.experiment.is_given:
         module = load_module(model, dataset.schema, dataset.train, folder)
     else:
         if folder not in _LOADED:

@@ -8,9 +8,12 @@ columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
+from deepseek_report.artifacts.declared_corrections import CorrectionItem
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.models import ComesFitted
@@ -22,35 +25,64 @@ from deepseek_report.config.problems import ConfigProblems, Problem, choices, ne
 from deepseek_report.config.threshold_checks import against_data
 from deepseek_report.errors import DataError
 from deepseek_report.metrics.behaviour.expected import misfits
+from deepseek_report.metrics.causes.declared_graph import GraphFault, faults
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
+
+#: Seconds since 1970 below which a moment is taken for a number and for no date: 3 March 1973.
+_LEAST_DATE = 1e8
 
 
 def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part], Split]) -> None:
     """Raise what does not fit the data, all of it at once.
 
+    Where something is corrected, all but the corrections and a fitted model is held against the
+    corrected data.
+
     Parameters
     ----------
-    load : gives a part of the data, where something needs it.
+    schema, load : of the data as they were read; `load` gives a part, where something needs it.
 
     Raises
     ------
     ConfigProblems : thresholds on groups that the data do not have or that need a favourable class,
         a fitted model of other data, expectations of columns, words or classes that there are not,
         cases that are not in the test part, more folds than the rows allow, explained classes that
-        there are not.
+        there are not, a graph of causes whose nodes are not in the data or whose arrows run in a
+        circle, questions to it that it cannot be asked, a capacity for alerts where nobody knows
+        when rows come from, corrections of what there is not.
     """
-    problems = [
+    problems = fitted_model_problems(experiment, schema, load)
+    if experiment.corrections:
+        from deepseek_report.runner.execution.corrected_training import resolved_corrections
+
+        parts: dict[str, Any] = {part: load(part) for part in PARTS}
+        resolved = resolved_corrections(experiment, Dataset(schema, **parts, card={}))
+        problems += [
+            Problem(_place_of_item(misfit.item), misfit.fault, misfit.allowed, misfit.todo)
+            for misfit in resolved.misfits
+        ]
+        if problems:
+            raise ConfigProblems(problems)
+        data = resolved.corrected(experiment.seeds.data)
+        schema, load = data.schema, partial(getattr, data)
+    problems += [
         *against_data(experiment, schema),
         *undeclared_thresholds(experiment, schema),
-        *fitted_model_problems(experiment, schema, load),
         *expectation_problems(experiment, schema, load),
         *case_problems(experiment, load),
         *fold_problems(experiment, schema, load),
         *class_problems(experiment, schema),
+        *causal_problems(experiment, schema),
+        *capacity_problems(experiment, schema, load),
     ]
     if problems:
         raise ConfigProblems(problems)
+
+
+def _place_of_item(item: CorrectionItem) -> str:
+    mark = f", mark {item.mark}" if item.mark else ""
+    return f"corrections, entry {item.entry + 1}{mark}"
 
 
 def fitted_model_problems(
@@ -83,10 +115,27 @@ def expectation_problems(
     ]
 
 
+def causal_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
+    """What of the declared graph of causes, and of the questions to it, does not fit the data."""
+    declaration = experiment.settings.causal
+    if declaration is None:
+        return []
+    return [_causal_problem(fault, experiment) for fault in faults(declaration, schema)]
+
+
+def _causal_problem(fault: GraphFault, experiment: Experiment) -> Problem:
+    places = experiment.causal_places
+    above = (".".join(fault.path[:n]) for n in range(len(fault.path), -1, -1))
+    where = next((places[key] for key in above if key in places), "causal")
+    near = nearest(fault.wrote, fault.known) if fault.wrote else ""
+    inside = ".".join(("causal", *fault.path))
+    return Problem(where, f"{inside}: {fault.fault}", choices(fault.known), near or fault.todo)
+
+
 def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
     """Classes that are to be explained and that the data do not have."""
     named, target = experiment.settings.explain.classes, schema.target
-    if named is None or named == "all":
+    if named is None or isinstance(named, str):
         return []
     known = [*target.classes, *target.codes]
     return [
@@ -99,6 +148,37 @@ def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
         for name in named
         if name not in known
     ]
+
+
+def capacity_problems(
+    experiment: Experiment, schema: Schema, load: Callable[[Part], Split]
+) -> list[Problem]:
+    """Why alerts cannot be ranked in periods as declared."""
+    capacity, where = experiment.settings.decision.capacity, "decision.capacity"
+    if capacity is None:
+        return []
+    if not task_of(schema.target).decides or len(schema.target.classes) != 2:
+        return [Problem(where, "no decision between two classes is made", todo="remove it")]
+    moments = load("test").moments
+    if moments is None:
+        return [
+            Problem(
+                where,
+                "nobody says when the rows come from",
+                "a column of dates",
+                "name it by dataset.time, or remove decision.capacity",
+            )
+        ]
+    if not np.nanmax(moments, initial=0.0) > _LEAST_DATE:
+        return [
+            Problem(
+                where,
+                "the moments of the rows are numbers, of which nobody knows how many are a day",
+                "a column of dates",
+                "name one by dataset.time, or remove decision.capacity",
+            )
+        ]
+    return []
 
 
 def fold_problems(

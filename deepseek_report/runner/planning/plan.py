@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
 from deepseek_report.artifacts.protocols.models import NamesOthers
 from deepseek_report.artifacts.protocols.traits import (
@@ -36,6 +36,7 @@ _FOLDS = f"{PACKAGE}.runner.execution.fold_runs"
 #: The stage that concludes from all others, before the pictures are drawn.
 CONCLUSIONS = "conclusions"
 CONTROL = "random"
+_CORRECTED = f"{PACKAGE}.data_kinds.corrected_data"
 #: {kind of artifact: the group of the config whose plug-ins make it}
 _GROUPS = {"explanations": "explainers", "measures": "metrics", "pictures": "visualizations"}
 
@@ -44,17 +45,24 @@ _GROUPS = {"explanations": "explainers", "measures": "metrics", "pictures": "vis
 class Stage:
     """One unit of work: `id` is the artifact it makes, `inputs` are the stages it reads.
 
-    source : digest of the files outside of the store that the key was made from.
+    source : digest of the files outside of the store that the key was made from. kept_as : the id
+    under which the store has it, where another plan calls it otherwise: `data` of `before/data`.
     """
 
     id: str
     key: str
     inputs: tuple[str, ...] = ()
     source: str = ""
+    kept_as: str = ""
+
+    @property
+    def place(self) -> str:
+        """The id under which the store keeps it."""
+        return self.kept_as or self.id
 
     @property
     def kind(self) -> str:
-        return ArtifactId(self.id).kind
+        return ArtifactId(self.place).kind
 
     @property
     def group(self) -> str:
@@ -72,7 +80,7 @@ class Stage:
         return ArtifactId(self.id).subject
 
     def folder(self, store: Store) -> Path | None:
-        return store.find(self.id, self.key)
+        return store.find(self.place, self.key)
 
 
 def module_of(target: str) -> str:
@@ -111,11 +119,12 @@ class _Planner:
         return str(self.experiment.config_of(group, key)["_target_"])
 
     def plan(self) -> list[Stage]:
+        self._before()
         self.data()
-        self._model()
+        self.model()
         for explainer in self.experiment.multiple["explainers"]:
             self._explainer(explainer)
-        for metric in self.experiment.multiple["metrics"]:
+        for metric in taken_first(self.experiment.multiple["metrics"]):
             self._metric(metric)
         self._conclusions()
         for picture in self.experiment.multiple["visualizations"]:
@@ -124,13 +133,33 @@ class _Planner:
 
     def data(self) -> Stage:
         """The stage that reads the data, on which no other choice bears."""
+        if self.experiment.corrections:
+            items = [item.to_json() for item in self.experiment.corrections]
+            inputs = (BEFORE["data"],)
+            self.add(
+                "data", items, inputs, f"{_CORRECTED}.ResolvedCorrections", seed=self.seeds.data
+            )
+            return self.stages["data"]
         raw, dataset = self.config, self.experiment.single["dataset"]
         source = dataset.source_digest()
         self.add("data", [raw["dataset"], source], (), self.target("dataset"), seed=self.seeds.data)
         self.stages["data"] = replace(self.stages["data"], source=source)
         return self.stages["data"]
 
-    def _model(self) -> None:
+    def _before(self) -> None:
+        """The same model without corrections, as the plan without them makes it."""
+        if self.experiment.before is None:
+            return
+        planner = _Planner(self.experiment.before)
+        planner.data()
+        planner.model()
+        for name, renamed in BEFORE.items():
+            stage = planner.stages[name]
+            inputs = tuple(BEFORE[other] for other in stage.inputs)
+            self.stages[renamed] = replace(stage, id=renamed, inputs=inputs, kept_as=name)
+
+    def model(self) -> None:
+        """The stages that train the model and ask it about the test part."""
         raw = self.config
         targets = (self.target("model"), self.target("trainer"))
         trained = [raw["model"], raw["trainer"]]
@@ -138,11 +167,18 @@ class _Planner:
         others = model.source_digest() if isinstance(model, NamesOthers) else ""
         if isinstance(model, NamesOthers):
             trained.append(others)
-        self.add("training", trained, ("data",), *targets, seed=self.seeds.training)
+        inputs = ("data", *(BEFORE[name] for name in ("data", "training") if self._corrects))
+        if self._corrects:
+            trained.append([item.to_json() for item in self.experiment.corrections])
+        self.add("training", trained, inputs, *targets, seed=self.seeds.training)
         self.stages["training"] = replace(self.stages["training"], source=others)
         explain = raw["explain"]
         chosen = [raw["decision"], explain["instances"], explain["pages"], *raw["report"]["cases"]]
         self.add("predictions", chosen, ("data", "training"), self.target("model"))
+
+    @property
+    def _corrects(self) -> bool:
+        return bool(self.experiment.corrections)
 
     def _explainer(self, name: str) -> None:
         raw = self.config
@@ -161,19 +197,27 @@ class _Planner:
         config = self.config["metrics"][name]
         if "expectations" in plugin.reads:
             config = {"metric": config, "expectations": self.config["behaviour"]}
+        if "causal" in plugin.reads and self.config["causal"]:
+            config = {"metric": config, "causal": self.config["causal"]}
         targets = [self.target("metrics", name)]
+        if "capacity" in plugin.reads:
+            config = {"metric": config, "capacity": self.config["decision"]["capacity"]}
         if "folds" in plugin.reads:
             config = {"metric": config, **self._of_folds(targets)}
         seed = self.seeds.measure if "seed" in plugin.reads else None
+        before: tuple[str, ...] = ()
+        if "before" in plugin.reads and self._corrects:
+            config = [config, [item.to_json() for item in self.experiment.corrections]]
+            before = tuple(BEFORE.values())
         base: tuple[str, ...] = ("data", "training", "predictions")
-        if set(plugin.reads) <= {"dataset", "seed"}:
+        if set(plugin.reads) <= {"dataset", "seed", "causal"}:
             base = ("data",)
         everything = tuple(
             ArtifactId.explanation(key) for key in self.experiment.multiple["explainers"]
         )
         if traits.scope == "model":
             taken = map(ArtifactId.measure, sorted(traits.takes))
-            inputs = (*base, *(measure for measure in taken if measure in self.stages))
+            inputs = (*base, *before, *(measure for measure in taken if measure in self.stages))
             self.add(ArtifactId.measure(name), config, inputs, *targets, seed=seed)
         elif traits.scope == "explainers":
             inputs = (*base, *everything, *self._taken(traits.takes, everything))
@@ -210,7 +254,9 @@ class _Planner:
         """Findings and verdicts hang on all that was measured, and on what was left out."""
         refused = sorted((refusal.artifact, refusal.reason) for refusal in self.experiment.refused)
         config = [concluded_from(self.config), refused, self.texts]
-        self._released(CONCLUSIONS, config, tuple(self.stages), f"{_CONCLUDING}.run_conclusions")
+        of_before = {*BEFORE.values()}
+        inputs = tuple(name for name in self.stages if name not in of_before)
+        self._released(CONCLUSIONS, config, inputs, f"{_CONCLUDING}.run_conclusions")
 
     def _released(self, name: str, config: Any, inputs: tuple[str, ...], target: str) -> None:
         """Plan a stage that reads no more than the level of privacy allows."""
@@ -238,6 +284,23 @@ class _Planner:
                     yield stage
 
 
+def taken_first(metrics: Mapping[str, Any]) -> list[str]:
+    """Metrics in their order, but each behind those whose measurements it takes."""
+    order, waiting = dict[str, None](), set[str]()
+
+    def place(name: str) -> None:
+        if name in waiting:
+            return
+        waiting.add(name)
+        for taken in sorted(traits_of(metrics[name], MetricPart).takes & metrics.keys()):
+            place(taken)
+        order[name] = None
+
+    for name in metrics:
+        place(name)
+    return [*order]
+
+
 def make_plan(experiment: Experiment) -> list[Stage]:
     """Every stage up to the pictures, each after those that it reads; nothing is run."""
     return _Planner(experiment).plan()
@@ -245,7 +308,7 @@ def make_plan(experiment: Experiment) -> list[Stage]:
 
 def data_stage(experiment: Experiment) -> Stage:
     """The stage that reads the data; the same whatever is computed of them."""
-    return _Planner(experiment).data()
+    return _Planner(experiment.before or experiment).data()
 
 
 #: Groups of the config that decide what is written, beside what is computed.

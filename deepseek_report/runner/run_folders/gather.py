@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.protocols.traits import (
     MetricPart,
     PicturePart,
@@ -115,15 +115,21 @@ def _copy(experiment: Experiment, execution: Execution, folder: Path) -> None:
     if experiment.privacy.is_full:
         _copy_whole(execution, folder, experiment.settings.measure_time)
     else:
-        release(execution.folders, experiment, folder / ARTIFACTS)
+        release(_own(execution), experiment, folder / ARTIFACTS)
     if not experiment.settings.measure_time:
         for path in files_below(folder / ARTIFACTS, "timing.json"):
             if path.name == "timing.json":
                 remove(path)
 
 
+def _own(execution: Execution) -> dict[str, Path]:
+    """The folders of the run's own stages; those of the model before corrections are another's."""
+    of_before = {*BEFORE.values()}
+    return {name: path for name, path in execution.folders.items() if name not in of_before}
+
+
 def _copy_whole(execution: Execution, folder: Path, measure_time: bool) -> None:
-    for stage, source in execution.folders.items():
+    for stage, source in _own(execution).items():
         target = folder / ARTIFACTS / stage
         copy_tree(source, target)
         for name in _NOT_COPIED:
@@ -236,5 +242,5 @@ def _stages(
     for stage in stages:
         if stage.id in execution.folders:
             key = execution.made.get(stage.id, stage).key
-            seconds = store.manifest(stage.id, key).get("seconds")
+            seconds = store.manifest(stage.place, key).get("seconds")
             yield {"id": stage.id, "key": key, "seconds": seconds}

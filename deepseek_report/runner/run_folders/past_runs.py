@@ -79,7 +79,7 @@ def past_run(folder: Path) -> PastRun:
         outcomes=Counter(str(threshold.get("outcome")) for threshold in _mappings(thresholds)),
         size=size_of(folder),
         stages=frozenset(
-            (str(stage.get("id")), str(stage.get("key")))
+            (str(stage.get("id")).removeprefix("before/"), str(stage.get("key")))
             for stage in _mappings(record.get("stages"))
         ),
     )

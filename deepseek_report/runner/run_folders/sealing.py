@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,12 @@ _WRITING = f"{PACKAGE}.runner.run_folders.writing"
 _WRITERS = ("babel", "jinja2", "matplotlib", "numpy", "pandas", "pypandoc", "typst")
 
 
-def publish(work: Path, opened: OpenRun, engine: str) -> tuple[list[str], str]:
+def publish(
+    work: Path, opened: OpenRun, engine: str, notices: Sequence[str] = ()
+) -> tuple[list[str], str]:
     """Put the finished documents in place and list them; keep an edited `report.qmd`.
 
-    engine : that made their pages.
+    engine : that made their pages. notices : what their pages lack, in sentences.
     """
     folder = opened.folder
     kept = _keep_edited_source(work, opened)
@@ -47,7 +50,8 @@ def publish(work: Path, opened: OpenRun, engine: str) -> tuple[list[str], str]:
         move(work / name, folder / name)
     for name in set(old.of_class("document")) - set(made):
         remove(folder / name)
-    return kept, seal_documents(folder, opened.run_digest, opened.language, engine, opened.day)
+    written = Writing(opened.language, engine, opened.day, tuple(notices))
+    return kept, seal_documents(folder, opened.run_digest, written)
 
 
 def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
@@ -64,25 +68,33 @@ def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
     return [keep_edited(folder, SOURCE, folder)]
 
 
-def seal_documents(
-    folder: Path,
-    run_digest: str,
-    language: str = "",
-    engine: str = "embedded",
-    day: dt.date | None = None,
-) -> str:
+@dataclass(frozen=True)
+class Writing:
+    """How documents were written.
+
+    language : of the documents, where it is not that of the run's config. engine : of their pages.
+    day : on which they were written, which decides what of people's decisions is still valid; kept
+    where people wrote something. notices : what their pages lack, in sentences, such as a standard
+    that a PDF does not keep to.
+    """
+
+    language: str = ""
+    engine: str = "embedded"
+    day: dt.date | None = None
+    notices: tuple[str, ...] = ()
+
+
+def seal_documents(folder: Path, run_digest: str, written: Writing | None = None) -> str:
     """Write `documents.json`: every document and what people wrote, bound to the run digest.
 
     It holds what `verify` needs to make them again, and the hash of all that writes, so that a
     later run knows whether they are current.
-    language : of the documents, where it is not that of the run's config. engine : of their pages.
-    day : on which they were written, which decides what of people's decisions is still valid; kept
-    where people wrote something.
 
     Returns
     -------
     The document digest.
     """
+    written = written or Writing()
     contents = look_into(folder)
     documents = hash_files(folder, contents.of_class("document"))
     people = hash_files(folder, contents.of_class("people"))
@@ -93,13 +105,14 @@ def seal_documents(
         "format_version": 1,
         "run_digest": run_digest,
         "document_digest": sealed,
-        "writing": writing_key(config, language),
-        "language": language or language_of(config),
-        "engine": engine,
+        "writing": writing_key(config, written.language),
+        "language": written.language or language_of(config),
+        "engine": written.engine,
         "libraries": writing_libraries(),
         "files": documents,
         "people": people,
-        **({"day": day.isoformat()} if day and people else {}),
+        **({"day": written.day.isoformat()} if written.day and people else {}),
+        **({"notices": list(written.notices)} if written.notices else {}),
     }
     save_json(folder / DOCUMENTS_MANIFEST, record)
     return sealed

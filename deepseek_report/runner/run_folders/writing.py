@@ -80,6 +80,7 @@ class Written:
 
     pages : those asked for. verdicts : on the declared thresholds. problems : parts that failed,
     in the run or while writing. kept : names under which edited documents were kept.
+    notices : what a page lacks, in sentences, such as a standard that a PDF does not keep to.
     run_digest, document_digest : SHA-256 of the results, and of the documents bound to it.
     rejected : whether a rejection stands, and `report.fail_on` asks for it to be told.
     """
@@ -88,6 +89,7 @@ class Written:
     verdicts: list[Verdict]
     problems: list[dict[str, str]]
     kept: list[str]
+    notices: list[str]
     run_digest: str
     document_digest: str
     rejected: bool = False
@@ -152,7 +154,7 @@ def _write_documents(folder: Path, options: WriteOptions) -> Written:
     work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=folder))
     try:
         made = make_documents(opened, work, options)
-        kept, sealed = publish(work, made.opened, made.engine)
+        kept, sealed = publish(work, made.opened, made.engine, made.notices)
     finally:
         remove(work)
     return Written(
@@ -160,6 +162,7 @@ def _write_documents(folder: Path, options: WriteOptions) -> Written:
         verdicts=made.verdicts,
         problems=made.problems,
         kept=kept,
+        notices=made.notices,
         run_digest=opened.run_digest,
         document_digest=sealed,
         rejected=made.rejected and bool(opened.run["config"]["report"].get("fail_on")),
@@ -170,7 +173,8 @@ def _write_documents(folder: Path, options: WriteOptions) -> Written:
 class MadeDocuments:
     """Documents in a folder of their own. opened : the run, in the language of the documents.
 
-    formats, engine : those that they were made in and by. verdicts, problems : as in `Written`.
+    formats, engine : those that they were made in and by. verdicts, problems, notices : as in
+    `Written`.
     """
 
     opened: OpenRun
@@ -178,6 +182,7 @@ class MadeDocuments:
     engine: Engine
     verdicts: list[Verdict]
     problems: list[dict[str, str]]
+    notices: list[str]
     rejected: bool
 
 
@@ -193,13 +198,15 @@ def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDo
         if opened.language != stored:
             results = drawn_again(results, Path(drawn), options.trust)
         pages = (*formats, *others)
-        results, verdicts = _write(work, results, report, options, pages, opened.run_digest)
+        results, verdicts, notices = _write(
+            work, results, report, options, pages, opened.run_digest
+        )
     decided = _decided(results)
     problems = _write_conclusions(work, opened, results, verdicts, decided)
     write_text(work / CITATION, _citation(opened))
     engine = options.engine or report.engine
     rejected = bool(decided.get("rejected"))
-    return MadeDocuments(opened, formats, engine, verdicts, problems, rejected)
+    return MadeDocuments(opened, formats, engine, verdicts, problems, notices, rejected)
 
 
 def _decided(results: Results) -> Mapping[str, Any]:
@@ -246,21 +253,27 @@ def _write(
     options: WriteOptions,
     formats: Sequence[Format],
     run_digest: str,
-) -> tuple[Results, list[Verdict]]:
-    """Write document, pages and evidence; returns the results with all that failed meanwhile."""
+) -> tuple[Results, list[Verdict], list[str]]:
+    """Write document, pages and evidence.
+
+    Returns the results with all that failed meanwhile, the verdicts, and what pages lack.
+    """
+    notices: list[str] = []
     conclusions = conclusions_of(results)
     results = replace(results, findings=(*failures(results), *conclusions.findings))
     results, contents = _write_sections(results, options.trust)
-    document = write_qmd(results, contents, report, work)
+    document = write_qmd(results, contents, report, work, run_digest=run_digest)
     if "brief" in formats:
         write_brief(results, _first_page(results, contents), report, work, run_digest)
     results = results.with_failures(document.failures)
     with ThreadPoolExecutor(1) as background:  # the renderer waits for programs of its own
-        rendered = background.submit(render, work, formats, options.engine or report.engine)
+        rendered = background.submit(
+            render, work, formats, options.engine or report.engine, notices.append
+        )
         failed = _write_compliance(document.path, results)
         rendered.result()
     results = results.with_failures(failed)
-    return results, list(conclusions.verdicts)
+    return results, list(conclusions.verdicts), notices
 
 
 def _first_page(results: Results, contents: Sequence[SectionContent]) -> SectionContent:

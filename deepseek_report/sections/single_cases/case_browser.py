@@ -162,9 +162,14 @@ def browser(
         "no_reasons": pages.explainer is None and leading_for_cases(draft.results) is not None,
         "groups": _groups(draft),
         "what_if": what_if.shared() if what_if else None,
+        "marks": pages.marks.shared(),
         "cases": [_entry(pages, glances, case) for case in cases],
         "pages": [
-            {**page, "what_if": _answers(what_if, pages, case)}
+            {
+                **page,
+                "what_if": _answers(what_if, pages, case),
+                "marks": pages.marks.of_page(case, pages.numbers),
+            }
             for case, page in zip(cases, contents, strict=False)
         ],
         "unit": draft.words.name(target.unit or ""),
@@ -237,6 +242,8 @@ def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> Values:
     if case.position is not None:
         glance = glances.of_case(case.position)
         entry |= {"glance": glance} if any(glance.values()) else {}
+    if mark := pages.marks.of_case(case):
+        entry |= {"mark": mark}
     if pages.explainer:
         entry |= {"waterfall": waterfall_data(draft, pages.explainer, case)}
         if toward := waterfalls_toward(draft, pages.explainer, case):

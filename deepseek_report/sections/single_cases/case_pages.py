@@ -43,6 +43,7 @@ def codes(pages: Pages, case: Row) -> Values | None:
     return {
         "by": draft.text("codes.by", method=pages.label(pages.explainer), accepted=accepted),
         "items": [_item(pages, group) for group in equals(chosen)],
+        "players": [pages.marks.listed(group) for group in equals(chosen)],
         "limits": _limits(pages, chosen, [row for row in mine if row["role"] == "protected"]),
     }
 
@@ -279,9 +280,13 @@ def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> Values:
         "codes": codes(pages, row),
         "contrasts": case_sentences.contrasts(pages, row),
         "reasons": case_sentences.reasons(pages, row),
+        "players": [
+            pages.marks.listed([reason]) for reason in case_sentences.reason_rows(pages, row)
+        ],
         "reasons_by": pages.label(pages.explainer),
         "start": case_sentences.start(draft, row, pages.explainer),
         "compared": case_sentences.compared(draft, row),
+        "fired": case_sentences.fired(draft, row),
         "agreement": case_sentences.agreement(pages, number),
         "change": case_sentences.change(pages, row),
         "other_ways": case_sentences.other_ways(pages, row),

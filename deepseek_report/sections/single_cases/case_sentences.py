@@ -13,9 +13,11 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import answering
 from deepseek_report.findings.listed_reasons import (
@@ -28,6 +30,7 @@ from deepseek_report.findings.listed_reasons import (
 from deepseek_report.findings.records import Row, explainer_inline, rows, unit_of
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
+from deepseek_report.sections.single_cases.case_marks import CaseMarks
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
@@ -101,6 +104,7 @@ _TABLES = {
     "cases": (
         *("inputs", "reasons", "contrasts", "neighbours"),
         *("reason_codes", "counterfactuals", "other_ways", "nearest_accepted"),
+        "consequences",
         *("agreement", "errors_like_this"),
     ),
     "decision_way": ("steps", "trees", "paths"),
@@ -111,10 +115,19 @@ _TABLES = {
 
 @dataclass(frozen=True)
 class Pages:
-    """What every case page needs: the draft, the method that tells reasons, the tables."""
+    """What every case page needs: the draft, the method that tells reasons, the tables.
+
+    in_data : whether the cases are rows of the run's data, and none that a person brought.
+    """
 
     draft: Draft
     explainer: str | None
+    in_data: bool = True
+
+    @cached_property
+    def marks(self) -> CaseMarks:
+        """What a person may mark as wrong in the cases."""
+        return CaseMarks.of(self.draft, in_data=self.in_data)
 
     @cached_property
     def bands(self) -> StatedBands | None:
@@ -288,9 +301,14 @@ def _apart(
 
 def reasons(pages: Pages, case: Row) -> list[str]:
     """The main reasons as sentences."""
+    return [_reason(pages, row) for row in reason_rows(pages, case)]
+
+
+def reason_rows(pages: Pages, case: Row) -> list[Row]:
+    """The main reasons as rows of the table `reasons`, the greatest first."""
     ranked = [r for r in pages.rows("reasons", case["case"]) if r["explainer"] == pages.explainer]
     ranked.sort(key=lambda row: row["rank"])
-    return [_reason(pages, row) for row in ranked[:REASONS] if is_readable(row)]
+    return [row for row in ranked[:REASONS] if is_readable(row)]
 
 
 def contrasts(pages: Pages, case: Row) -> Values | None:
@@ -436,6 +454,40 @@ def compared(draft: Draft, case: Row) -> str:
     )
 
 
+def fired(draft: Draft, case: Row) -> Values | None:
+    """The rules of a model of rules that hold for a case; None for other models.
+
+    items : of each rule its number, what it says (`when`), and both with its points (`text`).
+    """
+    table = rows(draft.results, "rules", "fired")
+    mine = [row for row in table if row["instance_id"] == case["instance_id"]]
+    if not mine:
+        return None
+    start = next((row["points"] for row in mine if not int(row["rule"])), 0.0)
+    held = [row for row in mine if int(row["rule"])]
+    items = [
+        {
+            "number": int(row["rule"]),
+            "when": row["when"],
+            "text": draft.text(
+                "fired.item", rule=int(row["rule"]), points=row["points"], when=row["when"]
+            ),
+        }
+        for row in held
+    ]
+    decides = task_of(draft.results.schema.target).decides
+    total = start + sum(row["points"] for row in held)
+    head = draft.text(
+        "fired.head",
+        n=len(held),
+        start=start,
+        total=total,
+        decision=case["decision"],
+        decides=decides,
+    )
+    return {"head": head, "items": items}
+
+
 def neighbours(pages: Pages, case: Row) -> str:
     """What happened in the nearest cases."""
     near = pages.rows("neighbours", case["case"])
@@ -484,7 +536,7 @@ def _change_sentence(pages: Pages, case: Row, steps: list[Row], words: str) -> s
     """What would have to be otherwise, and the probability then."""
     draft = pages.draft
     numbers = {f.label for f in draft.results.schema.features if f.is_numeric}
-    return draft.text(
+    sentence = draft.text(
         words,
         steps=[
             {
@@ -500,6 +552,15 @@ def _change_sentence(pages: Pages, case: Row, steps: list[Row], words: str) -> s
         )["probability"],
         target=draft.results.schema.target.explained_class,
     )
+    way = int(steps[0].get("way", 1))
+    following = [r for r in pages.rows("consequences", case["case"]) if int(r["way"]) == way]
+    return _joined(sentence, draft.words.say(_follows(following)) if following else "")
+
+
+def _follows(rows: list[Row]) -> Message:
+    """What would move with a change, by the declared graph of causes."""
+    named = ("label", "from_display", "to_display")
+    return message("causes.follows", moves=[{key: row[key] for key in named} for row in rows])
 
 
 def enough(pages: Pages, case: Row) -> str:
@@ -540,6 +601,7 @@ def pushed(pages: Pages, case: Row) -> Values | None:
             label=row["label"],
             share=float(row["share"]),
             decides=decides,
+            common=list(filter(None, str(row.get("common") or "").split(SEPARATOR))),
         )
         sides[bool(row["toward"])].append(sentence)
     return {

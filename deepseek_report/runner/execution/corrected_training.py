@@ -1,0 +1,180 @@
+"""Trains the model again so that it keeps to what people corrected."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.declared_corrections import CORRECTIONS_FILE
+from deepseek_report.artifacts.ids import BEFORE
+from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.models import FitsAnew, Penalty, TrainsCorrected
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.plain_files import empty_folder, is_file
+from deepseek_report.config.corrected import trains_by_gradients
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.data_kinds.corrected_data import ItemCue, ModelSort, ResolvedCorrections
+from deepseek_report.data_kinds.cues import InputCue
+from deepseek_report.metrics.behaviour.cue_use import LEAST_USE, MOST_LEFT, use_of
+
+#: Factors of the penalty that are tried, the smallest first, until the use has fallen enough.
+WEIGHTS = (1.0, 10.0, 100.0, 1000.0)
+#: Validation rows on which the use is measured to choose a factor.
+_CHECKED = 1000
+
+
+@dataclass(frozen=True)
+class CorrectedPlace:
+    """Where and from which seed the corrected model is trained.
+
+    inputs : {stage: its folder}, those of the model before corrections among them.
+    """
+
+    folder: Path
+    seed: int
+    device: str
+    inputs: Mapping[str, Path]
+
+
+def sort_of(experiment: Experiment, data: Dataset) -> ModelSort:
+    """Which kind of model is corrected."""
+    if trains_by_gradients(experiment):
+        return "network"
+    model = (experiment.before or experiment).single["model"]
+    if isinstance(model, FitsAnew):
+        return "fitted"
+    built = model.build(data.schema, data.train, 0)
+    return "directed" if getattr(built, "keeps_directions", False) else "fitted"
+
+
+def resolved_corrections(experiment: Experiment, data: Dataset) -> ResolvedCorrections:
+    """What the corrections of an experiment mean for its data as they were read."""
+    return ResolvedCorrections.of(experiment.corrections, data, sort_of(experiment, data))
+
+
+def classifier_before(before: Experiment, data: Dataset, training: Path, device: str) -> Classifier:
+    """The model as it was before corrections."""
+    from deepseek_report.models.shared.loading import load_classifier
+
+    return load_classifier(before.single["model"], data.schema, data.train, training, device)
+
+
+def train_corrected(
+    experiment: Experiment,
+    dataset: Dataset,
+    trainer: Any,
+    place: CorrectedPlace,
+    progress: Progress,
+) -> None:
+    """Train the corrected model into a folder.
+
+    A network pays for what must not decide, by the smallest of `WEIGHTS` by which each use falls to
+    a fifth of what it was on the validation part; where none does, by the largest. All other models
+    are fitted to the corrected data.
+    """
+    original = Dataset.load(place.inputs[BEFORE["data"]])
+    resolved = resolved_corrections(experiment, original)
+    if not resolved.trained_away or resolved.sort != "network":
+        module = _built(experiment, dataset, place.seed)
+        trainer.fit(module, dataset, place.folder, place.seed, place.device, progress)
+        return
+    before = classifier_before(
+        experiment.before or experiment, original, place.inputs[BEFORE["training"]], place.device
+    )
+
+    def fitted(weight: float) -> Classifier:
+        empty_folder(place.folder)
+        module = _built(experiment, dataset, place.seed)
+        penalty = trainer.penalty_on(_pairs(resolved.trained_away), weight, dataset)
+        trainer.fit(module, dataset, place.folder, place.seed, place.device, progress, penalty)
+        classifier: Classifier = experiment.single["model"].wrap(
+            module, dataset.schema, place.device
+        )
+        return classifier
+
+    chosen = choose_weight(fitted, before, resolved, dataset, place.seed)
+    save_json(place.folder / CORRECTIONS_FILE, chosen)
+
+
+def choose_weight(
+    fitted: Callable[[float], Classifier],
+    before: Classifier,
+    resolved: ResolvedCorrections,
+    corrected: Dataset,
+    seed: int,
+) -> dict[str, Any]:
+    """Train with one factor of the penalty after the other, until each use has fallen enough.
+
+    Parameters
+    ----------
+    fitted : trains with a factor. before : the model as it was, on `resolved.data`. corrected : the
+    data of the corrected model.
+
+    Returns
+    -------
+    weight : the factor of the last training. cues : what was penalised, by the columns of
+    `corrected`. tried : for each factor the uses before and after, on validation rows.
+    """
+    uses = _uses_before(before, resolved, seed)
+    tried: list[dict[str, Any]] = []
+    for weight in WEIGHTS:
+        classifier = fitted(weight)
+        left = [_use(classifier, corrected, each.cue, seed) for each in resolved.trained_away]
+        tried.append({"weight": weight, "before": uses, "after": left})
+        if all(_is_enough(was, now) for was, now in zip(uses, left, strict=True)):
+            break
+    cues = [{**dataclasses.asdict(each.cue), "how": each.how} for each in resolved.trained_away]
+    return {"weight": tried[-1]["weight"], "cues": cues, "tried": tried}
+
+
+def _built(experiment: Experiment, dataset: Dataset, seed: int) -> Any:
+    model = experiment.single["model"]
+    if isinstance(model, FitsAnew):
+        return model.fitted_anew(dataset.schema, dataset.train, None)
+    return model.build(dataset.schema, dataset.train, seed)
+
+
+def _pairs(cues: Sequence[ItemCue]) -> list[tuple[InputCue, Any]]:
+    return [(each.cue, each.how) for each in cues]
+
+
+def _is_enough(before: float, after: float) -> bool:
+    return after <= max(MOST_LEFT * before, LEAST_USE)
+
+
+def _uses_before(before: Classifier, resolved: ResolvedCorrections, seed: int) -> list[float]:
+    """The use of each trained-away cue by the model as it was, by the columns of its data."""
+    kept = {id(each.item) for each in resolved.trained_away}
+    cues = [each.cue for each in resolved.cues if id(each.item) in kept]
+    return [_use(before, resolved.data, cue, seed) for cue in cues]
+
+
+def _use(classifier: Classifier, data: Dataset, cue: InputCue, seed: int) -> float:
+    rows = data.validation.inputs
+    chosen = np.sort(np.random.default_rng([seed, 5]).permutation(len(rows))[:_CHECKED])
+    used: Floats = use_of(classifier, rows[chosen], rows, cue, data.train.labels, seed)
+    return float(used.mean())
+
+
+def penalty_of(experiment: Experiment, training: Path, data: Dataset) -> Penalty | None:
+    """What a training of other rows pays, as the training of the run did; None for nothing.
+
+    training : the folder of that training. data : corrected data of the same schema.
+    """
+    trainer = experiment.single["trainer"]
+    if not is_file(training / CORRECTIONS_FILE) or not isinstance(trainer, TrainsCorrected):
+        return None
+    chosen = load_json(training / CORRECTIONS_FILE)
+    cues = [
+        (InputCue(tuple(each["columns"]), tuple(each["words"]), each["direction"]), each["how"])
+        for each in chosen["cues"]
+    ]
+    return trainer.penalty_on(cues, float(chosen["weight"]), data)

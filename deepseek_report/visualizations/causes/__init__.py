@@ -1,0 +1,1 @@
+"""Pictures of a declared graph of causes."""

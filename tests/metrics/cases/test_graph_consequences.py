@@ -1,0 +1,132 @@
+"""Advice along a declared graph: what follows moves too, what the graph rules out is not told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.causal_declaration import CausalDeclaration
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search, SearchBounds
+from deepseek_report.metrics.cases.graph_consequences import GraphConsequences
+from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
+from deepseek_report.wording.words import wording
+
+TWO = (Category("0", "no"), Category("1", "yes"))
+
+
+def schema_of(**job: Any) -> Schema:
+    """Years of education act on income, and on a job or not; shoes act on nothing."""
+    return Schema(
+        (
+            Feature("edu", "Education", "numeric", mutable=True, step=1.0),
+            Feature("inc", "Income", "numeric", step=1.0),
+            Feature("job", "Job", "categorical", categories=TWO, **job),
+            Feature("shoes", "Shoes", "numeric", mutable=True, step=1.0),
+        ),
+        Target("y", "y", ("refused", "accepted"), favourable=1),
+    )
+
+
+def train_rows() -> Floats:
+    random = np.random.default_rng(0)
+    edu = random.integers(0, 20, 400).astype(float)
+    inc = 10 + 2 * edu + random.normal(0, 1, 400)
+    job = (edu + random.normal(0, 1, 400) > 10).astype(float)
+    return np.column_stack([edu, inc, job, random.integers(0, 9, 400)])
+
+
+def consequences(schema: Schema, **graph: tuple[str, ...]) -> GraphConsequences:
+    graph = graph or {"inc": ("edu",), "y": ("inc",)}
+    declared = DeclaredGraph.of(CausalDeclaration(graph, "us"), schema)
+    return GraphConsequences.of(declared, train_rows())
+
+
+class Model:
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+
+    def probabilities(self, rows: Floats) -> Floats:
+        """Income alone decides, from 40 on."""
+        p = 1 / (1 + np.exp(-(rows[:, 1] - 40)))
+        return np.stack([1 - p, p], axis=1)
+
+
+def search(schema: Schema, along: GraphConsequences | None) -> Search:
+    rows = train_rows()
+    labels = (rows[:, 1] > 40).astype(int)
+    bounds = SearchBounds(2, consequences=along)
+    return Search(Model(schema), rows, labels, DecisionRule(0.5, 1), bounds, wanted=1)
+
+
+ROW = np.array([10.0, 32.0, 0.0, 3.0])  # two above what the equation expects
+
+
+def test_income_follows_education_by_its_equation_and_keeps_what_is_the_persons_own() -> None:
+    along = consequences(schema_of())
+    changed = ROW[None].copy()
+    changed[:, 0] = 13
+    after, advised = along.followed(ROW, changed)
+    assert after[0].tolist() == [13, 38, 0, 3]
+    assert advised.all()
+
+
+def test_what_is_set_does_not_follow_and_what_is_missing_stays_missing() -> None:
+    along = consequences(schema_of())
+    both = np.array([[13.0, 20.0, 0.0, 3.0]])
+    assert along.followed(ROW, both)[0][0].tolist() == [13, 20, 0, 3]
+    unknown = np.array([10.0, np.nan, 0.0, 3.0])
+    changed = np.array([[13.0, np.nan, 0.0, 3.0]])
+    assert np.isnan(along.followed(unknown, changed)[0][0, 1])
+
+
+def test_a_category_follows_only_where_the_equation_says_another_level() -> None:
+    along = consequences(schema_of(), job=("edu",), y=("job",))
+    changed = np.repeat(ROW[None], 2, axis=0)
+    changed[:, 0] = [11, 19]
+    assert along.followed(ROW, changed)[0][:, 2].tolist() == [0, 1]
+
+
+def test_what_would_move_a_sensitive_feature_is_not_advised() -> None:
+    along = consequences(schema_of(sensitive=True), job=("edu",), y=("job",))
+    changed = np.repeat(ROW[None], 2, axis=0)
+    changed[:, 0] = [11, 19]
+    assert along.followed(ROW, changed)[1].tolist() == [True, False]
+
+
+def test_with_a_graph_education_is_the_way_and_without_one_there_is_none() -> None:
+    schema = schema_of()
+    assert search(schema, None).smallest(ROW[None])[0].changes == ()
+    along = consequences(schema)
+    searching = search(schema, along)
+    (change,) = searching.smallest(ROW[None])
+    assert change.changes == ((0, 15.0),)
+    after, _ = searching.followed(ROW, change.changes)
+    assert after.tolist() == [15, 42, 0, 3]
+    np.testing.assert_allclose(change.probabilities, Model(schema).probabilities(after[None])[0])
+
+
+def test_what_acts_on_nothing_that_is_predicted_is_not_advised() -> None:
+    along = consequences(schema_of(), inc=("edu",), shoes=("inc",), y=("inc",))
+    assert along.idle == {3}
+    assert set(search(schema_of(), along).reach) == {0}
+
+
+@pytest.mark.parametrize("graph", [{"inc": ("edu",)}])
+def test_a_graph_without_the_target_rules_nothing_out(graph: dict[str, tuple[str, ...]]) -> None:
+    assert consequences(schema_of(), **graph).idle == frozenset()
+
+
+def test_what_follows_is_said_with_both_values() -> None:
+    moves = [
+        {"label": "Income", "from_display": "32", "to_display": "42"},
+        {"label": "Job", "from_display": "no", "to_display": "yes"},
+    ]
+    assert wording().say(message("causes.follows", moves=moves)) == (
+        "By the declared graph income would then go from 32 to 42 and job would then go from no to "
+        "yes; the rest stays."
+    )

@@ -1,0 +1,110 @@
+"""Terms of the loss: against slow rewrites and closed forms, and what they do in a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.data_kinds.cues import InputCue
+from deepseek_report.metrics.behaviour.cue_use import use_of
+from deepseek_report.models.perceptron.mlp import MLP
+from deepseek_report.training.penalties import CuePenalty
+from deepseek_report.training.trainer import GradientTrainer
+
+SCHEMA = Schema(
+    tuple(Feature(f"x{k}", f"x{k}", "numeric") for k in range(3)), Target("y", "y", ("no", "yes"))
+)
+ROWS = np.random.default_rng(0).normal(size=(40, 3))
+
+
+@dataclass
+class Linear(torch.nn.Module):
+    """Log-odds w·x of class 1; its units are the columns."""
+
+    weights: Tensor
+    unit_features: tuple[int, ...] = (0, 1, 2)
+    training: bool = field(default=True, init=False)
+
+    def eval(self) -> Linear:
+        return self.train(False)
+
+    def train(self, mode: bool = True) -> Linear:
+        self.training = mode
+        return self
+
+    def embed(self, rows: Tensor) -> Tensor:
+        return rows.unsqueeze(-1)
+
+    def forward_embedded(self, units: Tensor) -> Tensor:
+        odds = units[:, :, 0] @ self.weights
+        return torch.stack([torch.zeros_like(odds), odds], dim=1)
+
+    def forward_with_balance(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        return self.forward_embedded(self.embed(rows)), torch.zeros(())
+
+    __hash__ = object.__hash__
+
+
+def linear() -> Any:
+    return Linear(torch.tensor([1.0, -2.0, 0.5]))
+
+
+def penalty(cue: InputCue, how: Any, weight: float = 1.0) -> CuePenalty:
+    return CuePenalty([(cue, how)], weight, ROWS, SCHEMA)
+
+
+def test_a_swap_pays_the_squared_movement_of_the_centred_outputs() -> None:
+    cue = InputCue((1,))
+    term = penalty(cue, "swap", 3.0).of(linear(), torch.tensor(ROWS, dtype=torch.float32), 5)
+    changed = cue.redrawn(ROWS, ROWS, np.random.default_rng(5))
+    moved = -2.0 * (changed[:, 1] - ROWS[:, 1])
+    slow = np.mean([2 * (each / 2) ** 2 for each in moved])
+    assert np.isclose(float(term), 3.0 * slow, rtol=1e-4)
+
+
+def test_the_gradient_of_the_log_probabilities_has_its_closed_form() -> None:
+    rows = torch.tensor(ROWS, dtype=torch.float32)
+    term = penalty(InputCue((1,)), "penalty").of(linear(), rows, 0)
+    odds = ROWS @ np.array([1.0, -2.0, 0.5])
+    p = 1 / (1 + np.exp(-odds))
+    slope = -2.0 * ((1 - p) - p)  # of log p + log(1 − p)
+    assert np.isclose(term.item(), (slope**2).mean(), rtol=1e-4)
+
+
+def test_a_direction_pays_for_movements_the_wrong_way_alone() -> None:
+    rows = torch.tensor(ROWS, dtype=torch.float32)
+    right = [InputCue((0,), direction=1), InputCue((1,), direction=-1)]
+    assert [float(penalty(cue, "penalty").of(linear(), rows, 1)) for cue in right] == [0.0, 0.0]
+    assert float(penalty(InputCue((1,), direction=1), "penalty").of(linear(), rows, 1)) > 0.1
+
+
+def test_the_mode_of_the_module_is_left_as_it_was() -> None:
+    module = linear()
+    penalty(InputCue((0,)), "swap").of(module, torch.tensor(ROWS, dtype=torch.float32), 1)
+    assert module.training
+
+
+def test_a_network_that_pays_hardly_uses_what_decided_before(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    trainer = GradientTrainer(
+        max_epochs=6, patience=6, min_steps=0, batch_size=64, tensorboard=False, learning_rate=0.02
+    )
+    cue, model, uses = InputCue((0,)), MLP(hidden=(16,), bins=4), []
+    for weight in (0.0, 10.0):
+        module = model.build(dataset.schema, dataset.train, 0)
+        term = trainer.penalty_on([(cue, "swap")], weight, dataset) if weight else None
+        trainer.fit(module, dataset, tmp_path / str(weight), 0, "cpu", Silent(), term)
+        classifier = model.wrap(module, dataset.schema, "cpu")
+        rows = dataset.test.inputs
+        uses.append(use_of(classifier, rows, rows, cue, dataset.train.labels, 0).mean())
+    assert uses[0] > 0.2
+    assert uses[1] < 0.2 * uses[0]
