@@ -38,7 +38,7 @@ LEAST_ROWS, LEAST_EFFECTIVE = 40, 30.0
 #: Of the regression by which errors are enlarged: its penalty, and the most that a leverage counts.
 PENALTY, MOST_LEVERAGE = 10.0, 0.75
 #: Refused where more rows than this share have no counterpart.
-MOST_OUTSIDE = 0.5
+MOST_OUTSIDE = 0.45
 
 
 @dataclass(frozen=True)
