@@ -23,7 +23,7 @@ PARTS = (
     *("cases", "explainers", "explained_groups", "data", "hidden_rules", "skill", "training_gap"),
     *("failures", "few_cases", "skill_shares", "experts"),
     *("advice", "options", "dependence", "behaviour"),
-    *("numbers", "interactions", "patterns", "streams", "studies", "causes"),
+    *("numbers", "interactions", "patterns", "streams", "studies", "causes", "causal_findings"),
     *("error_budget", "whole", "corrections"),
 )
 HEAD = """# How often the conclusions are wrong

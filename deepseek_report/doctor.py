@@ -38,7 +38,7 @@ def examine() -> list[Examined]:
     examined = [Examined("deepseek-report", "ok", f"{__version__} on Python {_python()}")]
     examined.extend(_libraries())
     examined.extend([_pandoc(), _quarto(), _converter(), _fonts(), _device(), _memory()])
-    examined.extend(_launchers())
+    examined.extend([*_launchers(), _signing()])
     return examined
 
 
@@ -122,6 +122,15 @@ def _launchers() -> Iterator[Examined]:
     if version_of("submitit") != "not installed" and shutil.which("srun") is None:
         cost = "launcher=submitit can start no job of Slurm from here, but launcher.cluster=local"
         yield Examined("srun", "optional", "not on PATH", cost)
+
+
+def _signing() -> Examined:
+    """By what keys are made, and runs signed and their signatures checked."""
+    version = version_of("cryptography")
+    if version == "not installed":
+        cost = "nothing can be signed and no signature checked; " + pip_install("cryptography")
+        return Examined("signatures", "optional", version, cost)
+    return Examined("signatures", "ok", f"cryptography {version}")
 
 
 def _version(program: str) -> str | None:

@@ -61,3 +61,12 @@ def test_each_launcher_is_told_with_its_version_or_how_to_get_it(
     assert found("launcher=joblib").detail == "1.4"
     assert "pip install 'ray>=" in found("launcher=ray").cost
     assert "launcher.cluster=local" in found("srun").cost
+
+
+def test_what_signs_is_told_with_its_version_or_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "version_of", lambda name: "42.0.8")
+    assert found("signatures") == doctor.Examined("signatures", "ok", "cryptography 42.0.8")
+    monkeypatch.setattr(doctor, "version_of", lambda name: "not installed")
+    assert "pip install 'cryptography>=" in found("signatures").cost

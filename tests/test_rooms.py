@@ -28,7 +28,7 @@ SHARED_NAMES = {
                 "residuals",
                 "robustness",
             ),
-            *("routing", "shape_functions", "slices", "threshold_sweep"),
+            *("risk_windows", "routing", "shape_functions", "slices", "threshold_sweep"),
         ),
         _PART,
     ),

@@ -46,7 +46,9 @@ class TinyRun:
 #: In the order in which they are asked for what is not in the small run; the quickest first.
 TINY = {
     "pairs": TinyRun(
-        ("model=prototype", "explainers=[]", "dataset.rows=400"), ("interactions", "prototypes")
+        ("model=prototype", "explainers=[]", "dataset.rows=400",
+         "causal={graph: {LIMIT_BAL: [AGE], default: [LIMIT_BAL]}, declared_by: us}"),
+        ("interactions", "prototypes", "causal_claims"),
     ),
     "profile": TinyRun(
         ("explainers=[]", "dataset.rows=400", "model.layers=1"), ("layer_profile", "latency"), True
@@ -71,8 +73,9 @@ TINY = {
         ("corrections",),
     ),
     "labels": TinyRun(
-        ("dataset=multi_label_demo", "dataset.n=300", "model=mlp", "explainers=[]"),
-        ("labels_table",),
+        ("dataset=multi_label_demo", "dataset.n=300", "model=mlp", "explainers=[]",
+         "split.folds=2"),
+        ("labels_table", "accuracy"),
     ),
     "text": TinyRun(
         ("experiment=sentiment", "dataset.rows=400", _METHODS),
@@ -86,7 +89,7 @@ TINY = {
     "series": TinyRun(
         ("experiment=sensor_faults", "model=prototype", "trainer.min_steps=0",
          "explainers=[shap,input_x_gradient,random]"),
-        ("prototypes",),
+        ("prototypes", "risk_windows"),
     ),
 }  # fmt: skip
 

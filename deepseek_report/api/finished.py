@@ -227,6 +227,8 @@ class Run:
     ) -> list[Path]:
         """Write the run in formats of others: `bom`, `model-card`, `docx`, or several of them.
 
+        Of a run of `model=rules` also `rules-text`, `rules-sql` and `rules-json`.
+
         out : the folder of the files; else `<run>-exports` beside the run. template : of `docx`,
         the path of one's own, or `development` or `validation`.
 

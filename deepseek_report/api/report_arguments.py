@@ -145,6 +145,7 @@ class ReportArguments(TypedDict, total=False):
     thresholds: Sequence[Mapping[str, Any]]
     as_of: str
     paper: Literal["a4", "letter"]
+    places: Sequence[str]  # where the model decides: codes such as EU, DE, US, US-CO
     interactive: bool
     privacy: Literal["full", "cases", "aggregate"]
     privacy_floor: int

@@ -78,7 +78,7 @@ _OF_DATA = frozenset(
 _OF_REPORTS = frozenset(
     {
         *("title", "subtitle", "author", "language", "audience", "formats", "engine"),
-        *("thresholds", "as_of", "interactive", "privacy", "privacy_floor", "cases"),
+        *("thresholds", "as_of", "places", "interactive", "privacy", "privacy_floor", "cases"),
     }
 )
 _GROUPS = (

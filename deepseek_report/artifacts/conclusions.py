@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Game
@@ -34,12 +36,35 @@ class DecisionCosts:
 
 
 @dataclass(frozen=True)
+class AlertCapacity:
+    """How many alerts people can look into: those of the highest probability in each period.
+
+    alerts : at most so many. per : of a day, a week from Monday on, or a month.
+    """
+
+    alerts: Annotated[int, Field(ge=1, le=1_000_000)]
+    per: Literal["day", "week", "month"] = "day"
+
+    def periods(self, moments: NDArray[np.float64]) -> NDArray[np.int64]:
+        """(row,) the number of the period of each row; -1 where its moment is missing.
+
+        moments : (row,) seconds since 1970.
+        """
+        known = np.where(np.isfinite(moments), moments, 0.0).astype("datetime64[s]")
+        unit = {"day": "D", "week": "D", "month": "M"}[self.per]
+        number = known.astype(f"datetime64[{unit}]").astype(np.int64)
+        number = (number + 3) // 7 if self.per == "week" else number  # 1970 began on a Thursday
+        return np.where(np.isfinite(moments), number, -1)
+
+
+@dataclass(frozen=True)
 class ThresholdRule:
     """How a threshold is found: one of `predicting.RULES`, with what is declared for it."""
 
     name: str
     declared: float | None = None
     costs: DecisionCosts | None = None
+    capacity: AlertCapacity | None = None
 
 
 #: What must hold: an order of answers, no other answer, one decision, or a relation of columns.

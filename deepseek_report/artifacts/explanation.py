@@ -53,7 +53,8 @@ class _FiledArrays:
 class DecidedClasses(_FiledArrays):
     """Attributions of single cases to the class that was decided of each, and to its runner-up.
 
-    places : (case,) of the cases within the explanation. targets : (case, 2) the two classes.
+    places : (case,) of the cases within the explanation, ascending. targets : (case, 2) the two
+    classes; -1 where a case is not explained for its runner-up.
     values, standard_error : (case, 2, feature). predictions, base_values : (case, 2). All in the
     units of the explanation; standard error and base values are None where it has none. No file
     has them where two classes are told apart, or an older version made it.
@@ -72,6 +73,15 @@ class DecidedClasses(_FiledArrays):
         kept = ~np.isin(self.places, places)
         arrays = {name: array[kept] for name, array in self._known.items()}
         return DecidedClasses(**arrays) if kept.any() else None
+
+    def at(self, chosen: NDArray[np.int64]) -> DecidedClasses | None:
+        """Those of some of the instances, by their new places; None where none is among them."""
+        where = np.minimum(np.searchsorted(self.places, chosen), len(self.places) - 1)
+        kept = self.places[where] == chosen
+        if not kept.any():
+            return None
+        arrays = {name: array[where[kept]] for name, array in self._known.items()}
+        return DecidedClasses(**arrays | {"places": np.flatnonzero(kept)})
 
 
 @dataclass(frozen=True)
@@ -121,8 +131,9 @@ class Explanation:
     variant : which algorithm was chosen ("PermutationExplainer of shap 0.49"), for the reader.
     notes : what the reader must know about how the method did in this run, as whole sentences.
     seed : where the method started to draw, None for one that draws nothing.
-    decided : of the shown cases, where there are more than two classes: attributions to the class
-        that was decided, and to the runner-up.
+    decided : where there are more than two classes: attributions to the class that was decided, of
+        the shown cases and, unless `explain.classes` is null, of all others; and of the shown ones
+        to the runner-up.
     others : attributions of all instances to further classes, where `explain.classes` asks for it.
     seconds, peak_memory : wall time and peak resident memory in MiB, measured by the runner. They
         are kept in a file of their own, `timing.json`, since they differ from run to run.
@@ -171,7 +182,8 @@ class Explanation:
         known = {name: getattr(self, name) for name in _ARRAYS}
         arrays = {name: array[chosen] for name, array in known.items() if array is not None}
         others = None if self.others is None else self.others.at(chosen)
-        return replace(self, **arrays, others=others)
+        decided = None if self.decided is None else self.decided.at(chosen)
+        return replace(self, **arrays, others=others, decided=decided)
 
     def toward(self, target: int) -> Explanation | None:
         """All instances with another class as target; None where they were not explained so."""
@@ -198,13 +210,16 @@ class Explanation:
         targets : (instance,) the classes. The explanation's target stays that of all its other
         fields. None where any instance was not explained for its class.
         """
-        known = [int(k) for k in np.unique(targets)]
-        parts = {k: part for k in known if (part := self.toward(k)) is not None}
-        if len(parts) < len(known):
-            return None
-        values = self.values.copy()
-        for k, part in parts.items():
-            values[targets == k] = part.values[targets == k]
+        values, known = self.values.copy(), np.zeros(len(self), dtype=bool)
+        if self.decided is not None:
+            own = self.decided.targets[:, 0] == targets[self.decided.places]
+            known[self.decided.places[own]] = True
+            values[self.decided.places[own]] = self.decided.values[own, 0]
+        for k in np.unique(targets[~known]):
+            part, rest = self.toward(int(k)), ~known & (targets == k)
+            if part is None:
+                return None
+            values[rest] = part.values[rest]
         return replace(self, values=values, decided=None, others=None)
 
     def of_case_toward(self, place: int, target: int) -> Explanation | None:
@@ -220,8 +235,9 @@ class Explanation:
 
     def of_runner_up(self, place: int) -> Explanation | None:
         """One instance with the second class as target; None where there are not three classes."""
+        instance = self._to_class(place, 1)
         known = self.decided is not None and place in self.decided.places
-        return self._to_class(place, 1) if known else None
+        return instance if known and instance.target >= 0 else None
 
     def _to_class(self, place: int, which: int) -> Explanation:
         instance = replace(self.at(np.array([place])), decided=None, others=None)

@@ -39,6 +39,12 @@ def command(arguments: list[str]) -> int:
         help="a letter to each person who was decided against: Regulation B's Form C-1, what the "
         "GDPR lets them know, or the Consumer Credit Directive",
     )
+    parser.add_argument(
+        "--language",
+        default="",
+        metavar="LANG",
+        help="of a letter: en, de or zh; else that of the report, where letters have words in it",
+    )
     add_trust(parser)
     add_trust_type(parser)
     options = parser.parse_args(arguments)
@@ -52,7 +58,9 @@ def command(arguments: list[str]) -> int:
         options.run, options.row, store, tuple(options.trust), tuple(options.trust_type)
     )
     if options.letter:
-        return _letters(request, options.letter, options.out)
+        return _letters(request, options.letter, options.out, options.language)
+    if options.language:
+        parser.error("--language is of a letter; add --letter, or have the report in that language")
     with reading(options.run), tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
         written = write_case_page(request, Path(folder), page if not options.json else None)
     _tell_ignored(written.ignored)
@@ -64,15 +72,22 @@ def command(arguments: list[str]) -> int:
     return 0
 
 
-def _letters(request: CaseRequest, kind: LetterKind, out: Path | None) -> int:
+def _letters(request: CaseRequest, kind: LetterKind, out: Path | None, language: str) -> int:
     """Write a file for each letter and print its path; say of each other row why it has none."""
     from deepseek_report.artifacts.storage.plain_files import write_bytes
+    from deepseek_report.exports.letters import IN_ENGLISH
     from deepseek_report.runner.given_case_page import write_letters
     from deepseek_report.runner.run_folders.open_run import reading
 
     with reading(request.run), tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
-        letters, ignored = write_letters(request, kind, Path(folder))
+        letters, ignored = write_letters(request, kind, Path(folder), language)
     _tell_ignored(ignored)
+    if kind == IN_ENGLISH and language not in {"", "en"}:
+        print(
+            "note: the letter is in English: Form C-1 is worded so by the regulator, and whoever "
+            "sends a translation must have this text ready on request (12 CFR 1002.4(e))",
+            file=sys.stderr,
+        )
     target = out or Path(f"{request.rows.stem}-{kind}.txt")
     for letter in letters:
         if letter.refusal:

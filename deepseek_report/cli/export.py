@@ -1,4 +1,4 @@
-"""`deepseek-report export RUN --to bom,model-card,docx`: a run in formats of others."""
+"""`deepseek-report export RUN --to bom,rules-sql`: a run in formats of others."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def command(arguments: list[str]) -> int:
         "--to",
         required=True,
         metavar="FORMATS",
-        help="bom (CycloneDX), model-card (Hugging Face), docx (a template of one's own), or "
-        "several, separated by commas",
+        help="bom (CycloneDX), model-card (Hugging Face), docx (a template of one's own), "
+        "rules-text, rules-sql, rules-json (of model=rules), or several, separated by commas",
     )
     parser.add_argument(
         "--template",

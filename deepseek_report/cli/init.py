@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from deepseek_report.cli.output.console import printable
 from deepseek_report.cli.parsing import make_parser
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from deepseek_report.runner.scaffold.study_draft import Wishes
 
 
-_ABOUT_DATA = ("target", "sensitive", "favourable", "entity", "time", "text", "drop", "copy")
+_ABOUT_DATA = (
+    *("target", "sensitive", "favourable", "entity", "time", "text", "drop", "copy"),
+    "sector",
+)
 
 
 def command(arguments: list[str]) -> int:
@@ -33,6 +36,7 @@ def command(arguments: list[str]) -> int:
     wishes = _wishes(options).with_overrides(options.overrides)
     if options.overrides:
         check_overrides(options.overrides, wishes, options.data)
+    wishes = wishes.for_use(options.sector, options.place)
     seen = None if options.data is None else see(options.data, wishes)
     if seen is not None and not options.yes and sys.stdin.isatty() and sys.stdout.isatty():
         wishes = ask(seen, wishes)
@@ -73,6 +77,14 @@ def _parser() -> argparse.ArgumentParser:
         ("text", "COLUMN", "a column of texts, which the model reads instead of all others"),
     ):
         parser.add_argument(f"--{name}", metavar=metavar, help=what)
+    parser.add_argument("--sector", help="what decisions are about: credit, employment, health, …")
+    parser.add_argument(
+        "--place",
+        metavar="CODE",
+        action="append",
+        help="where decisions are made: EU, DE, US, US-CO, UK, CN, …; may be repeated. By both the "
+        "frameworks are chosen (frameworks: auto)",
+    )
     parser.add_argument("--name", help="of the study; without it the folder's")
     parser.add_argument("--copy", action="store_true", help="copy the data into the folder")
     parser.add_argument("--yes", "-y", action="store_true", help="ask nothing, take the defaults")
@@ -98,6 +110,12 @@ def _wishes(options: argparse.Namespace) -> Wishes:
 
 
 def _check(options: argparse.Namespace) -> None:
+    if options.sector is not None and options.sector not in _sectors():
+        raise ConfigError(f"init: --sector {options.sector}: allowed: {', '.join(_sectors())}")
+    try:
+        options.place = _place_codes(options.place or ())
+    except ValueError as error:
+        raise ConfigError(f"init: --place takes {error}") from None
     if options.data is not None:
         return
     wanted = next((name for name in _ABOUT_DATA if getattr(options, name)), None)
@@ -138,7 +156,37 @@ def ask(seen: TableSeen, wishes: Wishes) -> Wishes:
     if wishes.time is None and dates:
         question = f"Which column says when a row comes from? Dates are in {_few(dates)}"
         wishes = replace(wishes, time=_one(question, "", seen.names) or None)
-    return wishes
+    return _with_use(wishes)
+
+
+def _with_use(wishes: Wishes) -> Wishes:
+    """What decisions are about, and where they are made: by both the frameworks are chosen."""
+    sector = wishes.sector
+    if sector is None:
+        question = f"What are decisions about? {_few(_sectors())}"
+        sector = _one(question, "", _sectors())
+    places = wishes.places
+    while places is None:
+        question = "Where are they made? Codes such as EU, DE, US, US-CO, UK, CN, by commas"
+        answer = _answer(question, "none")
+        try:
+            places = _place_codes([] if answer == "none" else answer.split(","))
+        except ValueError as error:
+            print(f"  It must be {printable(str(error))}.")
+    return wishes.for_use(sector, places)
+
+
+def _sectors() -> list[str]:
+    from deepseek_report.datasets.card.data_card import Sector
+
+    return [name for name in get_args(Sector) if name]
+
+
+def _place_codes(named: Sequence[str]) -> list[str]:
+    """The codes of places; ValueError where one is none."""
+    from deepseek_report.compliance.applicability import place_code
+
+    return [place_code(code) for code in named if code.strip()]
 
 
 def _columns_to_leave_out(seen: TableSeen, wishes: Wishes) -> Wishes:

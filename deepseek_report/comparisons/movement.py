@@ -21,6 +21,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.statistics.intervals import Z95
 
 #: same : but for rounding. not judged : it moved, and nothing says how far chance moves it.
 Verdict = Literal["same", "within", "outside", "not judged"]
@@ -28,7 +29,6 @@ Verdict = Literal["same", "within", "outside", "not judged"]
 ROUNDING = 1e-9
 #: The control is an order by lot, and tells nothing that could move.
 _CONTROL = "random"
-_Z = 1.96
 _BEYOND = 0.05
 
 
@@ -147,7 +147,7 @@ def _moved_explanation(
     scale = float(np.abs(first).max()) or 1.0
     errors = _errors(before, after, rows)
     cases = len(rows[0])
-    beyond = None if errors is None else float((move > _Z * errors + ROUNDING * scale).mean())
+    beyond = None if errors is None else float((move > Z95 * errors + ROUNDING * scale).mean())
     return MovedExplanation(name, cases, float(move.max()) / scale, beyond, allowed_beyond(cases))
 
 

@@ -19,7 +19,7 @@ from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.comparisons.methods import Method
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman, top_overlap
-from deepseek_report.statistics.intervals import mean_interval
+from deepseek_report.statistics.intervals import Z95, mean_interval
 
 _TOP = 5
 #: Cases that all runs explain, below which explanations are not compared.
@@ -135,7 +135,7 @@ def _same_sign(first: Explanation, other: Explanation) -> float:
 
 
 def _is_clear(explanation: Explanation) -> Any:
-    error = 0.0 if explanation.standard_error is None else 1.96 * explanation.standard_error
+    error = 0.0 if explanation.standard_error is None else Z95 * explanation.standard_error
     return np.abs(explanation.values) > error
 
 

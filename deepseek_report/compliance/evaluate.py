@@ -13,6 +13,7 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE
+from deepseek_report.compliance.applicability import DataDeclarations, applicability, declared_by
 from deepseek_report.compliance.decision import (
     WHOLE_MODEL,
     DecisionState,
@@ -31,17 +32,15 @@ from deepseek_report.compliance.decision import (
 )
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
 from deepseek_report.compliance.framework import (
-    DataDeclarations,
     Framework,
     FrameworkChoice,
     Row,
-    applicability,
-    declared_by,
+    choices,
     framework_ids,
     frameworks_folder,
     read_yaml,
 )
-from deepseek_report.compliance.people import HumanInput, choices, read_people
+from deepseek_report.compliance.people import HumanInput, read_people
 from deepseek_report.compliance.policy import (
     POLICY_FILE,
     Policy,

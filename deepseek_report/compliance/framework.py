@@ -2,94 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
-from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.protocols.frameworks import EARLIER_IDS, Fit
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.compliance.applicability import (
+    DataDeclarations,
+    Scope,
+    fit,
+    place_codes,
+    read_scope,
+)
 from deepseek_report.errors import ConfigError
 from deepseek_report.wording.words import Wording
-
-# Whether a requirement speaks of such data at all: its sector, and the groups that it names.
-
-
-@dataclass(frozen=True)
-class Scope:
-    """To which data a row speaks; empty: to all.
-
-    sectors : the data must be declared as one of these. groups : {what people call them: names of
-    attributes}; the data must have one attribute of each. generates : the row speaks of models that
-    generate content, and no run is about one.
-    """
-
-    sectors: tuple[str, ...] = ()
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    generates: bool = False
-
-
-@dataclass(frozen=True)
-class DataDeclarations:
-    """What the data set declares of itself: its sector, and by what it groups people."""
-
-    sector: str = ""
-    groups: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Applicability:
-    """outside : why the row does not concern these data, or "". lacks : what would be needed."""
-
-    outside: Text = ""
-    lacks: tuple[Message, ...] = ()
-
-
-def read_scope(data: Mapping[str, Any] | None) -> Scope:
-    """A scope as a framework file writes it."""
-    data = data or {}
-    groups = {name: tuple(names) for name, names in (data.get("groups") or {}).items()}
-    return Scope(tuple(data.get("sectors") or ()), groups, bool(data.get("generates")))
-
-
-def declared_by(results: Results) -> DataDeclarations:
-    """What the data card and the schema of a run declare."""
-    if not results.has("data"):
-        return DataDeclarations()
-    attributes = results.schema.attributes_of("person")
-    return DataDeclarations(
-        sector=str(results.card.get("sector") or ""),
-        groups=frozenset(
-            name.lower() for attribute in attributes for name in (attribute.name, attribute.label)
-        ),
-    )
-
-
-def applicability(scope: Scope, declared: DataDeclarations) -> Applicability:
-    """How a row stands to the data that a run is about."""
-    lacks: list[Message] = []
-    sectors = list(scope.sectors)
-    if scope.generates:
-        return Applicability(message("compliance.generates"))
-    if sectors and not declared.sector:
-        lacks.append(message("compliance.lacks.sector", key="dataset.sector", sectors=sectors))
-    elif sectors and declared.sector not in sectors:
-        return Applicability(
-            message("compliance.other_sector", sectors=sectors, declared=declared.sector)
-        )
-    lacks += [
-        message("compliance.lacks.groups", group=label)
-        for label, names in scope.groups.items()
-        if not declared.groups & {name.lower() for name in names}
-    ]
-    return Applicability(lacks=tuple(lacks))
-
 
 Ceiling = Literal["met", "partly", "human_input"]
 HUMAN = "human_input."
@@ -97,10 +32,6 @@ HUMAN = "human_input."
 HEAD_TEXTS = ("name", "short_name", "jurisdiction", "legal_force", "text_version", "disclaimer")
 #: The name of a run's copy of a framework of one's own.
 FRAMEWORK_FILE = "framework.yaml"
-
-
-#: Ids that runs of earlier versions may name.
-_RENAMED = {"sr_11_7": "sr_26_2"}
 
 
 class FrameworkError(ConfigError, ValueError):
@@ -133,7 +64,7 @@ class FrameworkChoice:
     reviewed_version: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", _RENAMED.get(self.id, self.id))
+        object.__setattr__(self, "id", EARLIER_IDS.get(self.id, self.id))
         if reason := unfit_name(self.id):
             raise FrameworkError(f"the id {self.id!r} {reason}; allowed is {PLAIN_NAME}")
         if self.file is not None:
@@ -162,6 +93,10 @@ class FrameworkChoice:
             )
         return framework
 
+    def fit(self, sector: str, places: Sequence[str]) -> Fit:
+        """How the framework stands to what decisions are about, and to where they are made."""
+        return self.load().fit(DataDeclarations(sector, places=tuple(places)))
+
     def shown_in(self, words: Wording) -> Framework:
         """The framework in a language; what has no texts in it, and a file of one's own, as it is.
 
@@ -169,6 +104,36 @@ class FrameworkChoice:
         `Framework.with_texts` takes.
         """
         return self.load() if self.file else self.load().with_texts(words.framework(self.id))
+
+
+def choices(
+    config: Mapping[str, Any], paths: Mapping[str, Path] = MappingProxyType({})
+) -> tuple[FrameworkChoice, ...]:
+    """The frameworks that a resolved config names, in its order.
+
+    paths : {artifact id: folder}; a framework of one's own is read from its copy there alone.
+    """
+    return tuple(
+        FrameworkChoice(
+            id=entry["id"],
+            file=_own_file(entry, paths),
+            reviewed_version=entry.get("reviewed_version") or "",
+        )
+        for entry in (config.get("frameworks") or {}).values()
+    )
+
+
+def _own_file(entry: Mapping[str, Any], paths: Mapping[str, Path]) -> Path | None:
+    """The run's copy of a framework of one's own; what the config names may lie elsewhere."""
+    if not entry.get("file"):
+        return None
+    folder = paths.get(ArtifactId.of("frameworks", entry["id"]))
+    if folder is None:
+        raise FrameworkError(
+            f"framework `{entry['id']}`: the run folder holds no copy of {Path(entry['file']).name}"
+            "; run the experiment again"
+        )
+    return folder / FRAMEWORK_FILE
 
 
 @dataclass(frozen=True)
@@ -232,7 +197,8 @@ class Framework:
     """One framework file.
 
     sha256 : of the file. checked : the day its sources were read. superseded : whether a text that
-    it cites is no longer in force.
+    it cites is no longer in force. voluntary : nobody is bound by it; a house takes it up by
+    itself.
     """
 
     id: str
@@ -249,11 +215,16 @@ class Framework:
     rows: tuple[Row, ...]
     sha256: str
     superseded: bool = False
+    voluntary: bool = False
     applies: Scope = field(default_factory=Scope)
 
     @property
     def unverified(self) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if not row.verified)
+
+    def fit(self, declared: DataDeclarations) -> Fit:
+        """How it stands to what a run declares, which names places."""
+        return fit(self.applies, declared, voluntary=self.voluntary)
 
     def row(self, name: str) -> Row:
         """The row of this id."""
@@ -358,13 +329,15 @@ def _build(data: Mapping[str, Any], sha256: str) -> Framework:
         rows=tuple(_row(row, head.get("applies")) for row in data["rows"]),
         sha256=sha256,
         superseded=head.get("superseded", False),
+        voluntary=head.get("voluntary", False),
         applies=read_scope(head.get("applies")),
     )
 
 
 def _row(data: Mapping[str, Any], applies: Mapping[str, Any] | None) -> Row:
     lists = {name: tuple(data[name]) for name in ("evidence", "need")}
-    return Row(**{**data, **lists, "applies": read_scope(data.get("applies") or applies)})
+    scope = {**(applies or {}), **(data.get("applies") or {})}
+    return Row(**{**data, **lists, "applies": read_scope(scope)})
 
 
 def _meaning_problems(framework: Framework) -> list[str]:
@@ -372,6 +345,13 @@ def _meaning_problems(framework: Framework) -> list[str]:
     problems = [
         f"row id {name} is there twice" for name in sorted({i for i in ids if ids.count(i) > 1})
     ]
+    scopes = {"framework": framework.applies, **{row.id: row.applies for row in framework.rows}}
+    for name, scope in scopes.items():
+        problems += [
+            f"{name}: applies.places names `{place}`, which is no place of _places.yaml"
+            for place in scope.places
+            if place not in place_codes()
+        ]
     for row in framework.rows:
         problems += _row_problems(row)
     return problems

@@ -28,7 +28,7 @@ from deepseek_report.compliance.decision import (
 )
 from deepseek_report.compliance.decision_words import decided, told_decision
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport
-from deepseek_report.compliance.people import DECIDE, FORM
+from deepseek_report.compliance.statements import DECIDE, FORM
 from deepseek_report.compliance.status import DECIDED, Judgement
 from deepseek_report.findings.records import promise_name
 from deepseek_report.wording.of_results import words_of

@@ -15,8 +15,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.compliance.framework import FrameworkChoice, frameworks_folder
-from deepseek_report.compliance.people import choices
+from deepseek_report.compliance.framework import FrameworkChoice, choices, frameworks_folder
 from deepseek_report.compliance.policy import POLICY_FILE
 from deepseek_report.errors import ArtifactError
 

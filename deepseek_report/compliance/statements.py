@@ -24,6 +24,15 @@ _PLACEHOLDER = re.compile(
 )
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
+#: The folder of a run that holds what people wrote, and where the documents lie that it rests on.
+PEOPLE = "people"
+ATTACHMENTS = f"{PEOPLE}/attachments"
+#: The short form of the open decisions, beside the report; `decide.html` is the same as a page.
+FORM = "decisions.yaml"
+DECIDE = "decide.html"
+#: Most files of people in a run, and most documents of one decision.
+MOST_FILES = 100
+
 
 @dataclass(frozen=True)
 class StatementSource:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from deepseek_report.artifacts.message import Message, Text
+from deepseek_report.compliance.applicability import Applicability
 from deepseek_report.compliance.decision import DecisionState
-from deepseek_report.compliance.framework import Applicability, Row
+from deepseek_report.compliance.framework import Row
 
 Status = Literal[
     "rejected",

@@ -10,6 +10,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.ids import CROSS_VALIDATION
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import folders, groups
@@ -110,18 +111,18 @@ def _but_of_environment(resolver: str) -> bool:
     return resolver != "oc.env"
 
 
-#: The metric that `split.folds` asks for.
-CROSS_VALIDATION = "cross_validation"
-#: The metric and the section that `corrections` asks for.
-CORRECTIONS = "corrections"
 #: The parts that `causal` asks for, by their groups.
 _OF_CAUSES = {
     "metrics": ("causal_claims", "causal_effects", "causal_gaps"),
     "visualizations": ("causal_graph",),
     "sections": ("causes",),
 }
+#: {metric: the key of the questions that it answers}; without such a one it is not made.
+_ANSWERING = {"causal_effects": "effect_of", "causal_gaps": "gap"}
 #: The section behind which that of causes stands.
 _BEFORE_CAUSES = "bias"
+#: The metric and the section that `corrections` asks for.
+CORRECTIONS = "corrections"
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
@@ -275,10 +276,14 @@ def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) ->
         first = [name for name in ("summary", CORRECTIONS) if name in raw["sections"]]
         order = dict.fromkeys([*first, *raw["sections"]])
         raw["sections"] = {name: raw["sections"][name] for name in order}
-    if not raw.get("causal"):
+    causal = raw.get("causal")
+    if not causal:
         return
+    questions = causal.get("questions") if isinstance(causal, Mapping) else None
     for group, asked_for in _OF_CAUSES.items():
         for part in asked_for:
+            if part in _ANSWERING and _ANSWERING[part] not in str(questions):
+                continue
             if part not in selected[group]:
                 _add_part(raw, selected, group, part)
     names = [name for name in raw["sections"] if name != "causes"]

@@ -10,8 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.causal_declaration import CausalDeclaration
-from deepseek_report.artifacts.conclusions import DecisionCosts, Expectations, ThresholdRule
-from deepseek_report.artifacts.corrections import CorrectionItem, WrittenCorrection
+from deepseek_report.artifacts.conclusions import (
+    AlertCapacity,
+    DecisionCosts,
+    Expectations,
+    ThresholdRule,
+)
+from deepseek_report.artifacts.declared_corrections import CorrectionItem, WrittenCorrection
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
@@ -51,26 +56,41 @@ class DeclaredDecision:
 
     rule : "declared" takes `threshold` as it is; "model" what the model itself decides (`predict`
         of an estimator; else the more probable class); "costs" the one with the least expected
-        cost by `costs`; the others choose it on the validation part too. null: by a declared
-        `threshold`; without it "model" for one that came fitted, and for others "costs" where
-        `costs` are declared, else "base_rate".
+        cost by `costs`; "capacity" the one that gives as many alerts as `capacity` on average; the
+        others choose it on the validation part too. null: by a declared `threshold`; without it
+        "model" for one that came fitted, and for others "costs" where `costs` are declared, else
+        "capacity" where that is declared, else "base_rate".
     threshold : a probability of the explained class.
     costs : what a false alarm and a missed case of the explained class cost.
+    capacity : how many cases decided for the explained class people can look into, such as
+        {alerts: 50, per: day}; needs the moments of the rows (`dataset.time`).
     """
 
     rule: (
-        Literal["declared", "model", "costs", "balanced_accuracy", "f1", "accuracy", "base_rate"]
+        Literal[
+            "declared",
+            "model",
+            "costs",
+            "capacity",
+            "balanced_accuracy",
+            "f1",
+            "accuracy",
+            "base_rate",
+        ]
         | None
     ) = None
     threshold: Share | None = None
     costs: DecisionCosts | None = None
+    capacity: AlertCapacity | None = None
 
     @property
     def threshold_rule(self) -> ThresholdRule:
         """The rule by which the threshold of a model that is fitted here is found."""
-        by_what_is_declared = "costs" if self.costs else "declared" if self.threshold else ""
-        name = self.rule or by_what_is_declared or "base_rate"
-        return ThresholdRule(name, self.threshold, self.costs)
+        declared = {"costs": self.costs, "declared": self.threshold, "capacity": self.capacity}
+        by_what_is_declared = next((rule for rule, value in declared.items() if value), "base_rate")
+        return ThresholdRule(
+            self.rule or by_what_is_declared, self.threshold, self.costs, self.capacity
+        )
 
 
 @dataclass(frozen=True)
@@ -83,10 +103,12 @@ class ExplainOptions:
     background : training rows that stand for a typical input.
     evaluations : rows that the model may evaluate for all explanations together, of which
         `explainers=recommend` makes the best; null: what its candidates plan with their own sizes.
-    classes : of more than two classes those that every explainer explains over all instances,
-        beside the one that `dataset.positive` names: "all", or names; null: no others. Each is
-        another explanation for a method that asks for one class at a time; what asks for
-        probabilities finds the answers for all classes of a row once.
+    classes : of more than two classes those that every explainer explains instances for, beside the
+        one that `dataset.positive` names. decided: each for the class that was decided of it, by
+        which deletion and insertion judge a method, at most another explanation; "all", or names:
+        all instances for these classes too, to be switched to, each another explanation for a
+        method that asks for one class at a time; what asks for probabilities finds the answers for
+        all classes of a row once. null: the decided class of the shown cases alone.
     question : what a feature, word, patch or window adds is asked against: training rows
         (`background`), one baseline (`baseline`), or what goes with the others (`conditional`);
         null: training rows for tables, else the baseline. Methods that can answer the question do,
@@ -98,7 +120,7 @@ class ExplainOptions:
     pages: Annotated[int, Field(ge=0, le=200)] = 24
     background: Annotated[int, Field(ge=1, le=10_000)] = 64
     evaluations: Annotated[int, Field(ge=1)] | None = None
-    classes: Literal["all"] | tuple[str, ...] | None = None
+    classes: Literal["all", "decided"] | tuple[str, ...] | None = "decided"
     question: Literal["background", "baseline", "conditional"] | None = None
     reasons: Annotated[dict[str, Any], AfterValidator(_recommended)] = field(default_factory=dict)
 
@@ -153,9 +175,9 @@ class Settings:
     split : cross-validation beside the split. decision : how a probability becomes a decision.
     explain : how much is explained.
     behaviour : what is expected of the model, see `Expectation`.
-    corrections : what people say is wrong with the model, see `Correction`.
     causal : a graph of causes that somebody vouches for, and questions to it; null: none, and the
         report speaks of no causes.
+    corrections : what people say is wrong with the model, see `Correction`.
     paths : where reports go.
     """
 
@@ -169,8 +191,8 @@ class Settings:
     decision: DeclaredDecision = field(default_factory=DeclaredDecision)
     explain: ExplainOptions = field(default_factory=ExplainOptions)
     behaviour: Expectations = ()
-    corrections: tuple[WrittenCorrection, ...] = ()
     causal: CausalDeclaration | None = None
+    corrections: tuple[WrittenCorrection, ...] = ()
     paths: Paths = field(default_factory=Paths)
 
 
@@ -266,7 +288,7 @@ class Experiment:
         turned.
         """
         named, known = self.settings.explain.classes, target.classes
-        if named is None or len(known) <= 2:
+        if named in (None, "decided") or len(known) <= 2:
             return ()
         names = {*known} if named == "all" else {*named}
         codes = target.codes or known

@@ -33,6 +33,7 @@ from deepseek_report.config.composed import Composed, locate
 from deepseek_report.config.corrected import correction_problems, with_corrections
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
+from deepseek_report.config.sets import BY_SETS
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import languages, wording
@@ -139,8 +140,8 @@ def problems_of_single_choices(experiment: Experiment, composed: Composed) -> It
         _named_cases,
         _decision,
         _folds,
-        correction_problems,
         _causal,
+        correction_problems,
     ):
         yield from rule(experiment, composed)
 
@@ -298,6 +299,10 @@ def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         where = locate(composed, ("decision", "rule"))
         todo = "set decision.costs={false_alarm: 1, missed: 5}, say (in quotes on the command line)"
         yield Problem(where, "no costs are declared", todo=todo)
+    if rule.rule == "capacity" and rule.capacity is None:
+        where = locate(composed, ("decision", "rule"))
+        todo = "set decision.capacity={alerts: 50, per: day}, say (in quotes on the command line)"
+        yield Problem(where, "no capacity is declared", todo=todo)
     if rule.threshold_rule.name != "declared" and rule.threshold is not None:
         where = locate(composed, ("decision", "threshold"))
         yield Problem(
@@ -379,7 +384,7 @@ def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
         skipped = composed.skipped.get(group, {})
         chosen = {key: composed.origin(group, key) for key in experiment.multiple[group]}
         for key, origin in {**skipped, **chosen}.items():
-            if origin not in {"set", "recommended"}:
+            if origin not in BY_SETS:
                 yield f"{kind}/{key}"
 
 

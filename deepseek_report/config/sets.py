@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from deepseek_report.artifacts.protocols.frameworks import EARLIER_IDS
 from deepseek_report.config.config_files import MULTIPLE, line_with, read_yaml, shown
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 
@@ -22,12 +23,17 @@ _ALL_MEANS = "Every part of the group, also those of your own."
 _SIGNS = ("+", "-")
 
 #: Who chose a part: a set, a configuration file that names it, the command line that names it, or a
-#: recommender, which has yet to decide whether the part is taken.
-Origin = Literal["set", "recommended", "config", "command line"]
+#: recommender or the declared use, which have yet to decide whether the part is taken.
+Origin = Literal["set", "recommended", "use", "config", "command line"]
 #: The group and the set of those parts.
 RECOMMENDED = ("explainers", "recommend")
+#: The group and the set of parts that the declared use decides on, which needs no file.
+BY_USE = ("frameworks", "auto")
+_BY_USE_MEANS = "Those made for what is declared: dataset.sector and report.places."
+#: Sets that are decided after the configuration is read, and who then has chosen their parts.
+_DECIDED_LATER: Mapping[tuple[str, str], Origin] = {RECOMMENDED: "recommended", BY_USE: "use"}
 #: A later word of a list says again who chose these; parts that a person named stay theirs.
-_BY_SETS = frozenset({"set", "recommended"})
+BY_SETS = frozenset({"set", "recommended", "use"})
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,9 @@ class Sets:
     @property
     def names(self) -> list[str]:
         """The sets there are, sorted."""
-        return sorted({*self.files, *([ALL] if self.parts else [])} - {*self.parts})
+        made = [ALL] if self.parts else []
+        made += [BY_USE[1]] if self.parts and self.group == BY_USE[0] else []
+        return sorted({*self.files, *made} - {*self.parts})
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
@@ -113,7 +121,7 @@ class Sets:
     def _undecidable(self, name: str, content: Sequence[str]) -> Iterator[Problem]:
         """A set is a list of parts that are taken; what is recommended hangs on the data."""
         for word in content:
-            if (self.group, bare_name(word)) == RECOMMENDED:
+            if (self.group, bare_name(word)) in _DECIDED_LATER:
                 yield Problem(
                     line_with([self.files[name]], [word]) or shown(self.files[name]),
                     f"the set {name} holds the set {bare_name(word)}, which is decided by the data",
@@ -146,12 +154,13 @@ class Sets:
     def _change(self, selected: dict[str, Origin], word: str, by: Origin) -> None:
         name = bare_name(word)
         origin: Origin = "set" if name in self else by
-        if (self.group, name) == RECOMMENDED:
-            origin = "recommended"
+        origin = _DECIDED_LATER.get((self.group, name), origin)
         for part in self.members(name) if name in self else (name,):
             if word.startswith("-"):
                 selected.pop(part, None)
-            elif selected.get(part, "set") in _BY_SETS or origin == "command line":
+            elif origin == "use":  # what another set holds is taken whatever the use
+                selected.setdefault(part, origin)
+            elif selected.get(part, "set") in BY_SETS or origin == "command line":
                 selected[part] = origin
 
 
@@ -181,7 +190,7 @@ def unknown(where: str, word: str, group: str, known: Sequence[str]) -> Problem:
     """The problem of a list that names neither a part nor a set, with the nearest name."""
     name = bare_name(word)
     sign = word.removesuffix(name)
-    close = nearest(name, known)
+    close = nearest(EARLIER_IDS.get(name, name) if group == BY_USE[0] else name, known)
     hint = close.replace('"', f'"{sign}', 1) if sign else close
     return Problem(where, f'"{name}" is not in the group {group}', choices(known), hint)
 
@@ -231,7 +240,7 @@ def _hidden(files: Mapping[str, Path], parts: Sequence[str]) -> Iterator[Problem
 def describe_set(sets: Sets, name: str) -> str:
     """One line on a set: the comment at its head, and how many parts it holds."""
     if name not in sets.files:
-        return _ALL_MEANS
+        return _BY_USE_MEANS if (sets.group, name) == BY_USE else _ALL_MEANS
     first = sets.files[name].read_text(encoding="utf-8").partition("\n")[0]
     head = first.lstrip("# ") if first.startswith("#") else ""
     try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from deepseek_report.artifacts.protocols.frameworks import MadeForUse, TellsSector
 from deepseek_report.artifacts.protocols.models import LoadsTypes
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
@@ -20,6 +21,7 @@ from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.local_code import late_import
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
+from deepseek_report.config.sets import BY_USE
 from deepseek_report.config.setting_names import (
     Misfit,
     correction,
@@ -84,6 +86,7 @@ def built(
     launcher = checker.plugin(("launcher",), composed.launcher or _LOCAL)
     if checker.problems:
         raise ConfigProblems(checker.problems, checker.untrusted)
+    multiple["frameworks"] = made_for_use(composed, single, multiple["frameworks"])
     raw = _resolved(settings, single, multiple, composed.raw)
     if isinstance(single["model"], LoadsTypes):
         single["model"] = single["model"].trusting(trusted.types)
@@ -96,6 +99,45 @@ def built(
         trusted=trusted.packages,
         trusted_types=trusted.types,
     )
+
+
+def made_for_use(
+    composed: Composed, single: Mapping[str, Any], frameworks: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The frameworks without those that `frameworks=auto` does not take for the declared use.
+
+    Raises ConfigProblems: nobody declares a place, or nothing is made for what is declared.
+    """
+    group, auto = BY_USE
+    by_use = {key: c for key, c in frameworks.items() if composed.origin(group, key) == "use"}
+    open_ones = {key: c for key, c in by_use.items() if isinstance(c, MadeForUse)}
+    if not open_ones:
+        return dict(frameworks)
+    dataset, places = single["dataset"], getattr(single["report"], "places", ())
+    sector = dataset.sector if isinstance(dataset, TellsSector) else ""
+    where = locate(composed, (group,))
+    if not places:
+        raise ConfigProblems.of(
+            where,
+            f"{group}={auto} chooses by where decisions are made, and no place is declared",
+            "codes of places, such as EU, DE, US, US-CO, UK, CN, KR, IN, TW or CA",
+            "write report.places=[EU], or name the frameworks one by one",
+        )
+    fits = {key: choice.fit(sector, places) for key, choice in open_ones.items()}
+    kept = {
+        key: choice
+        for key, choice in frameworks.items()
+        if key not in open_ones or fits[key].applies
+    }
+    if not kept:
+        about = f"decisions about {sector}" if sector else "decisions of no declared sector"
+        raise ConfigProblems.of(
+            where,
+            f"{group}={auto}: nothing is made for {about} in {', '.join(places)}",
+            "",
+            f"name some one by one, such as {group}=[nist_ai_rmf], or none: {group}=[]",
+        )
+    return kept
 
 
 class _Checker:

@@ -266,6 +266,13 @@ class DataKind(ABC):
             for j, feature in enumerate(self.schema.features)
         ]
 
+    def parameters(self, rows: Floats) -> list[Quantity]:
+        """What ranges may be told of, in `rows` (case, column); nothing where columns are no names.
+
+        The labels are plain texts.
+        """
+        return self.watched(rows) if self.named_columns else []
+
     def columns_called(self, name: str) -> Ints:
         """Positions of the columns of that name or label, whatever the case of its letters."""
         called = name.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -21,6 +22,14 @@ from deepseek_report.data_kinds.base import (
 )
 from deepseek_report.data_kinds.disturbances import Disturbance, add_noise
 from deepseek_report.data_kinds.players import n_players
+
+#: What the summaries of a series are called in sentences, where that is not their key.
+_SUMMARIES = {
+    "lowest": "lowest reading",
+    "highest": "highest reading",
+    "step": "largest step",
+    "missing": "number of missing readings",
+}
 
 
 class Grid(DataKind):
@@ -50,6 +59,19 @@ class Grid(DataKind):
         self, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
     ) -> Floats:
         return add_noise(self.schema, inputs, train, level, rng)
+
+    def of_channel(
+        self, named: Mapping[str, Floats], channel: int, channels: int
+    ) -> list[Quantity]:
+        """Quantities (case,) of one of several channels, by their names in sentences."""
+        unit = self.schema.features[channel].unit
+        of = f" of {self.layout.channel(channel)}" if channels > 1 else ""
+        return [
+            Quantity(
+                f"{name}{of}", f"{name}{of}", Feature(name, name, "numeric", unit=unit), values
+            )
+            for name, values in named.items()
+        ]
 
     def display(self, row: Floats, player: int) -> str:
         """The value of a player of one cell, the mean of the known cells of a larger one."""
@@ -81,6 +103,27 @@ class ImageKind(Grid):
         across = max(1, -(-max(image.shape[:2]) // SIDE))
         rows, columns = (-(-side // across) for side in image.shape[:2])
         return Glance(pixels=shrunk(shrunk(image, rows).swapaxes(0, 1), columns).swapaxes(0, 1))
+
+    def parameters(self, rows: Floats) -> list[Quantity]:
+        """Of each channel brightness, contrast, extremes, and the mean step between neighbours."""
+        images = rows.reshape(len(rows), *self.shape)
+        return [
+            quantity
+            for channel in range(self.shape[2])
+            for quantity in self._measured(images[..., channel], channel)
+        ]
+
+    def _measured(self, pixels: Floats, channel: int) -> list[Quantity]:
+        """Of (case, row, column) pixels of one channel."""
+        steps = [np.abs(np.diff(pixels, axis=axis)).mean(axis=(1, 2)) for axis in (1, 2)]
+        named = {
+            "brightness": pixels.mean(axis=(1, 2)),
+            "contrast": pixels.std(axis=(1, 2)),
+            "darkest pixel": pixels.min(axis=(1, 2)),
+            "brightest pixel": pixels.max(axis=(1, 2)),
+            "sharpness": np.mean(steps, axis=0),
+        }
+        return self.of_channel(named, channel, self.shape[2])
 
     def summary(self) -> Text:
         rows, columns, channels = self.shape
@@ -139,6 +182,23 @@ class SeriesKind(Grid):
         return [
             Quantity(f"{name} {key}", label, Feature(key, key, "numeric", unit=unit), values)
             for key, (label, values) in zip(keys, summaries, strict=True)
+        ]
+
+    def parameters(self, rows: Floats) -> list[Quantity]:
+        """What is watched, with labels that name the channel where there are several."""
+        watched, channels = self.watched(rows), self.shape[1]
+        count = len(watched) // channels
+        return [
+            quantity
+            for channel in range(channels)
+            for quantity in self.of_channel(
+                {
+                    _SUMMARIES.get(known.feature.name, known.feature.name): known.values
+                    for known in watched[channel * count : (channel + 1) * count]
+                },
+                channel,
+                channels,
+            )
         ]
 
     def columns_called(self, name: str) -> Ints:

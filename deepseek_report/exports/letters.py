@@ -4,6 +4,9 @@ The reasons are the reason codes of the report: adverse, none about a protected 
 four, and of these only the set that is certainly the largest. A letter that could not say them
 truly is refused, with what stands against it.
 
+The texts of languages that have no report stand in `templates/letters/`; what one lacks stands in
+English.
+
 Forms: 12 CFR 1002, Appendix C, Form C-1 (`regb`). The law of the Union gives none: `gdpr` says what
 Regulation (EU) 2016/679, Art. 15(1)(h) and 22(3), and `ccd` what Directive (EU) 2023/2225, Art.
 18(8) and (9), let a person know.
@@ -11,24 +14,67 @@ Regulation (EU) 2016/679, Art. 15(1)(h) and 22(3), and `ccd` what Directive (EU)
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage import bounded_yaml
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.exports.exported_run import ExportedRun, one_line
 from deepseek_report.findings.explainer_verdicts import leading_for_cases, verdict_of
 from deepseek_report.findings.records import Row, explainer_inline, rows
 from deepseek_report.sections.single_cases.case_pages import equals
 from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.drawing.labels import columns
 from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import DEFAULT_LANGUAGE, Wording, languages
 
 LetterKind = Literal["regb", "gdpr", "ccd"]
 LETTERS: tuple[LetterKind, ...] = get_args(LetterKind)
 
+#: The form that its regulator words in English.
+IN_ENGLISH: LetterKind = "regb"
 _WIDTH = 78
+#: Signs of Chinese texts that begin no line.
+_NEVER_FIRST = frozenset("，。；：、！？）》”")
+
+
+def letter_languages() -> list[str]:
+    """The languages that a letter can be written in, sorted."""
+    return sorted({*languages(), *(path.stem for path in _folder().glob("*.yaml"))})
+
+
+def _folder() -> Path:
+    return shipped("templates") / "letters"
+
+
+def letter_language(results: Results, kind: LetterKind, chosen: str = "") -> str:
+    """The language of a letter: the chosen one, else that of the report where there is one.
+
+    Raises
+    ------
+    ArtifactError : there are no words in the chosen language.
+    """
+    known = letter_languages()
+    if chosen and chosen not in known:
+        allowed = ", ".join(known)
+        raise ArtifactError(f"--language {chosen}: no letter has words in it; allowed: {allowed}")
+    of_report = str((results.config.get("report") or {}).get("language") or "")
+    usual = (name for name in (of_report, of_report.partition("-")[0]) if name in known)
+    return DEFAULT_LANGUAGE if kind == IN_ENGLISH else chosen or next(usual, DEFAULT_LANGUAGE)
+
+
+def letter_words(results: Results, language: str) -> Wording:
+    """The texts of letters in a language, worded for a run."""
+    file = _folder() / f"{language}.yaml"
+    if not file.is_file():
+        return words_of(results, language)
+    return words_of(results, DEFAULT_LANGUAGE).over(bounded_yaml.load(file))
 
 
 @dataclass(frozen=True)
@@ -60,13 +106,15 @@ def refuse_without_reasons(results: Results) -> None:
         raise ArtifactError(run.text("letters.refused.no_method"))
 
 
-def letters_of(results: Results, explainer: str, kind: LetterKind) -> list[Letter]:
+def letters_of(
+    results: Results, explainer: str, kind: LetterKind, language: str = DEFAULT_LANGUAGE
+) -> list[Letter]:
     """A letter on each row that a person brought to a run, in their order.
 
     results : of the rows, as `StoredModel.results_of` gives them. explainer : whose reasons they
-    are; it has passed, see `refuse_without_reasons`.
+    are; it has passed, see `refuse_without_reasons`. language : one of `letter_languages`.
     """
-    writer = _Writer(ExportedRun(results, ""), explainer, kind)
+    writer = _Writer(ExportedRun(results, ""), explainer, kind, letter_words(results, language))
     letters = [
         writer.letter(int(case["instance_id"]), case) for case in rows(results, "cases", "cases")
     ]
@@ -88,6 +136,7 @@ class _Writer:
     run: ExportedRun
     explainer: str
     kind: LetterKind
+    words: Wording
 
     def letter(self, number: int, case: Row) -> Letter:
         target = self.run.results.schema.target
@@ -115,20 +164,20 @@ class _Writer:
     def _lines(self, case: Row, stated: Sequence[Row]) -> Iterator[str]:
         """The parts of the form in their order; `reasons` is a list."""
         values = self._values(case)
-        for part in words_of(self.run.results).table(f"exports.letters.{self.kind}"):
+        for part in self.words.table(f"exports.letters.{self.kind}"):
             if part == "reasons":
                 for row in stated:
                     yield from self._wrapped(self._reason(row), "  ", "      ")
                 yield ""
-            elif text := self.run.text(f"letters.{self.kind}.{part}", **values):
+            elif text := self.words.text(f"exports.letters.{self.kind}.{part}", **values):
                 yield from (*self._wrapped(text), "")
 
     def _reason(self, row: Row) -> str:
         about = {
-            "label": self.run.words.name(str(row["label"])),
-            "display": self.run.words.name(str(row["display"])),
+            "label": self.words.name(str(row["label"])),
+            "display": self.words.name(str(row["display"])),
         }
-        return self.run.text(f"letters.{self.kind}.reasons", **about)
+        return self.words.text(f"exports.letters.{self.kind}.reasons", **about)
 
     def _values(self, case: Row) -> dict[str, Any]:
         """What the law of the Union lets a person know of how the decision came about."""
@@ -141,10 +190,18 @@ class _Writer:
             "probability": float(case["probability"]) if threshold is not None else None,
             "threshold": threshold,
             "is_good": target.explained == target.favourable,
-            "method": explainer_inline(results, self.explainer),
+            "method": self._method(),
         }
 
+    def _method(self) -> str:
+        """What the method is called: in another language as its texts say, where they do."""
+        english = words_of(self.run.results, DEFAULT_LANGUAGE).explainer(self.explainer)
+        here = self.words.explainer(self.explainer)
+        return explainer_inline(self.run.results, self.explainer) if here == english else here
+
     def _wrapped(self, text: str, first: str = "", others: str = "") -> list[str]:
+        if columns(text) > len(text):
+            return _wrapped_anywhere(one_line(text), first, others)
         return textwrap.wrap(
             one_line(text),
             _WIDTH,
@@ -153,3 +210,14 @@ class _Writer:
             break_long_words=False,
             break_on_hyphens=False,
         )
+
+
+def _wrapped_anywhere(text: str, first: str, others: str) -> list[str]:
+    """Lines of a text whose script has no spaces: Latin words and numbers are kept whole."""
+    lines, line = list[str](), first
+    for piece in re.findall(r"[!-~]+ ?|[^!-~]", text):
+        if columns(line + piece.rstrip()) > _WIDTH and piece not in _NEVER_FIRST:
+            lines.append(line.rstrip())
+            line = others
+        line += piece
+    return [*lines, line.rstrip()]

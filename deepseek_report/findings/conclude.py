@@ -8,7 +8,7 @@ from typing import Any
 
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
-from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.ids import CROSS_VALIDATION, ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import (
     rules_behaviour,
@@ -104,13 +104,13 @@ def over_folds(findings: Sequence[Finding], results: Results) -> list[Finding]:
 
     A fold can where everything that the finding rests on was measured in all of them.
     """
-    made = results.table("cross_validation", "findings")
+    made = results.table(CROSS_VALIDATION, "findings")
     if made is None:
         return list(findings)
-    of = len(rows(results, "cross_validation", "folds"))
+    of = len(rows(results, CROSS_VALIDATION, "folds"))
     measured = {
         str(ArtifactId.measure(row["metric"]))
-        for row in rows(results, "cross_validation", "measured")
+        for row in rows(results, CROSS_VALIDATION, "measured")
         if row["folds"] == of
     }
     times = dict(zip(made["finding"], made["held"], strict=True))

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.findings.records import first, rows, unit_of
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
+from deepseek_report.wording.estimates import of_score
 
 _ALWAYS_THE_SAME = ("majority", "mean")
 
@@ -34,7 +35,7 @@ def decision_effect(results: Results) -> tuple[Message, ...]:
         return ()
     if len(target.classes) != 2:
         return (_right(summary, target), *_simplest(summary), *_unlike_model(summary))
-    sentences = (_who(summary, target), *_simplest(summary))
+    sentences = (*_alerts(results), _who(summary, target), *_simplest(summary))
     threshold = () if summary.threshold is None else (_threshold(results),)
     return (*sentences, *threshold, *_unlike_model(summary))
 
@@ -55,9 +56,11 @@ def expected_cost(costs: DecisionCosts, rates: ClassRates) -> float:
 
 
 def is_declared(results: Results) -> bool:
-    """Whether somebody declared the threshold, its rule or costs, or the model brings its own."""
+    """Whether somebody declared the threshold or what it follows from, or the model has its own."""
     decision = _decision(results)
-    declared = any(decision.get(key) is not None for key in ("rule", "threshold", "costs"))
+    declared = any(
+        decision.get(key) is not None for key in ("rule", "threshold", "costs", "capacity")
+    )
     has_decisions = results.has("predictions/test")
     return declared or (has_decisions and results.predicted.rule == "model")
 
@@ -77,6 +80,25 @@ def _who(summary: PredictionSummary, target: Target) -> Message:
         wrongly=_share(1 - rates.right, summary.n * rates.decided),
         found=_share(rates.recall, summary.n * rates.base),
         label=target.classes[about],
+    )
+
+
+def _alerts(results: Results) -> tuple[Message, ...]:
+    """How many of the alerts that people can look into are right, and what they hold."""
+    right, held = (results.score(f"{name}_at_capacity") for name in ("precision", "recall"))
+    table = rows(results, "precision_at_capacity", "capacities")
+    declared = first(row for row in table if row["declared"])
+    if right is None or declared is None:
+        return ()
+    return (
+        message(
+            "decision_effect.alerts",
+            alerts=int(declared["alerts"]),
+            per=declared["per"],
+            right=of_score(right),
+            held=None if held is None else of_score(held),
+            name=results.schema.target.explained_class,
+        ),
     )
 
 

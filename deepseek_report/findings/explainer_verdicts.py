@@ -94,6 +94,12 @@ def answers(results: Results, name: str) -> bool:
     return game is None or game == question_of(results)
 
 
+def plays(results: Results, name: str) -> bool:
+    """Whether a method plays the game that the run asks about; an order alone plays none."""
+    known = results.explanations.get(name)
+    return known is not None and known.game == question_of(results)
+
+
 def answering(results: Results) -> list[str]:
     """The methods that may be ranked together, without the control; all, where none answers."""
     names = [name for name in results.explanations if name != CONTROL]

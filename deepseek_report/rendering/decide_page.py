@@ -12,8 +12,8 @@ from jinja2 import Environment, StrictUndefined
 
 from deepseek_report.artifacts.storage.plain_files import write_text
 from deepseek_report.compliance.decision import ROLES, VERDICTS
-from deepseek_report.compliance.people import DECIDE, FORM
 from deepseek_report.compliance.people_form import Questions
+from deepseek_report.compliance.statements import DECIDE, FORM
 from deepseek_report.rendering import page_parts
 from deepseek_report.rendering.embedded import script_hash
 from deepseek_report.wording.words import Wording

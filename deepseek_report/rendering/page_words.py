@@ -68,7 +68,7 @@ _CASES = {
     **dict.fromkeys(("what_if", "as_it_is", "not_asked", "asked", "between", "between_short"), ()),
     **dict.fromkeys(("set_change", "reset", "can_change", "cannot_change"), ()),
     "answer": ("stated", "target", "decision"),
-    **dict.fromkeys(("way", "part", "added", "output", "asking", "rule", "pushed"), ()),
+    **dict.fromkeys(("way", "part", "added", "output", "asking", "rule", "fired", "pushed"), ()),
     "weight": ("weight",),
     "answer_many": ("stated", "decision"),
     "before": ("answer",),

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Level
+from deepseek_report.compliance.applicability import Place
 from deepseek_report.wording.case_words import CaseWords
 
 Format = Literal["html", "brief", "pdf", "docx"]
@@ -57,6 +58,8 @@ class ReportOptions:
         valid, is judged; None: the run's day for texts, the day of writing for decisions.
     policy : a YAML of the decisions that are required of people; None: the one that ships.
     seal : what `check --seal` wrote before any result existed; None: nothing was sealed.
+    places : codes of the places where the model decides, by which `frameworks=auto` chooses and
+        rows of other places are out of scope; empty: not declared.
     interactive : whether pictures carry an interactive twin in HTML.
     privacy : what the run folder may hold of single persons: "full", everything; "cases",
         aggregates and the cases that are named; "aggregate", nothing about one person.
@@ -79,6 +82,7 @@ class ReportOptions:
     as_of: Annotated[str | None, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = None
     policy: Path | None = None
     seal: Path | None = None
+    places: tuple[Place, ...] = ()
     interactive: bool = True
     paper: Paper = "a4"
     privacy: Level = "full"

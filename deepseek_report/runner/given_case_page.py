@@ -12,7 +12,13 @@ from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.datasets.readers.case_rows import CaseRows, read_case_rows
-from deepseek_report.exports.letters import Letter, LetterKind, letters_of, refuse_without_reasons
+from deepseek_report.exports.letters import (
+    Letter,
+    LetterKind,
+    letter_language,
+    letters_of,
+    refuse_without_reasons,
+)
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.report_options import ReportOptions
@@ -66,24 +72,27 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
 
 
 def write_letters(
-    request: CaseRequest, kind: LetterKind, work: Path
+    request: CaseRequest, kind: LetterKind, work: Path, language: str = ""
 ) -> tuple[list[Letter], tuple[str, ...]]:
     """A letter on each of the rows, and the columns of their file that the model does not read.
+
+    language : one of `letter_languages`; empty: that of the report, where there are words in it.
 
     work : an empty folder for what is made on the way.
 
     Raises
     ------
     ArtifactError, DataError, ConfigProblems : see `write_case_page`; also where no method of the
-        run may give reasons to anybody.
+        run may give reasons to anybody, or where there are no words in the language.
     """
     opened = open_run(request.run)
     refuse_unreadable(opened)
+    written_in = letter_language(opened.results, kind, language)
     refuse_without_reasons(opened.results)
     stored, rows = _asked_of(request, opened)
     plain_files.make_folder(work / "measured")
     results = stored.results_of(rows.inputs, work / "measured")
-    return letters_of(results, stored.explainer, kind), rows.ignored
+    return letters_of(results, stored.explainer, kind, written_in), rows.ignored
 
 
 def _asked_of(request: CaseRequest, opened: OpenRun) -> tuple[StoredModel, CaseRows]:

@@ -94,7 +94,7 @@ def list_row(draft: Draft, case: ExplainedCase, page: Values) -> Values:
 #: Pictures of one case, each named after its YAML and the case; the first shows the input itself.
 _PICTURES = ("text_highlights", "image_heatmaps", "series_attributions", "case_contributions")
 _USES = frozenset(
-    {"explanations", "measures/cases", "measures/prototypes"}
+    {"explanations", "measures/cases", "measures/prototypes", "measures/rules"}
     | {ArtifactId.picture(name) for name in _PICTURES}
 )
 

@@ -16,6 +16,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import DASH
 from deepseek_report.artifacts.score import Score
+from deepseek_report.compliance.applicability import without_law
 from deepseek_report.compliance.decision import Decision
 from deepseek_report.compliance.decision_words import (
     decided,
@@ -31,8 +32,7 @@ from deepseek_report.compliance.evaluate import (
 )
 from deepseek_report.compliance.evidence import Evidence, named_score
 from deepseek_report.compliance.framework import Framework, Row
-from deepseek_report.compliance.people import DECIDE, FORM
-from deepseek_report.compliance.statements import Statement
+from deepseek_report.compliance.statements import DECIDE, FORM, Statement
 from deepseek_report.compliance.status import DECIDED, STATUSES, Judgement, Status
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.wording.of_results import words_of
@@ -101,6 +101,7 @@ def framework(part: FrameworkReport, report: ComplianceReport, words: Wording) -
         "short": text.short_name,
         "force": text.legal_force,
         "jurisdiction": text.jurisdiction,
+        "fit": _fit(part, report),
         "text_version": text.text_version,
         "applies_from": [
             {"part": words.label("applies_from", key), "when": when}
@@ -252,17 +253,50 @@ def _open(judgement: Judgement, report: ComplianceReport) -> Iterator[Message]:
         yield message("compliance.person.judgement", who=who)
 
 
-def others(report: ComplianceReport, words: Wording) -> list[dict[str, str]]:
-    """Frameworks that are shipped and not shown, and how to name them."""
-    return [
-        {
+def _fit(part: FrameworkReport, report: ComplianceReport) -> Values | None:
+    """Why a framework is shown, where it is declared in which places decisions are made."""
+    if not report.declared.places:
+        return None
+    stands = part.framework.fit(report.declared)
+    return {"fits": stands.applies or stands.voluntary, "why": stands.why}
+
+
+def others(report: ComplianceReport, words: Wording) -> list[Values]:
+    """Frameworks that are shipped and not shown, how to name them, and why they are not shown."""
+    rows: list[Values] = []
+    for other in report.others:
+        row: Values = {
             "key": other.id,
             "name": other.short_name,
             "jurisdiction": other.jurisdiction,
             "sectors": _sectors(other, words),
         }
+        if report.declared.places:
+            row["why"] = _why_not(other, report)
+        rows.append(row)
+    return rows
+
+
+def _why_not(other: Framework, report: ComplianceReport) -> Text:
+    stands = other.fit(report.declared)
+    return message("compliance.fit.not_named", why=stands.why) if stands.applies else stands.why
+
+
+def _near(report: ComplianceReport) -> list[Values]:
+    """Frameworks that one thing alone keeps from what is declared, and those nobody named."""
+    if not report.declared.places:
+        return []
+    return [
+        {"key": other.id, "name": other.short_name, "why": _why_not(other, report)}
         for other in report.others
+        if (stands := other.fit(report.declared)).near or stands.applies
     ]
+
+
+def _without_law(report: ComplianceReport) -> list[str]:
+    """Declared places for which in particular nothing is made of all that is shown or shipped."""
+    known = (*(part.framework for part in report.frameworks), *report.others)
+    return without_law(report.declared.places, (each.applies for each in known))
 
 
 def _sectors(other: Framework, words: Wording) -> str:
@@ -468,6 +502,9 @@ def _values(report: ComplianceReport, results: Results, words: Wording) -> Value
         "as_of": day.isoformat() if day else "",
         "because": report.as_of.because,
         "sector": words.label("sectors", sector) if sector else "",
+        "places": list(report.declared.places),
+        "near": _near(report),
+        "without_law": _without_law(report),
         "others": others(report, words),
         "floor": report.options.floor,
         "disclaimers": list(dict.fromkeys(part.shown.disclaimer for part in report.frameworks)),

@@ -27,7 +27,7 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.sections.shared.task_columns import attribution
-from deepseek_report.wording.estimates import estimate, of_row
+from deepseek_report.wording.estimates import estimate, of_row, of_score
 
 #: How many features the table of ranks shows.
 SHOWN = 12
@@ -43,7 +43,9 @@ _METRICS = (
     "feature_effects",
     "interactions",
     "risk_patterns",
+    "risk_windows",
     "surrogate_tree",
+    "surrogate_rules",
     "shape_functions",
     "prototypes",
 )
@@ -55,6 +57,7 @@ _PICTURES = (
     "attribution_by_value",
     "surrogate_tree",
     "interactions",
+    "risk_windows",
     "shape_functions",
     "prototypes",
     "attention_maps",
@@ -81,6 +84,8 @@ class ExplanationsSection:
         _question(draft)
         _interactions(draft)
         _riskiest(draft)
+        _as_rules(draft)
+        _windows(draft)
         games = _compared_games(draft, table)
         draft.notes(_METRICS)
         _caveats(draft)
@@ -323,6 +328,37 @@ def _riskiest(draft: Draft) -> None:
         n=int(riskiest["n"]),
         rest=float(riskiest["rest_rate"]),
         stated=float(riskiest["stated"]),
+    )
+
+
+def _as_rules(draft: Draft) -> None:
+    """How faithfully a list of rules stands for the model, on cases that it was not made from."""
+    fidelity = draft.results.score("rule_list_fidelity")
+    agreement = draft.results.score("rule_list_agreement")
+    if fidelity is not None and finite(fidelity.value) is not None:
+        draft.answer(
+            "as_rules",
+            rules=len(rows(draft.results, "surrogate_rules", "rules")) - 1,
+            fidelity=of_score(fidelity),
+            agreement=None if agreement is None else of_score(agreement),
+        )
+
+
+def _windows(draft: Draft) -> None:
+    """The surest ranges of parameters in which the explained class is frequent."""
+    windows = rows(draft.results, "risk_windows", "windows")
+    if not windows:
+        return
+    surest = windows[0]
+    draft.answer(
+        "windows",
+        pattern=draft.words.name(surest["slice"]),
+        target=draft.results.schema.target.explained_class,
+        rate=of_row(surest, "rate", "rate"),
+        n=int(surest["n"]),
+        rest=float(surest["rest_rate"]),
+        rows=int(surest["rows"]),
+        overall=float(surest["overall"]),
     )
 
 

@@ -18,7 +18,9 @@ from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.tasks import task_of
 
-_USES = frozenset({"measures/parameters", "measures/ablation", "pictures/training_curves"})
+_USES = frozenset(
+    {"measures/parameters", "measures/ablation", "measures/rules", "pictures/training_curves"}
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class ModelSection:
             draft.values |= _training_values(draft)
         draft.values |= {"decision": _decision(draft), "settings": _settings(draft)}
         draft.values["decides"] = results.has("data") and task_of(results.schema.target).decides
-        draft.notes(["parameters"])
+        draft.notes(["parameters", "rules"])
         return draft.content(self.needs, _USES)
 
 

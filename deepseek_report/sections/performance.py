@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.ids import CROSS_VALIDATION, ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import Row, is_share, rows, unit_of
 from deepseek_report.findings.rules_calibration import interval_row
-from deepseek_report.sections.performance_folds import CROSS_VALIDATION, fold_range, fold_values
+from deepseek_report.sections.performance_folds import fold_range, fold_values
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values, View, share_cell, value_cell
 from deepseek_report.sections.shared.task_columns import Levels, gap_table, levels_of
@@ -120,6 +120,8 @@ SCORES = (
     "true_positive_rate",
     "false_positive_rate",
     "precision",
+    "precision_at_capacity",
+    "recall_at_capacity",
     "selection_rate",
     "brier_score",
     "expected_calibration_error",
@@ -144,6 +146,7 @@ _METRICS = (
     "balanced_accuracy",
     "roc_auc",
     "average_precision",
+    "precision_at_capacity",
     "brier_score",
     "expected_calibration_error",
     "confusion_matrix",
@@ -157,7 +160,7 @@ _METRICS = (
     "prediction_intervals",
     "part_performance",
     "period_drift",
-    "cross_validation",
+    CROSS_VALIDATION,
 )
 _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/roc_curve",
@@ -194,6 +197,7 @@ class PerformanceSection:
             "states": results.has("measures/expected_calibration_error"),
             "train_and_test": _train_and_test(draft),
             "sweep": _sweep(draft),
+            "alerts": _alerts(draft),
             "slider": slider_data(draft),
             "folds": fold_values(draft),
             "explained": results.schema.target.explained_class,
@@ -248,6 +252,13 @@ def _answer_many(draft: Draft) -> None:
         balanced=estimates.of_score(balanced),
         worst=min(recalls, key=lambda row: row["recall"].value, default=None),
     )
+
+
+def _alerts(draft: Draft) -> ShownTable:
+    """What the alerts hold, by how many are looked into in each period."""
+    table = rows(draft.results, "precision_at_capacity", "capacities")
+    per = draft.words.label("alert_periods", table[0]["per"]) if table else ""
+    return draft.metric_table("precision_at_capacity", "capacities", per=per)
 
 
 def _threshold(results: Results) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import CROSS_VALIDATION
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.conclude import all_findings
@@ -11,7 +12,6 @@ from deepseek_report.metrics.performance.cross_validation import SUBJECT
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
 
-CROSS_VALIDATION = "cross_validation"
 _TYPE = TableType(
     (
         Column("metric"),

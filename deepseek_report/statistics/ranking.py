@@ -387,3 +387,18 @@ def systematic(scores: Floats, rounds: int, rows: int) -> Ints:
     strata = order[middles.astype(np.int64)].reshape(rows, rounds)
     strata[1::2] = strata[1::2, ::-1]
     return np.asarray(strata.T)
+
+
+def first_of_each(scores: Floats, groups: Ints, n: int) -> Bools:
+    """(instance,) whether it has one of the n highest scores of its group; of equal ones the first.
+
+    >>> first_of_each(np.array([0.2, 0.9, 0.5]), np.array([1, 1, 2]), 1).tolist()
+    [False, True, True]
+    """
+    order = np.lexsort((-scores, groups))
+    ordered = groups[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    ranks = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    first = np.zeros(len(order), dtype=bool)
+    first[order] = ranks < n
+    return first

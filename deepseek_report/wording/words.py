@@ -126,8 +126,22 @@ class Wording:
         They are in this language where the data set names them.
         """
         own = copy.copy(self)
-        given = {name: self.named(word) for name, word in slots.items() if word}
-        own._slots = {**self._slots, **given}
+        own_words = {name: self.named(word) for name, word in slots.items() if word}
+        own._slots = {**self._slots, **own_words}
+        return own
+
+    def over(self, texts: Mapping[str, Any]) -> Wording:
+        """The same with these texts, of another language, in the place of those that they replace.
+
+        texts : as a catalog has them, with `formats`: numbers are written as these say.
+        """
+        own = copy.copy(self)
+        own._texts = {**_merged(self._texts, texts), **{key: texts[key] for key in _WHOLE}}
+        symbols = dict(texts["formats"])
+        own._small_inside = symbols.pop("labels_inside", "") == "small"
+        own.numbers = NumberFormat(symbols.pop("locale"), symbols, own._texts["numbers"])
+        own._templates = {}
+        own._environment = _environment(own)
         return own
 
     def for_python(self) -> Wording:

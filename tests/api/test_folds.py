@@ -17,6 +17,7 @@ from deepseek_report.datasets.split.fold_rows import FoldRule
 from deepseek_report.errors import ConfigError
 from deepseek_report.store import Store
 from tests.api.conftest import Report
+from tests.tiny_runs import TinyRuns
 from tests.worded import say
 
 
@@ -173,3 +174,22 @@ def test_what_cannot_be_folded_is_told_with_what_to_do(
     assert "a function without arguments" in problem(
         report, lambda: LogisticRegression(C=-1), X, y, folds=5
     )
+
+
+def test_a_model_of_several_labels_is_judged_on_all_of_them_in_every_fold(
+    tiny_runs: TinyRuns,
+) -> None:
+    results = tiny_runs("labels")
+    measured = results.measurement("cross_validation")
+    assert measured is not None
+    assert sorted(measured.arrays["tested"]) == list(range(300))  # each row once
+    by_fold = measured.tables["by_fold"]
+    whole = by_fold.pivot_table(index="fold", columns="metric", values="value")
+    assert set(whole) == {"micro_f1", "macro_f1", "hamming_loss", "subset_accuracy", "accuracy"}
+    missed, n_labels = 1 - whole["subset_accuracy"], len(results.schema.target.labels)
+    # A row with a wrong label has one of them wrong at least, and all at most.
+    assert (missed / n_labels <= whole["hamming_loss"]).all()
+    assert (whole["hamming_loss"] <= missed).all()
+    assert (whole["subset_accuracy"] <= whole["accuracy"]).all()  # of the reported label
+    spread = measured.tables["spread"].set_index("metric")
+    assert spread["mean"].to_dict() == pytest.approx(whole.mean().to_dict())

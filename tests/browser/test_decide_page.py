@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from deepseek_report.compliance.evaluate import evaluate_results
-from deepseek_report.compliance.people import DECIDE, prepare_people
+from deepseek_report.compliance.people import prepare_people
+from deepseek_report.compliance.statements import DECIDE
 from deepseek_report.runner.run_folders.open_run import open_run
 from tests.conftest import SmallRun
 

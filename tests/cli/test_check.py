@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -143,3 +145,33 @@ def test_text_of_the_data_cannot_rewrite_the_terminal(
     printed = capsys.readouterr().err
     assert "is not a column" in printed
     assert "\x1b" not in printed
+
+
+def test_why_each_framework_is_chosen_and_why_those_near_are_not(check: Callable[..., str]) -> None:
+    use = ["dataset.sector=employment", "report.places=[US-NYC]", "frameworks=auto"]
+    text = check(*use, "metrics=[accuracy]", "explainers=[]", "visualizations=[]", "sections=[]")
+    chosen, _, near = text.partition("Near to what is declared, and not chosen")
+    assert "nyc_ll144: New York City is declared, and it speaks of employment" in chosen
+    assert (
+        "us_credit_employment: New York City is declared, which lies in the United States" in chosen
+    )
+    assert "gdpr: no place in the European Union" in " ".join(near.split())
+    assert "nist_ai_rmf: nobody is bound by it" in " ".join(near.split())
+
+
+def test_a_seal_is_written_with_its_digest_and_its_signature(
+    check: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("cryptography", reason="needs the extra `sign`")
+    few = ["metrics=[accuracy]", "explainers=[]", "visualizations=[]", "sections=[]"]
+    assert run(["key", "new", "ada", "--out", str(tmp_path)]) == 0
+    seal = tmp_path / "plan.json"
+    made = ["--seal", "--out", str(seal), "--key", str(tmp_path / "ada.key")]
+    output = check(*few, *made)
+    digest = hashlib.sha256(seal.read_bytes()).hexdigest()
+    assert f"sha256:{digest}: hand this on before the run" in output
+    assert f"run it with: report.seal={seal}" in output
+    assert set(json.loads(seal.read_text())) >= {"question", "thresholds", "frameworks", "data"}
+    assert [path.name for path in tmp_path.glob("plan*")] != [seal.name]  # and its signature
+    assert run(["check", *few, "--key", "ada"]) == 2
+    assert "add --seal" in capsys.readouterr().err

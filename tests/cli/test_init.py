@@ -423,3 +423,23 @@ def test_without_the_program_make_installs_it_from_the_place_that_a_person_names
     assert f'--index-url "{place}" deepseek-report' in finished.stdout
     assert f'readlink -f "{place}"' in finished.stdout
     assert '".venv/bin/deepseek-report" --config-dir conf' in finished.stdout
+
+
+def test_a_declared_use_chooses_the_frameworks_of_a_study_and_without_one_it_is_asked_for(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_table(here, ["income"])
+    about = ["--data", str(path), "--target", "deny", "--yes"]
+    use = ["--sector", "credit", "--place", "de", "--place", "US-CO"]
+    assert run(["init", str(here / "loans"), *about, *use]) == 0
+    text = (here / "loans/conf/experiment/loans.yaml").read_text(encoding="utf-8")
+    for line in ("- override /frameworks: [auto]", "sector: credit", "places: [DE, US-CO]"):
+        assert f"  {line}\n" in text
+    assert run(["init", str(here / "open"), *about]) == 0
+    text = (here / "open/conf/experiment/open.yaml").read_text(encoding="utf-8")
+    assert "# open: sector: …" in text
+    assert "# open: places: […]" in text
+    assert "/frameworks" not in text
+    capsys.readouterr()
+    assert run(["init", str(here / "odd"), *about, "--place", "Germny"]) == 2
+    assert "did you mean DE (Germany)?" in capsys.readouterr().err

@@ -88,47 +88,47 @@ def status_cell(run: Run, name: str) -> str:
 
 
 def test_an_acceptance_names_who_accepted_in_which_role_and_when(run: Run) -> None:
-    decide(run, GRACE, MRM_DATA=FINE)
+    decide(run, GRACE, AIV_2d_desc=FINE)
     assert not problems(run)
-    assert row(run, "MRM-DATA").status == "accepted"
+    assert row(run, "AIV-2d-desc").status == "accepted"
     shown = "● accepted by Grace Hopper (independent validator) on 2026-11-25"
-    assert status_cell(run, "MRM-DATA") == shown
+    assert status_cell(run, "AIV-2d-desc") == shown
 
 
 def test_a_rejection_is_worded_and_counted_as_one_everywhere(run: Run) -> None:
-    decide(run, GRACE, MRM_DATA=REJECTED, model=REJECTED)
-    judged = row(run, "MRM-DATA")
+    decide(run, GRACE, AIV_2d_desc=REJECTED, model=REJECTED)
+    judged = row(run, "AIV-2d-desc")
     assert judged.status == "rejected"
-    assert "▼ rejected by Grace Hopper" in status_cell(run, "MRM-DATA")
+    assert "▼ rejected by Grace Hopper" in status_cell(run, "AIV-2d-desc")
     report = evaluated(run)
     assert len(report.rejections) == 2
     assert first_screen(run).startswith("Rejected by Grace Hopper (independent validator)")
     assert "answered with a rejection" in first_screen(run)
     counts = {part.framework.id: part.counts for part in report.frameworks}
-    assert counts["sr_26_2"]["rejected"] == 1
+    assert counts["eu_ai_act_annex_iv"]["rejected"] == 1
     assert all(each.state != "given" for each in report.required)
     check_record(evidence_record(report, run.results()))
 
 
 def test_a_rejection_by_one_is_not_outvoted_by_the_acceptance_of_another(run: Run) -> None:
-    decide(run, GRACE, "g.yaml", MRM_DATA=REJECTED)
-    decide(run, ADA, "o.yaml", MRM_DATA=FINE)
-    assert row(run, "MRM-DATA").status == "rejected"
-    shown = status_cell(run, "MRM-DATA")
+    decide(run, GRACE, "g.yaml", AIV_2d_desc=REJECTED)
+    decide(run, ADA, "o.yaml", AIV_2d_desc=FINE)
+    assert row(run, "AIV-2d-desc").status == "rejected"
+    shown = status_cell(run, "AIV-2d-desc")
     assert "rejected by Grace Hopper" in shown
     assert "accepted by Ada Lovelace" in shown
 
 
 def test_two_validators_on_one_row_both_stand_and_are_both_shown(run: Run) -> None:
-    decide(run, GRACE, "g.yaml", MRM_DATA=FINE)
+    decide(run, GRACE, "g.yaml", AIV_2d_desc=FINE)
     other = {**GRACE, "name": "Alan Turing"}
     conditions = {"verdict": "accepted_with_conditions", "conditions": "Reviewed each quarter."}
-    decide(run, other, "t.yaml", MRM_DATA={**FINE, **conditions})
+    decide(run, other, "t.yaml", AIV_2d_desc={**FINE, **conditions})
     assert not problems(run)
     assert standing(run) == ["stands", "stands"]
-    assert row(run, "MRM-DATA").status == "accepted_with_conditions"
-    assert "Grace Hopper" in status_cell(run, "MRM-DATA")
-    assert "Alan Turing" in status_cell(run, "MRM-DATA")
+    assert row(run, "AIV-2d-desc").status == "accepted_with_conditions"
+    assert "Grace Hopper" in status_cell(run, "AIV-2d-desc")
+    assert "Alan Turing" in status_cell(run, "AIV-2d-desc")
 
 
 def test_an_acceptance_of_a_row_that_lacks_evidence_leaves_it_partial(run: Run) -> None:
@@ -141,22 +141,22 @@ def test_an_acceptance_of_a_row_that_lacks_evidence_leaves_it_partial(run: Run) 
 
 
 def test_an_expired_decision_opens_the_row_again(run: Run) -> None:
-    decide(run, {**GRACE, "date": "2026-11-24"}, MRM_DATA={**FINE, "valid_until": "2026-11-24"})
-    assert row(run, "MRM-DATA").status == "expired"
-    assert "expired: valid until 2026-11-24" in status_cell(run, "MRM-DATA")
+    decide(run, {**GRACE, "date": "2026-11-24"}, AIV_2d_desc={**FINE, "valid_until": "2026-11-24"})
+    assert row(run, "AIV-2d-desc").status == "expired"
+    assert "expired: valid until 2026-11-24" in status_cell(run, "AIV-2d-desc")
     questions = {entry.get("row") for entry in form(run.results())["decisions"]}
-    assert "MRM-DATA" in questions
-    decide(run, {**GRACE, "date": "2026-11-24"}, MRM_DATA={**FINE, "valid_until": "2026-11-25"})
-    assert row(run, "MRM-DATA").status == "accepted"
+    assert "AIV-2d-desc" in questions
+    decide(run, {**GRACE, "date": "2026-11-24"}, AIV_2d_desc={**FINE, "valid_until": "2026-11-25"})
+    assert row(run, "AIV-2d-desc").status == "accepted"
 
 
 def test_a_revoked_decision_opens_the_row_and_stays_in_the_chain(run: Run) -> None:
-    decide(run, GRACE, "g.yaml", MRM_DATA=FINE)
+    decide(run, GRACE, "g.yaml", AIV_2d_desc=FINE)
     first = evaluated(run).decisions[0].decision.id
     taken_back = {"revokes": first, "reason": "I had read another version."}
-    decide(run, GRACE, "h.yaml", MRM_DATA=taken_back)
+    decide(run, GRACE, "h.yaml", AIV_2d_desc=taken_back)
     assert not problems(run)
-    assert row(run, "MRM-DATA").status == "complete"
+    assert row(run, "AIV-2d-desc").status == "complete"
     assert sorted(standing(run)) == ["revoked", "stands"]
     chain = ComplianceSection().content(run.results()).values["decisions"]
     assert chain[0]["digest"] == first
@@ -164,18 +164,18 @@ def test_a_revoked_decision_opens_the_row_and_stays_in_the_chain(run: Run) -> No
 
 
 def test_a_later_decision_supersedes_an_earlier_one_and_both_are_kept(run: Run) -> None:
-    decide(run, {**GRACE, "date": "2026-11-24"}, "g.yaml", MRM_DATA=REJECTED)
+    decide(run, {**GRACE, "date": "2026-11-24"}, "g.yaml", AIV_2d_desc=REJECTED)
     first = evaluated(run).decisions[0].decision.id
-    decide(run, GRACE, "h.yaml", MRM_DATA={**FINE, "supersedes": first})
+    decide(run, GRACE, "h.yaml", AIV_2d_desc={**FINE, "supersedes": first})
     assert standing(run) == ["superseded", "stands"]
-    assert row(run, "MRM-DATA").status == "accepted"
+    assert row(run, "AIV-2d-desc").status == "accepted"
 
 
 def test_nobody_takes_back_the_rejection_of_another_role(run: Run) -> None:
-    decide(run, GRACE, "g.yaml", MRM_DATA=REJECTED)
+    decide(run, GRACE, "g.yaml", AIV_2d_desc=REJECTED)
     first = evaluated(run).decisions[0].decision.id
-    decide(run, ADA, "o.yaml", MRM_DATA={**FINE, "supersedes": first})
-    assert row(run, "MRM-DATA").status == "rejected"
+    decide(run, ADA, "o.yaml", AIV_2d_desc={**FINE, "supersedes": first})
+    assert row(run, "AIV-2d-desc").status == "rejected"
     assert "is one of Grace Hopper" in problems(run)
 
 
@@ -183,7 +183,7 @@ def test_nobody_takes_back_the_rejection_of_another_role(run: Run) -> None:
 
 
 def test_adding_a_framework_a_picture_or_a_section_keeps_every_decision(run: Run) -> None:
-    decide(run, GRACE, MRM_DATA=FINE, model=FINE)
+    decide(run, GRACE, AIV_2d_desc=FINE, model=FINE)
     run.config["frameworks"] = {**run.config["frameworks"], "nist_ai_rmf": {"id": "nist_ai_rmf"}}
     run.config["sections"] = {**run.config["sections"], "bias": {}}
     (run.path("pictures/roc") / "p.json").parent.mkdir(parents=True)
@@ -193,15 +193,15 @@ def test_adding_a_framework_a_picture_or_a_section_keeps_every_decision(run: Run
 
 
 def test_a_retrained_model_voids_the_decisions_and_says_that_it_was_the_weights(run: Run) -> None:
-    decide(run, GRACE, MRM_DATA=FINE)
+    decide(run, GRACE, AIV_2d_desc=FINE)
     (run.path("training") / "weights.safetensors").write_bytes(b"other weights")
     assert standing(run) == ["void"]
-    assert "void: the weights have changed" in status_cell(run, "MRM-DATA")
+    assert "void: the weights have changed" in status_cell(run, "AIV-2d-desc")
     assert "1 decision is void: the weights have changed" in first_screen(run)
 
 
 def test_new_results_and_new_data_void_them_each_by_its_name(run: Run) -> None:
-    decide(run, GRACE, MRM_DATA=FINE)
+    decide(run, GRACE, AIV_2d_desc=FINE)
     measure(run.path("measures/roc_auc"), score("roc_auc", 0.6))
     run.digests["data"] = "0" * 64
     why = english(evaluated(run).decisions[0].why)
@@ -209,7 +209,7 @@ def test_new_results_and_new_data_void_them_each_by_its_name(run: Run) -> None:
 
 
 def test_durations_are_no_results(run: Run) -> None:
-    decide(run, GRACE, MRM_DATA=FINE)
+    decide(run, GRACE, AIV_2d_desc=FINE)
     (run.path("training") / "timing.json").write_text('{"seconds": 9.0}')
     assert standing(run) == ["stands"]
 
@@ -224,7 +224,7 @@ def attach(run: Run, tmp_path: Path) -> Path:
     (outside / "minutes.pdf").write_bytes(b"%PDF minutes")
     sha256 = hashlib.sha256(b"%PDF minutes").hexdigest()
     document = {"path": "minutes.pdf", "sha256": sha256}
-    decide(run, GRACE, "g.yaml", MRM_DATA={**FINE, "attachments": [document]})
+    decide(run, GRACE, "g.yaml", AIV_2d_desc={**FINE, "attachments": [document]})
     return (run.folder / "people" / "g.yaml").rename(outside / "g.yaml")
 
 
@@ -245,7 +245,7 @@ def test_a_missing_document_is_named_and_the_acceptance_does_not_count(
         prepare_people(run.results(), [file])
     (run.folder / "people" / "g.yaml").write_bytes(file.read_bytes())
     assert standing(run) == ["unproved"]
-    assert row(run, "MRM-DATA").status == "complete"
+    assert row(run, "AIV-2d-desc").status == "complete"
     assert "minutes.pdf is not in the folder" in first_screen(run)
 
 
@@ -282,7 +282,7 @@ WRONG = [
 def test_what_is_wrong_in_a_decision_is_refused_with_file_and_line(
     run: Run, change: dict[str, Any], problem: str
 ) -> None:
-    decide(run, GRACE, MRM_DATA={**FINE, **change})
+    decide(run, GRACE, AIV_2d_desc={**FINE, **change})
     human = read_people(run.results())
     assert problem in problems(run)
     assert not human.decisions
@@ -297,13 +297,13 @@ def test_a_decision_about_a_row_or_a_promise_that_is_not_there_is_refused(run: R
 
 
 def test_a_decision_that_does_not_say_which_evidence_was_read_is_refused(run: Run) -> None:
-    decide(run, GRACE, MRM_DATA={**FINE, "evidence": ""})
+    decide(run, GRACE, AIV_2d_desc={**FINE, "evidence": ""})
     assert "no “evidence”" in problems(run)
     assert not read_people(run.results()).decisions
 
 
 def test_a_decision_without_its_subject_is_refused(run: Run) -> None:
-    signed = yaml.safe_dump({"by": GRACE, "decisions": [{"row": "MRM-DATA", **FINE}]})
+    signed = yaml.safe_dump({"by": GRACE, "decisions": [{"row": "AIV-2d-desc", **FINE}]})
     run.people(signed)
     assert "no “subject” at the head of the file" in problems(run)
     assert not read_people(run.results()).decisions
@@ -311,7 +311,7 @@ def test_a_decision_without_its_subject_is_refused(run: Run) -> None:
 
 # --- policy ---
 
-RULE = PolicyRule("validation", ("independent_validator",), ("MRM-DATA",))
+RULE = PolicyRule("validation", ("independent_validator",), ("AIV-2d-desc",))
 POLICY = Policy("deepseek-report/policy", (RULE,))
 
 
@@ -343,23 +343,25 @@ def test_every_row_of_the_shipped_policy_is_one_of_its_framework() -> None:
 
 
 def test_a_role_suffices_only_where_the_policy_names_it(run: Run) -> None:
-    decide(run, ADA, MRM_DATA=FINE)
+    decide(run, ADA, AIV_2d_desc=FINE)
     assert states(run, POLICY) == ["missing"]
-    decide(run, GRACE, MRM_DATA=FINE)
+    decide(run, GRACE, AIV_2d_desc=FINE)
     assert states(run, POLICY) == ["given"]
 
 
 def test_four_eyes_are_two_persons_and_not_one_twice(run: Run) -> None:
     twice = replace(POLICY, rules=(replace(RULE, people=2),))
-    decide(run, GRACE, "g.yaml", MRM_DATA=FINE)
-    decide(run, {**GRACE, "name": "grace  hopper"}, "h.yaml", MRM_DATA={**FINE, "reason": "Yes."})
+    decide(run, GRACE, "g.yaml", AIV_2d_desc=FINE)
+    decide(
+        run, {**GRACE, "name": "grace  hopper"}, "h.yaml", AIV_2d_desc={**FINE, "reason": "Yes."}
+    )
     assert states(run, twice) == ["missing"]
-    decide(run, {**GRACE, "name": "Alan Turing"}, "t.yaml", MRM_DATA=FINE)
+    decide(run, {**GRACE, "name": "Alan Turing"}, "t.yaml", AIV_2d_desc=FINE)
     assert states(run, twice) == ["given"]
 
 
 def test_one_person_in_two_roles_is_refused_by_name(run: Run) -> None:
-    decide(run, GRACE, "g.yaml", MRM_DATA=FINE)
+    decide(run, GRACE, "g.yaml", AIV_2d_desc=FINE)
     decide(run, {**GRACE, "role": "developer"}, "d.yaml", model=FINE)
     assert "missing: Grace Hopper acts in 2 roles" in states(run, POLICY)[0]
 
@@ -371,14 +373,14 @@ def signers(run: Run, **of: str) -> dict[str, set[str]]:
 
 
 def test_one_key_in_two_roles_is_refused_whatever_names_it_signs(run: Run) -> None:
-    decide(run, GRACE, "g.yaml", MRM_DATA=FINE)
+    decide(run, GRACE, "g.yaml", AIV_2d_desc=FINE)
     decide(run, {**ADA, "role": "developer"}, "d.yaml", model=FINE)
     assert states(run, POLICY, signers(run, Grace="k1", Ada="k2")) == ["given"]
     assert "2 roles" in states(run, POLICY, signers(run, Grace="k1", Ada="k1"))[0]
 
 
 def test_one_person_with_two_keys_in_two_roles_is_refused(run: Run) -> None:
-    decide(run, GRACE, "g.yaml", MRM_DATA=FINE)
+    decide(run, GRACE, "g.yaml", AIV_2d_desc=FINE)
     decide(run, {**ADA, "role": "developer"}, "d.yaml", model=FINE)
     known = {"Grace Hopper": PolicyPerson(("k1", "k2")), "Ada Lovelace": PolicyPerson()}
     policy = replace(POLICY, people=known)
@@ -386,7 +388,7 @@ def test_one_person_with_two_keys_in_two_roles_is_refused(run: Run) -> None:
 
 
 def test_with_keys_only_a_signed_decision_of_the_persons_own_key_counts(run: Run) -> None:
-    decide(run, GRACE, MRM_DATA=FINE)
+    decide(run, GRACE, AIV_2d_desc=FINE)
     assert "no known key signed" in states(run, POLICY, {})[0]
     policy = replace(POLICY, people={"Grace Hopper": PolicyPerson(("k1",))})
     assert "does not give to this person" in states(run, policy, signers(run, Grace="k9"))[0]
@@ -394,7 +396,7 @@ def test_with_keys_only_a_signed_decision_of_the_persons_own_key_counts(run: Run
 
 
 def test_whoever_the_policy_does_not_name_decides_nothing(run: Run) -> None:
-    decide(run, GRACE, MRM_DATA=FINE)
+    decide(run, GRACE, AIV_2d_desc=FINE)
     others = replace(POLICY, people={"Alan Turing": PolicyPerson()})
     assert "not among the people of the policy" in states(run, others)[0]
     roles = replace(POLICY, people={"Grace Hopper": PolicyPerson(roles=("owner",))})
@@ -402,7 +404,7 @@ def test_whoever_the_policy_does_not_name_decides_nothing(run: Run) -> None:
 
 
 def test_a_decision_can_be_too_old_for_a_policy(run: Run) -> None:
-    decide(run, {**GRACE, "date": "2026-11-24"}, MRM_DATA=FINE)
+    decide(run, {**GRACE, "date": "2026-11-24"}, AIV_2d_desc=FINE)
     assert states(run, replace(POLICY, rules=(replace(RULE, max_age_days=1),))) == ["given"]
     run_later = replace(run.results(), today=TODAY.replace(day=27))
     stood = evaluate_results(run_later).decisions

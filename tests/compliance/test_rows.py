@@ -50,7 +50,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("MRM-OUTCOMES", "partly", "outcomes after use, of a later period", ""),
     ("MRM-CHANGE", "not_evidenced", "change validation (bank)", "baselines"),
     ("MRM-VENDOR", "human_input", "vendor information (bank)", "performance"),
-    ("MRM-PROCVER", "complete", "run log (start and end", "lacking"),
+    ("MRM-PROCVER", "partly", "internal control (bank)", "lacking"),
     ("JRT-6.1-bias", "partly", "objective review", "resolved config"),
     ("JRT-6.3", "partly", "lacking: security checks", ""),
     ("JRT-6.4-data", "partly", "storage medium", "lacking"),

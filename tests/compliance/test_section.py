@@ -16,8 +16,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import evidence_record
 from deepseek_report.compliance.forbidden_words import find_forbidden, quoted_passages
-from deepseek_report.compliance.framework import framework_ids
-from deepseek_report.compliance.people import choices
+from deepseek_report.compliance.framework import choices, framework_ids
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.report_options import ReportOptions
 from deepseek_report.sections.compliance import ComplianceSection

@@ -13,17 +13,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_report.compliance import people
+from deepseek_report.compliance import people, people_entries, people_yaml
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import evidence_record
 from deepseek_report.compliance.people import (
-    MOST_BYTES,
     HumanInput,
     PeopleProblems,
     prepare_people,
     read_people,
 )
 from deepseek_report.compliance.people_form import ask, write_form
+from deepseek_report.compliance.people_yaml import MOST_BYTES
 from deepseek_report.compliance.statements import is_placeholder, latest_day, parse_date
 from deepseek_report.wording.words import wording
 
@@ -113,12 +113,12 @@ def test_a_row_is_set_aside_by_a_person_and_then_asks_nobody(run: Run) -> None:
 
 def test_a_judgement_without_a_verdict_is_kept_and_accepts_nothing(run: Run) -> None:
     """The first form asked for no verdict, so "Rejected." and "Fine." were one status."""
-    assert status_of(run, "MRM-DATA") == "complete"
-    write(run, judgements={"MRM-DATA": WHOLE, "MRM-DEVTEST": WHOLE})
-    assert status_of(run, "MRM-DATA") == "complete"
+    assert status_of(run, "AIV-2d-desc") == "complete"
+    write(run, judgements={"AIV-2d-desc": WHOLE, "MRM-DEVTEST": WHOLE})
+    assert status_of(run, "AIV-2d-desc") == "complete"
     assert status_of(run, "MRM-DEVTEST") == "partly"
     decisions = evaluate_results(run.results()).decisions
-    assert {each.decision.target.key for each in decisions} == {"MRM-DATA", "MRM-DEVTEST"}
+    assert {each.decision.target.key for each in decisions} == {"AIV-2d-desc", "MRM-DEVTEST"}
     assert {each.decision.verdict for each in decisions} == {"unstated"}
     assert {(d.decision.title, d.decision.reason) for d in decisions} == {("Owner", WHOLE["text"])}
 
@@ -184,7 +184,7 @@ WRONG: list[tuple[str, str]] = [
         "2000-01-01 or later",
     ),
     (
-        "judgements:\n  MRM-DATA: {text: It will do., name: Ada, role: Owner, date: 2026-11-22}",
+        "judgements:\n  AIV-2d-desc: {text: It will do., name: Ada, role: Owner, date: 2026-11-22}",
         "before the run was made",
     ),
     ("statements:\n  roles: {W, generated: perhaps}", "“generated” is “perhaps”"),
@@ -282,8 +282,12 @@ def test_statements_in_the_config_of_an_older_run_are_named_with_where_they_go(r
 
 
 def test_every_kind_of_mistake_says_what_was_found_what_is_allowed_and_what_to_do() -> None:
-    tree = ast.parse(Path(str(people.__file__)).read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) > 1]
+    trees = [
+        ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        for module in (people, people_entries, people_yaml)
+    ]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    calls = [node for node in nodes if isinstance(node, ast.Call) and len(node.args) > 1]
     kinds_named = [c.args[1] for c in calls if ast.unparse(c.func).split(".")[-1] == "wrong"]
     constants = [
         node for part in kinds_named for node in ast.walk(part) if isinstance(node, ast.Constant)
@@ -352,7 +356,7 @@ def test_the_form_is_valid_as_it_is_and_asks_for_every_open_field(run: Run) -> N
     entries = yaml.safe_load(form.read_text(encoding="utf-8"))
     assert entries["subject"]["run"] == RUN_ID
     assert set(entries["statements"]) == {field.name for field in report.form if field.deciding}
-    assert "MRM-DATA" in {entry.get("row") for entry in entries["decisions"]}
+    assert "AIV-2d-desc" in {entry.get("row") for entry in entries["decisions"]}
     prepare_people(run.results(), [form])
     human = read_people(run.results())
     assert (human.problems, human.signed, human.decisions) == ((), frozenset(), ())

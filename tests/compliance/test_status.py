@@ -7,14 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepseek_report.compliance.applicability import Applicability
 from deepseek_report.compliance.decision import Decision, DecisionState, DecisionTarget, Verdict
-from deepseek_report.compliance.framework import (
-    HUMAN,
-    Applicability,
-    FrameworkChoice,
-    Row,
-    framework_ids,
-)
+from deepseek_report.compliance.framework import HUMAN, FrameworkChoice, Row, framework_ids
 from deepseek_report.compliance.sources import load_sources, stand_ins
 from deepseek_report.compliance.status import STATUSES, Grounds, judge, tally
 from deepseek_report.wording.words import wording

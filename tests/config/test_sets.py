@@ -214,3 +214,42 @@ def test_the_lists_of_files_count_in_the_order_that_hydra_gives_them(tmp_path: P
         with initialize_config_dir(str(folders()[-1]), version_base="1.3"):
             theirs = hydra_compose("config", overrides=[*whole, f"experiment={name}"])
         assert parts(compose([f"experiment={name}"], str(tmp_path))) == list(theirs.explainers)
+
+
+def frameworks_of(*overrides: str) -> list[str]:
+    """The frameworks of the default study with as little else as can be."""
+    few = ["metrics=[accuracy]", "explainers=[]", "visualizations=[]", "sections=[]"]
+    few.append("report.thresholds=[]")
+    return list(validate(compose([*overrides, *few])).multiple["frameworks"])
+
+
+def test_frameworks_are_chosen_by_the_declared_sector_and_places() -> None:
+    in_germany = ["eu_ai_act_annex_iv", "eu_ai_act_articles", "eu_consumer_credit", "gdpr"]
+    assert frameworks_of("frameworks=auto", "report.places=[DE]") == in_germany
+    more = frameworks_of("frameworks=[auto,-gdpr,iso_42001]", "report.places=[DE]")
+    assert more == [*in_germany[:-1], "iso_42001"]
+
+
+def test_what_another_set_holds_is_taken_whatever_the_use() -> None:
+    frameworks = SETS["frameworks"]
+    selected = frameworks.select([in_a_file("standards", "auto", "gdpr")])
+    assert {selected[name] for name in frameworks.members("standards")} == {"set"}
+    assert selected["kr_ai"] == "use"
+    assert selected["gdpr"] == "config"
+    assert frameworks.select([in_a_file("auto", "standards")])["iso_42001"] == "set"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["frameworks=auto"], "write report.places=[EU]"),
+        (["frameworks=auto", "report.places=[KE]"], "nothing is made for decisions about credit"),
+        (["frameworks=[sr_11_7]"], 'did you mean "sr_26_2"?'),
+    ],
+)
+def test_a_choice_by_use_that_cannot_be_made_says_what_to_do(
+    overrides: list[str], expected: str
+) -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        frameworks_of(*overrides)
+    assert expected in str(caught.value)

@@ -182,6 +182,14 @@ def test_a_threshold_that_was_not_measured_fails_where_that_is_asked_for(
         assert Finished(Path(), [], record).exit_code == (code if fails else 0)
 
 
+@pytest.mark.parametrize(("rejected", "code"), [(0, 0), (1, 3)])
+def test_a_rejection_fails_where_that_is_asked_for(rejected: int, code: int) -> None:
+    for fails in (True, False):
+        record = {"problems": [], "thresholds": [], "config": {"report": {"fail_on": fails}}}
+        record["decisions"] = {"rejected": rejected}
+        assert Finished(Path(), [], record).exit_code == (code if fails else 0)
+
+
 def test_every_score_of_a_run_is_declared_with_bounds_that_hold_it(small_run: Any) -> None:
     metrics = validate(compose()).multiple["metrics"]
     seen = set()

@@ -189,7 +189,7 @@ def test_every_default_is_written_out_in_the_resolved_config() -> None:
     raw = validate(compose()).raw
     assert raw["model"]["size"] == "tiny"
     assert raw["trainer"]["warmup"] == 0.1
-    assert raw["decision"] == {"rule": None, "threshold": None, "costs": None}
+    assert raw["decision"] == {"rule": None, "threshold": None, "costs": None, "capacity": None}
     assert raw["explainers"]["shap"]["_target_"].startswith("deepseek_report.")
 
 

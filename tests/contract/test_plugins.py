@@ -80,7 +80,12 @@ def test_a_plugin_is_a_frozen_dataclass_with_a_sentence_to_list(group: str, name
 
 def self_explaining(group: str, name: str) -> list[str]:
     """The model for a part that only a model which explains itself can serve."""
-    serving = {"intrinsic": "nam", "shape_functions": "nam", "prototypes": "prototype"}
+    serving = {
+        "intrinsic": "nam",
+        "shape_functions": "nam",
+        "prototypes": "prototype",
+        "rules": "rules",
+    }
     needed = set(getattr(plugin_class(group, name), "requires", ())) & set(serving)
     return [f"model={serving[need]}" for need in sorted(needed)]
 

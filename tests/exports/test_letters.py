@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError
 from deepseek_report.exports import letters
 from deepseek_report.exports.letters import (
+    IN_ENGLISH,
     LETTERS,
     LetterKind,
+    letter_language,
+    letter_words,
     letters_of,
     refuse_without_reasons,
     stated_reasons,
 )
+from deepseek_report.visualizations.drawing.labels import columns
 from deepseek_report.wording.words import wording
 from tests.real_runs import small_results, with_table
 
@@ -44,7 +49,9 @@ def _code(rank: int, label: str, size: float, *, certain: bool = False) -> dict[
 CERTAIN = [_code(1, "First", 0.4), _code(2, "Second", 0.3, certain=True), _code(3, "Third", 0.1)]
 
 
-def _told(small_run: Any, kind: LetterKind, codes: list[dict[str, Any]]) -> letters.Letter:
+def _told(
+    small_run: Any, kind: LetterKind, codes: list[dict[str, Any]], language: str = "en"
+) -> letters.Letter:
     """The letter on the first case of the small run that was decided against, with these codes."""
     results = small_results(small_run)
     favourable = results.schema.target.favourable_class
@@ -53,7 +60,7 @@ def _told(small_run: Any, kind: LetterKind, codes: list[dict[str, Any]]) -> lett
     against = cases[cases["decision"] != favourable].iloc[0]
     mine = [{**code, "case": against["case"]} for code in codes]
     changed = with_table(results, "cases", "reason_codes", lambda old: _like(old, mine))
-    by_row = {letter.row: letter for letter in letters_of(changed, METHOD, kind)}
+    by_row = {letter.row: letter for letter in letters_of(changed, METHOD, kind, language)}
     return by_row[int(against["instance_id"])]
 
 
@@ -139,6 +146,55 @@ def _undeclare(results: Results) -> None:
 def test_each_letter_has_words_for_every_part() -> None:
     for kind in LETTERS:
         assert "reasons" in wording().table(f"exports.letters.{kind}")
+
+
+@pytest.mark.parametrize("language", ["de", "zh"])
+def test_a_letter_says_in_another_language_all_that_it_says_in_english(
+    small_run: Any, language: str
+) -> None:
+    english, words = wording(), letter_words(small_results(small_run), language)
+    for kind in set(LETTERS) - {IN_ENGLISH}:
+        parts = english.table(f"exports.letters.{kind}")
+        assert list(words.table(f"exports.letters.{kind}")) == list(parts)
+        for part, text in parts.items():
+            other = words.table(f"exports.letters.{kind}")[part]
+            assert other != text or part == "reasons"
+            assert _slots(other) == _slots(text)
+
+
+def _slots(text: str) -> set[str]:
+    names = {"n", "target", "explained", "probability", "threshold", "is_good", "method"}
+    return (names | {"label", "display"}) & set(re.findall(r"\w+", text.replace("’", " ")))
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "head", "share"),
+    [
+        ("gdpr", "de", "sprachen vor allem diese Angaben gegen Sie", "\u00a0%"),
+        ("ccd", "de", "Ihr Kreditantrag wurde abgelehnt", "\u00a0%"),
+        ("gdpr", "zh", "本次决定对您不利", "%"),
+        ("ccd", "zh", "您的信贷申请未获批准", "%"),
+    ],
+)
+def test_a_letter_is_written_in_german_and_in_chinese(
+    small_run: Any, kind: LetterKind, language: str, head: str, share: str
+) -> None:
+    letter = _told(small_run, kind, CERTAIN, language)
+    assert head in " ".join(letter.text.split())
+    assert "First: 7 <b>" in letter.text.replace("：", ": ")
+    assert share in letter.text
+    assert "{" not in letter.text
+    assert max(map(columns, letter.text.splitlines())) <= 80  # a closing mark stays on its line
+    assert not re.search(r"(?m)^[，。；：”]", letter.text)
+
+
+def test_form_c_1_stays_in_the_english_of_its_regulator(small_run: Any) -> None:
+    results = small_results(small_run)
+    assert letter_language(results, "regb", "de") == "en"
+    assert letter_language(results, "ccd", "de") == "de"
+    assert letter_language(results, "ccd") == "en"
+    with pytest.raises(ArtifactError, match="no letter has words in it; allowed: de, en, zh"):
+        letter_language(results, "gdpr", "fr")
 
 
 def test_the_command_writes_a_letter_or_says_why_there_is_none(

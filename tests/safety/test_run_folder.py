@@ -14,8 +14,9 @@ import yaml
 
 from deepseek_report.artifacts.message import text_of
 from deepseek_report.cli import run as command
+from deepseek_report.runner.run_folders.sealing import Writing, seal_documents
 from deepseek_report.store import hash_folder
-from deepseek_report.store.run_folder import class_of
+from deepseek_report.store.run_folder import class_of, look_into
 from tests.worded import say
 
 from .conftest import forge, reseal
@@ -369,3 +370,22 @@ def test_a_config_of_aliases_is_refused_by_its_bound(
     reseal(received)
     assert command(["verify", str(received)]) == 1
     assert "more than 100 000 values" in capsys.readouterr().out
+
+
+def test_the_cache_of_quarto_is_no_file_of_a_run_but_a_link_in_it_is_named(tmp_path: Path) -> None:
+    cache = tmp_path / ".quarto" / "idx"
+    cache.mkdir(parents=True)
+    (cache / "report.json").write_text("{}", encoding="utf-8")
+    assert look_into(tmp_path).files == ()
+    (cache / "link").symlink_to(tmp_path)
+    assert look_into(tmp_path).strange == (".quarto/idx/link",)
+
+
+def test_what_a_page_lacks_is_recorded_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(
+        json.dumps({"config": {"sections": {}, "report": {}}}), encoding="utf-8"
+    )
+    for written, notices in ((Writing(), None), (Writing(notices=("no PDF/A",)), ["no PDF/A"])):
+        seal_documents(tmp_path, "0" * 64, written)
+        record = json.loads((tmp_path / "documents.json").read_text(encoding="utf-8"))
+        assert record.get("notices") == notices

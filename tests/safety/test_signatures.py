@@ -193,6 +193,16 @@ def test_a_signed_decision_is_told_with_its_key_and_an_edited_one_fails(
     assert verify(capsys, received, "--keys", str(keys / "known"))[0] == 1
 
 
+def test_a_rejection_gives_3_where_the_run_asks_for_it(received: Path, tmp_path: Path) -> None:
+    forge(received, lambda run: run["config"]["report"].update(fail_on=True))
+    assert command(["render", str(received)]) == 0
+    person = ("Grace Hopper", "independent_validator")
+    fine = decision(received, tmp_path / "a.yaml", "Ada Lovelace", "owner")
+    rejected = decision(received, tmp_path / "g.yaml", *person, verdict="rejected")
+    people = ["--people", str(fine), "--people", str(rejected)]
+    assert command(["render", str(received), *people]) == 3
+
+
 def test_two_persons_sign_one_after_the_other_and_both_stand(
     received: Path, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

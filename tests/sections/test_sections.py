@@ -616,6 +616,26 @@ def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_deci
     assert not sentences[other]
 
 
+def test_the_page_of_a_case_lists_the_rules_that_hold_with_their_numbers_and_points(full):
+    row, other = full.measurement("cases").tables["cases"]["instance_id"][:2]
+    held = [(0, "", -0.5), (17, "Age is over 30 years", 1.25), (3, "Sex is “man”", -0.4)]
+    rules = [
+        {"instance_id": row, "rule": rule, "when": when, "points": points}
+        for rule, when, points in held
+    ]
+    measured = Measurement(tables={"fired": pd.DataFrame(rules)})
+    changed = with_measurement(full, "rules", measured)
+    numbers = full.measurement("cases").tables["cases"].set_index("case")["instance_id"]
+    cases = {
+        numbers[c["number"]]: c["fired"] for c in CasesSection().content(changed).values["cases"]
+    }
+    assert cases[other] is None
+    assert [item["number"] for item in cases[row]["items"]] == [17, 3]
+    assert cases[row]["items"][0]["text"] == "Rule 17 (+1.25): Age is over 30 years"
+    assert "These 2 rules of the model hold. From a start of −0.500 they lead" in cases[row]["head"]
+    assert "to 0.350 log-odds" in cases[row]["head"]
+
+
 @pytest.mark.parametrize(
     ("rule", "epochs", "used"),
     [

@@ -265,6 +265,37 @@ def test_without_intervals_no_explainer_is_said_to_beat_chance(build: Build) -> 
     assert title == "No method is shown to beat a random order"
 
 
+def asked_conditionally(results: Results, **games: Any) -> Results:
+    """The results of a run that asks the conditional question; games : of some methods."""
+    for name, game in games.items():
+        results = with_explanation(results, name, game=game)
+    explain = {**results.config["explain"], "question": "conditional"}
+    return concluded(copy_with(results, config={**results.config, "explain": explain}))
+
+
+def test_where_no_method_plays_the_game_of_the_question_all_are_drawn_as_the_table_judges_them(
+    build: Build,
+) -> None:
+    results = asked_conditionally(build())
+    beats = {v.explainer: v.beats_random for v in results.conclusions.explainers}
+    assert {explanation.game for explanation in results.explanations.values()} >= {None}
+    title = draw(DeletionCurvesPicture(), results)[0].title
+    assert any(beats.values())
+    assert "No method" not in title
+
+
+def test_a_title_on_the_methods_of_the_question_names_others_that_beat_a_random_order(
+    build: Build,
+) -> None:
+    results = asked_conditionally(build(), lime="conditional")
+    beats = {v.explainer: v.beats_random for v in results.conclusions.explainers}
+    assert beats["shap"]
+    assert not beats["lime"]
+    title = draw(DeletionCurvesPicture(), results)[0].title
+    assert title.startswith("No method that answers the question of this run")
+    assert "SHAP" in title
+
+
 def test_without_intervals_no_reasons_of_a_case_are_drawn_unasked(build: Build) -> None:
     with refused(say(message("refusals.no_reasons"))):
         draw(CaseContributionsPicture(), build(kind="gaps"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -14,7 +14,8 @@ from deepseek_report.artifacts.schema import Schema
 #: What a model can hand out; explainers, metrics and pictures name what they need. "module": layers
 #: and weights of a torch module that was trained epoch by epoch; "trees": see `TreeClassifier`;
 #: "intrinsic": see `IntrinsicModule`, and "shape_functions" where moreover the contribution of a
-#: column depends on that column alone; "prototypes": see `HasPrototypes`.
+#: column depends on that column alone; "prototypes": see `HasPrototypes`; "rules": the whole model
+#: is a list of rules over columns.
 Capability = Literal[
     "module",
     "gradients",
@@ -25,6 +26,7 @@ Capability = Literal[
     "intrinsic",
     "shape_functions",
     "prototypes",
+    "rules",
 ]
 
 
@@ -127,3 +129,26 @@ class AnswersRows(Protocol):
 
     def logits_of(self, instance_ids: NDArray[np.int64]) -> NDArray[np.float64]:
         """(instance, class) of these rows of the source; a number is (instance, 1)."""
+
+
+@runtime_checkable
+class TellsOwnTerms(Protocol):
+    """The optional part of a Classifier with the capability "intrinsic" and no torch module."""
+
+    def own_terms(
+        self, inputs: NDArray[np.float64], target: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(instance, column) -> what each column adds, and base values; see `IntrinsicModule`."""
+
+
+@runtime_checkable
+class TellsShapes(Protocol):
+    """The optional part of a Classifier with "shape_functions" that adds up pairs as well."""
+
+    def curves(self, inputs: NDArray[np.float64], target: int) -> NDArray[np.float64]:
+        """(instance, column) -> (instance, column) what each adds by itself, without pairs."""
+
+    def surfaces(
+        self, target: int
+    ) -> Mapping[tuple[int, int], Callable[[NDArray[np.float64]], NDArray[np.float64]]]:
+        """{two columns: what the pair adds to rows (instance, column)}."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.causal_declaration import CausalDeclaration
-from deepseek_report.artifacts.conclusions import Expectations
+from deepseek_report.artifacts.conclusions import AlertCapacity, Expectations
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
@@ -155,6 +155,7 @@ class MeasureContext:
     refits : fits the model anew; None where it came fitted and nothing says how.
     folds : makes the run again in each fold; None but for the metric that reads it.
     expectations : declared by `behaviour:` in the config. causal : by `causal:`, None without.
+    capacity : declared by `decision.capacity`.
     measured : {id: measurement} of the metrics that it `takes`, such as `measures/deletion/random`.
     question : the game that the run asks about, in which an explanation without a game is judged.
     before : the model before corrections; None where nothing is corrected.
@@ -177,6 +178,7 @@ class MeasureContext:
     folds: FoldRuns | None = None
     expectations: Expectations = ()
     causal: CausalDeclaration | None = None
+    capacity: AlertCapacity | None = None
     progress: Progress = field(default_factory=Silent)
     question: Game = "background"
     before: BeforeCorrections | None = None

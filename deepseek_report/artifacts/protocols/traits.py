@@ -67,9 +67,9 @@ class MetricPart(Part):
     reads: ClassVar[frozenset[str]]
     """What it reads, see `MetricPlugin.reads`; every metric says it."""
     takes: ClassVar[frozenset[str]] = frozenset()
-    """Metrics whose measurements it is handed, where the run has them and names them before it: of
-    the model where it judges that itself, of the control where it judges one explanation, else of
-    all explanations; see `MeasureContext`."""
+    """Metrics whose measurements it is handed, where the run has them: of the model where it judges
+    that itself, of the control where it judges one explanation, else of all explanations; see
+    `MeasureContext`."""
     counts_entities: ClassVar[bool] = False
     """Whether its intervals and tests hold for rows of entities too, see `Resampling`, or count no
     rows. Those of the other metrics are left out where several rows are of one entity."""

@@ -52,6 +52,7 @@ def say_forecast(plan: Forecast) -> None:
             f"{texts.say(plan.question)}. Those that are chosen are told all the same; add one "
             "that answers it (deepseek-report list explainers), or leave explain.question out."
         )
+    _say_frameworks(plan, texts)
     _say_left_out("Asked for by name, and not applicable here", plan.unfit, texts)
     _say_left_out("Left out", plan.refused, texts)
     say(f"\n{_cost(plan)}")
@@ -83,6 +84,22 @@ def say_choice(chosen: Mapping[str, Text], evaluations: int | None, texts: Wordi
         say(f"\nRecommended for {count(evaluations)} evaluations of the model ({len(chosen)})")
     for explainer, reason in chosen.items():
         say(f"  – {explainer}: {texts.say(reason)}")
+
+
+def _say_frameworks(plan: Forecast, texts: Wording) -> None:
+    """Why frameworks are shown for the declared use, and why those near to it are not."""
+    for shown, heading in (True, "Frameworks"), (False, "Near to what is declared, and not chosen"):
+        parts = [
+            (name, stands) for name, stands, is_chosen in plan.frameworks if is_chosen == shown
+        ]
+        if parts:
+            say(f"\n{heading} ({len(parts)})")
+        for name, stands in parts:
+            chosen_anyway = shown and not (stands.applies or stands.voluntary)
+            by_name = "named in the config, though " if chosen_anyway else ""
+            say(f"  – {name}: {by_name}{texts.say(stands.why)}")
+    if plan.without_law:
+        say(f"Note: {texts.text('compliance.fit.without', places=plan.without_law)}")
 
 
 def _say_left_out(heading: str, parts: Sequence[tuple[str, Text]], texts: Wording) -> None:

@@ -69,6 +69,10 @@ class Histology(Shares):
         return [*package_problem(*_PACKAGE), *self.rule.problems()]
 
     @property
+    def sector(self) -> str:
+        return DESCRIPTION.sector
+
+    @property
     def nature(self) -> DataTraits:
         return DataTraits("image", "classification", truth=True, groups=frozenset())
 

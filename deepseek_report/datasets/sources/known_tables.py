@@ -109,6 +109,10 @@ class KnownTable(Shares, ABC):
     def nature(self) -> DataTraits:
         return DataTraits("table", self.task, groups=self.groups)
 
+    @property
+    def sector(self) -> str:
+        return known(self.table).description.sector
+
     def source_digest(self) -> str:
         """SHA-256 of the files and of what is known of them."""
         return self._digest(self._files_digest())

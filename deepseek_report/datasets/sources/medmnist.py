@@ -28,7 +28,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
 from deepseek_report.datasets.assembly.layouts import image_layout, pixels
-from deepseek_report.datasets.card.data_card import Description
+from deepseek_report.datasets.card.data_card import Description, Sector
 from deepseek_report.datasets.readers.file_bytes import FileBytes, check_archive, read_bytes
 from deepseek_report.datasets.readers.file_form import Bounds, ReadLimits
 from deepseek_report.datasets.sources.fetched import FetchRequest, fetching
@@ -109,6 +109,10 @@ class MedMNIST(Bounds):
     @property
     def rule(self) -> SplitRule:
         return SplitRule(duplicates=self.duplicates)
+
+    @property
+    def sector(self) -> Sector:
+        return "health"
 
     @property
     def nature(self) -> DataTraits:
@@ -284,7 +288,7 @@ class MedMNIST(Bounds):
             period=where,
             population=where,
             decision=message("data_sets.medmnist.decision", shows=shows),
-            sector="health",
+            sector=self.sector,
             limits=(
                 message("data_sets.medmnist.limits.benchmark"),
                 message("data_sets.medmnist.limits.no_groups"),

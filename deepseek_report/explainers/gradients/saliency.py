@@ -15,13 +15,13 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.explainers.attributions import (
-    NORMAL,
     ModuleExplainer,
     seed_of,
     student_ratio,
     subject,
     sum_units,
 )
+from deepseek_report.statistics.intervals import Z95
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,6 +171,6 @@ def _error_of_mean(sizes: Floats) -> Floats:
     spread = away.std(axis=0)
     cubes = (away**3).mean(axis=0)
     skewness = np.divide(cubes, spread**3, out=np.zeros_like(cubes), where=spread > 0)
-    skewed = skewness**2 * (NORMAL**4 + 2 * NORMAL**2 - 3) / 18
+    skewed = skewness**2 * (Z95**4 + 2 * Z95**2 - 3) / 18
     ratio = student_ratio(np.array(n - 1.0)) + skewed / n
     return np.asarray(ratio * sizes.std(axis=0, ddof=1) / np.sqrt(n))

@@ -14,6 +14,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.explainers.attributions import ModuleExplainer, subject
+from deepseek_report.metrics.internals.tracing import own_terms
 
 _OWN = message("explainer_notes.intrinsic.own")
 _SEVERAL = message("explainer_notes.intrinsic.several_classes")
@@ -39,11 +40,10 @@ class Intrinsic(ModuleExplainer):
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Read the model's terms; values are in log-odds, or in the target's unit."""
-        classifier, n = context.classifier, len(context.inputs)
+        classifier = context.classifier
         before = classifier.calls
         logits = classifier.logits(context.inputs)
         values, base = self._values(context)
-        classifier.calls += n
         return Explanation(
             values=values,
             predictions=contrasted(logits, context.target),
@@ -62,17 +62,11 @@ class Intrinsic(ModuleExplainer):
         return [Offer(Turn.ACCOUNT, self, message("recommendation.intrinsic"))]
 
     def _values(self, context: ExplainContext) -> tuple[Floats, Floats]:
-        import torch
-
-        from deepseek_report.explainers.gradients import embedding_gradients
-
-        module = context.classifier.module
         values, base = np.zeros(context.inputs.shape), np.zeros(len(context.inputs))
-        with embedding_gradients.evaluating(module), torch.no_grad():
-            for part in self.parts(context):
-                rows = embedding_gradients.as_tensor(module, context.inputs[part])
-                terms, reference = module.intrinsic(rows, context.target)
-                values[part], base[part] = terms.cpu().numpy(), reference.cpu().numpy()
+        for part in self.parts(context):
+            values[part], base[part] = own_terms(
+                context.classifier, context.inputs[part], context.target
+            )
         return values, base
 
 

@@ -29,6 +29,7 @@ from deepseek_report.explainers.shapley.shap_players import (
 )
 from deepseek_report.statistics.games.conditional_sampling import GaussianCopula
 from deepseek_report.statistics.games.tree_shapley import path_shapley
+from deepseek_report.statistics.intervals import Z95
 from deepseek_report.statistics.ranking import thin
 
 #: Different orders of the players: instances that share them share their error.
@@ -37,8 +38,6 @@ _DESIGNS = 8
 _MOST_COLUMNS = 64
 #: Leaves times cases up to which trees are walked.
 _MOST_PATHS = 20_000_000
-#: Half the width of an interval of 95 %, in standard errors.
-_NORMAL = 1.96
 
 
 @dataclass(frozen=True)
@@ -247,5 +246,5 @@ def _standard_errors(values: Floats) -> Floats:
     from scipy.special import stdtrit
 
     rounds = len(values)
-    allowance = float(stdtrit(rounds - 1, 0.975)) / _NORMAL
+    allowance = float(stdtrit(rounds - 1, 0.975)) / Z95
     return np.asarray(allowance * values.std(axis=0, ddof=1) / np.sqrt(rounds))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -134,8 +134,8 @@ def _spread(positions: Ints, most: int) -> Ints:
 #: The sample of a number is stratified by bands of equal size.
 _BANDS = 10
 
-#: How the role of a case begins that the config names.
-NAMED = "named:"
+#: How the role of a case begins that the config names, and of an alert of the last period.
+NAMED, ALERT = "named:", "alert:"
 
 #: Roles of which further cases fill up the pages, in turn.
 _TEACHING = (
@@ -180,7 +180,7 @@ def choose_cases(
     inputs: Floats,
     instances: int,
     seed: int,
-    named: Sequence[int] = (),
+    named: Mapping[str, int] | None = None,
     pages: int = 0,
 ) -> Cases:
     """The cases that the report shows, and a random sample stratified by label around them.
@@ -195,13 +195,16 @@ def choose_cases(
     get pages too; so the explained cases stay as random as they are.
 
     inputs : (instance, feature) of the test part.
-    named : positions in the test part of the cases that the config names, with roles of their own.
+    named : {role: position in the test part} of the cases that the config names, and of alerts that
+        people look into, which come before all others.
     pages : how many cases are shown, where so many are explained.
 
     Returns Cases with at most `instances` positions, the chosen cases among them.
     """
-    roles = _roles(predictions, schema, inputs)
-    roles |= {f"{NAMED}{number}": int(position) for number, position in enumerate(named, start=1)}
+    known = named or {}
+    alerts = {role: position for role, position in known.items() if role.startswith(ALERT)}
+    roles = _roles(predictions, schema, inputs, alerts)
+    roles |= known
     chosen = np.unique(np.array(list(roles.values()), dtype=np.int64))
     sample = _stratified(task_of(schema.target).strata(predictions.labels, _BANDS), instances, seed)
     rest = _one_an_entity(sample[~np.isin(sample, chosen)], chosen, predictions)
@@ -221,9 +224,11 @@ def _one_an_entity(sample: Ints, chosen: Ints, predictions: Predictions) -> Ints
     return first[~np.isin(own, taken)]
 
 
-def _roles(predictions: Predictions, schema: Schema, inputs: Floats) -> dict[str, int]:
+def _roles(
+    predictions: Predictions, schema: Schema, inputs: Floats, alerts: Mapping[str, int]
+) -> dict[str, int]:
     """{role: position in the test part}; no instance has two roles where there are enough."""
-    roles: dict[str, int] = {}
+    roles = dict(alerts)
     task = task_of(schema.target)
     for role, preference in _preferences(predictions, schema).items():
         _assign(roles, role, preference)

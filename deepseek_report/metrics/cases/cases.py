@@ -30,7 +30,13 @@ from deepseek_report.metrics.cases.case_changes import (
     smallest_masking,
     without_players,
 )
-from deepseek_report.metrics.cases.case_choice import FURTHER_LABELS, NAMED, NO_PERSON, ROLE_LABELS
+from deepseek_report.metrics.cases.case_choice import (
+    ALERT,
+    FURTHER_LABELS,
+    NAMED,
+    NO_PERSON,
+    ROLE_LABELS,
+)
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, SearchBounds
 from deepseek_report.metrics.cases.reason_codes import (
     REFUSED,
@@ -375,6 +381,8 @@ def role_label(role: str, schema: Schema) -> str:
     """Why a case was chosen, for people: `group:sex:female` -> "Sex: female"."""
     if role.startswith(NAMED):
         return f"Case {role.removeprefix(NAMED)}"
+    if role.startswith(ALERT):
+        return f"Alert {role.removeprefix(ALERT)}"
     if not role.startswith(("group:", "pair:")):
         is_further = role.startswith(FURTHER)
         role = role.removeprefix(FURTHER).partition(":")[0]

@@ -102,9 +102,9 @@ def _columns(rows: Floats, parents: Sequence[int], schema: Schema) -> Floats:
 class GraphConsequences:
     """What else moves where features are changed, and what the graph does not let be advised.
 
-    equations : of the features on which others act, causes before effects. ancestors : {feature:
-    features from which arrows lead to it}. idle : features from which no arrows lead to what is
-    predicted, so that by the graph changing them changes nothing of it.
+    equations : of the features on which others act, causes before effects. idle : features from
+    which no arrows lead to what is predicted, so that by the graph changing them changes nothing of
+    it.
 
     Reference: Karimi, Schölkopf & Valera 2021, doi:10.1145/3442188.3445899 (recourse by structural
     equations: the rest of a person stays, what follows moves).
@@ -140,8 +140,7 @@ class GraphConsequences:
         """(set, feature) the rows with all that follows, and (set,) whether they may be advised.
 
         row : (feature,) as it is. changed : (set, feature) with the changes themselves, which stay
-        as they are. Nothing is advised that would move what groups of people are made of, or a
-        feature against its declared direction.
+        as they are. Nothing is advised that would move what groups of people are made of.
         """
         chosen = ~_same(changed, row)
         after = changed.copy()
@@ -150,20 +149,9 @@ class GraphConsequences:
             if follows.any():
                 values = equation.followed(row, after[follows])
                 after[follows, equation.feature] = values
-        return after, ~self._forbidden(row, after, chosen)
-
-    def _forbidden(self, row: Floats, after: Floats, chosen: Bools) -> Bools:
-        forbidden = np.zeros(len(after), bool)
-        for equation in self.equations:
-            feature, values = self.schema.features[equation.feature], after[:, equation.feature]
-            own = row[equation.feature]
-            follows = ~chosen[:, equation.feature] & ~_same(values[:, None], np.array([own]))[:, 0]
-            if feature.sensitive:
-                forbidden |= follows
-            elif feature.mutable and feature.direction != "either":
-                against = values < own if feature.direction == "increase" else values > own
-                forbidden |= follows & against
-        return forbidden
+        sensitive = [feature.sensitive for feature in self.schema.features]
+        moved = ~_same(after, row) & ~chosen
+        return after, ~(moved & np.array(sensitive)).any(axis=1)
 
 
 def _same(rows: Floats, row: Floats) -> Bools:

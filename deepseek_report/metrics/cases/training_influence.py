@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -17,7 +18,8 @@ from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Split
-from deepseek_report.artifacts.table import TableType, columns_of
+from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases.decision_way import leaves_of
 from deepseek_report.metrics.plugin import ModelMetric
@@ -256,6 +258,64 @@ def _averages(base: float, truth: Floats, added: Floats) -> bool:
     return bool(last > first / 2)
 
 
+#: Features that are told, and what two numbers may be apart, as a share of all training rows.
+_MOST_COMMON, _NEAR = 3, 0.05
+#: Of a feature that more of the training rows share with a case it says nothing that they do.
+_MOST_SHARED = 0.5
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """In what features of a table training rows are like a case.
+
+    inputs : (training row, feature). rows : (case, feature).
+    """
+
+    schema: Schema
+    inputs: Floats
+    rows: Floats
+
+    def in_common(self, case: int, row: int) -> list[str]:
+        """The features in which a training row is like a case and few others are, rarest first.
+
+        A category is the same, and at most one in twenty training rows lies between two numbers.
+        Nothing is told of inputs whose columns have no names. Returns "label: value of the case".
+        """
+        if not kind_of(self.schema).named_columns:
+            return []
+        shared, near = self._shared[case], self._near(case)[row]
+        rare = np.flatnonzero(near & (shared <= _MOST_SHARED))
+        order = rare[np.argsort(shared[rare], kind="stable")][:_MOST_COMMON]
+        return [
+            f"{self.schema.features[j].label}: "
+            f"{self.schema.features[j].display(float(self.rows[case, j]))}"
+            for j in order.tolist()
+        ]
+
+    @cached_property
+    def _shared(self) -> Floats:
+        """(case, feature) share of the training rows that are like a case in a feature."""
+        return np.stack([self._near(case).mean(axis=0) for case in range(len(self.rows))])
+
+    @cached_property
+    def _ranks(self) -> Floats:
+        """(training row, feature) rank of a value among the training rows, from 0 to 1."""
+        from scipy.stats import rankdata
+
+        return np.asarray(rankdata(self.inputs, axis=0, nan_policy="omit") / len(self.inputs))
+
+    def _near(self, case: int) -> Bools:
+        """(training row, feature) whether a row is like a case."""
+        near = np.zeros(self.inputs.shape, dtype=bool)
+        for j, feature in enumerate(self.schema.features):
+            value, known = self.rows[case, j], self.inputs[:, j]
+            near[:, j] = known == value
+            if feature.is_numeric and not np.isnan(value):
+                rank = (np.mean(known < value) + np.mean(known <= value)) / 2
+                near[:, j] |= np.abs(self._ranks[:, j] - rank) <= _NEAR
+        return near
+
+
 @dataclass(frozen=True)
 class TracIn(ModelMetric):
     """Training cases that pushed the decision of each shown case, and those that pushed back.
@@ -280,7 +340,11 @@ class TracIn(ModelMetric):
     reads = frozenset({"dataset", "predictions", "cases", "classifier", "refits"})
     tables = {
         "pushes": TableType(
-            columns_of("case:place toward:yes_no rank:count instance_id:row label share:share")
+            (
+                *columns_of("case:place toward:yes_no rank:count instance_id:row label"),
+                *columns_of("share:share"),
+                Column("common", optional=True),
+            )
         ),
         "pushed": TableType(columns_of("case:place decision rows:count covered:share")),
     }
@@ -306,7 +370,8 @@ class TracIn(ModelMetric):
         )
         train = context.dataset.train.take(thin(len(context.dataset.train), MOST_SEARCHED))
         pushes, note = self._pushes(context, train, context.dataset.test.inputs[positions], targets)
-        return self._measurement(context, train, pushes, targets, note)
+        alike = Likeness(schema, train.inputs, context.dataset.test.inputs[positions])
+        return self._measurement(context, train, pushes, targets, note, alike)
 
     def _pushes(
         self, context: MeasureContext, train: Split, rows: Floats, targets: Ints
@@ -326,7 +391,13 @@ class TracIn(ModelMetric):
         return pushes, message("notes.tracin.network", checkpoints=len(earlier))
 
     def _measurement(
-        self, context: MeasureContext, train: Split, pushes: Floats, targets: Ints, note: Message
+        self,
+        context: MeasureContext,
+        train: Split,
+        pushes: Floats,
+        targets: Ints,
+        note: Message,
+        alike: Likeness,
     ) -> Measurement:
         target = context.dataset.schema.target
         task = task_of(target)
@@ -347,6 +418,7 @@ class TracIn(ModelMetric):
                         int(train.instance_ids[z]),
                         task.display(target, train.labels[z]),
                         float(abs(row[z]) / whole),
+                        SEPARATOR.join(alike.in_common(case, z)),
                     )
                     for rank, z in enumerate(chosen, start=1)
                 ]

@@ -559,8 +559,9 @@ class _Reachable:
 
 def _of_other_cases(explanation: Explanation, cases: Ints) -> Explanation:
     """The explanation with each instance's attributions replaced by those of another one."""
-    others = None if explanation.others is None else explanation.others.at(cases)
-    return replace(explanation, values=np.nan_to_num(explanation.values[cases]), others=others)
+    other = explanation.at(cases)
+    values = np.nan_to_num(other.values)
+    return replace(explanation, values=values, others=other.others, decided=other.decided)
 
 
 def strata_of(replacing: Perturbation, context: MeasureContext) -> Ints:

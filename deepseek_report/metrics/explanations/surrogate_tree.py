@@ -1,9 +1,9 @@
-"""A small tree that stands for the model, and how faithfully it does on rows it has not seen."""
+"""A small tree or a list of rules that stands for the model, and how faithfully on unseen rows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,19 +11,21 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.score import Measurement, Score
-from deepseek_report.artifacts.table import TableType, columns_of
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.data_kinds.rule_lists import RuleList, RuleListSize, RuleTargets, way_as_sets
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.feature_effects import sampled
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
+from deepseek_report.statistics.rule_search import RuleStep
 from deepseek_report.statistics.small_trees import SmallTree, SplitColumn, TreeNode, split_columns
 from deepseek_report.tasks import task_of
 
@@ -78,32 +80,126 @@ class SurrogateTree(ModelMetric):
     n_resamples: Resamples = 500
 
     def measure(self, context: MeasureContext) -> Measurement:
-        data, p = context.dataset, context.predictions
-        schema, target = data.schema, data.schema.target
-        sample = sampled(data.train, self.rows, context.seed)
+        copied = _Copied.of(context, self.rows)
+        schema, p = context.dataset.schema, context.predictions
+        fewest = max(_FEWEST, math.ceil(_LEAST_SHARE * len(copied.sample)))
+        size = {"depth": self.depth, "leaves": self.leaves, "fewest": fewest}
+        tree = SmallTree.fit(copied.sample, copied.outputs, _columns(schema), **size)
+        fitted = tree.predict(context.dataset.test.inputs)
+        passes = tree.passes(context.dataset.test.inputs)
+        return Measurement(
+            scores=copied.scores(fitted, self.n_resamples, "surrogate"),
+            tables={
+                "rules": _rules(tree, schema, passes, copied),
+                "nodes": _node_table(tree, schema, passes),
+            },
+            notes=(message("notes.surrogate_tree.method", rows=len(copied.sample), n=len(p)),),
+        )
+
+
+@dataclass(frozen=True)
+class SurrogateRules(ModelMetric):
+    """A list of rules fitted to the model's output, its fidelity on the test part, and its errors.
+
+    The output starts at a value, and each rule that holds adds its points: log-odds, or the unit of
+    a number. Fidelity and agreement are those of the small tree, see `SurrogateTree`; the table
+    says for each rule, and for cases of no rule, how far the list is from the model there.
+
+    most : rules, at most. max_conditions : of each. rows : of the training part that the model is
+    asked about. n_resamples : draws for bootstrap intervals.
+
+    Reference: Friedman & Popescu 2008, doi:10.1214/07-AOAS148 (rule ensembles).
+    """
+
+    counts_entities = True
+    reveals = "aggregate"
+    modalities = frozenset({"table"})
+    tables = {
+        "rules": TableType(
+            (
+                *columns_of("rule:count when points:number share:share n:count"),
+                estimate("differs", "share", "differs", optional=True),
+                *columns_of("apart_share:share apart:number", optional=True),
+            ),
+            section="explanations",
+            folded=True,
+            most=50,
+            release=TableRelease(counts=("n",), overlapping=True),
+        )
+    }
+    bounds = {"rule_list_fidelity": (None, 1.0), "rule_list_agreement": SHARE}
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset", "predictions", "seed"})
+
+    most: Annotated[int, Field(ge=1, le=50)] = 12
+    max_conditions: Annotated[int, Field(ge=1, le=4)] = 2
+    rows: Annotated[int, Field(ge=100, le=1_000_000)] = 5000
+    n_resamples: Resamples = 500
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        copied = _Copied.of(context, self.rows)
+        schema, p = context.dataset.schema, context.predictions
+        decides = task_of(schema.target).decides
+        shown = _log_odds(copied.outputs) if decides else copied.outputs
+        targets = RuleTargets(shown[:, None], "value", (schema.target.explained_class,))
+        size = RuleListSize(self.most, self.max_conditions)
+        rules = RuleList.fit(schema, copied.sample, targets, size, context.seed)
+        fitted = rules.outputs(context.dataset.test.inputs)[:, 0]
+        fitted = 1 / (1 + np.exp(-fitted)) if decides else fitted
+        fires = rules.fires(context.dataset.test.inputs)
+        apart = {"apart_share" if decides else "apart": np.abs(fitted - copied.of_test)}
+        rows = _errors(rules, fires, apart, _otherwise(p, fitted), Resampling.of(p))
+        return Measurement(
+            scores=copied.scores(fitted, self.n_resamples, "rule_list"),
+            tables={"rules": self.tables["rules"].frame(rows)},
+            notes=(
+                message(
+                    "notes.surrogate_rules.method",
+                    rows=len(copied.sample),
+                    n=len(p),
+                    base=rules.base[0],
+                    number=not decides,
+                    explained=schema.target.explained_class,
+                ),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class _Copied:
+    """What a surrogate stands for: the model's output, of which it learns in training rows.
+
+    sample : (row, feature) of the training part. outputs : (row,) of the model there. of_test :
+    (case,) of the model in the test part.
+    """
+
+    context: MeasureContext
+    sample: Floats
+    outputs: Floats
+    of_test: Floats
+
+    @classmethod
+    def of(cls, context: MeasureContext, rows: int) -> _Copied:
+        """Raises NotApplicableError : the model gives the same output for all."""
+        p, target = context.predictions, context.dataset.schema.target
+        sample = sampled(context.dataset.train, rows, context.seed)
         outputs = context.classifier.probabilities(sample)[:, target.explained]
         of_test = p.scores if task_of(target).decides else p.values
         if not (np.ptp(outputs) > 0 and np.ptp(of_test) > 0):
             raise NotApplicableError(message("refusals.constant_output"))
-        fewest = max(_FEWEST, math.ceil(_LEAST_SHARE * len(sample)))
-        size = {"depth": self.depth, "leaves": self.leaves, "fewest": fewest}
-        tree = SmallTree.fit(sample, outputs, _columns(schema), **size)
-        fitted = tree.predict(data.test.inputs)
-        passes = tree.passes(data.test.inputs)
-        scores = [self._fidelity(of_test, fitted, context.seed, Resampling.of(p))]
-        if p.threshold is not None and len(target.classes) == 2:
-            scores.append(_agreement(p, fitted))
-        return Measurement(
-            scores=tuple(scores),
-            tables={
-                "rules": _rules(tree, schema, passes, of_test),
-                "nodes": _node_table(tree, schema, passes),
-            },
-            notes=(message("notes.surrogate_tree.method", rows=len(sample), n=len(p)),),
-        )
+        return cls(context, sample, outputs, of_test)
 
-    def _fidelity(self, outputs: Floats, fitted: Floats, seed: int, drawn: Resampling) -> Score:
-        """R² of the tree's output against the model's, over the test part."""
+    def scores(self, fitted: Floats, n_resamples: int, name: str) -> tuple[Score, ...]:
+        """The fidelity of a surrogate's output (case,), and with two classes the agreement."""
+        p, target = self.context.predictions, self.context.dataset.schema.target
+        scores = [self._fidelity(fitted, n_resamples, f"{name}_fidelity")]
+        if p.threshold is not None and len(target.classes) == 2:
+            scores.append(_agreement(p, fitted, f"{name}_agreement"))
+        return tuple(scores)
+
+    def _fidelity(self, fitted: Floats, n_resamples: int, name: str) -> Score:
+        """R² of a surrogate's output against the model's, over the test part."""
+        outputs, seed = self.of_test, self.context.seed
         squares, errors = outputs**2, (outputs - fitted) ** 2
 
         def statistic(weights: Floats) -> Floats:
@@ -111,23 +207,39 @@ class SurrogateTree(ModelMetric):
             spread = (weights @ squares) / total - ((weights @ outputs) / total) ** 2
             return np.asarray(1 - (weights @ errors) / total / np.maximum(spread, 1e-300))
 
-        replicates = bootstrap(statistic, drawn, self.n_resamples, seed)
+        drawn = Resampling.of(self.context.predictions)
+        replicates = bootstrap(statistic, drawn, n_resamples, seed)
         explained = bootstrapped(replicates, len(outputs), seed, (-math.inf, 1.0))
-        return self.score("surrogate_fidelity", explained, "higher", reference=_REFERENCE)
+        return SurrogateTree.score(name, explained, "higher", reference=_REFERENCE)
 
 
-def _agreement(p: Predictions, fitted: Floats) -> Score:
+def _otherwise(p: Predictions, fitted: Floats) -> Bools | None:
+    """(case,) whether a surrogate decides otherwise than the model; None but for two classes."""
+    if p.threshold is None:
+        return None
+    return np.asarray((fitted >= p.threshold) != (p.decisions == p.explained))
+
+
+def _agreement(p: Predictions, fitted: Floats, name: str) -> Score:
     """The share of decisions that are the same, beside that of the best constant decision."""
-    decided = p.decisions == p.explained
-    same = (fitted >= (p.threshold or 0.0)) == decided
+    decided, otherwise = p.decisions == p.explained, _otherwise(p, fitted)
     constant = max(float(decided.mean()), float((~decided).mean()))
     return SurrogateTree.score(
-        "surrogate_agreement",
-        Resampling.of(p).rate(same),
+        name,
+        Resampling.of(p).rate(~np.asarray(otherwise)),
         "higher",
         unit="share",
         note=message("notes.surrogate_tree.constant", constant=constant),
     )
+
+
+#: Log-odds beyond which two outputs are the same to a list of rules.
+_CERTAIN = 4.0
+
+
+def _log_odds(shares: Floats) -> Floats:
+    within = np.clip(shares, 1e-12, 1 - 1e-12)
+    return np.asarray(np.clip(np.log(within) - np.log1p(-within), -_CERTAIN, _CERTAIN))
 
 
 def _columns(schema: Schema) -> list[SplitColumn]:
@@ -169,16 +281,17 @@ def _split(node: TreeNode, feature: Feature) -> str:
     return feature.display(node.split if feature.is_numeric else math.floor(node.split))
 
 
-def _rules(tree: SmallTree, schema: Schema, passes: Any, outputs: Floats) -> pd.DataFrame:
+def _rules(tree: SmallTree, schema: Schema, passes: Any, copied: _Copied) -> pd.DataFrame:
     """Each leaf by the conditions on the way to it, the lowest value first."""
     is_number = not task_of(schema.target).decides
+    gaps, outputs = np.asarray(np.isnan(copied.sample).any(axis=0)), copied.of_test
     value, model = ("value", "model") if is_number else ("value_share", "model_share")
     rows = []
     for place in tree.leaves:
         inside = passes[:, place]
         rows.append(
             {
-                "rule": " and ".join(_conditions(tree.nodes, int(place), schema)),
+                "rule": " and ".join(_conditions(tree.nodes, int(place), schema, gaps)),
                 "n": int(inside.sum()),
                 "share": float(inside.mean()),
                 value: tree.nodes[place].value,
@@ -188,26 +301,43 @@ def _rules(tree: SmallTree, schema: Schema, passes: Any, outputs: Floats) -> pd.
     return pd.DataFrame(rows).sort_values(value, kind="stable", ignore_index=True)
 
 
-def _conditions(nodes: Sequence[TreeNode], place: int, schema: Schema) -> list[str]:
-    """What holds on the way to a node from the root, one condition a feature of numbers."""
-    spans: dict[int, tuple[float | None, float | None]] = {}
-    categories: dict[tuple[int, int], bool] = {}
-    for node, goes_left in _way(nodes, place):
-        if node.column is None:
-            continue
-        feature, category = node.column.feature, node.column.category
-        if category is not None:
-            categories[feature, category] = not goes_left
-            continue
-        low, high = spans.get(feature, (None, None))
-        spans[feature] = (low, node.split) if goes_left else (node.split, high)
-    return [
-        *(_span(schema.features[feature], *span) for feature, span in spans.items()),
-        *(
-            _is(schema.features[feature], category, holds)
-            for (feature, category), holds in categories.items()
-        ),
+def _errors(
+    rules: RuleList,
+    fires: Bools,
+    apart: Mapping[str, Floats],
+    otherwise: Bools | None,
+    drawn: Resampling,
+) -> list[dict[str, Any]]:
+    """Each rule with how far the list is from the model where it holds; rule 0: where none does.
+
+    apart : {column: (case,) distance of the outputs}. otherwise : see `_otherwise`.
+    """
+    parts = [(rule.number, rule.in_words(rules.schema), rule.weights[0]) for rule in rules.rules]
+    parts.append((0, "", math.nan))
+    rows = []
+    for (number, when, points), holds in zip(parts, [*fires.T, ~fires.any(axis=1)], strict=True):
+        row: dict[str, Any] = {"rule": number, "when": when, "points": points}
+        row |= {"share": float(holds.mean()), "n": int(holds.sum())}
+        row |= {
+            column: float(distance[holds].mean()) if holds.any() else math.nan
+            for column, distance in apart.items()
+        }
+        if otherwise is not None:
+            row |= drawn.rate(otherwise, holds).cells("differs", "differs")
+        rows.append(row)
+    return rows
+
+
+def _conditions(nodes: Sequence[TreeNode], place: int, schema: Schema, gaps: Bools) -> list[str]:
+    """What holds on the way to a node from the root, one condition a feature."""
+    columns = list(dict.fromkeys(node.column for node, _ in _way(nodes, place) if node.column))
+    steps = [
+        RuleStep(columns.index(node.column), node.split, goes_left, missing=False)
+        for node, goes_left in _way(nodes, place)
+        if node.column
     ]
+    sets = way_as_sets(steps, columns, schema, gaps)
+    return [part.in_words(schema.features[part.feature]) for part in sets]
 
 
 def _way(nodes: Sequence[TreeNode], place: int) -> list[tuple[TreeNode, bool]]:
@@ -217,17 +347,3 @@ def _way(nodes: Sequence[TreeNode], place: int) -> list[tuple[TreeNode, bool]]:
         way.append((nodes[parent], nodes[place].goes_left))
         place = parent
     return way[::-1]
-
-
-def _is(feature: Feature, category: int, holds: bool) -> str:
-    name = feature.display(category)
-    return f"{feature.label} is “{name}”" if holds else f"{feature.label} is not “{name}”"
-
-
-def _span(feature: Feature, low: float | None, high: float | None) -> str:
-    def show(value: float) -> str:
-        return feature.display(value if feature.is_numeric else math.floor(value))
-
-    parts = [*([f"over {show(low)}"] if low is not None else [])]
-    parts += [f"up to {show(high)}"] if high is not None else []
-    return f"{feature.label} is {', '.join(parts)}"

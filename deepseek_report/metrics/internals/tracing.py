@@ -11,7 +11,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.classifier import Classifier, TellsOwnTerms
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.errors import NotApplicableError
@@ -186,18 +186,30 @@ def normalised_entropy(weights: Floats) -> Floats:
 _OWN_BATCH = 1024
 
 
-def contributions(classifier: Classifier, rows: Floats, target: int) -> Floats:
-    """(row, feature) what the model itself says that each feature adds for the target."""
+def own_terms(classifier: Classifier, rows: Floats, target: int) -> tuple[Floats, Floats]:
+    """What a model with the capability "intrinsic" itself says that each feature adds.
+
+    Returns (row, feature) values for the target and (row,) base values; see `IntrinsicModule`.
+    """
+    if isinstance(classifier, TellsOwnTerms):
+        return classifier.own_terms(rows, target)
     import torch
 
     module: Any = torch_module(classifier)
     device = next(module.parameters()).device
     classifier.calls += len(rows)
-    parts = [
-        module.intrinsic(
-            torch.as_tensor(rows[start : start + _OWN_BATCH], dtype=torch.float32, device=device),
-            target,
-        )[0]
-        for start in range(0, len(rows), _OWN_BATCH)
-    ]
-    return np.asarray(torch.cat(parts).double().cpu().numpy())
+    with torch.no_grad():
+        parts = [
+            module.intrinsic(
+                torch.as_tensor(rows[at : at + _OWN_BATCH], dtype=torch.float32, device=device),
+                target,
+            )
+            for at in range(0, len(rows), _OWN_BATCH)
+        ]
+    values, base = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+    return array(values), array(base)
+
+
+def contributions(classifier: Classifier, rows: Floats, target: int) -> Floats:
+    """(row, feature) what the model itself says that each feature adds for the target."""
+    return own_terms(classifier, rows, target)[0]

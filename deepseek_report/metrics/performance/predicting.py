@@ -9,16 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.conclusions import DecisionCosts, ThresholdRule
+from deepseek_report.artifacts.conclusions import AlertCapacity, DecisionCosts, ThresholdRule
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import AnswersRows, Classifier, DecidesItself
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Split
+from deepseek_report.errors import NotApplicableError
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.decisions import decide
 
 #: The rules of `decision.rule`; `threshold_rules` of the catalogs says what each means.
-RULES = ("declared", "costs", "balanced_accuracy", "f1", "accuracy", "base_rate", "model")
+RULES = (
+    *("declared", "costs", "capacity", "balanced_accuracy", "f1", "accuracy", "base_rate"),
+    "model",
+)
 #: The rule that takes the decisions of the model itself.
 MODELS_OWN = "model"
 
@@ -31,8 +36,8 @@ def choose_threshold(
 ) -> float:
     """The threshold that a rule gives on validation data.
 
-    rule : one of `RULES` but "declared" and "model"; "costs" takes the least expected cost by
-        `costs`.
+    rule : one of `RULES` but "declared", "capacity" and "model"; "costs" takes the least expected
+        cost by `costs`.
     scores : (instance,) probability of the explained class. truths : (instance,) whether it is it.
 
     Returns a probability in (0, 1), halfway between two observed scores: instances with a score of
@@ -53,6 +58,34 @@ def choose_threshold(
         gains = _gain(rule, true_positives, false_positives, (len(positives), len(negatives)))
     best = np.flatnonzero(gains >= gains.max() - 1e-12)
     return float(cuts[best[np.argmin(np.abs(cuts[best] - 0.5))]])
+
+
+def periods_of(rows: Split, capacity: AlertCapacity) -> Ints:
+    """(row,) the number of the period of each row, in which so many alerts can be looked into.
+
+    Raises NotApplicableError: nobody says when the rows come from.
+    """
+    if rows.moments is None:
+        raise NotApplicableError(message("refusals.no_moments"))
+    return capacity.periods(rows.moments)
+
+
+def threshold_of_capacity(scores: Floats, periods: Ints, alerts: int) -> float:
+    """The threshold that gives so many alerts a period on average, halfway between two scores.
+
+    scores : (instance,). periods : (instance,) numbers of periods in a row; -1 is unknown, and
+    counts in proportion.
+
+    >>> threshold_of_capacity(np.array([0.1, 0.9, 0.8, 0.2]), np.array([0, 0, 1, 1]), 1)
+    0.5
+    """
+    known = periods[periods >= 0]
+    n = int(known.max() - known.min()) + 1 if len(known) else 1
+    ordered = np.sort(scores)[::-1]
+    wanted = min(round(alerts * n * len(scores) / max(len(known), 1)), len(ordered))
+    if wanted == len(ordered):
+        return float(ordered[-1] / 2)
+    return float((ordered[wanted - 1] + ordered[wanted]) / 2)
 
 
 def threshold_of(decided: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
@@ -129,7 +162,7 @@ def predict(
     if rule.name == MODELS_OWN:
         threshold = _threshold_of_model(target, shares, own)
     else:
-        threshold = _threshold(rule, target, shares["validation"], validation.labels)
+        threshold = _threshold(rule, target, shares["validation"], validation)
     name_of_rule = MOST_PROBABLE if threshold is None else rule.name
     decided = {
         name: _decided(classifier, part, logits[name], threshold, name_of_rule)
@@ -224,11 +257,13 @@ def _threshold_of_model(
 
 
 def _threshold(
-    rule: ThresholdRule, target: Target, probabilities: Floats, labels: Ints
+    rule: ThresholdRule, target: Target, probabilities: Floats, rows: Split
 ) -> float | None:
     if len(target.classes) != 2:
         return None
-    if rule.name == "declared":
+    scores, truths = probabilities[:, target.explained], rows.labels == target.explained
+    if rule.name == "capacity" and rule.capacity is not None:
+        return threshold_of_capacity(scores, periods_of(rows, rule.capacity), rule.capacity.alerts)
+    if rule.name in ("declared", "capacity"):
         return rule.declared
-    scores, truths = probabilities[:, target.explained], labels == target.explained
     return choose_threshold(rule.name, scores, truths, rule.costs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -288,9 +288,9 @@ class EstimatorClassifier:
     """
 
     def __init__(
-        self, module: Fitted, schema: Schema, name: str, capabilities: frozenset[Capability]
+        self, module: Any, schema: Schema, name: str, capabilities: frozenset[Capability]
     ) -> None:
-        self.module: Any = module
+        self.module = module
         self.schema = schema
         self.name = name
         self.capabilities = capabilities
@@ -338,6 +338,35 @@ class EstimatorClassifier:
         """An estimator has no weights that could be drawn anew."""
         del seed
         raise NotApplicableError(message("model_refusals.no_weights", model=self.name))
+
+
+class OwnTermsClassifier(EstimatorClassifier):
+    """A fitted model that adds up terms of features, and says which; see `TellsOwnTerms`."""
+
+    def decided(self, inputs: Floats) -> None:
+        """It gives probabilities, and the threshold of the run decides."""
+
+    def own_terms(self, inputs: Floats, target: int) -> tuple[Floats, Floats]:
+        """(instance, feature) -> values (instance, feature) and base values (instance,)."""
+        self.calls += len(inputs)
+        values, base = self.module.terms(np.asarray(inputs, dtype=np.float64), target)
+        return values, base
+
+
+class ShapesClassifier(OwnTermsClassifier):
+    """A fitted model with one curve a feature and some pairs; see `TellsShapes`."""
+
+    def curves(self, inputs: Floats, target: int) -> Floats:
+        """(instance, feature) -> (instance, feature) what each curve adds, without its pairs."""
+        self.calls += len(inputs)
+        return np.asarray(self.module.curves(np.asarray(inputs, dtype=np.float64), target))
+
+    def surfaces(self, target: int) -> Mapping[tuple[int, int], Callable[[Floats], Floats]]:
+        """{two features: what the pair adds to rows (instance, feature)}."""
+        surfaces: Mapping[tuple[int, int], Callable[[Floats], Floats]] = self.module.surfaces(
+            target
+        )
+        return surfaces
 
 
 def scaled(probabilities: Floats, positions: list[int], classes: int) -> Floats:

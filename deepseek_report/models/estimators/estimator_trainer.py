@@ -11,9 +11,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
@@ -30,6 +32,16 @@ _LARGEST_DIFFERENCE = 1e-6
 _FITTED: dict[Path, Fitted] = {}
 
 
+class FittedModel(Protocol):
+    """What is fitted in one go, and then answers."""
+
+    def fit(self, train: Split) -> None: ...
+
+    def probabilities(self, inputs: Floats) -> Floats: ...
+
+    def describe(self) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True)
 class EstimatorTrainer:
     """Fits an estimator on the training part.
@@ -42,7 +54,7 @@ class EstimatorTrainer:
 
     def fit(
         self,
-        module: Fitted,
+        module: FittedModel,
         dataset: Dataset,
         folder: Path,
         seed: int,
@@ -77,7 +89,7 @@ def fit_again(built: Fitted, train: Split, folder: Path, *, seeded: bool) -> Non
     built.estimator = _FITTED[folder].estimator
 
 
-def check(built: Fitted, train: Split, folder: Path) -> None:
+def check(built: FittedModel, train: Split, folder: Path) -> None:
     """Raise ArtifactError where the estimator predicts something else than after its training."""
     expected = load_arrays(folder / CHECK)["probabilities"]
     answers = built.probabilities(train.inputs[: len(expected)])

@@ -103,6 +103,7 @@ class _Folds:
             classifier=classifier,
             folds=None,
             expectations=self.experiment.settings.behaviour,
+            capacity=self.experiment.settings.decision.capacity,
         )
         with TemporaryDirectory(prefix="deepseek-report-") as name:
             folder = Path(name)

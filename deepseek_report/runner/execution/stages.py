@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
+from deepseek_report.artifacts.declared_corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.message import Text
@@ -45,9 +45,10 @@ from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError
-from deepseek_report.metrics.cases.case_choice import choose_cases
+from deepseek_report.metrics.cases.case_choice import ALERT, NAMED, choose_cases
 from deepseek_report.metrics.internals.compute import process_peak
-from deepseek_report.metrics.performance.predicting import predict
+from deepseek_report.metrics.performance.alerts import last_alerts
+from deepseek_report.metrics.performance.predicting import periods_of, predict
 from deepseek_report.metrics.plugin import measured
 from deepseek_report.runner.execution.corrected_training import (
     CorrectedPlace,
@@ -61,6 +62,7 @@ from deepseek_report.runner.execution.decided_classes import (
     with_other_classes,
 )
 from deepseek_report.runner.execution.refitting import refits_of
+from deepseek_report.tasks import task_of
 from deepseek_report.wording.of_results import in_words
 
 #: The seed of plug-ins that declare to draw nothing: their keys hold no seed, so nothing that they
@@ -165,7 +167,8 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
     for part, predicted in predictions.items():
         predicted.save(folder / part)
     places = {int(row): place for place, row in enumerate(dataset.test.instance_ids)}
-    named = [places[row] for row in job.experiment.single["report"].cases]
+    rows = enumerate(job.experiment.single["report"].cases, start=1)
+    named = {f"{NAMED}{number}": places[row] for number, row in rows}
     instances = settings.explain.instances
     cases = choose_cases(
         predictions["test"],
@@ -173,10 +176,21 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
         dataset.test.inputs,
         instances,
         job.seeds.data,
-        named,
+        named | _alerts(job, dataset, predictions["test"]),
         settings.explain.pages,
     )
     cases.save(folder / "cases")
+
+
+def _alerts(job: StageJob, dataset: Dataset, predicted: Predictions) -> dict[str, int]:
+    """{role: position} of the alerts of the last period, where a capacity for them is declared."""
+    settings = job.experiment.settings
+    capacity = settings.decision.capacity
+    if capacity is None or not task_of(dataset.schema.target).decides:
+        return {}
+    most = min(capacity.alerts, settings.explain.pages, settings.explain.instances // 2)
+    alerts = last_alerts(predicted, periods_of(dataset.test, capacity), most)
+    return {f"{ALERT}{rank}": int(position) for rank, position in enumerate(alerts, start=1)}
 
 
 def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
@@ -197,7 +211,10 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
         predictions = Predictions.load(job.inputs["predictions"] / "test")
         others = job.experiment.other_classes(dataset.schema.target)
         explanation = with_other_classes(explanation, explainer, context, others)
-        explanation = with_decided_classes(explanation, explainer, context, predictions, cases)
+        everyone = job.experiment.settings.explain.classes is not None
+        explanation = with_decided_classes(
+            explanation, explainer, context, predictions, cases, everyone
+        )
     if job.experiment.settings.measure_time:
         explanation = dataclasses.replace(
             explanation,
@@ -288,6 +305,7 @@ def measure_context(
         before=_before(job) if "before" in metric.reads else None,
         expectations=job.experiment.settings.behaviour,
         causal=job.experiment.settings.causal,
+        capacity=job.experiment.settings.decision.capacity,
         progress=progress,
         question=job.experiment.question(dataset.schema),
     )

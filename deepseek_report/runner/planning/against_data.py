@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.corrections import CorrectionItem
+from deepseek_report.artifacts.declared_corrections import CorrectionItem
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.models import ComesFitted
@@ -28,6 +28,9 @@ from deepseek_report.metrics.behaviour.expected import misfits
 from deepseek_report.metrics.causes.declared_graph import GraphFault, faults
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
+
+#: Seconds since 1970 below which a moment is taken for a number and for no date: 3 March 1973.
+_LEAST_DATE = 1e8
 
 
 def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part], Split]) -> None:
@@ -45,8 +48,9 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
     ConfigProblems : thresholds on groups that the data do not have or that need a favourable class,
         a fitted model of other data, expectations of columns, words or classes that there are not,
         cases that are not in the test part, more folds than the rows allow, explained classes that
-        there are not, corrections of what there is not, a graph of causes whose nodes are not in
-        the data or whose arrows run in a circle, questions to it that it cannot be asked.
+        there are not, a graph of causes whose nodes are not in the data or whose arrows run in a
+        circle, questions to it that it cannot be asked, a capacity for alerts where nobody knows
+        when rows come from, corrections of what there is not.
     """
     problems = fitted_model_problems(experiment, schema, load)
     if experiment.corrections:
@@ -70,6 +74,7 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
         *fold_problems(experiment, schema, load),
         *class_problems(experiment, schema),
         *causal_problems(experiment, schema),
+        *capacity_problems(experiment, schema, load),
     ]
     if problems:
         raise ConfigProblems(problems)
@@ -130,7 +135,7 @@ def _causal_problem(fault: GraphFault, experiment: Experiment) -> Problem:
 def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
     """Classes that are to be explained and that the data do not have."""
     named, target = experiment.settings.explain.classes, schema.target
-    if named is None or named == "all":
+    if named is None or isinstance(named, str):
         return []
     known = [*target.classes, *target.codes]
     return [
@@ -143,6 +148,37 @@ def class_problems(experiment: Experiment, schema: Schema) -> list[Problem]:
         for name in named
         if name not in known
     ]
+
+
+def capacity_problems(
+    experiment: Experiment, schema: Schema, load: Callable[[Part], Split]
+) -> list[Problem]:
+    """Why alerts cannot be ranked in periods as declared."""
+    capacity, where = experiment.settings.decision.capacity, "decision.capacity"
+    if capacity is None:
+        return []
+    if not task_of(schema.target).decides or len(schema.target.classes) != 2:
+        return [Problem(where, "no decision between two classes is made", todo="remove it")]
+    moments = load("test").moments
+    if moments is None:
+        return [
+            Problem(
+                where,
+                "nobody says when the rows come from",
+                "a column of dates",
+                "name it by dataset.time, or remove decision.capacity",
+            )
+        ]
+    if not np.nanmax(moments, initial=0.0) > _LEAST_DATE:
+        return [
+            Problem(
+                where,
+                "the moments of the rows are numbers, of which nobody knows how many are a day",
+                "a column of dates",
+                "name one by dataset.time, or remove decision.capacity",
+            )
+        ]
+    return []
 
 
 def fold_problems(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,14 @@ from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain, message
+from deepseek_report.artifacts.protocols.frameworks import Fit
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Part, Split
 from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.compliance.applicability import without_law
+from deepseek_report.compliance.framework import FrameworkChoice, framework_ids
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.rules import pick_device
 from deepseek_report.data_kinds import kind_of
@@ -63,6 +66,9 @@ class Forecast:
     refused, unfit : (artifact, reason) of what is left out; unfit is what the config names itself.
     causes : the declared graph, None without.
     question : what explanations are to compare with; answered : whether one of them can.
+    frameworks : (id, how it stands to the declared use, whether it is chosen) of those that are
+        chosen, and of those that are near to what is declared; empty where no place is declared.
+        without_law : declared places for which in particular none of all frameworks is made.
     whole : its report is there. trainings : of a cross-validation, that the store does not have.
     corrections : what each of them will do.
     """
@@ -81,8 +87,10 @@ class Forecast:
     language: str
     question: Text
     answered: bool
-    corrections: Sequence[Text] = ()
     causes: DeclaredGraph | None = None
+    corrections: Sequence[Text] = ()
+    frameworks: Sequence[tuple[str, Fit, bool]] = ()
+    without_law: Sequence[str] = ()
 
 
 def forecast(experiment: Experiment) -> Forecast:
@@ -120,8 +128,13 @@ def forecast(experiment: Experiment) -> Forecast:
             experiment.question(data.schema), background_of(experiment, size)
         ),
         answered=_answered(experiment, data.schema),
-        corrections=_corrections(experiment, data.schema, parts),
         causes=None if declared is None else DeclaredGraph.of(declared, data.schema),
+        corrections=_corrections(experiment, data.schema, parts),
+        frameworks=list(_frameworks(experiment, str(data.card.get("sector") or ""))),
+        without_law=without_law(
+            experiment.raw["report"].get("places", ()),
+            (choice.load().applies for choice in _all_frameworks(experiment).values()),
+        ),
     )
 
 
@@ -152,6 +165,24 @@ def _corrections(
         )
         for item in experiment.corrections
     ]
+
+
+def _frameworks(experiment: Experiment, sector: str) -> Iterator[tuple[str, Fit, bool]]:
+    """See `Forecast.frameworks`."""
+    places = experiment.raw["report"].get("places")
+    if not places:
+        return
+    chosen = {choice.id for choice in experiment.multiple["frameworks"].values()}
+    for name, choice in _all_frameworks(experiment).items():
+        stands = choice.fit(sector, places)
+        if name in chosen or stands.near or stands.applies:
+            yield name, stands, name in chosen
+
+
+def _all_frameworks(experiment: Experiment) -> dict[str, FrameworkChoice]:
+    """{id: choice} of those that are chosen, and of the shipped ones that are not."""
+    chosen = {choice.id: choice for choice in experiment.multiple["frameworks"].values()}
+    return chosen | {name: FrameworkChoice(name) for name in framework_ids() if name not in chosen}
 
 
 def _answered(experiment: Experiment, schema: Schema) -> bool:

@@ -124,7 +124,7 @@ class _Planner:
         self.model()
         for explainer in self.experiment.multiple["explainers"]:
             self._explainer(explainer)
-        for metric in self.experiment.multiple["metrics"]:
+        for metric in taken_first(self.experiment.multiple["metrics"]):
             self._metric(metric)
         self._conclusions()
         for picture in self.experiment.multiple["visualizations"]:
@@ -200,6 +200,8 @@ class _Planner:
         if "causal" in plugin.reads and self.config["causal"]:
             config = {"metric": config, "causal": self.config["causal"]}
         targets = [self.target("metrics", name)]
+        if "capacity" in plugin.reads:
+            config = {"metric": config, "capacity": self.config["decision"]["capacity"]}
         if "folds" in plugin.reads:
             config = {"metric": config, **self._of_folds(targets)}
         seed = self.seeds.measure if "seed" in plugin.reads else None
@@ -280,6 +282,23 @@ class _Planner:
             for stage in self.stages:
                 if ArtifactId(stage).is_within(need):
                     yield stage
+
+
+def taken_first(metrics: Mapping[str, Any]) -> list[str]:
+    """Metrics in their order, but each behind those whose measurements it takes."""
+    order, waiting = dict[str, None](), set[str]()
+
+    def place(name: str) -> None:
+        if name in waiting:
+            return
+        waiting.add(name)
+        for taken in sorted(traits_of(metrics[name], MetricPart).takes & metrics.keys()):
+            place(taken)
+        order[name] = None
+
+    for name in metrics:
+        place(name)
+    return [*order]
 
 
 def make_plan(experiment: Experiment) -> list[Stage]:

@@ -120,7 +120,10 @@ def _explaining(experiment: Experiment, name: str, size: Size, instances: int) -
 def calls_of(experiment: Experiment, name: str, size: Size) -> int:
     """How many rows the model evaluates at most while an explainer explains all that is asked."""
     once = _explaining(experiment, name, size, instances_of(experiment, size))
-    return once * (1 + len(experiment.other_classes(size.schema.target)))
+    target = size.schema.target
+    others = len(experiment.other_classes(target))
+    decided = experiment.settings.explain.classes is not None and len(target.classes) > 2
+    return once * (1 + max(others, int(decided)))
 
 
 def instances_of(experiment: Experiment, size: Size) -> int:

@@ -10,7 +10,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import write_bytes
 from deepseek_report.errors import ConfigError
-from deepseek_report.exports import hub_card, word_template
+from deepseek_report.exports import hub_card, rule_exports, word_template
 from deepseek_report.exports.bill_of_materials import write_bill
 from deepseek_report.exports.exported_run import ExportedRun
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, reading
@@ -42,6 +42,9 @@ FORMATS: Mapping[str, ExportFormat] = {
     "docx": ExportFormat(
         "{}.docx", word_template.fill_template, word_template.SECTIONS, has_template=True
     ),
+    "rules-text": ExportFormat("rules.txt", lambda run, _: rule_exports.write_text(run).encode()),
+    "rules-sql": ExportFormat("rules.sql", lambda run, _: rule_exports.write_sql(run).encode()),
+    "rules-json": ExportFormat("rules.json", lambda run, _: rule_exports.write_json(run).encode()),
 }
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.storage.plain_files import read_bytes, write_bytes
-from deepseek_report.compliance.people import PEOPLE, read_people
+from deepseek_report.compliance.people import read_people
+from deepseek_report.compliance.statements import PEOPLE
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.provenance.signatures import (
     DECISION_PREDICATE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -14,6 +14,7 @@ from deepseek_report.artifacts.schema import Feature, readable_name
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.config.open_lines import OPEN
 from deepseek_report.datasets.assembly.column_declarations import is_number
+from deepseek_report.datasets.card.data_card import Sector
 from deepseek_report.runner.scaffold.column_proposals import (
     TableSeen,
     proposed_label,
@@ -164,6 +165,9 @@ def _undeclared(draft: StudyDraft) -> Iterator[str]:
         yield f"  {OPEN} favourable: …  # one of {', '.join(map(value, codes))}"
     if not decides and not declared.get("unit"):
         yield f"  {OPEN} unit: …  # of the number that is predicted, such as € or kWh"
+    if not declared.get("sector"):
+        known = ", ".join(filter(None, get_args(Sector)))
+        yield f"  {OPEN} sector: …  # what decisions are about: {known}"
     if not declared.get("sensitive"):
         yield f"  {OPEN} sensitive: […]  # to compare groups of people by, such as [sex, age]"
     if declared.get("entity") is None:
@@ -261,6 +265,9 @@ def _report(draft: StudyDraft) -> Iterator[str]:
     yield f"  title: {value(declared.pop('title', draft.title))}"
     for key, inside in declared.items():
         yield f"  {_plain(key)}: {value(inside)}"
+    if "places" not in declared:
+        why = "where it decides, such as [EU], [US, US-CO]; then frameworks: auto can choose by it"
+        yield f"  {OPEN} places: […]  # {why}"
     if "thresholds" not in declared:
         yield "  # What must be reached, who says so, and why; fail_on: true gives exit code 3."
         for promise in _promises(draft):

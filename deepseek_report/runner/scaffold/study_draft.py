@@ -17,6 +17,7 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.config_files import MULTIPLE
 from deepseek_report.config.overrides import names, parse, quoted, refused, twice
 from deepseek_report.config.problems import ConfigProblems, Problem, nearest
+from deepseek_report.config.sets import BY_USE
 from deepseek_report.config.validate import built
 from deepseek_report.datasets.assembly.column_declarations import code_text
 from deepseek_report.datasets.readers.file_form import FileForm
@@ -76,6 +77,30 @@ class Wishes:
         for key in {"drop", "sensitive"} & roles.keys():
             roles[key] = (roles[key],) if isinstance(roles[key], str) else tuple(roles[key])
         return replace(self, choices=choices, dataset=dataset, settings=tree, **roles)
+
+    @property
+    def sector(self) -> str | None:
+        """What decisions are about; None: not said."""
+        return self.dataset.get("sector")
+
+    @property
+    def places(self) -> Sequence[str] | None:
+        """Where decisions are made, by codes; None: not said."""
+        places: Sequence[str] | None = self.settings.get("report", {}).get("places")
+        return places
+
+    def for_use(self, sector: str | None, places: Sequence[str] | None) -> Wishes:
+        """The same with a declared use, by which the frameworks are chosen; None: nothing new."""
+        wishes = self
+        if sector:
+            wishes = replace(wishes, dataset={**wishes.dataset, "sector": sector})
+        if places:
+            report = {**wishes.settings.get("report", {}), "places": list(places)}
+            wishes = replace(wishes, settings={**wishes.settings, "report": report})
+        if wishes.places:
+            chosen = {"frameworks*": (BY_USE[1],), **wishes.choices}
+            wishes = replace(wishes, choices=chosen)
+        return wishes
 
 
 #: Fields of a data set that are wishes of their own.

@@ -286,6 +286,7 @@ def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> Values:
         "reasons_by": pages.label(pages.explainer),
         "start": case_sentences.start(draft, row, pages.explainer),
         "compared": case_sentences.compared(draft, row),
+        "fired": case_sentences.fired(draft, row),
         "agreement": case_sentences.agreement(pages, number),
         "change": case_sentences.change(pages, row),
         "other_ways": case_sentences.other_ways(pages, row),

@@ -17,6 +17,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import answering
 from deepseek_report.findings.listed_reasons import (
@@ -453,6 +454,40 @@ def compared(draft: Draft, case: Row) -> str:
     )
 
 
+def fired(draft: Draft, case: Row) -> Values | None:
+    """The rules of a model of rules that hold for a case; None for other models.
+
+    items : of each rule its number, what it says (`when`), and both with its points (`text`).
+    """
+    table = rows(draft.results, "rules", "fired")
+    mine = [row for row in table if row["instance_id"] == case["instance_id"]]
+    if not mine:
+        return None
+    start = next((row["points"] for row in mine if not int(row["rule"])), 0.0)
+    held = [row for row in mine if int(row["rule"])]
+    items = [
+        {
+            "number": int(row["rule"]),
+            "when": row["when"],
+            "text": draft.text(
+                "fired.item", rule=int(row["rule"]), points=row["points"], when=row["when"]
+            ),
+        }
+        for row in held
+    ]
+    decides = task_of(draft.results.schema.target).decides
+    total = start + sum(row["points"] for row in held)
+    head = draft.text(
+        "fired.head",
+        n=len(held),
+        start=start,
+        total=total,
+        decision=case["decision"],
+        decides=decides,
+    )
+    return {"head": head, "items": items}
+
+
 def neighbours(pages: Pages, case: Row) -> str:
     """What happened in the nearest cases."""
     near = pages.rows("neighbours", case["case"])
@@ -566,6 +601,7 @@ def pushed(pages: Pages, case: Row) -> Values | None:
             label=row["label"],
             share=float(row["share"]),
             decides=decides,
+            common=list(filter(None, str(row.get("common") or "").split(SEPARATOR))),
         )
         sides[bool(row["toward"])].append(sentence)
     return {

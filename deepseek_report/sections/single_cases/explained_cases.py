@@ -18,7 +18,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Glance
 from deepseek_report.findings.listed_reasons import base_of, beyond_error, case_explanation
 from deepseek_report.findings.records import Row, rows
-from deepseek_report.metrics.cases.case_choice import NAMED
+from deepseek_report.metrics.cases.case_choice import ALERT, NAMED
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values, compact
 from deepseek_report.tasks import task_of
@@ -283,6 +283,8 @@ def _order(row: Row) -> tuple[int, int, int]:
     """Errors and decisions against people first, then groups in the order of the schema."""
     role = str(row["role"])
     kind = role.removeprefix(FURTHER).partition(":")[0]
+    if role.startswith(ALERT):
+        return -1, False, int(row["case"])
     first = _FIRST.index(kind) if kind in _FIRST else len(_FIRST) - role.startswith(NAMED)
     return first, role.startswith(FURTHER), int(row["case"])
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.statistics.intervals import Z95
 
 #: (row, column) -> (row,).
 Output = Callable[[Floats], Floats]
-_NORMAL = 1.96
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PairValues:
         others = draws.sum(axis=2, keepdims=True) - draws
         return cls(
             values=draws.mean(axis=2),
-            standard_errors=float(t.ppf(0.975, n - 1)) / _NORMAL * errors,
+            standard_errors=float(t.ppf(0.975, n - 1)) / Z95 * errors,
             magnitudes=(np.sign(others) * draws).mean(axis=2),
         )
 

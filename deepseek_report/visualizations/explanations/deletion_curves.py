@@ -13,6 +13,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.findings.explainer_verdicts import plays
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, known, wrapped
@@ -31,13 +32,13 @@ _CURVES = 3.3
 @dataclass(frozen=True)
 class DeletionCurvesPicture(PicturePart):
     """Draws deletion and insertion for every explainer that answers the question of the run, and
-    the gain over the random control.
+    the gain over the random control; for all explainers, where none plays the game asked about.
     """
 
     reveals = "aggregate"
     section = "trust"
     needs = frozenset({"measures/deletion", "conclusions"})
-    also = frozenset({"measures/insertion"})
+    also = frozenset({"measures/insertion", "explanations"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
@@ -59,6 +60,7 @@ class _View:
     """{metric: its curves}, and {metric: {explainer: gain over the control}}.
 
     beats : {explainer: whether it beats a random order}, as its verdict says; None is open.
+    elsewhere : methods that are not drawn and beat a random order in a game of their own.
     has_skill : whether the model is shown to beat a constant, so that its explanations are of use.
     """
 
@@ -67,6 +69,7 @@ class _View:
     names: list[str]
     is_share: bool
     beats: dict[str, bool | None]
+    elsewhere: list[str]
     has_skill: bool
     words: Wording
 
@@ -81,16 +84,18 @@ class _View:
         inserted = results.table("insertion", "curve")
         if inserted is not None and len(inserted):
             curves["insertion"] = inserted
-        others = [v.explainer for v in results.conclusions.explainers if v.other_game is not None]
-        if set(curves["deletion"]["explainer"]) - {CONTROL, *others}:
+        verdicts = results.conclusions.explainers
+        others = [verdict.explainer for verdict in verdicts if verdict.other_game is not None]
+        if any(plays(results, verdict.explainer) for verdict in verdicts):
             curves = {name: own[~own["explainer"].isin(others)] for name, own in curves.items()}
         names = list(dict.fromkeys(curves["deletion"]["explainer"]))
         gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
-        judged = [v for v in results.conclusions.explainers if v.explainer in names]
+        judged = [verdict for verdict in verdicts if verdict.explainer in names]
+        elsewhere = [v.explainer for v in verdicts if v not in judged and v.beats_random]
         beats = {verdict.explainer: verdict.beats_random for verdict in judged}
         is_share = task_of(results.schema.target).decides
         has_skill = all(verdict.use != "no_skill" for verdict in judged)
-        return cls(curves, gains, names, is_share, beats, has_skill, words_of(results))
+        return cls(curves, gains, names, is_share, beats, elsewhere, has_skill, words_of(results))
 
     @property
     def judged(self) -> list[str]:
@@ -181,7 +186,7 @@ def _title(view: _View) -> Message:
     for name in view.judged:
         if name in gains:
             named[outcomes[view.beats.get(name)]].append(name)
-    return caption("deletion_curves.title_of_tests", **named)
+    return caption("deletion_curves.title_of_tests", elsewhere=view.elsewhere, **named)
 
 
 def _alt(view: _View) -> Message:

@@ -32,6 +32,8 @@ from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 _ABREAST, _ROW, _HEAD, _FOOT = 2, 1.25, 0.42, 0.42
+#: Pairs that are drawn, and inches of each, of its foot and of the space for its labels.
+_PAIRS, _PAIR, _PAIR_FOOT, _PAIR_LEFT = 4, 3.35, 1.3, 1.25
 #: Categories shown of one feature, those that occur most often.
 _CATEGORIES = 8
 
@@ -60,7 +62,7 @@ class ShapeFunctionsPicture(PicturePart):
         ]
         target, words = results.schema.target, words_of(results)
         unit = _unit(target)
-        return [
+        drawn = [
             on_sheets(
                 "shape_functions",
                 (_height(parts, _ABREAST), _height(parts, 1)),
@@ -70,6 +72,73 @@ class ShapeFunctionsPicture(PicturePart):
                 how_to_read=caption("shape_functions.how_to_read", unit=unit),
             )
         ]
+        pairs = results.table("shape_functions", "pairs")
+        return [
+            *drawn,
+            *([_pairs_picture(pairs, unit)] if pairs is not None and len(pairs) else []),
+        ]
+
+
+def _pairs_picture(table: pd.DataFrame, unit: Text) -> Picture:
+    """The strongest pairs: at each pair of values a square, as large as what it adds."""
+    pairs = [table[table["rank"] == rank] for rank in sorted(set(table["rank"]))[:_PAIRS]]
+
+    def paint(sheet: Sheet) -> None:
+        abreast = 1 if sheet.is_narrow else _ABREAST
+        width = sheet.width / abreast
+        largest = max(float(pair["contribution"].abs().max()) for pair in pairs) or 1.0
+        for place, pair in enumerate(pairs):
+            block, column = divmod(place, abreast)
+            top, begin = _HEAD + block * _PAIR, column * width
+            below = sheet.height - top - _PAIR + _PAIR_FOOT
+            right = sheet.width - begin - width + 0.15
+            _squares(sheet.axes(begin + _PAIR_LEFT, below, right, top), pair, largest)
+
+    heights = tuple(-(-len(pairs) // abreast) * _PAIR + _HEAD for abreast in (_ABREAST, 1))
+    first = _extremes(pairs[0])
+    return on_sheets(
+        "shape_functions_pairs",
+        (heights[0], heights[1]),
+        paint,
+        title=caption("shape_functions.pairs_title", **first),
+        alt=caption(
+            "shape_functions.pairs_alt",
+            n=len(pairs),
+            pairs=[caption("shape_functions.pairs_alt_pair", **_extremes(pair)) for pair in pairs],
+        ),
+        how_to_read=caption("shape_functions.pairs_how_to_read", unit=unit),
+    )
+
+
+def _squares(axes: Axes, pair: pd.DataFrame, largest: float) -> None:
+    added = pair["contribution"].to_numpy(float)
+    tones = [LIGHT["raises"] if amount > 0 else LIGHT["lowers"] for amount in added]
+    sizes = 150 * np.abs(added) / largest
+    axes.scatter(pair["at_a"], pair["at_b"], s=sizes, c=tones, marker="s", linewidths=0)
+    for name, side, most in (("x", "a", 12), ("y", "b", 16)):
+        shown = pair.drop_duplicates(f"at_{side}").sort_values(f"at_{side}", kind="stable")
+        places = shown[f"at_{side}"].to_numpy(float)
+        labels = [short(text, most) for text in shown[f"display_{side}"]]
+        some = slice(None, None, 2 if name == "x" and len(places) > 6 else 1)
+        axis = axes.xaxis if name == "x" else axes.yaxis
+        axis.set_ticks(places[some], labels[some], fontsize=SMALL - 1.5)
+    axes.tick_params(axis="x", rotation=30)
+    axes.set_xlim(-0.7, float(pair["at_a"].max()) + 0.7)
+    axes.set_ylim(-0.7, float(pair["at_b"].max()) + 0.7)
+    axes.set_xlabel(short(spoken(pair["label_a"].iloc[0]), 44), fontsize=SMALL - 1)
+    axes.set_title(short(spoken(pair["label_b"].iloc[0]), 40), fontsize=9, loc="left")
+
+
+def _extremes(pair: pd.DataFrame) -> dict[str, Any]:
+    """Where a pair adds most and least, and how much."""
+    values: dict[str, Any] = {}
+    for side in "ab":
+        values[f"label_{side}"] = spoken(pair[f"label_{side}"].iloc[0])
+    for name, place in (("most", "idxmax"), ("least", "idxmin")):
+        row = pair.loc[getattr(pair["contribution"], place)()]
+        values[name] = attribution(row["contribution"], "value")
+        values |= {f"{name}_{side}": spoken(row[f"display_{side}"]) for side in "ab"}
+    return values
 
 
 def _unit(target: Target) -> Text:

@@ -9,10 +9,12 @@ import pytest
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.causal_declaration import CausalDeclaration
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search, SearchBounds
 from deepseek_report.metrics.cases.graph_consequences import GraphConsequences
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
+from deepseek_report.wording.words import wording
 
 TWO = (Category("0", "no"), Category("1", "yes"))
 
@@ -96,16 +98,6 @@ def test_what_would_move_a_sensitive_feature_is_not_advised() -> None:
     assert along.followed(ROW, changed)[1].tolist() == [True, False]
 
 
-def test_what_would_move_a_feature_against_its_direction_is_not_advised() -> None:
-    schema = schema_of()
-    features = list(schema.features)
-    features[1] = Feature("inc", "Income", "numeric", step=1.0, mutable=True, direction="decrease")
-    along = consequences(Schema(tuple(features), schema.target))
-    changed = ROW[None].copy()
-    changed[:, 0] = 13
-    assert not along.followed(ROW, changed)[1].any()
-
-
 def test_with_a_graph_education_is_the_way_and_without_one_there_is_none() -> None:
     schema = schema_of()
     assert search(schema, None).smallest(ROW[None])[0].changes == ()
@@ -127,3 +119,14 @@ def test_what_acts_on_nothing_that_is_predicted_is_not_advised() -> None:
 @pytest.mark.parametrize("graph", [{"inc": ("edu",)}])
 def test_a_graph_without_the_target_rules_nothing_out(graph: dict[str, tuple[str, ...]]) -> None:
     assert consequences(schema_of(), **graph).idle == frozenset()
+
+
+def test_what_follows_is_said_with_both_values() -> None:
+    moves = [
+        {"label": "Income", "from_display": "32", "to_display": "42"},
+        {"label": "Job", "from_display": "no", "to_display": "yes"},
+    ]
+    assert wording().say(message("causes.follows", moves=moves)) == (
+        "By the declared graph income would then go from 32 to 42 and job would then go from no to "
+        "yes; the rest stays."
+    )

@@ -13,10 +13,11 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from deepseek_report.artifacts.predictions import Cases
-from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.cases.training_influence import (
     DAMPING,
+    Likeness,
     TracIn,
     pushes_of_networks,
     pushes_of_trees,
@@ -209,3 +210,21 @@ def test_the_rows_that_are_listed_are_those_of_the_training_part(toy: Any) -> No
     assert ((table.share > 0) & (table.share < 1)).all()
     covered = table.groupby("case").share.sum()
     np.testing.assert_allclose(covered, measured.tables["pushed"].covered)
+
+
+def test_what_a_training_row_has_in_common_with_a_case_is_told_by_what_few_rows_share() -> None:
+    colours = Feature(
+        "c", "colour", "categorical", categories=tuple(Category(k, k) for k in ("red", "blue"))
+    )
+    schema = Schema(
+        (Feature("x", "size", "numeric", unit="cm"), colours, schema_of().features[1]), TWO
+    )
+    sizes = np.arange(100.0)
+    train = np.column_stack([sizes, sizes % 10 == 0, np.full(100, 7.0)])
+    cases = np.array([[50.0, 1.0, 7.0], [np.nan, 0.0, 7.0]])
+    alike = Likeness(schema, train, cases)
+    assert {*alike.in_common(0, 50)} == {"colour: blue", "size: 50\u00a0cm"}
+    assert alike.in_common(0, 53) == ["size: 50\u00a0cm"]
+    assert alike.in_common(0, 90) == ["colour: blue"]
+    assert alike.in_common(0, 91) == []  # all are alike in what every row has
+    assert alike.in_common(1, 91) == []  # nine in ten are red

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.metrics.explanations.surrogate_tree import SurrogateTree
+from deepseek_report.metrics.explanations.surrogate_tree import SurrogateRules, SurrogateTree
 from tests.metrics.explanations.test_feature_effects import context_of
 from tests.worded import refused, say
 
@@ -77,3 +77,31 @@ def test_agreement_stands_beside_that_of_one_decision_for_everyone() -> None:
 def test_a_model_whose_output_never_changes_is_refused() -> None:
     with refused("same for all cases"):
         SurrogateTree().measure(answered(lambda rows: np.full(len(rows), 0.3)))
+
+
+def test_a_list_of_rules_follows_a_model_of_steps_and_says_where_it_is_wrong() -> None:
+    context = answered(stepwise)
+    measured = SurrogateRules(n_resamples=100, most=4).measure(context)
+    measured.typed(SurrogateRules.tables)
+    scores = {score.metric: score for score in measured.scores}
+    assert scores["rule_list_fidelity"].value > 0.95
+    assert context.classifier.calls == len(context.dataset.train)
+    rules = measured.tables["rules"]
+    assert len(rules) <= 5
+    assert rules["rule"].iloc[-1] == 0  # the cases of no rule
+    assert (rules["share"] * len(context.dataset.test)).round().tolist() == rules["n"].tolist()
+    whole = 1 - scores["rule_list_agreement"].value
+    if whole:
+        assert rules["differs"].max() >= whole
+
+
+def test_a_list_of_rules_for_a_number_tells_distances_in_its_unit() -> None:
+    measured = SurrogateRules(n_resamples=100).measure(answered(stepwise, 1))
+    assert [score.metric for score in measured.scores] == ["rule_list_fidelity"]
+    assert measured.scores[0].value > 0.95
+    assert measured.tables["rules"]["apart"].max() < 0.2
+
+
+def test_a_list_of_rules_that_does_not_follow_says_so() -> None:
+    score = SurrogateRules(n_resamples=100).measure(answered(waves)).scores[0]
+    assert score.high < 0.8

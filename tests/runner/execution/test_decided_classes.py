@@ -96,9 +96,11 @@ def test_all_other_cases_stay_about_the_explained_class() -> None:
     np.testing.assert_array_equal(made.values, ROWS * 2)
 
 
-def test_it_costs_two_explanations_of_each_shown_case() -> None:
+def test_it_costs_two_explanations_of_each_shown_case_less_what_is_explained_anyway() -> None:
     made, explainer = explained()
-    assert explainer.rows == made.n_model_calls == N + 2 * len(CASES.roles)
+    assert made.decided is not None
+    known = int((made.decided.targets == 1).sum())
+    assert explainer.rows == made.n_model_calls == N + 2 * len(CASES.roles) - known
 
 
 def test_it_is_stored_beside_the_explanation_and_read_again(tmp_path: Path) -> None:
@@ -215,3 +217,36 @@ def test_further_classes_are_stored_and_leave_the_store_in_full_reports_alone(
     source: Any = SimpleNamespace(withheld=None, dataset=SimpleNamespace(schema=small_schema()))
     hollow(made, source).save(tmp_path / "hollow")
     assert not (tmp_path / "hollow" / "other_classes.npz").exists()
+
+
+def of_everyone() -> tuple[Explanation, Times]:
+    nothing: Any = None
+    context = ExplainContext(nothing, ROWS, np.arange(N), ROWS, 1, 1)
+    explainer: Any = Times()
+    plain = explainer.explain(context)
+    return with_decided_classes(plain, explainer, context, predicted(), CASES, True), explainer
+
+
+def test_every_instance_is_explained_for_its_decision_by_less_than_another_explanation() -> None:
+    made, explainer = of_everyone()
+    decisions = predicted().decisions
+    others = int((decisions != 1).sum())  # those decided for class 1 are explained for it anyway
+    second = sum(made.of_runner_up(place).target != 1 for place in CASES.roles.values())
+    assert explainer.rows == made.n_model_calls <= N + others + second
+    judged = made.toward_each(decisions)
+    assert judged is not None
+    np.testing.assert_array_equal(judged.values, ROWS * (1 + decisions)[:, None])
+    assert explained()[0].toward_each(decisions) is None
+    assert made.of_case(0).target == decisions[0]
+    assert made.of_runner_up(0) is None  # no case that is shown
+
+
+def test_some_of_the_instances_keep_their_own_decided_classes_in_any_order() -> None:
+    made, _ = of_everyone()
+    decisions, order = predicted().decisions, np.array([9, 2, 5])
+    some = made.at(order)
+    for place, instance in enumerate(order):
+        assert some.of_case(place).target == decisions[instance]
+        np.testing.assert_array_equal(some.of_case(place).values, made.of_case(instance).values)
+    shown, _ = explained()
+    assert shown.at(np.array([0, 1])).decided is None

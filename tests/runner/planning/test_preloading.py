@@ -39,3 +39,14 @@ def test_parts_whose_stages_are_in_the_store_are_not_loaded() -> None:
     modules = modules_to_load(experiment, pictures)
     assert "deepseek_report.metrics.performance.baselines" not in modules
     assert "deepseek_report.visualizations.performance.roc_curve" in modules
+
+
+def test_a_metric_is_handed_what_it_takes_wherever_it_stands_in_the_list() -> None:
+    listed = "[options,faithfulness_effect,deletion,insertion,direct_use]"
+    chosen = [f"metrics={listed}", "visualizations=[]", "report.thresholds=[]", "sections=[]"]
+    experiment = validate(compose(chosen, None), (), ())
+    planned = {stage.id: stage.inputs for stage in make_plan(experiment)}
+    assert "measures/direct_use" in planned["measures/options"]
+    assert {"measures/deletion/shap", "measures/insertion/random"} <= {
+        *planned["measures/faithfulness_effect"]
+    }
