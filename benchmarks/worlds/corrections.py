@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.conclusions import ThresholdRule
-from deepseek_report.artifacts.declared_corrections import CorrectionItem
+from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import BeforeCorrections, MeasureContext

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.declared_corrections import Way
+from deepseek_report.artifacts.corrections import Way
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.cues import InputCue
 from deepseek_report.tasks import task_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.declared_corrections import read_marks
+from deepseek_report.artifacts.corrections import read_marks
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.errors import ConfigError
 
