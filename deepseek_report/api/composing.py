@@ -68,7 +68,8 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
         for group, origins in composed.selected.items()
     }
     raw = _raw(composed, pieces, options)
-    declared = {key: options[key] for key in ("causal", "corrections") if key in options}
+    named_here = {key: options.get(key) for key in ("causal", "corrections")}
+    declared = {key: value for key, value in named_here.items() if value}
     if declared:
         raw |= plain_value(declared)
         add_declared(raw, selected)

@@ -286,7 +286,8 @@ class OpenPlan(Generic[T]):
             set(parts) <= set(lost) for parts in self.needed(stage) if parts
         ):
             return False
-        return any(name not in lost and "/" in name for name in stage.inputs)
+        own = (name for name in stage.inputs if name not in BEFORE.values())
+        return any(name not in lost and "/" in name for name in own)
 
     def needed(self, stage: Stage) -> list[list[str]]:
         """For each need of a picture the inputs that it stands for."""
