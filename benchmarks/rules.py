@@ -27,7 +27,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.data_kinds.encoding import Encoder
 from deepseek_report.datasets.sources.known_tables import BostonMortgages, TaiwanCredit
 from deepseek_report.models.self_explaining.ebm import EBM
-from deepseek_report.models.self_explaining.rules import FittedRules, RuleModel
+from deepseek_report.models.self_explaining.rule_model import FittedRules, RuleModel
 
 SETS = {"credit": TaiwanCredit(), "mortgages": BostonMortgages()}
 PARTS = ("train", "validation", "test")

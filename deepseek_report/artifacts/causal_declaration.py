@@ -20,8 +20,9 @@ class CausalQuestion:
 
     effect_of, on : two nodes: what setting the first would do to the second.
     from_, to : values of `effect_of` that are compared, levels by their names or codes; written
-        `from` and `to`. Left out: the two most frequent levels, or the quarter points of a number.
-    by : of a number in place of the two: it is raised by so much for everybody.
+        `from` and `to`. Left out: the two most frequent levels.
+    by : of a number in place of the two: it is moved by so much for everybody; left out: one
+        standard deviation.
     gap : a sensitive attribute, or another declared one: by which paths its gap arises.
     """
 

@@ -112,7 +112,7 @@ def _rows(
     hints = typing.get_type_hints(cls, include_extras=True)
     meanings = _meanings(cls)
     for field in dataclasses.fields(cls):
-        key = f"{prefix}{field.name}"
+        key = f"{prefix}{field.name.rstrip('_')}"  # `from_` is written `from`
         value = values.get(field.name, _default(field))
         nested = _nested(hints[field.name])
         is_part = nested is not None and dataclasses.is_dataclass(hints[field.name])

@@ -474,7 +474,8 @@ def _chosen_sets(
         as_columns(shown, columns), wanted, link, depth=size.max_conditions, seed=seed
     )
     known = KnownValues.of(shown)
-    ways = (way_as_sets(path, columns, schema, known) for path in paths)
+    gaps = np.asarray(np.isnan(shown).any(axis=0))
+    ways = (way_as_sets(path, columns, schema, gaps, known) for path in paths)
     proposed = list(dict.fromkeys(ways))
     fires = fired([WeightedRule(0, sets) for sets in proposed], shown)
     kept = rule_search.distinct(fires)
@@ -499,16 +500,13 @@ def _by_weight(
 
 @dataclass(frozen=True)
 class KnownValues:
-    """(feature,) the values that occur, ascending, and whether some are missing."""
+    """The values (feature,) that occur, each ascending."""
 
     values: Sequence[Floats]
-    gaps: Bools
 
     @classmethod
     def of(cls, inputs: Floats) -> KnownValues:
-        missing = np.isnan(inputs)
-        known = [np.unique(column[~np.isnan(column)]) for column in inputs.T]
-        return cls(known, np.asarray(missing.any(axis=0)))
+        return cls([np.unique(column[~np.isnan(column)]) for column in inputs.T])
 
     def simplified(self, feature: int, threshold: float) -> float:
         """The number with the fewest digits that parts the same values as a threshold.
@@ -526,17 +524,19 @@ def way_as_sets(
     way: Sequence[RuleStep],
     columns: Sequence[SplitColumn],
     schema: Schema,
+    gaps: Bools,
     known: KnownValues | None = None,
 ) -> tuple[ValueSet, ...]:
     """What holds on a way through a tree, one set a feature: numbers and orders first.
 
-    known : by which thresholds are simplified, and which features have missing values at all; None
-    leaves the thresholds as they are.
+    gaps : (feature,) whether some of its values are missing at all. known : by which thresholds are
+    simplified; None leaves them as they are.
     """
     sets: dict[int, ValueSet] = {}
     for step in way:
         column = columns[step.column]
         part = _step_as_set(step, column, schema.features[column.feature], known)
+        part = replace(part, missing=part.missing and bool(gaps[column.feature]))
         earlier = sets.get(column.feature)
         sets[column.feature] = part if earlier is None else earlier.and_also(part)
     kinds = [feature.kind for feature in schema.features]
@@ -557,7 +557,7 @@ def _step_as_set(
         inside = [(k <= step.threshold) == step.below for k in range(len(feature.categories))]
     else:  # the column is 1 for the category, and 0 for any other and for a missing value
         inside = [(k == column.category) != step.below for k in range(len(feature.categories))]
-        missing = step.below and known is not None and bool(known.gaps[column.feature])
+        missing = step.below
     levels = tuple(int(k) for k in np.flatnonzero(inside))
     return ValueSet(column.feature, levels=levels, missing=missing)
 

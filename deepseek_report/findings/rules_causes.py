@@ -75,7 +75,7 @@ def widened(results: Results) -> list[Finding]:
                 message="path_widened",
                 values={
                     "attribute": attribute_label(results, row["attribute"]),
-                    "path": message(f"causes.paths.{row['path']}"),
+                    "path": message(f"causes.ways.{row['path']}"),
                     "kind": row["path"],
                     "compared": row["compared"],
                     "reference": row["reference"],

@@ -182,7 +182,7 @@ def _told_gap(draft: Draft, paths: Sequence[Row]) -> list[Message]:
             ],
         }
 
-    wider: list[Text] = [message(f"causes.paths.{row['path']}") for row in parts if row["widened"]]
+    wider: list[Text] = [message(f"causes.ways.{row['path']}") for row in parts if row["widened"]]
     return [
         message("causes.gap_of_labels", **shared, **parts_in("labels")),
         message("causes.gap_of_answers", **shared, **parts_in("answers")),

@@ -313,7 +313,7 @@
         drawn ? part(phrase("input"), pictures) : marks.text(one, page) ?? glance(page?.text ? { text: page.text } : one.glance, false),
         page ? reasons(one, page) : null,
         page?.change ? part(phrase("change"), paragraph(page.change), page.other_ways.length ? bullets(page.other_ways) : null, changedInput(page.changed, one.glance)) : null,
-        page?.fired ? part(phrase("fired"), paragraph(page.fired.head), bullets(page.fired.items.map((rule) => rule.text))) : null,
+        page?.fired ? part(phrase("fired"), paragraph(page.fired.head), bullets(page.fired.items.map((rule) => [rule.text, " ", marks.rule(rule.number, rule.when)]))) : null,
         page?.rule ? part(phrase("rule"), paragraph(page.rule)) : null,
         page?.what_if ? whatIf(one, page) : null,
         pictures.length && !drawn ? part(phrase("input"), pictures) : null,

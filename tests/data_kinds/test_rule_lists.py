@@ -137,7 +137,7 @@ def test_declared_conditions_hold_where_their_text_does(inputs, text: str) -> No
         ("amount != 3", "one stretch of values"),
         ("amount < age", "compared with another column|several features"),
         ("amount > 5 and amount < 2", "no value meets them"),
-        ("amont > 5", "did you mean `amount`"),
+        ("amountt > 5", "did you mean `amount`"),
         ("amount >", "should stand where"),
         ("amount < inf", "not finite"),
     ],

@@ -323,8 +323,8 @@ def test_a_claim_that_holds_nothing_is_a_test_of_the_correlation() -> None:
 def test_classes_are_tested_one_by_one_and_constants_not_at_all() -> None:
     claims = CausalGraph.of({"y": ["kind", "skill"]}).implied_independences()
     kind = np.digitize(world().variables["skill"].values, [-1, 1]) * 1.0
-    told = independence_tests(claims, world().with_variable("kind", Variable(kind, 3)))[0]
-    assert told.is_contradicted
+    by_class = independence_tests(claims, world().with_variable("kind", Variable(kind, 3)))[0]
+    assert by_class.is_contradicted
     flat = independence_tests(claims, world().with_variable("kind", Variable(kind * 0, 3)))[0]
     assert np.isnan(flat.p_value)
     assert not flat.is_contradicted

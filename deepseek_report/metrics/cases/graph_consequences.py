@@ -102,8 +102,9 @@ def _columns(rows: Floats, parents: Sequence[int], schema: Schema) -> Floats:
 class GraphConsequences:
     """What else moves where features are changed, and what the graph does not let be advised.
 
-    equations : of the features on which others act, causes before effects. idle : features from which no arrows lead to what is
-    predicted, so that by the graph changing them changes nothing of it.
+    equations : of the features on which others act, causes before effects. idle : features from
+    which no arrows lead to what is predicted, so that by the graph changing them changes nothing of
+    it.
 
     Reference: Karimi, Schölkopf & Valera 2021, doi:10.1145/3442188.3445899 (recourse by structural
     equations: the rest of a person stays, what follows moves).

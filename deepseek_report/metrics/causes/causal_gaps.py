@@ -28,6 +28,9 @@ from deepseek_report.tasks import task_of
 
 #: The name of the model's answer among the variables; no column can have it.
 _ANSWER = "\x00answer"
+#: By how much a part must be larger to be called widened: as a difference of shares, or in standard
+#: deviations of a number.
+LEAST_POINTS, _LEAST_DEVIATIONS = 0.02, 0.05
 #: {column of a number: what it is called where it is a difference of shares}
 _OF_SHARES = {
     "labels": "labels_points",
@@ -44,7 +47,8 @@ class CausalGaps(ModelMetric):
     nodes that the group acts on; spurious what comes from nodes that groups differ in without the
     group acting on them. The three add up to the gap. Labels and the model's decisions (its answers
     where a number is predicted) are split on the same test rows, by the same nodes, so that the
-    difference says which path the model widens.
+    difference says which path the model widens: beyond chance, over all paths, and by 2 points or
+    0.05 standard deviations of a number at least.
 
     rows : test rows, drawn at random where there are more. compared : groups of an attribute that
         are compared with its largest one, the largest first.
@@ -162,7 +166,8 @@ def _pairs(attribute: Attribute, context: MeasureContext, most: int) -> list[tup
 class SplitByPath:
     """The gap of one pair of groups by its paths, of labels and of the model's answers.
 
-    place : of the question. wider : {path: how much larger it is in answers}.
+    place : of the question. wider : {path: how much larger it is in answers}. least : by how much a
+    part must be larger to be called widened.
     """
 
     place: int
@@ -171,6 +176,7 @@ class SplitByPath:
     answers: PathGap
     wider: dict[Any, Estimate]
     declared: DeclaredGraph
+    least: float
 
     @classmethod
     def of(
@@ -196,7 +202,10 @@ class SplitByPath:
                 return refusal(split, declared, attribute.label)
             outcomes.append(split)
         labels, answers = outcomes
-        return cls(place, attribute, labels, answers, widening(answers, labels, data), declared)
+        wider, least = widening(answers, labels, data), LEAST_POINTS
+        if declared.schema.target.is_number:
+            least = _LEAST_DEVIATIONS * float(np.nanstd(data.variables[target].values))
+        return cls(place, attribute, labels, answers, wider, declared, least)
 
     @property
     def _about(self) -> dict[str, Any]:
@@ -221,7 +230,7 @@ class SplitByPath:
                 **_cells("difference", self.wider[path], of_classes),
                 "p_adjusted": p_value_of(self.wider[path]),
                 "widened": is_widening(
-                    self.labels.parts[path].value, self.answers.parts[path].value
+                    self.labels.parts[path].value, self.answers.parts[path].value, self.least
                 ),
             }
             for path in PATHS
@@ -255,13 +264,13 @@ def p_value_of(difference: Estimate) -> float:
     return math.erfc(abs(difference.value) / error / math.sqrt(2))
 
 
-def is_widening(labels: float, answers: float) -> bool:
-    """Whether the part in answers is larger than that in labels, to whichever side.
+def is_widening(labels: float, answers: float, least: float = LEAST_POINTS) -> bool:
+    """Whether the part in answers is larger than that in labels, to whichever side, by so much.
 
     >>> is_widening(0.02, 0.05), is_widening(0.02, -0.01), is_widening(0.0, -0.01)
-    (True, False, True)
+    (True, False, False)
     """
-    return abs(answers) > abs(labels)
+    return abs(answers) - abs(labels) >= least
 
 
 def with_verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

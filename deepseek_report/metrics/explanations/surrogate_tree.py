@@ -90,7 +90,7 @@ class SurrogateTree(ModelMetric):
         return Measurement(
             scores=copied.scores(fitted, self.n_resamples, "surrogate"),
             tables={
-                "rules": _rules(tree, schema, passes, copied.of_test),
+                "rules": _rules(tree, schema, passes, copied),
                 "nodes": _node_table(tree, schema, passes),
             },
             notes=(message("notes.surrogate_tree.method", rows=len(copied.sample), n=len(p)),),
@@ -281,16 +281,17 @@ def _split(node: TreeNode, feature: Feature) -> str:
     return feature.display(node.split if feature.is_numeric else math.floor(node.split))
 
 
-def _rules(tree: SmallTree, schema: Schema, passes: Any, outputs: Floats) -> pd.DataFrame:
+def _rules(tree: SmallTree, schema: Schema, passes: Any, copied: _Copied) -> pd.DataFrame:
     """Each leaf by the conditions on the way to it, the lowest value first."""
     is_number = not task_of(schema.target).decides
+    gaps, outputs = np.asarray(np.isnan(copied.sample).any(axis=0)), copied.of_test
     value, model = ("value", "model") if is_number else ("value_share", "model_share")
     rows = []
     for place in tree.leaves:
         inside = passes[:, place]
         rows.append(
             {
-                "rule": " and ".join(_conditions(tree.nodes, int(place), schema)),
+                "rule": " and ".join(_conditions(tree.nodes, int(place), schema, gaps)),
                 "n": int(inside.sum()),
                 "share": float(inside.mean()),
                 value: tree.nodes[place].value,
@@ -327,7 +328,7 @@ def _errors(
     return rows
 
 
-def _conditions(nodes: Sequence[TreeNode], place: int, schema: Schema) -> list[str]:
+def _conditions(nodes: Sequence[TreeNode], place: int, schema: Schema, gaps: Bools) -> list[str]:
     """What holds on the way to a node from the root, one condition a feature."""
     columns = list(dict.fromkeys(node.column for node, _ in _way(nodes, place) if node.column))
     steps = [
@@ -335,7 +336,7 @@ def _conditions(nodes: Sequence[TreeNode], place: int, schema: Schema) -> list[s
         for node, goes_left in _way(nodes, place)
         if node.column
     ]
-    sets = way_as_sets(steps, columns, schema)
+    sets = way_as_sets(steps, columns, schema, gaps)
     return [part.in_words(schema.features[part.feature]) for part in sets]
 
 

@@ -31,6 +31,7 @@ class RulePoints(ModelMetric):
     their points for the class that was decided for.
     """
 
+    counts_entities = True
     reveals = "aggregate"
     modalities = frozenset({"table"})
     tables = {

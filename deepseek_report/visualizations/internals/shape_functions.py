@@ -33,7 +33,7 @@ from deepseek_report.wording.words import Wording
 
 _ABREAST, _ROW, _HEAD, _FOOT = 2, 1.25, 0.42, 0.42
 #: Pairs that are drawn, and inches of each, of its foot and of the space for its labels.
-_PAIRS, _PAIR, _PAIR_FOOT, _PAIR_LEFT = 4, 2.9, 0.85, 1.25
+_PAIRS, _PAIR, _PAIR_FOOT, _PAIR_LEFT = 4, 3.35, 1.3, 1.25
 #: Categories shown of one feature, those that occur most often.
 _CATEGORIES = 8
 

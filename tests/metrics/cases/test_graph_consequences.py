@@ -9,10 +9,12 @@ import pytest
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.causal_declaration import CausalDeclaration
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search, SearchBounds
 from deepseek_report.metrics.cases.graph_consequences import GraphConsequences
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
+from deepseek_report.wording.words import wording
 
 TWO = (Category("0", "no"), Category("1", "yes"))
 
@@ -117,3 +119,14 @@ def test_what_acts_on_nothing_that_is_predicted_is_not_advised() -> None:
 @pytest.mark.parametrize("graph", [{"inc": ("edu",)}])
 def test_a_graph_without_the_target_rules_nothing_out(graph: dict[str, tuple[str, ...]]) -> None:
     assert consequences(schema_of(), **graph).idle == frozenset()
+
+
+def test_what_follows_is_said_with_both_values() -> None:
+    moves = [
+        {"label": "Income", "from_display": "32", "to_display": "42"},
+        {"label": "Job", "from_display": "no", "to_display": "yes"},
+    ]
+    assert wording().say(message("causes.follows", moves=moves)) == (
+        "By the declared graph income would then go from 32 to 42 and job would then go from no to "
+        "yes; the rest stays."
+    )

@@ -16,6 +16,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.performance.alerts import PrecisionAtCapacity, last_alerts
 from deepseek_report.metrics.performance.predicting import predict, threshold_of_capacity
+from deepseek_report.runner.planning.against_data import capacity_problems
 from deepseek_report.statistics.ranking import first_of_each
 from tests.worded import refused, say
 
@@ -126,3 +127,19 @@ def test_a_ranking_by_chance_is_right_as_often_as_the_class_occurs(n: int) -> No
         alerts = first_of_each(rng.random(600), rng.integers(0, 20, 600), n)
         shares.append(labels[alerts].mean())
     assert np.mean(shares) == pytest.approx(0.2, abs=0.03)
+
+
+def test_a_capacity_without_dates_or_without_two_classes_is_a_problem() -> None:
+    test = context().dataset.test
+    experiment: Any = SimpleNamespace(
+        settings=SimpleNamespace(decision=SimpleNamespace(capacity=AlertCapacity(2)))
+    )
+
+    def problems(part: Split, schema: Schema = SCHEMA) -> list[str]:
+        return [problem.fault for problem in capacity_problems(experiment, schema, lambda _: part)]
+
+    assert problems(test) == []
+    assert problems(replace(test, moments=None)) == ["nobody says when the rows come from"]
+    assert "how many are a day" in problems(replace(test, moments=np.arange(400.0)))[0]
+    three = replace(SCHEMA, target=Target("y", "y", ("a", "b", "c"), explained=1))
+    assert problems(test, three) == ["no decision between two classes is made"]
