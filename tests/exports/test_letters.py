@@ -170,7 +170,7 @@ def _slots(text: str) -> set[str]:
 @pytest.mark.parametrize(
     ("kind", "language", "head", "share"),
     [
-        ("gdpr", "de", "sprachen vor allem diese Angaben gegen Sie", "\u00a0%"),
+        ("gdpr", "de", "Im Vergleich mit anderen", "\u00a0%"),
         ("ccd", "de", "Ihr Kreditantrag wurde abgelehnt", "\u00a0%"),
         ("gdpr", "zh", "本次决定对您不利", "%"),
         ("ccd", "zh", "您的信贷申请未获批准", "%"),
