@@ -314,7 +314,7 @@ def estimates(repeats: int, plan: Plan) -> list[Table]:
             held = shares(runs, [f"{path}, {what}" for path in PATHS])
             paths.append((model.name, what, refused, *held))
         checks.append((model.name, *shares(runs, ["placebo", "random common cause"])))
-    drawn = f"{repeats} samples of {ROWS} rows of each structural model of seven nodes."
+    drawn = f"{repeats} samples of {ROWS} rows of each structural model of eight nodes."
     return [
         Table(
             "Effects by a declared graph",
