@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.conclusions import ThresholdRule
-from deepseek_report.artifacts.declared_corrections import CorrectionItem
+from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import BeforeCorrections, MeasureContext
@@ -290,7 +290,7 @@ def nothing_wrong(seed: int) -> tuple[float, float, str]:
 def judged(weight: float, seed: int) -> tuple[float, str]:
     """A correction with a fixed factor: the share of the use that is left in truth, what is told.
 
-    The truth is measured on the training rows' 2000 others, which the table does not use.
+    The truth is measured on 6 000 rows of other seeds.
     """
     world = table_world(seed)
     item = dataclasses.replace(world.item, how="swap")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from deepseek_report.api.report_arguments import (
 )
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.config.compose import add_corrections, add_declared, compose
+from deepseek_report.config.compose import add_declared, compose
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.sets import Origin
@@ -57,10 +57,7 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
     own = list(options.get("overrides", ()))
     overrides = [*_overrides(options, pieces), *own]
     stand_ins = [f"dataset={pieces.stand_in}", "model=sklearn"]
-    composed = _with_corrections(
-        compose([*stand_ins, *overrides], options.get("config_dir")),
-        options.get("corrections") or (),
-    )
+    composed = compose([*stand_ins, *overrides], options.get("config_dir"))
     objects: dict[tuple[str, ...], Any] = {("dataset",): pieces.dataset[1]}
     if pieces.model[1] is not None:
         objects[("model",)] = pieces.model[1]
@@ -71,8 +68,9 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
         for group, origins in composed.selected.items()
     }
     raw = _raw(composed, pieces, options)
-    if "causal" in options:
-        raw["causal"] = plain_value(options["causal"])
+    declared = {key: options[key] for key in ("causal", "corrections") if key in options}
+    if declared:
+        raw |= plain_value(declared)
         add_declared(raw, selected)
     composed = dataclasses.replace(
         composed,
@@ -86,16 +84,6 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
 
 
 _REPLACED = ("dataset", "model")
-
-
-def _with_corrections(composed: Composed, entries: Sequence[Mapping[str, Any]]) -> Composed:
-    """The configuration with corrections as arguments: texts of people are no overrides."""
-    if not entries:
-        return composed
-    raw = {**composed.raw, "corrections": [dict(entry) for entry in entries]}
-    selected = {group: dict(parts) for group, parts in composed.selected.items()}
-    add_corrections(raw, selected)
-    return dataclasses.replace(composed, raw=raw, selected=selected)
 
 
 def _overrides(options: Mapping[str, Any], pieces: Pieces) -> list[str]:

@@ -182,7 +182,6 @@ class Composer:
         all_overrides = [*study, *values, *starmap(_listed, taken.items())]
         raw, chosen_names, unresolved = _compose(all_overrides, self.trees)
         add_declared(raw, selected)
-        add_corrections(raw, selected)
         sweep = raw.pop("sweep", None) or {}
         launcher = raw.pop("launcher", None) or {}
         composed = Composed(
@@ -264,12 +263,19 @@ def _unknown_words(
 
 
 def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) -> None:
-    """What `split.folds` and `causal` ask for is there whatever other parts are chosen."""
+    """What `split.folds`, `corrections` and `causal` ask for is there whatever else is chosen."""
     split = raw.get("split")
     folds = split.get("folds") if isinstance(split, Mapping) else None
     if folds is not None and CROSS_VALIDATION not in selected["metrics"]:
         _add_part(raw, selected, "metrics", CROSS_VALIDATION)
         raw["metrics"][CROSS_VALIDATION]["folds"] = folds
+    if raw.get("corrections"):
+        for group in ("metrics", "sections"):
+            if CORRECTIONS not in selected[group]:
+                _add_part(raw, selected, group, CORRECTIONS)
+        first = [name for name in ("summary", CORRECTIONS) if name in raw["sections"]]
+        order = dict.fromkeys([*first, *raw["sections"]])
+        raw["sections"] = {name: raw["sections"][name] for name in order}
     causal = raw.get("causal")
     if not causal:
         return
@@ -294,20 +300,6 @@ def _add_part(
     parts = raw.get(group) or {}
     raw[group] = {**parts, part: {**entry, **(parts.get(part) or {})}}
     selected[group][part] = "config"
-
-
-def add_corrections(raw: dict[str, Any], selected: Mapping[str, dict[str, Origin]]) -> None:
-    """What `corrections` asks for is measured and told, whatever else is chosen; in place."""
-    if not raw.get("corrections"):
-        return
-    for group in ("metrics", "sections"):
-        if CORRECTIONS not in selected[group]:
-            entry = bounded_yaml.load(shipped("conf") / group / f"{CORRECTIONS}.yaml")
-            raw[group] = {**(raw.get(group) or {}), **entry}
-            selected[group][CORRECTIONS] = "config"
-    sections = raw["sections"]
-    first = [name for name in ("summary", CORRECTIONS) if name in sections]
-    raw["sections"] = {name: sections[name] for name in dict.fromkeys([*first, *sections])}
 
 
 def _listed(group: str, parts: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from deepseek_report.artifacts.declared_corrections import Correction, CorrectionItem, items_of
+from deepseek_report.artifacts.corrections import Correction, CorrectionItem, items_of
 from deepseek_report.artifacts.protocols.models import (
     BringsTrainer,
     KeepsDirections,

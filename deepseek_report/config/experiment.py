@@ -16,7 +16,7 @@ from deepseek_report.artifacts.conclusions import (
     Expectations,
     ThresholdRule,
 )
-from deepseek_report.artifacts.declared_corrections import CorrectionItem, WrittenCorrection
+from deepseek_report.artifacts.corrections import CorrectionItem, WrittenCorrection
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
-from deepseek_report.artifacts.declared_corrections import CorrectionItem, Way
+from deepseek_report.artifacts.corrections import CorrectionItem, Way
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import row_digests

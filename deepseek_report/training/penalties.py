@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.declared_corrections import Way
+from deepseek_report.artifacts.corrections import Way
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.cues import InputCue
 from deepseek_report.tasks import task_of
@@ -55,26 +55,18 @@ class CuePenalty:
         by_swap = [cue for cue, how in self.cues if how == "swap" or cue.direction]
         term = torch.zeros((), device=rows.device)
         if by_swap:
-            answers = self._answers(module, rows)
-            for cue in by_swap:
-                changed = cue.redrawn(inputs, self.donors, rng)
-                term = term + self._movement(module, answers, rows, inputs, changed, cue)
+            changed = [cue.redrawn(inputs, self.donors, rng) for cue in by_swap]
+            every = torch.as_tensor(np.concatenate([inputs, *changed])).to(rows)
+            answers, *others = self._answers(module, every).split(len(rows))
+            for cue, values, other in zip(by_swap, changed, others, strict=True):
+                term = term + self._movement(other - answers, inputs, values, cue)
         by_gradient = [cue for cue, how in self.cues if how == "penalty" and not cue.direction]
         if by_gradient:
             term = term + self._gradient(module, rows, inputs, by_gradient)
         return term
 
-    def _movement(
-        self,
-        module: Any,
-        answers: Tensor,
-        rows: Tensor,
-        inputs: Floats,
-        changed: Floats,
-        cue: InputCue,
-    ) -> Tensor:
-        """Mean squared movement from the rows to the changed ones, or of that the wrong way."""
-        moved = self._answers(module, torch.as_tensor(changed).to(rows)) - answers
+    def _movement(self, moved: Tensor, inputs: Floats, changed: Floats, cue: InputCue) -> Tensor:
+        """Mean squared movement of the answers to changed rows, or of that the wrong way."""
         if not cue.direction:
             return (moved**2).sum(1).mean() / self.variance
         (column,) = cue.columns

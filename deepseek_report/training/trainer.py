@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.declared_corrections import Way
+from deepseek_report.artifacts.corrections import Way
 from deepseek_report.artifacts.protocols.models import Penalty
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.artifacts.declared_corrections import Correction
+from deepseek_report.artifacts.corrections import Correction
 from deepseek_report.artifacts.ids import BEFORE
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment

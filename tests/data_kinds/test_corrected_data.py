@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.declared_corrections import CorrectionItem
+from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import PARTS, Dataset, Split

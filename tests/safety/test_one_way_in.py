@@ -46,6 +46,7 @@ _CONFIGS = "configurations that the person who runs this named, or that are ship
 _DATA = "data files that the person named, bounded by `dataset.bounds`, or those of a library"
 _MODELS = "model files that the person named, or of the person's own store, checked by their digest"
 _CODE = "code that is installed here, and a cache of the person's own"
+_FONTS = "fonts that are shipped, linked into a folder of this process, and what Typst just said"
 _MEMORY = "text that this process or a program that it started has just made"
 _OWN = "a temporary folder that this process made for itself"
 _OWN_KEY = "a key of the person's own, in their own configuration folder"
@@ -123,6 +124,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "rendering/page_parts.py": (_SHIPPED, {"read_text"}),
     "rendering/page_words.py": (_SHIPPED, {"yaml.safe_load"}),
     "rendering/quarto.py": (_MEMORY, {"yaml.safe_load"}),
+    "rendering/typeset.py": (_FONTS, {"glob", "json.loads", "read_bytes", "symlink_to"}),
     "rendering/word.py": (_MEMORY, {"ZipFile", "read_text"}),
     "runner/comparing.py": (_LOCK, {"open"}),
     "runner/launchers/joblib_launcher.py": (_PRIVATE, {"pickle.loads"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepseek_report.artifacts.declared_corrections import CORRECTIONS_FILE
+from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.findings import rules_corrections
 from deepseek_report.findings.rules_corrections import lines

@@ -130,7 +130,8 @@ def test_all_templates_fill_without_failure_from_a_full_and_from_an_empty_run(
 
 
 def test_nothing_runs_on_from_the_last_line_of_a_list(small_run):
-    lines = (small_run.folder / "report.qmd").read_text(encoding="utf-8").splitlines()
+    text = (small_run.folder / "report.qmd").read_text(encoding="utf-8")
+    lines = text.split("\n---\n", 1)[1].splitlines()
     after_items = [below for line, below in itertools.pairwise(lines) if line.startswith("- ")]
     assert len(after_items) > 50
     assert [line for line in after_items if line and not line.startswith(("- ", " ", ":::"))] == []

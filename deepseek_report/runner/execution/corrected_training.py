@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.declared_corrections import CORRECTIONS_FILE
+from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.ids import BEFORE
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.models import FitsAnew, Penalty, TrainsCorrected

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.declared_corrections import CorrectionItem
+from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.models import ComesFitted

@@ -23,8 +23,8 @@ from deepseek_report.statistics.resampling import Resampling
 FOLDS = 5
 #: Levels of a class beyond so many of the most frequent ones are held alike as one.
 _MOST_LEVELS = 12
-#: Bent curves of a number have so many knots; products are made of so many columns at most.
-_KNOTS, _MOST_PAIRED = 4, 8
+#: Bent curves of a number have knots at these quantiles; so many columns have products at most.
+_KNOTS, _MOST_PAIRED = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95), 8
 #: Penalties on squared coefficients of standardised columns, from the simplest to the most bent.
 _PENALTIES = (300.0, 30.0, 3.0)
 #: A logistic fit takes so many steps of Newton's at most.
@@ -168,20 +168,25 @@ def _standardised(column: Floats) -> Floats:
 
 def _hinges(column: Floats) -> list[Floats]:
     """max(x − knot, 0) at quantiles of a number; none of a column of few values."""
-    if len(np.unique(column)) <= _KNOTS:
+    if len(np.unique(column)) <= len(_KNOTS):
         return []
-    knots = np.unique(np.quantile(column, (np.arange(_KNOTS) + 1) / (_KNOTS + 1)))
+    knots = np.unique(np.quantile(column, _KNOTS))
     return [np.maximum(column - knot, 0.0) for knot in knots]
 
 
 def cross_fitted(
-    target: Floats, design: Design, folds: Ints, among: Bools, chance: bool = False
+    target: Floats,
+    design: Design,
+    folds: Ints,
+    among: Bools,
+    chance: bool = False,
+    smooth: bool = False,
 ) -> Floats:
     """(row,) predictions of a target by learners that saw no row of the same fold.
 
     target : (row,) numbers, or 0 and 1 where `chance`. folds : (row,) from `CausalData.folds`.
     among : (row,) the rows that are learnt from, up to `_MOST_LEARNT` of them evenly spread; all
-        rows are predicted.
+        rows are predicted. smooth : do without trees, whose steps make odds uneven.
 
     Returns values within the range of the target among these rows.
     """
@@ -189,7 +194,10 @@ def cross_fitted(
     for fold in range(int(folds.max()) + 1):
         inside = folds == fold
         learnt = _at_most(np.flatnonzero(among & ~inside))
-        candidates.append((inside, _candidates(target, design, learnt, inside, chance)))
+        fitted = _candidates(target, design, learnt, inside, chance)
+        if not smooth:
+            fitted.append(_trees(target, design, learnt, inside, chance))
+        candidates.append((inside, fitted))
     stacked = np.empty((len(target), len(candidates[0][1])))
     for inside, predicted in candidates:
         stacked[inside] = np.column_stack(predicted)
@@ -217,16 +225,15 @@ def _stacking_weights(predictions: Floats, target: Floats) -> Floats:
 def _candidates(
     target: Floats, design: Design, learnt: Ints, predicted: Bools, chance: bool
 ) -> list[Floats]:
-    """The predictions of each learner for some rows, learnt from others."""
+    """The predictions of the mean and of regressions for some rows, learnt from others."""
     y = target[learnt]
     mean = np.full(int(predicted.sum()), float(y.mean()))
     if not design.plain.shape[1] or np.ptp(y) == 0:
-        return [mean] * (3 + len(_PENALTIES))
+        return [mean] * (2 + len(_PENALTIES))
     fit = _logistic_path if chance else _ridge_path
     linear = fit(design.plain[learnt], y, design.plain[predicted], _PENALTIES[-1:])
     bent = fit(design.bent[learnt], y, design.bent[predicted], _PENALTIES)
-    trees = _boosted(design.plain[learnt], y, design.plain[predicted], chance)
-    return [mean, *linear, *bent, trees]
+    return [mean, *linear, *bent]
 
 
 def _ridge_path(x: Floats, y: Floats, new: Floats, penalties: Sequence[float]) -> list[Floats]:
@@ -274,10 +281,13 @@ def _chances(log_odds: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))))
 
 
-def _boosted(x: Floats, y: Floats, new: Floats, chance: bool) -> Floats:
-    """Predictions of new rows by boosted trees, of a count that depends on nothing but the rows."""
+def _trees(target: Floats, design: Design, learnt: Ints, predicted: Bools, chance: bool) -> Floats:
+    """Predictions of some rows by a fixed number of boosted trees, learnt from others."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+    x, y, new = design.plain[learnt], target[learnt], design.plain[predicted]
+    if not x.shape[1] or np.ptp(y) == 0:
+        return np.full(len(new), float(y.mean()))
     made = HistGradientBoostingClassifier if chance else HistGradientBoostingRegressor
     trees = made(
         max_iter=_TREES,

@@ -38,7 +38,7 @@ LEAST_ROWS, LEAST_EFFECTIVE = 40, 30.0
 #: Of the regression by which errors are enlarged: its penalty, and the most that a leverage counts.
 PENALTY, MOST_LEVERAGE = 10.0, 0.75
 #: Refused where more rows than this share have no counterpart.
-MOST_OUTSIDE = 0.5
+MOST_OUTSIDE = 0.45
 
 
 @dataclass(frozen=True)
@@ -356,14 +356,14 @@ def _moved(
     doubled = folds[twice]
     expected = cross_fitted(y[twice], design, doubled, is_real, data.binary(y))
     everybody = np.ones(len(twice), bool)
-    chances = cross_fitted(np.where(is_real, 0.0, 1.0), design, doubled, everybody, chance=True)[
-        : len(y)
-    ]
+    is_moved = np.where(is_real, 0.0, 1.0)
+    chances = cross_fitted(is_moved, design, doubled, everybody, chance=True, smooth=True)[: len(y)]
     kept = np.clip(chances, 0.0, 1 - CLIP)
     weight = kept / (1 - kept)
     weight = weight / weight.mean()
     now, then = expected[: len(y)], expected[len(y) :]
-    factors = enlarged(weight, design.bent[: len(y)])
+    # odds are less well known than chances are, hence the more cautious factor: 1 / (1 − leverage)
+    factors = enlarged(weight, design.bent[: len(y)]) ** 2
     overlap = Overlap(
         float((weight > 1 / LEAST_CHANCE).mean()),
         effective_rows(data.resampling, weight),

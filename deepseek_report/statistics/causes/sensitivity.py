@@ -44,11 +44,13 @@ class Sensitivity:
 
 
 def robustness_value(distance: float, residual: float, weight: float) -> float:
-    """The share r of both left-over variances with residual · weight · r / √(1 − r) = |distance|.
+    """The share r of both left-over variances with residual · weight · r / √(1 − r) = distance.
 
-    distance : of the estimate or of an end of its interval from 0. residual, weight : see
-        `CausalEffect`. Of a linear regression, distance / (residual · weight) is t / √(degrees of
-        freedom), and this is Cinelli and Hazlett's value.
+    distance : of the estimate or of an end of its interval from 0; its sign does not count.
+    residual, weight : see `CausalEffect`.
+
+    Of a linear regression, distance / (residual · weight) is t / √(degrees of freedom), and this is
+    Cinelli and Hazlett's value.
     """
     relative = abs(distance) / (residual * weight) if residual * weight > 0 else math.inf
     if math.isinf(relative):

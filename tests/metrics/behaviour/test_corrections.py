@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.conclusions import ThresholdRule
-from deepseek_report.artifacts.declared_corrections import CorrectionItem
+from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import BeforeCorrections, MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.declared_corrections import read_marks
+from deepseek_report.artifacts.corrections import read_marks
 from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.errors import ConfigError
 
@@ -39,7 +39,7 @@ def test_each_mark_says_what_it_is_about(tmp_path: Path) -> None:
         ("credit risk", '""', "`by` is empty"),
         ("deepseek_report_marks: 1", "deepseek_report_marks: 2", "version 2"),
         ("deepseek_report_marks: 1", "other: 1", "no file of marks"),
-        ("feature: zip", "featur: zip", "mark 1.featur"),
+        ("feature: zip", "features: zip", "mark 1.features"),
         ("feature: zip", 'feature: zip, row: "0123456789abcdef"', "mark 1: it is not about"),
         ("rule: 17, remove: true", "rule: 17", "mark 4: it is not about"),
         ('row: "0123456789abcdef", region', "row: xyz, region", "mark 2.row"),
