@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.declared_corrections import Marks, read_marks
+from deepseek_report.artifacts.corrections import Marks, read_marks
 from deepseek_report.artifacts.seeds import row_digests
 from tests.browser.conftest import Page
 from tests.browser.test_case_browser import opened

@@ -1,7 +1,7 @@
 """What a person may mark as wrong on the pages of cases, as the page's script reads it.
 
 The script collects the marks and saves them as the file that `corrections: [{marks: FILE}]` of a
-new run takes (`artifacts/declared_corrections.py`).
+new run takes (`artifacts/corrections.py`).
 """
 
 from __future__ import annotations
