@@ -103,7 +103,7 @@ class Corrections(ModelMetric):
         if context.before is None:
             raise NotApplicableError(message("refusals.nothing_corrected"))
         comparison = _Comparison(context, context.before, self.max_rows)
-        context.progress.start("corrections", 4)
+        context.progress.start("corrections", 5)
         tables = {}
         for name, rows in (
             ("corrected", comparison.corrected()),
