@@ -212,7 +212,7 @@ def rows(short_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def all_commands(folder: Path, short_run: Any, rows: Path, place: Path) -> list[list[str]]:
     """Each command that reads a run folder; what it writes goes below `place`."""
     run, store = str(folder), ["--store", str(short_run.store)]
-    replay = ["--replay", "--once", "--explain", "1", "--board", str(place / "board")]
+    replay = ["--replay", "--once", "--explain", "0", "--board", str(place / "board")]
     return [
         ["verify", run],
         ["compare", run, str(short_run.folder), "--output", str(place / "compared")],
