@@ -27,17 +27,17 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
 _ROUNDED = 16 * 2.0**-52
 
 
-def write_text(run: ExportedRun) -> str:
+def rules_as_text(run: ExportedRun) -> str:
     """The list as plain text, one rule a line, with every number in full."""
     return "\n".join(_RuleExport.of(run).text()) + "\n"
 
 
-def write_sql(run: ExportedRun) -> str:
+def rules_as_sql(run: ExportedRun) -> str:
     """One SELECT over a table with the columns of the source: the sums and the decision."""
     return "\n".join(_RuleExport.of(run).sql()) + "\n"
 
 
-def write_json(run: ExportedRun) -> str:
+def rules_as_json(run: ExportedRun) -> str:
     """The list as plain data."""
     return json.dumps(_RuleExport.of(run).plain(), indent=2, ensure_ascii=False) + "\n"
 
