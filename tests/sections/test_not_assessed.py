@@ -49,7 +49,8 @@ def test_the_terminal_tells_only_what_was_named(
         for problem in record["problems"]
     ]
     finished = {"from_store": False, "record": record, "failures": [], "details": {}}
-    finished |= {"kept": (), "run_digest": "0", "pages": (), "folder": small_run.folder}
+    finished |= {"kept": (), "run_digest": "0", "pages": (), "notices": ()}
+    finished |= {"folder": small_run.folder}
     say_finished(SimpleNamespace(**finished))  # type: ignore[arg-type]
     printed = capsys.readouterr().out
     assert ("not applicable here (1)" in printed) == named
