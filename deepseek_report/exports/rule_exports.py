@@ -49,8 +49,15 @@ class _RuleExport:
 
     @classmethod
     def of(cls, run: ExportedRun) -> _RuleExport:
-        """Raises ConfigError : the model of the run is no list of rules."""
+        """Raises ConfigError : the model is no list of rules, or the folder must not hold it."""
         plain = run.architecture.get("rule_list")
+        privacy = run.results.privacy
+        if not plain and run.architecture.get("name") == "rules" and not privacy.is_full:
+            raise ConfigError(
+                f"{run.results.run_id}: report.privacy={privacy.level} keeps the rules in full out "
+                "of the folder, as their conditions hold values that few rows have\n"
+                "    what to do: export a run of report.privacy=full"
+            )
         if not plain:
             name = one_line(str(run.architecture.get("name") or "the model"))
             raise ConfigError(
