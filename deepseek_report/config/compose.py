@@ -273,7 +273,7 @@ def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) ->
         for group in ("metrics", "sections"):
             if CORRECTIONS not in selected[group]:
                 _add_part(raw, selected, group, CORRECTIONS)
-        first = [name for name in ("summary", CORRECTIONS) if name in raw["sections"]]
+        first = [name for name in ("summary", "cases", CORRECTIONS) if name in raw["sections"]]
         order = dict.fromkeys([*first, *raw["sections"]])
         raw["sections"] = {name: raw["sections"][name] for name in order}
     causal = raw.get("causal")

@@ -17,12 +17,18 @@ from deepseek_report.cli.dispatch import run
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.readers.case_rows import header_of, line_of
 from deepseek_report.findings.thresholds import DriftVerdict
-from deepseek_report.runner.streaming import incoming_lines, stream_board
+from deepseek_report.runner.streaming import incoming_lines, open_stream, stream_board
 from deepseek_report.runner.streaming.drift_watch import DriftWatch, Reference
 from deepseek_report.runner.streaming.open_stream import PlantedDrift
 from deepseek_report.statistics.exchangeability import StabilityIndex
 from tests.conftest import SmallRun
 from tests.real_runs import small_results
+
+
+@pytest.fixture(autouse=True)
+def few_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare the reasons of a stream with those of few cases of the run: explaining takes time."""
+    monkeypatch.setattr(open_stream, "_MOST", 50)
 
 
 def scored(small_run: SmallRun, tmp_path: Path, *more: str) -> list[dict[str, Any]]:

@@ -253,7 +253,6 @@ PLACES = {
 AIMED = [(bomb, place) for bomb, ending in BOMBS for place in PLACES[ending]]
 SHORT = {
     ("repeated_text", "scores.parquet"),
-    ("many_lists", "artifacts/data/card.json"),
     ("packed_zeros", "artifacts/data/test.npz"),
 }
 

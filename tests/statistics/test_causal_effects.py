@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.statistics.causes.controls import controls_of
 from deepseek_report.statistics.causes.cross_fitting import (
     FOLDS,
@@ -28,6 +29,7 @@ from deepseek_report.statistics.causes.effects import (
     effect_of_setting,
     effective_rows,
     enlarged,
+    is_lopsided,
     mean_and_error,
     naive_difference,
     naive_slope,
@@ -381,3 +383,9 @@ def test_paired_effects_need_the_same_rows() -> None:
     assert same.ends == (0, 0)
     with pytest.raises(ValueError, match="different rows"):
         effect_difference(replace(effect(), used=np.zeros(N, bool)), effect(), world())
+
+
+def test_an_interval_that_rests_on_few_heavy_rows_is_lopsided() -> None:
+    assert is_lopsided(Estimate(0.0, -0.19, 0.95), spread=0.4)
+    assert not is_lopsided(Estimate(0.0, -0.19, 0.25), spread=0.4)
+    assert not is_lopsided(Estimate(0.5, 0.499, 0.51), spread=1.0)  # next to nothing either way

@@ -58,7 +58,7 @@ class OpenStream:
 
 
 def open_stream(request: StreamRequest) -> OpenStream:
-    """Check the run and its model, and remember what new cases are compared with.
+    """Check the run and its model, and read what new cases are compared with.
 
     The scores and the reasons of new cases are compared with those of cases that the model was not
     fitted to: it states others of cases that it has learnt.
@@ -89,9 +89,12 @@ def open_stream(request: StreamRequest) -> OpenStream:
     data = stored.dataset
     inputs, pilot = data.train.inputs, data.validation.inputs
     pool = pilot if request.replays else np.concatenate([pilot, data.test.inputs])
-    attributions = _attributions(stored, results.schema, pool, request.explain, seed)
-    watch = DriftWatch.of(results.schema, inputs, pilot, scores, seed, attributions)
-    scorer = Scorer(stored, results.schema, watch, request.explain, seed)
+
+    def watching() -> DriftWatch:
+        attributions = _attributions(stored, results.schema, pool, request.explain, seed)
+        return DriftWatch.of(results.schema, inputs, pilot, scores, seed, attributions)
+
+    scorer = Scorer(stored, results.schema, watching, request.explain, seed)
     return OpenStream(stored, results, scorer)
 
 

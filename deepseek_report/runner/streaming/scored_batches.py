@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -63,16 +64,22 @@ class ScoredBatch:
 class Scorer:
     """Scores batches by the stored model of a run.
 
-    schema : in the words of the reader. watch : of drift. explain : which cases of a batch are
-    explained; of a number each case is as likely as any other. seed : of what is drawn.
+    schema : in the words of the reader. watching : begins to watch for drift, once there is a case:
+    the cases of the run are explained again for it. explain : which cases of a batch are explained;
+    of a number each case is as likely as any other. seed : of what is drawn.
     """
 
     stored: StoredModel
     schema: Schema
-    watch: DriftWatch
+    watching: Callable[[], DriftWatch]
     explain: Explained
     seed: int
     n_batches: int = 0
+
+    @cached_property
+    def watch(self) -> DriftWatch:
+        """Of drift, all batches together."""
+        return self.watching()
 
     def take(self, rows: Sequence[ReadRow], rejected: Sequence[RejectedRow]) -> ScoredBatch:
         """Score, explain and compare the rows of a batch."""

@@ -39,6 +39,9 @@ LEAST_ROWS, LEAST_EFFECTIVE = 40, 30.0
 PENALTY, MOST_LEVERAGE = 10.0, 0.75
 #: Refused where more rows than this share have no counterpart.
 MOST_OUTSIDE = 0.45
+#: An interval whose one end is so many times as far away as the other, and by this part of the
+#: outcome's standard deviation, rests on few heavy rows.
+MOST_LOPSIDED, NOTABLE = 4.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,24 @@ class Overlap:
         """Why the comparison of n observations is refused; None where it is not."""
         if self.outside <= MOST_OUTSIDE and self.effective >= LEAST_EFFECTIVE:
             return None
+        return self.refused(n)
+
+    def refused(self, n: int) -> CausalRefusal:
+        """The refusal of a comparison of n observations, with what speaks against it."""
         return CausalRefusal(
             message(
                 "refusals.causal.no_overlap", outside=self.outside, effective=self.effective, n=n
             )
         )
+
+
+def is_lopsided(estimate: Estimate, spread: float) -> bool:
+    """Whether an interval rests on few heavy rows, of an outcome with this spread."""
+    if estimate.low is None or estimate.high is None:
+        return False
+    below, above = estimate.value - estimate.low, estimate.high - estimate.value
+    far, near = max(below, above), min(below, above)
+    return far > MOST_LOPSIDED * near and far > NOTABLE * spread
 
 
 def too_few(sizes: Sequence[int]) -> CausalRefusal | None:
@@ -239,13 +255,16 @@ def adjusted_effect(
         return refusal
     influence = sides.set_to - sides.instead
     method = message("interval_methods.aipw")
+    effect = inside.resampling.mean(influence, method)
+    if is_lopsided(effect, float(y.std())):
+        return sides.overlap.refused(inside.resampling.n_units)
     means = tuple(inside.resampling.mean(part, method) for part in (sides.set_to, sides.instead))
     return CausalEffect(
         treatment,
         outcome,
         setting,
         tuple(adjusted_for),
-        inside.resampling.mean(influence, method),
+        effect,
         sides.naive,
         (means[0], means[1]),
         sides.overlap,
