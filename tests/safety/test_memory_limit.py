@@ -251,10 +251,7 @@ PLACES = {
     ".npz": ("artifacts/data/test.npz",),
 }
 AIMED = [(bomb, place) for bomb, ending in BOMBS for place in PLACES[ending]]
-SHORT = {
-    ("repeated_text", "scores.parquet"),
-    ("packed_zeros", "artifacts/data/test.npz"),
-}
+SHORT = {("repeated_text", "scores.parquet"), ("packed_zeros", "artifacts/data/test.npz")}
 
 
 @pytest.mark.parametrize(
