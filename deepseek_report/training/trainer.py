@@ -33,10 +33,10 @@ class GradientTrainer(TrainingSettings):
         self, cues: Sequence[tuple[InputCue, Way]], weight: float, dataset: Dataset
     ) -> Penalty:
         """The term of the loss for cues that must not decide."""
+        from deepseek_report.tasks import task_of
         from deepseek_report.training.penalties import CuePenalty
 
-        numbers = dataset.schema.target.is_number
-        variance = float(dataset.train.labels.var()) or 1.0 if numbers else 1.0
+        variance = task_of(dataset.schema.target).spread(dataset.train.labels) ** 2
         return CuePenalty(tuple(cues), weight, dataset.train.inputs, dataset.schema, variance)
 
     def fit(

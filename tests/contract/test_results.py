@@ -18,8 +18,10 @@ from deepseek_report.wording.of_results import words_of
 from tests.worded import say
 
 CHOICES = groups([shipped("conf")])
-#: That of causes is there only where a graph of causes is declared (tests/api/test_causal.py).
-SECTIONS = [name for name in CHOICES["sections"] if name != "causes"]
+#: These are there only where a config declares what they are about: a graph of causes
+#: (tests/api/test_causal.py), or corrections (tests/sections/test_corrections.py).
+DECLARED = {"causes", "corrections"}
+SECTIONS = [name for name in CHOICES["sections"] if name not in DECLARED]
 PICTURES = CHOICES["visualizations"]
 
 

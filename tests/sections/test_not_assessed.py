@@ -49,7 +49,7 @@ def test_the_terminal_tells_only_what_was_named(
         for problem in record["problems"]
     ]
     finished = {"from_store": False, "record": record, "failures": [], "details": {}}
-    finished |= {"kept": (), "run_digest": "0", "pages": (), "notices": ()}
+    finished |= {"kept": (), "notices": (), "run_digest": "0", "pages": ()}
     finished |= {"folder": small_run.folder}
     say_finished(SimpleNamespace(**finished))  # type: ignore[arg-type]
     printed = capsys.readouterr().out

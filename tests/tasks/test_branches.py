@@ -11,10 +11,12 @@ from deepseek_report.tasks import TASKS
 _BELOW = "protocols lie below `tasks/` and must not import it"
 _OF_A_CONFIG = "reads which task a person asks for; there is no target yet"
 _GIVEN = "reads what was given in Python, from which the task is still to be told"
+_BESIDE = "kinds of data lie beside `tasks/` and must not import it; reads what a person wrote"
 _EXPLAINER = "asks the protocol whether values are probabilities or a number"
 #: {module: (how many questions it may hold, why)}.
 ALLOWED = {
     "artifacts/protocols/explainers.py": (3, _BELOW),
+    "data_kinds/corrected_data.py": (2, _BESIDE),
     "datasets/assembly/data_declarations.py": (4, _OF_A_CONFIG),
     "datasets/sources/image_folder.py": (1, _OF_A_CONFIG),
     "datasets/assembly/targets.py": (1, _OF_A_CONFIG),

@@ -203,7 +203,7 @@ class SplitByPath:
             outcomes.append(split)
         labels, answers = outcomes
         wider, least = widening(answers, labels, data), LEAST_POINTS
-        if declared.schema.target.is_number:
+        if not task_of(declared.schema.target).decides:
             least = _LEAST_DEVIATIONS * float(np.nanstd(data.variables[target].values))
         return cls(place, attribute, labels, answers, wider, declared, least)
 
@@ -220,14 +220,14 @@ class SplitByPath:
 
     def rows(self) -> list[dict[str, Any]]:
         """Of the table `paths`; whether a path is widened is judged over all rows."""
-        of_classes = not self.declared.schema.target.is_number
+        decides = task_of(self.declared.schema.target).decides
         return [
             {
                 **self._about,
                 "path": path,
-                **_cells("labels", self.labels.parts[path], of_classes),
-                **_cells("answers", self.answers.parts[path], of_classes),
-                **_cells("difference", self.wider[path], of_classes),
+                **_cells("labels", self.labels.parts[path], decides),
+                **_cells("answers", self.answers.parts[path], decides),
+                **_cells("difference", self.wider[path], decides),
                 "p_adjusted": p_value_of(self.wider[path]),
                 "widened": is_widening(
                     self.labels.parts[path].value, self.answers.parts[path].value, self.least
@@ -247,8 +247,8 @@ class SplitByPath:
         }
 
 
-def _cells(key: str, value: Estimate, of_classes: bool) -> dict[str, float]:
-    name = _OF_SHARES[key] if of_classes else key
+def _cells(key: str, value: Estimate, decides: bool) -> dict[str, float]:
+    name = _OF_SHARES[key] if decides else key
     return value.cells(name, name)
 
 

@@ -14,9 +14,11 @@ from deepseek_report.artifacts.causal_declaration import CausalDeclaration, Caus
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
 from deepseek_report.statistics.causes.graph import CausalGraph, CausalRefusal, PathSets
 from deepseek_report.statistics.resampling import Resampling
+from deepseek_report.tasks import task_of
 
 Role = Literal["feature", "attribute", "target", "unmeasured"]
 
@@ -54,7 +56,8 @@ class GraphNode:
             return np.full(len(rows), np.nan)
         if self.role == "target":
             labels = np.asarray(rows.labels, dtype=np.float64)
-            return labels if schema.target.is_number else _of_class(labels, schema.target.explained)
+            decides = task_of(schema.target).decides
+            return _of_class(labels, schema.target.explained) if decides else labels
         codes = np.asarray(rows.groups[self.name], dtype=np.float64)
         return np.where(codes < 0, np.nan, codes)
 
@@ -65,7 +68,7 @@ class GraphNode:
         if self.role == "attribute":
             return tuple((level, level) for level in schema.attribute(self.name).levels)
         target = schema.target
-        if target.is_number or self.role == "unmeasured":
+        if not task_of(target).decides or self.role == "unmeasured":
             return ()
         return (("0", f"not {target.explained_class}"), ("1", target.explained_class))
 
@@ -95,7 +98,7 @@ def names_of(schema: Schema, declaration: CausalDeclaration) -> dict[str, GraphN
     for nodes in (features, [outcome], attributes):
         named += [(node.name, node) for node in nodes]
     named += [(node.label, node) for node in (*features, outcome, *attributes)]
-    if not target.is_number:
+    if task_of(target).decides:
         named.append((target.explained_class, outcome))
     named += [(name, GraphNode(name, name, "unmeasured")) for name in declaration.unmeasured]
     known: dict[str, GraphNode] = {}
@@ -275,7 +278,7 @@ def attribute_node(attribute: Attribute, schema: Schema) -> str:
 
 def faults(declaration: CausalDeclaration, schema: Schema) -> Iterator[GraphFault]:
     """What of a declaration does not fit the data: each where it stands, and what to do."""
-    if schema.layout is not None:
+    if not kind_of(schema).named_columns:
         yield GraphFault(
             (),
             f"a graph of causes is about columns, and the data are of the kind {schema.modality}",

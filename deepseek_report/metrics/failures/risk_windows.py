@@ -77,7 +77,7 @@ class ParameterTable:
     quantities: Sequence[Quantity]
     truths: Bools
 
-    def is_number(self, axis: int) -> bool:
+    def has_numbers(self, axis: int) -> bool:
         """Whether a parameter has numbers, and no categories."""
         return self.quantities[axis].feature.is_numeric
 
@@ -122,7 +122,7 @@ class WindowSearch:
         every = range(len(self.parameters.quantities))
         further = _Rows(self, searched)._extended(tuple(windows), every)
         axes = (larger[-1].axis for _, larger in further)
-        return next((axis for axis in axes if self.parameters.is_number(axis)), None)
+        return next((axis for axis in axes if self.parameters.has_numbers(axis)), None)
 
     def parts(self, searched: Ints, most: int) -> Iterator[tuple[Window, ...]]:
         """At most so many parts of these rows, each among the rows that those before it leave."""
@@ -223,7 +223,7 @@ class _Rows:
         spans = np.subtract.outer(sizes, sizes).T, np.subtract.outer(hits, hits).T
         gain = self._gain(spans[1], spans[0]) - self._end * (ends[:, None] + ends[None, :])
         gain[(spans[0] < self.search.least) | np.tri(n + 1, dtype=bool)] = -np.inf
-        if not self.search.parameters.is_number(axis):
+        if not self.search.parameters.has_numbers(axis):
             single = np.eye(n + 1, k=1, dtype=bool)
             gain[~single] = -np.inf
         whole = np.isneginf(borders)[:, None] & np.isposinf(borders)[None, :]
@@ -240,7 +240,7 @@ class _Rows:
         if axis not in self._bins:
             values = self.values(axis)
             known = values[~np.isnan(values)]
-            if self.search.parameters.is_number(axis):
+            if self.search.parameters.has_numbers(axis):
                 shares = np.arange(1, _BINS)[: len(known)] / _BINS
                 inner = np.unique(np.quantile(known, shares, method="lower"))
                 middle = inner[inner < known.max(initial=-np.inf)]
@@ -259,7 +259,7 @@ class _Rows:
         windows = list(part)
         for _ in range(_ROUNDS if part else 0):
             for place, window in enumerate(windows):
-                if self.search.parameters.is_number(window.axis):
+                if self.search.parameters.has_numbers(window.axis):
                     others = self.inside([*windows[:place], *windows[place + 1 :]])
                     windows[place] = self._narrowed(window, others)
             fewer = [windows[:k] + windows[k + 1 :] for k in range(len(windows))]
@@ -482,7 +482,7 @@ def _cells(
     """
     parameters = search.parameters
     for row, windows in listed:
-        numbers = [window for window in windows if parameters.is_number(window.axis)][:2]
+        numbers = [window for window in windows if parameters.has_numbers(window.axis)][:2]
         if not numbers:
             continue
         reported = row["reported"]

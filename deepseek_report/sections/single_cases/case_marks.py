@@ -6,7 +6,7 @@ new run takes (`artifacts/corrections.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -108,9 +108,10 @@ class CaseMarks:
         kind = kind_of(schema)
         if kind.quotes:
             return {"words": self._words(case.position)}
-        if "curves" in kind.views:
+        drawn = next((_WHOLE[view] for view in kind.views if view in _WHOLE), None)
+        if drawn is not None:
             row = self.draft.results.test.inputs[case.position]
-            return {"courses": courses(row.reshape(kind.shape)), "numbers": listed}
+            return {**drawn(row.reshape(kind.shape)), "numbers": listed}
         return {"numbers": listed} if listed else {}
 
     def listed(self, rows: Sequence[Row]) -> list[int]:
@@ -192,6 +193,12 @@ def courses(series: Floats) -> list[list[Any]]:
         levels = np.round((course - low) / ((high - low) or 1.0) * _LEVELS)
         drawn.append([channel, [None if np.isnan(x) else int(x) for x in levels]])
     return drawn
+
+
+#: What the script draws of a whole input, by the names of `DataKind.views`.
+_WHOLE: Mapping[str, Callable[[Floats], Values]] = {
+    "curves": lambda series: {"courses": courses(series)}
+}
 
 
 def _with_file(overrides: Sequence[str]) -> list[str]:

@@ -31,8 +31,10 @@ _CURVES = 3.3
 
 @dataclass(frozen=True)
 class DeletionCurvesPicture(PicturePart):
-    """Draws deletion and insertion for every explainer that answers the question of the run, and
-    the gain over the random control; for all explainers, where none plays the game asked about.
+    """Draws deletion and insertion by explainer, and the gain over the random control.
+
+    Drawn are the explainers that answer the question of the run; all of them, where none plays the
+    game asked about.
     """
 
     reveals = "aggregate"
