@@ -149,8 +149,10 @@ class Correction:
     region : a file of marks, of which the marked words, patches and windows must not matter.
     relabel : a file of marks, of which the corrected labels are taken.
     marks : a file of marks, of which everything is taken.
-    rule : number of a rule of `model=rules`, from 1, with `remove: true` or a `weight`. add : the
-        text of a rule to add, with a `weight`; without one its points are fitted.
+    rule : number of a rule of `model=rules`, from 1, with `remove: true` or a `weight`.
+    add : the text of a rule to add, with a `weight`; without one its points are fitted.
+    remove : whether the rule is taken out of the list.
+    weight : the points of the rule, in the unit of the model's sum; null: those that are fitted.
     how : drop (the column is left out), swap (the answer must stay as it is where the value is
         drawn anew), penalty (on the gradient, or on movements the wrong way), constraint (trees
         that keep a direction); null: drop for columns, constraint for trees, else swap, and

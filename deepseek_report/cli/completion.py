@@ -15,7 +15,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "": (*_COMPOSING, "--multirun", "--cfg", "--version"),
     "init": (
         *("--data", "--target", "--sensitive", "--favourable", "--entity", "--time", "--text"),
-        *("--drop", "--keep", "--name", "--copy", "--yes", "--plugin", "--help"),
+        *("--drop", "--keep", "--sector", "--place", "--name", "--copy", "--yes", "--plugin"),
+        "--help",
     ),
     "check": (*_COMPOSING, "--seal", "--key", "--out"),
     "render": ("--to", "--engine", "--language", "--people", "--trust", "--help"),
@@ -26,7 +27,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "watch": (*_COMPOSING, "--board", "--port", "--once"),
     "export": ("--to", "--template", "--out", "--help"),
     "explain-case": (
-        *("--row", "--store", "--out", "--json", "--letter", "--trust", "--trust-type", "--help"),
+        *("--row", "--store", "--out", "--json", "--letter", "--language"),
+        *("--trust", "--trust-type", "--help"),
     ),
     "serve": ("--store", "--port", "--trust", "--trust-type", "--help"),
     "score-stream": (

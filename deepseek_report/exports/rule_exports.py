@@ -27,17 +27,17 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,15})")
 _ROUNDED = 16 * 2.0**-52
 
 
-def write_text(run: ExportedRun) -> str:
+def rules_as_text(run: ExportedRun) -> str:
     """The list as plain text, one rule a line, with every number in full."""
     return "\n".join(_RuleExport.of(run).text()) + "\n"
 
 
-def write_sql(run: ExportedRun) -> str:
+def rules_as_sql(run: ExportedRun) -> str:
     """One SELECT over a table with the columns of the source: the sums and the decision."""
     return "\n".join(_RuleExport.of(run).sql()) + "\n"
 
 
-def write_json(run: ExportedRun) -> str:
+def rules_as_json(run: ExportedRun) -> str:
     """The list as plain data."""
     return json.dumps(_RuleExport.of(run).plain(), indent=2, ensure_ascii=False) + "\n"
 
@@ -49,8 +49,15 @@ class _RuleExport:
 
     @classmethod
     def of(cls, run: ExportedRun) -> _RuleExport:
-        """Raises ConfigError : the model of the run is no list of rules."""
+        """Raises ConfigError : the model is no list of rules, or the folder must not hold it."""
         plain = run.architecture.get("rule_list")
+        privacy = run.results.privacy
+        if not plain and run.architecture.get("name") == "rules" and not privacy.is_full:
+            raise ConfigError(
+                f"{run.results.run_id}: report.privacy={privacy.level} keeps the rules in full out "
+                "of the folder, as their conditions hold values that few rows have\n"
+                "    what to do: export a run of report.privacy=full"
+            )
         if not plain:
             name = one_line(str(run.architecture.get("name") or "the model"))
             raise ConfigError(

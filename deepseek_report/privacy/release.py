@@ -74,6 +74,9 @@ MADE_FROM_RELEASED = frozenset({"conclusions", "pictures"})
 #: Files of a training folder that hold nothing of single rows. Weights are not among them: they
 #: hold means, ends and rare values of columns, and of some models training rows.
 _OF_TRAINING = ("history.parquet", "training.json", "architecture.json", "timing.json")
+#: What is told of how a model is made. A list of rules is not: its conditions hold the codes of
+#: every value, also of those that few have; the `rules` metric tells it in words.
+_OF_ARCHITECTURE = ("name", "summary", "parameters", "layers")
 
 
 def release(stages: Mapping[str, Path], experiment: Experiment, folder: Path) -> dict[str, Path]:
@@ -155,6 +158,10 @@ def _training(stage: _Stage, source: RunSource) -> None:
         recorded = load_json(facts)
         notes = without_private(map(text_of, recorded.get("notes") or []), source)
         save_json(facts, {**recorded, "notes": plain(notes)})
+    architecture = stage.target / "architecture.json"
+    if architecture.is_file():
+        described = load_json(architecture)
+        save_json(architecture, {k: described[k] for k in _OF_ARCHITECTURE if k in described})
 
 
 def _predictions(stage: _Stage, source: RunSource) -> None:

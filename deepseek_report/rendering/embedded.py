@@ -125,7 +125,7 @@ def assemble(page: str, folder: Path) -> str:
     script = page_parts.script(parts)
     pieces = {
         "policy": _policy([script_hash(f"{script}".encode()), *hashes]),
-        "style": _style(),
+        "style": _style(parts),
         "data": data,
         "script": script,
     }
@@ -243,8 +243,8 @@ _DARK = """
 _LIGHT_START = "--page: #ffffff;"
 
 
-def _style() -> str:
-    css = page_parts.part("style.css").replace("@@blocks@@", page_parts.blocks())
+def _style(parts: Sequence[str]) -> str:
+    css = page_parts.part("style.css").replace("@@blocks@@", page_parts.blocks(parts))
     own = css[css.index(_LIGHT_START) : css.index("--serif:")]
     light = palette_css(dark=False)
     dark = " ".join(_DARK.split()) + " " + palette_css(dark=True)

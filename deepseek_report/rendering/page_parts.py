@@ -8,6 +8,8 @@ from deepseek_report.artifacts.storage.shipped import shipped
 
 #: What every block shares, then what each door of the report adds.
 _BLOCKS = ("blocks.css", "decide.css", "cases.css", "audit.css")
+#: {script of a part: the styles of what it alone makes}.
+_STYLES = {"cases": ("marks.css",)}
 #: What runs on every page.
 _COMMON = "script.js"
 #: {class of a place on the page: what fills it}: the name of its script, and of its data.
@@ -21,9 +23,13 @@ def part(name: str) -> str:
     return (shipped("templates") / "html" / name).read_text(encoding="utf-8")
 
 
-def blocks() -> str:
-    """The styles of a report's blocks, on the embedded page and on Quarto's alike."""
-    return "".join(part(name) for name in _BLOCKS)
+def blocks(parts: Collection[str] = ()) -> str:
+    """The styles of a report's blocks, on the embedded page and on Quarto's alike.
+
+    parts : of `SCRIPTED` that are on the page; what scripts make needs its styles only there.
+    """
+    needed = (name for part_ in parts for name in _STYLES.get(part_, ()))
+    return "".join(part(name) for name in (*_BLOCKS, *needed))
 
 
 def script(parts: Collection[str] = tuple(SCRIPTED.values())) -> str:

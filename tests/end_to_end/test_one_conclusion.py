@@ -104,7 +104,7 @@ def test_the_terminal_says_what_was_concluded(
     record = concluded_record(small_run.folder)
     finished = SimpleNamespace(
         record=record, folder=small_run.folder, from_store=False, failures=(), details={}, kept=(),
-        run_digest="", pages=(),
+        run_digest="", pages=(), notices=(),
     )  # fmt: skip
     say_finished(finished)  # type: ignore[arg-type]
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]

@@ -97,7 +97,7 @@ def test_sql_decides_all_rows_alike_also_at_the_threshold_itself(exported, rows)
     for score in sorted(set(sums.tolist())):
         threshold = float(1 / (1 + np.exp(-score)))
         run = holding(exported, rules, threshold)
-        answers = decided_by_sql(rule_exports.write_sql(run), SCHEMA, rows)
+        answers = decided_by_sql(rule_exports.rules_as_sql(run), SCHEMA, rows)
         expected = np.where(1 / (1 + np.exp(-sums)) >= threshold, CLASSES[1], CLASSES[0])
         assert [answer[1] for answer in answers] == expected.tolist()
         assert [answer[0] for answer in answers] == sums.tolist()  # to the last digit
@@ -112,7 +112,7 @@ def test_sql_gives_the_class_of_the_largest_sum_or_the_number_itself(exported, r
     rng = np.random.default_rng(1)
     weighted = tuple(replace(r, weights=tuple(rng.normal(size=len(names)).tolist())) for r in RULES)
     rules = RuleList(weighted, tuple(rng.normal(size=len(names)).tolist()), names, link, schema)
-    answers = decided_by_sql(rule_exports.write_sql(holding(exported, rules)), schema, rows)
+    answers = decided_by_sql(rule_exports.rules_as_sql(holding(exported, rules)), schema, rows)
     sums = rules.outputs(rows)
     assert [answer[: len(names)] for answer in answers] == list(map(tuple, sums.tolist()))
     last = [answer[-1] for answer in answers]
@@ -124,7 +124,7 @@ def test_sql_gives_the_class_of_the_largest_sum_or_the_number_itself(exported, r
 
 def test_every_rule_is_one_line_of_text_with_its_number_and_its_points(exported) -> None:
     rules = RuleList(RULES, (-0.05,), (CLASSES[1],), "logit", SCHEMA)
-    lines = rule_exports.write_text(holding(exported, rules, 0.4)).splitlines()
+    lines = rule_exports.rules_as_text(holding(exported, rules, 0.4)).splitlines()
     ruled = [line for line in lines if line[:1].isdigit()]
     assert [line.split(".")[0] for line in ruled] == ["1", "2", "5", "7", "8", "9"]
     assert all(
@@ -135,7 +135,7 @@ def test_every_rule_is_one_line_of_text_with_its_number_and_its_points(exported)
 
 def test_json_holds_the_whole_list(exported) -> None:
     rules = RuleList(RULES, (-0.05,), (CLASSES[1],), "logit", SCHEMA)
-    plain = json.loads(rule_exports.write_json(holding(exported, rules, 0.4)))
+    plain = json.loads(rule_exports.rules_as_json(holding(exported, rules, 0.4)))
     assert RuleList.from_json(plain, SCHEMA) == rules
     assert plain["decided_from"] == pytest.approx(math.log(0.4 / 0.6))
     assert plain["features"][1]["values"] == {code: code for code in CODES}
@@ -145,7 +145,7 @@ def test_a_name_that_no_sql_can_hold_is_refused(exported) -> None:
     features = (replace(SCHEMA.features[0], name="a\0b"), *SCHEMA.features[1:])
     rules = RuleList(RULES, (0.0,), ("y",), "logit", replace(SCHEMA, features=features))
     with pytest.raises(ConfigError, match="NUL"):
-        rule_exports.write_sql(holding(exported, rules, 0.5))
+        rule_exports.rules_as_sql(holding(exported, rules, 0.5))
 
 
 def test_a_run_of_another_model_has_no_rules_to_export(small_run, capsys, tmp_path) -> None:

@@ -146,6 +146,7 @@ def run(place: Path) -> None:
         multiple={},
         single=single,
         is_given=False,
+        before=None,
         launcher=LocalLauncher(),
         privacy=SimpleNamespace(is_full=True),
     )

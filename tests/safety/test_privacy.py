@@ -29,6 +29,7 @@ from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
+from deepseek_report.errors import ConfigError
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.privacy.card_release import released_card
 from deepseek_report.privacy.case_release import edges
@@ -164,6 +165,8 @@ def places(folder: Path, canary: str) -> list[str]:
 
 
 STRICT = ("cases", "aggregate")
+#: Exports of a model that is a list of rules.
+RULES = ("rules-text", "rules-sql", "rules-json")
 
 
 @pytest.mark.parametrize("canary", [JOB, REGION, INCOME])
@@ -187,8 +190,21 @@ def test_no_byte_tells_what_single_persons_have(runs: Runs, level: str, canary: 
 @pytest.mark.parametrize("level", STRICT)
 def test_no_export_tells_what_single_persons_have(runs: Runs, level: str, tmp_path: Path) -> None:
     pytest.importorskip("docxtpl")
-    assert all(path.is_file() for path in export_run(runs.folders[level], list(FORMATS), tmp_path))
+    formats = [name for name in FORMATS if name not in RULES]
+    assert all(path.is_file() for path in export_run(runs.folders[level], formats, tmp_path))
     assert [place for canary in (JOB, REGION, INCOME) for place in places(tmp_path, canary)] == []
+
+
+@pytest.mark.parametrize("level", STRICT)
+def test_rules_in_full_stay_out_of_the_folder_and_are_not_exported(runs: Runs, level: str) -> None:
+    own = ("model=rules", "explainers=[]", "metrics=[rules]", "visualizations=[]")
+    replaced = {override.partition("=")[0] for override in own}
+    kept = [override for override in runs.base if override.partition("=")[0] not in replaced]
+    folder = run(*kept, *own, f"report.privacy={level}")
+    assert [place for canary in (JOB, REGION, INCOME) for place in places(folder, canary)] == []
+    for name in RULES:
+        with pytest.raises(ConfigError, match=rf"report\.privacy={level} keeps the rules"):
+            export_run(folder, [name], folder.parent / "rules")
 
 
 @pytest.mark.parametrize("level", STRICT)

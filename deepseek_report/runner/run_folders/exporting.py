@@ -42,9 +42,13 @@ FORMATS: Mapping[str, ExportFormat] = {
     "docx": ExportFormat(
         "{}.docx", word_template.fill_template, word_template.SECTIONS, has_template=True
     ),
-    "rules-text": ExportFormat("rules.txt", lambda run, _: rule_exports.write_text(run).encode()),
-    "rules-sql": ExportFormat("rules.sql", lambda run, _: rule_exports.write_sql(run).encode()),
-    "rules-json": ExportFormat("rules.json", lambda run, _: rule_exports.write_json(run).encode()),
+    "rules-text": ExportFormat(
+        "rules.txt", lambda run, _: rule_exports.rules_as_text(run).encode()
+    ),
+    "rules-sql": ExportFormat("rules.sql", lambda run, _: rule_exports.rules_as_sql(run).encode()),
+    "rules-json": ExportFormat(
+        "rules.json", lambda run, _: rule_exports.rules_as_json(run).encode()
+    ),
 }
 
 
