@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
@@ -314,21 +316,24 @@ def _interactions(draft: Draft) -> None:
     )
 
 
+def _more_frequent(draft: Draft, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The explained class among the cases of a pattern, and among the others."""
+    return {
+        "pattern": draft.words.name(row["slice"]),
+        "target": draft.results.schema.target.explained_class,
+        "rate": of_row(row, "rate", "rate"),
+        "n": int(row["n"]),
+        "rest": float(row["rest_rate"]),
+    }
+
+
 def _riskiest(draft: Draft) -> None:
     """The confirmed combination of values with the highest rate of the explained class."""
     patterns = rows(draft.results, "risk_patterns", "patterns")
     if not patterns:
         return
     riskiest = max(patterns, key=lambda row: float(row["rate_low"]))
-    draft.answer(
-        "riskiest",
-        pattern=draft.words.name(riskiest["slice"]),
-        target=draft.results.schema.target.explained_class,
-        rate=of_row(riskiest, "rate", "rate"),
-        n=int(riskiest["n"]),
-        rest=float(riskiest["rest_rate"]),
-        stated=float(riskiest["stated"]),
-    )
+    draft.answer("riskiest", **_more_frequent(draft, riskiest), stated=float(riskiest["stated"]))
 
 
 def _as_rules(draft: Draft) -> None:
@@ -352,11 +357,7 @@ def _windows(draft: Draft) -> None:
     surest = windows[0]
     draft.answer(
         "windows",
-        pattern=draft.words.name(surest["slice"]),
-        target=draft.results.schema.target.explained_class,
-        rate=of_row(surest, "rate", "rate"),
-        n=int(surest["n"]),
-        rest=float(surest["rest_rate"]),
+        **_more_frequent(draft, surest),
         rows=int(surest["rows"]),
         overall=float(surest["overall"]),
     )

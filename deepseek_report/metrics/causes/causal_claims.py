@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from deepseek_report.artifacts.causal_declaration import CausalQuestion
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
@@ -23,6 +24,17 @@ def graph_of(context: MeasureContext) -> DeclaredGraph:
     if context.causal is None:
         raise NotApplicableError(message("refusals.no_graph"))
     return DeclaredGraph.of(context.causal, context.dataset.schema)
+
+
+def questions_of(
+    declared: DeclaredGraph, kind: Literal["effect", "gap"]
+) -> list[tuple[int, CausalQuestion]]:
+    """The questions of a kind, each with its place; NotApplicableError where there is none."""
+    places = enumerate(declared.declaration.questions)
+    questions = [(place, question) for place, question in places if question.kind == kind]
+    if not questions:
+        raise NotApplicableError(message("refusals.no_causal_question"))
+    return questions
 
 
 def all_rows(context: MeasureContext) -> Split:

@@ -17,8 +17,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
-from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.causes.causal_claims import all_rows, graph_of
+from deepseek_report.metrics.causes.causal_claims import all_rows, graph_of, questions_of
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.causes.controls import controls_of
@@ -88,13 +87,7 @@ class CausalEffects(ModelMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         declared = graph_of(context)
-        questions = [
-            (place, question)
-            for place, question in enumerate(declared.declaration.questions)
-            if question.kind == "effect"
-        ]
-        if not questions:
-            raise NotApplicableError(message("refusals.no_causal_question"))
+        questions = questions_of(declared, "effect")
         context.progress.start("causal effects", len(questions))
         data = declared.data(all_rows(context), context.seed, self.rows)
         answers = []

@@ -10,13 +10,12 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
-from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.causes.causal_claims import graph_of
+from deepseek_report.metrics.causes.causal_claims import graph_of, questions_of
 from deepseek_report.metrics.causes.causal_effects import refusal
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode
 from deepseek_report.metrics.plugin import ModelMetric
@@ -94,13 +93,7 @@ class CausalGaps(ModelMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         declared = graph_of(context)
-        questions = [
-            (place, question)
-            for place, question in enumerate(declared.declaration.questions)
-            if question.kind == "gap"
-        ]
-        if not questions:
-            raise NotApplicableError(message("refusals.no_causal_question"))
+        questions = questions_of(declared, "gap")
         context.progress.start("gaps by path", len(questions))
         data = _with_answers(declared, context, self.rows)
         splits: list[SplitByPath] = []
