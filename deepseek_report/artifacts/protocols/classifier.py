@@ -15,7 +15,7 @@ from deepseek_report.artifacts.schema import Schema
 #: and weights of a torch module that was trained epoch by epoch; "trees": see `TreeClassifier`;
 #: "intrinsic": see `IntrinsicModule`, and "shape_functions" where moreover the contribution of a
 #: column depends on that column alone; "prototypes": see `HasPrototypes`; "rules": the whole model
-#: is a list of rules over columns.
+#: is a list of rules over columns; "language_model": see `ContinuesText`.
 Capability = Literal[
     "module",
     "gradients",
@@ -27,6 +27,7 @@ Capability = Literal[
     "shape_functions",
     "prototypes",
     "rules",
+    "language_model",
 ]
 
 
