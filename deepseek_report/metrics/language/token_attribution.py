@@ -1,4 +1,4 @@
-"""What each token of an answer comes from: the tokens of the prompt, and those of the answer before.
+"""What each token of an answer comes from: tokens of the prompt, and of the answer before it.
 
 The model reads the prompt and the answer as they stand (teacher forcing), so that one pass gives
 the logits of all answer tokens. A player is a token or a word. One that is taken away keeps its
@@ -13,6 +13,7 @@ References: Sundararajan, Taly & Yan 2017, arXiv:1703.01365 (integrated gradient
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class Continuation:
     owners: Ints
 
     @property
-    def asked(self) -> Ints:
+    def places(self) -> Ints:
         """(answer token,) their places."""
         return np.arange(self.start, len(self.ids))
 
@@ -60,7 +61,9 @@ class Continuation:
     @property
     def players_before(self) -> Ints:
         """(answer token,) how many players stand before each; the others cannot reach it."""
-        return np.array([self.owners[:place].max(initial=-1) + 1 for place in self.asked], np.int64)
+        return np.array(
+            [self.owners[:place].max(initial=-1) + 1 for place in self.places], np.int64
+        )
 
     def by_player(self, values: Floats) -> Floats:
         """(…, token) values of the tokens before the last -> (…, player) their sums."""
@@ -74,18 +77,24 @@ class Continuation:
 def word_owners(tokens: Sequence[str], fixed: int = 0) -> Ints:
     """The word of each token, by the signs that tokenizers put before a new word.
 
+    A Chinese or Japanese character is a word of its own.
+
     fixed : tokens at the start that belong to no player.
 
     >>> word_owners(["<s>", "Ġa", "Ġto", "ken", "Ġis"], fixed=1).tolist()
     [-1, 0, 1, 1, 2]
     """
-    begins = gaps(list(tokens[fixed:]))
-    words = np.cumsum([not place or begins[place] for place in range(len(begins))]) - 1
-    return np.concatenate([np.full(fixed, -1), words]).astype(np.int64)
+    texts = list(tokens[fixed:])
+    wide = [unicodedata.east_asian_width(text[:1] or " ") in "WF" for text in texts]
+    begins = [
+        place == 0 or apart or wide[place] or wide[place - 1]
+        for place, apart in enumerate(gaps(texts))
+    ]
+    return np.concatenate([np.full(fixed, -1), np.cumsum(begins) - 1]).astype(np.int64)
 
 
 def greedy_answer(net: Any, ids: Ints, most: int) -> Ints:
-    """(answer token,) the likeliest token, again and again, up to so many or the end of the text."""
+    """(answer token,) the likeliest token, again and again, up to so many or the text's end."""
     import torch
 
     ends = _end_tokens(net)
@@ -155,10 +164,11 @@ class ContinuationGame:
     def _logits(self, embedded: Tensor) -> Tensor:
         """(row, token, width) -> (row, answer token, vocabulary)."""
         kept = len(self.text.ids) - self.text.start
-        out = self.net(inputs_embeds=embedded, use_cache=False, logits_to_keep=kept)
-        return out.logits[:, -kept:]
+        read = self.net(inputs_embeds=embedded, use_cache=False, logits_to_keep=kept)
+        logits: Tensor = read.logits
+        return logits[:, -kept:]
 
-    def _asked(self, logits: Tensor) -> Tensor:
+    def _answered(self, logits: Tensor) -> Tensor:
         """(row, answer token, vocabulary) -> (question, row, answer token)."""
         import torch
 
@@ -186,7 +196,9 @@ class ContinuationGame:
             for start in range(0, len(stays), self._rows):
                 here = torch.as_tensor(stays[start : start + self._rows, :, None])
                 mixed = torch.where(here.to(_device(self.net)), self._embedded, self._stand_in)
-                parts.append(self._asked(self._logits(mixed)).double().cpu().numpy())
+                parts.append(
+                    self._answered(self._logits(mixed.contiguous())).double().cpu().numpy()
+                )
         return np.concatenate(parts, axis=1)
 
     def gradients(self, steps: int) -> Floats:
@@ -206,11 +218,11 @@ class ContinuationGame:
             for start in range(0, len(shares), self._rows):
                 part = slice(start, start + self._rows)
                 points = (self._stand_in + shares[part] * way).requires_grad_()
-                asked = self._asked(self._logits(points)).sum(dim=1).flatten()
-                for place, output in enumerate(asked):
+                outputs = self._answered(self._logits(points)).sum(dim=1).flatten()
+                for place, output in enumerate(outputs):
                     (slope,) = torch.autograd.grad(output, points, retain_graph=True)
-                    told = (slope * scale[part]).sum(dim=0) * way
-                    sums.reshape(-1, len(way))[place] += told.sum(dim=-1).double().cpu().numpy()
+                    values = (slope * scale[part]).sum(dim=0) * way
+                    sums.reshape(-1, len(way))[place] += values.sum(dim=-1).double().cpu().numpy()
         return self.text.by_player(sums)
 
     def occlusion(self) -> Floats:
@@ -239,8 +251,9 @@ class ContinuationGame:
             ends = outputs[:, -1, answer], self.whole[:, answer]
             kept, left = (side[:, at, answer] for side in sides)
             worths = np.where(turned, left, kept), np.where(turned, kept, left)
-            told = estimated_values(own, worths, ends)
-            values[:, answer, :before], errors[:, answer, :before] = told
+            if before:
+                estimates = estimated_values(own, worths, ends)
+                values[:, answer, :before], errors[:, answer, :before] = estimates
         return values, errors
 
 
@@ -261,11 +274,11 @@ def most_and_least(values: Floats, before: Ints, share: float) -> tuple[Bools, B
     >>> most.astype(int).tolist(), least.astype(int).tolist()
     ([[1, 0, 0, 0]], [[0, 1, 0, 0]])
     """
-    there = np.arange(values.shape[-1]) < before[:, None]
-    order = np.argsort(np.where(there, -values, np.inf), axis=-1, kind="stable")
+    present = np.arange(values.shape[-1]) < before[:, None]
+    order = np.argsort(np.where(present, -values, np.inf), axis=-1, kind="stable")
     rank = np.argsort(order, axis=-1, kind="stable")
     count = np.clip(np.rint(share * before), 1, np.maximum(before - 1, 1))[:, None]
-    return rank < count, (rank >= before[:, None] - count) & there
+    return rank < count, (rank >= before[:, None] - count) & present
 
 
 def losses(game: ContinuationGame, values: Floats, share: float) -> tuple[Floats, Floats]:
