@@ -16,7 +16,12 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.protocols.modules import Replacement, ReplacesParts, Step
+from deepseek_report.artifacts.protocols.modules import (
+    REPLACEMENTS,
+    Replacement,
+    ReplacesParts,
+    Step,
+)
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
@@ -37,7 +42,6 @@ _FEWEST = 100
 _SIGNIFICANT = 0.05
 #: Kinds of parts that are looked at group by group.
 _BY_GROUP = ("experts", "expert", "shared_expert")
-_REPLACEMENTS: tuple[Replacement, ...] = ("zero", "mean", "swap")
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ class Ablation(ComputeMetric):
         "parts": TableType(
             (
                 *columns_of("layer:place kind branch number:count load:number"),
-                *(estimate(name, prefix=name) for name in _REPLACEMENTS),
-                *(estimate(f"{name}_turned", "share", f"{name}_turned") for name in _REPLACEMENTS),
+                *(estimate(name, prefix=name) for name in REPLACEMENTS),
+                *(estimate(f"{name}_turned", "share", f"{name}_turned") for name in REPLACEMENTS),
                 *columns_of("p_adjusted:p_value verdict"),
             ),
             release=WHOLE,
@@ -113,7 +117,7 @@ class Ablation(ComputeMetric):
         size -= sum(
             part.weight.numel() for part in module.modules() if type(part).__name__ == "Embedding"
         )
-        each = parts * len(_REPLACEMENTS) * len(module.token_columns) * max(size, 1)
+        each = parts * len(REPLACEMENTS) * len(module.token_columns) * max(size, 1)
         n, affordable = len(context.dataset.test), self.most_work // each
         if affordable < min(_FEWEST, n):
             raise NotApplicableError(
@@ -138,7 +142,7 @@ class Ablation(ComputeMetric):
                 "p_adjusted": np.nan,
                 "verdict": "",
             }
-            for name in _REPLACEMENTS:
+            for name in REPLACEMENTS:
                 for key, of in ((name, seen.rises), (f"{name}_turned", seen.turned)):
                     values = of.get((step, name))
                     known = Estimate(np.nan) if values is None else _mean(drawn, values)
