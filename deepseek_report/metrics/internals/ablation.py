@@ -39,7 +39,7 @@ _BATCH, _LEAST, _WEIGHTS = 256, 16, 2**22
 #: Fewer rows tell too little of any part.
 _FEWEST = 100
 #: A part is called needed where its corrected p-value lies below this, and spare likewise.
-_SIGNIFICANT = 0.05
+SIGNIFICANT = 0.05
 #: Kinds of parts that are looked at group by group.
 _BY_GROUP = ("experts", "expert", "shared_expert")
 
@@ -288,8 +288,8 @@ def _judged(
     spare: dict[Step, float] = {}
     for kind in table["kind"].unique():
         rises = {key: values for key, values in seen.rises.items() if key[0].kind == kind}
-        above = holm([_above(drawn, values) for values in rises.values()])
-        below = [_above(drawn, metric.tolerance - values) for values in rises.values()]
+        above = holm([rise_p_value(drawn, values) for values in rises.values()])
+        below = [rise_p_value(drawn, metric.tolerance - values) for values in rises.values()]
         least, most = ({step: limit for step, _ in rises} for limit in (1.0, 0.0))
         for (step, _), rising, small in zip(rises, above, below, strict=True):
             least[step], most[step] = min(least[step], float(rising)), max(most[step], small)
@@ -300,18 +300,18 @@ def _judged(
     places = [Step(*place) for place in cells]
     return table.assign(
         p_adjusted=[needed[place] for place in places],
-        verdict=[_verdict(needed[place], spare[place]) for place in places],
+        verdict=[part_verdict(needed[place], spare[place]) for place in places],
     )
 
 
-def _verdict(needed: float, spare: float) -> str:
+def part_verdict(needed: float, spare: float) -> str:
     """From the corrected p-values of a rise, and of a rise that reaches the tolerance."""
-    if spare < _SIGNIFICANT:
+    if spare < SIGNIFICANT:
         return "spare"
-    return "needed" if needed < _SIGNIFICANT else "open"
+    return "needed" if needed < SIGNIFICANT else "open"
 
 
-def _above(drawn: Resampling, values: Floats) -> float:
+def rise_p_value(drawn: Resampling, values: Floats) -> float:
     """One-sided test that the mean of (instance,) values is at most 0."""
     per_unit = drawn.per_unit(values)
     p = mean_p_value(per_unit) / 2
