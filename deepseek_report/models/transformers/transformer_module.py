@@ -277,7 +277,7 @@ class PretrainedStart:
     of word embeddings that are dropped. trained : names of the
     parameters of `net` that training may change; None: all. order : for each class the output of
     `net` that belongs to it; None: as they are. digest : hash of the checkpoint, of which what is
-    not trained is part.
+    not trained is part. continues : `net` is a causal language model, whose own head is read.
     """
 
     net: Any
@@ -290,6 +290,7 @@ class PretrainedStart:
     trained: frozenset[str] | None = None
     order: Sequence[int] | None = None
     digest: str = ""
+    continues: bool = False
 
 
 @dataclass(frozen=True)
@@ -315,9 +316,10 @@ class TransformerModule(nn.Module):
     Units that are not there are moved behind the others before the network sees them (`Packing`),
     so that positions count tokens, and what follows the text stands right after it.
 
-    A classifier of the causal kind has a layer `score`, which is read at the last token; every
-    other reads what its own head reads (mostly the first token). With `mean` a linear layer of ours
-    reads the mean of all tokens.
+    A classifier of the causal kind has a layer `score`, which is read at the last token. So is the
+    head of a language model, of whose logits those of the classes count. Every other reads what its
+    own head reads (mostly the first token). With `mean` a linear layer of ours reads the mean of
+    all tokens.
 
     tokens_per_row : of a mean text of the training part, for the speed of training; texts are
     mostly shorter than the columns.
@@ -337,7 +339,7 @@ class TransformerModule(nn.Module):
             else Readout(target, train)
         )
         self.layers, self.routers = layers_of(self.net), routers_of(self.net)
-        self.reads_last = isinstance(getattr(self.net, "score", None), nn.Linear)
+        self.reads_last = isinstance(self._head, nn.Linear)
         self.tokens_per_row = round(np.isfinite(train.inputs).sum(1).mean()) + len(
             start.before + start.after
         )
@@ -349,6 +351,12 @@ class TransformerModule(nn.Module):
     def encoder(self) -> Any:
         """The network without its head."""
         return self.net if self.start.mean else self.net.base_model
+
+    @property
+    def _head(self) -> Any:
+        """What makes logits of the last token's state; None where a model reads otherwise."""
+        net: Any = self.net
+        return net.get_output_embeddings() if self.start.continues else getattr(net, "score", None)
 
     @property
     def token_columns(self) -> tuple[tuple[int, ...], ...]:
@@ -489,7 +497,7 @@ class TransformerModule(nn.Module):
         return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
 
     def _read(self, pooled: Tensor) -> Tensor:
-        return self.readout(pooled) if self.start.mean else self._ordered(self.net.score(pooled))
+        return self.readout(pooled) if self.start.mean else self._ordered(self._head(pooled))
 
     def _ordered(self, raw: Tensor) -> Tensor:
         chosen = raw if self.start.order is None else raw[:, list(self.start.order)]
