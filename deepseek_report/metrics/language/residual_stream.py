@@ -128,7 +128,7 @@ class ResidualStream:
         with ExitStack() as hooks:
             for layer in range(self.depth + 1):
                 hooks.enter_context(self.changed(layer, note))
-            self.net.base_model(inputs_embeds=embedded)
+            self.net.base_model(inputs_embeds=embedded, use_cache=False)
         return noted
 
     def last_state(self, embedded: Tensor, lengths: Ints) -> Tensor:
@@ -140,7 +140,7 @@ class ResidualStream:
             return state
 
         with self.changed(self.depth, note):
-            self.net.base_model(inputs_embeds=embedded)
+            self.net.base_model(inputs_embeds=embedded, use_cache=False)
         return noted[0]
 
     def logits(self, states: Tensor) -> Tensor:
@@ -455,7 +455,7 @@ def attention_patterns(stream: ResidualStream, prompts: Prompts) -> Floats:
     with torch.inference_mode():
         for _, batch in prompts.batches():
             ids = torch.as_tensor(batch.ids, device=stream.device)
-            done = stream.net.base_model(input_ids=ids, output_attentions=True)
+            done = stream.net.base_model(input_ids=ids, output_attentions=True, use_cache=False)
             maps = np.stack([array(weights) for weights in done.attentions], axis=1)
             parts.append(_patterns(maps, batch))
     return np.concatenate(parts)
@@ -494,7 +494,7 @@ def chosen_experts(stream: ResidualStream, prompts: Prompts) -> dict[int, Floats
     with torch.inference_mode():
         for _, batch in prompts.batches():
             with listening(routers) as heard:
-                stream.net.base_model(inputs_embeds=stream.embed(batch.ids))
+                stream.net.base_model(inputs_embeds=stream.embed(batch.ids), use_cache=False)
             for layer, choice in heard.items():
                 chosen = (array(choice.weights) > 0).reshape(*batch.ids.shape, -1)
                 whole = np.zeros((len(batch), width, chosen.shape[-1]))
@@ -544,7 +544,7 @@ def states_and_latents(
     try:
         with torch.inference_mode():
             for _, batch in prompts.batches():
-                stream.net.base_model(inputs_embeds=stream.embed(batch.ids))
+                stream.net.base_model(inputs_embeds=stream.embed(batch.ids), use_cache=False)
                 there_is = batch.present
                 parts.append((array(noted["state"])[there_is], array(noted["latent"])[there_is]))
     finally:
