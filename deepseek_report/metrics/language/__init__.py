@@ -1,0 +1,1 @@
+"""What is only asked of language models and of what they write."""
