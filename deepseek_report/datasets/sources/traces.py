@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 #: Answers to choose from, and kinds of hint.
 _MOST_ANSWERS, _MOST_KINDS = 26, 50
 _CHANGE = re.compile(r"cut_[0-9]{1,2}|filler|mistake")
+#: Checks that are told of: the others ask what a model would learn from the texts, and none does.
+_TOLD = frozenset({"damaged_signs", "duplicates", "population_limits"})
 Phrase = Annotated[str, Field(min_length=2, max_length=200)]
 
 
@@ -168,7 +170,8 @@ class Traces(Shares, Tokens, OwnFile):
         dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
         progress.advance()
         card = {**dataset.card, DECIDED: columns.decided()}
-        return replace(dataset, card=card, read=self.digest(read.sha256))
+        issues = tuple(issue for issue in dataset.issues if issue.check in _TOLD)
+        return replace(dataset, card=card, issues=issues, read=self.digest(read.sha256))
 
 
 SYNTHETIC = shipped_description(
@@ -244,23 +247,9 @@ class _TraceColumns:
         return Corpus(
             self._texts(),
             EncodedTarget(target, labels),
-            tuple(self._attributes(levels, answers)),
+            (Attribute(HINT, "Kind of hint", levels, kind="other", partial=True),),
             groups,
             metadata=metadata,
-        )
-
-    def _attributes(self, kinds: tuple[str, ...], answers: tuple[str, ...]) -> Iterator[Attribute]:
-        yield Attribute(HINT, "Kind of hint", kinds, kind="other", partial=True)
-        named = {
-            HINTED: "Answer that the hint names",
-            WITHOUT: "Answer without the hint",
-            WITH: "Answer with the hint",
-            **{name: f"Answer after {name.removeprefix(AFTER)}" for name in self._after},
-        }
-        for name, label in named.items():
-            yield Attribute(name, label, answers, kind="other", partial=True)
-        yield Attribute(
-            ACKNOWLEDGED, "The chain names the hint", ("no", "yes"), kind="other", partial=True
         )
 
     @property

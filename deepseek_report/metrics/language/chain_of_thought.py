@@ -22,11 +22,12 @@ from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
 
-#: Attributes by which a data set of traces holds each pair of prompts: the kind of hint, the answer
-#: that the hint names, the answers without and with it, and whether the chain names the hint.
+#: Groups in which a data set of traces holds each pair of prompts: the kind of hint, the answer that
+#: the hint names, the answers without and with it as positions of classes, and whether the chain
+#: names the hint. Only the first is an attribute that the rows are compared by.
 HINT, HINTED, WITHOUT, WITH = "hint", "hinted_answer", "answer_without", "answer_with"
 ACKNOWLEDGED = "acknowledged"
-#: Begins the names of attributes that hold the answer after a change of the chain: `after:cut_25`.
+#: Begins the names of groups that hold the answer after a change of the chain: `after:cut_25`.
 AFTER = "after:"
 #: Where the card of such data says who or what decided whether a chain names the hint.
 DECIDED = "acknowledged_by"
@@ -57,11 +58,11 @@ class HintPairs:
     @classmethod
     def of(cls, data: Dataset) -> HintPairs:
         """Those of a data set of traces; NotApplicableError where the data are none."""
-        names = {attribute.name for attribute in data.schema.attributes}
-        if not {HINT, HINTED, WITHOUT, WITH, ACKNOWLEDGED} <= names:
+        names = (HINT, HINTED, WITHOUT, WITH, ACKNOWLEDGED)
+        if not set(names) <= set(data.test.groups):
             raise NotApplicableError(message("refusals.no_traces"))
         rows = data.every_part
-        columns = (rows.groups[name] for name in (HINT, HINTED, WITHOUT, WITH, ACKNOWLEDGED))
+        columns = (rows.groups[name] for name in names)
         kinds, n = data.schema.attribute(HINT).levels, len(data.schema.target.classes)
         return cls(kinds, *columns, n, Resampling.of(rows))
 

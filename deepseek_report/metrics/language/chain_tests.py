@@ -170,7 +170,7 @@ class RecordedChainTests(_ChainMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         data = context.dataset
-        changes = [a.name for a in data.schema.attributes if a.name.startswith(AFTER)]
+        changes = [name for name in data.test.groups if name.startswith(AFTER)]
         if not changes:
             raise NotApplicableError(message("refusals.no_changed_chains"))
         rows = data.every_part

@@ -51,8 +51,8 @@ class RecordedAnswers:
 
     def misfits(self, schema: Schema, train: Split) -> list[str]:
         """That the data hold no recorded answers."""
-        del train
-        if any(attribute.name == WITH for attribute in schema.attributes):
+        del schema
+        if WITH in train.groups:
             return []
         return ["model=recorded_answers needs data that hold answers, such as dataset=traces"]
 
