@@ -1,1 +1,1 @@
-"""What is only asked of language models and of what they write."""
+"""What is measured of language models alone: continuations, circuits, chains of thought."""
