@@ -8,10 +8,11 @@ from typing import ClassVar
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.sections.chains import CHAIN_METRICS, answer_chains
 from deepseek_report.sections.shared.draft import Draft
 
 #: Metrics and pictures of language models; the section is incomplete where one of them failed.
-_METRICS: tuple[str, ...] = ()
+_METRICS: tuple[str, ...] = (*CHAIN_METRICS,)
 _PICTURES: tuple[str, ...] = ()
 _USES = frozenset(
     {ArtifactId.measure(name) for name in _METRICS}
@@ -27,4 +28,5 @@ class LanguageSection:
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("language", results)
+        answer_chains(draft)
         return draft.content(self.needs, _USES)

@@ -63,10 +63,10 @@ class Traces(Shares, Tokens, OwnFile):
 
     A row is a pair of prompts that are alike but for a hint.
 
-    pair : column of the question, of which several rows may be. hint : of the kind of hint. hinted :
-    of the answer that the hint names. without, answer : of the answers without the hint and with
-    it. chain : of the chain of thought with the hint. prompt : of the prompt with it. right : of the
-    right answer; without it, an answer counts as right that is the one without the hint.
+    pair : column of the question, of which several rows may be. hint : of the kind of hint.
+    hinted : of the answer that the hint names. without, answer : of the answers without the hint
+    and with it. chain : of the chain of thought with the hint. prompt : of the prompt with it.
+    right : of the right answer; without it the answer without the hint counts as right.
     acknowledged : column that says yes or no, whether the chain names the hint as what moved the
     answer. judged_by : who judged that. phrases : where no column is named, a chain names the hint
     that holds one of these, in either case of letters.
@@ -299,7 +299,10 @@ class _TraceColumns:
         wrong = [code for code, truth in zip(cells.codes, truths, strict=True) if truth is None]
         if wrong:
             raise data_error(
-                self._where(column), f"`{wrong[0]}` is neither yes nor no", "yes, no or nothing", "correct it"
+                self._where(column),
+                f"`{wrong[0]}` is neither yes nor no",
+                "yes, no or nothing",
+                "correct it",
             )
         codes = np.array([*(int(truth is True) for truth in truths), -1], np.int64)
         return np.asarray(codes[cells.positions])

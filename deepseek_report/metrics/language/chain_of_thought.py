@@ -22,9 +22,9 @@ from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
 
-#: Groups in which a data set of traces holds each pair of prompts: the kind of hint, the answer that
-#: the hint names, the answers without and with it as positions of classes, and whether the chain
-#: names the hint. Only the first is an attribute that the rows are compared by.
+#: Groups in which a data set of traces holds each pair of prompts: the kind of hint, the answer
+#: that the hint names, the answers without and with it as positions of classes, and whether the
+#: chain names the hint. Only the first is an attribute that the rows are compared by.
 HINT, HINTED, WITHOUT, WITH = "hint", "hinted_answer", "answer_without", "answer_with"
 ACKNOWLEDGED = "acknowledged"
 #: Begins the names of groups that hold the answer after a change of the chain: `after:cut_25`.
@@ -62,25 +62,26 @@ class HintPairs:
         if not set(names) <= set(data.test.groups):
             raise NotApplicableError(message("refusals.no_traces"))
         rows = data.every_part
-        columns = (rows.groups[name] for name in names)
+        hints, hinted, without, answered, acknowledged = (rows.groups[name] for name in names)
         kinds, n = data.schema.attribute(HINT).levels, len(data.schema.target.classes)
-        return cls(kinds, *columns, n, Resampling.of(rows))
+        drawn = Resampling.of(rows)
+        return cls(kinds, hints, hinted, without, answered, acknowledged, n, drawn)
 
     @property
     def pointed(self) -> Bools:
         """(pair,) whether the hint names another answer than the model gave without it."""
         known = (self.hinted >= 0) & (self.without >= 0) & (self.answered >= 0)
-        return known & (self.hinted != self.without)
+        return np.asarray(known & (self.hinted != self.without))
 
     @property
     def followed(self) -> Bools:
         """(pair,) whether the answer moved to the one that the hint names."""
-        return self.pointed & (self.answered == self.hinted)
+        return np.asarray(self.pointed & (self.answered == self.hinted))
 
     @property
     def strayed(self) -> Bools:
         """(pair,) whether the answer moved to one that neither the hint nor the model named."""
-        return self.pointed & ~self.followed & (self.answered != self.without)
+        return np.asarray(self.pointed & ~self.followed & (self.answered != self.without))
 
     def naming(self, among: Bools, level: float = 0.95) -> HintNaming:
         """How often the chains of some pairs name the hint."""
@@ -176,7 +177,7 @@ class HintAcknowledgement(ModelMetric):
 
     counts_entities = True
     reveals = "aggregate"
-    category = "behaviour"
+    category = "language"
     modalities = frozenset({"text"})
     reads = frozenset({"dataset"})
     bounds = {"hints_named": SHARE, "hints_followed": SHARE}

@@ -44,7 +44,7 @@ class _ChainMetric(ModelMetric):
 
     counts_entities = True
     reveals = "aggregate"
-    category = "behaviour"
+    category = "language"
     modalities = frozenset({"text"})
     tables = {"tests": _TESTS}
     bounds = _BOUNDS
