@@ -17,6 +17,7 @@ import pandas as pd
 import deepseek_report
 from deepseek_report.metrics.language.chain_of_thought import HintPairs
 from deepseek_report.metrics.language.chain_tests import ChainAnswers, chain_verdict
+from deepseek_report.metrics.language.prompt_pairs import PairedPrompts
 from deepseek_report.statistics.resampling import Resampling
 from worlds.trials import Plan, Table, repeat, share
 
@@ -81,10 +82,35 @@ def dependence_verdict(needed: float, n: int, seed: int) -> str:
     return chain_verdict(answers.same("cut_0"), FEWEST)
 
 
+def prompts_differ(effect: float, seed: int, groups: int = 4) -> bool:
+    """Whether any two groups of prompts are said to be answered differently.
+
+    20 names of each group in 10 templates; the log-odds of the answer vary by name and template.
+    effect : what the first group adds to the probability.
+    """
+    rng = np.random.default_rng([seed, 312])
+    odds = rng.normal(-0.5, 0.5, 10)[:, None, None] + rng.normal(0, 0.3, (1, 20, groups))
+    shares = 1 / (1 + np.exp(-odds - rng.normal(0, 0.2, (10, 20, groups))))
+    shares[:, :, 0] += effect
+    prompts = PairedPrompts(
+        tuple(f"group {at}" for at in range(groups)),
+        shares.reshape(200, groups, 1),
+        Resampling.by(np.tile(np.arange(20), 10), 200),
+        np.repeat(np.arange(10), 20),
+        True,
+    )
+    return any(row["low"] > 0 or row["high"] < 0 for row in prompts.rows(["answer"]))
+
+
 def tables(plan: Plan) -> list[Table]:
     """The tables of docs/conclusions.md."""
     repeats = plan.times(1000, 40)
-    return [_named(repeats, plan), _kinds(repeats, plan), _needed(repeats, plan)]
+    return [
+        _named(repeats, plan),
+        _kinds(repeats, plan),
+        _needed(repeats, plan),
+        _prompts(repeats, plan),
+    ]
 
 
 _VERDICTS = ("names", "silent", "open", "few")
@@ -145,6 +171,22 @@ def _needed(repeats: int, plan: Plan) -> Table:
             *("chains", "answers that need it", "most stand before the chain"),
             *("most need the chain", "open"),
         ),
+        rows,
+    )
+
+
+def _prompts(repeats: int, plan: Plan) -> Table:
+    effects = (0.0, 0.03, 0.06, 0.1)
+    rows = [
+        (f"{100 * effect:g} points", share(repeat(partial(prompts_differ, effect), repeats, plan)))
+        for effect in effects
+    ]
+    return Table(
+        "Prompts that differ in a word for a person",
+        f"{repeats} worlds each: 20 names of each of four groups in ten templates; names differ "
+        "within groups too. Without an effect a difference of any two groups is said in at most "
+        "5 %.",
+        ("effect of one group", "a difference is said"),
         rows,
     )
 

@@ -30,7 +30,7 @@ def answer_chains(draft: Draft) -> None:
     draft.values["chains_refused"] = [
         draft.words.say(reason) for reason in reasons.values() if reason
     ]
-    draft.notes(CHAIN_METRICS)
+    draft.notes(_TESTS)
 
 
 def _hints(draft: Draft) -> None:
@@ -49,6 +49,8 @@ def _hints(draft: Draft) -> None:
     draft.values["hints"] = draft.metric_table(
         "hint_acknowledgement", "hints", [*_worded(draft, table)]
     )
+    for note in draft.results.notes("hint_acknowledgement"):
+        draft.caveats.append(draft.words.say(note))
     draft.caveat("hints")
 
 
