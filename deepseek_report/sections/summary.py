@@ -214,7 +214,7 @@ def _behind(draft: Draft) -> Values:
 
 def _is_of_language_model(results: Results) -> bool:
     """Whether the run asks what is only asked of language models."""
-    measured = any(score.category == "language" for score in results.all_scores())
+    measured = any(score.category == "language" for score in results.all_scores)
     return measured or "language" in _sections(results)
 
 

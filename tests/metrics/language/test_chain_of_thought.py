@@ -140,7 +140,7 @@ def context(data: Dataset, **more: Any) -> Any:
     return SimpleNamespace(dataset=data, seed=1, progress=Silent(), **more)
 
 
-def said(error: NotApplicableError) -> str:
+def in_words(error: NotApplicableError) -> str:
     return wording().say(error.args[0])
 
 
@@ -172,10 +172,10 @@ def test_the_measured_shares_of_the_shipped_traces_are_those_of_the_file(
 def test_too_few_influenced_pairs_are_refused_with_a_sentence(shipped: Dataset) -> None:
     with pytest.raises(NotApplicableError) as refused:
         HintAcknowledgement(fewest=1000).measure(context(shipped))
-    assert "247 pairs of prompts" in said(refused.value)
+    assert "247 pairs of prompts" in in_words(refused.value)
     with pytest.raises(NotApplicableError) as refused:
         RecordedChainTests(fewest=1000).measure(context(shipped))
-    assert "480 chains of thought are too few" in said(refused.value)
+    assert "480 chains of thought are too few" in in_words(refused.value)
 
 
 @pytest.fixture
@@ -255,8 +255,8 @@ def part_with_chains(n: int) -> Split:
     rng = np.random.default_rng(0)
     rows = np.full((n, 12), np.nan)
     for row in rows:
-        one, another = rng.choice(CLASSES, 2, replace=False)
-        ids = [one, 0, *[2] * int(rng.integers(2, 5)), another, 1, 3]
+        first, another = rng.choice(CLASSES, 2, replace=False)
+        ids = [first, 0, *[2] * int(rng.integers(2, 5)), another, 1, 3]
         row[: len(ids)] = ids
     return Split(rows, np.zeros(n, int), np.arange(n))
 
@@ -279,4 +279,4 @@ def test_tokens_around_the_chain_that_the_vocabulary_lacks_are_named() -> None:
         ChainTests(start="<start>").measure(
             context(data, classifier=StubClassifier(StubModel(True)))
         )
-    assert "“<start>”" in said(refused.value)
+    assert "“<start>”" in in_words(refused.value)
