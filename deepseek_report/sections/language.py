@@ -8,11 +8,12 @@ from typing import ClassVar
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.sections.continuation import continuation_answer, continuation_data
 from deepseek_report.sections.shared.draft import Draft
 
 #: Metrics and pictures of language models; the section is incomplete where one of them failed.
-_METRICS: tuple[str, ...] = ()
-_PICTURES: tuple[str, ...] = ()
+_METRICS: tuple[str, ...] = ("continuation",)
+_PICTURES: tuple[str, ...] = ("continuation",)
 _USES = frozenset(
     {ArtifactId.measure(name) for name in _METRICS}
     | {ArtifactId.picture(name) for name in _PICTURES}
@@ -27,4 +28,7 @@ class LanguageSection:
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("language", results)
+        continuation_answer(draft)
+        draft.notes(_METRICS)
+        draft.values["continuation"] = continuation_data(draft)
         return draft.content(self.needs, _USES)

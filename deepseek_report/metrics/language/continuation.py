@@ -259,9 +259,7 @@ class ContinuationAttribution(ClassMetric):
             },
             arrays=_arrays(shown),
             notes=(
-                message(
-                    f"notes.continuation.replaced.{self._replaced}", token=legible(self.replacement)
-                ),
+                message("notes.continuation.replaced", token=legible(self.replacement)),
                 message(
                     "notes.continuation.judged",
                     n=len(answers),
@@ -269,13 +267,13 @@ class ContinuationAttribution(ClassMetric):
                     share=self.retained,
                     draws=self.draws,
                 ),
-                *([] if lead else [message("notes.continuation.none_quoted", n=len(answers))]),
+                *(
+                    []
+                    if lead
+                    else [message("notes.continuation.none_quoted", n=len(answers), fewest=FEWEST)]
+                ),
             ),
         )
-
-    @property
-    def _replaced(self) -> str:
-        return self.replacement if self.replacement in {"mean", "zero"} else "token"
 
     def _texts(
         self, classifier: ContinuesText, test: Split
