@@ -206,6 +206,7 @@ class ContinuationAttribution(ClassMetric):
                 estimate("right", "share", "right"),
                 *columns_of("error:share quoted:yes_no"),
             ),
+            folded=True,
             release=WHOLE,
         ),
         "sources": TableType(
@@ -213,6 +214,7 @@ class ContinuationAttribution(ClassMetric):
                 *columns_of("prompt:place order:place token probability:share rival"),
                 *columns_of("difference:number source value:number error:number"),
             ),
+            folded=True,
             most=24,
         ),
         "tokens": TableType(

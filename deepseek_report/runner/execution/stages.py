@@ -33,6 +33,7 @@ from deepseek_report.artifacts.protocols.metrics import (
     ExplainAgain,
     MeasureContext,
     MetricPlugin,
+    ReadsTexts,
 )
 from deepseek_report.artifacts.protocols.models import BringsTrainer, FitsAnew, NamesOthers
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
@@ -308,7 +309,18 @@ def measure_context(
         capacity=job.experiment.settings.decision.capacity,
         progress=progress,
         question=job.experiment.question(dataset.schema),
+        read_texts=_text_reader(job, dataset) if "read_texts" in metric.reads else None,
     )
+
+
+def _text_reader(job: StageJob, dataset: Dataset) -> ReadsTexts | None:
+    """Reads further texts as those of the data; None of data that are no texts."""
+    from deepseek_report.datasets.assembly.texts import TextReader, Tokens
+
+    if not dataset.schema.vocabulary:
+        return None
+    plugin = job.experiment.single["dataset"]
+    return TextReader(dataset, plugin.text_rule if isinstance(plugin, Tokens) else None)
 
 
 def _before(job: StageJob) -> BeforeCorrections | None:
