@@ -456,7 +456,7 @@ class _DocumentWriter:
         return self._scripted("threshold-slider", "thresholds", steps) if steps else Markdown("")
 
     def continuation(self, answers: Mapping[str, Any] | None) -> Markup:
-        """Where the page's script shows prompts and marks what their answers came from; likewise."""
+        """Where the page's script marks what answers came from; likewise."""
         return self._scripted("continuation", "continuation", answers) if answers else Markdown("")
 
     def _scripted(self, place: str, name: str, data: Mapping[str, Any]) -> Markdown:

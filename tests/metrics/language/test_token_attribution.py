@@ -174,10 +174,10 @@ def number_tokenizer():
     """A tokenizer of which each token is its number."""
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    words = models.WordLevel({str(token): token for token in range(VOCABULARY)}, unk_token="0")
+    words = models.WordLevel({str(token): token for token in range(VOCABULARY)})
     tokenizer = Tokenizer(words)
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="0")
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer)
 
 
 def test_the_contrast_by_occlusion_is_that_of_captums_attribution_of_language_models(
