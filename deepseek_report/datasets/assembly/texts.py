@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
@@ -270,15 +271,20 @@ def length_bands(texts: Sequence[str]) -> tuple[Attribute, Ints]:
 # --- tokens ---------------------------------------------------------------------------------------
 
 
-def _with_places(schema: Schema, tokenizer: Tokenizer, width: int) -> Schema:
-    vocabulary = as_vocabulary(tokenizer.tokens)
-    noun = tokenizer.noun
+def token_places(
+    vocabulary: Sequence[str], noun: str, mask: int, width: int
+) -> tuple[tuple[Feature, ...], Layout]:
+    """The columns of texts of at most `width` tokens, and how they stand: each is a player.
+
+    noun : what a person calls a token. mask : position of the token for what is taken away.
+    """
+    categories = as_vocabulary(vocabulary)
     features = tuple(
         Feature(
             name=f"{noun}_{i + 1}",
             label=f"{noun.capitalize()} {i + 1}",
             kind="token",
-            categories=vocabulary,
+            categories=categories,
             mutable=False,
         )
         for i in range(width)
@@ -288,9 +294,59 @@ def _with_places(schema: Schema, tokenizer: Tokenizer, width: int) -> Schema:
         shape=(width,),
         players=tuple((i,) for i in range(width)),
         player_labels=tuple(f"{noun} {i + 1}" for i in range(width)),
-        mask=tokenizer.mask,
+        mask=mask,
     )
-    return replace(schema, features=features, layout=layout)
+    return features, layout
+
+
+@dataclass(frozen=True)
+class KnownTokens:
+    """The encoder of rows that are tokens already, in the columns of a schema.
+
+    cut_by : what the card says of how the texts became tokens. texts : {row of the source: its text
+    and the span of each column}; without it the tokens are written with blanks between them.
+    noun : what a person calls a token.
+    """
+
+    schema: Schema
+    cut_by: Message
+    texts: Mapping[int, tuple[str, NDArray[np.int32]]] | None = None
+    noun: str = "word"
+
+    def encode(self, rows: Split) -> Split:
+        """The same rows, with their texts."""
+        known = self.texts
+        written = (
+            [self._written(row) for row in rows.inputs]
+            if known is None
+            else [known[int(row)] for row in rows.instance_ids]
+        )
+        spans = np.stack([places for _, places in written])
+        return replace(rows, texts=WrittenTexts.of([text for text, _ in written], spans))
+
+    def _written(self, row: Floats) -> tuple[str, NDArray[np.int32]]:
+        """The tokens of a row with blanks between them, and where each stands."""
+        tokens = self._tokens(row)
+        spans = np.full((len(row), 2), -1, dtype=np.int32)
+        ends = np.cumsum([len(token) + 1 for token in tokens]) - 1
+        for place, (token, end) in enumerate(zip(tokens, ends, strict=True)):
+            spans[place] = end - len(token), end
+        return " ".join(tokens), spans
+
+    def _tokens(self, row: Floats) -> list[str]:
+        return [self.schema.vocabulary[int(token)] for token in row[~np.isnan(row)]]
+
+    def facts(self, whole: Split, parts: Mapping[str, Split]) -> TextFacts:
+        """What the card and the checks say of the texts, of which none was cut or repaired."""
+        return TextFacts(
+            tokenizer=self.cut_by,
+            noun=self.noun,
+            words=tuple(frozenset(self._tokens(row)) for row in whole.inputs),
+            lengths=np.isfinite(whole.inputs).sum(axis=1),
+            unknown=-1,
+            unknown_share=dict.fromkeys(parts, 0.0),
+            copies=Copies(len(whole)),
+        )
 
 
 class _Encoder:
@@ -314,7 +370,9 @@ class _Encoder:
         """Add a column for each place of the longest text of the training part, up to the limit."""
         longest = max(len(text.tokens) for text in self._cut_of(train))
         width = max(1, min(self._rule.max_length, longest))
-        self.schema = _with_places(self.schema, self.tokenizer, width)
+        cut = self.tokenizer
+        features, layout = token_places(cut.tokens, cut.noun, cut.mask, width)
+        self.schema = replace(self.schema, features=features, layout=layout)
 
     def encode(self, rows: Split) -> Split:
         """The same rows with one column a place, and their texts, of which hidden signs stay so."""
