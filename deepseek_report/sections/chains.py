@@ -59,7 +59,7 @@ def _worded(draft: Draft, table: list[Row]) -> Iterator[Row]:
         yield {
             **row,
             "hint": draft.words.say(hint_name(row["hint"])),
-            "verdict": draft.text(f"verdict.{row['verdict']}"),
+            "verdict": draft.text(f"naming.{row['verdict']}"),
         }
 
 
