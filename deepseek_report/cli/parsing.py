@@ -213,16 +213,24 @@ def _override(text: str) -> str:
     )
 
 
-def compose_experiment(options: argparse.Namespace, overrides: Sequence[str]) -> Experiment:
+def compose_experiment(
+    options: argparse.Namespace,
+    overrides: Sequence[str],
+    on_composed: Callable[[Composed], None] = lambda _: None,
+) -> Experiment:
     """The valid experiment that the command line describes.
 
     In a terminal, a package of the study's own folder that is not trusted yet is asked for once.
+
+    on_composed : hears of the configuration before it is checked, if every override can be read.
     """
     from deepseek_report.config.compose import compose
     from deepseek_report.config.problems import ConfigProblems
     from deepseek_report.config.validate import validate
 
     composed = compose(overrides, options.config_dir)
+    if not composed.problems:
+        on_composed(composed)
     try:
         return validate(composed, options.trust, options.trust_type)
     except ConfigProblems as problems:
