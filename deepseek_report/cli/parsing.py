@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    from deepseek_report.config.composed import Composed
     from deepseek_report.config.experiment import Experiment
     from deepseek_report.config.problems import ConfigProblems
 
