@@ -404,7 +404,9 @@ class ColumnSearch:
         self, traits: Traits, parts: tuple[BinnedPart, BinnedPart], class_index: int, alone: float
     ) -> list[Telling]:
         """The columns whose ways of writing tell a class together, by a tree of three questions."""
-        learnt, judged, asked_about = asked_in_turn(*parts, class_index, _QUESTIONS, _FEWEST_IN_LEAF)
+        learnt, judged, asked_about = asked_in_turn(
+            *parts, class_index, _QUESTIONS, _FEWEST_IN_LEAF
+        )
         if not asked_about:
             return []
         area = float(areas_alone(learnt, judged, class_index)[0])
