@@ -50,6 +50,7 @@ from deepseek_report.datasets.split.splitting import (
     is_repeat,
     row_identity,
 )
+from deepseek_report.errors import NotApplicableError
 from deepseek_report.tasks import task_of
 
 #: What stands where a sign cannot be read, in a file and in repaired texts.
@@ -376,11 +377,10 @@ class _Encoder:
     def encode(self, rows: Split) -> Split:
         """The same rows with one column a place, and their texts, of which hidden signs stay so."""
         width = len(self.schema.features)
-        inputs = np.full((len(rows), width), np.nan)
+        cut = self._cut_of(rows)
+        inputs = _in_places(cut, width, self.tokenizer.unknown)
         spans = np.full((len(rows), width, 2), -1, dtype=np.int32)
-        for row, text in enumerate(self._cut_of(rows)):
-            tokens = text.tokens[:width] or [max(self.tokenizer.unknown, 0)]
-            inputs[row, : len(tokens)] = tokens
+        for row, text in enumerate(cut):
             places = text.spans[:width]
             spans[row, : len(places)] = np.array(places).reshape(-1, 2)
         written = WrittenTexts.of([self._texts[i] for i in rows.instance_ids], spans)
@@ -425,3 +425,44 @@ class _Encoder:
                 words -= {self.tokenizer.tokens[0]}
             words_of_texts.append(frozenset(words))
         return words_of_texts
+
+
+def _in_places(texts: Sequence[CutText], width: int, unknown: int) -> Floats:
+    """(text, place) the tokens; a text without any is one unknown token."""
+    inputs = np.full((len(texts), width), np.nan)
+    for row, text in enumerate(texts):
+        tokens = text.tokens[:width] or [max(unknown, 0)]
+        inputs[row, : len(tokens)] = tokens
+    return inputs
+
+
+@dataclass(frozen=True)
+class TextReader:
+    """Reads further texts as those of a data set were read.
+
+    rule : how the texts of the data were cut; None where each of their words is a token.
+    """
+
+    data: Dataset
+    rule: TextRule | None
+
+    def __call__(self, texts: Sequence[str]) -> Floats:
+        """(text, column) tokens; NotApplicableError where the vocabulary does not come again."""
+        width, known = len(self.data.schema.features), self.data.schema.vocabulary
+        if self.rule is None:
+            return _in_places([_words_of(text, known) for text in texts], width, 0)
+        written = self.data.train.texts
+        seen = [written.text(row) for row in range(len(self.data.train))] if written else []
+        tokenizer = learn(self.rule.tokenizer, seen, self.rule.vocabulary)
+        if tuple(tokenizer.tokens) != known:
+            raise NotApplicableError(message("refusals.no_texts_read"))
+        hidden = [hide(text, self.rule.hide) for text in texts]
+        return _in_places(tokenizer.cut(hidden), width, tokenizer.unknown)
+
+
+def _words_of(text: str, known: Sequence[str]) -> CutText:
+    """Words between blanks by their places in the vocabulary; NotApplicableError: one is none."""
+    words = text.split()
+    if missing := sorted(set(words) - set(known)):
+        raise NotApplicableError(message("refusals.unknown_words", words=missing[:8]))
+    return CutText([known.index(word) for word in words], [])
