@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
+
+from jinja2 import Environment, StrictUndefined, Template
 
 from deepseek_report.artifacts.storage.shipped import shipped
 
@@ -25,6 +28,15 @@ _BEFORE = {"cases": ("yaml_file.js", "marks.js")}
 def part(name: str) -> str:
     """The text of one file of `templates/html`."""
     return (shipped("templates") / "html" / name).read_text(encoding="utf-8")
+
+
+@cache
+def template(name: str) -> Template:
+    """One file of `templates/html` to be filled; what is filled in is escaped as HTML."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(part(name))
 
 
 def blocks(parts: Collection[str] = ()) -> str:
