@@ -142,6 +142,7 @@ class _DocumentWriter:
             file_link=markdown.file_link,
             case_browser=self.case_browser,
             threshold_slider=self.threshold_slider,
+            continuation=self.continuation,
             measured=self.measured_table,
             further_tables=self.further_tables,
             ref=markdown.reference,
@@ -453,6 +454,10 @@ class _DocumentWriter:
     def threshold_slider(self, steps: Mapping[str, Any] | None) -> Markup:
         """Where the page's script lets a reader step through thresholds; likewise."""
         return self._scripted("threshold-slider", "thresholds", steps) if steps else Markdown("")
+
+    def continuation(self, answers: Mapping[str, Any] | None) -> Markup:
+        """Where the page's script marks what answers came from; likewise."""
+        return self._scripted("continuation", "continuation", answers) if answers else Markdown("")
 
     def _scripted(self, place: str, name: str, data: Mapping[str, Any]) -> Markdown:
         plain_files.write_text(self.folder / "tables" / f"{name}.json", dump_json(data))

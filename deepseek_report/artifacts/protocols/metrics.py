@@ -29,10 +29,12 @@ class ExplainAgain(Protocol):
         classifier: Classifier,
         inputs: NDArray[np.float64],
         drawn_as: NDArray[np.float64] | None = None,
+        targets: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float64]:
         """(instance, feature) values.
 
         drawn_as : (instance, feature) rows whose random draws the inputs get; their own without.
+        targets : (instance,) the class that each is explained for; that of the run without.
         """
 
 

@@ -192,6 +192,14 @@ class FitsAnew(Protocol):
 
 
 @runtime_checkable
+class CountsTrees(Protocol):
+    """The optional part of a ModelPlugin whose fits decide themselves how long they go on."""
+
+    def trees_grown(self, training: Path) -> int:
+        """As how many trees of all features the fit in a training folder counts."""
+
+
+@runtime_checkable
 class KeepsDirections(Protocol):
     """The optional part of a ModelPlugin whose models may be kept to directions as they are."""
 

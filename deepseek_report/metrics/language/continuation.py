@@ -206,6 +206,7 @@ class ContinuationAttribution(ClassMetric):
                 estimate("right", "share", "right"),
                 *columns_of("error:share quoted:yes_no"),
             ),
+            folded=True,
             release=WHOLE,
         ),
         "sources": TableType(
@@ -213,6 +214,7 @@ class ContinuationAttribution(ClassMetric):
                 *columns_of("prompt:place order:place token probability:share rival"),
                 *columns_of("difference:number source value:number error:number"),
             ),
+            folded=True,
             most=24,
         ),
         "tokens": TableType(
@@ -259,9 +261,7 @@ class ContinuationAttribution(ClassMetric):
             },
             arrays=_arrays(shown),
             notes=(
-                message(
-                    f"notes.continuation.replaced.{self._replaced}", token=legible(self.replacement)
-                ),
+                message("notes.continuation.replaced", token=legible(self.replacement)),
                 message(
                     "notes.continuation.judged",
                     n=len(answers),
@@ -269,13 +269,13 @@ class ContinuationAttribution(ClassMetric):
                     share=self.retained,
                     draws=self.draws,
                 ),
-                *([] if lead else [message("notes.continuation.none_quoted", n=len(answers))]),
+                *(
+                    []
+                    if lead
+                    else [message("notes.continuation.none_quoted", n=len(answers), fewest=FEWEST)]
+                ),
             ),
         )
-
-    @property
-    def _replaced(self) -> str:
-        return self.replacement if self.replacement in {"mean", "zero"} else "token"
 
     def _texts(
         self, classifier: ContinuesText, test: Split

@@ -212,12 +212,13 @@ class ContinuationGame:
         nodes, weights = np.polynomial.legendre.leggauss(steps) if steps else ([1.0], [2.0])
         shares = torch.as_tensor((np.asarray(nodes) + 1) / 2).to(self._embedded)[:, None, None]
         scale = torch.as_tensor(np.asarray(weights) / 2).to(self._embedded)[:, None, None]
-        way = self._embedded - self._stand_in
+        moves = torch.as_tensor(self.text.owners[:-1, None] >= 0, device=_device(self.net))
+        way = (self._embedded - self._stand_in) * moves
         sums = np.zeros((len(QUESTIONS), len(self.targets), len(way)))
         with _frozen(self.net), torch.enable_grad():
             for start in range(0, len(shares), self._rows):
                 part = slice(start, start + self._rows)
-                points = (self._stand_in + shares[part] * way).requires_grad_()
+                points = (self._embedded + (shares[part] - 1) * way).requires_grad_()
                 outputs = self._answered(self._logits(points)).sum(dim=1).flatten()
                 for place, output in enumerate(outputs):
                     (slope,) = torch.autograd.grad(output, points, retain_graph=True)

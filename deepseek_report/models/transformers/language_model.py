@@ -32,15 +32,17 @@ class SequenceRecipe:
     """How a language model is trained on a task whose sequences are drawn as they are needed.
 
     Sequences get harder, level by level: the next level begins once `next_level` of the answers of
-    late batches are right. learning_rate : of AdamW with betas 0.9 and 0.95, which rises over
-    `warmup` steps, and falls over the last `settling` ones, once the hardest level is learnt.
+    late batches are right. learning_rate : of embeddings and norms, by AdamW with betas 0.9 and
+    0.95. matrix_rate : of the matrices inside, by Muon. Both rise over `warmup` steps, and fall
+    over the last `settling` ones, once the hardest level is learnt.
     tokens : of a batch, of as many sequences as they make. most_steps, most_sequences : after so
     many training ends, wherever it is; None sets no limit.
     """
 
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
+    matrix_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
     warmup: Annotated[int, Field(ge=1)] = 60
-    tokens: Annotated[int, Field(ge=64, le=1_000_000)] = 1600
+    tokens: Annotated[int, Field(ge=64, le=1_000_000)] = 1000
     next_level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     settling: Annotated[int, Field(ge=0)] = 100
     most_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 2500
@@ -69,8 +71,8 @@ class CausalLanguageModel(DeepSeekV3):
     query_rank: Size | None = None
     key_value_rank: Size = 32
     rope_width: Size = 16
-    rotary_base: Annotated[float, Field(gt=1)] = 30.0
-    initial_spread: Annotated[float, Field(gt=0, le=1)] | None = 0.1
+    rotary_base: Annotated[float, Field(gt=1)] = 10_000.0
+    initial_spread: Annotated[float, Field(gt=0, le=1)] | None = 0.05
     recipe: SequenceRecipe = field(default_factory=SequenceRecipe)
 
     def __post_init__(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,16 +66,15 @@ class _Course:
         return settled or drawn or self.step >= recipe.most_steps
 
     def rate(self, recipe: SequenceRecipe) -> float:
-        """The learning rate of the next step."""
+        """The share of the full learning rate in the next step."""
         if self.learnt is None:
-            return recipe.learning_rate * min(1.0, (self.step + 1) / recipe.warmup)
-        left = 1 - (self.step - self.learnt) / max(recipe.settling, 1)
-        return recipe.learning_rate * max(left, 0.05)
+            return min(1.0, (self.step + 1) / recipe.warmup)
+        return max(1 - (self.step - self.learnt) / max(recipe.settling, 1), 0.05)
 
 
 @dataclass(frozen=True)
 class SequenceTrainer:
-    """Trains by AdamW on answers alone; what is drawn depends on the seed alone."""
+    """Trains by Muon and AdamW on answers alone; what is drawn depends on the seed alone."""
 
     recipe: SequenceRecipe
 
@@ -140,20 +140,22 @@ def _rounds(
 ) -> Iterator[dict[str, float]]:
     """Train step by step; after each round what the history tells of it."""
     random = np.random.default_rng([seed, 32])
-    optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.learning_rate, betas=_BETAS)
+    optimisers = _optimisers(net, recipe)
     losses: list[float] = []
     norms: list[float] = []
     while not course.ended(recipe):
-        rate = course.rate(recipe)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+        share = course.rate(recipe)
+        for optimiser, rate in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = share * rate
         length = task.sequences(1, course.level, np.random.default_rng(0)).ids.shape[1]
         drawn = task.sequences(max(1, recipe.tokens // length), course.level, random)
         loss, right = answers_of(net, drawn)
-        optimiser.zero_grad()
+        net.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(net.parameters(), _LONGEST_STEP)
-        optimiser.step()
+        for optimiser, _ in optimisers:
+            optimiser.step()
         losses.append(float(loss.item()))
         norms.append(float(norm))
         course.sequences += len(drawn.ids)
@@ -161,10 +163,70 @@ def _rounds(
         if len(losses) == _ROUND or course.ended(recipe):
             yield {
                 "train_loss": float(np.mean(losses)),
-                "learning_rate": rate,
+                "learning_rate": share * recipe.learning_rate,
                 "gradient_norm": float(np.mean(norms)),
             }
             losses, norms = [], []
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose matrices are made orthogonal, so that rare directions move as others do.
+
+    Two and three dimensions: each matrix of a stack by itself. A matrix (a, b) moves by
+    0.2 √max(a, b) times the rate, about as far as AdamW moves it. (`torch.optim.Muon` takes no
+    stacks, which experts are, one matrix at a time, and rounds to bfloat16.)
+
+    Reference: Liu et al. 2025, Muon is scalable for LLM training, doi 10.48550/arXiv.2502.16982.
+    """
+
+    def __init__(self, parameters: Iterable[torch.Tensor], momentum: float = 0.9) -> None:
+        super().__init__(parameters, {"lr": 0.0, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Move all matrices once; those of one shape are made orthogonal together."""
+        del closure
+        for group in self.param_groups:
+            by_shape: dict[tuple[int, int], list[tuple[torch.Tensor, torch.Tensor]]] = {}
+            for matrix in group["params"]:
+                kept = self.state[matrix].setdefault("momentum", torch.zeros_like(matrix))
+                kept.lerp_(matrix.grad, 1 - group["momentum"])
+                wanted = matrix.grad.lerp(kept, group["momentum"])
+                wide = wanted.shape[-2] <= wanted.shape[-1]
+                views = [view if wide else view.mT for view in (matrix, wanted)]
+                height, width = views[0].shape[-2:]
+                pair = tuple(view.reshape(-1, height, width) for view in views)
+                by_shape.setdefault((height, width), []).append((pair[0], pair[1]))
+            for (_, width), pairs in by_shape.items():
+                moves = orthogonal(torch.cat([wanted for _, wanted in pairs]))
+                at = 0
+                for matrices, _ in pairs:
+                    much = -0.2 * math.sqrt(width) * group["lr"]
+                    matrices.add_(moves[at : at + len(matrices)], alpha=much)
+                    at += len(matrices)
+
+
+def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
+    """(matrix, a, b) with a ≤ b -> about U Vᵀ of each U S Vᵀ: singular values of 0.7 to 1.2.
+
+    Five steps of Newton and Schulz with the coefficients of Jordan et al. 2024.
+    """
+    x = matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    for _ in range(5):
+        gram = x @ x.mT
+        x = 3.4445 * x + torch.baddbmm(gram, gram, gram, beta=-4.775, alpha=2.0315) @ x
+    return x
+
+
+def _optimisers(net: Any, recipe: SequenceRecipe) -> list[tuple[torch.optim.Optimizer, float]]:
+    """Muon for the matrices inside, AdamW for all else, and the full rate of each."""
+    outside = {id(net.get_input_embeddings().weight), id(net.get_output_embeddings().weight)}
+    inside, rest = [], []
+    for name, parameter in net.named_parameters():
+        is_matrix = parameter.dim() > 1 and id(parameter) not in outside
+        (inside if is_matrix and "gate.weight" not in name else rest).append(parameter)
+    adam = torch.optim.AdamW(rest, lr=recipe.learning_rate, betas=_BETAS)
+    return [(adam, recipe.learning_rate), (Muon(inside), recipe.matrix_rate)]
 
 
 def answers_of(net: Any, drawn: Sequences) -> tuple[torch.Tensor, float]:

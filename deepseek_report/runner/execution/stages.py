@@ -59,6 +59,7 @@ from deepseek_report.runner.execution.corrected_training import (
 )
 from deepseek_report.runner.execution.decided_classes import (
     remember_answers,
+    toward_classes,
     with_decided_classes,
     with_other_classes,
 )
@@ -346,10 +347,13 @@ def _again(job: StageJob, subject: str) -> ExplainAgain:
         classifier: Classifier,
         inputs: NDArray[np.float64],
         drawn_as: NDArray[np.float64] | None = None,
+        targets: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float64]:
         positions = np.arange(len(inputs))
         context = explain_context(job, explainer, classifier, inputs, positions, Silent())
         context = dataclasses.replace(context, drawn_as=drawn_as)
+        if targets is not None:
+            return toward_classes(explainer, context, targets)
         values: NDArray[np.float64] = explainer.explain(context).values
         return values
 

@@ -148,7 +148,8 @@ class _Mean:
     def influence(self) -> Floats:
         """(row,) values with this mean, whose error is its error."""
         squares = sum((each**2 for each in self.further), self.left**2)
-        values = self.expected + np.where(self.left < 0, -1.0, 1.0) * np.sqrt(squares)
+        side = np.where(self.left == 0, sum(self.further, self.left), self.left)
+        values = self.expected + np.where(side < 0, -1.0, 1.0) * np.sqrt(squares)
         return np.asarray(values + self.value - values.mean())
 
 
@@ -223,17 +224,11 @@ class _Weighting:
 
     def mean_of(self, y: Floats, fitted: Floats) -> _Mean:
         """E[E[Y | compared, held] | reference]: the reference treated as the compared group."""
-        reference = ~self.compared
-        weights, expected = self._calibrated(fitted), self.corrected(y, fitted)
-        value = float(fitted[reference].mean() + weights @ (y - fitted) / reference.sum())
-        scaled = reference / reference.mean()
-        left = weights * (y - expected) / reference.mean()
-        return _Mean(
-            value,
-            scaled * (expected - float(expected[reference].mean())),
-            left,
-            (left * np.sqrt(self._factors**2 - 1),),
-        )
+        reference, expected = ~self.compared, self.corrected(y, fitted)
+        value, share = float(expected[reference].mean()), float(reference.mean())
+        left = self._calibrated(fitted) * (y - expected) / share
+        enlargement = left * np.sqrt(self._factors**2 - 1)
+        return _Mean(value, reference / share * (expected - value), left, (enlargement,))
 
 
 def widening(answers: PathGap, labels: PathGap, data: CausalData) -> dict[Path, Estimate]:
