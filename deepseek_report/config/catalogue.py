@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.config_files import MULTIPLE, SINGLE, read_yaml
 from deepseek_report.config.problems import ConfigProblems
 

@@ -12,7 +12,7 @@ import yaml
 from deepseek_report.artifacts.message import Message, Text, plain
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.bounded_yaml import nodes, read_text
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE
 from deepseek_report.config.problems import Problem
 from deepseek_report.config.sets import RECOMMENDED, Origin

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 
 #: What every block shares, then what each door of the report adds.
 _BLOCKS = ("blocks.css", "decide.css", "cases.css", "audit.css")

@@ -59,7 +59,7 @@ _NAMED = "a file or a new folder that the person named on the command line"
 
 #: {module: (why, what it calls)}.
 ELSEWHERE: dict[str, tuple[str, set[str]]] = {
-    "api/transformers_model.py": (_OWN, {"json.loads", "mkdir", "read_text", "write_text"}),
+    "api/reporting.py": (_OWN, {"json.loads", "mkdir", "read_text", "write_text"}),
     "artifacts/protocols/given.py": (_NO_PATH, {"replace"}),
     "cli/dispatch.py": (_SYSTEM, {"open"}),
     "cli/score_stream.py": (_NAMED, {"open"}),
@@ -72,7 +72,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "config/local_code.py": (_CONFIGS, {"rglob"}),
     "config/open_lines.py": (_CONFIGS, {"read_text"}),
     "config/overrides.py": (_CONFIGS, {"yaml.safe_load"}),
-    "config/own_folders.py": (_CONFIGS, {"glob", "iterdir", "read_text", "yaml.load"}),
+    "config/compose.py": (_CONFIGS, {"glob", "iterdir", "read_text", "yaml.load"}),
     "config/reference_pages.py": (
         _CONFIGS,
         {"glob", "mkdir", "read_text", "unlink", "write_text", "yaml.safe_load"},
@@ -86,9 +86,10 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "datasets/readers/file_bytes.py": (_DATA, {"ZipFile", "open"}),
     "datasets/readers/images.py": (_DATA, {"iterdir", "open", "os.walk"}),
     "datasets/readers/json_lines.py": (_DATA, {"json.loads"}),
-    "datasets/readers/parquet.py": (_DATA, {"ParquetFile"}),
-    "datasets/readers/table_file.py": (_DATA, {"iterdir", "read_parquet"}),
-    "datasets/readers/text_rows.py": (_DATA, {"read_csv"}),
+    "datasets/readers/table_file.py": (
+        _DATA,
+        {"ParquetFile", "iterdir", "read_csv", "read_parquet"},
+    ),
     "datasets/readers/text_table.py": (_DATA, {"open"}),
     "datasets/sources/fetched.py": (
         _DATA,
@@ -102,9 +103,8 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "datasets/sources/packaged_texts.py": (_DATA, {"read_csv"}),
     "datasets/sources/packages.py": (_DATA, {"np.load", "read_bytes", "read_csv"}),
     "models/estimators/booster_file.py": (_MODELS, {"json.loads", "read_text"}),
-    "models/estimators/sklearn.py": (_MODELS, {"load_file"}),
-    "models/estimators/skops_file.py": (_MODELS, {"ZipFile", "json.loads"}),
-    "models/estimators/tree_readers.py": (_MODELS, {"json.loads"}),
+    "models/estimators/sklearn.py": (_MODELS, {"ZipFile", "json.loads", "load_file"}),
+    "models/estimators/estimator.py": (_MODELS, {"json.loads"}),
     "models/own/adapted_module.py": (_MODELS, {"load_file"}),
     "models/own/came_trained.py": (_MODELS, {"save_file"}),
     "models/own/own_classes.py": (_MODELS, {"ZipFile", "glob", "open", "read_text"}),
@@ -117,15 +117,14 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     ),
     "provenance/module_files.py": (_CODE, {"read_bytes", "read_text"}),
     "provenance/requirements.py": (_CODE, {"read_text"}),
-    "rendering/embedded.py": (_SHIPPED, {"read_bytes"}),
-    "rendering/environment.py": (_SHIPPED, {"read_bytes"}),
-    "rendering/long_document.py": (_MEMORY, {"json.loads"}),
+    "rendering/embedded.py": (_SHIPPED, {"json.loads", "read_bytes"}),
+    "rendering/document.py": (_SHIPPED, {"read_bytes"}),
     "rendering/notes.py": (_MEMORY, {"json.loads"}),
     "rendering/page_parts.py": (_SHIPPED, {"read_text"}),
     "rendering/page_words.py": (_SHIPPED, {"yaml.safe_load"}),
     "rendering/quarto.py": (_MEMORY, {"yaml.safe_load"}),
     "rendering/typeset.py": (_FONTS, {"glob", "json.loads", "read_bytes", "symlink_to"}),
-    "rendering/word.py": (_MEMORY, {"ZipFile", "read_text"}),
+    "rendering/render.py": (_MEMORY, {"ZipFile", "read_text"}),
     "runner/comparing.py": (_LOCK, {"open"}),
     "runner/launchers/joblib_launcher.py": (_PRIVATE, {"pickle.loads"}),
     "runner/launchers/outbox.py": (

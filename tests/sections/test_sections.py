@@ -14,7 +14,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import dump_json
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.findings.explainer_verdicts import compared, verdicts
 from deepseek_report.findings.rules_explanations import quotation
 from deepseek_report.metrics.cases.case_choice import FURTHER_LABELS

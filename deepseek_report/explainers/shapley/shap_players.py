@@ -15,8 +15,11 @@ from deepseek_report.data_kinds.coalitions import Coalitions
 from deepseek_report.data_kinds.players import spread_evenly
 from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.shapley.partition import middle_of, partition_order
-from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
-from deepseek_report.explainers.shapley.shap_settings import ShapSettings
+from deepseek_report.explainers.shapley.shap_settings import (
+    ShapSettings,
+    about_screening,
+    elementary_effects,
+)
 from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine
 from deepseek_report.statistics.games.enumeration import coalitions, shapley_values
 

@@ -16,7 +16,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import PairedCoalitions, each_once
 from deepseek_report.data_kinds.players import player_sums, spread_evenly
 from deepseek_report.explainers.shapley.partition import groups_of, partition_order
-from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
+from deepseek_report.explainers.shapley.shap_settings import about_screening, elementary_effects
 from deepseek_report.explainers.surrogates.lime_surrogate import (
     Neighbourhoods,
     Surrogates,

@@ -9,7 +9,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Floats
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.data_kinds.encoding import Encoder, Words
+from deepseek_report.data_kinds.base import Encoder, Words
 
 #: one_hot: numbers standardised, categories one-hot, gaps filled and flagged. codes: one column a
 #: feature. frame: a pandas table with the source's own names and codes, gaps left as they are.

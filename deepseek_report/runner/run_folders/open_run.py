@@ -17,7 +17,7 @@ from typing import Any
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.compliance.statements import latest_day
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.runner.run_folders.missing_parts import reasons

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.storage.plain_files import make_folder, move, remove, sha256_file
-from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.provenance import PACKAGE, code_of, version_of
 from deepseek_report.runner.run_folders.open_run import OpenRun
 from deepseek_report.store import MANIFEST, digest

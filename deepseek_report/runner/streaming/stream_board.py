@@ -19,8 +19,7 @@ from deepseek_report.runner.streaming.batch_words import (
 )
 from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
 from deepseek_report.runner.streaming.scored_batches import RowStream, ScoredBatch, Scorer
-from deepseek_report.runner.watching.board_folder import empty_board
-from deepseek_report.runner.watching.board_text import markdown_table, plain_text
+from deepseek_report.runner.watching.board_folder import empty_board, markdown_table, plain_text
 from deepseek_report.visualizations.drawing.part_rows import LabelledValue, bars
 from deepseek_report.wording.words import Wording
 

@@ -19,13 +19,14 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.direct_use import DirectUse, told_together
 from deepseek_report.metrics.fairness.group_gaps import WidestPair
 from deepseek_report.metrics.fairness.groups import Grouping
-from deepseek_report.metrics.fairness.option_changes import (
+from deepseek_report.metrics.fairness.options import (
     ComparedGroups,
     OptionChanges,
+    Options,
+    evened_rows,
     price,
     threshold_for_ratio,
 )
-from deepseek_report.metrics.fairness.options import Options, evened_rows
 from deepseek_report.metrics.performance.baselines import fit_monotone
 from deepseek_report.metrics.performance.predicting import choose_threshold
 from deepseek_report.statistics.paired import balanced_accuracy_difference
