@@ -11,6 +11,7 @@ from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage.files import dump_json, load_json, save_json
+from deepseek_report.artifacts.storage.schema_validation import schema_validator
 from deepseek_report.compliance.decision import DecisionState
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport, OpenField
 from deepseek_report.compliance.evidence import Evidence
@@ -65,10 +66,8 @@ def check_record(record: Mapping[str, Any]) -> None:
     """
     import json
 
-    from jsonschema import Draft202012Validator
-
     schema = load_json(frameworks_folder() / "_evidence_schema.json", links=True)
-    errors = Draft202012Validator(schema).iter_errors(json.loads(dump_json(record)))
+    errors = schema_validator(schema).iter_errors(json.loads(dump_json(record)))
     problems = sorted(
         f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in errors
     )

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.protocols.frameworks import EARLIER_IDS, Fit
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, shipped, unfit_name
 from deepseek_report.artifacts.storage.plain_files import sha256_file
+from deepseek_report.artifacts.storage.schema_validation import schema_validator
 from deepseek_report.compliance.applicability import (
     DataDeclarations,
     Scope,
@@ -293,9 +294,7 @@ def evidence_kinds() -> frozenset[str]:
 
 
 def _schema_problems(data: Any) -> list[str]:
-    from jsonschema import Draft202012Validator
-
-    validator = Draft202012Validator(read_yaml(frameworks_folder() / "_schema.yaml"))
+    validator = schema_validator(read_yaml(frameworks_folder() / "_schema.yaml"))
     return [
         f"{'.'.join(map(str, error.absolute_path)) or 'file'}: {error.message}"
         for error in sorted(validator.iter_errors(data), key=lambda e: list(map(str, e.path)))

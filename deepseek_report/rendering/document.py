@@ -539,9 +539,11 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
     def written(match: re.Match[str]) -> str:
         target = match[1]
         if target in defined:
-            # a letter of any script behind it would be read as part of the name
+            # a letter of any script beside it would be read as part of a word
+            before = match.string[match.start() - 1 : match.start()]
             follows = match.string[match.end() : match.end() + 1]
-            return f"@{{{target}}}" if follows.isalnum() else f"@{target}"
+            apart = "<!-- -->" if before.isalnum() else ""
+            return f"{apart}@{target}" + (" " if follows.isalnum() else "")
         return str(Markdown.escape(say("not_shown", name=target.partition("-")[2])))
 
     def linked(match: re.Match[str]) -> str:

@@ -35,7 +35,7 @@ from deepseek_report.statistics.causes.effects import (
     naive_slope,
     weights_of,
 )
-from deepseek_report.statistics.causes.gap_by_path import PATHS, PathGap, gap_by_path, widening
+from deepseek_report.statistics.causes.gap_by_path import PATHS, PathGap, gaps_by_path, widening
 from deepseek_report.statistics.causes.graph import CausalGraph, CausalRefusal
 from deepseek_report.statistics.causes.independence import independence_tests
 from deepseek_report.statistics.causes.sensitivity import (
@@ -259,9 +259,9 @@ def test_penalised_fits_are_those_of_scikit_learn() -> None:
 def gap(outcome: str = "outcome") -> PathGap:
     sets = GRAPH.path_sets("group", "outcome")
     assert not isinstance(sets, CausalRefusal)
-    parts = gap_by_path(world(), sets, "group", (1, 0), outcome)
-    assert isinstance(parts, PathGap)
-    return parts
+    gaps = gaps_by_path(world(), sets, "group", (1, 0), [outcome])
+    assert not isinstance(gaps, CausalRefusal)
+    return gaps[0]
 
 
 def test_parts_of_a_gap_add_up_to_the_gap_and_hold_what_is_known() -> None:
@@ -295,12 +295,12 @@ def test_rows_of_other_groups_are_left_out_and_small_groups_refused() -> None:
     group = world().variables["group"].values.copy()
     group[:200], sets = 2.0, gap().sets
     data = world().with_variable("group", Variable(group, 3))
-    parts = gap_by_path(data, sets, "group", (1, 0), "outcome")
-    assert isinstance(parts, PathGap)
-    assert parts.used.sum() == N - 200
+    gaps = gaps_by_path(data, sets, "group", (1, 0), ["outcome"])
+    assert not isinstance(gaps, CausalRefusal)
+    assert gaps[0].used.sum() == N - 200
     group[200:] = np.where(np.arange(N - 200) < 39, 1.0, 0.0)
     few = world().with_variable("group", Variable(group, 3))
-    assert refused(gap_by_path(few, sets, "group", (1, 0), "outcome")) == "too_few_rows"
+    assert refused(gaps_by_path(few, sets, "group", (1, 0), ["outcome"])) == "too_few_rows"
 
 
 def test_a_wrong_graph_is_contradicted_and_a_right_one_is_not() -> None:

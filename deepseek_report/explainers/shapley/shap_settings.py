@@ -13,7 +13,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds.coalitions import MOST_CELLS
 from deepseek_report.explainers.attributions import chunks
-from deepseek_report.explainers.shapley.coalition_design import all_pairs
+from deepseek_report.statistics.games.coalition_design import all_pairs
 from deepseek_report.statistics.ranking import systematic
 
 Algorithm = Literal["auto", "tree", "pairs", "surrogate", "owen", "exact", "permutation"]

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.artifacts.storage.local_paths import shipped
+from deepseek_report.artifacts.storage.schema_validation import schema_validator
 from deepseek_report.compliance.statements import latest_day
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.runner.run_folders.missing_parts import reasons
@@ -126,11 +127,8 @@ def run_schema_problems(run: Any) -> list[str]:
 
 @cache
 def _validator(version: int) -> Any:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(
-        load_json(shipped("templates") / "schemas" / _SCHEMAS[version], links=True)
-    )
+    schema = load_json(shipped("templates") / "schemas" / _SCHEMAS[version], links=True)
+    return schema_validator(schema)
 
 
 def results_of(folder: Path, run: Mapping[str, Any], day: dt.date | None = None) -> Results:
