@@ -42,7 +42,7 @@ from deepseek_report.config.experiment import Paths
 from deepseek_report.config.portable import QUICK, whole_report
 from deepseek_report.config.validate import validate
 from deepseek_report.datasets.assembly.row_metadata import moments_of
-from deepseek_report.datasets.split.splitting import (
+from deepseek_report.datasets.splitting import (
     assign_by_quotas,
     bands,
     joined,

@@ -180,7 +180,7 @@ def shown_value(value: Any) -> str:
 _USUAL = {
     "dataset": "deepseek_report.datasets.sources.csv.TableFile",
     "trainer": "deepseek_report.training.settings.TrainingSettings",
-    "report": "deepseek_report.rendering.report_options.ReportOptions",
+    "report": "deepseek_report.rendering.page_words.ReportOptions",
 }
 #: {what other programs call it: what it is called here}.
 _OTHERWISE = {

@@ -28,8 +28,7 @@ from deepseek_report.artifacts.storage.plain_files import copy_file, make_folder
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.privacy.measures import is_private, released_measurement, without_private
-from deepseek_report.privacy.suppression import Relation, suppress
-from deepseek_report.privacy.withheld import RunSource
+from deepseek_report.privacy.withheld import Relation, RunSource, suppress
 from deepseek_report.store import copy_tree
 from deepseek_report.wording.words import wording
 

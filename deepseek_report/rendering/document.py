@@ -32,12 +32,11 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
-from deepseek_report.rendering import markdown, page_parts, pipe_tables
+from deepseek_report.rendering import markdown, page_parts
 from deepseek_report.rendering.markdown import LINK, REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
-from deepseek_report.rendering.report_options import BRIEF, ReportOptions
+from deepseek_report.rendering.page_words import BRIEF, ReportOptions, TemplateTexts
 from deepseek_report.rendering.table_files import FiledTable
-from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.sections.shared.tables import DASH, ShownTable, measured_table
 from deepseek_report.wording.compiled_texts import Compiled
 from deepseek_report.wording.of_results import words_of
@@ -381,7 +380,7 @@ class _DocumentWriter:
         that the report itself shows; where there are more, all of them stand in a page and a CSV
         beside it, and a line below the table names the page.
         """
-        shown = ShownTable(id, caption, columns, tuple(pipe_tables.as_rows(rows)))
+        shown = ShownTable(id, caption, columns, tuple(markdown.as_rows(rows)))
         return self._table(shown, formats, csv, most)
 
     def _table(
@@ -403,13 +402,13 @@ class _DocumentWriter:
             text = Markdown(f"{text} [{link}]({whole.csv}){{.csv}}".strip())
         rows = [{**row, **{k: f(row[k]) for k, f in formats.items() if k in row}} for row in rows]
         visible = [column for column in whole.columns if column.key not in shown.aside]
-        body = pipe_tables.pipe_table(rows, visible, self.words)
+        body = markdown.pipe_table(rows, visible, self.words)
         identity = f"{{#tbl-{whole.name}}}"
         return Markdown(f"\n\n{body}\n\n: {markdown.one_line(text)} {identity}\n\n{more}")
 
     def filed(self, rows: Any, id: str, caption: str, columns: Any = None) -> Markup:  # noqa: A002
         """What a table says and how long it is, with a link to it; the table is a file."""
-        return self._filed(ShownTable(id, caption, columns, tuple(pipe_tables.as_rows(rows))))
+        return self._filed(ShownTable(id, caption, columns, tuple(markdown.as_rows(rows))))
 
     def _filed(self, shown: ShownTable) -> Markdown:
         whole = self._whole(shown)
@@ -422,7 +421,7 @@ class _DocumentWriter:
         """All of a table in the language of the report, under a name that no other has."""
         say = TemplateTexts(self.words).say
         rows = [{key: say(cell) for key, cell in row.items()} for row in shown.rows]
-        columns = pipe_tables.choose_columns(rows, shown.columns, self.words)
+        columns = markdown.choose_columns(rows, shown.columns, self.words)
         name = self._unused(markdown.slug(shown.id))
         return FiledTable(name, markdown.plain(shown.caption), rows, columns)
 

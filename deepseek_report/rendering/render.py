@@ -16,8 +16,7 @@ from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import pandoc
-from deepseek_report.rendering.page_words import head_of_document, words_of_document
-from deepseek_report.rendering.report_options import BRIEF
+from deepseek_report.rendering.page_words import BRIEF, head_of_document, words_of_document
 from deepseek_report.rendering.typeset import rasterise
 
 #: Gets a sentence for whatever a page lacks.

@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined
 
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.rendering import page_parts
-from deepseek_report.rendering.pipe_tables import RenderedColumn, csv_text, plain_cell
+from deepseek_report.rendering.markdown import RenderedColumn, csv_text, plain_cell
 from deepseek_report.wording.words import Wording
 
 #: The folder of a run that holds tables.

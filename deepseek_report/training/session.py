@@ -20,17 +20,15 @@ from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message, plain
-from deepseek_report.artifacts.protocols.models import Penalty
+from deepseek_report.artifacts.protocols.models import HISTORY, Penalty
 from deepseek_report.artifacts.protocols.modules import EncodesInputs, LayerTrace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.artifacts.storage.plain_files import make_folder, remove
-from deepseek_report.artifacts.training_files import HISTORY
 from deepseek_report.tasks import task_of
-from deepseek_report.training.epoch import AdamW, Stepper
+from deepseek_report.training.epoch import AdamW, Precision, Stepper, choose_precision
 from deepseek_report.training.objective import Objective, objective_for
-from deepseek_report.training.precision import Precision, choose_precision
 from deepseek_report.training.resume_point import (
     CHECKPOINT,
     State,

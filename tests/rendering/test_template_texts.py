@@ -12,7 +12,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.rendering.document import Environment, build_environment
 from deepseek_report.rendering.markdown import Markdown, inline_code
-from deepseek_report.rendering.template_texts import TemplateTexts
+from deepseek_report.rendering.page_words import TemplateTexts
 from deepseek_report.wording.words import Wording, wording
 
 TEMPLATES = shipped("templates")

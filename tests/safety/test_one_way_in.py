@@ -70,7 +70,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "config/catalogue.py": (_CONFIGS, {"glob", "read_text"}),
     "config/config_files.py": (_CONFIGS, {"glob", "os.walk"}),
     "config/local_code.py": (_CONFIGS, {"rglob"}),
-    "config/open_lines.py": (_CONFIGS, {"read_text"}),
+    "config/composed.py": (_CONFIGS, {"read_text"}),
     "config/overrides.py": (_CONFIGS, {"yaml.safe_load"}),
     "config/compose.py": (_CONFIGS, {"glob", "iterdir", "read_text", "yaml.load"}),
     "config/reference_pages.py": (

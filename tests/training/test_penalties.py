@@ -14,7 +14,7 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.data_kinds.cues import InputCue
-from deepseek_report.metrics.behaviour.cue_use import use_of
+from deepseek_report.metrics.behaviour.corrections import use_of
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.training.penalties import CuePenalty
 from deepseek_report.training.trainer import GradientTrainer

@@ -10,9 +10,14 @@ from sklearn.metrics import roc_auc_score
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.training import session
-from deepseek_report.training.epoch import Stepper, learning_rate
+from deepseek_report.training.epoch import (
+    Precision,
+    Stepper,
+    choose_precision,
+    learning_rate,
+    widest_layer,
+)
 from deepseek_report.training.objective import Classes, roc_auc
-from deepseek_report.training.precision import Precision, choose_precision, widest_layer
 from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import say
 
@@ -95,9 +100,9 @@ def test_roc_auc_agrees_with_sklearn_also_with_ties_and_three_classes():
 
 def test_auto_precision_on_a_cpu_needs_a_matrix_unit_and_a_wide_layer(monkeypatch):
     narrow, wide = torch.nn.Linear(64, 64), torch.nn.Linear(512, 512)
-    monkeypatch.setattr("deepseek_report.training.precision._has_amx", lambda: False)
+    monkeypatch.setattr("deepseek_report.training.epoch._has_amx", lambda: False)
     assert choose_precision("auto", "cpu", wide).name == "float32"
-    monkeypatch.setattr("deepseek_report.training.precision._has_amx", lambda: True)
+    monkeypatch.setattr("deepseek_report.training.epoch._has_amx", lambda: True)
     assert choose_precision("auto", "cpu", wide).name == "bf16"
     assert choose_precision("auto", "cpu", narrow).name == "float32"
     assert widest_layer(wide) == 512

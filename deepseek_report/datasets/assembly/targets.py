@@ -35,7 +35,7 @@ from deepseek_report.datasets.assembly.column_declarations import (
 )
 from deepseek_report.datasets.assembly.feature_encoding import categories_of, positions_of
 from deepseek_report.datasets.readers.cells import Cells, observed, read_cells
-from deepseek_report.datasets.split.splitting import draw_rows, strata_of
+from deepseek_report.datasets.splitting import draw_rows, strata_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Attribute, Feature
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.assembly.column_declarations import is_number, truth_of
-from deepseek_report.datasets.card.data_card import DataFacts, category_counts
+from deepseek_report.datasets.data_card import DataFacts, category_counts
 from deepseek_report.statistics.intervals import blaker
 from deepseek_report.tasks import task_of
 

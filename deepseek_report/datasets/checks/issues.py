@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Structure
-from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.checks import array_checks, code_checks, table_checks, text_checks
 from deepseek_report.datasets.checks.leaks import row_order
+from deepseek_report.datasets.data_card import DataFacts
 
 Check = Callable[[DataFacts], list[DataIssue]]
 

@@ -21,7 +21,7 @@ from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.reference import ranges, typical_row
+from deepseek_report.data_kinds.base import ranges, typical_row
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases import case_tables as pages
 from deepseek_report.metrics.cases.case_choice import (

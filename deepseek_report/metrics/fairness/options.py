@@ -42,12 +42,7 @@ from deepseek_report.statistics.paired import balanced_accuracy_difference, shar
 from deepseek_report.statistics.ranking import macro_auc, paired_difference, thin
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.classification import iterations
-from deepseek_report.tasks.decisions import (
-    at_threshold,
-    effective_threshold,
-    tally,
-    threshold_for_share,
-)
+from deepseek_report.tasks.loss import at_threshold, effective_threshold, tally, threshold_for_share
 
 
 def evened_rows(codes: Ints, labels: Ints, rng: np.random.Generator) -> Ints:

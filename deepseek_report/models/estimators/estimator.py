@@ -20,8 +20,12 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError, NotApplicableError
 from deepseek_report.metrics.performance.predicting import log_odds
-from deepseek_report.models.estimators.class_match import class_text, match_classes
-from deepseek_report.models.estimators.design_matrix import Columns, Encoding
+from deepseek_report.models.estimators.design_matrix import (
+    Columns,
+    Encoding,
+    class_text,
+    match_classes,
+)
 from deepseek_report.statistics.small_trees import HistogramTrees
 from deepseek_report.tasks import task_of
 

@@ -14,9 +14,9 @@ import numpy as np
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain, message
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.frameworks import Fit
 from deepseek_report.artifacts.protocols.models import BringsTrainer
 from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.protocols.sections import Fit
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Part, Split

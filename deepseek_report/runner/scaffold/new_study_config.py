@@ -16,10 +16,10 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.rounding import count, quantity
 from deepseek_report.artifacts.schema import Feature, Schema, readable_name
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.config.open_lines import OPEN
+from deepseek_report.config.composed import OPEN
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.assembly.column_declarations import is_number
-from deepseek_report.datasets.card.data_card import Sector
+from deepseek_report.datasets.data_card import Sector
 from deepseek_report.runner.scaffold.column_proposals import (
     TableSeen,
     proposed_label,

@@ -36,7 +36,7 @@ from deepseek_report.sections.shared.tables import Values
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.decisions import calibration_subject
+from deepseek_report.tasks.loss import calibration_subject
 from deepseek_report.wording import estimates
 from deepseek_report.wording.numbers import NumberFormat
 

@@ -31,7 +31,7 @@ from deepseek_report.metrics.performance.baselines import fit_monotone
 from deepseek_report.metrics.performance.predicting import choose_threshold
 from deepseek_report.statistics.paired import balanced_accuracy_difference
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.decisions import at_threshold
+from deepseek_report.tasks.loss import at_threshold
 from tests.worded import refused, say
 
 COSTS = DecisionCosts(false_alarm=1.0, missed=3.0)

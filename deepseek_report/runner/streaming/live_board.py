@@ -22,7 +22,7 @@ from deepseek_report.runner.execution.computing import kept_outcome
 from deepseek_report.runner.execution.outcomes import StageOutcome
 from deepseek_report.runner.execution.stages import artifact_paths
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
-from deepseek_report.runner.watching.board_folder import empty_board, markdown_table, plain_text
+from deepseek_report.runner.streaming.board_folder import empty_board, markdown_table, plain_text
 from deepseek_report.store import Store
 from deepseek_report.store.run_folder import EVENTS
 from deepseek_report.visualizations.drawing.part_rows import LabelledValue, bars
