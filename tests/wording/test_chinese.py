@@ -10,7 +10,7 @@ import pytest
 from jinja2 import Environment, meta
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.compliance.framework import frameworks_folder, load_framework
 from deepseek_report.wording.words import read_catalog, untranslated, wording
 
