@@ -96,7 +96,7 @@ TINY = {
          "metrics.lens.max_rows=40", "metrics.latent.max_rows=30",
          "metrics.token_experts.max_rows=30",
          "explainers=[]"),
-        ("ablation", "lens", "head_roles", "latent", "token_experts"),
+        ("ablation", "lens", "head_roles", "latent", "token_experts", "continuation"),
     ),
 }  # fmt: skip
 
