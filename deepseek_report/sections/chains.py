@@ -69,9 +69,9 @@ def _tests(draft: Draft, metric: str) -> None:
         return
     first = next((row for row in table if row["test"] == f"{CUT}0"), None)
     same = None if first is None else estimates.of_row(first, "same_share", "same")
-    fewest = setting(draft.results, "metrics", metric, "fewest", 30)
+    fewest = round(setting(draft.results, "metrics", metric, "fewest", 30))
     if same is not None:
-        draft.answer("chains", same=same, n=int(first["n"]), verdict=chain_verdict(same, fewest))
+        draft.answer("chains", same=same, n=same.n, verdict=chain_verdict(same, fewest))
     named = [{**row, "change": draft.text(f"change.{row['change']}")} for row in table]
     draft.values[metric] = draft.metric_table(metric, "tests", named)
     draft.caveat("chains")

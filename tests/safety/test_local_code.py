@@ -127,7 +127,7 @@ def test_a_language_without_texts_is_a_problem(language: str) -> None:
         validate(compose([f"report.language={language}"]))
     text = str(caught.value)
     assert f'report.language={language}: there are no texts in the language "{language}"' in text
-    assert "allowed: en" in text
+    assert "allowed: de, en" in text
 
 
 def test_a_text_that_is_no_language_at_all_is_one_problem() -> None:
