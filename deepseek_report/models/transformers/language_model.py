@@ -66,6 +66,7 @@ class CausalLanguageModel(DeepSeekV3):
     name = "language_model"
     title = "DeepSeek-V3"
     tasks = frozenset({"classification"})
+    head = "CausalLM"
 
     train: Train = "none"
     query_rank: Size | None = None
@@ -85,6 +86,11 @@ class CausalLanguageModel(DeepSeekV3):
                 'it is, and not trained here; choose train "none"'
             )
         super().__post_init__()
+
+    @property
+    def called(self) -> str:
+        """What sentences call it."""
+        return "the language model"
 
     @property
     def capabilities(self) -> frozenset[Capability]:
