@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_language import silent_chains
 from deepseek_report.sections.language import LanguageSection
 from deepseek_report.sections.summary import SummarySection
+from deepseek_report.wording.words import wording
 from tests.tiny_runs import TinyRuns
 
 
@@ -63,3 +65,22 @@ def test_what_nobody_assesses_of_language_models_is_listed_with_its_reason(
         assert name in listed
     other = " ".join(SummarySection().content(real_run).values["never"])
     assert "Circuits" not in other
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "sentence"),
+    [
+        (0.02, 0.2, "one of 1 comparison differs beyond chance, most the probability of “bad”"),
+        (-0.1, 0.3, "no difference beyond chance was found in 1 comparison"),
+        (None, None, "too few words were tried to tell any difference from chance"),
+    ],
+)
+def test_of_few_words_no_difference_is_called_chance(
+    low: float | None, high: float | None, sentence: str
+) -> None:
+    values = {"answer": "bad", "group": "women", "compared": "men"}
+    counts = {"beyond": int((low or 0) > 0), "of": 1, "tested": low is not None}
+    text = wording("en").text(
+        "sections.bias.answer.prompts", **values, **counts, difference=Estimate(0.1, low, high)
+    )
+    assert sentence in text
