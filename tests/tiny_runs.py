@@ -76,6 +76,10 @@ TINY = {
          "split.folds=2"),
         ("labels_table", "accuracy"),
     ),
+    "traces": TinyRun(
+        ("experiment=reasoning_traces",),
+        ("accuracy", "hint_acknowledgement", "recorded_chain_tests"),
+    ),
     "text": TinyRun(
         ("experiment=sentiment", "dataset.rows=400", _METHODS),
         ("importance", "part_performance", "cases"),
