@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain, message
 from deepseek_report.artifacts.protocols.frameworks import Fit
 from deepseek_report.artifacts.protocols.progress import Silent
@@ -101,8 +101,9 @@ def forecast(experiment: Experiment) -> Forecast:
     experiment = decided(experiment, size)
     stages = make_plan(experiment)
     parts = _parts(dataset, stages[0].folder(store))
-    refuse_misfits(experiment, data.schema, parts)
-    stored = {stage.id: stage.folder(store) is not None for stage in stages}
+    folders = {stage.id: stage.folder(store) for stage in stages}
+    refuse_misfits(experiment, data.schema, parts, folders.get(BEFORE["training"]))
+    stored = {name: folder is not None for name, folder in folders.items()}
     identity = run_id(experiment, stages)
     refused, unfit = _left_out(experiment)
     declared = experiment.settings.causal
