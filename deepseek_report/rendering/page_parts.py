@@ -7,16 +7,20 @@ from functools import cache
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 
 #: What every block shares, then what each door of the report adds.
 _BLOCKS = ("blocks.css", "decide.css", "cases.css", "audit.css")
 #: {script of a part: the styles of what it alone makes}.
-_STYLES = {"cases": ("marks.css",)}
+_STYLES = {"cases": ("marks.css",), "continuation": ("continuation.css",)}
 #: What runs on every page.
 _COMMON = "script.js"
 #: {class of a place on the page: what fills it}: the name of its script, and of its data.
-SCRIPTED = {"case-browser": "cases", "threshold-slider": "thresholds"}
+SCRIPTED = {
+    "case-browser": "cases",
+    "threshold-slider": "thresholds",
+    "continuation": "continuation",
+}
 #: {script of a part: the scripts that it needs before it}.
 _BEFORE = {"cases": ("yaml_file.js", "marks.js")}
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.models import CountsTrees
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.files import load_json, save_arrays, save_json
 from deepseek_report.errors import ArtifactError, ConfigError
-from deepseek_report.explainers.own.intrinsic import Intrinsic, contrasted
-from deepseek_report.models.self_explaining.ebm import EBM
+from deepseek_report.explainers.intrinsic import Intrinsic, contrasted
+from deepseek_report.models.self_explaining.ebm import EBM, TERMS
 from deepseek_report.models.self_explaining.rule_model import RuleModel
 from deepseek_report.models.shared.loading import load_classifier
 
@@ -126,7 +127,7 @@ def test_a_folder_whose_list_is_of_other_data_is_refused(schema, train, tmp_path
         load_classifier(RULES, schema, train, tmp_path)
 
 
-def test_the_stored_curves_answer_as_the_library_does(schema, train) -> None:
+def test_the_stored_curves_answer_as_the_library_does(schema, train, tmp_path) -> None:
     glassbox = pytest.importorskip("interpret.glassbox", reason="an extra (glassbox)")
     schema, train = task_of("two", schema, train)
     ours = CURVES.build(schema, train, 5)
@@ -139,6 +140,10 @@ def test_the_stored_curves_answer_as_the_library_does(schema, train) -> None:
     shifted = train.inputs * [1.1, 1, 0.9, 1, 1]
     expected = theirs.predict_proba(ours._frame(shifted))
     np.testing.assert_allclose(ours.probabilities(shifted), expected, rtol=1e-9)
+    save_arrays(tmp_path / TERMS, **ours.arrays())
+    assert ours.steps == theirs.best_iteration_.sum() > 8
+    assert isinstance(CURVES, CountsTrees)
+    assert CURVES.trees_grown(tmp_path) == np.ceil(ours.steps / 8)
 
 
 def test_without_the_library_the_config_says_how_to_get_it(monkeypatch) -> None:
