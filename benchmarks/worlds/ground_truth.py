@@ -509,13 +509,27 @@ class GroundTruth:
         return by
 
     def _again_spoilt(
-        self, name: str, game: Game, model: Any, rows: Floats, drawn_as: Floats | None = None
+        self,
+        name: str,
+        game: Game,
+        model: Any,
+        rows: Floats,
+        drawn_as: Floats | None = None,
+        targets: None = None,
     ) -> Floats:
+        del targets  # all are explained for one class
         return self.spoilt_values(name, game, model, rows, drawn_as)
 
     def _again_shipped(
-        self, explainer: Any, game: Game, model: Any, rows: Floats, drawn_as: Floats | None = None
+        self,
+        explainer: Any,
+        game: Game,
+        model: Any,
+        rows: Floats,
+        drawn_as: Floats | None = None,
+        targets: None = None,
     ) -> Floats:
+        del targets  # all are explained for one class
         context = self.context(game, rows, classifier=model, drawn_as=drawn_as)
         values: Floats = explainer.explain(context).values
         return values

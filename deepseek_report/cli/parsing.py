@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    from deepseek_report.config.composed import Composed
     from deepseek_report.config.experiment import Experiment
     from deepseek_report.config.problems import ConfigProblems
 
@@ -213,16 +214,24 @@ def _override(text: str) -> str:
     )
 
 
-def compose_experiment(options: argparse.Namespace, overrides: Sequence[str]) -> Experiment:
+def compose_experiment(
+    options: argparse.Namespace,
+    overrides: Sequence[str],
+    on_composed: Callable[[Composed], None] = lambda _: None,
+) -> Experiment:
     """The valid experiment that the command line describes.
 
     In a terminal, a package of the study's own folder that is not trusted yet is asked for once.
+
+    on_composed : hears of the configuration before it is checked, if every override can be read.
     """
     from deepseek_report.config.compose import compose
     from deepseek_report.config.problems import ConfigProblems
     from deepseek_report.config.validate import validate
 
     composed = compose(overrides, options.config_dir)
+    if not composed.problems:
+        on_composed(composed)
     try:
         return validate(composed, options.trust, options.trust_type)
     except ConfigProblems as problems:

@@ -8,14 +8,14 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.frameworks import EARLIER_IDS, Fit
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.shipped import shipped, validator_of
 from deepseek_report.compliance.applicability import (
     DataDeclarations,
     Scope,
@@ -25,6 +25,9 @@ from deepseek_report.compliance.applicability import (
 )
 from deepseek_report.errors import ConfigError
 from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 Ceiling = Literal["met", "partly", "human_input"]
 HUMAN = "human_input."
@@ -293,13 +296,15 @@ def evidence_kinds() -> frozenset[str]:
     return frozenset(read_yaml(frameworks_folder() / "_sources.yaml")["kinds"])
 
 
-def _schema_problems(data: Any) -> list[str]:
-    from jsonschema import Draft202012Validator
+@cache
+def _validator() -> Draft202012Validator:
+    return validator_of(read_yaml(frameworks_folder() / "_schema.yaml"))
 
-    validator = Draft202012Validator(read_yaml(frameworks_folder() / "_schema.yaml"))
+
+def _schema_problems(data: Any) -> list[str]:
     return [
         f"{'.'.join(map(str, error.absolute_path)) or 'file'}: {error.message}"
-        for error in sorted(validator.iter_errors(data), key=lambda e: list(map(str, e.path)))
+        for error in sorted(_validator().iter_errors(data), key=lambda e: list(map(str, e.path)))
     ]
 
 

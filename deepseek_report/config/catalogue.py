@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,13 @@ def describe(path: Path) -> str:
 
 
 def target_of(path: Path) -> str:
-    """The `_target_` of a plug-in's YAML, or ""."""
+    """The `_target_` of a plug-in's YAML, or ""; files of this package are read once."""
+    own = path.is_relative_to(shipped("conf"))
+    return _target_of_package(path) if own else _target(read_yaml(path))
+
+
+@cache
+def _target_of_package(path: Path) -> str:
     return _target(read_yaml(path))
 
 

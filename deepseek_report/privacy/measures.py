@@ -27,7 +27,7 @@ from deepseek_report.wording.words import wording
 _OF_INSTANCES: frozenset[Category] = frozenset(
     {
         *("performance", "calibration", "fairness", "explanation", "slices", "data"),
-        *("robustness", "behaviour", "causes"),
+        *("robustness", "behaviour", "causes", "language"),
     }
 )
 

@@ -142,6 +142,7 @@ class _DocumentWriter:
             file_link=markdown.file_link,
             case_browser=self.case_browser,
             threshold_slider=self.threshold_slider,
+            continuation=self.continuation,
             measured=self.measured_table,
             further_tables=self.further_tables,
             ref=markdown.reference,
@@ -454,6 +455,10 @@ class _DocumentWriter:
         """Where the page's script lets a reader step through thresholds; likewise."""
         return self._scripted("threshold-slider", "thresholds", steps) if steps else Markdown("")
 
+    def continuation(self, answers: Mapping[str, Any] | None) -> Markup:
+        """Where the page's script marks what answers came from; likewise."""
+        return self._scripted("continuation", "continuation", answers) if answers else Markdown("")
+
     def _scripted(self, place: str, name: str, data: Mapping[str, Any]) -> Markdown:
         plain_files.write_text(self.folder / "tables" / f"{name}.json", dump_json(data))
         return Markdown(f"\n\n::: {{.{place}}}\n:::\n\n")
@@ -528,9 +533,11 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
     def written(match: re.Match[str]) -> str:
         target = match[1]
         if target in defined:
-            # a letter of any script behind it would be read as part of the name
+            # a letter of any script beside it would be read as part of a word
+            before = match.string[match.start() - 1 : match.start()]
             follows = match.string[match.end() : match.end() + 1]
-            return f"@{{{target}}}" if follows.isalnum() else f"@{target}"
+            apart = "<!-- -->" if before.isalnum() else ""
+            return f"{apart}@{target}" + (" " if follows.isalnum() else "")
         return str(Markdown.escape(say("not_shown", name=target.partition("-")[2])))
 
     def linked(match: re.Match[str]) -> str:

@@ -118,7 +118,22 @@ _MARKS = {
     "file_head": ("run",),
     "saved": ("file",),
 }
-_PARTS = {"cases": _CASES, "marks": _MARKS, "thresholds": _THRESHOLDS, "live": _LIVE}
+#: What the page says of prompts and answers, `page.continuation.<name>`, and its slots.
+_CONTINUATION = {
+    **dict.fromkeys(("title", "hint", "prompt", "method", "question", "logit", "contrast"), ()),
+    **dict.fromkeys(("nothing", "known", "legend"), ()),
+    "number": ("n", "all"),
+    "answer": ("token", "probability", "rival"),
+    "parts": ("parts",),
+    "part": ("source", "value"),
+}
+_PARTS = {
+    "cases": _CASES,
+    "marks": _MARKS,
+    "thresholds": _THRESHOLDS,
+    "live": _LIVE,
+    "continuation": _CONTINUATION,
+}
 
 
 def head_of_document(text: str) -> dict[str, Any]:

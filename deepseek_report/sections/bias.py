@@ -318,6 +318,7 @@ class BiasSection:
         _answer(draft)
         _answer_gaps(draft)
         _answer_sources(draft)
+        _answer_prompts(draft)
         _caveats(draft)
         draft.notes(metric for metric in _METRICS if metric != _EXPLAINED or _people(results))
         draft.values |= {**decision_values(draft), **_sources(draft)}
@@ -338,7 +339,27 @@ def _needed(results: Results, needs: frozenset[str]) -> frozenset[str]:
     """What must be there to compare groups: rates of decisions, or errors of numbers instead."""
     if is_undeclared(results):
         return frozenset({"predictions/test"})
-    return needs
+    of_prompts = results.measurement("prompt_pairs") is not None and not _people(results)
+    return frozenset({"measures/prompt_pairs"}) if of_prompts else needs
+
+
+def _answer_prompts(draft: Draft) -> None:
+    """What a word for a person changes, where prompts differ in nothing else."""
+    table = rows(draft.results, "prompt_pairs", "pairs")
+    if not table:
+        return
+    beyond = [row for row in table if row["low"] > 0 or row["high"] < 0]
+    largest = max(beyond or table, key=lambda row: abs(float(row["difference"])))
+    draft.answer(
+        "prompts",
+        answer=largest["answer"],
+        group=largest["group"],
+        compared=largest["compared"],
+        difference=estimates.of_row(largest, "difference"),
+        beyond=len(beyond),
+        of=len(table),
+    )
+    draft.caveat("prompts")
 
 
 def _answer(draft: Draft) -> None:

@@ -187,6 +187,8 @@ def _behind(draft: Draft) -> Values:
     results, words = draft.results, draft.words
     unfit, of_sets, private = _refused(results)
     never = list(words.table("not_assessed").values())
+    if _is_of_language_model(results):
+        never += words.table("not_assessed_of_language_models").values()
     not_measured = _not_measured(draft)
     luck = _is_not_asked(results.refused.get("measures/multiplicity", ""))
     counted = {"failed": len(results.failures), "unfit": len(unfit), "private": len(private)}
@@ -208,6 +210,12 @@ def _behind(draft: Draft) -> Values:
         "not_measured": not_measured,
         "never": never,
     }
+
+
+def _is_of_language_model(results: Results) -> bool:
+    """Whether the run asks what is only asked of language models."""
+    measured = any(score.category == "language" for score in results.all_scores)
+    return measured or "language" in _sections(results)
 
 
 def _quick(draft: Draft) -> Values:

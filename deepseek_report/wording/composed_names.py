@@ -79,6 +79,8 @@ class Names:
             if not name.startswith(around[0]) or not name.endswith(around[-1]):
                 continue
             for parts in _splits(name, around):
+                if not all(map(_fits, slots, parts)):
+                    continue
                 words = list(self._until_unknown(parts))
                 if len(words) == len(slots):
                     yield self.composed(key, **dict(zip(slots, words, strict=True)))
@@ -96,6 +98,11 @@ class Names:
             if (word := self._of(part)) is None:
                 return
             yield word
+
+
+def _fits(slot: str, part: str) -> bool:
+    """Whether a part may stand in a slot: in one for a number, a number alone."""
+    return slot != "number" or _NUMBER.fullmatch(part) is not None
 
 
 def _splits(text: str, around: list[str]) -> Iterator[tuple[str, ...]]:

@@ -27,18 +27,13 @@ from deepseek_report.errors import ArtifactError
 from deepseek_report.wording.compiled_texts import Compiled, compiled_texts
 from deepseek_report.wording.composed_names import Names
 from deepseek_report.wording.estimates import in_sentence
-from deepseek_report.wording.numbers import NumberFormat
+from deepseek_report.wording.numbers import NumberFormat, closed_up, edged
 
 DEFAULT_LANGUAGE = "en"
 _BREAKS = re.compile(r"[ \t\r\n]+")
 #: Between a sentence and the next one, also of the language of marks (`wording.pseudo`).
 _SENTENCES = re.compile(
     r"(?<=[a-z)”%][.!?]) (?=[A-Z“0-9])|(?<=[a-z)”%][.!?]⟧) (?=⟦?[A-Z“0-9])|(?<=[。！？])"
-)
-
-#: A blank behind a full-width mark, before what follows.
-_BEHIND_MARK = re.compile(
-    r"(?<=[。，、；：？！）”]) (?=[\u3400-\u9fff“（])|(?<=[\u3400-\u9fff]) (?=[（“])"
 )
 
 #: What a language says as a whole or takes from English as a whole: how it writes numbers.
@@ -97,9 +92,9 @@ class Wording:
         self.compiled: Compiled = {} if compiled is None else compiled
         symbols = dict(texts.get("formats", {}))
         self._small_inside = symbols.pop("labels_inside", "") == "small"
-        self._closes_up = symbols.pop("between_sentences", " ") == ""
+        closes_up = symbols.pop("between_sentences", " ") == ""
         self.numbers = NumberFormat(
-            symbols.pop("locale", "en_GB"), symbols, dict(texts.get("numbers", {}))
+            symbols.pop("locale", "en_GB"), symbols, dict(texts.get("numbers", {})), closes_up
         )
         shipped_names = texts.get("data_sets", {}).get(data_set, {}).get("names", {})
         known = texts.get("names", {}) | {name: name for name in own_names} | shipped_names
@@ -139,7 +134,8 @@ class Wording:
         own._texts = {**_merged(self._texts, texts), **{key: texts[key] for key in _WHOLE}}
         symbols = dict(texts["formats"])
         own._small_inside = symbols.pop("labels_inside", "") == "small"
-        own.numbers = NumberFormat(symbols.pop("locale"), symbols, own._texts["numbers"])
+        closes_up = symbols.pop("between_sentences", " ") == ""
+        own.numbers = NumberFormat(symbols.pop("locale"), symbols, own._texts["numbers"], closes_up)
         own._templates = {}
         own._environment = _environment(own)
         return own
@@ -182,8 +178,12 @@ class Wording:
         return Template.from_code(self._environment, self.compiled[text], known)
 
     def closed_up(self, text: str) -> str:
-        """The text without blanks behind full-width marks, where the language writes none."""
-        return _BEHIND_MARK.sub("", text) if self._closes_up else text
+        """The text without blanks behind full-width marks, where the language writes none.
+
+        At the edges of filled slots Han characters stand apart from Latin ones and figures; what
+        fills a slot stays as it is.
+        """
+        return closed_up(text) if self.numbers.closes_up else text
 
     def say(self, text: Text) -> str:
         """A message in this language; a plain text as it stands."""
@@ -470,7 +470,10 @@ def _group_name(context: Context, level: str, attribute: str, *, again: bool = F
             return str(known[level])
     say: Wording = context["wording"]
     if again:
-        return say.numbers.quoted([level.replace(CROSS, ", ")])[0]
+        first, *others = level.split(CROSS)
+        for other in others:
+            first = say.names.composed("place", one=first, other=other)
+        return say.numbers.quoted([first])[0]
     names_of, levels = str(attribute).split(CROSS), str(level).split(CROSS)
     if len(names_of) != len(levels):
         names_of, levels = [attribute], [level]
@@ -486,6 +489,7 @@ def _environment(words: Wording) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         optimized=False,  # a text is then compiled alike, whatever the filters make of constants
+        finalize=edged if numbers.closes_up else None,
     )
     made.filters |= {
         "count": numbers.count,

@@ -19,8 +19,8 @@ from tests.worded import say
 
 CHOICES = groups([shipped("conf")])
 #: These are there only where a config declares what they are about: a graph of causes
-#: (tests/api/test_causal.py), or corrections (tests/sections/test_corrections.py).
-DECLARED = {"causes", "corrections"}
+#: (tests/api/test_causal.py), corrections (tests/sections/test_corrections.py), a language model.
+DECLARED = {"causes", "corrections", "language"}
 SECTIONS = [name for name in CHOICES["sections"] if name not in DECLARED]
 PICTURES = CHOICES["visualizations"]
 

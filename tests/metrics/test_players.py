@@ -138,7 +138,7 @@ def context_for(layout_schema: Callable[..., Schema]) -> Callable[..., MeasureCo
             explanation=own,
             control=noise,
             explanations={"by_hand": own, "random": noise},
-            explain=lambda _, inputs, __=None: np.where(
+            explain=lambda _, inputs, __=None, targets=None: np.where(
                 np.isnan(inputs), 0.0, true_effects(schema, inputs)
             ),
         )
@@ -257,7 +257,7 @@ def test_players_that_no_model_could_value_do_not_count_as_unchanged(context_for
         replace(
             context,
             explanation=replace(context.explanation, values=own),
-            explain=lambda _, inputs, __=None: drawn[: len(inputs)],
+            explain=lambda _, inputs, __=None, targets=None: drawn[: len(inputs)],
         )
     )
     assert measured.scores[0].low < 0 < measured.scores[0].high

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 from deepseek_report.artifacts.array_types import Floats
 
@@ -21,6 +21,7 @@ StepKind = Literal[
 #: What takes the place of what a part gives: nothing; its mean over the rows, token by token; what
 #: it gives in another row.
 Replacement = Literal["zero", "mean", "swap"]
+REPLACEMENTS: tuple[Replacement, ...] = get_args(Replacement)
 
 
 @dataclass(frozen=True)

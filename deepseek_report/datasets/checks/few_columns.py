@@ -29,6 +29,7 @@ from deepseek_report.statistics.scorecards import (
     area_together,
     areas_alone,
     areas_of_pairs,
+    asked_in_turn,
     chance_of_highest,
     cut,
     likeliest_triples,
@@ -403,24 +404,13 @@ class ColumnSearch:
         self, traits: Traits, parts: tuple[BinnedPart, BinnedPart], class_index: int, alone: float
     ) -> list[Telling]:
         """The columns whose ways of writing tell a class together, by a tree of three questions."""
-        from sklearn.tree import DecisionTreeClassifier
-
-        learnt = parts[0]
-        happened = learnt.labels == class_index
-        tree = DecisionTreeClassifier(
-            max_depth=_QUESTIONS, min_samples_leaf=_FEWEST_IN_LEAF, random_state=0
+        learnt, judged, asked_about = asked_in_turn(
+            *parts, class_index, _QUESTIONS, _FEWEST_IN_LEAF
         )
-        if not 0 < happened.sum() < len(happened):
+        if not asked_about:
             return []
-        tree.fit(learnt.codes, happened)
-        width = tree.tree_.node_count + 1
-
-        def leaves(part: BinnedPart) -> BinnedPart:
-            return BinnedPart(tree.apply(part.codes)[:, None], part.labels, width)
-
-        area = float(areas_alone(leaves(parts[0]), leaves(parts[1]), class_index)[0])
-        split_on = tree.tree_.feature[tree.tree_.feature >= 0]
-        columns = tuple(sorted({traits.known[j].column for j in split_on.tolist()}))
+        area = float(areas_alone(learnt, judged, class_index)[0])
+        columns = tuple(sorted({traits.known[j].column for j in asked_about}))
         row = int(np.flatnonzero(self._classes == class_index)[0])
         least = max(alone, float(self._areas[row, list(columns)].max(initial=0.5))) + TOGETHER
         if area < max(self.least_area, least):

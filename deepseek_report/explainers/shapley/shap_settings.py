@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.explainers.shapley.coalition_design import all_pairs
+from deepseek_report.statistics.games.coalition_design import all_pairs
 from deepseek_report.statistics.ranking import systematic
 
 Algorithm = Literal["auto", "tree", "pairs", "surrogate", "owen", "exact", "permutation"]

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.shipped import shipped, validator_of
 from deepseek_report.compliance.statements import latest_day
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.runner.run_folders.missing_parts import reasons
@@ -33,6 +33,9 @@ from deepseek_report.store.run_folder import (
     run_digest,
 )
 from deepseek_report.wording.words import DEFAULT_LANGUAGE
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 #: Versions of `run.json` that can be read; the newest is the one that is written.
 FORMAT_VERSION = 2
@@ -125,12 +128,8 @@ def run_schema_problems(run: Any) -> list[str]:
 
 
 @cache
-def _validator(version: int) -> Any:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(
-        load_json(shipped("templates") / "schemas" / _SCHEMAS[version], links=True)
-    )
+def _validator(version: int) -> Draft202012Validator:
+    return validator_of(load_json(shipped("templates") / "schemas" / _SCHEMAS[version], links=True))
 
 
 def results_of(folder: Path, run: Mapping[str, Any], day: dt.date | None = None) -> Results:

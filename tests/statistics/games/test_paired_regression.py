@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepseek_report.explainers.shapley.coalition_design import all_pairs, draw_design
 from deepseek_report.explainers.shapley.shap_players import all_coalitions
-from deepseek_report.explainers.shapley.shapley_engine import PairedRegression
+from deepseek_report.statistics.games.coalition_design import all_pairs, draw_design
+from deepseek_report.statistics.games.paired_regression import PairedRegression
 
 PLAYERS, ROWS = 7, 12
 

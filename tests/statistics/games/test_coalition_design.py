@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from deepseek_report.explainers.shapley.coalition_design import all_pairs, draw_design
+from deepseek_report.statistics.games.coalition_design import all_pairs, draw_design
 
 
 def design_of(players: int, rows: int, pairs: int, seed: int = 0):

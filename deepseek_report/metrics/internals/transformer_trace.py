@@ -1,4 +1,4 @@
-"""What a model of transformers decided inside, and where its parts can be replaced."""
+"""What a transformer decided inside, where its parts can be replaced, and by what."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.modules import Step
+from deepseek_report.artifacts.protocols.modules import Replacement, Step
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.models.routed.experts import balance_loss
 
 _LAYER = re.compile(r"(?:^|\.)(\d+)\.")
 #: Where an attention block joins its heads again, in the families of transformers.
@@ -90,23 +89,59 @@ def _shares(router: nn.Module, logits: Tensor) -> Tensor:
     return logits.float().softmax(1)
 
 
-def imbalance(heard: Mapping[int, Choice], mask: Tensor, like: Tensor) -> Tensor:
-    """Mean balance loss of the routers over places where a token stands; 0 without routers.
+@dataclass(frozen=True)
+class Substitutes:
+    """What can stand in the place of (instance, token, …) numbers.
 
-    `n · Σ_e f_e · p_e` as in `experts.balance_loss`, the form of Switch Transformers for softmax
-    routers (DeepSeek-V2) and of DeepSeek-V3's own complementary balance loss for sigmoid routers.
-    The bias that DeepSeek-V3 adds to the scores while it is pretrained stays as it is.
-
-    References: Fedus et al. 2022, doi 10.48550/arXiv.2101.03961; DeepSeek-AI 2024, DeepSeek-V3,
-    equations 17 to 20, doi 10.48550/arXiv.2412.19437.
+    present : (instance, token) whether a token is there, None where all are; tokens stand before
+    the places that have none. Where they are not there nothing is put.
     """
-    if not heard:
-        return like.new_zeros(())
-    present = mask.flatten().bool()
-    losses = [
-        balance_loss(choice.shares[present], choice.which[present]) for choice in heard.values()
-    ]
-    return torch.stack(losses).mean()
+
+    present: Tensor | None = None
+
+    def of(self, numbers: Tensor, replacement: Replacement) -> Tensor:
+        """The numbers of the same shape that take their place."""
+        if replacement == "zero":
+            return torch.zeros_like(numbers)
+        if replacement == "mean":
+            return self._mean(numbers)
+        return self._of_other_rows(numbers)
+
+    def of_packed(self, numbers: Tensor, replacement: Replacement) -> Tensor:
+        """As `of`, of numbers that may lie packed as (instance · token, width)."""
+        if numbers.dim() == 3 or self.present is None:
+            return self.of(numbers, replacement)
+        by_place = numbers.unflatten(0, (len(self.present), -1))
+        return self.of(by_place, replacement).reshape(numbers.shape)
+
+    def _known(self, numbers: Tensor) -> Tensor:
+        """(instance, token, 1 …) 1 where a token is there."""
+        if self.present is None:
+            return numbers.new_ones(1)
+        known = self.present[:, : numbers.shape[1]].to(numbers.dtype)
+        return known.reshape(*known.shape, *[1] * (numbers.dim() - 2))
+
+    def _mean(self, numbers: Tensor) -> Tensor:
+        """The mean over the rows that have a token there, at each place."""
+        if self.present is None:
+            return numbers.mean(0, keepdim=True).expand_as(numbers)
+        known = self._known(numbers)
+        mean = (numbers * known).sum(0, keepdim=True) / known.sum(0, keepdim=True).clamp(min=1)
+        return mean * known
+
+    def _of_other_rows(self, numbers: Tensor) -> Tensor:
+        """Those of the row half of the rows further on.
+
+        Where that row has fewer tokens its tokens are counted round.
+        """
+        half = max(len(numbers) // 2, 1)
+        other = numbers.roll(half, 0)
+        if self.present is None:
+            return other
+        lengths = self.present.sum(1).roll(half, 0).clamp(min=1)
+        places = torch.arange(numbers.shape[1], device=numbers.device) % lengths[:, None]
+        shape = (*places.shape, *[1] * (numbers.dim() - 2))
+        return other.gather(1, places.reshape(shape).expand_as(other)) * self._known(numbers)
 
 
 @dataclass(frozen=True)

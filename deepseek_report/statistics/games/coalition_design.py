@@ -47,6 +47,26 @@ class PairDesign:
         """The design that asks about the first so many pairs alone."""
         return PairDesign(self.kept[:pairs], self.rows[:pairs], self.background_rows)
 
+    def among_first(self, players: int) -> tuple[PairDesign, Ints, Bools]:
+        """The pairs of one background row where only the first so many players add anything.
+
+        What the others do makes no difference, so that some pairs become one, and those that tell
+        the first players in no way apart are left out. Within a size they are drawn as before.
+
+        Returns
+        -------
+        The design; for each of its pairs the position of one here; and (pair,) whether the smaller
+        coalition there is part of the complement here.
+        """
+        part = self.kept[:, :players]
+        sizes = 2 * part.sum(axis=1)
+        turned = (sizes > players) | ((sizes == players) & ~part[:, 0])
+        part = np.where(turned[:, None], ~part, part)
+        telling = np.flatnonzero(part.any(axis=1))
+        different = np.unique(part[telling], axis=0, return_index=True)[1]
+        at = telling[np.sort(different)]
+        return PairDesign(part[at], self.rows[at], self.background_rows), at, turned[at]
+
     def sizes(self) -> Ints:
         """(pair,) number of players in the smaller coalition."""
         return np.asarray(self.kept.sum(axis=1))
