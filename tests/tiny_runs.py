@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.run_record import PROVENANCE
+from deepseek_report.artifacts.results import PROVENANCE, Results
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.config.compose import compose
 from deepseek_report.config.portable import PortablePaths

@@ -30,8 +30,8 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.config import threshold_checks
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.composed import Composed, locate
-from deepseek_report.config.corrected import correction_problems, with_corrections
 from deepseek_report.config.experiment import Experiment, Refusal
+from deepseek_report.config.overrides import correction_problems, with_corrections
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.sets import BY_SETS
 from deepseek_report.data_kinds import KINDS

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.run_record import PROVENANCE, RunRecord, read_record
+from deepseek_report.artifacts.results import PROVENANCE, RunRecord, read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.evaluate import evaluate_results

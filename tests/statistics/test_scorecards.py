@@ -144,4 +144,5 @@ def test_questions_in_turn_are_those_of_scikit_learns_tree(seed):
 def test_nothing_is_asked_where_all_rows_are_of_one_class():
     part = BinnedPart(np.arange(40)[:, None] % 4, np.ones(40, dtype=np.int64), 5)
     *leaves, columns = asked_in_turn(part, part, class_index=1, depth=3, fewest=1)
-    assert columns == () and leaves[0].codes.max() == 0
+    assert columns == ()
+    assert leaves[0].codes.max() == 0

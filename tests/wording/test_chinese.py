@@ -10,7 +10,7 @@ import pytest
 from jinja2 import Environment, meta
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.compliance.framework import frameworks_folder, load_framework
 from deepseek_report.wording.words import read_catalog, untranslated, wording
 
@@ -106,7 +106,7 @@ def test_han_and_latin_characters_stand_apart_around_what_fills_a_text(
     key: str, values: dict[str, Any], worded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = wording("zh")
-    monkeypatch.setattr(words, "_look_up", lambda asked: key if asked == "tried" else None)
+    monkeypatch.setattr(words, "_look_up", lambda key_looked_up: key if key_looked_up == "tried" else None)
     monkeypatch.setattr(words, "_templates", {})
     assert words.text("tried", **values) == worded
 

@@ -9,7 +9,7 @@ import pytest
 from jinja2 import meta
 
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.sections.bottlenecks import BottlenecksSection
 from deepseek_report.sections.reproducibility import ReproducibilitySection
 from deepseek_report.sections.robustness import RobustnessSection

@@ -8,7 +8,7 @@ from jinja2 import UndefinedError
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.rounding import TEXT
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import Wording, languages, read_catalog, wording

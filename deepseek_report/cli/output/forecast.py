@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.rounding import count, plural, quantity
 from deepseek_report.cli.output.console import cell, console, duration_range, plain_table, say
-from deepseek_report.config.open_lines import MOST, OpenLine
+from deepseek_report.config.composed import MOST, OpenLine
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.runner.execution.whole_run import duration
 from deepseek_report.tasks import task_of

@@ -19,8 +19,12 @@ from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import Coalitions, PairedCoalitions
-from deepseek_report.data_kinds.players import player_sums, spread_evenly
+from deepseek_report.data_kinds.coalitions import (
+    Coalitions,
+    PairedCoalitions,
+    player_sums,
+    spread_evenly,
+)
 from deepseek_report.explainers.attributions import chunks, subject
 from deepseek_report.statistics.ranking import systematic
 

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.schema import Attribute, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.datasets.card.part_cards import (
-    TextFacts,
-    all_label_rows,
-    describe_number,
-    describe_texts,
-    describe_values,
-    five_numbers,
-    group_means,
-    level_rows,
-    mean_of,
-    part_means,
-)
-from deepseek_report.datasets.checks.correlations import (
-    MOST_COMPARED,
-    MOST_COMPARED_ROWS,
-    compared_rows,
-    correlated_pairs,
-    most_telling,
-    rows_searched,
-)
 from deepseek_report.datasets.checks.leak_limits import (
     ASKED,
     FEWEST_OF_CLASS,
@@ -41,7 +22,8 @@ from deepseek_report.datasets.checks.leak_limits import (
     least_found,
     sizes_of,
 )
-from deepseek_report.datasets.split.splitting import PossibleEntity
+from deepseek_report.datasets.splitting import PossibleEntity
+from deepseek_report.statistics.ranking import spearman, thin
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
@@ -402,4 +384,272 @@ def _category_rows(feature: Feature, counts: Ints) -> list[dict[str, Any]]:
             "documented": category.documented,
         }
         for category, n in zip(feature.categories, counts, strict=True)
+    ]
+
+
+# What the card says of numbers, arrays and texts, part by part.
+
+_FIVE = ("min", "q25", "median", "q75", "max")
+
+
+def five_numbers(values: Floats) -> dict[str, float | None]:
+    """Least value, quartiles and greatest value of those that are known; None without any."""
+    return _named_quantiles(values[~np.isnan(values)], "linear")
+
+
+def five_counts(counts: Ints) -> dict[str, float | None]:
+    """The same of whole numbers, each of them one that occurs."""
+    return _named_quantiles(counts.astype(np.float64), "lower")
+
+
+def _named_quantiles(known: Floats, method: Literal["linear", "lower"]) -> dict[str, float | None]:
+    if not len(known):
+        return dict.fromkeys(_FIVE)
+    quantiles = np.quantile(known, [0, 0.25, 0.5, 0.75, 1], method=method)
+    return dict(zip(_FIVE, quantiles.tolist(), strict=True))
+
+
+def describe_number(target: Target, labels: Floats) -> dict[str, Any]:
+    """Size, mean, standard deviation and five numbers of the label, in its unit."""
+    return {
+        "label": target.label,
+        "unit": target.unit,
+        "n": len(labels),
+        "mean": float(labels.mean()),
+        "deviation": float(labels.std()),
+        **five_numbers(labels),
+    }
+
+
+def level_rows(
+    attribute: Attribute, codes: Ints, describe: Callable[[Bools], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Size and share of each level, and what is told of its rows; unknown ones come last, if any.
+
+    describe : (instance,) whether a row is of the level -> further columns.
+    """
+    levels = [*enumerate(attribute.levels), (-1, "unknown")]
+    return [
+        {"level": level, "n": n, "share": n / len(codes), **describe(inside)}
+        for code, level in levels
+        if (n := int((inside := codes == code).sum())) or code >= 0
+    ]
+
+
+def group_means(attribute: Attribute, codes: Ints, labels: Floats) -> list[dict[str, Any]]:
+    """Size of each level, and the mean of its labels; nobody has an explained class."""
+    return level_rows(
+        attribute, codes, lambda inside: {"base_rate": None, "mean": mean_of(labels, inside)}
+    )
+
+
+def mean_of(values: NDArray[Any], inside: Bools) -> float | None:
+    """The mean of some of the values; None where there is none."""
+    return float(values[inside].mean()) if inside.any() else None
+
+
+def part_means(parts: Mapping[str, Split]) -> list[dict[str, Any]]:
+    """Size of each part, and mean and standard deviation of its labels."""
+    return [
+        {
+            "part": name,
+            "n": len(part),
+            "positive": None,
+            "share": None,
+            "mean": float(part.labels.mean()),
+            "deviation": float(part.labels.std()),
+        }
+        for name, part in parts.items()
+    ]
+
+
+def all_label_rows(target: Target, whole: Split) -> list[dict[str, Any]]:
+    """How often each label is given; empty where there is one label only."""
+    if whole.all_labels is None:
+        return []
+    counts = whole.all_labels.sum(axis=0)
+    return [
+        {"label": name, "n": int(n), "share": float(n / len(whole))}
+        for name, n in zip(target.labels, counts, strict=True)
+    ]
+
+
+def describe_values(schema: Schema, layout: Layout, whole: Split) -> dict[str, Any]:
+    """Shape, the range of the values, gaps, and how many columns never change.
+
+    `channels` holds five numbers of each channel, over all rows and places. Series of unequal
+    length end in NaN: `shortest` and `longest` count their steps.
+    """
+    shape = layout.shape
+    inputs = whole.inputs.reshape(len(whole), -1, shape[-1])
+    lengths = _lengths(inputs)
+    return {
+        "shape": list(shape),
+        "channels": [_channel(schema, layout, inputs[..., i], i) for i in range(shape[-1])],
+        "missing_share": float(np.isnan(whole.inputs).mean()),
+        "constant_columns": len(constant_columns(whole.inputs)),
+        "shortest": int(lengths.min()),
+        "longest": int(lengths.max()),
+    }
+
+
+def _channel(schema: Schema, layout: Layout, values: Floats, position: int) -> dict[str, Any]:
+    return {
+        "channel": position + 1,
+        "label": layout.channel(position),
+        "unit": schema.features[position].unit,
+        **five_numbers(values),
+    }
+
+
+def _lengths(inputs: Floats) -> Ints:
+    """(instance,) places up to the last that is known in any channel."""
+    known: Bools = np.asarray(~np.isnan(inputs).all(axis=2))
+    last = known.shape[1] - np.argmax(known[:, ::-1], axis=1)
+    return np.where(known.any(axis=1), last, 0).astype(np.int64)
+
+
+def constant_columns(inputs: Floats) -> list[int]:
+    """Positions of the columns that have one value in all rows, or none in any."""
+    known = ~np.isnan(inputs)
+    low = np.where(known, inputs, np.inf).min(axis=0)
+    high = np.where(known, inputs, -np.inf).max(axis=0)
+    whole = known.all(axis=0)
+    return np.flatnonzero((whole & (low == high)) | ~known.any(axis=0)).tolist()
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Texts of the source that repeat another; counted before any was left out.
+
+    exact : texts that equal an earlier one; near : further ones that differ from it only in case,
+    links, punctuation and blanks; conflicting : texts that, so compared, also come with another
+    label; empty : texts without any content, always left out. conflicts_dropped : the conflicting
+    ones have been left out, with all their copies. n : texts in the source.
+    """
+
+    n: int
+    exact: int = 0
+    near: int = 0
+    conflicting: int = 0
+    empty: int = 0
+    conflicts_dropped: bool = False
+
+
+@dataclass(frozen=True)
+class TextFacts:
+    """What is known of the texts beside their tokens.
+
+    words : (instance,) the different words of each text of the whole, by which cues are searched.
+    lengths : (instance,) tokens before a text was cut to the columns. unknown : position of the
+    unknown token, -1 for none. unknown_share : {part: share of its tokens that are unknown}.
+    names : words of the texts that are names, by their capital letters.
+    damaged : texts of the whole with signs that cannot be read; repaired : texts of the source in
+    which damaged signs were put right.
+    """
+
+    tokenizer: Message
+    noun: str
+    words: tuple[frozenset[str], ...]
+    lengths: Ints
+    unknown: int
+    unknown_share: Mapping[str, float]
+    copies: Copies = field(default_factory=lambda: Copies(0))
+    hidden: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
+    damaged: int = 0
+    repaired: int = 0
+
+    def cut(self, width: int) -> Bools:
+        """(instance,) whether the end of the text is lost."""
+        return np.asarray(self.lengths > width)
+
+
+def outcomes(target: Target, labels: NDArray[Any]) -> list[tuple[Text, Bools]]:
+    """The classes with their members; where the target is a number, its two halves."""
+    if not task_of(target).decides:
+        middle = float(np.median(labels))
+        upper, lower = message("data.halves.upper"), message("data.halves.lower")
+        return [(upper, labels > middle), (lower, labels <= middle)]
+    return [(name, labels == i) for i, name in enumerate(target.classes)]
+
+
+def describe_texts(schema: Schema, whole: Split, facts: TextFacts) -> dict[str, Any]:
+    """Vocabulary, lengths by class, and shares of unknown tokens and of texts that were cut."""
+    width = len(schema.features)
+    everything = (message("data.all_texts"), np.ones(len(whole), dtype=bool))
+    rows = [everything, *outcomes(schema.target, whole.labels)]
+    return {
+        "tokenizer": facts.tokenizer,
+        "noun": facts.noun,
+        "vocabulary": len(schema.vocabulary),
+        "places": width,
+        "cut_share": float(facts.cut(width).mean()),
+        "unknown_share": dict(facts.unknown_share),
+        "lengths": [
+            {"class": name, "n": int(inside.sum()), **five_counts(facts.lengths[inside])}
+            for name, inside in rows
+        ],
+        "copies": vars(facts.copies),
+        "hidden": list(facts.hidden),
+    }
+
+
+# Which columns rise and fall together.
+
+#: Rows on which columns are compared with one another: near |ρ| = 0.9 the standard error of a rank
+#: correlation of so many is about 0.001.
+MOST_COMPARED_ROWS = 50_000
+#: Cells and rows of each part in which columns that tell the label are searched.
+_MOST_CELLS, _MOST_ROWS, _FEWEST_ROWS = 4_000_000, 20_000, 1_000
+
+
+def compared_rows(whole: Split) -> Split:
+    """The rows on which columns are compared with one another."""
+    if len(whole) <= MOST_COMPARED_ROWS:
+        return whole
+    return whole.take(thin(len(whole), MOST_COMPARED_ROWS))
+
+
+def rows_searched(n_columns: int) -> int:
+    """The most rows of a part in which columns that tell the label are searched."""
+    return min(max(_MOST_CELLS // max(n_columns, 1), _FEWEST_ROWS), _MOST_ROWS)
+
+
+CORRELATED = 0.9
+#: With more columns than this, only so many are compared with one another.
+MOST_COMPARED = 1000
+
+
+def most_telling(whole: Split, columns: Ints, most: int) -> Ints:
+    """At most so many of these columns: those whose ranks go most with the label, ascending."""
+    if len(columns) <= most:
+        return columns
+    import pandas as pd
+
+    ranks = pd.DataFrame(whole.inputs[:, columns]).rank(pct=True).fillna(0.5).to_numpy()
+    ranks = ranks - ranks.mean(axis=0)
+    outcomes = pd.get_dummies(whole.labels).to_numpy(dtype=np.float64)
+    if outcomes.shape[1] > most:
+        outcomes = whole.labels[:, None].astype(np.float64)
+    outcomes = outcomes - outcomes.mean(axis=0)
+    scale = np.maximum(np.linalg.norm(ranks, axis=0), 1e-12)
+    strength = np.abs(outcomes.T @ ranks / scale) / np.linalg.norm(outcomes, axis=0)[:, None]
+    return np.sort(columns[np.argsort(-strength.max(axis=0), kind="stable")[:most]])
+
+
+def correlated_pairs(schema: Schema, whole: Split, kept: Ints) -> list[dict[str, Any]]:
+    """Pairs among these columns with |ρ| of at least 0.9, strongest first."""
+    rho = spearman(whole.inputs[:, kept])
+    strong = np.argwhere(np.triu(np.abs(rho) >= CORRELATED, k=1))
+    strongest_first = sorted(strong.tolist(), key=lambda pair: (-abs(rho[*pair]), pair))
+    return [
+        {
+            "a": schema.names[kept[i]],
+            "b": schema.names[kept[j]],
+            "label_a": schema.labels[kept[i]],
+            "label_b": schema.labels[kept[j]],
+            "spearman": round(float(rho[i, j]), 4),
+        }
+        for i, j in strongest_first
     ]
