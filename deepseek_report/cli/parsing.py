@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    from deepseek_report.config.composed import Composed
     from deepseek_report.config.experiment import Experiment
     from deepseek_report.config.problems import ConfigProblems
 
