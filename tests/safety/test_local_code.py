@@ -102,8 +102,8 @@ def test_a_worker_finds_the_same_package(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path / "..")
     local_code.install(local_code.find(["lab_in_worker"], [tmp_path]))
     twice = importlib.import_module("lab_in_worker").twice
-    with workers(1) as (pool, _):
-        assert pool.submit(twice, 4).result(timeout=120) == 8
+    with workers(1) as (processes, _):
+        assert processes.others.submit(twice, 4).result(timeout=120) == 8
 
 
 def test_the_installed_command_finds_it_though_the_folder_is_not_on_its_path(
