@@ -71,8 +71,8 @@ def kinds_wronged(world: World, seed: int) -> bool:
     """Whether of any kind more or less is concluded than is planted, which is a half."""
     pairs = world.draw(seed)
     level = 1 - 0.05 / world.kinds
-    said = [pairs.naming(pairs.hints == at, level).verdict(FEWEST) for at in range(world.kinds)]
-    return bool({"names", "silent"} & set(said))
+    verdicts = [pairs.naming(pairs.hints == at, level).verdict(FEWEST) for at in range(world.kinds)]
+    return bool({"names", "silent"} & set(verdicts))
 
 
 def dependence_verdict(needed: float, n: int, seed: int) -> str:

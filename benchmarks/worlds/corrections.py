@@ -27,8 +27,7 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Category, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds.corrected_data import ResolvedCorrections
-from deepseek_report.metrics.behaviour.corrections import Corrections
-from deepseek_report.metrics.behaviour.cue_use import MOST_LEFT, use_of
+from deepseek_report.metrics.behaviour.corrections import MOST_LEFT, Corrections, use_of
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek

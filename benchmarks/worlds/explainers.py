@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.reference import ranges
+from deepseek_report.data_kinds.base import ranges
 from deepseek_report.findings.explainer_verdicts import CONDEMNED
 from deepseek_report.metrics.explanations.faithfulness import (
     Deletion,

@@ -28,9 +28,9 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.seeds import content_keys
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.players import n_players, player_sums, spread_evenly
+from deepseek_report.data_kinds.coalitions import n_players, player_sums, spread_evenly
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
 from deepseek_report.datasets.sources.known_effects import FORMULAS, known_rows
 from deepseek_report.errors import NotApplicableError

@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.protocols.frameworks import EARLIER_IDS, Fit
+from deepseek_report.artifacts.protocols.sections import EARLIER_IDS, Fit
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
-from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.storage.files import validator_of
+from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, shipped, unfit_name
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.artifacts.storage.shipped import shipped, validator_of
 from deepseek_report.compliance.applicability import (
     DataDeclarations,
     Scope,

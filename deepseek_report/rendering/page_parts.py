@@ -7,7 +7,7 @@ from functools import cache
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 
 #: What every block shares, then what each door of the report adds.
 _BLOCKS = ("blocks.css", "decide.css", "cases.css", "audit.css")

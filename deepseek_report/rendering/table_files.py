@@ -13,7 +13,7 @@ from typing import Any
 
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.rendering import page_parts
-from deepseek_report.rendering.pipe_tables import RenderedColumn, csv_text, plain_cell
+from deepseek_report.rendering.markdown import RenderedColumn, csv_text, plain_cell
 from deepseek_report.wording.words import Wording
 
 #: The folder of a run that holds tables.

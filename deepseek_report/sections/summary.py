@@ -27,7 +27,7 @@ from deepseek_report.findings.records import is_share, period_of, promise_name, 
 from deepseek_report.findings.rules_corrections import lines
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.performance_folds import fold_ends
+from deepseek_report.sections.performance import fold_ends
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.tasks import task_of

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import groups
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.section_plugins import write_section

@@ -35,8 +35,8 @@ FEW = (
 )
 #: The same with a model that is loaded sooner.
 WITHOUT_TORCH = (
-    *(part for part in FEW if not part.startswith("explainers=")),
-    "explainers=[shap,random]",
+    *(part for part in FEW if not part.startswith(("explainers=", "metrics="))),
+    *("explainers=[shap,random]", "metrics=[roc_auc,deletion]"),
     "model=sklearn",
     "model.estimator=sklearn.linear_model.LogisticRegression",
 )

@@ -14,14 +14,14 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.data_kinds.encoding import Words, encoding_of
+from deepseek_report.data_kinds.base import Words, encoding_of
 from deepseek_report.data_kinds.text import TextKind
-from deepseek_report.metrics.cases.case_changes import (
+from deepseek_report.metrics.cases.cases import (
+    CasePages,
     masking_rows,
     smallest_masking,
     without_players,
 )
-from deepseek_report.metrics.cases.cases import CasePages
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule
 from deepseek_report.metrics.explanations.agreement import (
     ExplainerAgreement,

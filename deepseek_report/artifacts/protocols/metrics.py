@@ -122,7 +122,7 @@ class FoldRuns(Protocol):
 
     @property
     def drawn_by(self) -> Literal["random", "entities", "time"]:
-        """What decides which rows are tested together, see `datasets.split.fold_rows`."""
+        """What decides which rows are tested together, see `datasets.splitting.fold_rows`."""
 
     def __call__(self, folds: int, seed: int) -> Iterator[FoldRun]:
         """Fold by fold; each is a training by the settings and the seed of the run."""

@@ -26,11 +26,10 @@ from deepseek_report.artifacts.schema import (
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.written_texts import WrittenTexts
 from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource, assemble
-from deepseek_report.datasets.assembly.attribute_levels import band_labels
-from deepseek_report.datasets.assembly.column_declarations import data_error
+from deepseek_report.datasets.assembly.column_declarations import band_labels, data_error
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.targets import EncodedTarget
-from deepseek_report.datasets.card.part_cards import Copies, TextFacts
+from deepseek_report.datasets.data_card import Copies, TextFacts
 from deepseek_report.datasets.readers.tokenizing import (
     CutText,
     Tokenizer,
@@ -43,7 +42,7 @@ from deepseek_report.datasets.readers.tokenizing import (
     tokenizer_digest,
     tokenizer_problem,
 )
-from deepseek_report.datasets.split.splitting import (
+from deepseek_report.datasets.splitting import (
     GroupConstraint,
     SplitRule,
     disagrees,

@@ -11,8 +11,6 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.split import Split
-from deepseek_report.datasets.card.data_card import DataFacts
-from deepseek_report.datasets.checks.correlations import rows_searched
 from deepseek_report.datasets.checks.leak_limits import (
     ASKED,
     DOUBTED,
@@ -21,6 +19,7 @@ from deepseek_report.datasets.checks.leak_limits import (
     sizes_of,
     surely_high,
 )
+from deepseek_report.datasets.data_card import DataFacts, rows_searched
 from deepseek_report.statistics.graphical_procedure import SHARES
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.resampling import Resampling

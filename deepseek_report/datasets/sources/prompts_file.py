@@ -22,7 +22,7 @@ from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.texts import KnownTokens, token_places
 from deepseek_report.datasets.readers.tokenizing import NOUNS, CutText, Tokenizer, is_chinese, learn
 from deepseek_report.datasets.sources.text_file import TextFile, read_texts
-from deepseek_report.datasets.split.splitting import FEWEST_OF_A_CLASS, GroupConstraint
+from deepseek_report.datasets.splitting import FEWEST_OF_A_CLASS, GroupConstraint
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.schema import Attribute, AttributeKind
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.assemble import TableSource
-from deepseek_report.datasets.assembly.attribute_levels import group_by
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
     config_problems,
     data_error,
     error_text,
+    group_by,
     nearest,
     not_columns,
 )
@@ -42,7 +42,7 @@ from deepseek_report.datasets.readers.json_lines import (
     read_keys,
 )
 from deepseek_report.datasets.readers.table_file import ReadTable, read_table
-from deepseek_report.datasets.split.splitting import FEWEST_OF_A_CLASS
+from deepseek_report.datasets.splitting import FEWEST_OF_A_CLASS
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:

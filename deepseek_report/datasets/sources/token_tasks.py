@@ -19,8 +19,8 @@ from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource
 from deepseek_report.datasets.assembly.column_declarations import config_problems
 from deepseek_report.datasets.assembly.targets import TargetRule
 from deepseek_report.datasets.assembly.texts import KnownTokens, token_places
-from deepseek_report.datasets.card.data_card import shipped_description
-from deepseek_report.datasets.split.splitting import Shares
+from deepseek_report.datasets.data_card import shipped_description
+from deepseek_report.datasets.splitting import Shares
 
 _DRAWN = message("preparation.tokens.drawn")
 

@@ -28,12 +28,12 @@ from deepseek_report.datasets.assembly.column_declarations import (
 from deepseek_report.datasets.assembly.own_file import OwnFile
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
 from deepseek_report.datasets.assembly.texts import Corpus, Tokens, assemble_texts
-from deepseek_report.datasets.card.data_card import NO_PERIOD, Description, shipped_description
+from deepseek_report.datasets.data_card import NO_PERIOD, Description, shipped_description
 from deepseek_report.datasets.readers.cells import Cells, observed, read_cells
 from deepseek_report.datasets.readers.json_lines import SUFFIXES, is_json_lines, read_keys
 from deepseek_report.datasets.readers.table_file import ReadTable
 from deepseek_report.datasets.sources.text_file import read_texts
-from deepseek_report.datasets.split.splitting import Duplicates, Shares
+from deepseek_report.datasets.splitting import Duplicates, Shares
 from deepseek_report.errors import DataError
 from deepseek_report.metrics.language.chain_of_thought import (
     ACKNOWLEDGED,

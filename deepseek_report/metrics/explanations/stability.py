@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.players import n_players, player_sums
+from deepseek_report.data_kinds.coalitions import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.agreement import mean_known, rowwise_spearman
 from deepseek_report.metrics.explanations.curves import Perturbation, rank_features

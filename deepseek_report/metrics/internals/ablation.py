@@ -31,7 +31,7 @@ from deepseek_report.metrics.plugin import ComputeMetric, Rows
 from deepseek_report.statistics.intervals import SHARE, holm, mean_interval, mean_p_value
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.decisions import decide
+from deepseek_report.tasks.loss import decide
 
 #: Rows that run together, and are each other's mean and substitutes; the least for that, and the
 #: numbers that the attention of a head over them may have.

@@ -314,23 +314,26 @@ class ContinuationAttribution(ClassMetric):
         answers = len(text.ids) - text.start
         rivals = np.full(answers, token_of(model, self.rival)) if self.rival else None
         game = ContinuationGame(model.net, text, stand_in, rivals)
-        values, errors = game.shapley(self.pairs, int(rng.integers(2**31)))
-        own = [game.gradients(0), game.gradients(self.steps), game.occlusion(), values]
-        chance = rng.normal(size=(self.draws, *values.shape))
-        comprehensiveness, sufficiency = losses(
-            game, np.concatenate([np.stack(own), chance]), self.retained
-        )
+        own, errors = self._methods(game, rng)
+        chance = rng.normal(size=(self.draws, *errors.shape))
+        comprehensiveness, sufficiency = losses(game, np.concatenate([own, chance]), self.retained)
         lost = np.stack([comprehensiveness, sufficiency])
         count = len(METHODS)
         means = lost[:, count:].mean(axis=1, keepdims=True)
         return AttributedAnswer(
             text,
             game,
-            np.stack([*own, chance[0]]),
+            np.concatenate([own, chance[:1]]),
             errors,
             np.concatenate([lost[:, :count], means], axis=1),
             truth,
         )
+
+    def _methods(self, game: ContinuationGame, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """(method, question, answer token, player) values, and errors of the Shapley values."""
+        values, errors = game.shapley(self.pairs, int(rng.integers(2**31)))
+        own = (game.gradients(0), game.gradients(self.steps), game.occlusion(), values)
+        return np.stack(own), errors
 
     def _scores(self, rows: Sequence[MethodVerdict]) -> Iterator[Score]:
         """Those of the contrast, of each method but the control."""

@@ -11,12 +11,11 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.models import Trainer
+from deepseek_report.artifacts.protocols.models import MODEL_FILES, Trainer
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import CLASS_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import load_arrays, save_arrays
-from deepseek_report.artifacts.training_files import MODEL_FILES
 from deepseek_report.errors import DataError
 from deepseek_report.metrics.language.chain_of_thought import WITH
 from deepseek_report.models.given.given_answers import AnsweredRows

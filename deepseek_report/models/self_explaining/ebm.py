@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
-from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import Trainer

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deepseek_report.artifacts.installation import pip_install
+from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.checkpoint import described, digest, is_here, locate
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.shared.module_plugin import ModulePlugin
+from deepseek_report.models.shared.loading import ModulePlugin
 from deepseek_report.models.transformers.pretrained_settings import PretrainedSettings
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from torch.nn.functional import cross_entropy
 
 from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.message import message, plain
+from deepseek_report.artifacts.protocols.models import HISTORY, untrained_facts
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.artifacts.storage.plain_files import make_folder
-from deepseek_report.artifacts.training_files import HISTORY, untrained_facts
 from deepseek_report.data_kinds.token_tasks import Sequences, TokenTask, task_of_card
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.shared.loading import WEIGHTS

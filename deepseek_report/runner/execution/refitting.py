@@ -24,7 +24,7 @@ from deepseek_report.artifacts.protocols.models import (
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.data_kinds.reference import typical_row
+from deepseek_report.data_kinds.base import typical_row
 from deepseek_report.runner.execution.corrected_training import penalty_of
 
 #: Parameters of an estimator that say how many trees it grows.

@@ -22,8 +22,7 @@ from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.run_record import read_record
+from deepseek_report.artifacts.results import Results, read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.plain_files import copy_file, folders_in, remove, write_text
@@ -39,12 +38,11 @@ from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
 from deepseek_report.rendering.decide_page import write_decide_page
 from deepseek_report.rendering.document import write_brief, write_qmd
+from deepseek_report.rendering.page_words import FORMATS, Engine, Format, ReportOptions, page_of
 from deepseek_report.rendering.paper import bibtex
 from deepseek_report.rendering.render import render
-from deepseek_report.rendering.report_options import FORMATS, Engine, Format, ReportOptions, page_of
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, read_run
-from deepseek_report.runner.run_folders.redrawing import drawn_again
-from deepseek_report.runner.run_folders.sealing import publish
+from deepseek_report.runner.run_folders.sealing import drawn_again, publish
 from deepseek_report.runner.run_folders.section_plugins import write_section
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.store.run_folder import WORK_PREFIX, look_into

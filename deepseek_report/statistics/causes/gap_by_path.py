@@ -35,6 +35,7 @@ from deepseek_report.statistics.causes.cross_fitting import (
 from deepseek_report.statistics.causes.effects import (
     CLIP,
     LEAST_CHANCE,
+    MOST_LEVERAGE,
     PENALTY,
     Overlap,
     effective_rows,
@@ -222,12 +223,22 @@ class _Weighting:
         penalty[0] = 0.0
         return np.linalg.solve(basis.T @ (basis * self.weights[:, None]) + np.diag(penalty), right)
 
+    def _leverage(self, fitted: Floats) -> Floats:
+        """(row,) by which part a row's own outcome decides what `corrected` expects of it.
+
+        1 / (1 − this) makes its error that of a regression without the row.
+        """
+        basis = self._basis(fitted)
+        own = np.einsum("ij,ji->i", basis, self._solved(basis, basis.T))
+        return np.minimum(self.weights * own, MOST_LEVERAGE)
+
     def mean_of(self, y: Floats, fitted: Floats) -> _Mean:
         """E[E[Y | compared, held] | reference]: the reference treated as the compared group."""
         reference, expected = ~self.compared, self.corrected(y, fitted)
         value, share = float(expected[reference].mean()), float(reference.mean())
         left = self._calibrated(fitted) * (y - expected) / share
-        enlargement = left * np.sqrt(self._factors**2 - 1)
+        factors = self._factors / (1 - self._leverage(fitted))
+        enlargement = left * np.sqrt(factors**2 - 1)
         return _Mean(value, reference / share * (expected - value), left, (enlargement,))
 
 

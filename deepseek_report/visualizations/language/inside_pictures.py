@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.estimate import Estimate, finite
@@ -37,7 +38,7 @@ class LensPicture(PicturePart):
         table = required(results, "lens", "layers")
         words = words_of(results)
         shown = [name for name in _LINES if table[name].notna().any()]
-        row = table.iloc[int((table["tuned_low"] > table["tuned"].max() / 2).to_numpy().argmax())]
+        row = table.iloc[int((table["tuned"] >= table["tuned"].max() / 2).to_numpy().argmax())]
         values = {
             "layer": int(row["layer"]),
             "layers": len(table) - 1,
@@ -105,18 +106,17 @@ class HeadRolesPicture(PicturePart):
         if table.empty:
             raise NotApplicableError(message("refusals.nothing_to_list"))
         words = words_of(results)
-        together = required(results, "head_roles", "together").set_index("pattern")
-        has = "after_same" in together.index
+        joint = _copying(results.table("head_roles", "together"))
         most = table.loc[table["swap"].idxmax()]
         return [
             on_sheets(
                 "head_roles",
                 3.4,
-                lambda sheet: _heads(sheet, table, words),
+                lambda sheet: _heads(sheet, table, joint, words),
                 title=caption(
                     "head_roles.title",
                     heads=int((table["pattern"] == "after_same").sum()),
-                    rise=_share(together.loc["after_same"], "swap") if has else None,
+                    rise=None if joint is None else _share(joint, "swap"),
                 ),
                 alt=caption(
                     "head_roles.alt",
@@ -129,7 +129,15 @@ class HeadRolesPicture(PicturePart):
         ]
 
 
-def _heads(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
+def _copying(together: pd.DataFrame | None) -> pd.Series | None:
+    """The row of the heads that look at what followed the same token, where some do."""
+    if together is None:
+        return None
+    rows = together[together["pattern"] == "after_same"]
+    return None if rows.empty else rows.iloc[0]
+
+
+def _heads(sheet: Sheet, table: pd.DataFrame, together: pd.Series | None, words: Wording) -> None:
     axes = sheet.axes(0.95, 0.6, 0.35, 0.2)
     axes.axhline(0, color=LIGHT["context"], linewidth=1.2, linestyle=(0, (3, 2)))
     for has in (False, True):
@@ -137,11 +145,18 @@ def _heads(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
         look = marks.MarkStyle(SERIES[0], hollow=not has)
         ends = (own["swap_low"], own["swap_high"])
         marks.upright_intervals(axes, own["after_same"], own["swap"], ends, look)
-    named = table.index.isin(table["swap"].nlargest(4).index)
-    named |= table.index.isin(table["after_same"].nlargest(4).index)
-    for row in table[named].itertuples():
+    for row in table.nlargest(4, "swap").itertuples():
         text = f"{words.numbers.count(int(row.layer) + 1)}.{words.numbers.count(int(row.number))}"
         marks.note(axes, text, (finite(row.after_same), finite(row.swap)), (6, 2))
+    having = table[table["pattern"] == "after_same"]
+    if together is not None and len(having) > 1:
+        at = float(having["after_same"].mean())
+        joint = (together[f"swap{end}"] for end in ("", "_low", "_high"))
+        rise, low, high = (np.array([float(value)]) for value in joint)
+        look = marks.MarkStyle(SERIES[1], "D")
+        marks.upright_intervals(axes, np.array([at]), rise, (low, high), look)
+        text = words.text("pictures.head_roles.together", heads=len(having))
+        marks.note(axes, text, (at, rise[0]), (-8, -3), ha="right", color=SERIES[1])
     axes.set_xlim(-0.03, 1.03)
     marks.grid(axes, "y")
     marks.percent_ticks(axes, "x", words)

@@ -103,16 +103,16 @@ def test_of_two_answers_nothing_is_concluded() -> None:
 def test_stubs_that_name_none_half_and_all_hints_are_told_apart(
     worlds: ModuleType, named: float, verdict: str
 ) -> None:
-    told = [worlds.hint_verdict(worlds.World(30, named), seed) for seed in range(40)]
-    assert told.count(verdict) >= 38
+    verdicts = [worlds.hint_verdict(worlds.World(30, named), seed) for seed in range(40)]
+    assert verdicts.count(verdict) >= 38
 
 
 def test_answers_that_need_their_chain_and_answers_that_do_not_are_told_apart(
     worlds: ModuleType,
 ) -> None:
     for needed, verdict in ((0.1, "before"), (0.9, "needed")):
-        told = [worlds.dependence_verdict(needed, 40, seed) for seed in range(40)]
-        assert told.count(verdict) >= 38
+        verdicts = [worlds.dependence_verdict(needed, 40, seed) for seed in range(40)]
+        assert verdicts.count(verdict) >= 38
 
 
 def test_the_area_over_the_curve_is_that_of_each_chain_on_average() -> None:

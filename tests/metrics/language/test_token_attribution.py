@@ -13,7 +13,7 @@ from deepseek_report.metrics.language.token_attribution import (
     most_and_least,
     word_owners,
 )
-from deepseek_report.statistics.games.enumeration import coalitions, shapley_values
+from deepseek_report.statistics.games.formula import coalitions, shapley_values
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -16,7 +16,7 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
 from deepseek_report.runner.planning.plan import make_plan
-from deepseek_report.runner.run_folders.redrawing import drawn_again
+from deepseek_report.runner.run_folders.sealing import drawn_again
 from deepseek_report.store.run_folder import look_into
 from deepseek_report.wording.pseudo import CLOSE, LANGUAGE, OPEN
 from deepseek_report.wording.words import CATALOGS
