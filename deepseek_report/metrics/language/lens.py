@@ -108,7 +108,6 @@ class Lens(InsideMetric):
         notes = (
             message("notes.lens.read", n=len(prompts), train=len(train)),
             message("notes.lens.put_back", n=len(some)),
-            message("notes.lens.decoded_not_used"),
         )
         return Measurement((), {"layers": table, "patching": shares}, notes=notes)
 
