@@ -205,6 +205,15 @@ def test_what_can_be_decoded_is_not_what_is_used() -> None:
     assert weak["token_high"] < 0.3
 
 
+def test_nothing_is_put_back_where_no_place_is_tried() -> None:
+    measured = Lens(max_places=0).measure(context(copying_net({0: 1.0})))
+    layers = measured.tables["layers"].set_index("layer")
+    assert layers.loc[2, "lens"] == 1
+    assert layers[["token", "noise"]].isna().all(axis=None)
+    assert measured.tables["patching"].empty
+    assert len(measured.notes) == 1
+
+
 def test_the_tuned_lens_undoes_a_rotation_that_hides_the_answer_from_the_logit_lens() -> None:
     rng = np.random.default_rng(0)
     last = rng.normal(size=(300, 6))
