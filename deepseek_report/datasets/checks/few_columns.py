@@ -404,10 +404,11 @@ class ColumnSearch:
         self, traits: Traits, parts: tuple[BinnedPart, BinnedPart], class_index: int, alone: float
     ) -> list[Telling]:
         """The columns whose ways of writing tell a class together, by a tree of three questions."""
-        *leaves, asked_about = asked_in_turn(*parts, class_index, _QUESTIONS, _FEWEST_IN_LEAF)
+        limits = _QUESTIONS, _FEWEST_IN_LEAF
+        learnt, judged, asked_about = asked_in_turn(*parts, class_index, *limits)
         if not asked_about:
             return []
-        area = float(areas_alone(*leaves, class_index)[0])
+        area = float(areas_alone(learnt, judged, class_index)[0])
         columns = tuple(sorted({traits.known[j].column for j in asked_about}))
         row = int(np.flatnonzero(self._classes == class_index)[0])
         least = max(alone, float(self._areas[row, list(columns)].max(initial=0.5))) + TOGETHER
