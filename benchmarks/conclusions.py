@@ -24,7 +24,7 @@ PARTS = (
     *("failures", "few_cases", "skill_shares", "experts"),
     *("advice", "options", "dependence", "behaviour"),
     *("numbers", "interactions", "patterns", "streams", "studies", "causes", "causal_findings"),
-    *("error_budget", "whole", "corrections"),
+    *("error_budget", "whole", "corrections", "chains", "continuations"),
 )
 HEAD = """# How often the conclusions are wrong
 

@@ -25,7 +25,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.store.run_folder import seal_results
-from deepseek_report.tasks.decisions import decide
+from deepseek_report.tasks.loss import decide
 
 #: Standard deviations of what is added: to all log-odds of a method, to those of a single row, and
 #: to attributions in units of their own spread.

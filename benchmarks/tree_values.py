@@ -30,7 +30,7 @@ from sklearn import ensemble  # noqa: E402
 from sklearn.datasets import load_breast_cancer, make_classification  # noqa: E402
 
 from deepseek_report.artifacts.array_types import Floats, Ints  # noqa: E402
-from deepseek_report.models.estimators.tree_readers import read_trees  # noqa: E402
+from deepseek_report.models.estimators.estimator import read_trees  # noqa: E402
 from deepseek_report.statistics.games.tree_shapley import tree_shapley  # noqa: E402
 
 warnings.simplefilter("ignore")

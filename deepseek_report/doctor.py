@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deepseek_report import __version__
-from deepseek_report.artifacts.installation import pip_install
+from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.provenance import version_of
 from deepseek_report.rendering import quarto
 from deepseek_report.rendering.typeset import chinese_font

@@ -11,6 +11,7 @@ import fcntl
 import functools
 import gc
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,12 +78,16 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def less_waiting() -> Iterator[None]:
-    """Reads the shipped configuration once, and waits for no disk: no test outlives a power cut."""
+    """Reads the shipped configuration once, and waits for no disk: no test outlives a power cut.
+
+    Nor does statsmodels look for garbage in all that the tests have made, at each correction.
+    """
     from deepseek_report.config.compose import Composer
 
     of, shared = Composer.of, functools.cache(Composer.of)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: None)
+        patch.setattr(gc, "collect", lambda generation=2: 0)
         patch.setattr(Composer, "of", lambda folder: of(folder) if folder else shared(None))
         yield
 
@@ -161,6 +166,25 @@ def marked_catalogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from deepseek_report.wording.pseudo import write_catalog
 
     return write_catalog(tmp_path_factory.mktemp("catalogs")).parent
+
+
+@pytest.fixture(scope="session")
+def marked_run(small_run: SmallRun, marked_catalogs: Path, shared_folder: Path) -> Path:
+    """A copy of the small run, written in the language of marks once for all processes."""
+    from deepseek_report.cli import run
+    from deepseek_report.wording.pseudo import LANGUAGE
+    from deepseek_report.wording.words import CATALOGS
+
+    folder, partial = shared_folder / "marked" / small_run.folder.name, shared_folder / "marking"
+    with (shared_folder / "marked.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.copytree(small_run.folder, partial / folder.name)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv(CATALOGS, str(marked_catalogs))
+                assert run(["render", str(partial / folder.name), "--language", LANGUAGE]) == 0
+            partial.rename(folder.parent)
+    return folder
 
 
 def schema_of_layout(modality: str, task: str = "classification") -> Schema:

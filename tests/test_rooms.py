@@ -19,7 +19,7 @@ SHARED_NAMES = {
         (
             *("agreement", "behaviour", "cases", "cohorts", "class_distributions"),
             *("feature_effects", "group_rates", "interactions", "surrogate_tree"),
-            *("corrections", "labels_table"),
+            *("continuation", "corrections", "labels_table"),
             *(
                 "learning_curve",
                 "localisation",

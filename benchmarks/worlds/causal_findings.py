@@ -9,8 +9,8 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.metrics.causes.causal_gaps import is_widening, p_value_of, with_verdicts
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
-from deepseek_report.statistics.causes.gap_by_path import PATHS, PathGap, gap_by_path, widening
-from deepseek_report.statistics.causes.graph import PathSets
+from deepseek_report.statistics.causes.gap_by_path import PATHS, gaps_by_path, widening
+from deepseek_report.statistics.causes.graph import CausalRefusal, PathSets
 from deepseek_report.statistics.resampling import Resampling
 from worlds.trials import Plan, Table, repeat, share
 
@@ -51,9 +51,10 @@ class WideningTrial:
             Resampling(ROWS),
             seed,
         )
-        labels, answers = (gap_by_path(data, SETS, "group", (1, 0), y) for y in ("label", "answer"))
-        if not (isinstance(labels, PathGap) and isinstance(answers, PathGap)):
+        gaps = gaps_by_path(data, SETS, "group", (1, 0), ("label", "answer"))
+        if isinstance(gaps, CausalRefusal):
             return frozenset()
+        labels, answers = gaps
         wider = widening(answers, labels, data)
         rows = with_verdicts(
             [

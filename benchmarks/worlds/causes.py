@@ -13,7 +13,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.statistics.causes.controls import controls_of
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
 from deepseek_report.statistics.causes.effects import CausalEffect, MoveBy, SetTo, effect_of_setting
-from deepseek_report.statistics.causes.gap_by_path import PATHS, gap_by_path, widening
+from deepseek_report.statistics.causes.gap_by_path import PATHS, gaps_by_path, widening
 from deepseek_report.statistics.causes.graph import CausalGraph, CausalRefusal, PathSets
 from deepseek_report.statistics.causes.independence import independence_tests
 from deepseek_report.statistics.resampling import Resampling
@@ -34,8 +34,10 @@ SETS = PathSets(("age", "area", "distance"), ("skill", "offer", "hours"))
 LEVELS = {"group": 2, "offer": 2, "area": 3}
 MOVE = 0.5
 ROWS = 1500
-#: Rows from which the truth is computed.
-_MANY = 400_000
+#: The truth is computed from so many rows, as a power of 2.
+_POWER = 18
+_NUMBERS = ("age", "distance", "skill", "hours", "outcome")
+_UNIFORMS = ("area", "group", "offer", "chance")
 Values = Mapping[str, Floats]
 
 
@@ -93,9 +95,8 @@ class Model:
 
 
 def noise_of(n: int, rng: np.random.Generator) -> dict[str, Floats]:
-    numbers = ("age", "distance", "skill", "hours", "outcome")
-    made = {name: rng.normal(size=n) for name in numbers}
-    return made | {name: rng.random(n) for name in ("area", "group", "offer", "chance")}
+    made = {name: rng.normal(size=n) for name in _NUMBERS}
+    return made | {name: rng.random(n) for name in _UNIFORMS}
 
 
 LINEAR = Model(
@@ -169,30 +170,57 @@ class Truth:
 
 @cache
 def truth_of(model: Model) -> Truth:
-    """By drawing the same many rows with nodes fixed."""
-    noise = noise_of(_MANY, np.random.default_rng(7))
-    seen = model.draw(noise)
-    ones, zeros = np.ones(_MANY), np.zeros(_MANY)
-    offers = [model.draw(noise, {"offer": to})["outcome"].mean() for to in (ones, zeros)]
-    moved = model.draw(noise, {"hours": seen["hours"] + MOVE})["outcome"].mean()
-    as_one = model.draw(noise, {"group": ones})
-    as_zero = model.draw(noise, {"group": zeros})
+    """By the same evenly spread rows with nodes fixed, weighted by their chances of either group.
+
+    Means of drawn rows would be off by up to a sixth of the standard errors that they judge.
+    """
+    noise = _even_noise()
+    n = len(noise["age"])
+    ones, zeros = np.ones(n), np.zeros(n)
+    as_one, as_zero = (model.draw(noise, {"group": to}) for to in (ones, zeros))
     through = {node: as_zero[node] for node in ("skill", "offer", "hours")}
     crossed = model.draw(noise, {"group": ones, **through})
-    inside, outside = seen["group"] == 1, seen["group"] == 0
+    of_one = chance(model.group(as_one))
+
+    def mean(values: Floats, weights: Floats) -> float:
+        return float(values @ weights / weights.sum())
+
+    def effect(
+        node: str, to: Callable[[Values], Floats], instead: Callable[[Values], Floats]
+    ) -> float:
+        sides = [
+            mean(model.draw(noise, {"group": group, node: change(seen)})["outcome"], weights)
+            for change in (to, instead)
+            for group, seen, weights in ((ones, as_one, of_one), (zeros, as_zero, 1 - of_one))
+        ]
+        shares = np.array([of_one.mean(), 1 - of_one.mean()])
+        return float(shares @ (np.array(sides[:2]) - sides[2:]))
 
     def parts(node: str) -> dict[str, float]:
-        own, other = seen[node][inside].mean(), seen[node][outside].mean()
-        direct, changed = crossed[node][outside].mean(), as_one[node][outside].mean()
+        own, other = mean(as_one[node], of_one), mean(as_zero[node], 1 - of_one)
+        direct, changed = (mean(each[node], 1 - of_one) for each in (crossed, as_one))
         return {
-            "total": float(own - other),
-            "direct": float(direct - other),
-            "indirect": float(changed - direct),
-            "spurious": float(own - changed),
+            "total": own - other,
+            "direct": direct - other,
+            "indirect": changed - direct,
+            "spurious": own - changed,
         }
 
-    effects = float(offers[0] - offers[1]), float(moved - seen["outcome"].mean())
-    return Truth(*effects, parts("outcome"), parts("answer"))
+    offer = effect("offer", lambda v: ones, lambda v: zeros)
+    hours = effect("hours", lambda v: v["hours"] + MOVE, lambda v: v["hours"])
+    return Truth(offer, hours, parts("outcome"), parts("answer"))
+
+
+@cache
+def _even_noise() -> dict[str, Floats]:
+    """As `noise_of`, of points that fill the space more evenly than drawn ones (Sobol)."""
+    from scipy.special import ndtri
+    from scipy.stats.qmc import Sobol
+
+    names = (*_NUMBERS, *_UNIFORMS)
+    points = Sobol(len(names), rng=np.random.default_rng(7)).random_base2(_POWER)
+    noise = dict(zip(names, np.clip(points, 1e-12, 1 - 1e-12).T, strict=True))
+    return noise | {name: ndtri(noise[name]) for name in _NUMBERS}
 
 
 def data_of(model: Model, n: int, seed: int) -> CausalData:
@@ -239,12 +267,11 @@ class EffectsTrial:
             estimates[f"naive {name}"] = effect.naive, getattr(truth, name)
             if name == "offer":
                 estimates |= _controls(effect, data)
-        labels, answers = (
-            gap_by_path(data, SETS, "group", (1, 0), node) for node in ("outcome", "answer")
-        )
-        if isinstance(labels, CausalRefusal) or isinstance(answers, CausalRefusal):
+        gaps = gaps_by_path(data, SETS, "group", (1, 0), ("outcome", "answer"))
+        if isinstance(gaps, CausalRefusal):
             refusals.append("gap")
         else:
+            labels, answers = gaps
             wider = widening(answers, labels, data)
             for path in PATHS:
                 estimates[f"{path}, labels"] = labels.parts[path], truth.outcome[path]

@@ -17,19 +17,26 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import DataIssue, Dataset, Split
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.assemble import (
     EncodedTable,
     TableSource,
     assemble,
     with_metadata,
 )
-from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
+from deepseek_report.datasets.assembly.layouts import (
+    Arrays,
+    Origin,
+    as_dataset,
+    image_layout,
+    moments,
+    pixels,
+    series_layout,
+)
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata, RowMoments
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
 from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_texts
-from deepseek_report.datasets.card.data_card import Description
-from deepseek_report.datasets.split.splitting import SplitRule
+from deepseek_report.datasets.data_card import Description
+from deepseek_report.datasets.splitting import SplitRule
 from deepseek_report.findings import rules_data, rules_parts
 from deepseek_report.metrics.failures.label_suspects import LabelSuspects
 from deepseek_report.metrics.failures.near_copies import NearCopies

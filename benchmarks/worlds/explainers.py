@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.reference import ranges
+from deepseek_report.data_kinds.base import ranges
 from deepseek_report.findings.explainer_verdicts import CONDEMNED
 from deepseek_report.metrics.explanations.faithfulness import (
     Deletion,
@@ -281,7 +281,10 @@ class World:
         return np.array([number[row.tobytes()] for row in rows], dtype=np.int64)
 
     def _again(self, name: str) -> Callable[..., Floats]:
-        def explain(classifier: Any, rows: Floats, drawn_as: Floats | None = None) -> Floats:
+        def explain(
+            classifier: Any, rows: Floats, drawn_as: Floats | None = None, targets: None = None
+        ) -> Floats:
+            del targets  # there are two classes
             positions = self._positions_of(rows if drawn_as is None else drawn_as)
             return np.asarray(getattr(self, name)(classifier, rows, positions))
 

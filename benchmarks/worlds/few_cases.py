@@ -7,7 +7,7 @@ from functools import cache, partial
 import numpy as np
 
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.datasets.checks.coverage_checks import WIDE, widest_error
+from deepseek_report.datasets.checks.code_checks import WIDE, widest_error
 from deepseek_report.findings.rules_calibration import CALIBRATION
 from deepseek_report.metrics.performance.calibration import ExpectedCalibrationError
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins

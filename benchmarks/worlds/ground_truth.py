@@ -28,9 +28,9 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.seeds import content_keys
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.players import n_players, player_sums, spread_evenly
+from deepseek_report.data_kinds.coalitions import n_players, player_sums, spread_evenly
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
 from deepseek_report.datasets.sources.known_effects import FORMULAS, known_rows
 from deepseek_report.errors import NotApplicableError
@@ -509,13 +509,27 @@ class GroundTruth:
         return by
 
     def _again_spoilt(
-        self, name: str, game: Game, model: Any, rows: Floats, drawn_as: Floats | None = None
+        self,
+        name: str,
+        game: Game,
+        model: Any,
+        rows: Floats,
+        drawn_as: Floats | None = None,
+        targets: None = None,
     ) -> Floats:
+        del targets  # all are explained for one class
         return self.spoilt_values(name, game, model, rows, drawn_as)
 
     def _again_shipped(
-        self, explainer: Any, game: Game, model: Any, rows: Floats, drawn_as: Floats | None = None
+        self,
+        explainer: Any,
+        game: Game,
+        model: Any,
+        rows: Floats,
+        drawn_as: Floats | None = None,
+        targets: None = None,
     ) -> Floats:
+        del targets  # all are explained for one class
         context = self.context(game, rows, classifier=model, drawn_as=drawn_as)
         values: Floats = explainer.explain(context).values
         return values

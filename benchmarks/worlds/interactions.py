@@ -11,7 +11,7 @@ import numpy as np
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.metrics.explanations.interactions import PairSearch, PairSizes
-from deepseek_report.models.estimators.tree_readers import read_trees
+from deepseek_report.models.estimators.estimator import read_trees
 from worlds.trials import Plan, Table, repeat, share
 
 COLUMNS, CASES, BACKGROUND = 10, 100, 64

@@ -25,7 +25,7 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.fairness.options import OWN, TODAY, Options
 from deepseek_report.models.estimators.sklearn import Sklearn
 from deepseek_report.runner.execution.refitting import ModelRefits
-from deepseek_report.tasks.decisions import decide
+from deepseek_report.tasks.loss import decide
 
 from .advice import fitted_once, schema_of
 from .trials import Plan, Table, repeat, share

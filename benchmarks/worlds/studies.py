@@ -16,7 +16,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.comparisons.over_data_sets import FEWEST_TO_CONCLUDE
+from deepseek_report.comparisons.comparison import FEWEST_TO_CONCLUDE
 from deepseek_report.statistics.paired import MethodGap, SeedRuns, method_gap, signed_rank, tellable
 from deepseek_report.tasks import TASKS
 from deepseek_report.tasks.comparisons import RowMeasure

@@ -15,7 +15,7 @@ from deepseek_report.api.report_arguments import (
     report_options,
 )
 from deepseek_report.artifacts.storage import bounded_yaml
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.compose import add_declared, compose
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment

@@ -22,7 +22,7 @@ from deepseek_report.api.shown import (
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.config.portable import deepening
-from deepseek_report.rendering.report_options import page_of
+from deepseek_report.rendering.page_words import page_of
 from deepseek_report.runner.run_folders.open_run import open_run, reading, results_of
 from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.wording.of_results import score_table

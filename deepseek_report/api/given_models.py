@@ -16,7 +16,7 @@ from deepseek_report.api.rows import Rows, digest_of_numbers, leaves_hold, sums_
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.errors import ConfigError, DeepseekReportError
-from deepseek_report.models.estimators.class_match import class_text
+from deepseek_report.models.estimators.design_matrix import class_text
 from deepseek_report.models.estimators.estimator_libraries import walkable
 from deepseek_report.models.given.callable_model import Asked, as_numbers, as_probabilities
 from deepseek_report.models.given.given_model import HeldModel

@@ -11,7 +11,7 @@ from deepseek_report.artifacts.advice import as_arguments
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.datasets.sources.given_table import GivenTable
 from deepseek_report.errors import DataError
-from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.rendering.page_words import ReportOptions
 
 
 class ArgumentProblems(ConfigProblems):

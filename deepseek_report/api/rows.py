@@ -17,7 +17,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message, plain
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.datasets.sources.given_table import GivenRows
-from deepseek_report.models.estimators.class_match import class_text
+from deepseek_report.models.estimators.design_matrix import class_text
 from deepseek_report.models.given.given_model import TableForm
 
 #: Sums of labels and predictions that differ by less than this share of what chance makes of it.

@@ -40,6 +40,7 @@ Category = Literal[
     "robustness",
     "behaviour",
     "causes",
+    "language",
 ]
 #: {score: (least, greatest)} possible value of each score that a metric may give; None: no limit.
 Bounds = Mapping[str, tuple[float | None, float | None]]

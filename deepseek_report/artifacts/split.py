@@ -153,6 +153,11 @@ class Dataset:
     issues: tuple[DataIssue, ...] = ()
     read: str = ""
 
+    @property
+    def every_part(self) -> Split:
+        """The rows of all parts, part after part."""
+        return Split.joined([getattr(self, part) for part in PARTS])
+
     def save(self, folder: Path) -> None:
         save_json(folder / "schema.json", self.schema.to_json())
         save_json(folder / "card.json", plain(self.card))

@@ -88,6 +88,8 @@ _BEGINS = ("▁", "Ġ")
 _GOES_ON = "##"
 #: The token that stands for every word outside of a vocabulary: ours, and those of checkpoints.
 UNKNOWN = "[unknown]"
+#: The token of our own vocabularies that stands for a word that is taken away.
+MASK = "[mask]"
 _UNKNOWN = frozenset({UNKNOWN, "[UNK]", "<unk>", "[unk]"})
 _CLOSING = frozenset(".,;:!?)]}%…’'”»")
 _OPENING = frozenset("([{«“")

@@ -30,7 +30,7 @@ def command(arguments: list[str]) -> int:
     experiment = compose_experiment(options, options.overrides)
     from deepseek_report.cli.output.forecast import say_forecast, say_open
     from deepseek_report.config.catalogue import folders
-    from deepseek_report.config.open_lines import open_lines
+    from deepseek_report.config.composed import open_lines
     from deepseek_report.runner.planning.forecast import forecast
 
     waiting = open_lines(folders(options.config_dir), experiment.name)

@@ -55,7 +55,7 @@ def command(arguments: list[str]) -> int:
     parser.add_argument("--yes", "--apply", action="store_true", help="remove it")
     options = parser.parse_intermixed_args(arguments)
     age = _age(options.older_than)
-    from deepseek_report.config.places import find_places
+    from deepseek_report.config.catalogue import find_places
     from deepseek_report.runner.run_folders.cleaning import chosen, clean, take_inventory
 
     places = find_places(options.places, options.config_dir)

@@ -132,7 +132,7 @@ def _config_dir(words: Sequence[str]) -> str | None:
 
 def _run_folders(current: str) -> list[str]:
     from deepseek_report.artifacts.storage.plain_files import folders_in, is_file
-    from deepseek_report.config.places import find_places
+    from deepseek_report.config.catalogue import find_places
 
     reports = find_places().reports
     folders = [

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_report import __version__
 from deepseek_report.cli.dispatch import details_file, exit_code_of
+from deepseek_report.cli.output.console import (
+    cell,
+    console,
+    plain_table,
+    printable,
+    printable_lines,
+)
 from deepseek_report.cli.parsing import compose_experiment, make_parser
+from deepseek_report.cli.runs import thresholds
+from deepseek_report.wording.words import wording
 
 if TYPE_CHECKING:
     from deepseek_report.config.experiment import Experiment
     from deepseek_report.runner.comparing import OpenedRuns
+    from deepseek_report.runner.planning.sweeping import SweepJob
     from deepseek_report.runner.run import Finished
     from deepseek_report.runner.sweep import JobResult
 
@@ -42,7 +52,6 @@ def _sweep(options: argparse.Namespace) -> int:
     from deepseek_report.config.local_code import late_import
 
     with late_import("pandas"):
-        from deepseek_report.cli.output.sweep import say_failures, say_jobs, say_sweep
         from deepseek_report.runner.planning.sweeping import sweep_jobs
         from deepseek_report.runner.sweep import Sweep, load_early
 
@@ -104,7 +113,6 @@ def _folders(results: Sequence[JobResult]) -> list[Path]:
 
 def _compare(results: Sequence[JobResult], ahead: _OpenedAhead) -> None:
     """One document on all jobs that can be compared; the others stand in it with their reasons."""
-    from deepseek_report.cli.output.sweep import say_no_comparison
     from deepseek_report.wording.words import wording
 
     reasons = [(job, job.not_comparable(wording())) for job in results]
@@ -161,3 +169,77 @@ def _run_one(options: argparse.Namespace, overrides: Sequence[str]) -> Finished:
         details = "\n".join(f"{stage}\n{text}" for stage, text in finished.details.items())
         print(f"the details of what failed are in {details_file(details)}", file=sys.stderr)
     return finished
+
+
+# Prints the jobs of a sweep: what they are, how they ended, and why some have no run.
+
+_ENDS = {0: "whole", 1: "incomplete", 2: "not run", 3: "a threshold is not met"}
+
+#: In what a job differs that differs in nothing.
+_NOTHING = "–"
+
+
+def say_jobs(jobs: Sequence[SweepJob]) -> None:
+    """One line a job, with the number by which its progress is told."""
+    for number, job in enumerate(jobs, start=1):
+        print(f"job {number} of {len(jobs)}: {printable(job.label) or _NOTHING}", flush=True)
+
+
+def say_sweep(results: Sequence[tuple[int, JobResult]], total: int) -> None:
+    """One line a job: in what it differs, how it ended, what it promised and reached, its page."""
+    scores = [job.score[0] for _, job in results if job.score]
+    metrics = list(dict.fromkeys(scores))
+    label = wording().label("metrics", metrics[0]) if len(metrics) == 1 else "main score"
+    table = plain_table("job", "differs in", "ended", "thresholds", label, "report")
+    for number, job in results:
+        ended = _ENDS.get(job.exit_code, "failed")
+        if job.page is None and job.exit_code == 1:
+            ended = "failed"
+        table.add_row(
+            f"{number} of {total}",
+            cell(" ".join(job.varying) or _NOTHING),
+            f"{job.exit_code}, {ended}",
+            thresholds(job.outcomes) if job.page else "",
+            cell(_score(job, len(metrics) > 1)),
+            cell(job.page or ""),
+        )
+    print()
+    console().print(table)
+
+
+def say_failures(
+    results: Sequence[tuple[int, JobResult]], details_file: Callable[[str], str]
+) -> None:
+    """Why jobs have no run, or an incomplete one; on standard error.
+
+    details_file : keeps what only somebody needs who mends the program, and gives the path.
+    """
+    from deepseek_report.findings.rules_failures import by_reason
+
+    kept: dict[str, str] = {}
+    for number, job in results:
+        reasons = [job.reason] if job.reason else by_reason(wording(), job.failed)
+        for reason in reasons:
+            print(f"job {number}: {printable_lines(reason)}", file=sys.stderr)
+        if job.details:
+            if job.details not in kept:
+                kept[job.details] = details_file(job.details)
+            print(f"job {number}: the details are in {kept[job.details]}", file=sys.stderr)
+
+
+def say_no_comparison(jobs: int, runs: int) -> None:
+    """Why a sweep ends without a comparison; on standard error."""
+    if jobs == 1:
+        has = "this sweep has one job"
+    elif runs == 1:
+        has = f"of the {jobs} jobs only one run with predictions came"
+    else:
+        has = f"of the {jobs} jobs no run with predictions came"
+    print(f"no comparison: it takes two different runs, and {has}", file=sys.stderr)
+
+
+def _score(job: JobResult, named: bool) -> str:
+    if job.score is None:
+        return ""
+    metric, text = job.score
+    return f"{wording().label('metrics', metric)} {text}" if named else text

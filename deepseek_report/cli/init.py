@@ -177,7 +177,7 @@ def _with_use(wishes: Wishes) -> Wishes:
 
 
 def _sectors() -> list[str]:
-    from deepseek_report.datasets.card.data_card import Sector
+    from deepseek_report.datasets.data_card import Sector
 
     return [name for name in get_args(Sector) if name]
 

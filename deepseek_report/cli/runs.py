@@ -28,7 +28,7 @@ def command(arguments: list[str]) -> int:
         "--config-dir", "-cd", metavar="DIR", help="your own YAMLs, whose paths count"
     )
     options = parser.parse_intermixed_args(arguments)
-    from deepseek_report.config.places import find_places
+    from deepseek_report.config.catalogue import find_places
     from deepseek_report.runner.run_folders.past_runs import past_runs
 
     reports = find_places(options.places, options.config_dir).reports

@@ -35,10 +35,10 @@ def command(arguments: list[str]) -> int:
     if options.plant and not options.replay:
         raise ConfigError("--plant goes with --replay: drift is planted in no cases of your own")
     from deepseek_report.runner.run_folders.open_run import reading
+    from deepseek_report.runner.streaming.board_folder import BOARDS
     from deepseek_report.runner.streaming.open_stream import StreamRequest, open_stream
     from deepseek_report.runner.streaming.scored_batches import RowStream
     from deepseek_report.runner.streaming.stream_board import StreamBoard
-    from deepseek_report.runner.watching.board_folder import BOARDS
     from deepseek_report.store.run_folder import beside
     from deepseek_report.wording.of_results import words_of
 
@@ -182,7 +182,7 @@ class _Shown:
         """One batch, if there is one."""
         if batch is None:
             return
-        from deepseek_report.runner.streaming.batch_words import (
+        from deepseek_report.runner.streaming.scored_batches import (
             batch_line,
             drift_line,
             fresh_lines,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, compress
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import Message, Text, from_plain, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
-from deepseek_report.artifacts.table import TableType, columns_of
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.comparisons.methods import (
     Method,
     fitted_models,
@@ -22,13 +25,15 @@ from deepseek_report.comparisons.methods import (
     run_labels,
     what_varied,
 )
-from deepseek_report.comparisons.over_data_sets import of_data_sets, over_data_sets
 from deepseek_report.comparisons.paired_decisions import decisions, largest_gap
 from deepseek_report.comparisons.paired_explanations import explanations
 from deepseek_report.comparisons.paired_performance import Region, performance
-from deepseek_report.comparisons.promises import promises, to_decide
 from deepseek_report.errors import ArtifactError
+from deepseek_report.findings.conclude import all_findings, conclusions_of
+from deepseek_report.findings.severity import SIGNIFICANT
+from deepseek_report.statistics.paired import critical_difference, mean_ranks, signed_rank
 from deepseek_report.tasks import task_of
+from deepseek_report.tasks.comparisons import RowMeasure
 
 #: Probability of no practical difference from which on two methods count as alike.
 ALIKE = 0.95
@@ -335,3 +340,379 @@ def _refuse(study: Study) -> None:
         raise ArtifactError(
             f"these runs are judged by different measures: {what}; compare runs of one task"
         )
+
+
+# Methods over several data sets: the mean value on each, and what that says of another one.
+
+#: Data sets from which on an advantage is concluded, and from which on mean ranks are set side by
+#: side.
+FEWEST_TO_CONCLUDE, FEWEST_TO_RANK = 8, 5
+#: What the posterior probabilities of all pairs together may leave open. With eight data sets and
+#: two equal methods an advantage is then told in some 6 % of studies
+#: (`benchmarks/conclusions.py studies`).
+_OPEN = 0.01
+#: Methods that have a sentence for each pair.
+
+DATA_SETS = TableType(columns_of("data_set method seeds:count value:number n:count"))
+PAIRS = TableType(
+    (
+        *columns_of("first other data_sets:count first_better:share alike:share"),
+        *columns_of("other_better:share concluded"),
+    )
+)
+#: half : of the critical difference.
+RANKS = TableType(
+    (
+        *columns_of("method rank:number"),
+        Column("half", "number", shown=False),
+        Column("data_sets", "count"),
+    )
+)
+TYPES = {"data_sets": DATA_SETS, "pairs": PAIRS, "ranks": RANKS}
+#: In the column `concluded` of two methods that are alike for practical purposes.
+EQUAL = "="
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Runs of a study on one data set. values : {method: the main measure of each of its runs}."""
+
+    label: str
+    runs: tuple[Results, ...]
+    values: Mapping[str, tuple[float, ...]]
+
+    def mean(self, method: str) -> float:
+        return float(np.mean(self.values[method]))
+
+
+def data_sets_of(study: Study) -> list[DataSet]:
+    """The data sets of a study, in the order of their first runs."""
+    groups: dict[str, list[Results]] = {}
+    for run in study:
+        settings = json.dumps(run.config.get("dataset"), sort_keys=True, default=str)
+        groups.setdefault(settings, []).append(run)
+    names = [str(runs[0].config.get("name") or "") for runs in groups.values()]
+    labels = [
+        name if name and names.count(name) == 1 else f"{name} {place}".strip()
+        for place, name in enumerate(names, 1)
+    ]
+    return [
+        DataSet(label, tuple(runs), dict(_values(runs)))
+        for label, runs in zip(labels, groups.values(), strict=True)
+    ]
+
+
+def _values(runs: Sequence[Results]) -> Iterator[tuple[str, tuple[float, ...]]]:
+    part = Study(tuple(runs))
+    measure = _measure(part)
+    for method in methods_of(part):
+        own = (part.runs[place].predictions for place in method.independent)
+        yield method.label, tuple(float(measure.of(predictions)[0]) for predictions in own)
+
+
+def _measure(study: Study) -> RowMeasure:
+    return task_of(study.runs[0].schema.target).by_rows[0]
+
+
+def over_data_sets(study: Study, region: Region) -> Measurement:
+    """Means by data set; from five on ranks, and how sure an advantage on another data set is.
+
+    Nothing where all runs are of one data set.
+
+    Differences are set against the region of each data set, whose size may hang on its unit.
+    """
+    known = data_sets_of(study)
+    shared = _shared(known)
+    if len(known) < 2:
+        return Measurement()
+    rows = [
+        {
+            "data_set": data_set.label,
+            "method": method,
+            "seeds": len(values),
+            "value": data_set.mean(method),
+            "n": len(data_set.runs[0].predictions),
+        }
+        for data_set in known
+        for method, values in data_set.values.items()
+    ]
+    tables = {"data_sets": pd.DataFrame(rows)}
+    notes: list[Text] = []
+    if len(shared) < 2:
+        notes.append(message("comparison.no_shared_methods"))
+    elif len(known) < FEWEST_TO_RANK:
+        notes.append(message("comparison.few_data_sets", n=len(known), fewest=FEWEST_TO_RANK))
+    else:
+        measure = _measure(study)
+        tables["pairs"] = pd.DataFrame(_pairs(known, shared, measure, region))
+        means = np.array([[data_set.mean(method) for method in shared] for data_set in known])
+        ranks = mean_ranks(means, higher_is_better=measure.direction == "higher")
+        distance = critical_difference(len(shared), len(known))
+        facts = {"method": shared, "rank": ranks, "half": distance / 2, "data_sets": len(known)}
+        tables["ranks"] = pd.DataFrame(facts).sort_values("rank", kind="stable", ignore_index=True)
+        notes.append(message("comparison.critical_difference", distance=distance, n=len(known)))
+    return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
+
+
+def _shared(known: Sequence[DataSet]) -> list[str]:
+    """The methods that every data set has."""
+    return [name for name in known[0].values if all(name in other.values for other in known)]
+
+
+def _pairs(
+    known: Sequence[DataSet], shared: Sequence[str], measure: RowMeasure, region: Region
+) -> list[dict[str, Any]]:
+    pairs = list(combinations(shared, 2))
+    sure = 1 - _OPEN / len(pairs)
+    sign = 1 if measure.direction == "higher" else -1
+    rows = []
+    for first, other in pairs:
+        differences = [
+            sign * (each.mean(first) - each.mean(other)) / region.of(measure, each.mean(other))
+            for each in known
+        ]
+        posterior = signed_rank(np.array(differences), 1.0)
+        chances = {first: posterior.more, EQUAL: posterior.alike, other: posterior.less}
+        concluded = [name for name, chance in chances.items() if chance >= sure]
+        enough = len(known) >= FEWEST_TO_CONCLUDE
+        rows.append(
+            {
+                "first": first,
+                "other": other,
+                "data_sets": len(known),
+                "first_better": posterior.more,
+                "alike": posterior.alike,
+                "other_better": posterior.less,
+                "concluded": concluded[0] if concluded and enough else "",
+            }
+        )
+    return rows
+
+
+def of_data_sets(table: pd.DataFrame | None, measure: str) -> Iterator[Message]:
+    """What may be said of methods for a data set that is not among these."""
+    if table is None:
+        return
+    data_sets = int(table["data_sets"].iloc[0])
+    if data_sets < FEWEST_TO_CONCLUDE:
+        yield message(
+            "comparison.conclusions.data_sets_too_few", n=data_sets, fewest=FEWEST_TO_CONCLUDE
+        )
+        return
+    kinds = table["concluded"].map(lambda text: {"": "open", EQUAL: "alike"}.get(text, "better"))
+    if len(table) > _MOST_PAIRS:
+        counts = {kind: int((kinds == kind).sum()) for kind in ("better", "alike", "open")}
+        yield message(
+            "comparison.conclusions.data_sets_counted",
+            pairs=len(table),
+            measure=measure,
+            n=data_sets,
+            **counts,
+        )
+        return
+    for kind, row in zip(kinds, table.to_dict("records"), strict=True):
+        yield message(f"comparison.conclusions.data_sets_{kind}", measure=measure, **row)
+
+
+# Which promises each run meets, and what a new version must have decided again.
+
+PROMISES = TableType(
+    (
+        Column("metric", "metric"),
+        *columns_of("attribute:attribute level explainer:explainer slice", optional=True),
+        *columns_of("side:side bound:declared run"),
+        estimate("value"),
+        Column("outcome", "outcome"),
+    )
+)
+_MET = "met"
+#: What a promise may be about, and what of a verdict is shown.
+_ABOUT = ("attribute", "level", "explainer", "slice")
+_SHOWN = (*_ABOUT, "value", "low", "high", "outcome")
+#: Runs beside the baseline that have a sentence each.
+_MOST_RUNS = 3
+
+
+#: A promise for several groups has the worst of their outcomes.
+_WORST_FIRST = ("not met", "not measured", "too uncertain to say", "met")
+
+
+@dataclass(frozen=True)
+class PromiseKey:
+    """What was promised, as it was declared; whoever promised it and whatever came of it."""
+
+    metric: str
+    attribute: str
+    level: str
+    explainer: str
+    slice: str
+    side: str
+    bound: float
+    predictor: str = ""
+
+    @classmethod
+    def of(cls, declared: Mapping[str, Any]) -> PromiseKey:
+        """Of an entry of `report.thresholds`."""
+        side = "at_most" if declared.get("at_least") is None else "at_least"
+        attribute, level, explainer, part = (str(declared.get(key) or "") for key in _ABOUT)
+        bound = float(declared[side])
+        predictor = str(declared.get("predictor") or "")
+        metric = str(declared["metric"])
+        return cls(metric, attribute, level, explainer, part, side, bound, predictor)
+
+    def covers(self, verdict: Verdict) -> bool:
+        """Whether the verdict is one on this promise."""
+        same = (verdict.metric, verdict.side, verdict.bound) == (self.metric, self.side, self.bound)
+        same = same and verdict.predictor == self.predictor
+        return same and all(getattr(self, key) in {"", getattr(verdict, key)} for key in _ABOUT)
+
+    def plain(self) -> dict[str, Any]:
+        """As the values of a message."""
+        return dict(vars(self))
+
+
+def promises(study: Study, labels: Sequence[str]) -> Measurement:
+    """The table `promises`: each promise, run by run; the same promises stand together.
+
+    Of a promise for several groups, the group with the worst outcome stands there.
+    """
+    kept = [_verdicts(run) for run in study]
+    known = dict.fromkeys(promise for verdicts in kept for promise in verdicts)
+    rows = [
+        {
+            **promise.plain(),
+            "run": label,
+            **{key: getattr(verdicts[promise], key) for key in _SHOWN},
+        }
+        for promise in known
+        for label, verdicts in zip(labels, kept, strict=True)
+        if promise in verdicts
+    ]
+    if not rows:
+        return Measurement(notes=(message("comparison.no_promises"),))
+    same = all(set(verdicts) == set(known) for verdicts in kept)
+    notes = [] if same else [message("comparison.other_promises")]
+    notes.append(_kept_by(kept, labels))
+    table = pd.DataFrame(rows).astype(dict.fromkeys(("value", "low", "high"), float))
+    empty = [key for key in _ABOUT if (table[key] == "").all()]
+    table = table[[key for key in PROMISES.keys if key not in empty]]
+    return Measurement(tables={"promises": table}, notes=tuple(notes)).typed({"promises": PROMISES})
+
+
+def _kept_by(kept: Sequence[Mapping[PromiseKey, Verdict]], labels: Sequence[str]) -> Message:
+    """Which runs meet all of their promises, break one, or leave one open."""
+    outcomes = [{verdict.outcome for verdict in verdicts.values()} for verdicts in kept]
+    broken = ["not met" in each for each in outcomes]
+    whole = [each == {_MET} for each in outcomes]
+    undecided = [
+        bool(each) and not (breaks or meets)
+        for each, breaks, meets in zip(outcomes, broken, whole, strict=True)
+    ]
+    return message(
+        "comparison.kept_by",
+        runs=sum(map(bool, outcomes)),
+        met=list(compress(labels, whole)),
+        broken=list(compress(labels, broken)),
+        open=list(compress(labels, undecided)),
+    )
+
+
+def to_decide(
+    study: Study, labels: Sequence[str], baseline: int, changes: pd.DataFrame | None
+) -> Iterator[Message]:
+    """For each run but the baseline: what of the baseline's approval does not hold for it.
+
+    changes : the table of decisions that change, first − other, where there is one.
+    """
+    others = [position for position in range(len(study)) if position != baseline]
+    messages = [_to_decide(study, labels, baseline, place, changes) for place in others]
+    if len(others) <= _MOST_RUNS:
+        yield from messages
+        return
+    open_ones = [
+        labels[place]
+        for place, text in zip(others, messages, strict=True)
+        if text.id.endswith(".to_decide")
+    ]
+    yield message(
+        "comparison.conclusions.to_decide_counted",
+        approved=labels[baseline],
+        runs=len(others),
+        labels=open_ones,
+    )
+
+
+def _to_decide(
+    study: Study, labels: Sequence[str], baseline: int, position: int, changes: pd.DataFrame | None
+) -> Message:
+    before, after = study.runs[baseline], study.runs[position]
+    old, new = _verdicts(before), _verdicts(after)
+    shared = [promise for promise in old if promise in new]
+    lost = [p for p in shared if old[p].outcome == _MET and new[p].outcome != _MET]
+    won = [p for p in shared if old[p].outcome != _MET and new[p].outcome == _MET]
+    dropped = [promise for promise in old if promise not in new]
+    values = {
+        "new": labels[position],
+        "approved": labels[baseline],
+        "promises": len(old),
+        "lost": [{**promise.plain(), "outcome": new[promise].outcome} for promise in lost],
+        "won": [promise.plain() for promise in won],
+        "dropped": [promise.plain() for promise in dropped],
+        "critical": list(_newly_critical(before, after)),
+        "other_data": not _same_data(before, after),
+        "decisions": _one_sided(changes, labels[baseline], labels[position]),
+    }
+    names = ("lost", "dropped", "critical", "other_data", "decisions")
+    kind = "to_decide" if any(values[name] for name in names) else "nothing_to_decide"
+    return message(f"comparison.conclusions.{kind}", **values)
+
+
+def _verdicts(run: Results) -> dict[PromiseKey, Verdict]:
+    """{promise: the worst of its verdicts}."""
+    declared = (run.config.get("report") or {}).get("thresholds") or []
+    known = conclusions_of(run).verdicts
+    verdicts = {}
+    for promise in map(PromiseKey.of, declared):
+        own = [verdict for verdict in known if promise.covers(verdict)]
+        if own:
+            verdicts[promise] = min(own, key=lambda verdict: _WORST_FIRST.index(verdict.outcome))
+    return verdicts
+
+
+def _newly_critical(before: Results, after: Results) -> Iterator[Message]:
+    """The claims of critical findings of which the baseline has none of the same grade."""
+    known = {
+        (finding.id, finding.cause)
+        for finding in all_findings(before)
+        if finding.severity == "high"
+    }
+    for finding in all_findings(after):
+        if finding.severity == "high" and (finding.id, finding.cause) not in known:
+            yield message(f"findings.{finding.message}.claim", **from_plain(finding.values))
+
+
+def _same_data(first: Results, other: Results) -> bool:
+    digests = [(run.provenance.get("digests") or {}).get("data") for run in (first, other)]
+    return digests[0] == digests[1] and digests[0] is not None
+
+
+def _one_sided(changes: pd.DataFrame | None, approved: str, new: str) -> list[dict[str, Any]]:
+    """Groups, and everyone, whose decisions change in one direction by more than chance."""
+    if changes is None:
+        return []
+    pairs = {(approved, new): ("lost", "gained"), (new, approved): ("gained", "lost")}
+    rows = []
+    for row in changes[changes["p_adjusted"] < SIGNIFICANT].to_dict("records"):
+        columns = pairs.get((row["first"], row["other"]))
+        if columns is not None:
+            favourable, against = (int(row[column]) for column in columns)
+            rows.append(
+                {
+                    "attribute": row["attribute"],
+                    "level": row["level"],
+                    "favourable": favourable,
+                    "against": against,
+                    "n": int(row["n"]),
+                }
+            )
+    return rows

@@ -13,8 +13,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.run_record import RunRecord
+from deepseek_report.artifacts.results import Results, RunRecord
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import ABSENT, Study
 from deepseek_report.artifacts.table import Column, TableType, columns_of

@@ -14,10 +14,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.protocols.frameworks import Fit
+from deepseek_report.artifacts.protocols.sections import Fit
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage import bounded_yaml
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.problems import nearest_name
 from deepseek_report.wording.words import wording
 

@@ -11,8 +11,7 @@ from typing import Any, Literal
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.run_record import PROVENANCE
+from deepseek_report.artifacts.results import PROVENANCE, Results
 from deepseek_report.compliance.applicability import DataDeclarations, applicability, declared_by
 from deepseek_report.compliance.decision import (
     WHOLE_MODEL,

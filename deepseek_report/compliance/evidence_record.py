@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepseek_report import __version__
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.storage.files import dump_json, load_json, save_json
-from deepseek_report.artifacts.storage.schema_validation import schema_validator
+from deepseek_report.artifacts.storage.files import dump_json, load_json, save_json, validator_of
 from deepseek_report.compliance.decision import DecisionState
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport, OpenField
 from deepseek_report.compliance.evidence import Evidence
@@ -20,6 +21,9 @@ from deepseek_report.compliance.policy import Requirement
 from deepseek_report.compliance.statements import Statement
 from deepseek_report.compliance.status import Judgement
 from deepseek_report.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 TOOL = "deepseek-report"
 EVIDENCE = "evidence.json"
@@ -64,15 +68,17 @@ def check_record(record: Mapping[str, Any]) -> None:
 
     Raises ArtifactError : every place that breaks the schema.
     """
-    import json
-
-    schema = load_json(frameworks_folder() / "_evidence_schema.json", links=True)
-    errors = schema_validator(schema).iter_errors(json.loads(dump_json(record)))
+    errors = _validator().iter_errors(json.loads(dump_json(record)))
     problems = sorted(
         f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in errors
     )
     if problems:
         raise ArtifactError(f"{EVIDENCE}: breaks its schema ({'; '.join(problems)})")
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return validator_of(load_json(frameworks_folder() / "_evidence_schema.json", links=True))
 
 
 def _evidence(evidence: Evidence) -> dict[str, Any]:

@@ -8,15 +8,14 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.protocols.frameworks import EARLIER_IDS, Fit
+from deepseek_report.artifacts.protocols.sections import EARLIER_IDS, Fit
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
-from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.storage.files import validator_of
+from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, shipped, unfit_name
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.artifacts.storage.schema_validation import schema_validator
-from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.compliance.applicability import (
     DataDeclarations,
     Scope,
@@ -26,6 +25,9 @@ from deepseek_report.compliance.applicability import (
 )
 from deepseek_report.errors import ConfigError
 from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 Ceiling = Literal["met", "partly", "human_input"]
 HUMAN = "human_input."
@@ -294,11 +296,15 @@ def evidence_kinds() -> frozenset[str]:
     return frozenset(read_yaml(frameworks_folder() / "_sources.yaml")["kinds"])
 
 
+@cache
+def _validator() -> Draft202012Validator:
+    return validator_of(read_yaml(frameworks_folder() / "_schema.yaml"))
+
+
 def _schema_problems(data: Any) -> list[str]:
-    validator = schema_validator(read_yaml(frameworks_folder() / "_schema.yaml"))
     return [
         f"{'.'.join(map(str, error.absolute_path)) or 'file'}: {error.message}"
-        for error in sorted(validator.iter_errors(data), key=lambda e: list(map(str, e.path)))
+        for error in sorted(_validator().iter_errors(data), key=lambda e: list(map(str, e.path)))
     ]
 
 

@@ -13,12 +13,11 @@ from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.run_record import PROVENANCE, RunRecord
+from deepseek_report.artifacts.protocols.models import model_digest
+from deepseek_report.artifacts.results import PROVENANCE, Results, RunRecord
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.artifacts.training_files import model_digest
 from deepseek_report.findings.records import attribute_labels
 
 # Whether a file is the one that this run made: it is there, its hash and its subject are ours.

@@ -12,8 +12,8 @@ import yaml
 from deepseek_report.artifacts.message import Message, Text, plain
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.bounded_yaml import nodes, read_text
-from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE
+from deepseek_report.artifacts.storage.local_paths import shipped
+from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE, parts, shown
 from deepseek_report.config.problems import Problem
 from deepseek_report.config.sets import RECOMMENDED, Origin
 
@@ -197,3 +197,35 @@ def _line(file: Path, path: Sequence[str]) -> int | None:
             return None
         line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
     return line
+
+
+# What a study's file leaves open for a person to say: comments that begin with a fixed word.
+
+#: What such a comment begins with; without it the rest of the line is the setting.
+OPEN = "# open:"
+#: The most of them that are listed.
+MOST = 30
+
+
+@dataclass(frozen=True)
+class OpenLine:
+    """One of them. file : as a person names it. number : of the line, from 1."""
+
+    file: str
+    number: int
+    text: str
+
+
+def open_lines(roots: Sequence[Path], experiment: str) -> list[OpenLine]:
+    """Those of an experiment of a person's own folders.
+
+    roots : the config folders, that of this package last.
+    """
+    files = [path for root in roots[:-1] for path in parts(root) if path.stem == experiment]
+    return [
+        OpenLine(shown(path), number, line.strip().removeprefix(OPEN).strip())
+        for path in files
+        if path.parent.name == "experiment"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if line.strip().startswith(OPEN)
+    ]

@@ -22,7 +22,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from deepseek_report.artifacts.protocols.traits import table_types
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.config.catalogue import describe, groups, target_of, yaml_file
 from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE, read_yaml

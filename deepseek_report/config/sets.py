@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from deepseek_report.artifacts.protocols.frameworks import EARLIER_IDS
+from deepseek_report.artifacts.protocols.sections import EARLIER_IDS
 from deepseek_report.config.config_files import MULTIPLE, line_with, read_yaml, shown
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import allowed_texts
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.problems import nearest, nearest_name
@@ -180,7 +180,7 @@ def shown_value(value: Any) -> str:
 _USUAL = {
     "dataset": "deepseek_report.datasets.sources.csv.TableFile",
     "trainer": "deepseek_report.training.settings.TrainingSettings",
-    "report": "deepseek_report.rendering.report_options.ReportOptions",
+    "report": "deepseek_report.rendering.page_words.ReportOptions",
 }
 #: {what other programs call it: what it is called here}.
 _OTHERWISE = {

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,7 @@ def _shipped(composed: Composed, declared: Iterable[_Declared]) -> _Sources:
     return known
 
 
+@cache
 def scores_in_source(target: str) -> tuple[str, ...] | None:
     """The scores that a class of this package lists in its `bounds`, without loading it.
 

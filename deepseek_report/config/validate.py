@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from deepseek_report.artifacts.protocols.frameworks import MadeForUse, TellsSector
 from deepseek_report.artifacts.protocols.models import LoadsTypes
+from deepseek_report.artifacts.protocols.sections import MadeForUse, TellsSector
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, twins, unfit_name
 from deepseek_report.config import local_code
 from deepseek_report.config.composed import Composed, Undecided, locate

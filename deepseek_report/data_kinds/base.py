@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature, Layout, Schema
-from deepseek_report.data_kinds.disturbances import Disturbance
-from deepseek_report.data_kinds.players import SharedPlayers, Units, n_players, player_sums
-from deepseek_report.data_kinds.reference import spreads, typical_row
+from deepseek_report.data_kinds.coalitions import SharedPlayers, Units, n_players, player_sums
 
 #: Pixels along the longer side of a small picture, steps of a small course.
 SIDE, STEPS = 24, 40
@@ -378,3 +377,296 @@ class DataKind(ABC):
     @abstractmethod
     def summary(self) -> Text:
         """How large an input is and what is explained, in one line; empty for named columns."""
+
+
+# Original features as a plain numeric matrix, for reference predictors and distances.
+
+#: Words that a text is described by, the most frequent ones.
+MOST_WORDS = 2000
+#: Up to so many features a missing number is kept apart in a column of its own.
+_MOST_APART = 64
+
+
+class Encoding(Protocol):
+    """Something fitted on training inputs that makes a matrix of any inputs."""
+
+    def transform(self, inputs: Floats) -> Any:
+        """(instance, feature) -> (instance, column), an array or a sparse array."""
+
+
+def encoding_of(features: Sequence[Feature], inputs: Floats) -> Encoding:
+    """Of texts the weighted words, of everything else an `Encoder`, fitted on these inputs."""
+    if features and all(feature.kind == "token" for feature in features):
+        return Words.fit(inputs)
+    return Encoder.fit(features, inputs)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Texts as weighted words: term frequency times inverse document frequency, of length 1.
+
+    (1 + log count) · (log((1 + texts) / (1 + texts with the word)) + 1), as in scikit-learn's
+    TfidfVectorizer with `sublinear_tf`. Only the `MOST_WORDS` tokens that stand in most training
+    texts count, in whatever place they stand.
+
+    tokens : (word,) position of each in the vocabulary, ascending. weights : (word,).
+    """
+
+    tokens: Ints
+    weights: Floats
+
+    @classmethod
+    def fit(cls, inputs: Floats) -> Words:
+        kinds, counts = np.unique(_pairs(inputs)[1], return_counts=True)
+        chosen = np.sort(np.argsort(-counts, kind="stable")[:MOST_WORDS])
+        weights = np.log((1 + len(inputs)) / (1 + counts[chosen])) + 1
+        return cls(kinds[chosen], weights)
+
+    def transform(self, inputs: Floats) -> Any:
+        """(text, place) -> sparse (text, word); rows of length 1, or 0 where no word is known."""
+        from scipy.sparse import csr_array
+
+        rows, tokens, counts = _pairs(inputs)
+        place = np.searchsorted(self.tokens, tokens)
+        known = np.isin(tokens, self.tokens)
+        rows, place = rows[known], place[known]
+        values = (1 + np.log(counts[known])) * self.weights[place]
+        length = np.sqrt(np.bincount(rows, values**2, minlength=len(inputs)))
+        shape = (len(inputs), len(self.tokens))
+        return csr_array((values / length[rows], (rows, place)), shape=shape)
+
+
+def _pairs(inputs: Floats) -> tuple[Ints, Ints, Ints]:
+    """Each text and token that stands in it, once, and how often it does: (pair,) each."""
+    rows, columns = np.nonzero(~np.isnan(inputs))
+    tokens = inputs[rows, columns].astype(np.int64)
+    kinds = tokens.max(initial=0) + 1
+    pairs, counts = np.unique(rows * kinds + tokens, return_counts=True)
+    return pairs // kinds, pairs % kinds, counts
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Numeric features standardised, ordinal and categorical ones one-hot, missing kept apart.
+
+    Statistics come from the inputs that it was fitted on. A missing number becomes the median with
+    a column of its own, in a wide table without one; a missing category is a row of zeros.
+
+    Attributes
+    ----------
+    owners : (column,) position of the feature that each column was made from.
+    """
+
+    features: tuple[Feature, ...]
+    medians: Floats
+    means: Floats
+    spreads: Floats
+    owners: NDArray[np.int64]
+
+    @classmethod
+    def fit(cls, features: Sequence[Feature], inputs: Floats) -> Encoder:
+        k = len(features)
+        medians, means, spreads = np.zeros(k), np.zeros(k), np.ones(k)
+        for j, feature in enumerate(features):
+            known = inputs[~np.isnan(inputs[:, j]), j]
+            if feature.is_numeric and len(known):
+                medians[j], means[j] = np.median(known), known.mean()
+                spreads[j] = known.std() or 1.0
+        apart = k <= _MOST_APART
+        widths = [_width(feature, apart) for feature in features]
+        owners = np.repeat(np.arange(k), widths)
+        return cls(tuple(features), medians, means, spreads, owners)
+
+    def transform(self, inputs: Floats) -> Floats:
+        """(instance, feature) original units -> (instance, column)."""
+        if (
+            all(feature.is_numeric for feature in self.features)
+            and len(self.features) > _MOST_APART
+        ):
+            filled = np.where(np.isnan(inputs), self.medians, inputs)
+            return np.asarray((filled - self.means) / self.spreads)
+        return np.concatenate([self._columns(inputs[:, j], j) for j in range(inputs.shape[1])], 1)
+
+    def _columns(self, values: Floats, j: int) -> Floats:
+        feature, missing = self.features[j], np.isnan(values)
+        if feature.is_numeric:
+            filled = np.where(missing, self.medians[j], values)
+            standard = (filled - self.means[j]) / self.spreads[j]
+            apart = len(self.features) <= _MOST_APART
+            return np.stack([standard, missing], axis=1) if apart else standard[:, None]
+        width = _width(feature, apart=True)
+        return np.asarray(values[:, None] == np.arange(width), np.float64)
+
+
+def _width(feature: Feature, apart: bool) -> int:
+    if feature.is_numeric:
+        return 2 if apart else 1
+    return max(len(feature.categories), 1)
+
+
+# Random errors in the inputs, as robustness makes them: noise, other categories, lost values.
+
+#: Which levels of the configuration a disturbance is made at.
+Levels = Literal["noise", "swaps", "missing"]
+#: (inputs (instance, column), training inputs (row, column), level, generator) -> inputs.
+Disturb = Callable[[Floats, Floats, float, np.random.Generator], Floats]
+#: Distance between the quartiles of a normal distribution with standard deviation 1.
+_NORMAL_IQR = 1.3489795003921634
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """One sort of random error that such data may have.
+
+    name : key in tables. label : what a person calls it. levels : where its strengths come from.
+    apply : makes it.
+    """
+
+    name: str
+    label: str
+    levels: Levels
+    apply: Disturb
+
+
+def robust_spread(values: Floats) -> float:
+    """Distance between the quartiles over 1.349, the standard deviation where that is 0."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return 0.0
+    low, high = np.quantile(known, [0.25, 0.75])
+    return float((high - low) / _NORMAL_IQR or known.std())
+
+
+def add_noise(
+    schema: Schema, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
+) -> Floats:
+    """Normal noise on every number, kept within the training range and whole where that is whole.
+
+    level : standard deviation of the noise, in robust standard deviations of the feature.
+    """
+    noisy = inputs.copy()
+    for j, feature in enumerate(schema.features):
+        if feature.is_numeric and not np.all(np.isnan(train[:, j])):
+            spread = robust_spread(train[:, j])
+            moved = inputs[:, j] + level * spread * rng.standard_normal(len(inputs))
+            noisy[:, j] = _possible(moved, inputs[:, j], train[:, j])
+    return noisy
+
+
+def _possible(moved: Floats, original: Floats, train: Floats) -> Floats:
+    known = train[~np.isnan(train)]
+    if np.all(known == np.round(known)):
+        moved = np.round(moved)
+    low = np.fmin(known.min(), original)
+    return np.clip(moved, low, np.fmax(known.max(), original))
+
+
+def swap_categories(
+    schema: Schema, inputs: Floats, train: Floats, level: float, rng: np.random.Generator
+) -> Floats:
+    """Each category is, with this chance, replaced by one drawn from the training rows."""
+    swapped = inputs.copy()
+    for j, feature in enumerate(schema.features):
+        if not feature.is_numeric:
+            hit = rng.random(len(inputs)) < level
+            swapped[hit, j] = rng.choice(train[:, j], size=int(hit.sum()))
+    return swapped
+
+
+def drop_values(inputs: Floats, level: float, rng: np.random.Generator) -> Floats:
+    """Each value is, with this chance, made missing."""
+    return np.where(rng.random(inputs.shape) < level, np.nan, inputs)
+
+
+# What is usual among training rows: the typical row, the spread, and distances between rows.
+
+
+def typical_row(rows: Floats, schema: Schema) -> Floats:
+    """The median of numeric features and the most frequent category of all others.
+
+    rows : array
+        (row, feature) in original units; missing values are left out.
+    schema : Schema
+        Says which features are numeric.
+
+    Returns
+    -------
+    (feature,), NaN where a feature is missing everywhere. Of categories that are equally frequent
+    the first is taken.
+    """
+    columns = zip(schema.features, rows.T, strict=True)
+    return np.array([_typical(feature, column[~np.isnan(column)]) for feature, column in columns])
+
+
+def _typical(feature: Feature, known: Floats) -> float:
+    if not len(known):
+        return float("nan")
+    if feature.is_numeric:
+        return float(np.median(known))
+    return float(np.bincount(known.astype(np.int64)).argmax())
+
+
+def spreads(rows: Floats, schema: Schema) -> Floats:
+    """Interquartile range of numeric features, or their standard deviation where that is 0.
+
+    (feature,); 0 for features that are not numeric.
+    """
+    columns = zip(schema.features, rows.T, strict=True)
+    return np.array([_spread(feature, column[~np.isnan(column)]) for feature, column in columns])
+
+
+def _spread(feature: Feature, known: Floats) -> float:
+    if not feature.is_numeric or not len(known):
+        return 0.0
+    low, high = np.quantile(known, [0.25, 0.75])
+    return float(high - low) or float(known.std())
+
+
+def ranges(rows: Floats, schema: Schema) -> Floats:
+    """What a difference is divided by in `gower_distances`.
+
+    (feature,); for numeric features the range of the middle 98 %, for ordinal ones the number of
+    steps, for categories 1.
+    """
+    columns = zip(schema.features, rows.T, strict=True)
+    return np.array([_range(feature, column[~np.isnan(column)]) for feature, column in columns])
+
+
+def _range(feature: Feature, known: Floats) -> float:
+    if feature.kind == "categorical":
+        return 1.0
+    if feature.kind == "ordinal":
+        return float(max(len(feature.categories) - 1, 1))
+    if not len(known):
+        return 1.0
+    low, high = np.quantile(known, [0.01, 0.99])
+    return float(high - low) or float(np.ptp(known)) or 1.0
+
+
+def gower_distances(rows: Floats, row: Floats, scale: Floats, schema: Schema) -> Floats:
+    """Gower's distance of rows to one row: the mean over features of differences in [0, 1].
+
+    Numeric and ordinal: |a − b| / scale, at most 1; categorical: 0 if equal, else 1; missing in
+    one of the two: 1, in both: 0.
+
+    rows : array
+        (row, feature).
+    row : array
+        (feature,).
+    scale : array
+        (feature,) from `ranges`.
+    schema : Schema
+        Says which features are categorical.
+
+    Returns
+    -------
+    (row,) in [0, 1]; 0 means that the rows are equal.
+
+    Reference: Gower 1971, doi:10.2307/2528823.
+    """
+    categorical = np.array([feature.kind == "categorical" for feature in schema.features])
+    apart = np.abs(rows - row)
+    parts = np.where(categorical, apart > 0, np.minimum(apart / scale, 1.0))
+    missing = np.isnan(rows) | np.isnan(row)
+    both = np.isnan(rows) & np.isnan(row)
+    return np.asarray(np.where(missing, ~both, parts).mean(axis=1), dtype=np.float64)

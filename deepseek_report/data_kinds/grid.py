@@ -15,13 +15,14 @@ from deepseek_report.data_kinds.base import (
     SIDE,
     STEPS,
     DataKind,
+    Disturbance,
     Glance,
     Quantity,
     Structure,
+    add_noise,
     shrunk,
 )
-from deepseek_report.data_kinds.disturbances import Disturbance, add_noise
-from deepseek_report.data_kinds.players import n_players
+from deepseek_report.data_kinds.coalitions import n_players
 
 #: What the summaries of a series are called in sentences, where that is not their key.
 _SUMMARIES = {

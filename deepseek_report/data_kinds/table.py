@@ -8,14 +8,16 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text
-from deepseek_report.data_kinds.base import DataKind, Structure
-from deepseek_report.data_kinds.disturbances import (
+from deepseek_report.data_kinds.base import (
+    DataKind,
     Disturbance,
+    Structure,
     add_noise,
     drop_values,
+    gower_distances,
+    ranges,
     swap_categories,
 )
-from deepseek_report.data_kinds.reference import gower_distances, ranges
 
 
 class TableKind(DataKind):

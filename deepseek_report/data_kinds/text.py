@@ -10,10 +10,8 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.written_texts import is_unknown, joined, tokens_of
-from deepseek_report.data_kinds.base import DataKind, Structure
-from deepseek_report.data_kinds.disturbances import Disturbance
-from deepseek_report.data_kinds.encoding import Words
-from deepseek_report.data_kinds.players import SharedPlayers, Units, n_players, player_sums
+from deepseek_report.data_kinds.base import DataKind, Disturbance, Structure, Words
+from deepseek_report.data_kinds.coalitions import SharedPlayers, Units, n_players, player_sums
 
 #: Most frequent words among which those are looked for that tell most.
 _FREQUENT = 500

@@ -17,7 +17,6 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin, name_of
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.statistics.intervals import Z95
 
 
 def missing_capability(requires: frozenset[Capability], model: ModelPlugin) -> Message | None:
@@ -69,13 +68,6 @@ def playable(context: ExplainContext) -> Literal["background", "baseline"]:
         "baseline": "baseline",
     }
     return known.get(context.question, kind_of(context.classifier.schema).compared_with)
-
-
-def student_ratio(degrees: Floats) -> Floats:
-    """What a standard error of so many degrees of freedom is multiplied by, so that ± 1.96 of it
-    is an interval of 95 %: about the quantile of Student's t over the normal one.
-    """
-    return np.asarray(1 + (Z95**2 + 1) / (4 * degrees))
 
 
 def subject(context: ExplainContext) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from packaging.utils import canonicalize_name
 
-from deepseek_report.artifacts.installation import DISTRIBUTION
+from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.errors import ArtifactError

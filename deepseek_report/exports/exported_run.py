@@ -14,8 +14,7 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.run_record import RunRecord
+from deepseek_report.artifacts.results import Results, RunRecord
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.records import attribute_label, is_share, promise_name

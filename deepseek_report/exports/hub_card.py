@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from deepseek_report.artifacts.installation import DISTRIBUTION
+from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.artifacts.score import Score
 from deepseek_report.exports.exported_run import ExportedRun, one_line
 from deepseek_report.rendering.markdown import escape, inline_code, slug

@@ -23,7 +23,7 @@ from typing import Any, Literal, get_args
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage import bounded_yaml
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.exports.exported_run import ExportedRun, one_line
 from deepseek_report.findings.explainer_verdicts import leading_for_cases, verdict_of

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.installation import DISTRIBUTION
+from deepseek_report.artifacts.advice import DISTRIBUTION
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.storage.plain_files import is_file, read_bytes
-from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.compliance.decision_words import told_decision
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.errors import ConfigError

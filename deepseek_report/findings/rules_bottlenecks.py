@@ -7,8 +7,8 @@ from typing import Any
 
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
-from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.modules import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of

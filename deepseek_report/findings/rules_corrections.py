@@ -11,7 +11,7 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.findings.records import Row, rows, unit_of
-from deepseek_report.metrics.behaviour.cue_use import MOST_LEFT
+from deepseek_report.metrics.behaviour.corrections import MOST_LEFT
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 

@@ -37,6 +37,7 @@ _HOMES = {
     "robustness": "robustness",
     "behaviour": "behaviour",
     "causes": "causes",
+    "language": "language",
 }
 #: The measure of parts of the data that is shown with the performance.
 _OF_PARTS = "measures/part_performance"

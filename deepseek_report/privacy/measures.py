@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Releases, reveals_of
 from deepseek_report.artifacts.message import Message, Text, message
@@ -17,17 +18,21 @@ from deepseek_report.artifacts.protocols.traits import (
     table_types,
     traits_of,
 )
+from deepseek_report.artifacts.rounding import quantity
+from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Category, Measurement, Score
-from deepseek_report.privacy.case_release import released_cases
-from deepseek_report.privacy.table_release import released
-from deepseek_report.privacy.withheld import RunSource
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.metrics.cases.case_choice import NAMED
+from deepseek_report.privacy.table_release import IDENTIFIERS, mentioned, released
+from deepseek_report.privacy.withheld import RunSource, three_digits
+from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import wording
 
 #: Families whose scores count instances; the others count layers, batches and the like.
 _OF_INSTANCES: frozenset[Category] = frozenset(
     {
         *("performance", "calibration", "fairness", "explanation", "slices", "data"),
-        *("robustness", "behaviour", "causes"),
+        *("robustness", "behaviour", "causes", "language"),
     }
 )
 
@@ -142,3 +147,155 @@ def is_private(text: Text, source: RunSource) -> bool:
     sentence = wording().say(text)
     counted = (int(digits) for digits in _COUNTED.findall(sentence))
     return source.withheld.mentions(sentence) or any(source.is_small(n) for n in counted)
+
+
+# Pages of the cases that the config names: numbered from 1, with values as bands.
+
+#: Into so many bands of about equal size a number is put, where there are enough rows.
+MOST_BANDS = 10
+RARE = "a rare value"
+
+
+def banded(source: RunSource, column: int, value: float) -> str:
+    """The value of a feature as a case page may show it.
+
+    A number becomes a band that holds at least `floor` rows of the training part, with ends of two
+    digits; a category stays as it is unless it is rare.
+    """
+    feature = source.dataset.schema.features[column]
+    if np.isnan(value):
+        return "missing" if feature.name not in source.withheld.missing else RARE
+    if not feature.is_numeric:
+        label = feature.display(value)
+        return RARE if (feature.name, label) in source.withheld.categories else label
+    return _band(edges(source, column), value, feature)
+
+
+def edges(source: RunSource, column: int) -> NDArray[np.float64]:
+    """The inner ends of the bands of a numeric feature, ascending; none for too few rows."""
+    known = source.dataset.train.inputs[:, column]
+    known = known[~np.isnan(known)]
+    bands = min(MOST_BANDS, len(known) // source.floor)
+    if bands < 2:
+        return np.zeros(0)
+    marks = np.quantile(known, np.arange(1, bands) / bands)
+    return _wide_enough(np.unique(list(map(_two_digits, marks))), known, source.floor)
+
+
+def _wide_enough(
+    marks: NDArray[np.float64], known: NDArray[np.float64], floor: int
+) -> NDArray[np.float64]:
+    """The marks without those that leave a band with fewer rows than the floor."""
+    kept: list[float] = []
+    below = 0
+    for mark in marks:
+        upto = int((known <= mark).sum())
+        if upto - below >= floor and len(known) - upto >= floor:
+            kept.append(float(mark))
+            below = upto
+    return np.array(kept)
+
+
+def _band(marks: NDArray[np.float64], value: float, feature: Feature) -> str:
+    if not len(marks):
+        return "a value"
+    place = int(np.searchsorted(marks, value, side="left"))
+    if place == 0:
+        return f"up to {quantity(float(marks[0]), feature.unit)}"
+    low = quantity(float(marks[place - 1]), feature.unit)
+    if place == len(marks):
+        return f"over {low}"
+    return f"over {low}, up to {quantity(float(marks[place]), feature.unit)}"
+
+
+def _two_digits(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
+Columns = Callable[["pd.Series"], str]
+
+
+def released_cases(
+    tables: Mapping[str, pd.DataFrame], source: RunSource
+) -> dict[str, pd.DataFrame]:
+    """The tables of the metric `cases`, of the named cases alone; nothing at other levels."""
+    if source.privacy.level != "cases":
+        return {}
+    numbers = {page: number for number, (_, page) in source.named.items()}
+    kept = {}
+    for name, table in tables.items():
+        mine = table[table["case"].isin(numbers)].reset_index(drop=True)
+        mine = mine.assign(case=[numbers[int(case)] for case in mine["case"]])
+        mine = _in_bands(mine, source)
+        kept[name] = _unnamed(mine[~mentioned(mine, source)].reset_index(drop=True), source)
+    return kept
+
+
+def _unnamed(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
+    """Without row numbers: `instance_id` counts the named cases from 1, there is no position."""
+    table = table.drop(columns=[column for column in table.columns if column in IDENTIFIERS])
+    if "role_label" not in table:
+        return table
+    table = table.assign(
+        instance_id=table["case"].astype(np.int64) + 1,
+        position=np.full(len(table), -1, dtype=np.int64),
+        role=[f"{NAMED}{number + 1}" for number in table["case"]],
+        role_label=[f"Case {number + 1}" for number in table["case"]],
+    )
+    if not task_of(source.dataset.schema.target).decides:
+        table = _rounded_numbers(table, source)
+    return table
+
+
+def _rounded_numbers(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
+    """The true and the predicted number to three digits, within the middle of all numbers."""
+    target, test = source.dataset.schema.target, source.dataset.test
+    low, high = source.middle(test.labels.astype(np.float64))
+    true = [
+        three_digits(float(np.clip(test.labels[source.named[int(case)][0]], low, high)))
+        for case in table["case"]
+    ]
+    predicted = [
+        three_digits(float(np.clip(prediction, low, high))) for prediction in table["prediction"]
+    ]
+    return table.assign(
+        label=[quantity(value, target.unit) for value in true],
+        decision=[quantity(value, target.unit) for value in predicted],
+        prediction=predicted,
+        error=np.array(predicted) - np.array(true),
+    )
+
+
+def _in_bands(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
+    """Values of the case as bands; of texts, images and series they are the input itself."""
+    schema = source.dataset.schema
+    if not kind_of(schema).named_columns or "feature" not in table:
+        return _layout_values(table, source)
+    places = {feature.name: place for place, feature in enumerate(schema.features)}
+
+    def own(row: pd.Series) -> str:
+        if row["feature"] not in places:
+            return ""
+        position = source.named[int(row["case"])][0]
+        column = places[row["feature"]]
+        return banded(source, column, float(source.dataset.test.inputs[position, column]))
+
+    def other(row: pd.Series) -> str:
+        if row["feature"] not in places:
+            return ""
+        return banded(source, places[row["feature"]], float(row["to_value"]))
+
+    filled: dict[str, Columns] = {"display": own, "from_display": own, "to_display": other}
+    for name, fill in filled.items():
+        if name in table:
+            table = table.assign(**{name: [fill(row) for _, row in table.iterrows()]})
+    return table.assign(to_value=np.nan) if "to_value" in table else table
+
+
+def _layout_values(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
+    """Means of patches and windows are left out; words stay, since they are what was decided on."""
+    if kind_of(source.dataset.schema).shown_as_mean:
+        for name in ("display", "from_display"):
+            if name in table:
+                table = table.assign(**{name: ""})
+    return table

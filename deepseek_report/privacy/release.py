@@ -20,15 +20,17 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message, plain, text_of
 from deepseek_report.artifacts.predictions import PredictionSummary
+from deepseek_report.artifacts.schema import Category, Feature, Schema, as_vocabulary
 from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import copy_file, make_folder
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.privacy.card_release import released_card, released_issues, released_schema
 from deepseek_report.privacy.measures import is_private, released_measurement, without_private
-from deepseek_report.privacy.withheld import RunSource
+from deepseek_report.privacy.withheld import Relation, RunSource, suppress
 from deepseek_report.store import copy_tree
+from deepseek_report.wording.words import wording
 
 #: Stands for a row number that a run folder must not hold; no config with it is accepted.
 WITHHELD = "withheld"
@@ -197,3 +199,307 @@ def hollow(explanation: Explanation, source: RunSource) -> Explanation:
         params=params,
         notes=tuple(without_private(explanation.notes, source)),
     )
+
+
+# The data card, the schema and the issues without what is about few instances.
+
+#: What a person declares of the data, and facts about all rows together.
+_AS_THEY_ARE = (
+    *("name", "title", "description", "source", "licence", "citation", "doi", "period"),
+    *("population", "decision", "file", "sha256", "rows", "features", "positive_class"),
+    *("modality", "correlations", "draw"),
+)
+#: Sentences on all rows together; one that names a rare value is left out.
+_SENTENCES = ("preparation", "limits", "limited", "missed")
+#: What stands in the places of the smallest and the largest value, where it is not they.
+_ENDS = ("min", "max")
+#: A token of a text that fewer texts than the floor have.
+RARE_WORD = "…"
+
+#: {check: the keys in its values that count instances}. What another check says is withheld.
+_COUNTED: Mapping[str, frozenset[str]] = {
+    "classes_spelled_twice": frozenset({"n"}),
+    "constant_feature": frozenset(),
+    "contradictions": frozenset({"n"}),
+    "correlated_features": frozenset(),
+    "cut_texts": frozenset({"n"}),
+    "damaged_signs": frozenset({"n", "repaired"}),
+    "duplicates": frozenset({"n", "contradictions", "exact", "near"}),
+    "duplicates_across_parts": frozenset({"n"}),
+    "entities_across_parts": frozenset({"n"}),
+    "identifier_read": frozenset(),
+    "label_balance": frozenset({"n", "n_test"}),
+    "left_out_dates": frozenset(),
+    "missing_values": frozenset({"cells", "instances", "features", "n"}),
+    "near_leak": frozenset({"n", "hits"}),
+    "population_limits": frozenset(),
+    "row_order": frozenset(),
+    "rows_of_training": frozenset(),
+    "same_inputs_across_parts": frozenset({"n"}),
+    "small_group": frozenset({"n", "n_class"}),
+    "spurious_cues": frozenset({"n", "hits"}),
+    "telling_length": frozenset(),
+    "telling_words": frozenset({"n", "hits"}),
+    "training_rows_unknown": frozenset(),
+    "undocumented_codes": frozenset({"n", "rows"}),
+    "unknown_tokens": frozenset(),
+}
+
+
+def released_card(card: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+    """The card without small counts; smallest and largest values become quantiles."""
+    kept = {key: card[key] for key in _AS_THEY_ARE if key in card}
+    kept |= {
+        key: [
+            sentence
+            for sentence in card.get(key) or []
+            if not source.withheld.mentions(wording().say(sentence))
+        ]
+        for key in _SENTENCES
+    }
+    return {
+        **kept,
+        "ends": "quantiles",
+        "duplicates": _count(card.get("duplicates"), source),
+        "labels": _rows(card.get("labels"), source),
+        "all_labels": _each(card.get("all_labels"), source),
+        "label_numbers": _numbers(card.get("label_numbers"), source),
+        "groups": _groups(card.get("groups") or {}, source),
+        "parts": _parts(card.get("parts"), source),
+        "observations": _observations(card.get("observations") or {}, source),
+        "leakage": _leakage(card.get("leakage") or {}, source),
+        **_contents(card, source),
+    }
+
+
+def _contents(card: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+    return {
+        "missing": {
+            name: None if name in source.withheld.missing else n
+            for name, n in (card.get("missing") or {}).items()
+        },
+        "numeric": [_numeric(row, source) for row in card.get("numeric") or []],
+        "categorical": [
+            row
+            for row in card.get("categorical") or []
+            if (row["feature"], row["category"]) not in source.withheld.categories
+        ],
+        "texts": _texts(card.get("texts"), source),
+        "values": _values(card.get("values"), source),
+    }
+
+
+def _count(n: Any, source: RunSource) -> Any:
+    return None if source.is_small(n) else n
+
+
+def _counts(row: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+    return {key: _count(n, source) if _whole(n) else n for key, n in row.items()}
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _rows(recorded: Any, source: RunSource) -> list[dict[str, Any]]:
+    """Rows that divide all instances; with a small one others are left out too."""
+    rows = list(recorded or [])
+    if not rows:
+        return rows
+    counts = np.array([row["n"] for row in rows], np.int64)
+    hidden = suppress(counts, [Relation(tuple(range(len(rows))))], source.floor)
+    return [row for row, is_hidden in zip(rows, hidden, strict=True) if not is_hidden]
+
+
+def _each(recorded: Any, source: RunSource) -> list[dict[str, Any]]:
+    """Rows that overlap: each stands for itself, and so do the instances outside of it."""
+    everyone = len(source.whole)
+    return [
+        row
+        for row in recorded or []
+        if not source.is_small(row["n"]) and not source.is_small(everyone - row["n"])
+    ]
+
+
+def _groups(groups: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+    return {
+        name: [row for row in rows if (name, row["level"]) not in source.withheld.levels]
+        for name, rows in groups.items()
+    }
+
+
+def _parts(recorded: Any, source: RunSource) -> list[dict[str, Any]]:
+    """The parts; where the explained class is rare in one, others lose its count too."""
+    rows = [dict(row) for row in recorded or []]
+    if not rows or any(row.get("positive") is None for row in rows):
+        return rows
+    counts = np.array([(row["positive"], row["n"] - row["positive"]) for row in rows], np.int64)
+    hidden = suppress(counts, [Relation(tuple(range(len(rows))))], source.floor)
+    return [
+        {**row, "positive": None, "share": None} if is_hidden else row
+        for row, is_hidden in zip(rows, hidden, strict=True)
+    ]
+
+
+def _observations(facts: Mapping[str, Any], source: RunSource) -> dict[str, Any] | None:
+    """What counts as one observation; nothing where a part is of too few entities."""
+    entities = [n for name, n in facts.items() if name.endswith("_of") and n is not None]
+    return None if min(entities, default=source.privacy.floor) < source.privacy.floor else {**facts}
+
+
+def _leakage(facts: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+    names = ("duplicates_across", "same_inputs_across", "contradictory_rows", "method")
+    return _counts({name: facts[name] for name in names if name in facts}, source)
+
+
+def _numbers(facts: Any, source: RunSource) -> dict[str, Any] | None:
+    """The number to predict: its ends are quantiles of the labels of all parts."""
+    if not facts:
+        return None
+    parts = (source.dataset.train, source.dataset.validation, source.dataset.test)
+    labels = np.concatenate([part.labels for part in parts])
+    return {**facts, **dict(zip(_ENDS, source.middle(labels), strict=True))}
+
+
+def _numeric(row: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+    column = source.dataset.schema.names.index(row["feature"])
+    ends = source.middle(source.whole[:, column])
+    return _between(row, ends)
+
+
+def _between(row: Mapping[str, Any], ends: tuple[float, float]) -> dict[str, Any]:
+    inner = {
+        name: float(np.clip(row[name], *ends))
+        for name in ("q25", "median", "q75")
+        if row.get(name) is not None
+    }
+    return {**row, **inner, **dict(zip(_ENDS, ends, strict=True))}
+
+
+def _texts(facts: Any, source: RunSource) -> dict[str, Any] | None:
+    """Facts on texts; the shortest and the longest are texts of single persons."""
+    if not facts:
+        return None
+    lengths = [
+        {**row, **dict.fromkeys(_ENDS)}
+        for row in facts.get("lengths") or []
+        if not source.is_small(row["n"])
+    ]
+    copies = _counts(facts.get("copies") or {}, source)
+    names = ("tokenizer", "noun", "vocabulary", "places", "cut_share", "unknown_share", "hidden")
+    kept = {name: facts[name] for name in names if name in facts}
+    return {**kept, "lengths": lengths, "copies": copies}
+
+
+def _values(facts: Any, source: RunSource) -> dict[str, Any] | None:
+    """Facts on images and series; of unequal series neither the shortest nor the longest."""
+    if not facts:
+        return None
+    width = facts["shape"][-1]
+    inputs = source.whole.reshape(-1, width)
+    channels = [
+        _between(row, source.middle(inputs[:, place]))
+        for place, row in enumerate(facts.get("channels") or [])
+    ]
+    steps = facts["shape"][0]
+    return {**facts, "channels": channels, "shortest": steps, "longest": steps}
+
+
+# --- schema ---------------------------------------------------------------------------------------
+
+
+def released_schema(schema: Schema, source: RunSource) -> Schema:
+    """The schema without rare categories, groups and words."""
+    tokens = _tokens(schema, source)
+    return dataclasses.replace(
+        schema,
+        features=tuple(_feature(feature, source, tokens) for feature in schema.features),
+        attributes=tuple(
+            dataclasses.replace(
+                attribute,
+                levels=tuple(
+                    level
+                    for level in attribute.levels
+                    if (attribute.name, level) not in source.withheld.levels
+                ),
+            )
+            for attribute in schema.attributes
+        ),
+    )
+
+
+def _tokens(schema: Schema, source: RunSource) -> tuple[Category, ...]:
+    if not schema.vocabulary:
+        return ()
+    rare = source.withheld.tokens
+    words = (RARE_WORD if i in rare else word for i, word in enumerate(schema.vocabulary))
+    return as_vocabulary(tuple(words))
+
+
+def _feature(feature: Feature, source: RunSource, tokens: tuple[Category, ...]) -> Feature:
+    if feature.kind == "token":
+        return dataclasses.replace(feature, categories=tokens)
+    kept = tuple(
+        category
+        for category in feature.categories
+        if (feature.name, category.label) not in source.withheld.categories
+    )
+    return dataclasses.replace(feature, categories=kept)
+
+
+# --- issues ---------------------------------------------------------------------------------------
+
+
+def released_issues(issues: Iterable[DataIssue], source: RunSource) -> list[DataIssue]:
+    """The issues; of one that is about few instances only its kind and weight are told."""
+    return [_issue(issue, source) for issue in issues]
+
+
+def _issue(issue: DataIssue, source: RunSource) -> DataIssue:
+    if issue.check == "rare_categories":
+        return _rare_categories(issue)
+    counted = _COUNTED.get(issue.check)
+    named = " ".join(map(wording().say, (issue.text, issue.recommendation)))
+    if (
+        counted is not None
+        and not any(source.is_small(n) for n in _whole_numbers(issue.values, counted))
+        and not _names_group(issue, source)
+        and not source.withheld.mentions(named)
+    ):
+        return issue
+    return DataIssue(
+        issue.check,
+        issue.severity,
+        message("data.withheld.text", check=issue.check.replace("_", " ")),
+        recommendation=message("data.withheld.do"),
+    )
+
+
+def _names_group(issue: DataIssue, source: RunSource) -> bool:
+    pair = (str(issue.values.get("attribute", "")), str(issue.values.get("level", "")))
+    return pair in source.withheld.levels
+
+
+def _rare_categories(issue: DataIssue) -> DataIssue:
+    """How many categories are rare, in which features; not which."""
+    values = {key: issue.values[key] for key in ("features", "floor") if key in issue.values}
+    n, features = len(issue.values.get("categories", ())), len(values.get("features", ()))
+    return dataclasses.replace(
+        issue,
+        text=message(
+            "data.rare_categories.unnamed", n=n, features=features, floor=values.get("floor", 0)
+        ),
+        values=values,
+    )
+
+
+def _whole_numbers(values: Any, counted: frozenset[str], inside: bool = False) -> Iterable[int]:
+    """Every whole number below one of the keys that count instances."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from _whole_numbers(value, counted, inside or key in counted)
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            yield from _whole_numbers(value, counted, inside)
+    elif inside and _whole(values):
+        yield values

@@ -9,8 +9,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import TableRelease
-from deepseek_report.privacy.suppression import Relation, suppress
-from deepseek_report.privacy.withheld import RunSource, three_digits
+from deepseek_report.privacy.withheld import Relation, RunSource, suppress, three_digits
 
 #: Columns that say which row of the data something is about; left out of every table.
 IDENTIFIERS = frozenset({"instance_id", "prototype_id", "position", "row_id"})

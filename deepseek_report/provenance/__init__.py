@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report import __version__
-from deepseek_report.artifacts.installation import DISTRIBUTION
+from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.provenance.code import code_of
 from deepseek_report.provenance.module_files import PACKAGE, version_of
 from deepseek_report.provenance.requirements import lock

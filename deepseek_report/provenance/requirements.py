@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from deepseek_report.artifacts.installation import DISTRIBUTION
+from deepseek_report.artifacts.advice import DISTRIBUTION
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet

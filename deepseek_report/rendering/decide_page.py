@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
-
 from deepseek_report.artifacts.storage.plain_files import write_text
 from deepseek_report.compliance.decision import ROLES, VERDICTS
 from deepseek_report.compliance.people_form import Questions
@@ -17,10 +15,6 @@ from deepseek_report.compliance.statements import DECIDE, FORM
 from deepseek_report.rendering import page_parts
 from deepseek_report.rendering.embedded import script_hash
 from deepseek_report.wording.words import Wording
-
-_ENVIRONMENT = Environment(
-    autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
 
 
 def write_decide_page(questions: Questions, folder: Path) -> Path:
@@ -33,7 +27,7 @@ def write_decide_page(questions: Questions, folder: Path) -> Path:
 def decide_page(questions: Questions) -> str:
     """The page; every text of a person in it is escaped."""
     words, script = questions.words, page_parts.joined("yaml_file.js", "decide.js")
-    return _ENVIRONMENT.from_string(page_parts.part("decide.html")).render(
+    return page_parts.template("decide.html").render(
         q=questions,
         words=_words(words),
         title=words.text("decisions.form.title", title=questions.title),

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import yaml
-from jinja2 import TemplateNotFound
+from jinja2 import (
+    BytecodeCache,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateNotFound,
+    Undefined,
+    nodes,
+)
+from jinja2.bccache import Bucket
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from deepseek_report.artifacts.ids import ArtifactId
@@ -19,16 +31,14 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import dump_json
-from deepseek_report.artifacts.storage.local_paths import without_local_paths
-from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.rendering import markdown, page_parts, pipe_tables
-from deepseek_report.rendering.environment import Environment, build_environment
+from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
+from deepseek_report.rendering import markdown, page_parts
 from deepseek_report.rendering.markdown import LINK, REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
-from deepseek_report.rendering.report_options import BRIEF, ReportOptions
+from deepseek_report.rendering.page_words import BRIEF, ReportOptions, TemplateTexts
 from deepseek_report.rendering.table_files import FiledTable
-from deepseek_report.rendering.template_texts import TemplateTexts
-from deepseek_report.sections.shared.tables import ShownTable, measured_table
+from deepseek_report.sections.shared.tables import DASH, ShownTable, measured_table
+from deepseek_report.wording.compiled_texts import Compiled
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import WordedFinding, Wording
 
@@ -142,6 +152,7 @@ class _DocumentWriter:
             file_link=markdown.file_link,
             case_browser=self.case_browser,
             threshold_slider=self.threshold_slider,
+            continuation=self.continuation,
             measured=self.measured_table,
             further_tables=self.further_tables,
             ref=markdown.reference,
@@ -370,7 +381,7 @@ class _DocumentWriter:
         that the report itself shows; where there are more, all of them stand in a page and a CSV
         beside it, and a line below the table names the page.
         """
-        shown = ShownTable(id, caption, columns, tuple(pipe_tables.as_rows(rows)))
+        shown = ShownTable(id, caption, columns, tuple(markdown.as_rows(rows)))
         return self._table(shown, formats, csv, most)
 
     def _table(
@@ -392,13 +403,13 @@ class _DocumentWriter:
             text = Markdown(f"{text} [{link}]({whole.csv}){{.csv}}".strip())
         rows = [{**row, **{k: f(row[k]) for k, f in formats.items() if k in row}} for row in rows]
         visible = [column for column in whole.columns if column.key not in shown.aside]
-        body = pipe_tables.pipe_table(rows, visible, self.words)
+        body = markdown.pipe_table(rows, visible, self.words)
         identity = f"{{#tbl-{whole.name}}}"
         return Markdown(f"\n\n{body}\n\n: {markdown.one_line(text)} {identity}\n\n{more}")
 
     def filed(self, rows: Any, id: str, caption: str, columns: Any = None) -> Markup:  # noqa: A002
         """What a table says and how long it is, with a link to it; the table is a file."""
-        return self._filed(ShownTable(id, caption, columns, tuple(pipe_tables.as_rows(rows))))
+        return self._filed(ShownTable(id, caption, columns, tuple(markdown.as_rows(rows))))
 
     def _filed(self, shown: ShownTable) -> Markdown:
         whole = self._whole(shown)
@@ -411,7 +422,7 @@ class _DocumentWriter:
         """All of a table in the language of the report, under a name that no other has."""
         say = TemplateTexts(self.words).say
         rows = [{key: say(cell) for key, cell in row.items()} for row in shown.rows]
-        columns = pipe_tables.choose_columns(rows, shown.columns, self.words)
+        columns = markdown.choose_columns(rows, shown.columns, self.words)
         name = self._unused(markdown.slug(shown.id))
         return FiledTable(name, markdown.plain(shown.caption), rows, columns)
 
@@ -453,6 +464,10 @@ class _DocumentWriter:
     def threshold_slider(self, steps: Mapping[str, Any] | None) -> Markup:
         """Where the page's script lets a reader step through thresholds; likewise."""
         return self._scripted("threshold-slider", "thresholds", steps) if steps else Markdown("")
+
+    def continuation(self, answers: Mapping[str, Any] | None) -> Markup:
+        """Where the page's script marks what answers came from; likewise."""
+        return self._scripted("continuation", "continuation", answers) if answers else Markdown("")
 
     def _scripted(self, place: str, name: str, data: Mapping[str, Any]) -> Markdown:
         plain_files.write_text(self.folder / "tables" / f"{name}.json", dump_json(data))
@@ -528,9 +543,11 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
     def written(match: re.Match[str]) -> str:
         target = match[1]
         if target in defined:
-            # a letter of any script behind it would be read as part of the name
+            # a letter of any script beside it would be read as part of a word
+            before = match.string[match.start() - 1 : match.start()]
             follows = match.string[match.end() : match.end() + 1]
-            return f"@{{{target}}}" if follows.isalnum() else f"@{target}"
+            apart = "<!-- -->" if before.isalnum() else ""
+            return f"{apart}@{target}" + (" " if follows.isalnum() else "")
         return str(Markdown.escape(say("not_shown", name=target.partition("-")[2])))
 
     def linked(match: re.Match[str]) -> str:
@@ -591,3 +608,141 @@ _FORMATS: Mapping[str, Any] = {
         "include-in-header": {"text": "#show figure: set block(breakable: true)"},
     },
 }
+
+
+# The Jinja environment in which every value is escaped as Markdown unless it is Markdown.
+
+#: Filters that would escape as HTML, which protects nothing in Markdown.
+_HTML_FILTERS = ("xmlattr", "urlize", "wordwrap", "striptags", "tojson", "format", "pprint")
+
+
+class _Generator(CodeGenerator):
+    """Compiles `a ~ b` so that the parts are escaped as Markdown."""
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
+        self.write("environment.concat_markdown((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+
+class _Kept(BytecodeCache):
+    """Templates that were compiled before, for a report in the same language."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.compiled = compiled
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self.compiled.get((bucket.key, bucket.checksum, _compiler()))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self.compiled[bucket.key, bucket.checksum, _compiler()] = bucket.code
+
+
+@cache
+def _compiler() -> str:
+    """What compiles templates: another version of this module does it in another way."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+class Environment(ImmutableSandboxedEnvironment):
+    """Templates cannot reach beyond their values, and values cannot become markup."""
+
+    code_generator_class = _Generator
+    intercepted_binops = frozenset({"+", "%"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if isinstance(left, Markup) or isinstance(right, Markup):
+            left, right = Markdown.escape(left), Markdown.escape(right)
+        return super().call_binop(context, operator, left, right)
+
+    @staticmethod
+    def concat_markdown(parts: Iterable[Any]) -> str:
+        """What `~` gives: plain while all parts are plain, else Markdown."""
+        parts = list(parts)
+        if any(isinstance(part, Markup) for part in parts):
+            return Markdown("".join(Markdown.escape(part) for part in parts))
+        return "".join(str(part) for part in parts)
+
+
+def _finalize(value: Any) -> Any:
+    if value is None:
+        return Markdown("")
+    if isinstance(value, (Markup, Undefined)):
+        return value
+    return Markdown.escape(value)
+
+
+def _join(value: Iterable[Any], between: str = "") -> str:
+    parts = list(value)
+    glue = [piece for part in parts for piece in (between, part)][1:]
+    return Environment.concat_markdown(glue)
+
+
+def _replace(value: str, old: str, new: str) -> str:
+    if isinstance(value, Markup) or isinstance(new, Markup):
+        raise TypeError("`replace` works on plain text; replace before making it Markdown")
+    return str(value).replace(old, new)
+
+
+def _finite(write: Callable[..., str]) -> Callable[..., str]:
+    def filtered(value: Any, *args: Any, **named: Any) -> str:
+        if value is None or value != value:  # noqa: PLR0124 - NaN alone differs from itself
+            return DASH
+        return write(value, *args, **named)
+
+    return filtered
+
+
+#: Filters for Markdown.
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "code": markdown.inline_code,
+    "code_block": markdown.code_block,
+    "slug": markdown.slug,
+    "one_line": markdown.one_line,
+    "join": _join,
+    "replace": _replace,
+    "e": Markdown.escape,
+    "escape": Markdown.escape,
+    "forceescape": lambda value: Markdown(markdown.escape(str(value))),
+    "markdown": Markdown.escape,
+    "strong": lambda text: Markdown(f"**{Markdown.escape(text)}**"),
+    "emphasis": lambda text: Markdown(f"*{Markdown.escape(text)}*"),
+}
+
+
+def build_environment(folders: Iterable[Path], words: Wording) -> Environment:
+    """An environment that finds templates in these folders, the first one first.
+
+    words : the texts of the report's language, which templates say by `t` and `heads`.
+    """
+    environment = Environment(
+        loader=FileSystemLoader([str(folder) for folder in folders]),
+        autoescape=True,
+        finalize=_finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        bytecode_cache=_Kept(words.compiled),
+        optimized=False,  # see `wording.words`
+    )
+    for name in _HTML_FILTERS:
+        environment.filters.pop(name, None)
+    numbers, texts = words.numbers, TemplateTexts(words)
+    environment.filters.update(FILTERS)
+    for name in ("count", "percent", "number", "points"):
+        environment.filters[name] = _finite(getattr(numbers, name))
+    environment.filters["say"] = texts.say
+    environment.globals.update(
+        interval=numbers.interval,
+        plural=numbers.plural,
+        quantity=numbers.quantity,
+        has=words.has,
+        t=texts.text,
+        say=texts.say,
+        heads=texts.heads,
+    )
+    return environment

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from jinja2 import Environment, StrictUndefined, Template
+
+from deepseek_report.artifacts.storage.local_paths import shipped
 
 #: What every block shares, then what each door of the report adds.
 _BLOCKS = ("blocks.css", "decide.css", "cases.css", "audit.css")
 #: {script of a part: the styles of what it alone makes}.
-_STYLES = {"cases": ("marks.css",)}
+_STYLES = {"cases": ("marks.css",), "continuation": ("continuation.css",)}
 #: What runs on every page.
 _COMMON = "script.js"
 #: {class of a place on the page: what fills it}: the name of its script, and of its data.
-SCRIPTED = {"case-browser": "cases", "threshold-slider": "thresholds"}
+SCRIPTED = {
+    "case-browser": "cases",
+    "threshold-slider": "thresholds",
+    "continuation": "continuation",
+}
 #: {script of a part: the scripts that it needs before it}.
 _BEFORE = {"cases": ("yaml_file.js", "marks.js")}
 
@@ -21,6 +28,15 @@ _BEFORE = {"cases": ("yaml_file.js", "marks.js")}
 def part(name: str) -> str:
     """The text of one file of `templates/html`."""
     return (shipped("templates") / "html" / name).read_text(encoding="utf-8")
+
+
+@cache
+def template(name: str) -> Template:
+    """One file of `templates/html` to be filled; what is filled in is escaped as HTML."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(part(name))
 
 
 def blocks(parts: Collection[str] = ()) -> str:

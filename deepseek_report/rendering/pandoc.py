@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.storage.plain_files import read_bytes
-from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering.page_words import label_arguments, words_of_document
 

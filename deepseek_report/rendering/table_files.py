@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.rendering import page_parts
-from deepseek_report.rendering.pipe_tables import RenderedColumn, csv_text, plain_cell
+from deepseek_report.rendering.markdown import RenderedColumn, csv_text, plain_cell
 from deepseek_report.wording.words import Wording
 
 #: The folder of a run that holds tables.
@@ -53,8 +51,7 @@ class FiledTable:
 
     def write_page(self, folder: Path, words: Wording, language: str) -> None:
         """Write the table as a page of its own."""
-        template = _ENVIRONMENT.from_string(page_parts.part("table.html"))
-        page = template.render(
+        page = page_parts.template("table.html").render(
             title=self.title,
             language=language,
             style=page_parts.part("table.css"),
@@ -68,8 +65,3 @@ class FiledTable:
             ],
         )
         plain_files.write_text(folder / self.page, page)
-
-
-_ENVIRONMENT = Environment(
-    autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.storage import plain_files
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import glyphs, pandoc
 

@@ -29,10 +29,9 @@ from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.markdown import slug
+from deepseek_report.rendering.page_words import Format, ReportOptions, TemplateTexts, page_of
 from deepseek_report.rendering.paper import latex_table, picture_pdfs
 from deepseek_report.rendering.render import render
-from deepseek_report.rendering.report_options import Format, ReportOptions, page_of
-from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, reading
 from deepseek_report.sections.compared import Compared, contents
 from deepseek_report.store.folders import replace_folder

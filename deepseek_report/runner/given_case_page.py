@@ -20,8 +20,8 @@ from deepseek_report.exports.letters import (
     refuse_without_reasons,
 )
 from deepseek_report.rendering.document import write_qmd
+from deepseek_report.rendering.page_words import ReportOptions
 from deepseek_report.rendering.render import render
-from deepseek_report.rendering.report_options import ReportOptions
 from deepseek_report.runner.execution.given_rows import StoredModel, refuse_unreadable, stored_model
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.sections.cases import given_cases

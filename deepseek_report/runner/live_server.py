@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_report.artifacts.installation import pip_install
+from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.storage import memory_bound
 from deepseek_report.errors import ConfigError, DeepseekReportError
 from deepseek_report.runner.companion import Companion

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepseek_report import __version__
-from deepseek_report.artifacts.installation import DISTRIBUTION
+from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.errors import ArtifactError
 from deepseek_report.provenance.module_files import PACKAGE, find_module
 from deepseek_report.provenance.requirements import bounds, direct_requirements, normalised

@@ -40,8 +40,7 @@ from deepseek_report.provenance import environment, lock, versions
 from deepseek_report.provenance.requirements import normalised
 from deepseek_report.runner.execution.run_events import Reporter
 from deepseek_report.runner.run import prepare_run, run_prepared
-from deepseek_report.runner.run_folders.missing_parts import reasons
-from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
+from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, reasons
 from deepseek_report.store.run_folder import RUN, hash_files
 
 #: Variables that stand for folders in a recorded config; no other one is read.

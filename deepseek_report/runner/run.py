@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Verdict
-from deepseek_report.artifacts.run_record import PROVENANCE
+from deepseek_report.artifacts.results import PROVENANCE
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import empty_folder, remove
 from deepseek_report.compliance.statements import latest_day
@@ -21,7 +21,7 @@ from deepseek_report.config.rules import pick_device
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.privacy.release import told_overrides
 from deepseek_report.provenance import git_revision
-from deepseek_report.rendering.report_options import page_of
+from deepseek_report.rendering.page_words import page_of
 from deepseek_report.runner.execution.execute import execute
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.run_events import REPORT, Reporter

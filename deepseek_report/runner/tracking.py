@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from deepseek_report.artifacts.installation import pip_install
+from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.artifacts.storage.plain_files import MOST_ENTRIES, MOST_LEVELS, make_folder

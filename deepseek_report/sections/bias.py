@@ -26,6 +26,7 @@ from deepseek_report.findings.rules_groups import (
 from deepseek_report.findings.rules_sources import proxy_features, stand_ins_of, surest_gap
 from deepseek_report.metrics.fairness.direct_use import PARTS as GAP_PARTS
 from deepseek_report.metrics.fairness.groups import Grouping, groupings
+from deepseek_report.sections.chains import largest_prompt_gap
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values, View, own_table
 from deepseek_report.sections.shared.task_columns import attribution, gap_table, quality
@@ -318,6 +319,7 @@ class BiasSection:
         _answer(draft)
         _answer_gaps(draft)
         _answer_sources(draft)
+        _answer_prompts(draft)
         _caveats(draft)
         draft.notes(metric for metric in _METRICS if metric != _EXPLAINED or _people(results))
         draft.values |= {**decision_values(draft), **_sources(draft)}
@@ -338,7 +340,15 @@ def _needed(results: Results, needs: frozenset[str]) -> frozenset[str]:
     """What must be there to compare groups: rates of decisions, or errors of numbers instead."""
     if is_undeclared(results):
         return frozenset({"predictions/test"})
-    return needs
+    of_prompts = results.measurement("prompt_pairs") is not None and not _people(results)
+    return frozenset({"measures/prompt_pairs"}) if of_prompts else needs
+
+
+def _answer_prompts(draft: Draft) -> None:
+    """What a word for a person changes, where prompts differ in nothing else."""
+    if values := largest_prompt_gap(draft.results):
+        draft.answer("prompts", **values)
+        draft.caveat("prompts")
 
 
 def _answer(draft: Draft) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.layer_names import layer_name
 from deepseek_report.artifacts.message import all_reasons
+from deepseek_report.artifacts.protocols.modules import layer_name
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate

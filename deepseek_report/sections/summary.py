@@ -27,7 +27,7 @@ from deepseek_report.findings.records import is_share, period_of, promise_name, 
 from deepseek_report.findings.rules_corrections import lines
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.performance_folds import fold_ends
+from deepseek_report.sections.performance import fold_ends
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.tasks import task_of
@@ -187,6 +187,8 @@ def _behind(draft: Draft) -> Values:
     results, words = draft.results, draft.words
     unfit, of_sets, private = _refused(results)
     never = list(words.table("not_assessed").values())
+    if _is_of_language_model(results):
+        never += words.table("not_assessed_of_language_models").values()
     not_measured = _not_measured(draft)
     luck = _is_not_asked(results.refused.get("measures/multiplicity", ""))
     counted = {"failed": len(results.failures), "unfit": len(unfit), "private": len(private)}
@@ -208,6 +210,12 @@ def _behind(draft: Draft) -> Values:
         "not_measured": not_measured,
         "never": never,
     }
+
+
+def _is_of_language_model(results: Results) -> bool:
+    """Whether the run asks what is only asked of language models."""
+    measured = any(score.category == "language" for score in results.all_scores)
+    return measured or "language" in _sections(results)
 
 
 def _quick(draft: Draft) -> Values:

@@ -137,6 +137,13 @@ def _least_rate(count: Floats, total: Floats, alpha: float) -> Floats:
     return np.asarray(tried[np.arange(len(tried)), place])
 
 
+def student_ratio(degrees: Floats) -> Floats:
+    """What a standard error of so many degrees of freedom is multiplied by, so that ± 1.96 of it
+    is an interval of 95 %: about the quantile of Student's t over the normal one.
+    """
+    return np.asarray(1 + (Z95**2 + 1) / (4 * degrees))
+
+
 def rate(successes: float, trials: float, level: float = 0.95) -> Estimate:
     """A rate with its exact interval.
 

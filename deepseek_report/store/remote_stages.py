@@ -27,7 +27,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from deepseek_report.artifacts.installation import pip_install
+from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.artifacts.storage.memory_bound import parse
 from deepseek_report.artifacts.storage.plain_files import PART, make_folder, move, sha256_file

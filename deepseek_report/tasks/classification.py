@@ -34,13 +34,13 @@ from deepseek_report.statistics.ranking import (
 )
 from deepseek_report.statistics.resampling import Resampling, stratified_order
 from deepseek_report.tasks.comparisons import AccuracyGap, MeanLoss, RankingMeasure, RightDecisions
-from deepseek_report.tasks.decisions import (
+from deepseek_report.tasks.loss import (
+    ErrorRate,
     calibration_subject,
     decide,
     effective_threshold,
     threshold_for_share,
 )
-from deepseek_report.tasks.loss import ErrorRate
 from deepseek_report.tasks.task import Disturbed, Drawn, Measure, Row, Side, Task
 
 _ECE_BINS = 10

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from babel import Locale
 from babel.lists import format_list
@@ -35,6 +35,44 @@ from deepseek_report.artifacts.rounding import (
 _CURRENCIES = frozenset("€£¥")
 _SLOT = re.compile(r"\{\w+\}")
 
+#: A blank behind a full-width mark, before what follows.
+_BEHIND_MARK = re.compile(
+    r"(?<=[。，、；：？！）”]) (?=[\u3400-\u9fff“（])|(?<=[\u3400-\u9fff]) (?=[（“])"
+)
+#: What stands at both ends of a filled slot until the text around it is closed up: a private mark.
+_EDGE = "\ue000"
+_HAN = "\u3400-\u9fff"
+#: Han characters and Latin ones or figures stand apart; a stop behind a stop, and a blank between
+#: Han characters, go.
+_AT_EDGES = (
+    (re.compile(f"(?<=[{_HAN}]){_EDGE}+(?=[A-Za-z0-9+\u2212])"), " "),
+    (re.compile(f"(?<=[A-Za-z0-9%]){_EDGE}+(?=[{_HAN}])"), " "),
+    (re.compile(f"(?<=[{_HAN}，。；：、]) {_EDGE}+(?=[{_HAN}“（])"), ""),
+    (re.compile(f"(?<=[{_HAN}”）]){_EDGE}+ (?=[{_HAN}“（])"), ""),
+    (re.compile(f"。{_EDGE}+(?=[。；，])|(?<=[。；，]){_EDGE}+。"), ""),
+    (re.compile(f"(?<=[，。；：、]) (?={_EDGE}*[A-Za-z0-9])"), ""),
+)
+
+
+def edged(value: Any) -> str:
+    """What fills a slot, marked at both ends for `closed_up`."""
+    text = str(value)
+    return f"{_EDGE}{text}{_EDGE}" if text else text
+
+
+def closed_up(text: str) -> str:
+    """A text whose slots are `edged`, as languages write it that put no blanks between words.
+
+    Blanks behind full-width marks go, and at the edges of what fills a slot Han characters stand
+    apart from Latin ones and figures; what fills a slot stays as it is.
+
+    >>> closed_up("按" + edged("SHAP") + "， AUC")
+    '按 SHAP，AUC'
+    """
+    for edge, put in _AT_EDGES:
+        text = edge.sub(put, text)
+    return _BEHIND_MARK.sub("", text.replace(_EDGE, ""))
+
 
 @dataclass(frozen=True)
 class NumberFormat:
@@ -43,6 +81,7 @@ class NumberFormat:
     locale : CLDR name, such as `en_GB` or `zh_Hans`.
     symbols : what is written otherwise than CLDR says: `group`, `decimal`, `minus`.
     texts : the words and patterns around numbers, the group `numbers` of a catalog.
+    closes_up : whether sentences and words follow one another without blanks.
 
     >>> french = NumberFormat("fr", texts={"not_defined": "non défini"})
     >>> french.number(0.775), french.number(None)
@@ -52,6 +91,7 @@ class NumberFormat:
     locale: str
     symbols: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
+    closes_up: bool = False
 
     def count(self, value: float) -> str:
         """A whole number with grouped digits: `30 000`."""
@@ -312,11 +352,16 @@ class NumberFormat:
         >>> NumberFormat("en_GB").listing(["a", "b", "c"])
         'a, b and c'
         """
-        return format_list([str(item) for item in items], locale=self._locale)
+        return self._listed(items, "standard")
 
     def either(self, items: Sequence[Any]) -> str:
         """Items of which one is enough: `a`, `a or b`, `a, b or c`."""
-        return format_list([str(item) for item in items], style="or", locale=self._locale)
+        return self._listed(items, "or")
+
+    def _listed(self, items: Sequence[Any], style: Literal["standard", "or"]) -> str:
+        if not self.closes_up:
+            return format_list([str(item) for item in items], style=style, locale=self._locale)
+        return closed_up(format_list(list(map(edged, items)), style=style, locale=self._locale))
 
     def quoted(self, items: Sequence[Any]) -> list[str]:
         """Each item in the quotation marks of the language: `“a”`."""

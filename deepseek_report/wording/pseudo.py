@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog
 
 LANGUAGE = "xx"

@@ -6,9 +6,9 @@ import copy
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +22,17 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.rounding import bounded, bounded_texts
 from deepseek_report.artifacts.schema import CROSS
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.wording.compiled_texts import Compiled, compiled_texts
-from deepseek_report.wording.composed_names import Names
 from deepseek_report.wording.estimates import in_sentence
-from deepseek_report.wording.numbers import NumberFormat
+from deepseek_report.wording.numbers import NumberFormat, closed_up, edged
 
 DEFAULT_LANGUAGE = "en"
 _BREAKS = re.compile(r"[ \t\r\n]+")
 #: Between a sentence and the next one, also of the language of marks (`wording.pseudo`).
 _SENTENCES = re.compile(
     r"(?<=[a-z)”%][.!?]) (?=[A-Z“0-9])|(?<=[a-z)”%][.!?]⟧) (?=⟦?[A-Z“0-9])|(?<=[。！？])"
-)
-
-#: A blank behind a full-width mark, before what follows.
-_BEHIND_MARK = re.compile(
-    r"(?<=[。，、；：？！）”]) (?=[\u3400-\u9fff“（])|(?<=[\u3400-\u9fff]) (?=[（“])"
 )
 
 #: What a language says as a whole or takes from English as a whole: how it writes numbers.
@@ -97,9 +91,9 @@ class Wording:
         self.compiled: Compiled = {} if compiled is None else compiled
         symbols = dict(texts.get("formats", {}))
         self._small_inside = symbols.pop("labels_inside", "") == "small"
-        self._closes_up = symbols.pop("between_sentences", " ") == ""
+        closes_up = symbols.pop("between_sentences", " ") == ""
         self.numbers = NumberFormat(
-            symbols.pop("locale", "en_GB"), symbols, dict(texts.get("numbers", {}))
+            symbols.pop("locale", "en_GB"), symbols, dict(texts.get("numbers", {})), closes_up
         )
         shipped_names = texts.get("data_sets", {}).get(data_set, {}).get("names", {})
         known = texts.get("names", {}) | {name: name for name in own_names} | shipped_names
@@ -139,7 +133,8 @@ class Wording:
         own._texts = {**_merged(self._texts, texts), **{key: texts[key] for key in _WHOLE}}
         symbols = dict(texts["formats"])
         own._small_inside = symbols.pop("labels_inside", "") == "small"
-        own.numbers = NumberFormat(symbols.pop("locale"), symbols, own._texts["numbers"])
+        closes_up = symbols.pop("between_sentences", " ") == ""
+        own.numbers = NumberFormat(symbols.pop("locale"), symbols, own._texts["numbers"], closes_up)
         own._templates = {}
         own._environment = _environment(own)
         return own
@@ -182,8 +177,12 @@ class Wording:
         return Template.from_code(self._environment, self.compiled[text], known)
 
     def closed_up(self, text: str) -> str:
-        """The text without blanks behind full-width marks, where the language writes none."""
-        return _BEHIND_MARK.sub("", text) if self._closes_up else text
+        """The text without blanks behind full-width marks, where the language writes none.
+
+        At the edges of filled slots Han characters stand apart from Latin ones and figures; what
+        fills a slot stays as it is.
+        """
+        return closed_up(text) if self.numbers.closes_up else text
 
     def say(self, text: Text) -> str:
         """A message in this language; a plain text as it stands."""
@@ -470,7 +469,10 @@ def _group_name(context: Context, level: str, attribute: str, *, again: bool = F
             return str(known[level])
     say: Wording = context["wording"]
     if again:
-        return say.numbers.quoted([level.replace(CROSS, ", ")])[0]
+        first, *others = level.split(CROSS)
+        for other in others:
+            first = say.names.composed("place", one=first, other=other)
+        return say.numbers.quoted([first])[0]
     names_of, levels = str(attribute).split(CROSS), str(level).split(CROSS)
     if len(names_of) != len(levels):
         names_of, levels = [attribute], [level]
@@ -486,6 +488,7 @@ def _environment(words: Wording) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         optimized=False,  # a text is then compiled alike, whatever the filters make of constants
+        finalize=edged if numbers.closes_up else None,
     )
     made.filters |= {
         "count": numbers.count,
@@ -525,3 +528,128 @@ def _environment(words: Wording) -> Environment:
     }
     made.globals |= {"interval": numbers.interval, "label": words.label, "wording": words}
     return made
+
+
+# Names of columns, values, groups and parts of the data, in the language of the report.
+#
+# Schemas, tables and findings hold names in English, since names are keys as well: `Sex × age
+# band`, `Age is over 46 years`. The patterns by which they are put together stand in the catalogs
+# under `composed`. That of English takes a name apart, that of the report's language puts it
+# together.
+
+_SLOT = re.compile(r"\{(\w+)\}")
+_NUMBER = re.compile(r"[+\u2212]?\d[\d\u202f]*(\.\d+)?")
+_LETTER = re.compile(r"[^\W\d_]")
+_LETTERS = re.compile(r"[^\W\d_]+")
+#: A longer text is no name.
+_LONGEST = 400
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names in one language.
+
+    known : {name as it is stored: name in this language}; names of a person's own data, which are
+        the same in every language, are among them.
+    stored, patterns : {key: pattern} for names that are put together, in English and in this
+        language. Every slot holds a name or a number.
+    number : writes a number that was written in English.
+
+    >>> names = Names({"Age": "Alter"}, {"is": "{name} is {value}"}, {"is": "{name} = {value}"})
+    >>> names.of("Age is 46"), names.of("Height is 46")
+    ('Alter = 46', 'Height is 46')
+    """
+
+    known: Mapping[str, str] = field(default_factory=dict)
+    stored: Mapping[str, str] = field(default_factory=dict)
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    number: Callable[[str], str] = str
+    _read: dict[str, str | None] = field(default_factory=dict, init=False, repr=False)
+
+    def of(self, name: str) -> str:
+        """The name in this language; what is not made of known names and numbers stays as it is."""
+        if len(name) > _LONGEST or _NUMBER.fullmatch(name):
+            return name
+        worded = self._of(name)
+        return name if worded is None else worded
+
+    def composed(self, key: str, /, **parts: str) -> str:
+        """Names in this language put together by a pattern of its catalog."""
+        return self.patterns[key].format(**parts)
+
+    def _of(self, name: str) -> str | None:
+        if name not in self._read:
+            known_words = self._words.issuperset(_LETTERS.findall(name))
+            self._read[name] = self._worded(name) if known_words else None
+        return self._read[name]
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        """Every word of a known name or a pattern: a text with another word is no name."""
+        around = (piece for pattern in self.stored.values() for piece in _SLOT.split(pattern)[::2])
+        return frozenset(word for text in (*self.known, *around) for word in _LETTERS.findall(text))
+
+    def _worded(self, name: str) -> str | None:
+        if name in self.known:
+            return self.known[name]
+        if _NUMBER.fullmatch(name):
+            return self.number(name)
+        if not _LETTER.search(name):  # a unit such as `%`
+            return name
+        return next(self._composed(name), None)
+
+    def _composed(self, name: str) -> Iterator[str]:
+        """The name by every pattern that fits it."""
+        for key, slots, around in self._taken_apart:
+            if not name.startswith(around[0]) or not name.endswith(around[-1]):
+                continue
+            for parts in _splits(name, around):
+                if not all(map(_fits, slots, parts)):
+                    continue
+                words = list(self._until_unknown(parts))
+                if len(words) == len(slots):
+                    yield self.composed(key, **dict(zip(slots, words, strict=True)))
+
+    @cached_property
+    def _taken_apart(self) -> list[tuple[str, list[str], list[str]]]:
+        """Key, slots, and the pieces around the slots of each pattern."""
+        return [
+            (key, _SLOT.findall(pattern), _SLOT.split(pattern)[::2])
+            for key, pattern in self.stored.items()
+        ]
+
+    def _until_unknown(self, parts: Iterable[str]) -> Iterator[str]:
+        for part in parts:
+            if (word := self._of(part)) is None:
+                return
+            yield word
+
+
+def _fits(slot: str, part: str) -> bool:
+    """Whether a part may stand in a slot: in one for a number, a number alone."""
+    return slot != "number" or _NUMBER.fullmatch(part) is not None
+
+
+def _splits(text: str, around: list[str]) -> Iterator[tuple[str, ...]]:
+    """What may stand in the slots between these pieces of a pattern.
+
+    >>> list(_splits("a and b and c", ["", " and ", ""]))
+    [('a', 'b and c'), ('a and b', 'c')]
+    """
+    before, *after = around
+    if not text.startswith(before):
+        return
+    for piece in after:
+        if piece not in text:
+            return
+    rest = text.removeprefix(before)
+    if len(after) == 1:
+        end = len(rest) - len(after[0])
+        if end > 0 and rest.endswith(after[0]):
+            yield (rest[:end],)
+        return
+    at = rest.find(after[0], 1)
+    while at > 0:
+        for others in _splits(rest[at:], after):
+            yield (rest[:at], *others)
+        at = rest.find(after[0], at + 1)

@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 
 import deepseek_report as dr
 from deepseek_report.artifacts.split import Split
-from deepseek_report.datasets.split.fold_rows import FoldRule
+from deepseek_report.datasets.splitting import FoldRule
 from deepseek_report.errors import ConfigError
 from deepseek_report.store import Store
 from tests.api.conftest import Report

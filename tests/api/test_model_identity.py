@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.api.object_digest import identity_of, object_digest
+from deepseek_report.api.pieces import identity_of, object_digest
 from tests.api.conftest import Report
 
 _NUMBERS = np.random.default_rng(0).normal(size=(60, 3))
@@ -107,7 +107,7 @@ def test_a_function_is_itself_in_this_process_alone() -> None:
     assert identity_of(model) == identity_of(model)
     assert identity_of(model) != identity_of(twin)
     assert identity_of(fitted().predict_proba) != identity_of(fitted().predict_proba)
-    program = "from deepseek_report.api.object_digest import identity_of; print(identity_of(print))"
+    program = "from deepseek_report.api.pieces import identity_of; print(identity_of(print))"
     other = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )

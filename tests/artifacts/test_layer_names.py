@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_report.artifacts.layer_names import layer_kind, layer_name
+from deepseek_report.artifacts.protocols.modules import layer_kind, layer_name
 
 
 @pytest.mark.parametrize(

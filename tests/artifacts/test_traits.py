@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.traits import (
     traits_of,
 )
 from deepseek_report.artifacts.schema import ALL_TASKS
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 
 BASES = {"explainers": ExplainerPart, "metrics": MetricPart, "visualizations": PicturePart}
 

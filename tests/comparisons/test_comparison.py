@@ -19,7 +19,7 @@ from deepseek_report.comparisons.paired_explanations import _mean_agreement
 from deepseek_report.errors import ArtifactError
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
 from deepseek_report.statistics.intervals import mean_interval
-from deepseek_report.tasks.decisions import decide
+from deepseek_report.tasks.loss import decide
 from tests.conftest import SmallRun
 from tests.real_runs import small_results
 from tests.worded import say

@@ -9,8 +9,12 @@ import pytest
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.study import Study
-from deepseek_report.comparisons.comparison import compare
-from deepseek_report.comparisons.over_data_sets import data_sets_of, of_data_sets, over_data_sets
+from deepseek_report.comparisons.comparison import (
+    compare,
+    data_sets_of,
+    of_data_sets,
+    over_data_sets,
+)
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.visualizations.methods_picture import ranks_picture
 from tests.comparisons.test_comparison import named, predicting

@@ -13,10 +13,9 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.study import Study
-from deepseek_report.comparisons.comparison import compare
+from deepseek_report.comparisons.comparison import compare, promises, to_decide
 from deepseek_report.comparisons.methods import what_varied
 from deepseek_report.comparisons.paired_decisions import decisions
-from deepseek_report.comparisons.promises import promises, to_decide
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from tests.comparisons.test_comparison import named, predicting
 from tests.conftest import SmallRun

@@ -16,8 +16,7 @@ import pytest
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.run_record import read_record
+from deepseek_report.artifacts.results import Results, read_record
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.store import hash_folder

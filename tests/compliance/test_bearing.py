@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.compliance.evaluate import FrameworkReport, evaluate_results
 from deepseek_report.compliance.framework import FrameworkChoice, framework_ids
 from deepseek_report.compliance.sources import load_sources

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.artifacts.storage.files import save_json
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.forbidden_words import (
     check_document,

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.run_record import PROVENANCE, RunRecord, read_record
+from deepseek_report.artifacts.results import PROVENANCE, RunRecord, read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence import Evidence, evidence_index
 from deepseek_report.compliance.evidence_record import evidence_record
+from deepseek_report.compliance.sources import Sources, load_sources
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.writing import write_report
 from deepseek_report.store.run_folder import RUN, seal_results
@@ -50,7 +51,8 @@ def folder(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def look(folder: Path, kind: str) -> Evidence:
-    return evidence_index(results_of(folder, load_json(folder / RUN)), 30)[kind]
+    of_kind = Sources({kind: load_sources().kinds[kind]})
+    return evidence_index(results_of(folder, load_json(folder / RUN)), 30, of_kind)[kind]
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from deepseek_report.compliance.evidence_record import evidence_record
 from deepseek_report.compliance.forbidden_words import find_forbidden, quoted_passages
 from deepseek_report.compliance.framework import choices, framework_ids
 from deepseek_report.rendering.document import write_qmd
-from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.rendering.page_words import ReportOptions
 from deepseek_report.sections.compliance import ComplianceSection
 
 from .conftest import Run, english, measure, score

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.compose import compose
 from deepseek_report.config.composed import Composed

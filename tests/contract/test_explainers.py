@@ -13,7 +13,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate

@@ -13,7 +13,7 @@ import pytest
 
 from deepseek_report.artifacts.protocols.models import BringsTrainer
 from deepseek_report.artifacts.schema import PARTS
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import describe, groups, target_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.config_files import MULTIPLE, SINGLE

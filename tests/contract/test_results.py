@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import groups
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.section_plugins import write_section
@@ -19,8 +19,8 @@ from tests.worded import say
 
 CHOICES = groups([shipped("conf")])
 #: These are there only where a config declares what they are about: a graph of causes
-#: (tests/api/test_causal.py), or corrections (tests/sections/test_corrections.py).
-DECLARED = {"causes", "corrections"}
+#: (tests/api/test_causal.py), corrections (tests/sections/test_corrections.py), a language model.
+DECLARED = {"causes", "corrections", "language"}
 SECTIONS = [name for name in CHOICES["sections"] if name not in DECLARED]
 PICTURES = CHOICES["visualizations"]
 

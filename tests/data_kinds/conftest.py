@@ -19,8 +19,7 @@ from deepseek_report.artifacts.schema import (
     as_vocabulary,
 )
 from deepseek_report.data_kinds import KINDS
-from deepseek_report.data_kinds.base import DataKind, Structure
-from deepseek_report.data_kinds.disturbances import Disturbance
+from deepseek_report.data_kinds.base import DataKind, Disturbance, Structure
 
 TARGET = Target("y", "y", ("no", "yes"), 0, 1)
 

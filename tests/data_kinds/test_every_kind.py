@@ -15,7 +15,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import ALL_KINDS, KINDS, kind_of
 from deepseek_report.data_kinds.base import DataKind
-from deepseek_report.data_kinds.players import n_players
+from deepseek_report.data_kinds.coalitions import n_players
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.explainers.surrogates.lime import Lime
 from deepseek_report.metrics.cases.cases import CasePages

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.data_kinds import ALL_KINDS
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog
 

@@ -11,11 +11,10 @@ import pytest
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.datasets.card import data_card
-from deepseek_report.datasets.checks import correlations
+from deepseek_report.datasets import data_card
 from deepseek_report.datasets.readers.file_form import ReadLimits
 from deepseek_report.datasets.sources.csv import TableFile
-from deepseek_report.datasets.split.splitting import draw_rows
+from deepseek_report.datasets.splitting import draw_rows
 from deepseek_report.errors import DataError
 from tests.worded import say
 
@@ -144,9 +143,8 @@ def test_on_how_many_rows_checks_look_is_said_where_not_on_all(
     table = frame().assign(z=lambda table: table["x"] * 2)
     usual = _written(table, tmp_path).card
     assert usual["limited"] == []
-    monkeypatch.setattr(correlations, "MOST_COMPARED_ROWS", 100)
     monkeypatch.setattr(data_card, "MOST_COMPARED_ROWS", 100)
-    monkeypatch.setattr(correlations, "_MOST_ROWS", 50)
+    monkeypatch.setattr(data_card, "_MOST_ROWS", 50)
     card = _written(table, tmp_path).card
     compared, searched = map(say, card["limited"])
     assert "searched on 100 of 600 rows" in compared
@@ -158,5 +156,5 @@ def test_copies_are_counted_on_all_rows_however_few_others_checks_look_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = pd.concat([frame(), frame().iloc[:37]])
-    monkeypatch.setattr(correlations, "MOST_COMPARED_ROWS", 100)
+    monkeypatch.setattr(data_card, "MOST_COMPARED_ROWS", 100)
     assert _written(table, tmp_path).card["duplicates"] == 37

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.cli import run
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate

@@ -41,7 +41,7 @@ def number(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 @pytest.fixture(scope="module")
 def labels(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return run(tmp_path_factory.mktemp("labels"), "dataset=multi_label_demo", "dataset.n=600")
+    return run(tmp_path_factory.mktemp("labels"), "dataset=multi_label_demo", "dataset.n=400")
 
 
 def prose(finished: Finished) -> str:

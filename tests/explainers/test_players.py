@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.players import player_sums, spread_evenly
+from deepseek_report.data_kinds.coalitions import player_sums, spread_evenly
 from deepseek_report.explainers.shapley import shap_players
-from deepseek_report.explainers.shapley.partition import groups_of, middle_of, partition_order
 from deepseek_report.explainers.shapley.shap import Shap
+from deepseek_report.explainers.shapley.shapley_engine import groups_of, middle_of, partition_order
 from tests.worded import refused, say
 
 LAYOUTS = ["text", "image", "series"]

@@ -14,14 +14,14 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.data_kinds.encoding import Words, encoding_of
+from deepseek_report.data_kinds.base import Words, encoding_of
 from deepseek_report.data_kinds.text import TextKind
-from deepseek_report.metrics.cases.case_changes import (
+from deepseek_report.metrics.cases.cases import (
+    CasePages,
     masking_rows,
     smallest_masking,
     without_players,
 )
-from deepseek_report.metrics.cases.cases import CasePages
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule
 from deepseek_report.metrics.explanations.agreement import (
     ExplainerAgreement,
@@ -138,7 +138,7 @@ def context_for(layout_schema: Callable[..., Schema]) -> Callable[..., MeasureCo
             explanation=own,
             control=noise,
             explanations={"by_hand": own, "random": noise},
-            explain=lambda _, inputs, __=None: np.where(
+            explain=lambda _, inputs, __=None, targets=None: np.where(
                 np.isnan(inputs), 0.0, true_effects(schema, inputs)
             ),
         )
@@ -257,7 +257,7 @@ def test_players_that_no_model_could_value_do_not_count_as_unchanged(context_for
         replace(
             context,
             explanation=replace(context.explanation, values=own),
-            explain=lambda _, inputs, __=None: drawn[: len(inputs)],
+            explain=lambda _, inputs, __=None, targets=None: drawn[: len(inputs)],
         )
     )
     assert measured.scores[0].low < 0 < measured.scores[0].high

@@ -11,7 +11,7 @@ import pytest
 from jinja2 import meta
 
 import deepseek_report
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog, wording
 
 PACKAGE = Path(deepseek_report.__file__).parent

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.models import capabilities_of, name_of
+from deepseek_report.artifacts.protocols.models import capabilities_of, model_digest, name_of
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.training_files import model_digest
 from deepseek_report.errors import ConfigError
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.models.estimators.estimator_libraries import TREES

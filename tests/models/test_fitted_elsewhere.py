@@ -22,7 +22,7 @@ from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.estimators.class_match import match_classes
+from deepseek_report.models.estimators.design_matrix import match_classes
 from deepseek_report.models.estimators.sklearn import Sklearn
 from deepseek_report.models.own.own_classes import is_pickle
 from deepseek_report.models.own.torch_module import TorchModule

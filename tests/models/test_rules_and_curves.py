@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.models import CountsTrees
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.storage.files import load_json, save_json
+from deepseek_report.artifacts.storage.files import load_json, save_arrays, save_json
 from deepseek_report.errors import ArtifactError, ConfigError
-from deepseek_report.explainers.own.intrinsic import Intrinsic, contrasted
-from deepseek_report.models.self_explaining.ebm import EBM
+from deepseek_report.explainers.intrinsic import Intrinsic, contrasted
+from deepseek_report.models.self_explaining.ebm import EBM, TERMS
 from deepseek_report.models.self_explaining.rule_model import RuleModel
 from deepseek_report.models.shared.loading import load_classifier
 
@@ -99,6 +100,23 @@ def test_edits_may_be_mappings_and_change_the_model(schema, train, tmp_path) -> 
     assert "either a `rule`" in replace(RULES, edits=({"weight": 1.0},)).problems(())[0]
 
 
+def test_an_edit_of_no_rule_is_told_before_training_as_far_as_it_is_known(
+    schema, train, tmp_path
+) -> None:
+    schema, train = task_of("two", schema, train)
+    first, _ = fitted(RULES, schema, train, tmp_path)
+    n = len(first.fitted.rules)
+    removing = replace(RULES, most=n + 1, edits=({"rule": n + 1, "remove": True},))
+    assert removing.problems(()) == []
+    assert removing.misfits_of_edits(schema, train, None) == []
+    (misfit,) = removing.misfits_of_edits(schema, train, tmp_path)
+    assert f"there is no rule {n + 1}, only 1 to {n}" in misfit
+    beyond = replace(removing, edits=({"rule": n + 2, "remove": True},))
+    assert f"model.most={n + 1} is the most of them" in beyond.problems(())[0]
+    (misfit,) = replace(RULES, edits=({"add": "agee > 4"},)).misfits_of_edits(schema, train, None)
+    assert "did you mean `age`" in misfit
+
+
 def test_a_folder_whose_list_is_of_other_data_is_refused(schema, train, tmp_path) -> None:
     schema, train = task_of("two", schema, train)
     fitted(RULES, schema, train, tmp_path)
@@ -109,7 +127,7 @@ def test_a_folder_whose_list_is_of_other_data_is_refused(schema, train, tmp_path
         load_classifier(RULES, schema, train, tmp_path)
 
 
-def test_the_stored_curves_answer_as_the_library_does(schema, train) -> None:
+def test_the_stored_curves_answer_as_the_library_does(schema, train, tmp_path) -> None:
     glassbox = pytest.importorskip("interpret.glassbox", reason="an extra (glassbox)")
     schema, train = task_of("two", schema, train)
     ours = CURVES.build(schema, train, 5)
@@ -122,6 +140,10 @@ def test_the_stored_curves_answer_as_the_library_does(schema, train) -> None:
     shifted = train.inputs * [1.1, 1, 0.9, 1, 1]
     expected = theirs.predict_proba(ours._frame(shifted))
     np.testing.assert_allclose(ours.probabilities(shifted), expected, rtol=1e-9)
+    save_arrays(tmp_path / TERMS, **ours.arrays())
+    assert ours.steps == theirs.best_iteration_.sum() > 8
+    assert isinstance(CURVES, CountsTrees)
+    assert CURVES.trees_grown(tmp_path) == np.ceil(ours.steps / 8)
 
 
 def test_without_the_library_the_config_says_how_to_get_it(monkeypatch) -> None:

@@ -11,7 +11,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.rendering.document import write_qmd
-from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.rendering.page_words import ReportOptions
 
 INK, MUTED, GRID, BLUE, ORANGE = "#1f2430", "#596070", "#dfe2e8", "#0071b8", "#c24e00"
 HOSTILE = (

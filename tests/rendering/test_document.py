@@ -10,7 +10,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.rendering.document import Document, front_matter, write_qmd
-from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.rendering.page_words import ReportOptions
 
 
 def results(**pictures: Picture) -> Results:
@@ -144,7 +144,7 @@ def test_a_column_can_be_written_by_a_macro(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["html", "full"])
 def test_the_shipped_options_are_valid(name: str) -> None:
-    from deepseek_report.artifacts.storage.shipped import shipped
+    from deepseek_report.artifacts.storage.local_paths import shipped
 
     values = yaml.safe_load((shipped("conf") / "report" / f"{name}.yaml").read_text("utf-8"))
     values.pop("_target_")

@@ -10,8 +10,8 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.embedded import render_html, with_doors
-from deepseek_report.rendering.report_options import ReportOptions
-from deepseek_report.rendering.word import render_docx
+from deepseek_report.rendering.page_words import ReportOptions
+from deepseek_report.rendering.render import render_docx
 from deepseek_report.wording.words import WordedFinding
 
 FINDING = WordedFinding(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import long_document
+from deepseek_report.rendering import embedded
 
 TABLE = "| a | b |\n| :-- | --: |\n| x | 1 |\n\n: {caption} {{#tbl-{name}}}\n"
 CHAPTER = """
@@ -44,7 +44,7 @@ def page(tmp_path: Path, text: str) -> str:
     source.write_text(text)
     template.write_text(PAGE)
     arguments = ("--standalone", "--toc", "--section-divs", "--wrap=none")
-    return re.sub(r"\n+", "\n", long_document.convert(source, template, arguments))
+    return re.sub(r"\n+", "\n", embedded.convert(source, template, arguments))
 
 
 def test_two_parts_give_the_page_that_one_gives(
@@ -52,21 +52,21 @@ def test_two_parts_give_the_page_that_one_gives(
 ) -> None:
     text = document(4)
     in_two = page(tmp_path, text)
-    assert len(long_document.cut(text)) == 2
-    monkeypatch.setattr(long_document, "cut", lambda whole: [long_document.DocumentPart(whole)])
+    assert len(embedded.cut(text)) == 2
+    monkeypatch.setattr(embedded, "cut", lambda whole: [embedded.DocumentPart(whole)])
     assert in_two == page(tmp_path, text)
     assert in_two.count("<h2") == 4
 
 
 def test_a_line_in_a_fence_starts_no_chapter() -> None:
-    first, second = long_document.cut(document(2))
+    first, second = embedded.cut(document(2))
     assert second.text.startswith("# Chapter 2")
     assert (second.chapters, second.figures, second.tables) == (1, 1, 1)
     assert "# no chapter" in first.text
 
 
 def test_a_document_of_one_chapter_stays_whole() -> None:
-    assert len(long_document.cut(document(1))) == 1
+    assert len(embedded.cut(document(1))) == 1
 
 
 def test_a_reference_that_no_part_knows_is_an_error(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deepseek_report.rendering import markdown, pandoc
-from deepseek_report.rendering.environment import build_environment
+from deepseek_report.rendering.document import build_environment
 from deepseek_report.rendering.markdown import Markdown
 from deepseek_report.wording.words import wording
 

@@ -18,7 +18,7 @@ from deepseek_report.rendering import pandoc
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.embedded import render_html
 from deepseek_report.rendering.notes import LIMIT, read_notes, to_markdown
-from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.rendering.page_words import ReportOptions
 
 NOTE = """---
 title: no title of the report

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.rendering import page_parts, page_words
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, Wording, wording
 

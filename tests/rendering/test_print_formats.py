@@ -12,10 +12,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.rendering import glyphs, pandoc, typeset
+from deepseek_report.rendering.render import render_docx, styled
 from deepseek_report.rendering.typeset import chinese_font, rasterise, render_pdf
-from deepseek_report.rendering.word import render_docx, styled
 
 
 def test_a_pdf_is_the_same_twice_and_shows_hostile_text(sample: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.rendering.document import write_qmd
-from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.rendering.page_words import ReportOptions
 
 from .conftest import HOSTILE
 

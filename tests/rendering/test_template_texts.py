@@ -9,10 +9,10 @@ import pytest
 from jinja2 import nodes
 
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.rendering.environment import Environment, build_environment
+from deepseek_report.artifacts.storage.local_paths import shipped
+from deepseek_report.rendering.document import Environment, build_environment
 from deepseek_report.rendering.markdown import Markdown, inline_code
-from deepseek_report.rendering.template_texts import TemplateTexts
+from deepseek_report.rendering.page_words import TemplateTexts
 from deepseek_report.wording.words import Wording, wording
 
 TEMPLATES = shipped("templates")

@@ -69,7 +69,7 @@ def test_an_unrelated_metric_draws_no_picture_again_but_those_that_read_conclusi
 
 def test_a_rule_of_the_findings_is_part_of_no_other_key() -> None:
     rule = "deepseek_report.findings.rules_performance"
-    assert rule in code_of("deepseek_report.runner.execution.concluding")
+    assert rule in code_of("deepseek_report.runner.execution.computing")
     assert rule not in code_of("deepseek_report.runner.execution.stages")
 
 

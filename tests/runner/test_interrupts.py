@@ -18,6 +18,7 @@ _PARTS = (
     "metrics=[roc_auc]",
     "visualizations=[]",
     "sections=[summary]",
+    "frameworks=[]",
     "report.thresholds=[]",
 )
 

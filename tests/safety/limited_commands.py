@@ -1,12 +1,15 @@
 """A process with a limit on its memory that runs commands, each in a copy of itself.
 
-Reads {"bytes": limit, "commands": [[word, …], …]} as JSON from standard input, and writes a list of
-{"code": exit code, "text": all that was printed, "raised": an error that left the command}.
+The limit is its argument, in bytes. Reads [[word, …], …] as JSON from each line of standard input,
+and answers with a line: a list of {"code": exit code, "text": all that was printed, "raised": an
+error that left the command}. What commands import is loaded once: no copy has less of it in memory
+than a process of its own would have.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -15,6 +18,16 @@ import sys
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
+
+#: What takes long to import, and what of this package imports the rest.
+LOADED = (
+    *("torch", "scipy.stats", "sklearn.linear_model", "matplotlib.figure"),
+    "deepseek_report.runner.given_case_page",
+    "deepseek_report.runner.run_folders.verify",
+    "deepseek_report.runner.run_folders.writing",
+    "deepseek_report.runner.streaming.open_stream",
+    "deepseek_report.runner.streaming.stream_board",
+)
 
 
 def answer_of(words: list[str]) -> dict[str, object]:
@@ -47,7 +60,10 @@ def apart(words: list[str]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    request = json.load(sys.stdin)
-    resource.setrlimit(resource.RLIMIT_AS, (request["bytes"], request["bytes"]))
-    answers = [apart(words) for words in request["commands"]]
-    sys.stdout.write(json.dumps(answers))
+    limit = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    for module in LOADED:
+        importlib.import_module(module)
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps([apart(words) for words in json.loads(line)]) + "\n")
+        sys.stdout.flush()

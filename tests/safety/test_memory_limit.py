@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,15 +37,25 @@ from .test_fuzz import DAMAGE
 LIMIT = 3 * 10**9
 
 
-def answers_of(*commands: list[str]) -> list[dict[str, Any]]:
-    """What the commands print in one process with the limit."""
-    request = json.dumps({"bytes": LIMIT, "commands": commands})
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.safety.limited_commands"],
-        input=request, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
+Answers = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def answers_of() -> Iterator[Answers]:
+    """Asks one process with the limit, which runs each command in a copy of itself."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.safety.limited_commands", str(LIMIT)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    return list(json.loads(done.stdout.splitlines()[-1]))
+
+    def ask(*commands: list[str]) -> list[dict[str, Any]]:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        print(json.dumps(commands), file=process.stdin, flush=True)
+        return list(json.loads(process.stdout.readline()))
+
+    with process:
+        yield ask
 
 
 # --- what harms -----------------------------------------------------------------------------------
@@ -263,7 +273,12 @@ SHORT = {("repeated_text", "scores.parquet"), ("packed_zeros", "artifacts/data/t
     ],
 )
 def test_no_command_needs_3_gb_for_a_folder_with_a_bomb(
-    bomb: Callable[[Path], None], place: str, strange: Path, short_run: Any, rows: Path
+    bomb: Callable[[Path], None],
+    place: str,
+    strange: Path,
+    short_run: Any,
+    rows: Path,
+    answers_of: Answers,
 ) -> None:
     bomb(strange / place)
     if place != "run.json":
@@ -280,7 +295,7 @@ def test_no_command_needs_3_gb_for_a_folder_with_a_bomb(
 
 @pytest.mark.parametrize("number", range(400 if LONG else 1))
 def test_no_command_needs_3_gb_for_a_damaged_folder(
-    number: int, strange: Path, short_run: Any, rows: Path
+    number: int, strange: Path, short_run: Any, rows: Path, answers_of: Answers
 ) -> None:
     chance = random.Random(f"limited {number}")
     files = sorted(path for path in strange.rglob("*") if path.is_file())
@@ -299,7 +314,7 @@ def test_no_command_needs_3_gb_for_a_damaged_folder(
 
 @pytest.mark.parametrize("number", range(100 if LONG else 1))
 def test_no_command_needs_3_gb_for_a_damaged_store(
-    number: int, short_run: Any, tmp_path: Path
+    number: int, short_run: Any, tmp_path: Path, answers_of: Answers
 ) -> None:
     """One file of a shared store was changed; what follows a run in it, and what cleans it."""
     chance = random.Random(f"store {number}")

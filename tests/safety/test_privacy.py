@@ -23,7 +23,7 @@ from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.message import message, text_of
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.artifacts.table import TableType
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import compose
@@ -31,8 +31,8 @@ from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
-from deepseek_report.privacy.card_release import released_card
-from deepseek_report.privacy.case_release import edges
+from deepseek_report.privacy.measures import edges
+from deepseek_report.privacy.release import released_card
 from deepseek_report.privacy.table_release import _thinned, released
 from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.runner.execution.run_events import NoReporter

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deepseek_report.config.compose import compose
+from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import Finished, run_experiment
@@ -30,13 +32,18 @@ DAMAGE = {
 }
 
 
-def run(overrides: list[str]) -> Finished:
-    return run_experiment(validate(compose(overrides)), NoReporter(), overrides)
+def run(overrides: tuple[str, ...]) -> Finished:
+    return run_experiment(experiment_of(overrides), NoReporter(), overrides)
+
+
+@cache
+def experiment_of(overrides: tuple[str, ...]) -> Experiment:
+    return validate(compose(overrides))
 
 
 @pytest.fixture(scope="module")
-def made(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
-    overrides = [*small_run.overrides(tmp_path_factory.mktemp("reports")), *FEW]
+def made(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[str, ...], Path]:
+    overrides = (*small_run.overrides(tmp_path_factory.mktemp("reports")), *FEW)
     return overrides, run(overrides).folder
 
 
@@ -45,7 +52,7 @@ def made(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[list
     "name", ["run.json", "manifest.json", "provenance.json", "records.json", "documents.json"]
 )
 def test_a_damaged_record_is_made_again(
-    made: tuple[list[str], Path], name: str, damage: str
+    made: tuple[tuple[str, ...], Path], name: str, damage: str
 ) -> None:
     overrides, folder = made
     before = hash_folder(folder) | {"manifest.json": (folder / "manifest.json").read_bytes()}
@@ -59,7 +66,9 @@ def test_a_damaged_record_is_made_again(
     assert run(overrides).from_store
 
 
-def test_what_people_wrote_survives_a_run_that_is_made_again(made: tuple[list[str], Path]) -> None:
+def test_what_people_wrote_survives_a_run_that_is_made_again(
+    made: tuple[tuple[str, ...], Path],
+) -> None:
     overrides, folder = made
     (folder / "notes").mkdir()
     (folder / "notes" / "summary.qmd").write_text("Seen by me.\n", encoding="utf-8")

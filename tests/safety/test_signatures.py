@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deepseek_report.artifacts.storage.packed import unpack
+from deepseek_report.artifacts.storage.plain_files import unpack
 from deepseek_report.cli import run as command
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.provenance.signatures import (

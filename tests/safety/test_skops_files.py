@@ -35,7 +35,7 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.estimators.skops_file import (
+from deepseek_report.models.estimators.sklearn import (
     check_positions,
     file_problems,
     is_allowed,
@@ -323,6 +323,6 @@ def test_a_file_that_is_a_bomb_is_refused_before_it_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = stored(LogisticRegression().fit(X, Y), tmp_path)
-    monkeypatch.setattr("deepseek_report.models.estimators.skops_file._LARGEST", 100)
+    monkeypatch.setattr("deepseek_report.models.estimators.sklearn._LARGEST", 100)
     (problem,) = file_problems(path, [])
     assert "GiB once it is unpacked" in problem

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from deepseek_report.privacy.suppression import Relation, suppress
+from deepseek_report.privacy.withheld import Relation, suppress
 
 FLOOR = 5
 

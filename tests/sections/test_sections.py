@@ -14,12 +14,12 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import dump_json
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.findings.explainer_verdicts import compared, verdicts
 from deepseek_report.findings.rules_explanations import quotation
 from deepseek_report.metrics.cases.case_choice import FURTHER_LABELS
 from deepseek_report.rendering.document import write_qmd
-from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.rendering.page_words import ReportOptions
 from deepseek_report.sections.bias import BiasSection
 from deepseek_report.sections.bottlenecks import BottlenecksSection
 from deepseek_report.sections.cases import CasesSection

@@ -35,8 +35,15 @@ from deepseek_report.statistics.causes.effects import (
     naive_slope,
     weights_of,
 )
-from deepseek_report.statistics.causes.gap_by_path import PATHS, PathGap, gap_by_path, widening
-from deepseek_report.statistics.causes.graph import CausalGraph, CausalRefusal
+from deepseek_report.statistics.causes.gap_by_path import (
+    PATHS,
+    PathGap,
+    _Mean,
+    _Weighting,
+    gaps_by_path,
+    widening,
+)
+from deepseek_report.statistics.causes.graph import CausalGraph, CausalRefusal, PathSets
 from deepseek_report.statistics.causes.independence import independence_tests
 from deepseek_report.statistics.causes.sensitivity import (
     _Strength,
@@ -259,9 +266,9 @@ def test_penalised_fits_are_those_of_scikit_learn() -> None:
 def gap(outcome: str = "outcome") -> PathGap:
     sets = GRAPH.path_sets("group", "outcome")
     assert not isinstance(sets, CausalRefusal)
-    parts = gap_by_path(world(), sets, "group", (1, 0), outcome)
-    assert isinstance(parts, PathGap)
-    return parts
+    gaps = gaps_by_path(world(), sets, "group", (1, 0), [outcome])
+    assert not isinstance(gaps, CausalRefusal)
+    return gaps[0]
 
 
 def test_parts_of_a_gap_add_up_to_the_gap_and_hold_what_is_known() -> None:
@@ -273,6 +280,59 @@ def test_parts_of_a_gap_add_up_to_the_gap_and_hold_what_is_known() -> None:
     assert parts["direct"].low < 0.4 < parts["direct"].high
     assert parts["indirect"].high < -0.5  # less skill, and so fewer offers
     assert parts["spurious"].low > 0.3  # older
+
+
+def test_several_outcomes_are_split_as_each_by_itself_and_no_mediator_carries_nothing() -> None:
+    both = gaps_by_path(world(), gap().sets, "group", (1, 0), ["outcome", "answer"])
+    assert not isinstance(both, CausalRefusal)
+    assert (
+        both[1].influences["spurious"].tobytes() == gap("answer").influences["spurious"].tobytes()
+    )
+    alone = gaps_by_path(world(), PathSets(("age",), ()), "group", (1, 0), ["outcome"])
+    assert not isinstance(alone, CausalRefusal)
+    assert alone[0].parts["indirect"].ends == (0, 0)
+
+
+def test_weights_are_calibrated_by_a_penalised_regression() -> None:
+    data, n = world(), N
+    compared = data.variables["group"].values == 1
+    weighting = _Weighting.of(data, compared, ("age",), np.arange(n) % FOLDS)
+    y, w = data.variables["outcome"].values, weighting.weights
+    fitted = weighting.fitted(y)
+    log_odds = np.log(weighting.chances / (1 - weighting.chances))
+    age = data.variables["age"].values
+    columns = [(c - c.mean()) / c.std() for c in (age, fitted, log_odds)]
+    basis = np.column_stack([np.ones(n), *columns])
+    strength = np.sqrt(PENALTY * (w @ w) / w.sum())
+    rows = np.vstack([basis * np.sqrt(w)[:, None], strength * np.diag([0.0, 1, 1, 1])])
+    left = np.r_[np.sqrt(w) * (y - fitted), np.zeros(4)]
+    slopes = np.linalg.lstsq(rows, left, rcond=None)[0]
+    assert weighting.corrected(y, fitted) == pytest.approx(fitted + basis @ slopes)
+    one = np.flatnonzero(compared)[0]
+    without = np.linalg.lstsq(np.delete(rows, one, 0), np.delete(left, one), rcond=None)[0]
+    errors = (y - fitted)[one] - basis[one] @ np.column_stack([slopes, without])
+    assert errors[1] == pytest.approx(errors[0] / (1 - weighting._leverage(fitted)[one]))
+    mean = weighting.mean_of(y, fitted)
+    again = weighting._calibrated(fitted)
+    outcome = (fitted + basis @ slopes)[~compared].mean()
+    assert mean.value == pytest.approx(outcome)
+    weighted = fitted[~compared].mean() + again @ (y - fitted) / (~compared).sum()
+    assert weighted == pytest.approx(outcome)
+    assert again.sum() == pytest.approx((~compared).sum())
+    reference = age[~compared].mean()
+    assert abs(again @ age / again.sum() - reference) < abs(w @ age / w.sum() - reference) / 2
+
+
+def test_enlarged_errors_do_not_cancel_where_means_are_subtracted() -> None:
+    rng = np.random.default_rng(4)
+    left, further = rng.normal(size=(2, 50))
+    zero = np.zeros(50)
+    own, other = _Mean(3.0, zero, left), _Mean(1.0, zero, left, (further,))
+    assert (own - other).influence == pytest.approx(2 + further - further.mean())
+    larger = (own - _Mean(1.0, zero, left * 3, (further,))).influence
+    assert larger.mean() == pytest.approx(2)
+    assert larger.std() == pytest.approx(np.sqrt(np.mean(4 * left**2 + further**2)), rel=0.05)
+    assert (other - other).influence.tolist() == [0.0] * 50
 
 
 def test_the_direct_part_of_an_answer_is_what_the_model_adds_itself() -> None:
@@ -295,12 +355,12 @@ def test_rows_of_other_groups_are_left_out_and_small_groups_refused() -> None:
     group = world().variables["group"].values.copy()
     group[:200], sets = 2.0, gap().sets
     data = world().with_variable("group", Variable(group, 3))
-    parts = gap_by_path(data, sets, "group", (1, 0), "outcome")
-    assert isinstance(parts, PathGap)
-    assert parts.used.sum() == N - 200
+    gaps = gaps_by_path(data, sets, "group", (1, 0), ["outcome"])
+    assert not isinstance(gaps, CausalRefusal)
+    assert gaps[0].used.sum() == N - 200
     group[200:] = np.where(np.arange(N - 200) < 39, 1.0, 0.0)
     few = world().with_variable("group", Variable(group, 3))
-    assert refused(gap_by_path(few, sets, "group", (1, 0), "outcome")) == "too_few_rows"
+    assert refused(gaps_by_path(few, sets, "group", (1, 0), ["outcome"])) == "too_few_rows"
 
 
 def test_a_wrong_graph_is_contradicted_and_a_right_one_is_not() -> None:

@@ -8,12 +8,14 @@ from math import factorial
 import numpy as np
 import pytest
 
-from deepseek_report.statistics.games.enumeration import (
+from deepseek_report.statistics.games.formula import (
+    Factor,
+    Formula,
+    Term,
     coalitions,
     enumerated_values,
     shapley_values,
 )
-from deepseek_report.statistics.games.formula import Factor, Formula, Term
 from tests.enumerated import enumerated
 
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import friedmanchisquare
 
-from deepseek_report.comparisons.over_data_sets import FEWEST_TO_CONCLUDE
+from deepseek_report.comparisons.comparison import FEWEST_TO_CONCLUDE
 from deepseek_report.statistics import paired
 from deepseek_report.statistics.paired import critical_difference, mean_ranks, signed_rank
 

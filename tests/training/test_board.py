@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from deepseek_report.artifacts.protocols.modules import LayerTrace
-from deepseek_report.training.board import LAYOUT, TensorBoard, expert_balance
+from deepseek_report.training.session import LAYOUT, TensorBoard, expert_balance
 
 
 def test_a_model_with_an_empty_parameter_is_logged_without_it(tmp_path):

@@ -10,12 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
+from deepseek_report.artifacts.split import PARTS, Dataset, Split
+from deepseek_report.data_kinds.corrected_data import ResolvedCorrections
 from deepseek_report.data_kinds.cues import InputCue
-from deepseek_report.metrics.behaviour.cue_use import use_of
+from deepseek_report.metrics.behaviour.corrections import use_of
 from deepseek_report.models.perceptron.mlp import MLP
+from deepseek_report.models.routed.deepseek import DeepSeek
+from deepseek_report.runner.execution.corrected_training import choose_weight
 from deepseek_report.training.penalties import CuePenalty
 from deepseek_report.training.trainer import GradientTrainer
 
@@ -108,3 +112,43 @@ def test_a_network_that_pays_hardly_uses_what_decided_before(
         uses.append(use_of(classifier, rows, rows, cue, dataset.train.labels, 0).mean())
     assert uses[0] > 0.2
     assert uses[1] < 0.2 * uses[0]
+
+
+def series(n: int = 240) -> Dataset:
+    """Two channels of 12 steps: a slope tells the class, and a level in the last four steps too."""
+    rng = np.random.default_rng(3)
+    windows = tuple(tuple(range(8 * k, 8 * k + 8)) for k in range(3))
+    names = tuple(f"steps {4 * k + 1}–{4 * k + 4}" for k in range(3))
+    layout = Layout("series", (12, 2), windows, names)
+    columns = tuple(Feature(f"s{k}", f"s{k}", "numeric") for k in range(24))
+    parts: dict[str, Any] = {}
+    for name in PARTS:
+        labels = np.arange(n) % 2
+        rows = rng.normal(size=(n, 12, 2))
+        rows[:, :8, 0] += (2 * labels - 1)[:, None] * np.linspace(0.0, 0.6, 8)
+        rows[:, 8:, 1] += 3.0 * (2 * labels - 1)[:, None]
+        parts[name] = Split(rows.reshape(n, 24), labels, np.arange(n))
+    return Dataset(Schema(columns, SCHEMA.target, layout=layout), **parts, card={})
+
+
+def test_a_marked_window_of_a_series_hardly_decides_any_more(tmp_path: Path) -> None:
+    data = series()
+    item = CorrectionItem("region", ("steps 9–12",))
+    resolved = ResolvedCorrections.of([item], data, "network")
+    assert resolved.cues[0].cue.columns == tuple(range(16, 24))
+    trainer = GradientTrainer(
+        max_epochs=8, patience=8, min_steps=0, batch_size=48, tensorboard=False, learning_rate=0.02
+    )
+    model = DeepSeek(width=8, layers=1, experts=2, experts_per_token=1)
+
+    def fitted(weight: float) -> Any:
+        module = model.build(data.schema, data.train, 0)
+        cues = [(each.cue, each.how) for each in resolved.trained_away]
+        term = trainer.penalty_on(cues, weight, data) if weight else None
+        trainer.fit(module, data, tmp_path / str(weight), 0, "cpu", Silent(), term)
+        return model.wrap(module, data.schema, "cpu")
+
+    chosen = choose_weight(fitted, fitted(0.0), resolved, data, 0)
+    (was,), (now,) = (chosen["tried"][-1][when] for when in ("before", "after"))
+    assert was > 0.2
+    assert now < 0.2 * was

@@ -9,10 +9,15 @@ from sklearn.metrics import roc_auc_score
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.models.perceptron.mlp import MLP
-from deepseek_report.training import board
-from deepseek_report.training.epoch import Stepper, learning_rate
+from deepseek_report.training import session
+from deepseek_report.training.epoch import (
+    Precision,
+    Stepper,
+    choose_precision,
+    learning_rate,
+    widest_layer,
+)
 from deepseek_report.training.objective import Classes, roc_auc
-from deepseek_report.training.precision import Precision, choose_precision, widest_layer
 from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import say
 
@@ -95,9 +100,9 @@ def test_roc_auc_agrees_with_sklearn_also_with_ties_and_three_classes():
 
 def test_auto_precision_on_a_cpu_needs_a_matrix_unit_and_a_wide_layer(monkeypatch):
     narrow, wide = torch.nn.Linear(64, 64), torch.nn.Linear(512, 512)
-    monkeypatch.setattr("deepseek_report.training.precision._has_amx", lambda: False)
+    monkeypatch.setattr("deepseek_report.training.epoch._has_amx", lambda: False)
     assert choose_precision("auto", "cpu", wide).name == "float32"
-    monkeypatch.setattr("deepseek_report.training.precision._has_amx", lambda: True)
+    monkeypatch.setattr("deepseek_report.training.epoch._has_amx", lambda: True)
     assert choose_precision("auto", "cpu", wide).name == "bf16"
     assert choose_precision("auto", "cpu", narrow).name == "float32"
     assert widest_layer(wide) == 512
@@ -144,7 +149,7 @@ def test_a_step_that_fp16_overflowed_has_no_gradient_norm(dataset):
 def test_maps_are_darkest_at_each_maps_greatest_value():
     weights = np.zeros((2, 3, 4), dtype=np.float32)
     weights[0, 1, 2], weights[1, 0, 0] = 0.5, 1e-3
-    picture = board.maps(weights, zoom=2)
+    picture = session.maps(weights, zoom=2)
     assert picture.shape == (1, 6, 2 * (8 + 2))
     assert picture[0, 2, 4] == 0
     assert picture[0, 0, 10] == 0
@@ -154,11 +159,11 @@ def test_maps_are_darkest_at_each_maps_greatest_value():
 def test_a_large_map_shows_the_mean_of_neighbours():
     weights = np.random.default_rng(0).random((1, 512, 512)).astype(np.float32)
     pooled = weights.reshape(1, 128, 4, 128, 4).mean((2, 4))
-    assert np.array_equal(board.maps(weights, zoom=1), board.maps(pooled, zoom=1))
+    assert np.array_equal(session.maps(weights, zoom=1), session.maps(pooled, zoom=1))
 
 
 def test_a_perfect_ranking_draws_the_upper_left_corner():
     scores, positive = np.array([0.1, 0.2, 0.8, 0.9], dtype=np.float32), np.array([0, 0, 1, 1]) > 0
-    assert board.roc(scores, positive)[0, 0, 0] == 0
-    assert board.roc(-scores, positive)[0, -1, -1] == 0
-    assert board.calibration(scores, positive, bins=2).shape == (1, 160, 160)
+    assert session.roc(scores, positive)[0, 0, 0] == 0
+    assert session.roc(-scores, positive)[0, -1, -1] == 0
+    assert session.calibration(scores, positive, bins=2).shape == (1, 160, 160)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.layer_names import layer_name
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.modules import layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.wording.pseudo import LANGUAGE, words_outside
 from deepseek_report.wording.words import CATALOGS

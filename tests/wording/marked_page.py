@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from deepseek_report.artifacts.layer_names import layer_name
+from deepseek_report.artifacts.protocols.modules import layer_name
 from deepseek_report.wording.pseudo import CLOSE, OPEN, words_outside
 from deepseek_report.wording.words import wording
 

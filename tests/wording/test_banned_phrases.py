@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from tests.conftest import SmallRun
 
 #: Riddles and padding; plain words stand in their place.

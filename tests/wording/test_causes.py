@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 
 #: Words that say that one thing makes another.
 CAUSAL = re.compile(

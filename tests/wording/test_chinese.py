@@ -10,7 +10,8 @@ import pytest
 from jinja2 import Environment, meta
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
+from deepseek_report.compliance.framework import frameworks_folder, load_framework
 from deepseek_report.wording.words import read_catalog, untranslated, wording
 
 CATALOGS = shipped("templates") / "locale"
@@ -89,3 +90,49 @@ def test_chinese_lacks_next_to_nothing(english: dict[str, str]) -> None:
     prefixes = ("references.", "explainer_references.", "exports.letters.", "formats.")
     left = [key for key in untranslated("zh") if not key.startswith(prefixes)]
     assert len(left) < 0.02 * len(english), left
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "worded"),
+    [
+        ("见{{ a }}第", {"a": "SHAP"}, "见 SHAP 第"),
+        ("从 {{ a }} 到 {{ b }}，{{ b }}", {"a": "逾期", "b": "2 个月"}, "从逾期到 2 个月，2 个月"),
+        ("用{{ a }}。其他", {"a": "某法。"}, "用某法。其他"),
+        ("{{ a }}占 {{ n|percent }}", {"a": "2005年SHAP值", "n": 0.5}, "2005年SHAP值占 50.0%"),
+        ("变化 1， AUC {{ a }}", {"a": "2"}, "变化 1，AUC 2"),
+    ],
+)
+def test_han_and_latin_characters_stand_apart_around_what_fills_a_text(
+    key: str, values: dict[str, Any], worded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = wording("zh")
+    monkeypatch.setattr(
+        words, "_look_up", lambda key_looked_up: key if key_looked_up == "tried" else None
+    )
+    monkeypatch.setattr(words, "_templates", {})
+    assert words.text("tried", **values) == worded
+
+
+def test_names_with_numbers_are_taken_apart_at_the_right_place() -> None:
+    words = wording("zh", data_set="taiwan_credit")
+    assert words.name("layer 1, attention norm") == "第 1 层，注意力归一化"
+    paid, owed = "Amount paid in September 2005", "Bill in September 2005"
+    assert words.name(f"{paid} ≤ {owed}") == f"{words.name(paid)} ≤ {words.name(owed)}"
+
+
+def test_rows_of_the_frameworks_of_the_default_experiment_stand_in_chinese() -> None:
+    experiment = shipped("conf") / "experiment" / "credit_risk.yaml"
+    text = experiment.read_text(encoding="utf-8")
+    shown = re.search(r"override /frameworks: \[(.*?)\]", text)
+    default = (shipped("conf") / "frameworks/sets/default.yaml").read_text(encoding="utf-8")
+    assert shown is not None
+    names = [
+        *re.findall(r"^- (\w+)", default, re.M),
+        *shown[1].replace("default, ", "").split(", "),
+    ]
+    words = wording("zh")
+    for name in names:
+        rows = load_framework(frameworks_folder() / f"{name}.yaml").rows
+        chinese = words.framework(name)["rows"]
+        assert {row.id for row in rows} == set(chinese), name
+        assert all(re.search("[一-鿿]", texts["asks"]) for texts in chinese.values()), name

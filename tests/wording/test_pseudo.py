@@ -79,20 +79,20 @@ def test_every_text_of_the_marked_catalog_is_a_template_that_compiles(tmp_path: 
 def test_a_language_may_begin_with_one_text_and_says_how_many_stand_in_english(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "de" / "sections").mkdir(parents=True)
+    (tmp_path / "nl" / "sections").mkdir(parents=True)
     for name, text in {
-        "sections/trust": "section_titles: {trust: Vertrauen}",
-        "common": 'formats: {locale: de_DE}\nmetrics: {accuracy: "Trefferquote"}',
+        "sections/trust": "section_titles: {trust: Vertrouwen}",
+        "common": 'formats: {locale: nl_NL}\nmetrics: {accuracy: "Nauwkeurigheid"}',
     }.items():
-        (tmp_path / "de" / f"{name}.yaml").write_text(text, encoding="utf-8")
+        (tmp_path / "nl" / f"{name}.yaml").write_text(text, encoding="utf-8")
     monkeypatch.setenv(CATALOGS, str(tmp_path))
-    german, english = wording("de"), wording("en")
-    assert "de" in languages()
-    assert german.label("section_titles", "trust") == "Vertrauen"
-    assert german.label("section_titles", "bias") == english.label("section_titles", "bias")
-    assert german.inline("Roc") == "Roc"  # English writes labels small inside of a sentence
-    assert german.numbers.number(1.5) == "1,50"
-    lacking, texts = german.untranslated
+    dutch, english = wording("nl"), wording("en")
+    assert "nl" in languages()
+    assert dutch.label("section_titles", "trust") == "Vertrouwen"
+    assert dutch.label("section_titles", "bias") == english.label("section_titles", "bias")
+    assert dutch.inline("Roc") == "Roc"  # English writes labels small inside of a sentence
+    assert dutch.numbers.number(1.5) == "1,50"
+    lacking, texts = dutch.untranslated
     assert (texts - lacking, english.untranslated) == (2, (0, 0))
     assert lacking > 4000
 

@@ -29,10 +29,12 @@ class ExplainAgain(Protocol):
         classifier: Classifier,
         inputs: NDArray[np.float64],
         drawn_as: NDArray[np.float64] | None = None,
+        targets: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float64]:
         """(instance, feature) values.
 
         drawn_as : (instance, feature) rows whose random draws the inputs get; their own without.
+        targets : (instance,) the class that each is explained for; that of the run without.
         """
 
 
@@ -108,12 +110,19 @@ class FoldRun:
     findings: frozenset[str]
 
 
+class ReadsTexts(Protocol):
+    """Cuts further texts as those of the data were cut."""
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """(text, column) as the model reads them; NotApplicableError where it cannot be told."""
+
+
 class FoldRuns(Protocol):
     """Makes the run again in each fold of a cross-validation over all of its rows."""
 
     @property
     def drawn_by(self) -> Literal["random", "entities", "time"]:
-        """What decides which rows are tested together, see `datasets.split.fold_rows`."""
+        """What decides which rows are tested together, see `datasets.splitting.fold_rows`."""
 
     def __call__(self, folds: int, seed: int) -> Iterator[FoldRun]:
         """Fold by fold; each is a training by the settings and the seed of the run."""
@@ -159,6 +168,7 @@ class MeasureContext:
     measured : {id: measurement} of the metrics that it `takes`, such as `measures/deletion/random`.
     question : the game that the run asks about, in which an explanation without a game is judged.
     before : the model before corrections; None where nothing is corrected.
+    read_texts : reads further texts as the model does; None of data that are no texts.
     """
 
     dataset: Dataset
@@ -182,6 +192,7 @@ class MeasureContext:
     progress: Progress = field(default_factory=Silent)
     question: Game = "background"
     before: BeforeCorrections | None = None
+    read_texts: ReadsTexts | None = None
 
     def game_of(self, explanation: Explanation) -> Game:
         """The game in which an explanation is judged: its own, else that of the run's question."""

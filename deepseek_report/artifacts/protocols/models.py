@@ -192,6 +192,14 @@ class FitsAnew(Protocol):
 
 
 @runtime_checkable
+class CountsTrees(Protocol):
+    """The optional part of a ModelPlugin whose fits decide themselves how long they go on."""
+
+    def trees_grown(self, training: Path) -> int:
+        """As how many trees of all features the fit in a training folder counts."""
+
+
+@runtime_checkable
 class KeepsDirections(Protocol):
     """The optional part of a ModelPlugin whose models may be kept to directions as they are."""
 
@@ -211,9 +219,66 @@ class NamesOthers(Protocol):
 
 
 @runtime_checkable
+class EditsFitted(Protocol):
+    """The optional part of a ModelPlugin of which a person changes what was fitted."""
+
+    @property
+    def edits(self) -> Sequence[Any]:
+        """What the person changes."""
+
+    def misfits_of_edits(self, schema: Schema, train: Split, fitted: Path | None) -> Sequence[str]:
+        """What edits name that there is not; `fitted` holds the model without them, if stored."""
+
+
+@runtime_checkable
 class OnlyAnswered(Protocol):
     """The optional part of a ModelPlugin that knows what a model answered, and cannot ask it."""
 
     @property
     def unasked(self) -> Text:
         """Why other rows cannot be asked about, as the end of a sentence."""
+
+
+# What every training folder holds, whoever trained: see `docs/contracts.md`.
+
+#: Columns of `history.parquet`; no rows where a model is not trained in epochs.
+HISTORY = (
+    "epoch",
+    "train_loss",
+    "validation_loss",
+    "validation_score",
+    "learning_rate",
+    "gradient_norm",
+    "balance_loss",
+)
+
+#: The file that says which model a training folder holds: its weights, or, where it is fitted again
+#: from the data, what it predicted for some training rows. The first that is there counts.
+MODEL_FILES = ("weights.safetensors", "predictions_check.npz")
+
+
+def model_digest(digests: Mapping[str, str]) -> str:
+    """The SHA-256 of the model file, from {file of the training folder: SHA-256}; empty if none."""
+    return next((digests[name] for name in MODEL_FILES if name in digests), "")
+
+
+def untrained_facts(parameters: int | None, seed: int, rows: int) -> dict[str, object]:
+    """The content of `training.json` for a model that no epochs were run for."""
+    return {
+        "epochs": 0,
+        "max_epochs": 0,
+        "best_epoch": None,
+        "score": None,
+        "stopped_early": False,
+        "precision": "",
+        "precision_reason": "",
+        "accumulation": 1,
+        "device": "cpu",
+        "parameters": parameters,
+        "seed": seed,
+        "rows": rows,
+        "diverged": False,
+        "last_validation_loss": None,
+        "best_validation_loss": None,
+        "notes": [],
+    }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 from deepseek_report.artifacts.array_types import Floats
 
@@ -21,6 +22,7 @@ StepKind = Literal[
 #: What takes the place of what a part gives: nothing; its mean over the rows, token by token; what
 #: it gives in another row.
 Replacement = Literal["zero", "mean", "swap"]
+REPLACEMENTS: tuple[Replacement, ...] = get_args(Replacement)
 
 
 @dataclass(frozen=True)
@@ -191,3 +193,32 @@ class SaysWhatIsRead(Protocol):
 
     def reading(self, inputs: Tensor) -> Tensor:
         """(instance, token) how much of each token's last state the output reads; sums to 1."""
+
+
+# Names of layers as people read them, from the names that a module's code gives.
+
+_STACKS = {"layers": "layer", "blocks": "block"}
+#: Names at the start of a path that say only that a network is inside of a module.
+_WRAPPERS = frozenset({"net", "model"})
+_CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def layer_name(path: str) -> str:
+    """`net.model.layers.0.experts_norm` as `layer 1, experts norm`; numbers count from 1."""
+    words: list[str] = []
+    parts = path.split(".")
+    while len(parts) > 1 and parts[0] in _WRAPPERS and not parts[1].isdigit():
+        parts = parts[1:]
+    for part in parts:
+        if part.isdigit() and words:
+            words[-1] = f"{_STACKS.get(words[-1], words[-1])} {int(part) + 1}"
+        else:
+            words.append(part.replace("_", " "))
+    return ", ".join(words)
+
+
+def layer_kind(name: str) -> str:
+    """The class of a layer in words: `SparseExperts` as `sparse experts`, `GELU` as it is."""
+    return " ".join(
+        word if word.isupper() else word.lower() for word in _CAPITALS.sub(" ", name).split()
+    )

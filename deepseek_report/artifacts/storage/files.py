@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import io
 import json
+import math
 import os
+import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from json.encoder import encode_basestring
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Message
-from deepseek_report.artifacts.storage.format_bounds import (
-    check_footer,
-    expanded,
-    holds_texts,
-    read_arrays,
-    refuse_types,
-    unpacked,
-)
 from deepseek_report.artifacts.storage.memory_bound import most_bytes, parse, refuse_beyond
 from deepseek_report.artifacts.storage.plain_files import open_file, read_bytes, write_whole
 from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from jsonschema import Draft202012Validator
+
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 #: What a cell of a table takes once it is an object of Python, as it is where rows are written.
@@ -169,3 +171,312 @@ def _table(path: Path, stream: BinaryIO) -> pd.DataFrame:
         table = file.read(use_threads=False)
     refuse_beyond(path, held.size + expanded(table))
     return table.cast(schema).to_pandas()
+
+
+# Whether arrays or a table would take too much memory, told before they are read.
+
+#: The most bytes of an archive's list of members.
+_MOST_LIST = 2**20
+_PIECE = 2**20
+_END, _END_LENGTH = b"PK\x05\x06", 22
+#: Kinds of arrays that are stored: yes or no, whole and other numbers, texts.
+_KINDS = frozenset("biufUS")
+_READ = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+def read_arrays(path: Path, stream: BinaryIO) -> dict[str, NDArray[Any]]:
+    """All arrays by name.
+
+    Raises
+    ------
+    ArtifactError : they hold more than an artifact may.
+    ValueError, zipfile.BadZipFile, EOFError, zlib.error : the file is damaged.
+    """
+    _check_list(stream)
+    with zipfile.ZipFile(stream) as archive:
+        members = archive.infolist()
+        refuse_beyond(path, sum(member.file_size for member in members))
+        return {
+            member.filename.removesuffix(".npy"): _array(path, archive, member)
+            for member in members
+        }
+
+
+def _check_list(stream: BinaryIO) -> None:
+    """Refuse an archive whose list of members would be large in memory."""
+    size = os.fstat(stream.fileno()).st_size
+    stream.seek(max(0, size - _END_LENGTH))
+    end = stream.read(_END_LENGTH)
+    if len(end) < _END_LENGTH or not end.startswith(_END):
+        raise ValueError("it does not end as an npz file does")
+    length = int.from_bytes(end[12:16], "little")
+    if length > _MOST_LIST and not (length == 2**32 - 1 and size > length):
+        raise ValueError("it has more members than may be")
+
+
+def _array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(member) as stream:
+        version = npy.read_magic(stream)
+        if version not in _READ:
+            raise ValueError(f"{member.filename} is written in an unknown version")
+        shape, fortran, dtype = _READ[version](stream)
+        if dtype.kind not in _KINDS or dtype.subdtype is not None:
+            raise ValueError(f"{member.filename} holds {dtype}, which is not stored")
+        refuse_beyond(path, math.prod(max(length, 1) for length in shape) * max(1, dtype.itemsize))
+        size = math.prod(shape) * dtype.itemsize
+        if size != member.file_size - stream.tell():
+            raise ValueError(f"{member.filename} is not as large as it says")
+        content, place = bytearray(size), 0
+        while piece := stream.read(min(_PIECE, size - place)):
+            content[place : place + len(piece)] = piece
+            place += len(piece)
+        if place != size or stream.read(1):
+            raise EOFError(f"{member.filename} does not end with its last value")
+        array = np.frombuffer(content, dtype)
+        return array.reshape(shape, order="F" if fortran else "C")
+
+
+#: The most bytes of a file's list of contents, and structures in it.
+_MOST_FOOTER, _MOST_STRUCTURES = 2**25, 400_000
+_MAGIC, _TAIL = b"PAR1", 8
+#: The head of a page has at most the two extremes of its values beside a few numbers.
+_MOST_HEAD = 2**20
+_HEAD = 2**12
+#: PLAIN, PLAIN_DICTIONARY, RLE, BIT_PACKED, RLE_DICTIONARY, BYTE_STREAM_SPLIT.
+_ENCODINGS = frozenset({0, 2, 3, 4, 8, 9})
+#: Levels of Thrift's structures in each other.
+_MOST_LEVELS = 16
+#: Bytes of one value in memory, by the physical type of its column.
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
+
+
+def check_footer(stream: BinaryIO, size: int) -> None:
+    """Refuse a list of contents that is large in memory, or whose columns lie in each other.
+
+    Raises ValueError: it is no Parquet file, or such a one.
+    """
+    stream.seek(max(0, size - _TAIL))
+    tail = stream.read(_TAIL)
+    if len(tail) < _TAIL or tail[4:] != _MAGIC:
+        raise ValueError("not a Parquet file")
+    length = int.from_bytes(tail[:4], "little")
+    if length > min(_MOST_FOOTER, size - _TAIL):
+        raise ValueError("its list of contents is longer than may be")
+    stream.seek(size - _TAIL - length)
+    schema = _Thrift(stream.read(length), _MOST_STRUCTURES).structure().get(2, [])
+    if any(5 in element for element in schema[1:]):
+        raise ValueError("it has columns in columns, which no table of this package has")
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """What the pages of a file unpack to.
+
+    size : in bytes, without copies of repeated texts. longest : that of the largest page, so that
+    no text is longer.
+    """
+
+    values: int
+    size: int
+    longest: int
+
+
+def unpacked(stream: BinaryIO, metadata: Any) -> Unpacked:
+    """What all pages hold, by their own heads.
+
+    metadata : as `pyarrow.parquet.ParquetFile` gives it.
+
+    Raises ValueError: a head is damaged, or a page is encoded as no table of this package is.
+    """
+    values = size = longest = 0
+    for group in range(metadata.num_row_groups):
+        row_group = metadata.row_group(group)
+        for place in range(row_group.num_columns):
+            column = row_group.column(place)
+            length = metadata.schema.column(place).length
+            width = _WIDTHS.get(column.physical_type) or max(int(length), 0)
+            for page in _pages(stream, column):
+                values += page.values
+                size += page.size + page.values * width
+                longest = max(longest, page.size)
+    return Unpacked(values, size, longest)
+
+
+@dataclass(frozen=True)
+class _PageHead:
+    values: int
+    size: int
+
+
+def _pages(stream: BinaryIO, column: Any) -> Iterator[_PageHead]:
+    """The pages of a column chunk, until they hold all of its values, as Arrow reads them."""
+    start = column.data_page_offset
+    if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
+        start = column.dictionary_page_offset
+    end, seen = start + column.total_compressed_size, 0
+    if not column.num_values:
+        return
+    if start < len(_MAGIC) or column.total_compressed_size < 0 or column.num_values < 0:
+        raise ValueError("a column lies outside of the file")
+    while start < end and seen < column.num_values:
+        head, length = _head(stream, start, end)
+        page = _page(head)
+        yield page
+        seen += page.values
+        start += length + head[3]
+    if seen < column.num_values:
+        raise ValueError("a column has fewer values than the file says")
+
+
+def _head(stream: BinaryIO, start: int, end: int) -> tuple[dict[int, Any], int]:
+    """The head of a page, and how long it is."""
+    most = _HEAD
+    while True:
+        stream.seek(start)
+        thrift = _Thrift(stream.read(min(most, end - start)), 64)
+        try:
+            head = thrift.structure()
+        except IndexError:
+            if most >= min(_MOST_HEAD, end - start):
+                raise ValueError("the head of a page is damaged") from None
+            most *= 16
+            continue
+        if min(head.get(2, -1), head.get(3, -1)) < 0:
+            raise ValueError("a page does not say how large it is")
+        return head, thrift.place
+
+
+def _page(head: dict[int, Any]) -> _PageHead:
+    data = head.get(5) or head.get(8)
+    about = data or head.get(7)
+    if about is None:
+        return _PageHead(0, head[2])
+    encoding = about.get(4 if head.get(8) and not head.get(5) else 2)
+    if encoding not in _ENCODINGS or about.get(1, -1) < 0:
+        raise ValueError(f"a page is encoded in a way ({encoding}) that is not read")
+    return _PageHead(about[1] if data else 0, head[2])
+
+
+def refuse_types(schema: Any) -> None:
+    """Raise ValueError where an Arrow schema has a type that no table of this package has."""
+    import pyarrow.types as kinds
+
+    for field in schema:
+        kind = field.type.value_type if kinds.is_dictionary(field.type) else field.type
+        plain = (kinds.is_boolean, kinds.is_integer, kinds.is_floating, kinds.is_timestamp)
+        if not (holds_texts(kind) or kinds.is_null(kind) or any(test(kind) for test in plain)):
+            raise ValueError(f"a column of {str(field.type)[:40]}, which is not stored")
+
+
+def holds_texts(kind: Any) -> bool:
+    """Whether a column of this type of Arrow holds texts."""
+    import pyarrow.types as kinds
+
+    return bool(kinds.is_string(kind) or kinds.is_large_string(kind))
+
+
+def expanded(table: Any) -> int:
+    """Bytes of the texts of an Arrow table once each row has its own copy of a repeated one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    size = 0
+    for column in table.columns:
+        if pa.types.is_dictionary(column.type):
+            for chunk in column.chunks:
+                lengths = pc.binary_length(chunk.dictionary).cast(pa.int64()).take(chunk.indices)
+                size += int(pc.sum(lengths).as_py() or 0)
+    return size
+
+
+class _Thrift:
+    """Values in Thrift's compact protocol. Raises IndexError where they are cut off."""
+
+    def __init__(self, content: bytes, structures: int) -> None:
+        self.content, self.place, self.structures = content, 0, structures
+
+    def structure(self, level: int = 0) -> dict[int, Any]:
+        """{number of a field: its value}."""
+        self.structures -= 1
+        if self.structures < 0 or level > _MOST_LEVELS:
+            raise ValueError("its list of contents is longer than that of an artifact may hold")
+        fields: dict[int, Any] = {}
+        number = 0
+        while (head := self._byte()) & 15:
+            number = number + (head >> 4) if head >> 4 else self._integer()
+            kind = head & 15
+            fields[number] = kind == 1 if kind <= 2 else self._value(kind, level)
+        return fields
+
+    def _value(self, kind: int, level: int) -> Any:
+        if kind in {4, 5, 6}:
+            return self._integer()
+        if kind == 8:
+            return self._bytes(self._number())
+        if kind in {9, 10}:
+            return self._list(level)
+        if kind == 12:
+            return self.structure(level + 1)
+        if kind in {1, 2, 3}:
+            return self._byte()
+        if kind == 7:
+            return struct.unpack("<d", self._bytes(8))[0]
+        raise ValueError("it holds what is in no Parquet file")
+
+    def _list(self, level: int) -> list[Any]:
+        head = self._byte()
+        length = self._number() if head >> 4 == 15 else head >> 4
+        if length > len(self.content) - self.place:  # an element has at least a byte
+            raise IndexError
+        return [self._value(head & 15, level) for _ in range(length)]
+
+    def _byte(self) -> int:
+        self.place += 1
+        return self.content[self.place - 1]
+
+    def _bytes(self, length: int) -> bytes:
+        start, self.place = self.place, self.place + length
+        if self.place > len(self.content):
+            raise IndexError
+        return self.content[start : self.place]
+
+    def _number(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self._byte()
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value
+            shift += 7
+            if shift > 63:
+                raise ValueError("a number is longer than may be")
+
+    def _integer(self) -> int:
+        value = self._number()
+        return (value >> 1) ^ -(value & 1)
+
+
+#: The library by which jsonschema knows addresses: it builds 39 grammars when it is loaded.
+_ADDRESSES = "rfc3987_syntax"
+
+
+def validator_of(schema: Any) -> Draft202012Validator:
+    """The validator of a shipped JSON schema, which names no formats of texts.
+
+    Of the libraries by which jsonschema checks formats, that of addresses takes longer to load than
+    all others together; where it is installed, as it is beside Jupyter, it waits until it is asked.
+    """
+    waits = _ADDRESSES not in sys.modules and importlib.util.find_spec(_ADDRESSES) is not None
+    if waits:
+        sys.modules[_ADDRESSES] = late = ModuleType(_ADDRESSES)
+        vars(late)["is_valid_syntax"] = _is_address
+    try:
+        from jsonschema import Draft202012Validator
+    finally:
+        if waits:
+            del sys.modules[_ADDRESSES]
+    return Draft202012Validator(schema)
+
+
+def _is_address(term: str, text: str) -> bool:
+    return bool(importlib.import_module(_ADDRESSES).is_valid_syntax(term, text))

@@ -134,3 +134,14 @@ def _home() -> Path:
 def _last(path: str) -> str:
     parts = [part for part in re.split(r"[\\/]+", path) if part]
     return f"{_ELSEWHERE}/{parts[-1]}" if parts else path
+
+
+# Where the folders `conf` and `templates` are: in the checkout, or inside an installed wheel.
+
+_PACKAGE = Path(__file__).resolve().parents[2]
+
+
+def shipped(folder: str) -> Path:
+    """The folder `conf` or `templates`, wherever the package runs from."""
+    installed = _PACKAGE / "_shipped" / folder
+    return installed if installed.is_dir() else _PACKAGE.parent / folder

@@ -14,24 +14,25 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds.row_conditions import ConditionError, Relations, relation_in_words
-from deepseek_report.datasets.assembly.attribute_levels import group_by
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
     data_error,
     error_text,
+    group_by,
 )
 from deepseek_report.datasets.assembly.feature_encoding import encode_feature
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule, encode_target
-from deepseek_report.datasets.card.data_card import (
+from deepseek_report.datasets.checks.issues import find_issues
+from deepseek_report.datasets.data_card import (
+    Copies,
     DataFacts,
     Description,
     MixedDates,
     RowDraw,
+    TextFacts,
     make_card,
 )
-from deepseek_report.datasets.card.part_cards import Copies, TextFacts
-from deepseek_report.datasets.checks.issues import find_issues
 from deepseek_report.datasets.readers.cells import (
     Cells,
     date_forms,
@@ -40,7 +41,7 @@ from deepseek_report.datasets.readers.cells import (
     read_cells,
 )
 from deepseek_report.datasets.readers.identifiers import Identifier, identifier_of
-from deepseek_report.datasets.split.splitting import (
+from deepseek_report.datasets.splitting import (
     GroupConstraint,
     SplitRule,
     describe_rule,

@@ -18,12 +18,13 @@ from deepseek_report.artifacts.schema import (
     TaskName,
     readable_name,
 )
-from deepseek_report.datasets.assembly.attribute_levels import MOST_GROUPS, too_many_groups
 from deepseek_report.datasets.assembly.column_declarations import (
+    MOST_GROUPS,
     Code,
     ColumnDeclaration,
     config_problems,
     default_label,
+    too_many_groups,
 )
 from deepseek_report.datasets.assembly.feature_encoding import MOST_CATEGORIES
 from deepseek_report.datasets.assembly.row_metadata import (
@@ -39,10 +40,10 @@ from deepseek_report.datasets.assembly.targets import (
     TargetRule,
     encode_target,
 )
-from deepseek_report.datasets.card.data_card import Description, Sector
+from deepseek_report.datasets.data_card import Description, Sector
 from deepseek_report.datasets.readers.cells import observed, read_cells
 from deepseek_report.datasets.readers.file_form import Bounds
-from deepseek_report.datasets.split.splitting import GroupConstraint, Shares
+from deepseek_report.datasets.splitting import GroupConstraint, Shares
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,10 +13,9 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.rounding import DASH, plural
 from deepseek_report.artifacts.schema import Attribute, Schema, readable_name
 from deepseek_report.artifacts.split import Split
-from deepseek_report.datasets.assembly.attribute_levels import band_labels
-from deepseek_report.datasets.assembly.column_declarations import data_error
+from deepseek_report.datasets.assembly.column_declarations import band_labels, data_error
 from deepseek_report.datasets.readers.cells import date_forms, is_date, looks_like_date, read_cells
-from deepseek_report.datasets.split.splitting import GroupConstraint, PossibleEntity, SplitRule
+from deepseek_report.datasets.splitting import GroupConstraint, PossibleEntity, SplitRule
 
 if TYPE_CHECKING:
     import pandas as pd

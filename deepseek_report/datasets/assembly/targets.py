@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from deepseek_report.artifacts.schema import (
     TaskName,
     readable_name,
 )
+from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.assembly.column_declarations import (
     Code,
     ColumnDeclaration,
@@ -33,7 +34,12 @@ from deepseek_report.datasets.assembly.column_declarations import (
     truth_of,
 )
 from deepseek_report.datasets.assembly.feature_encoding import categories_of, positions_of
-from deepseek_report.datasets.readers.cells import Cells, observed
+from deepseek_report.datasets.readers.cells import Cells, observed, read_cells
+from deepseek_report.datasets.splitting import draw_rows, strata_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 #: By default, a number of more different values than this is predicted as a number, not as a class.
 MOST_CLASSES = 20
@@ -376,3 +382,41 @@ def _explained(
     if rule.positive is not None or rule.favourable is not None or len(categories) == 2:
         return ()
     return (message("preparation.explained_class", name=categories[explained].label),)
+
+
+# Which rows of a source are kept, drawn by what is to be predicted, before the rest is read.
+
+
+@dataclass
+class TargetDraw:
+    """Draws rows that keep the shares of the classes, see `splitting.draw_rows`.
+
+    columns : what is declared of columns. file : its name, for errors. n : how many rows are kept.
+    answers : the target of the drawn rows, once they are drawn; its classes are those of all rows.
+    """
+
+    rule: TargetRule
+    columns: Mapping[str, ColumnDeclaration]
+    file: str
+    n: int
+    seed: int
+    answers: list[EncodedTarget] = field(default_factory=list)
+
+    def draw(self, frame: pd.DataFrame, decimal: str) -> Ints:
+        """Ascending positions of the rows.
+
+        frame : the columns of the target, of all rows. decimal : the sign before decimals.
+
+        Raises DataError: the target cannot be used.
+        """
+        names = self.rule.columns
+        cells = [read_cells(frame[name], name, decimal) for name in names]
+        declared = [self.columns.get(name, ColumnDeclaration()) for name in names]
+        answer = encode_target(cells, declared, self.rule, self.file)
+        n_rows = len(answer.labels)
+        nothing = np.zeros((n_rows, 0))
+        every = Split(nothing, answer.labels, np.arange(n_rows), all_labels=answer.all_labels)
+        rows = draw_rows(strata_of(every), self.n, self.seed)
+        drawn = every.take(rows)
+        self.answers = [replace(answer, labels=drawn.labels, all_labels=drawn.all_labels)]
+        return rows

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Ints
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import (
@@ -25,11 +26,10 @@ from deepseek_report.artifacts.schema import (
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.written_texts import WrittenTexts
 from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource, assemble
-from deepseek_report.datasets.assembly.attribute_levels import band_labels
-from deepseek_report.datasets.assembly.column_declarations import data_error
+from deepseek_report.datasets.assembly.column_declarations import band_labels, data_error
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.targets import EncodedTarget
-from deepseek_report.datasets.card.part_cards import Copies, TextFacts
+from deepseek_report.datasets.data_card import Copies, TextFacts
 from deepseek_report.datasets.readers.tokenizing import (
     CutText,
     Tokenizer,
@@ -42,13 +42,14 @@ from deepseek_report.datasets.readers.tokenizing import (
     tokenizer_digest,
     tokenizer_problem,
 )
-from deepseek_report.datasets.split.splitting import (
+from deepseek_report.datasets.splitting import (
     GroupConstraint,
     SplitRule,
     disagrees,
     is_repeat,
     row_identity,
 )
+from deepseek_report.errors import NotApplicableError
 from deepseek_report.tasks import task_of
 
 #: What stands where a sign cannot be read, in a file and in repaired texts.
@@ -269,15 +270,20 @@ def length_bands(texts: Sequence[str]) -> tuple[Attribute, Ints]:
 # --- tokens ---------------------------------------------------------------------------------------
 
 
-def _with_places(schema: Schema, tokenizer: Tokenizer, width: int) -> Schema:
-    vocabulary = as_vocabulary(tokenizer.tokens)
-    noun = tokenizer.noun
+def token_places(
+    vocabulary: Sequence[str], noun: str, mask: int, width: int
+) -> tuple[tuple[Feature, ...], Layout]:
+    """The columns of texts of at most `width` tokens, and how they stand: each is a player.
+
+    noun : what a person calls a token. mask : position of the token for what is taken away.
+    """
+    categories = as_vocabulary(vocabulary)
     features = tuple(
         Feature(
             name=f"{noun}_{i + 1}",
             label=f"{noun.capitalize()} {i + 1}",
             kind="token",
-            categories=vocabulary,
+            categories=categories,
             mutable=False,
         )
         for i in range(width)
@@ -287,9 +293,59 @@ def _with_places(schema: Schema, tokenizer: Tokenizer, width: int) -> Schema:
         shape=(width,),
         players=tuple((i,) for i in range(width)),
         player_labels=tuple(f"{noun} {i + 1}" for i in range(width)),
-        mask=tokenizer.mask,
+        mask=mask,
     )
-    return replace(schema, features=features, layout=layout)
+    return features, layout
+
+
+@dataclass(frozen=True)
+class KnownTokens:
+    """The encoder of rows that are tokens already, in the columns of a schema.
+
+    cut_by : what the card says of how the texts became tokens. texts : {row of the source: its text
+    and the span of each column}; without it the tokens are written with blanks between them.
+    noun : what a person calls a token.
+    """
+
+    schema: Schema
+    cut_by: Message
+    texts: Mapping[int, tuple[str, NDArray[np.int32]]] | None = None
+    noun: str = "word"
+
+    def encode(self, rows: Split) -> Split:
+        """The same rows, with their texts."""
+        known = self.texts
+        written = (
+            [self._written(row) for row in rows.inputs]
+            if known is None
+            else [known[int(row)] for row in rows.instance_ids]
+        )
+        spans = np.stack([places for _, places in written])
+        return replace(rows, texts=WrittenTexts.of([text for text, _ in written], spans))
+
+    def _written(self, row: Floats) -> tuple[str, NDArray[np.int32]]:
+        """The tokens of a row with blanks between them, and where each stands."""
+        tokens = self._tokens(row)
+        spans = np.full((len(row), 2), -1, dtype=np.int32)
+        ends = np.cumsum([len(token) + 1 for token in tokens]) - 1
+        for place, (token, end) in enumerate(zip(tokens, ends, strict=True)):
+            spans[place] = end - len(token), end
+        return " ".join(tokens), spans
+
+    def _tokens(self, row: Floats) -> list[str]:
+        return [self.schema.vocabulary[int(token)] for token in row[~np.isnan(row)]]
+
+    def facts(self, whole: Split, parts: Mapping[str, Split]) -> TextFacts:
+        """What the card and the checks say of the texts, of which none was cut or repaired."""
+        return TextFacts(
+            tokenizer=self.cut_by,
+            noun=self.noun,
+            words=tuple(frozenset(self._tokens(row)) for row in whole.inputs),
+            lengths=np.isfinite(whole.inputs).sum(axis=1),
+            unknown=-1,
+            unknown_share=dict.fromkeys(parts, 0.0),
+            copies=Copies(len(whole)),
+        )
 
 
 class _Encoder:
@@ -313,16 +369,17 @@ class _Encoder:
         """Add a column for each place of the longest text of the training part, up to the limit."""
         longest = max(len(text.tokens) for text in self._cut_of(train))
         width = max(1, min(self._rule.max_length, longest))
-        self.schema = _with_places(self.schema, self.tokenizer, width)
+        cut = self.tokenizer
+        features, layout = token_places(cut.tokens, cut.noun, cut.mask, width)
+        self.schema = replace(self.schema, features=features, layout=layout)
 
     def encode(self, rows: Split) -> Split:
         """The same rows with one column a place, and their texts, of which hidden signs stay so."""
         width = len(self.schema.features)
-        inputs = np.full((len(rows), width), np.nan)
+        cut = self._cut_of(rows)
+        inputs = _in_places(cut, width, self.tokenizer.unknown)
         spans = np.full((len(rows), width, 2), -1, dtype=np.int32)
-        for row, text in enumerate(self._cut_of(rows)):
-            tokens = text.tokens[:width] or [max(self.tokenizer.unknown, 0)]
-            inputs[row, : len(tokens)] = tokens
+        for row, text in enumerate(cut):
             places = text.spans[:width]
             spans[row, : len(places)] = np.array(places).reshape(-1, 2)
         written = WrittenTexts.of([self._texts[i] for i in rows.instance_ids], spans)
@@ -367,3 +424,44 @@ class _Encoder:
                 words -= {self.tokenizer.tokens[0]}
             words_of_texts.append(frozenset(words))
         return words_of_texts
+
+
+def _in_places(texts: Sequence[CutText], width: int, unknown: int) -> Floats:
+    """(text, place) the tokens; a text without any is one unknown token."""
+    inputs = np.full((len(texts), width), np.nan)
+    for row, text in enumerate(texts):
+        tokens = text.tokens[:width] or [max(unknown, 0)]
+        inputs[row, : len(tokens)] = tokens
+    return inputs
+
+
+@dataclass(frozen=True)
+class TextReader:
+    """Reads further texts as those of a data set were read.
+
+    rule : how the texts of the data were cut; None where each of their words is a token.
+    """
+
+    data: Dataset
+    rule: TextRule | None
+
+    def __call__(self, texts: Sequence[str]) -> Floats:
+        """(text, column) tokens; NotApplicableError where the vocabulary does not come again."""
+        width, known = len(self.data.schema.features), self.data.schema.vocabulary
+        if self.rule is None:
+            return _in_places([_words_of(text, known) for text in texts], width, 0)
+        written = self.data.train.texts
+        seen = [written.text(row) for row in range(len(self.data.train))] if written else []
+        tokenizer = learn(self.rule.tokenizer, seen, self.rule.vocabulary)
+        if tuple(tokenizer.tokens) != known:
+            raise NotApplicableError(message("refusals.no_texts_read"))
+        hidden = [hide(text, self.rule.hide) for text in texts]
+        return _in_places(tokenizer.cut(hidden), width, tokenizer.unknown)
+
+
+def _words_of(text: str, known: Sequence[str]) -> CutText:
+    """Words between blanks by their places in the vocabulary; NotApplicableError: one is none."""
+    words = text.split()
+    if missing := sorted(set(words) - set(known)):
+        raise NotApplicableError(message("refusals.unknown_words", words=missing[:8]))
+    return CutText([known.index(word) for word in words], [])

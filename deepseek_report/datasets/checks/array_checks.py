@@ -12,12 +12,12 @@ from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.datasets.card import part_cards
-from deepseek_report.datasets.card.data_card import DataFacts
+from deepseek_report.datasets import data_card
 from deepseek_report.datasets.checks.few_columns import ColumnSearch
 from deepseek_report.datasets.checks.leak_limits import PLACE_ASKED
 from deepseek_report.datasets.checks.leaks import severity_of
 from deepseek_report.datasets.checks.number_leaks import leaks_of_number
+from deepseek_report.datasets.data_card import DataFacts
 from deepseek_report.tasks import task_of
 
 #: Places are few up to this share of all; of the patches or windows they are in, so many are named.
@@ -114,7 +114,7 @@ def _players_of(facts: DataFacts, places: Ints) -> tuple[Ints, tuple[str, ...]]:
 
 def constant_columns(facts: DataFacts) -> list[DataIssue]:
     """Pixels or steps that never change, such as the margin of a scan."""
-    same = part_cards.constant_columns(facts.whole.inputs)
+    same = data_card.constant_columns(facts.whole.inputs)
     if not same:
         return []
     n, kind = len(facts.schema.features), kind_of(facts.schema).name

@@ -11,8 +11,6 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.split import Split
-from deepseek_report.datasets.card.data_card import DataFacts
-from deepseek_report.datasets.checks.correlations import rows_searched
 from deepseek_report.datasets.checks.leak_limits import (
     ASKED,
     DOUBTED,
@@ -21,6 +19,7 @@ from deepseek_report.datasets.checks.leak_limits import (
     sizes_of,
     surely_high,
 )
+from deepseek_report.datasets.data_card import DataFacts, rows_searched
 from deepseek_report.statistics.graphical_procedure import SHARES
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.resampling import Resampling
@@ -404,8 +403,9 @@ class ColumnSearch:
         self, traits: Traits, parts: tuple[BinnedPart, BinnedPart], class_index: int, alone: float
     ) -> list[Telling]:
         """The columns whose ways of writing tell a class together, by a tree of three questions."""
-        limits = _QUESTIONS, _FEWEST_IN_LEAF
-        learnt, judged, asked_about = asked_in_turn(*parts, class_index, *limits)
+        learnt, judged, asked_about = asked_in_turn(
+            *parts, class_index, _QUESTIONS, _FEWEST_IN_LEAF
+        )
         if not asked_about:
             return []
         area = float(areas_alone(learnt, judged, class_index)[0])

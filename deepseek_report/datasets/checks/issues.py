@@ -7,25 +7,19 @@ from collections.abc import Callable, Mapping
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Structure
-from deepseek_report.datasets.card.data_card import DataFacts
-from deepseek_report.datasets.checks import (
-    array_checks,
-    code_checks,
-    coverage_checks,
-    table_checks,
-    text_checks,
-)
+from deepseek_report.datasets.checks import array_checks, code_checks, table_checks, text_checks
 from deepseek_report.datasets.checks.leaks import row_order
+from deepseek_report.datasets.data_card import DataFacts
 
 Check = Callable[[DataFacts], list[DataIssue]]
 
 _ALWAYS: tuple[Check, ...] = (
-    coverage_checks.entities_across_parts,
-    coverage_checks.possible_entity,
+    code_checks.entities_across_parts,
+    code_checks.possible_entity,
     code_checks.classes_spelled_twice,
-    coverage_checks.label_balance,
-    coverage_checks.small_group,
-    coverage_checks.population_limits,
+    code_checks.label_balance,
+    code_checks.small_group,
+    code_checks.population_limits,
 )
 _OF_ROWS: tuple[Check, ...] = (table_checks.duplicates_across_parts, table_checks.duplicates)
 _ARRAYS: tuple[Check, ...] = (

@@ -16,9 +16,9 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import DataIssue, Severity
-from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.checks.few_columns import ColumnSearch, Telling
 from deepseek_report.datasets.checks.leak_limits import DOUBTED, NEARLY
+from deepseek_report.datasets.data_card import DataFacts
 from deepseek_report.statistics.intervals import wilson
 from deepseek_report.tasks import task_of
 

@@ -8,8 +8,8 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import Split
-from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.checks.leaks import Leak
+from deepseek_report.datasets.data_card import DataFacts
 from deepseek_report.statistics.ranking import average_ranks
 from deepseek_report.statistics.resampling import Resampling
 

@@ -32,7 +32,7 @@ _SEQUENCE = re.compile(
 )
 _HIGH = re.compile(rb"[\x80-\xff]+")
 #: So many characters beyond ASCII decide; the whole text must still be of that encoding.
-_LOOKED_AT = 200_000
+_DECODED = 200_000
 
 #: The most frequent characters of written Chinese, simplified and traditional, and those of the
 #: headers of tables. About a half of any Chinese text, and one in ten of a text that is misread.
@@ -159,7 +159,7 @@ def _of_one_byte_or_two(raw: bytes, byte: int) -> str | Unclear:
 
 def _is_damaged_utf8(raw: bytes) -> bool:
     """Whether most of what is beyond ASCII is UTF-8, so that a few bytes are broken."""
-    runs = [run[0] for run in islice(_HIGH.finditer(raw), _LOOKED_AT)]
+    runs = [run[0] for run in islice(_HIGH.finditer(raw), _DECODED)]
     return sum(map(len, _SEQUENCE.findall(b" ".join(runs)))) >= 0.8 * sum(map(len, runs))
 
 
@@ -210,11 +210,11 @@ def _western(raw: bytes, codec: str) -> str:
 
 
 def _beyond(text: str) -> str:
-    return "".join(run[0] for run in _first(_RUN, text))[:_LOOKED_AT]
+    return "".join(run[0] for run in _first(_RUN, text))[:_DECODED]
 
 
 def _first(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    return islice(pattern.finditer(text), _LOOKED_AT)
+    return islice(pattern.finditer(text), _DECODED)
 
 
 _CANDIDATES: dict[str, tuple[str, Callable[[bytes, str], str]]] = {

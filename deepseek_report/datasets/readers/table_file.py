@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.rounding import count
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
-from deepseek_report.datasets.readers.decimals import has_sign, recognise_decimals, without_groups
 from deepseek_report.datasets.readers.excel import SUFFIXES as EXCEL_SUFFIXES
 from deepseek_report.datasets.readers.excel import excel_problem, is_excel, read_sheet, sheet_names
 from deepseek_report.datasets.readers.file_bytes import (
     PACKED_SUFFIXES,
+    Blocks,
     FileBytes,
     FileStream,
     inner_suffix,
@@ -23,14 +29,236 @@ from deepseek_report.datasets.readers.file_bytes import (
     read_bytes,
     stream_of,
 )
-from deepseek_report.datasets.readers.file_form import Decimal, FileForm
-from deepseek_report.datasets.readers.parquet import parquet_names, read_parquet
-from deepseek_report.datasets.readers.text_rows import ALL_OF_IT, Wanted, read_rows
-from deepseek_report.datasets.readers.text_table import TextTable, header_of, open_table
+from deepseek_report.datasets.readers.file_form import Decimal, FileForm, ReadLimits
+from deepseek_report.datasets.readers.text_table import MISSING, TextTable, header_of, open_table
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+
+
+# The rows of a table in a text file: cut by Arrow, block by block, within bounds.
+#
+# Arrow says only that a line is broken; which one it is and why says a slower look at every line.
+# That look also decides over quotation marks, of which Arrow takes more than are well-formed. A
+# file that Arrow cannot cut and in which no line is broken is read by pandas: one with a line
+# longer than a block, with characters of zero, or of one column, where the two differ on blank
+# lines.
+
+#: Bytes that Arrow cuts into rows at a time; a longer line is left to pandas.
+_BLOCK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is read of a table: all of it, some columns, or the rows at some positions.
+
+    columns : positions, None for all. rows : (row,) ascending positions, blank lines not counted,
+    None for all. lenient : broken lines are skipped, to be told of by another reading.
+    """
+
+    columns: Sequence[int] | None = None
+    rows: Ints | None = None
+    lenient: bool = False
+
+
+ALL_OF_IT = Wanted()
+
+
+def read_rows(
+    table: TextTable, form: FileForm, width: int, wanted: Wanted = ALL_OF_IT
+) -> pd.DataFrame:
+    """Rows as text, missing cells as NaN; the columns are called by their positions.
+
+    Raises DataError: a line has another number of cells than the header, or there are too many.
+    """
+    import pyarrow as pa
+
+    stream = _Utf8(table)
+    if width > 1:
+        try:
+            frame = _by_arrow(stream, table, form, width, wanted)
+        except pa.ArrowInvalid:
+            frame = None
+        if not (wanted.lenient or (frame is not None and stream.is_plain(table.text.limits))):
+            _check_lines(table, width, wanted)
+        if frame is not None and not stream.has_zeros:
+            return frame
+    elif not wanted.lenient:
+        _check_lines(table, width, wanted)
+    return _by_pandas(table, form, width, wanted)
+
+
+# --- by Arrow -------------------------------------------------------------------------------------
+
+
+class _Utf8:
+    """The text in UTF-8 as Arrow reads it, and what was seen of it on the way.
+
+    has_quotes, has_zeros : whether the characters occur. longest : bytes of the longest line, as
+    far as lines end with a line feed.
+    """
+
+    def __init__(self, table: TextTable) -> None:
+        self._text = table.text
+        self.has_quotes = self.has_zeros = False
+        self.longest = self._open_line = 0
+
+    def is_plain(self, limits: ReadLimits) -> bool:
+        """Whether lines can neither be too long nor have quotation marks in a wrong place."""
+        return not (self.has_quotes or self.has_zeros) and self.longest <= limits.line
+
+    def blocks(self) -> Generator[bytes, None, None]:
+        """The whole text, block by block."""
+        for block in self._text.utf8(_BLOCK):
+            self.has_quotes = self.has_quotes or b'"' in block
+            self.has_zeros = self.has_zeros or b"\0" in block
+            self._measure(block)
+            yield block
+
+    def _measure(self, block: bytes) -> None:
+        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
+        if len(ends):
+            longest = int(np.diff(ends).max(initial=0))
+            self.longest = max(self.longest, longest, self._open_line + int(ends[0]))
+            self._open_line = len(block) - int(ends[-1]) - 1
+        else:
+            self._open_line += len(block)
+        self.longest = max(self.longest, self._open_line)
+
+
+def _by_arrow(
+    stream: _Utf8, table: TextTable, form: FileForm, width: int, wanted: Wanted
+) -> pd.DataFrame:
+    import pandas as pd
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    names = [str(place) for place in range(width)]
+    kept = names if wanted.columns is None else [names[place] for place in wanted.columns]
+    source = io.BufferedReader(Blocks(stream.blocks()), _BLOCK)
+    reader = arrow.open_csv(
+        pa.PythonFile(source, mode="r"),
+        arrow.ReadOptions(use_threads=False, block_size=_BLOCK, column_names=names),
+        arrow.ParseOptions(
+            delimiter=table.separator,
+            newlines_in_values=True,
+            invalid_row_handler=(lambda _row: "skip") if wanted.lenient else None,
+        ),
+        arrow.ConvertOptions(
+            check_utf8=False,
+            column_types=dict.fromkeys(names, pa.large_string()),
+            null_values=_marks(form),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+            include_columns=kept,
+        ),
+    )
+    batches = list(_kept(reader, table, wanted, len(kept)))
+    frame = pa.Table.from_batches(batches, reader.schema).to_pandas()
+    if pd.api.types.is_object_dtype(frame.dtypes.iloc[0]):  # pandas 2 keeps texts so
+        frame = frame.where(frame.notna(), np.nan)
+    frame.columns = pd.Index(range(len(kept)))
+    return frame
+
+
+def _kept(reader: Any, table: TextTable, wanted: Wanted, width: int) -> Iterator[pa.RecordBatch]:
+    """The batches without the header and the rows that are not wanted, as long as they may be."""
+    path, limits = str(table.text.path), table.text.limits
+    first, rows, size = -1, 0, 0  # the header is row -1
+    for batch in reader:
+        after = first + batch.num_rows
+        if wanted.rows is None:
+            taken = batch.slice(1) if first < 0 else batch
+        else:
+            ends = np.searchsorted(wanted.rows, [max(first, 0), after])
+            taken = batch.take(wanted.rows[slice(*ends)] - first)
+        first, rows, size = after, rows + taken.num_rows, size + taken.nbytes
+        if rows * width > limits.cells:
+            n = (limits.cells // width + 1) * width
+            raise limits.exceeded("cells", n, path, at_least=True)
+        if wanted.rows is not None:
+            limits.check("bytes", size, path, at_least=True)
+        yield taken
+
+
+def _marks(form: FileForm) -> list[str]:
+    """Texts that mean missing; of a whole number each way to write it, with and without `.0`."""
+    marks = [*MISSING, *form.missing_values]
+    for mark in form.missing_values:
+        try:
+            number = float(mark)
+        except ValueError:
+            continue
+        if number.is_integer():
+            marks.extend((str(int(number)), f"{int(number)}.0"))
+    return list(dict.fromkeys(marks))
+
+
+# --- by pandas ------------------------------------------------------------------------------------
+
+
+def _by_pandas(table: TextTable, form: FileForm, width: int, wanted: Wanted) -> pd.DataFrame:
+    import pandas as pd
+
+    with table.text.whole() as content:
+        frame = pd.read_csv(
+            content,
+            sep=table.separator,
+            encoding=table.text.codec,
+            dtype=str,
+            keep_default_na=False,
+            na_values=[*MISSING, *form.missing_values],
+            header=0,
+            names=list(range(width)),
+            index_col=False,
+            usecols=None if wanted.columns is None else sorted(wanted.columns),
+            on_bad_lines="skip" if wanted.lenient else "error",
+        )
+    if wanted.columns is not None:
+        frame = frame[list(wanted.columns)]
+        frame.columns = pd.Index(range(len(frame.columns)))
+    return frame if wanted.rows is None else frame.iloc[wanted.rows].reset_index(drop=True)
+
+
+# --- what is wrong with a line --------------------------------------------------------------------
+
+
+def _check_lines(table: TextTable, width: int, wanted: Wanted) -> None:
+    """Every line has as many cells as the header; says which line does not."""
+    path, limits = table.text.path, table.text.limits
+    csv.field_size_limit(limits.line)
+    reader = csv.reader(table.text.lines(), delimiter=table.separator, strict=True)
+    bounded = wanted.rows is None and wanted.columns is None
+    rows = -1
+    try:
+        for cells in reader:
+            if cells and len(cells) != width:
+                raise DataError(_width_problem(path, reader.line_num, len(cells), width))
+            rows += 1
+            if bounded:
+                limits.check("cells", rows * width, str(path), at_least=True)
+    except csv.Error as error:
+        if "field limit" in str(error):
+            where = f"{path}, line {count(reader.line_num)}"
+            raise limits.exceeded("line", limits.line + 1, where, at_least=True) from None
+        raise data_error(
+            str(path),
+            f"line {count(reader.line_num)} cannot be read ({error})",
+            "one record a line",
+            "correct the quotes there, or declare `dataset.separator`",
+        ) from None
+
+
+def _width_problem(path: object, line: int, n: int, width: int) -> str:
+    return error_text(
+        str(path),
+        f"line {count(line)} has {n} cells, the header has {width}",
+        "as many cells in every line as in the header",
+        "quote cells that contain the separator, or declare `dataset.separator`",
+    )
+
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -254,3 +482,242 @@ def _check_names(path: Path, names: list[str]) -> None:
     if twice:
         problem = "these column names occur more than once: " + ", ".join(f"`{n}`" for n in twice)
         raise data_error(str(path), problem, "every name once", "rename the columns in the file")
+
+
+# Decimal commas in the columns of a text file: recognised where nothing contradicts them.
+
+_EXPONENT = r"([eE][+-]?\d+)?"
+#: 12,5 and 12; 1.234,5 and 1.234.567; 12.5.
+_COMMA = rf"[+-]?\d+(,\d+)?{_EXPONENT}"
+_GROUPED = r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?"
+_POINT = rf"[+-]?\d+\.\d+{_EXPONENT}|[+-]?\d+{_EXPONENT}"
+#: One comma and three digits: a number of thousands in English, of thousandths elsewhere.
+_THOUSANDS = r"[+-]?\d{1,3},\d{3}"
+_SURELY_GROUPED = r"[+-]?\d{1,3}((\.\d{3})+,\d+|(\.\d{3}){2,})"
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Decimals:
+    """The sign before decimals, and what is said of it."""
+
+    sign: Decimal
+    notes: tuple[Message, ...] = ()
+
+
+def recognise_decimals(frame: pd.DataFrame, names: list[str]) -> Decimals:
+    """Decimal commas, if columns of numbers have them and none has a decimal point.
+
+    frame : cells as text, missing ones as NaN, its columns in the order of `names`.
+    """
+    with_comma: list[str] = []
+    unclear: list[str] = []
+    for place, name in enumerate(names):
+        column = frame.iloc[:, place]
+        if has_sign(column, ",") and _all(column, f"{_COMMA}|{_GROUPED}"):
+            commas = column[column.str.contains(",", regex=False, na=False)]
+            (unclear if _all(commas, _THOUSANDS) else with_comma).append(name)
+    if not with_comma:
+        return Decimals(".", _unclear(unclear))
+    with_point = [
+        name
+        for place, name in enumerate(names)
+        if has_sign(column := frame.iloc[:, place], ".") and _is_pointed(column)
+    ]
+    if with_point:
+        return Decimals(".", (_both(with_comma, with_point),))
+    return Decimals(",", (_about("decimal_comma", with_comma),))
+
+
+def without_groups(
+    frame: pd.DataFrame, names: list[str]
+) -> tuple[pd.DataFrame, tuple[Message, ...]]:
+    """The frame without points that group thousands before a decimal comma, and what is said.
+
+    Only a column that is numbers throughout, of which one shows the grouping beyond doubt.
+    """
+    grouped = []
+    for place, name in enumerate(names):
+        column = frame.iloc[:, place]
+        sure = has_sign(column, ".") and _all(column, f"{_COMMA}|{_GROUPED}")
+        if sure and column.str.fullmatch(_SURELY_GROUPED).fillna(value=False).any():
+            frame.isetitem(place, column.str.replace(".", "", regex=False))
+            grouped.append(name)
+    if not grouped:
+        return frame, ()
+    return frame, (_about("grouped", grouped),)
+
+
+def has_sign(column: pd.Series, sign: str) -> bool:
+    """Whether a cell holds the sign."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    cells = pa.array(column, pa.large_string(), from_pandas=True)
+    return bool(pc.any(pc.match_substring(cells, sign)).as_py())
+
+
+def _all(column: pd.Series, pattern: str) -> bool:
+    known = column.dropna().str.strip()
+    known = known[known != ""]
+    return len(known) > 0 and bool(known.str.fullmatch(pattern).all())
+
+
+def _is_pointed(column: pd.Series) -> bool:
+    """Numbers with a decimal point, which is not a point that groups thousands."""
+    known = column.dropna().str.strip()
+    with_point = known[known.str.contains(".", regex=False)]
+    return _all(column, _POINT) and not _all(with_point, _GROUPED)
+
+
+def _unclear(names: list[str]) -> tuple[Message, ...]:
+    return (_about("unclear_commas", names),) if names else ()
+
+
+def _both(with_comma: list[str], with_point: list[str]) -> Message:
+    return message(
+        "preparation.both_decimals",
+        commas=message("preparation.columns", **_first(with_comma)),
+        points=message("preparation.columns", **_first(with_point)),
+        n_commas=len(with_comma),
+        n_points=len(with_point),
+    )
+
+
+def _about(key: str, names: list[str]) -> Message:
+    columns = message("preparation.columns", **_first(names))
+    return message(f"preparation.commas.{key}", columns=columns, n=len(names))
+
+
+def _first(names: list[str]) -> dict[str, Any]:
+    return {"names": names[:_SHOWN], "more": max(len(names) - _SHOWN, 0)}
+
+
+# Parquet within bounds: a small file can unpack to any size, so it is counted before and while.
+
+_BATCH = 16_384
+#: Bytes of one value in memory, by the physical type of its column.
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
+
+
+def parquet_names(path: Path, limits: ReadLimits, content: bytes | None = None) -> list[str]:
+    """The column names, without reading the rows; of the content, where it has been read.
+
+    Raises DataError: the file is not Parquet, or its list of contents says that it holds too much.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    source = path if content is None else pa.BufferReader(content)
+    with _readable(path), pq.ParquetFile(source) as file:
+        check_contents(file.metadata, str(path), limits)
+        return _names(file)
+
+
+def read_parquet(
+    file: FileBytes, limits: ReadLimits, only: Sequence[str] | None = None, rows: Ints | None = None
+) -> pd.DataFrame:
+    """The columns with their own types; of the rows at these ascending positions alone, if any.
+
+    Raises DataError: the file is not Parquet, or holds more than is allowed.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    where = str(file.path)
+    with _readable(file.path):
+        with pq.ParquetFile(pa.BufferReader(file.content)) as opened:
+            check_contents(opened.metadata, where, limits)
+            texts = _text_columns(opened)
+            names = _names(opened) if only is None else list(only)
+            schema = pa.schema([opened.schema_arrow.field(name) for name in names])
+        # a repeated text is kept once while reading, so that counting needs no room
+        with pq.ParquetFile(pa.BufferReader(file.content), read_dictionary=texts) as opened:
+            counted = _counted(opened, names, where, limits)
+            batches = list(counted if rows is None else _at(rows, counted))
+        table = pa.Table.from_batches(batches) if batches else schema.empty_table()
+        return table.cast(schema).to_pandas(ignore_metadata=True)
+
+
+def check_contents(metadata: Any, where: str, limits: ReadLimits) -> None:
+    """Refuse a file that holds too much by what its own list of contents says.
+
+    Raises DataError: too many columns, values or bytes.
+    """
+    limits.check("columns", metadata.num_columns, where)
+    limits.check("cells", metadata.num_rows * metadata.num_columns, where)
+    values = packed = wide = 0
+    for group in range(metadata.num_row_groups):
+        row_group = metadata.row_group(group)
+        for place in range(row_group.num_columns):
+            column = row_group.column(place)
+            values += column.num_values
+            packed += column.total_uncompressed_size
+            length = metadata.schema.column(place).length
+            wide += column.num_values * (_WIDTHS.get(column.physical_type) or max(length, 0))
+        limits.check("cells", values, where, at_least=True)
+        limits.check("bytes", max(packed, wide), where, at_least=True)
+
+
+def _names(file: Any) -> list[str]:
+    """Without the row labels that pandas writes beside the columns."""
+    return [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]
+
+
+def _text_columns(file: Any) -> list[str]:
+    """Paths of the columns of texts, also those inside of lists."""
+    schema = file.metadata.schema
+    columns = [schema.column(place) for place in range(file.metadata.num_columns)]
+    return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+
+
+def _counted(file: Any, names: list[str], where: str, limits: ReadLimits) -> Iterator[Any]:
+    """Batch by batch, as long as what they unpack to is allowed."""
+    size = 0
+    for batch in file.iter_batches(batch_size=_BATCH, columns=names):
+        size += sum(map(_unpacked, batch.columns))
+        limits.check("bytes", size, where, at_least=True)
+        yield batch
+
+
+def _at(rows: Ints, batches: Iterator[Any]) -> Iterator[Any]:
+    """Of each batch the rows that are among these positions."""
+    first = 0
+    for batch in batches:
+        ends = np.searchsorted(rows, [first, first + batch.num_rows])
+        yield batch.take(rows[slice(*ends)] - first)
+        first += batch.num_rows
+
+
+def _unpacked(array: Any) -> int:
+    """Bytes of a column of a batch once every row has its own copy of a repeated text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(array.type):
+        kept = array.dictionary
+        if not (pa.types.is_string(kept.type) or pa.types.is_binary(kept.type)):
+            return int(array.nbytes)
+        lengths = pc.binary_length(kept).cast(pa.int64()).take(array.indices)
+        return int(pc.sum(lengths).as_py() or 0) + 8 * len(array)
+    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        return _unpacked(array.flatten()) + 8 * len(array)
+    if pa.types.is_struct(array.type):
+        return sum(map(_unpacked, array.flatten()))
+    return int(array.nbytes)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise data_error(
+            str(path),
+            f"this is not a readable Parquet file ({reason})",
+            "Parquet",
+            "write the file again, or correct its ending if it is a CSV file",
+        ) from None

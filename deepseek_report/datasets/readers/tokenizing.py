@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.written_texts import UNKNOWN, Span
+from deepseek_report.artifacts.written_texts import MASK, UNKNOWN, Span
 from deepseek_report.datasets.assembly.column_declarations import error_text
 
 Form = Literal["handle", "hashtag", "link", "name", "number", "word", "mark"]
@@ -130,7 +130,6 @@ def core(text: str) -> str:
     return " ".join(kept) or text.strip()
 
 
-MASK = "[mask]"
 #: A token, the place of its first character in its text, and the one behind its last.
 Placed = tuple[str, int, int]
 #: What a token is called, for each tokenizer that is trained here.

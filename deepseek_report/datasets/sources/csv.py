@@ -21,8 +21,7 @@ from deepseek_report.datasets.assembly.assemble import (
 from deepseek_report.datasets.assembly.column_declarations import error_text, not_columns
 from deepseek_report.datasets.assembly.data_declarations import DeclaredTable
 from deepseek_report.datasets.assembly.own_file import OwnFile, task_in_file
-from deepseek_report.datasets.assembly.target_draw import TargetDraw
-from deepseek_report.datasets.assembly.targets import EncodedTarget
+from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetDraw
 from deepseek_report.datasets.readers.file_form import FileForm
 from deepseek_report.datasets.readers.table_file import (
     ReadTable,

@@ -15,13 +15,13 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration, config_problems
+from deepseek_report.datasets.assembly.layouts import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.targets import TargetRule
-from deepseek_report.datasets.card.data_card import NO_PERIOD, Description, shipped_description
+from deepseek_report.datasets.data_card import NO_PERIOD, Description, shipped_description
 from deepseek_report.datasets.sources.known_tables import load_table
-from deepseek_report.datasets.split.splitting import Shares, SplitRule
+from deepseek_report.datasets.splitting import Shares, SplitRule
 from deepseek_report.statistics.ranking import binary_auc
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from deepseek_report.datasets.assembly.targets import task_of
 from deepseek_report.datasets.assembly.texts import assemble_texts
 from deepseek_report.datasets.readers.cells import observed, read_cells
 from deepseek_report.datasets.sources.text_file import TextFile
-from deepseek_report.datasets.split.splitting import GroupConstraint, Share, SplitRule, assign_parts
+from deepseek_report.datasets.splitting import GroupConstraint, Share, SplitRule, assign_parts
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:

@@ -16,11 +16,18 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
-from deepseek_report.datasets.assembly.layouts import bands, cut, image_layout, pixels
-from deepseek_report.datasets.card.data_card import NOT_STATED, shipped_description
+from deepseek_report.datasets.assembly.layouts import (
+    Arrays,
+    Origin,
+    bands,
+    cut,
+    image_layout,
+    load_arrays,
+    pixels,
+)
+from deepseek_report.datasets.data_card import NOT_STATED, shipped_description
 from deepseek_report.datasets.sources.packages import package_problem, packaged_file
-from deepseek_report.datasets.split.splitting import GroupConstraint, Share, Shares
+from deepseek_report.datasets.splitting import GroupConstraint, Share, Shares
 
 _PACKAGE = ("skimage", "scikit-image")
 _FILE = "data/ihc.png"

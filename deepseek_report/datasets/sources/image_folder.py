@@ -16,10 +16,15 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
 from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, attribute_of
-from deepseek_report.datasets.assembly.layouts import image_layout, pixels
+from deepseek_report.datasets.assembly.layouts import (
+    Arrays,
+    Origin,
+    as_dataset,
+    image_layout,
+    pixels,
+)
 from deepseek_report.datasets.readers.file_form import FileForm
 from deepseek_report.datasets.readers.images import (
     CLASS,

@@ -16,9 +16,9 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
-from deepseek_report.datasets.card.data_card import shipped_description
-from deepseek_report.datasets.split.splitting import Shares
+from deepseek_report.datasets.assembly.layouts import Arrays, Origin, load_arrays
+from deepseek_report.datasets.data_card import shipped_description
+from deepseek_report.datasets.splitting import Shares
 from deepseek_report.statistics.games.formula import Factor, FactorKind, Formula, Term
 from deepseek_report.statistics.ranking import binary_auc
 

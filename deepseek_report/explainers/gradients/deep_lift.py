@@ -19,7 +19,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import distinct_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import ModuleExplainer, subject, sum_units
-from deepseek_report.explainers.own.intrinsic import contrasted
+from deepseek_report.explainers.intrinsic import contrasted
 from deepseek_report.statistics.ranking import systematic
 
 if TYPE_CHECKING:

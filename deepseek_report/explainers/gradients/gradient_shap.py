@@ -19,10 +19,10 @@ from deepseek_report.explainers.attributions import (
     chunks,
     playable,
     seed_of,
-    student_ratio,
     subject,
     sum_units,
 )
+from deepseek_report.statistics.intervals import student_ratio
 from deepseek_report.statistics.ranking import systematic
 
 if TYPE_CHECKING:

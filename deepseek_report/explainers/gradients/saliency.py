@@ -14,14 +14,8 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.explainers.attributions import (
-    ModuleExplainer,
-    seed_of,
-    student_ratio,
-    subject,
-    sum_units,
-)
-from deepseek_report.statistics.intervals import Z95
+from deepseek_report.explainers.attributions import ModuleExplainer, seed_of, subject, sum_units
+from deepseek_report.statistics.intervals import Z95, student_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,11 +21,10 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import chunks, missing_capability, subject
-from deepseek_report.explainers.shapley.coalition_design import all_pairs
-from deepseek_report.explainers.shapley.screening import planned_questions
 from deepseek_report.explainers.shapley.shap_players import Players, about_players, about_regression
-from deepseek_report.explainers.shapley.shap_settings import ShapSettings
+from deepseek_report.explainers.shapley.shap_settings import ShapSettings, planned_questions
 from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine
+from deepseek_report.statistics.games.coalition_design import all_pairs
 from deepseek_report.statistics.games.tree_shapley import TreeValues, tree_shapley
 
 # The sizes in which Shapley values are worth their price, from the smallest to the exact ones.
@@ -279,6 +278,7 @@ class Shap(ShapSettings, ExplainerPart):
         )
 
     def _of_pairs(self, context: ExplainContext) -> Explanation:
+
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
         context.progress.start("shap", n)

@@ -11,14 +11,19 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import Coalitions
-from deepseek_report.data_kinds.players import spread_evenly
+from deepseek_report.data_kinds.coalitions import Coalitions, spread_evenly
 from deepseek_report.explainers.attributions import seed_of
-from deepseek_report.explainers.shapley.partition import middle_of, partition_order
-from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
-from deepseek_report.explainers.shapley.shap_settings import ShapSettings
-from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine
-from deepseek_report.statistics.games.enumeration import coalitions, shapley_values
+from deepseek_report.explainers.shapley.shap_settings import (
+    ShapSettings,
+    about_screening,
+    elementary_effects,
+)
+from deepseek_report.explainers.shapley.shapley_engine import (
+    ShapleyEngine,
+    middle_of,
+    partition_order,
+)
+from deepseek_report.statistics.games.formula import coalitions, shapley_values
 
 # Shapley and Owen values of players by walking through orders of them, many rows per model call.
 # In one order the players come in one by one; what the output gains when a player comes in is its

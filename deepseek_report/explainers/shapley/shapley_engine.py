@@ -2,145 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import MOST_CELLS, each_once
-from deepseek_report.data_kinds.players import spread_evenly
-from deepseek_report.explainers.attributions import seed_of, student_ratio
-from deepseek_report.explainers.shapley.coalition_design import PairDesign, all_pairs, draw_design
-from deepseek_report.explainers.shapley.partition import standardised
+from deepseek_report.data_kinds.coalitions import MOST_CELLS, each_once, spread_evenly
+from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
+from deepseek_report.statistics.games.coalition_design import PairDesign, all_pairs, draw_design
+from deepseek_report.statistics.games.paired_regression import PairedRegression
 from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
-
-# Shapley values as coefficients of a regression on pairs of coalitions, with standard errors.
-# For each background row z the game v_z(S) is the output where the players in S are the instance's
-# and the others those of z. Half the difference between a coalition and its complement has the same
-# Shapley values, and none of its interactions of even order. Given v_z(all) − v_z(none), which are
-# known, it is regressed on who is in the coalition, with the Shapley kernel as weight:
-#
-#     half(S, z) = Σ_j (S_j − |S| / d) · (φ_j + γ_j u_zj + δ_zj) + error
-#
-# φ is common to all rows, γ says how the share of a player goes with its standardised value u_z in
-# the row (so that linear models are told exactly), and δ_z is what is left of the row, shrunk to 0
-# by the ridge `SHRINKAGE` (a random effect: Robinson 1991, doi 10.1214/ss/1177011926). Their mean
-# over all rows is the Shapley value against the whole background, however few pairs a row has.
-#
-# All of it is linear in the outputs, so that one design serves any number of instances.
-#
-# Reference: Lundberg & Lee 2017, arXiv:1705.07874; Covert & Lee 2021, arXiv:2012.01536.
-
-#: Variance of the error over that of δ, as the ridge takes it.
-SHRINKAGE = 0.3
-#: Singular values below this share of the largest are taken for 0.
-_RANK = 1e-9
-#: A pair whose output the others say nothing about keeps this share of its variance.
-_LEAST_FREEDOM = 1e-3
-
-
-class PairedRegression:
-    """The linear maps from half differences to values, and to their standard errors.
-
-    design : which pairs; traits : (row, player) standardised values of the background rows, whose
-    columns have mean 0 (zeros where a player has none).
-    """
-
-    def __init__(self, design: PairDesign, traits: Floats) -> None:
-        kept, self._rows = design.kept, len(traits)
-        self._centred = kept - kept.mean(axis=1, keepdims=True)
-        self._weights, self._unseen = design.weights(), design.unseen()
-        self._blocks = _positions_by_row(design.rows)
-        self._fixed = np.concatenate([self._centred, self._centred * traits[design.rows]], axis=1)
-        self._fit()
-        self._corrections = self._variance_ratios() * self._tail_ratios() ** 2
-
-    def _fit(self) -> None:
-        """Generalised least squares, row by row, since the rows are independent."""
-        players = self._centred.shape[1]
-        self._shrunk = np.empty_like(self._centred)
-        whitened = np.empty_like(self._fixed)
-        explained = np.zeros((players, self._fixed.shape[1]))
-        for block in self._blocks:
-            centred, weights = self._centred[block], self._weights[block]
-            weighted = centred.T * weights
-            inverse = np.linalg.inv(weighted @ centred + SHRINKAGE * np.eye(players))
-            self._shrunk[block] = centred @ inverse
-            shared = weighted @ self._fixed[block]
-            whitened[block] = weights[:, None] * (self._fixed[block] - self._shrunk[block] @ shared)
-            explained += inverse @ shared
-        normal = np.linalg.pinv(self._fixed.T @ whitened, rcond=_RANK, hermitian=True)
-        self._coefficients = normal @ whitened.T
-        random = self._weights * self._shrunk.T - explained @ self._coefficients
-        self._map = self._coefficients[:players] + random / self._rows
-        self._map -= self._map.mean(axis=0)
-        leverage = self._weights * (self._centred * self._shrunk).sum(axis=1)
-        leverage += (whitened * self._coefficients.T).sum(axis=1) / self._weights
-        self._freedom = np.maximum(1 - leverage, _LEAST_FREEDOM)
-
-    def _variance_ratios(self) -> Floats:
-        """(player,) variance of the values over what the jackknife gives, both under the model.
-
-        With few pairs for each row the jackknife is far too wide, by a factor that depends on the
-        design and hardly on the outputs.
-        """
-        players = self._centred.shape[1]
-        target = (np.eye(players) - 1 / players) / self._rows
-        missed = np.full(players, (self._rows - len(self._blocks)) * (target[0] ** 2).sum())
-        for block in self._blocks:
-            missed += ((self._map[:, block] @ self._centred[block] - target) ** 2).sum(axis=1)
-        squares = self._map**2 / self._weights
-        expected = (squares / self._freedom).sum(axis=1)
-        variances = squares.sum(axis=1) + missed / SHRINKAGE
-        return _divided(variances, expected)
-
-    def _tail_ratios(self) -> Floats:
-        """(player,) quantile of Student's t over the normal one, for the pairs behind a variance.
-
-        Reference: Satterthwaite 1946, doi 10.2307/3002019 (degrees of freedom).
-        """
-        shares = self._map**2 / (self._weights * self._freedom) * self._unseen
-        degrees = _divided(shares.sum(axis=1) ** 2, (shares**2).sum(axis=1))
-        return student_ratio(degrees)
-
-    def values(self, halves: Floats) -> Floats:
-        """(instance, pair) -> (instance, player) Shapley values less an even share of the whole."""
-        return np.asarray(halves @ self._map.T)
-
-    def standard_errors(self, halves: Floats) -> Floats:
-        """(instance, pair) -> (instance, player), by the jackknife over pairs.
-
-        Each pair counts with the squared error of predicting it from all others, by how much of
-        its size was not asked about; 0 where everything was. They are such that the value ± 1.96
-        of them is an interval of 95 %, so they allow for an error estimated from few pairs.
-
-        Reference: MacKinnon & White 1985, doi 10.1016/0304-4076(85)90158-7 (HC3).
-        """
-        residuals = halves - (halves @ self._coefficients.T) @ self._fixed.T
-        for block in self._blocks:
-            effects = (residuals[:, block] * self._weights[block]) @ self._centred[block]
-            residuals[:, block] -= effects @ self._shrunk[block].T
-        squares = (residuals / self._freedom) ** 2 * self._unseen
-        return np.asarray(np.sqrt(squares @ (self._map**2).T * self._corrections))
-
-
-def _divided(numbers: Floats, by: Floats) -> Floats:
-    """Ratios, 1 where nothing is divided by nothing."""
-    return np.asarray(np.divide(numbers, by, out=np.ones_like(numbers), where=by > 0))
-
-
-def _positions_by_row(rows: Ints) -> list[Ints]:
-    """Positions of the pairs of each row that has any."""
-    order = np.argsort(rows, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(rows[order])) + 1) if len(rows) else []
-
-
-# --- Shapley values of many instances at once, all their coalitions in few calls of the model -----
 
 #: Different designs: instances of one design share its sampling error, which means over many
 #: instances would keep; each design costs one regression.
@@ -360,3 +238,114 @@ class ShapleyEngine:
             wide[:, players] = values + gain / len(players), errors
         self.values[index], self.standard_error[index] = spread_evenly(wide, self.owners)
         self.values[index] += self._known[index]
+
+
+# How players are halved again and again, so that many of them can be explained with few calls.
+#
+# A partition is an order of all players and the places where it is cut: every part is an interval
+# of that order, and is cut in two at its middle. Players that belong together stand close together.
+
+#: Sorts the players of one part; the first half and the second half become its two parts.
+Sorter = Callable[[Ints], Ints]
+
+
+def partition_order(
+    schema: Schema, background: Floats, effects: Floats | None = None, together: int = 64
+) -> Ints:
+    """(player,) an order in which halving gives parts that belong together.
+
+    Texts, images and series: along the longest side of a part, so that neighbours stay together.
+    Tables: by correlation among the background rows. Where `effects` says how much each column
+    does (see `screening`), parts of more than `together` columns are halved by that instead, so
+    that the few columns that matter are reached by few cuts.
+    """
+    places = kind_of(schema).places()
+    if places is not None:
+        return halved(len(places), lambda part: _along_longest(part, places))
+    columns = standardised(background)
+
+    def sort(part: Ints) -> Ints:
+        if effects is not None and len(part) > together:
+            return part[np.argsort(-effects[part], kind="stable")]
+        return _by_correlation(part, columns)
+
+    return halved(columns.shape[1], sort)
+
+
+def halved(count: int, sort: Sorter) -> Ints:
+    """The order that results when every part is sorted and cut in two until single players."""
+    waiting, done = [np.arange(count)], []
+    while waiting:
+        part = waiting.pop()
+        if len(part) < 3:
+            done.append(part)
+            continue
+        part = sort(part)
+        middle = middle_of(0, len(part))
+        waiting += [part[middle:], part[:middle]]
+    return np.concatenate(done)
+
+
+def middle_of(start: Any, stop: Any) -> Any:
+    """Where the interval from `start` to `stop` is cut; integers, or arrays of them."""
+    return (start + stop + 1) // 2
+
+
+def groups_of(order: Ints, most: int, effects: Floats | None = None) -> Ints:
+    """(player,) which of at most `most` parts each player is in, after halving again and again.
+
+    The part with the greatest sum of `effects` is halved first, without them the largest one; ties
+    are cut from the beginning of the order on.
+    """
+    weights = np.ones(len(order)) if effects is None else effects[order]
+    sums = np.concatenate([[0.0], np.cumsum(weights)])
+    bounds = [(0, len(order))]
+    while len(bounds) < min(most, len(order)):
+        at = max(range(len(bounds)), key=lambda k: _weight(bounds[k], sums))
+        start, stop = bounds[at]
+        middle = middle_of(start, stop)
+        bounds[at : at + 1] = [(start, middle), (middle, stop)]
+    groups = np.empty(len(order), dtype=np.int64)
+    for group, (start, stop) in enumerate(bounds):
+        groups[order[start:stop]] = group
+    return groups
+
+
+def _weight(part: tuple[int, int], sums: Floats) -> float:
+    """What a part weighs; a single player cannot be halved and comes last."""
+    start, stop = part
+    return float(sums[stop] - sums[start]) if stop - start > 1 else -1.0
+
+
+def _along_longest(part: Ints, places: Floats) -> Ints:
+    inside = places[part]
+    axis = int(np.ptp(inside, axis=0).argmax())
+    return part[np.argsort(inside[:, axis], kind="stable")]
+
+
+def _by_correlation(part: Ints, columns: Floats) -> Ints:
+    """Columns that go with the column nearest to the first principal component come first.
+
+    A divisive clustering by principal directions, whatever the sign of a correlation; linear in
+    the number of columns.
+
+    Reference: Boley 1998, doi:10.1023/A:1009740529316.
+    """
+    inside = columns[:, part]
+    if len(part) < len(inside):  # the loadings of the columns are in proportion to their products
+        loadings = np.linalg.eigh(inside.T @ inside)[1][:, -1]
+    else:
+        loadings = np.linalg.eigh(inside @ inside.T)[1][:, -1] @ inside
+    pivot = int(np.abs(loadings).argmax())
+    correlation = np.abs(inside[:, pivot] @ inside)
+    return part[np.argsort(-np.round(correlation, 9), kind="stable")]
+
+
+def standardised(rows: Floats) -> Floats:
+    """(row, column) with mean 0 and variance 1; missing values and constant columns become 0."""
+    known = ~np.isnan(rows)
+    count = np.maximum(known.sum(axis=0), 1)
+    filled = np.where(known, rows, 0.0)
+    centred = np.where(known, rows - filled.sum(axis=0) / count, 0.0)
+    spread = np.sqrt((centred**2).mean(axis=0))
+    return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0))

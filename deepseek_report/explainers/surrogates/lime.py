@@ -19,12 +19,12 @@ from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.attributions import subject
-from deepseek_report.explainers.shapley.screening import planned_questions
-from deepseek_report.explainers.surrogates.lime_players import (
+from deepseek_report.explainers.shapley.shap_settings import planned_questions
+from deepseek_report.explainers.surrogates.lime_surrogate import (
     CodedNeighbourhoods,
     PlayerNeighbourhoods,
+    Surrogates,
 )
-from deepseek_report.explainers.surrogates.lime_surrogate import Surrogates
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from lime.lime_tabular import LimeTabularExplainer
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.explainers.attributions import seed_of
-from deepseek_report.explainers.surrogates.lime_players import (
+from deepseek_report.explainers.surrogates.lime_surrogate import (
     CodedNeighbourhoods,
     PlayerNeighbourhoods,
+    Surrogates,
+    WeightedRidge,
 )
-from deepseek_report.explainers.surrogates.lime_surrogate import Surrogates, WeightedRidge
 
 
 class RidgeRegressor:

@@ -8,9 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.schema import Feature
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.coalitions import (
+    PairedCoalitions,
+    each_once,
+    player_sums,
+    spread_evenly,
+)
 from deepseek_report.explainers.attributions import chunks, seed_of
+from deepseek_report.explainers.shapley.shap_settings import about_screening, elementary_effects
+from deepseek_report.explainers.shapley.shapley_engine import groups_of, partition_order
 
 #: Numbers in the neighbours of one chunk of instances, so that they do not fill the memory.
 MOST_CELLS = 2**20
@@ -137,3 +148,186 @@ class Neighbourhoods(ABC):
     @abstractmethod
     def attributions(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
         """What the regressions of a slice say of the columns."""
+
+
+# LIME on players: words, patches and windows, or groups of a wide table's columns, on or off.
+#
+# As in the package's explainers of texts and images, neighbours differ from the instance in which
+# players are there, and nearness is the cosine distance of that.
+
+# LIME on the columns of a table: each is cut into codes, and a neighbour redraws some of them.
+# A code is a quarter of the training range or a category; missing is a code of its own. Codes are
+# turned back into values of training rows. So missing values and rare categories need no exception,
+# and within a quarter real values are drawn.
+
+#: Added to the count of every category, so that those absent from the background are tried too.
+_SMOOTHING = 0.5
+#: Width of the kernel for each column, under the root, as in the package.
+_WIDTH_OF_COLUMN = 0.75
+
+
+class Coding:
+    """The codes of one feature: how often each occurs, and the training values behind it."""
+
+    def __init__(self, feature: Feature, column: Floats, bins: int) -> None:
+        self.feature = feature
+        self.edges = _inner_quantiles(column[~np.isnan(column)], bins)
+        codes = self.encode(column)
+        self.size = 1 + (len(self.edges) + 1 if feature.is_numeric else len(feature.categories))
+        counts = np.bincount(codes, minlength=self.size).astype(np.float64)
+        if not feature.is_numeric:
+            counts[1:] += _SMOOTHING
+        self.frequencies = counts / counts.sum()
+        self._values = column[np.argsort(codes, kind="stable")]
+        self._starts = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=self.size))])
+
+    def encode(self, column: Floats) -> Ints:
+        """0 for missing, else 1 + the bin or the category."""
+        if self.feature.is_numeric:
+            codes = 1 + np.searchsorted(self.edges, column, side="left")
+        else:
+            codes = 1 + np.nan_to_num(column).astype(np.int64)
+        return np.where(np.isnan(column), 0, codes)
+
+    def draw(self, uniform: Floats) -> Ints:
+        """A code for each number in [0, 1), as often as the training rows have it."""
+        ends = np.cumsum(self.frequencies)
+        last = np.flatnonzero(self.frequencies)[-1]  # where rounding leaves the sum below 1
+        return np.asarray(np.minimum(np.searchsorted(ends, uniform, side="right"), last))
+
+    def decode(self, codes: Ints, uniform: Floats) -> Floats:
+        """A value for each code: a training value of that bin, chosen by `uniform` in [0, 1).
+
+        A bin without training values is never drawn; only the instance itself can have its code.
+        """
+        if not self.feature.is_numeric:
+            return np.where(codes == 0, np.nan, codes - 1.0)
+        width = self._starts[codes + 1] - self._starts[codes]
+        places = self._starts[codes] + (uniform * width).astype(np.int64)
+        return np.asarray(self._values[np.minimum(places, len(self._values) - 1)])
+
+
+def _inner_quantiles(known: Floats, bins: int) -> Floats:
+    if not len(known):
+        return np.zeros(0)
+    return np.unique(np.quantile(known, np.arange(1, bins) / bins))
+
+
+class CodedNeighbourhoods(Neighbourhoods):
+    """Neighbours that keep the code of a column or get another one, by its training frequencies.
+
+    codes, same_share : (instance, column) the instance's own codes, and how frequent each is.
+    """
+
+    def __init__(self, context: ExplainContext, bins: int, width: float | None) -> None:
+        self.context = context
+        features, columns = context.classifier.schema.features, context.background.T
+        self.codings = [Coding(f, c, bins) for f, c in zip(features, columns, strict=True)]
+        self.codes = self.encode(context.inputs)
+        coded = zip(self.codings, self.codes.T, strict=True)
+        self.same_share = np.stack([coding.frequencies[own] for coding, own in coded], axis=1)
+        self.width = width or _WIDTH_OF_COLUMN * float(np.sqrt(len(self.codings)))
+
+    def encode(self, rows: Floats) -> Ints:
+        """(row, column) codes of values."""
+        return np.stack([c.encode(rows[:, j]) for j, c in enumerate(self.codings)], axis=1)
+
+    def answers(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
+        uniform = self.uniform(part, (2, num_samples, len(self.codings)))
+        rows = np.empty((len(uniform), num_samples, len(self.codings)))
+        same = np.empty(rows.shape, dtype=bool)
+        for column, coding in enumerate(self.codings):
+            codes = coding.draw(uniform[:, 0, :, column])
+            same[..., column] = codes == self.codes[part, column, None]
+            rows[..., column] = coding.decode(codes, uniform[:, 1, :, column])
+        same[:, 0], rows[:, 0] = True, self.context.inputs[part]
+        outputs = each_once(self.context.output, rows.reshape(-1, rows.shape[2]))
+        return same, outputs.reshape(same.shape[:2])
+
+    def distances(self, part: slice, same: Floats) -> Floats:
+        """(instance, neighbour) Euclidean, of 1 for "same" and 0 for "other"."""
+        del part
+        return np.asarray(np.sqrt(same.shape[2] - same.sum(axis=2)))
+
+    def attributions(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
+        """The surrogate's Shapley values: coefficients times (1 − share of the own code)."""
+        share = self.same_share[part]
+        return Surrogates(
+            values=ridge.coefficients * (1 - share),
+            standard_error=ridge.standard_error * (1 - share),
+            base=ridge.intercepts + (ridge.coefficients * share).sum(axis=1),
+            prediction=predictions,
+            fidelity=ridge.fidelity,
+        )
+
+
+#: Width of the kernel over cosine distances, as in the package's explainer of images.
+KERNEL_WIDTH = 0.25
+
+
+class PlayerNeighbourhoods(Neighbourhoods):
+    """Neighbours that keep each player or lose it to the mask or the typical input.
+
+    More than `most` players are joined to groups of neighbours or correlated columns; `groups` is
+    how many are told apart, `are_joined` whether they were joined, and `are_columns` whether each
+    is one column. Columns that `screening` walks find to do much are in small groups.
+    """
+
+    def __init__(
+        self, context: ExplainContext, width: float | None, most: int, screening: int = 0
+    ) -> None:
+        self.context = context
+        schema = context.classifier.schema
+        kind = kind_of(schema)
+        references = kind.baseline(context.inputs, context.background)
+        self.owners, self.present = schema.owners, kind.present(context.inputs)
+        self.notes: tuple[Message, ...] = ()
+        self.are_joined = self.present.shape[1] > most
+        if self.are_joined:
+            effects = elementary_effects(context, screening) if screening else None
+            order = partition_order(schema, context.background, effects, most)
+            groups = groups_of(order, most, effects)
+            if screening:
+                self.notes = (about_screening(screening, len(order)),)
+            self.owners = groups[self.owners]
+            self.present = player_sums(self.present.astype(np.float64), groups) > 0
+        self.coalitions = PairedCoalitions(
+            context.classifier, context.inputs, self.owners, references
+        )
+        self.groups = self.present.shape[1]
+        self.are_columns = self.groups == len(self.owners)
+        self.width = width or KERNEL_WIDTH
+
+    def answers(self, part: slice, num_samples: int) -> tuple[Bools, Floats]:
+        """Players that an instance does not have are never lost."""
+        uniform = self.uniform(part, (num_samples, self.groups))
+        same = (uniform < 0.5) | ~self.present[part][:, None]
+        same[:, 0] = True
+        of = np.arange(len(self.present))[part].repeat(num_samples)
+        outputs = self.coalitions.probabilities(same.reshape(len(of), -1), of)
+        return same, outputs[:, self.context.target].reshape(same.shape[:2])
+
+    def distances(self, part: slice, same: Floats) -> Floats:
+        return cosine_distances(same, self.present[part].astype(np.float64))
+
+    def attributions(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
+        del part
+        return Surrogates(
+            values=spread_evenly(ridge.coefficients, self.owners),
+            standard_error=spread_evenly(ridge.standard_error, self.owners),
+            base=ridge.intercepts,
+            prediction=predictions,
+            fidelity=ridge.fidelity,
+        )
+
+
+def cosine_distances(same: Floats, present: Floats) -> Floats:
+    """(instance, neighbour) 1 − cosine of what a neighbour has with all that there is.
+
+    The cosine of n ones out of N with all ones is √(n / N); an instance without players gets 0.
+
+    same, present : (instance, neighbour, player) and (instance, player), 1 or 0.
+    """
+    kept = (same @ present[..., None])[..., 0]
+    whole = present.sum(axis=1)[:, None]
+    return np.asarray(1 - np.sqrt(np.where(whole > 0, kept, 1) / np.maximum(whole, 1)))

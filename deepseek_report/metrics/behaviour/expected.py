@@ -27,7 +27,7 @@ from deepseek_report.data_kinds.input_changes import (
 from deepseek_report.data_kinds.row_conditions import ConditionError, Relations, read_condition
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.decisions import decide
+from deepseek_report.tasks.loss import decide
 
 #: Quantiles of a number at which the model is asked; the ends are the whole range.
 _QUANTILES = (0, 0.001, 0.01, 0.05, 0.15, 0.3, 0.45, 0.6, 0.75, 0.85, 0.95, 0.99, 0.999, 1)

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.predictions import FURTHER, Cases, Predictions
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.reference import gower_distances, ranges
+from deepseek_report.data_kinds.base import gower_distances, ranges
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of

@@ -12,12 +12,12 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.data_kinds.base import gower_distances, ranges
 from deepseek_report.data_kinds.coalitions import MovedRows
-from deepseek_report.data_kinds.reference import gower_distances, ranges
 from deepseek_report.data_kinds.row_conditions import Relations
 from deepseek_report.metrics.cases.graph_consequences import GraphConsequences
 from deepseek_report.statistics.ranking import thin
-from deepseek_report.tasks.decisions import decide
+from deepseek_report.tasks.loss import decide
 
 #: Quantiles of the training part toward which a numeric feature is moved; the ends are the range.
 _LEVELS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)

@@ -28,7 +28,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_tables import Row
 from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.decisions import effective_threshold
+from deepseek_report.tasks.loss import effective_threshold
 
 #: Chance that any reason of a case rests on sampling alone.
 _CHANCE = 0.05

@@ -11,7 +11,6 @@ from deepseek_report.artifacts.causal_declaration import CausalQuestion
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
-from deepseek_report.artifacts.split import PARTS, Split
 from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
@@ -35,11 +34,6 @@ def questions_of(
     if not questions:
         raise NotApplicableError(message("refusals.no_causal_question"))
     return questions
-
-
-def all_rows(context: MeasureContext) -> Split:
-    """The rows of every part."""
-    return Split.joined([getattr(context.dataset, part) for part in PARTS])
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,7 @@ class CausalClaims(ModelMetric):
         declared = graph_of(context)
         claims = declared.graph.implied_independences()
         context.progress.start("claims of the graph", len(claims))
-        data = declared.data(all_rows(context), context.seed, self.rows)
+        data = declared.data(context.dataset.every_part, context.seed, self.rows)
         tests = independence_tests(claims, data)
         types = self.tables
         tables = {

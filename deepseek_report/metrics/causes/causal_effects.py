@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
-from deepseek_report.metrics.causes.causal_claims import all_rows, graph_of, questions_of
+from deepseek_report.metrics.causes.causal_claims import graph_of, questions_of
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.causes.controls import controls_of
@@ -89,7 +89,7 @@ class CausalEffects(ModelMetric):
         declared = graph_of(context)
         questions = questions_of(declared, "effect")
         context.progress.start("causal effects", len(questions))
-        data = declared.data(all_rows(context), context.seed, self.rows)
+        data = declared.data(context.dataset.every_part, context.seed, self.rows)
         answers = []
         for place, question in questions:
             answers.append(EffectAnswer.of(place, question, declared, data))

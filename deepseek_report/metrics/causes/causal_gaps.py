@@ -20,7 +20,7 @@ from deepseek_report.metrics.causes.causal_effects import refusal
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
-from deepseek_report.statistics.causes.gap_by_path import PATHS, PathGap, gap_by_path, widening
+from deepseek_report.statistics.causes.gap_by_path import PATHS, PathGap, gaps_by_path, widening
 from deepseek_report.statistics.causes.graph import CausalRefusal, PathSets
 from deepseek_report.statistics.intervals import Z95, holm
 from deepseek_report.tasks import task_of
@@ -184,17 +184,14 @@ class SplitByPath:
         """The split, or why there is none."""
         target = declared.schema.target.name
         sets = declared.path_sets(node)
-        outcomes: list[PathGap] = []
-        for outcome in (target, _ANSWER):
-            split = (
-                sets
-                if isinstance(sets, CausalRefusal)
-                else gap_by_path(data, sets, _codes_of(attribute), pair, outcome)
-            )
-            if isinstance(split, CausalRefusal):
-                return refusal(split, declared, attribute.label)
-            outcomes.append(split)
-        labels, answers = outcomes
+        gaps = (
+            sets
+            if isinstance(sets, CausalRefusal)
+            else gaps_by_path(data, sets, _codes_of(attribute), pair, (target, _ANSWER))
+        )
+        if isinstance(gaps, CausalRefusal):
+            return refusal(gaps, declared, attribute.label)
+        labels, answers = gaps
         wider, least = widening(answers, labels, data), LEAST_POINTS
         if not task_of(declared.schema.target).decides:
             least = _LEAST_DEVIATIONS * float(np.nanstd(data.variables[target].values))

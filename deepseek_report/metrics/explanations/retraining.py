@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.metrics import FitChange, MeasureContex
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.players import n_players
+from deepseek_report.data_kinds.coalitions import n_players
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.curves import Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (

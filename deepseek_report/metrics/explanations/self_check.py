@@ -21,7 +21,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.players import player_sums
+from deepseek_report.data_kinds.coalitions import player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric, judged
 from deepseek_report.statistics.ranking import thin

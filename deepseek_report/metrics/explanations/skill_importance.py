@@ -21,8 +21,13 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.coalitions import Coalitions, MovedRows, each_once, in_parts
-from deepseek_report.data_kinds.players import SharedPlayers
+from deepseek_report.data_kinds.coalitions import (
+    Coalitions,
+    MovedRows,
+    SharedPlayers,
+    each_once,
+    in_parts,
+)
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.statistics.games.skill_game import (

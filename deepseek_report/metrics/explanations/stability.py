@@ -18,10 +18,10 @@ from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.players import n_players, player_sums
+from deepseek_report.data_kinds.coalitions import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.agreement import mean_known, rowwise_spearman
-from deepseek_report.metrics.explanations.curves import Perturbation
+from deepseek_report.metrics.explanations.curves import Perturbation, rank_features
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
@@ -188,11 +188,11 @@ class ParameterRandomisation(ExplanationMetric):
         explanation, explain = judged(context), self._smoothed(context)
         chosen = thin(len(explanation), self.instances)
         rows, kind = explanation.inputs[chosen], kind_of(context.dataset.schema)
-        learned = explanation.at(chosen)
+        learned, targets = _toward_decided(context, explanation.at(chosen))
         if self.smoothing:
-            learned = replace(learned, values=explain(context.classifier, rows))
+            learned = replace(learned, values=explain(context.classifier, rows, targets))
         values = np.abs(kind.by_player(learned.values, rows))
-        unlearned = [explain(model, rows) for model in self._randomised(context)]
+        unlearned = [explain(model, rows, targets) for model in self._randomised(context)]
         others = [np.abs(kind.by_player(attributions, rows)) for attributions in unlearned]
         if kind.idle_players:
             # A patch that is as typical gets 0 from any model.
@@ -202,7 +202,7 @@ class ParameterRandomisation(ExplanationMetric):
         )
         if np.isnan(correlations).all():
             raise NotApplicableError(message("refusals.no_order"))
-        gains = gains_over(context, learned, unlearned)
+        gains = gains_over(context, learned, unlearned, toward_decided=targets is not None)
         note = message(
             "notes.parameter_randomisation.draws", n=self.draws, smoothing=self.smoothing
         )
@@ -220,16 +220,21 @@ class ParameterRandomisation(ExplanationMetric):
             notes=about_control if explanation.method == CONTROL else (),
         )
 
-    def _smoothed(self, context: MeasureContext) -> Callable[[Classifier, Floats], Floats]:
+    def _smoothed(
+        self, context: MeasureContext
+    ) -> Callable[[Classifier, Floats, Ints | None], Floats]:
         """What gives (instance, column) values, each the mean over moved copies of its row."""
         explain, kind = _explain(context), kind_of(context.dataset.schema)
 
-        def mean_of_copies(model: Classifier, rows: Floats) -> Floats:
+        def mean_of_copies(model: Classifier, rows: Floats, targets: Ints | None) -> Floats:
             rng, train = np.random.default_rng([context.seed, 9]), context.dataset.train.inputs
             moved = kind.nudged(rows, train, self.radius, self.smoothing, rng)
             if not moved:  # none is asked for, or nothing can be moved
-                return explain(model, rows)
-            values = explain(model, np.concatenate(moved), np.concatenate([rows] * len(moved)))
+                return explain(model, rows, targets=targets)
+            if targets is not None:
+                targets = np.tile(targets, len(moved))
+            drawn_as = np.concatenate([rows] * len(moved))
+            values = explain(model, np.concatenate(moved), drawn_as, targets)
             return np.asarray(values.reshape(len(moved), *rows.shape).mean(axis=0))
 
         return mean_of_copies
@@ -239,17 +244,40 @@ class ParameterRandomisation(ExplanationMetric):
         return (context.classifier.randomised(int(seed)) for seed in seeds)
 
 
-def gains_over(context: MeasureContext, explanation: Explanation, others: list[Floats]) -> Floats:
+def _toward_decided(
+    context: MeasureContext, explanation: Explanation
+) -> tuple[Explanation, Ints | None]:
+    """The explanation of each instance for the class decided of it, and these classes.
+
+    Where the instances were explained for one class alone it stays as it is, without classes.
+    """
+    decided = context.predictions.decisions[explanation.positions]
+    own = None if explanation.decided is None else explanation.toward_each(decided)
+    return (explanation, None) if own is None else (own, decided)
+
+
+def gains_over(
+    context: MeasureContext,
+    explanation: Explanation,
+    others: list[Floats],
+    *,
+    toward_decided: bool = False,
+) -> Floats:
     """(instance,) what an explanation's order gains over others, mean of deletion and insertion.
 
-    others : list of (instance, column) attributions.
+    others : list of (instance, column) attributions, to the classes of the explanation's.
+    toward_decided : whether these are the decided ones; else all are of the explained class alone.
     """
     replacing = perturbation(context, explanation, _STEPS)
-    explanation = replace(explanation, others=None)  # the others are of the explained class alone
-    own, *foreign = (
-        _net_area(replacing, order_of(replace(explanation, values=values), replacing))
-        for values in (explanation.values, *others)
-    )
+    explanation = replace(explanation, decided=None, others=None)
+
+    def order(values: Floats) -> Ints:
+        attributed = replace(explanation, values=values)
+        if toward_decided:
+            return rank_features(attributed, np.ones(len(values)), replacing.schema)
+        return order_of(attributed, replacing)
+
+    own, *foreign = (_net_area(replacing, order(v)) for v in (explanation.values, *others))
     return np.asarray(own - np.mean(foreign, axis=0))
 
 

@@ -21,7 +21,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Direction, Measurement, Score
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.players import n_players, player_sums
+from deepseek_report.data_kinds.coalitions import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
 from deepseek_report.metrics.explanations.explanation_plugin import (
@@ -31,8 +31,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ratio_of_means,
 )
 from deepseek_report.metrics.plugin import Resamples
-from deepseek_report.statistics.games.enumeration import enumerated_values
-from deepseek_report.statistics.games.formula import Formula
+from deepseek_report.statistics.games.formula import Formula, enumerated_values
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
 

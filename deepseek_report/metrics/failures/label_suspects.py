@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import TableType, columns_of
-from deepseek_report.data_kinds.encoding import encoding_of
+from deepseek_report.data_kinds.base import encoding_of
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import thin

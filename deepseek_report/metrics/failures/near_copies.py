@@ -15,7 +15,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
-from deepseek_report.data_kinds.encoding import encoding_of
+from deepseek_report.data_kinds.base import encoding_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE, compare_rates, difference_of_means

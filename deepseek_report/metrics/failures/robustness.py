@@ -18,7 +18,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.disturbances import Disturbance, Levels
+from deepseek_report.data_kinds.base import Disturbance, Levels
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.tasks import TASKS, Task, of_some_task, task_of

@@ -28,7 +28,7 @@ from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import auc_estimate, most_telling
 from deepseek_report.statistics.resampling import Replicates, Resampling, bootstrap, bootstrapped
 from deepseek_report.tasks import TASKS
-from deepseek_report.tasks.decisions import decide
+from deepseek_report.tasks.loss import decide
 
 #: Features that are looked at for standing in for an attribute.
 _MOST_FEATURES = 128

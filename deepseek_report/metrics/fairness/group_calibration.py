@@ -16,7 +16,7 @@ from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.logistic import GroupShifts, recalibrated, share_off
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.tasks.decisions import calibration_subject
+from deepseek_report.tasks.loss import calibration_subject
 
 
 @dataclass(frozen=True)

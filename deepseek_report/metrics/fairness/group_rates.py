@@ -23,7 +23,7 @@ from deepseek_report.metrics.plugin import PeopleMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, of_some_task, task_of
-from deepseek_report.tasks.decisions import ThresholdSteps, at_threshold
+from deepseek_report.tasks.loss import ThresholdSteps, at_threshold
 
 #: The rates of each group, and how the ends of their intervals begin, at other thresholds.
 STEPPED = (("selection_rate", "selection"), ("tpr", "tpr"), ("fpr", "fpr"))

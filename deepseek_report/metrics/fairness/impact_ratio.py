@@ -43,7 +43,7 @@ from deepseek_report.statistics.intervals import (
     rate_ratio,
     rate_ratios,
 )
-from deepseek_report.tasks.decisions import ThresholdSteps, at_threshold, threshold_for_share
+from deepseek_report.tasks.loss import ThresholdSteps, at_threshold, threshold_for_share
 
 #: What an interval shows of the two gaps.
 Change = Literal["more than doubles", "widens", "narrows", "open"]

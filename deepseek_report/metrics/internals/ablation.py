@@ -16,7 +16,12 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.protocols.modules import Replacement, ReplacesParts, Step
+from deepseek_report.artifacts.protocols.modules import (
+    REPLACEMENTS,
+    Replacement,
+    ReplacesParts,
+    Step,
+)
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
@@ -26,7 +31,7 @@ from deepseek_report.metrics.plugin import ComputeMetric, Rows
 from deepseek_report.statistics.intervals import SHARE, holm, mean_interval, mean_p_value
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.decisions import decide
+from deepseek_report.tasks.loss import decide
 
 #: Rows that run together, and are each other's mean and substitutes; the least for that, and the
 #: numbers that the attention of a head over them may have.
@@ -34,10 +39,9 @@ _BATCH, _LEAST, _WEIGHTS = 256, 16, 2**22
 #: Fewer rows tell too little of any part.
 _FEWEST = 100
 #: A part is called needed where its corrected p-value lies below this, and spare likewise.
-_SIGNIFICANT = 0.05
+SIGNIFICANT = 0.05
 #: Kinds of parts that are looked at group by group.
 _BY_GROUP = ("experts", "expert", "shared_expert")
-_REPLACEMENTS: tuple[Replacement, ...] = ("zero", "mean", "swap")
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ class Ablation(ComputeMetric):
         "parts": TableType(
             (
                 *columns_of("layer:place kind branch number:count load:number"),
-                *(estimate(name, prefix=name) for name in _REPLACEMENTS),
-                *(estimate(f"{name}_turned", "share", f"{name}_turned") for name in _REPLACEMENTS),
+                *(estimate(name, prefix=name) for name in REPLACEMENTS),
+                *(estimate(f"{name}_turned", "share", f"{name}_turned") for name in REPLACEMENTS),
                 *columns_of("p_adjusted:p_value verdict"),
             ),
             release=WHOLE,
@@ -113,7 +117,7 @@ class Ablation(ComputeMetric):
         size -= sum(
             part.weight.numel() for part in module.modules() if type(part).__name__ == "Embedding"
         )
-        each = parts * len(_REPLACEMENTS) * len(module.token_columns) * max(size, 1)
+        each = parts * len(REPLACEMENTS) * len(module.token_columns) * max(size, 1)
         n, affordable = len(context.dataset.test), self.most_work // each
         if affordable < min(_FEWEST, n):
             raise NotApplicableError(
@@ -138,7 +142,7 @@ class Ablation(ComputeMetric):
                 "p_adjusted": np.nan,
                 "verdict": "",
             }
-            for name in _REPLACEMENTS:
+            for name in REPLACEMENTS:
                 for key, of in ((name, seen.rises), (f"{name}_turned", seen.turned)):
                     values = of.get((step, name))
                     known = Estimate(np.nan) if values is None else _mean(drawn, values)
@@ -284,8 +288,8 @@ def _judged(
     spare: dict[Step, float] = {}
     for kind in table["kind"].unique():
         rises = {key: values for key, values in seen.rises.items() if key[0].kind == kind}
-        above = holm([_above(drawn, values) for values in rises.values()])
-        below = [_above(drawn, metric.tolerance - values) for values in rises.values()]
+        above = holm([rise_p_value(drawn, values) for values in rises.values()])
+        below = [rise_p_value(drawn, metric.tolerance - values) for values in rises.values()]
         least, most = ({step: limit for step, _ in rises} for limit in (1.0, 0.0))
         for (step, _), rising, small in zip(rises, above, below, strict=True):
             least[step], most[step] = min(least[step], float(rising)), max(most[step], small)
@@ -296,18 +300,18 @@ def _judged(
     places = [Step(*place) for place in cells]
     return table.assign(
         p_adjusted=[needed[place] for place in places],
-        verdict=[_verdict(needed[place], spare[place]) for place in places],
+        verdict=[part_verdict(needed[place], spare[place]) for place in places],
     )
 
 
-def _verdict(needed: float, spare: float) -> str:
+def part_verdict(needed: float, spare: float) -> str:
     """From the corrected p-values of a rise, and of a rise that reaches the tolerance."""
-    if spare < _SIGNIFICANT:
+    if spare < SIGNIFICANT:
         return "spare"
-    return "needed" if needed < _SIGNIFICANT else "open"
+    return "needed" if needed < SIGNIFICANT else "open"
 
 
-def _above(drawn: Resampling, values: Floats) -> float:
+def rise_p_value(drawn: Resampling, values: Floats) -> float:
     """One-sided test that the mean of (instance,) values is at most 0."""
     per_unit = drawn.per_unit(values)
     p = mean_p_value(per_unit) / 2

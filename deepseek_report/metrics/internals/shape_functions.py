@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import TableType, columns_of
-from deepseek_report.data_kinds.reference import typical_row
+from deepseek_report.data_kinds.base import typical_row
 from deepseek_report.metrics.explanations.feature_effects import DENSITY, density, stacked
 from deepseek_report.metrics.internals.tracing import contributions
 from deepseek_report.metrics.plugin import ModelMetric

@@ -22,7 +22,7 @@ from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
-from deepseek_report.data_kinds.encoding import MOST_WORDS, encoding_of
+from deepseek_report.data_kinds.base import MOST_WORDS, encoding_of
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import Task, task_of

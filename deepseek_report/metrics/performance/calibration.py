@@ -22,7 +22,7 @@ from deepseek_report.statistics.classification_errors import calibration_error, 
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.logistic import last_coefficient, log_odds
 from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
-from deepseek_report.tasks.decisions import calibration_subject
+from deepseek_report.tasks.loss import calibration_subject
 
 #: Numbers in the outcomes that are drawn at a time; of more instances fewer are drawn at once.
 _MOST_GAPS = 2**23

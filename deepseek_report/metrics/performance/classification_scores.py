@@ -27,7 +27,7 @@ from deepseek_report.statistics.classification_errors import (
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import macro_auc_estimate, thin
 from deepseek_report.statistics.resampling import Resampling, bootstrap, weighted_means
-from deepseek_report.tasks.decisions import tally
+from deepseek_report.tasks.loss import tally
 
 _CURVE_ROWS = 200
 

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.decisions import decide
+from deepseek_report.tasks.loss import decide
 
 #: The rules of `decision.rule`; `threshold_rules` of the catalogs says what each means.
 RULES = (

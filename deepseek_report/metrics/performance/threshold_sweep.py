@@ -18,7 +18,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.tasks.decisions import ThresholdSteps, tally
+from deepseek_report.tasks.loss import ThresholdSteps, tally
 
 #: What is counted at each step: right and wrong decisions for the explained class, and against it.
 STEP_COUNTS = ("hits", "false_alarms", "missed", "rejected")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from deepseek_report.artifacts.installation import pip_install
+from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.errors import ConfigError
 from deepseek_report.tasks import TASKS

@@ -17,10 +17,10 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.protocols.models import MODEL_FILES
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays
-from deepseek_report.artifacts.training_files import MODEL_FILES
 from deepseek_report.errors import ArtifactError
 from deepseek_report.models.estimators.estimator import Fitted
 from deepseek_report.models.own.came_trained import CAME_TRAINED, write_folder

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Target, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import ConfigError, NotApplicableError
-from deepseek_report.models.estimators.class_match import match_classes
+from deepseek_report.models.estimators.design_matrix import match_classes
 from deepseek_report.models.estimators.estimator import scaled
 from deepseek_report.models.given.callable_model import as_numbers, as_probabilities
 
@@ -131,8 +131,8 @@ class _NoModel:
         progress: Progress,
     ) -> None:
         """Write what a training folder holds, as far as it applies."""
+        from deepseek_report.artifacts.protocols.models import MODEL_FILES
         from deepseek_report.artifacts.storage.files import save_arrays
-        from deepseek_report.artifacts.training_files import MODEL_FILES
         from deepseek_report.models.own.came_trained import ANSWERS_GIVEN, write_folder
 
         del device

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Feature, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError, NotApplicableError
-from deepseek_report.models.estimators.class_match import class_text
+from deepseek_report.models.estimators.design_matrix import class_text
 from deepseek_report.models.estimators.estimator_libraries import TREES
 from deepseek_report.models.estimators.sklearn import Code
 from deepseek_report.tasks import task_of

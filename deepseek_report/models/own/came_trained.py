@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from deepseek_report.artifacts.message import Message, message, plain
+from deepseek_report.artifacts.protocols.models import HISTORY, untrained_facts
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.artifacts.storage.plain_files import make_folder
-from deepseek_report.artifacts.training_files import HISTORY, untrained_facts
 
 #: What a reader must know of a model that was trained elsewhere.
 CAME_TRAINED = message("training_notes.came_trained")

@@ -10,7 +10,7 @@ from pydantic import Field
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of, kinds_of_structure
-from deepseek_report.models.shared.module_plugin import ModulePlugin
+from deepseek_report.models.shared.loading import ModulePlugin
 
 if TYPE_CHECKING:
     from deepseek_report.models.shared.module_classifier import TorchClassifier

@@ -9,7 +9,7 @@ from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS
 from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
-from deepseek_report.models.shared.module_plugin import ModulePlugin
+from deepseek_report.models.shared.loading import ModulePlugin
 
 
 @dataclass(frozen=True)

@@ -12,20 +12,18 @@ doi 10.48550/arXiv.2409.09951 (why zero, mean and another row's output differ).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from deepseek_report.artifacts.protocols.modules import Replacement, Step
+from deepseek_report.artifacts.protocols.modules import REPLACEMENTS, Replacement, Step
+from deepseek_report.metrics.internals.transformer_trace import Substitutes
 from deepseek_report.models.routed.branched_attention import BRANCHES
 from deepseek_report.models.routed.routed_layer import Decisions, RoutedLayer, noting
 from deepseek_report.models.shared.output_layers import Outputs
 from deepseek_report.models.shared.tokens import Embedding
-
-REPLACEMENTS: tuple[Replacement, ...] = ("zero", "mean", "swap")
 
 
 class RoutedStack(Protocol):
@@ -49,54 +47,6 @@ class RoutedStack(Protocol):
 
     def read_of(self, layer: int) -> int | None:
         """How many of a layer's first tokens are read by what comes after it; None for all."""
-
-
-@dataclass(frozen=True)
-class Substitutes:
-    """What can stand in the place of (instance, token, …) numbers.
-
-    present : (instance, token) whether a token is there, None where all are; tokens stand before
-    the places that have none. Where they are not there nothing is put.
-    """
-
-    present: Tensor | None = None
-
-    def of(self, numbers: Tensor, replacement: Replacement) -> Tensor:
-        """The numbers of the same shape that take their place."""
-        if replacement == "zero":
-            return torch.zeros_like(numbers)
-        if replacement == "mean":
-            return self._mean(numbers)
-        return self._of_other_rows(numbers)
-
-    def _known(self, numbers: Tensor) -> Tensor:
-        """(instance, token, 1 …) 1 where a token is there."""
-        if self.present is None:
-            return numbers.new_ones(1)
-        known = self.present[:, : numbers.shape[1]].to(numbers.dtype)
-        return known.reshape(*known.shape, *[1] * (numbers.dim() - 2))
-
-    def _mean(self, numbers: Tensor) -> Tensor:
-        """The mean over the rows that have a token there, at each place."""
-        if self.present is None:
-            return numbers.mean(0, keepdim=True).expand_as(numbers)
-        known = self._known(numbers)
-        mean = (numbers * known).sum(0, keepdim=True) / known.sum(0, keepdim=True).clamp(min=1)
-        return mean * known
-
-    def _of_other_rows(self, numbers: Tensor) -> Tensor:
-        """Those of the row half of the rows further on.
-
-        Where that row has fewer tokens its tokens are counted round.
-        """
-        half = max(len(numbers) // 2, 1)
-        other = numbers.roll(half, 0)
-        if self.present is None:
-            return other
-        lengths = self.present.sum(1).roll(half, 0).clamp(min=1)
-        places = torch.arange(numbers.shape[1], device=numbers.device) % lengths[:, None]
-        shape = (*places.shape, *[1] * (numbers.dim() - 2))
-        return other.gather(1, places.reshape(shape).expand_as(other)) * self._known(numbers)
 
 
 def parts_of(module: RoutedStack) -> list[Step]:

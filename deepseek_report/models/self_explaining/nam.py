@@ -9,7 +9,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.models.shared.module_plugin import ModulePlugin
+from deepseek_report.models.shared.loading import ModulePlugin
 
 Units = Annotated[int, Field(ge=1, le=1024)]
 

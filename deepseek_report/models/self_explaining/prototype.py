@@ -9,7 +9,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kinds_of_structure
 from deepseek_report.models.self_explaining.prototype_settings import PrototypeSettings
-from deepseek_report.models.shared.module_plugin import ModulePlugin
+from deepseek_report.models.shared.loading import ModulePlugin
 
 
 @dataclass(frozen=True)

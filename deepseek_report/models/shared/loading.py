@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.models import ModelPlugin, Restores
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from deepseek_report.models.shared.module_classifier import TorchClassifier
+
 
 WEIGHTS = "weights.safetensors"
 
@@ -78,3 +81,37 @@ def _mismatches(expected: dict[str, Any], stored: dict[str, Any]) -> str:
 def _few(names: Iterable[str]) -> str:
     names = list(names)
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+
+
+# What the plug-ins for our own torch modules share.
+
+
+class ModulePlugin:
+    """Base of a plug-in whose model is a torch module of this package, with weights to train."""
+
+    name: ClassVar[str]
+    modalities: ClassVar[frozenset[Modality]]
+    tasks: ClassVar[frozenset[TaskName]]
+    libraries: ClassVar[tuple[str, ...]] = ("torch",)
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the model hands out."""
+        raise NotImplementedError
+
+    def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
+        """The module, its weights drawn from torch's random state."""
+        raise NotImplementedError
+
+    def build(self, schema: Schema, train: Split, seed: int) -> Any:
+        """The untrained module; statistics are taken from `train` alone."""
+        from deepseek_report.models.shared.module_classifier import seeded
+
+        with seeded(seed):
+            return self.new_module(schema, train, seed)
+
+    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
+        """The trained module as a classifier of numpy arrays."""
+        from deepseek_report.models.shared.module_classifier import TorchClassifier
+
+        return TorchClassifier(module, schema, self.name, self.capabilities, device)

@@ -61,7 +61,7 @@ def start_from(settings: PretrainedSettings, name: str, schema: Schema) -> Pretr
     tokenizer = load_tokenizer(folder)
     check_vocabulary(schema, tokens_of(tokenizer), str(settings.checkpoint))
     before, after = around(tokenizer)
-    _check_length(folder, len(schema.features) + len(before) + len(after))
+    check_length(folder, len(schema.features) + len(before) + len(after))
     net, fresh = _load(folder, settings, schema)
     order = None if settings.pool == "mean" or fresh else class_order(folder, schema.target)
     trained = _trained(net, settings, fresh)
@@ -87,7 +87,8 @@ def check_vocabulary(schema: Schema, tokens: tuple[str, ...], checkpoint: str) -
         )
 
 
-def _check_length(folder: Path, units: int) -> None:
+def check_length(folder: Path, units: int) -> None:
+    """Raise ConfigError where a text has more places than the checkpoint has positions."""
     most = described(folder).get("max_position_embeddings")
     if isinstance(most, int) and units > most:
         raise ConfigError(

@@ -6,16 +6,16 @@ import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from deepseek_report.artifacts.installation import pip_install
+from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.checkpoint import described, digest, is_here, locate
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.shared.module_plugin import ModulePlugin
+from deepseek_report.models.shared.loading import ModulePlugin
 from deepseek_report.models.transformers.pretrained_settings import PretrainedSettings
 
 if TYPE_CHECKING:
@@ -24,14 +24,22 @@ if TYPE_CHECKING:
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 
-def problems_of(settings: PretrainedSettings) -> Iterator[str]:
+#: What the names of classes of transformers end in, and what a person calls such a model.
+_CALLED = {"SequenceClassification": "sequence classifier", "CausalLM": "causal language model"}
+
+
+def problems_of(
+    settings: PretrainedSettings, head: str = "SequenceClassification"
+) -> Iterator[str]:
     """Sentences on why a checkpoint cannot be used, in the order in which to mend them.
+
+    head : what the model must be, a key of `_CALLED`.
 
     Raises ConfigError : there is no such folder, the hub cannot be reached, or there is no
     configuration.
     """
     folder = locate(str(settings.checkpoint), settings.revision)
-    yield from _unknown(folder, described(folder), settings)
+    yield from _unknown(folder, described(folder), settings, head)
     if not any(folder.glob("*.safetensors")):
         pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
         held = "holds its weights as pickles, which can run code" if pickled else "holds no weights"
@@ -43,29 +51,32 @@ def problems_of(settings: PretrainedSettings) -> Iterator[str]:
         yield f"checkpoint {folder} has no tokenizer; copy tokenizer.json into the folder"
 
 
-def _unknown(folder: Path, facts: dict[str, Any], settings: PretrainedSettings) -> Iterator[str]:
+def _unknown(
+    folder: Path, facts: dict[str, Any], settings: PretrainedSettings, head: str
+) -> Iterator[str]:
     from transformers import CONFIG_MAPPING
-    from transformers.models.auto.modeling_auto import (
-        MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSIFIERS,
-    )
+    from transformers.models.auto import modeling_auto as auto
 
-    kind = facts.get("model_type")
+    mapping = "CAUSAL_LM" if head == "CausalLM" else "SEQUENCE_CLASSIFICATION"
+    known = getattr(auto, f"MODEL_FOR_{mapping}_MAPPING_NAMES")
+    kind, called = facts.get("model_type"), _CALLED[head]
+    train = "" if head == "CausalLM" else ", or model.pool=mean"
     if kind not in CONFIG_MAPPING:
         own = " and brings code of its own, which is never run" if "auto_map" in facts else ""
         yield f'checkpoint {folder} is of type "{kind}", which transformers does not know{own}'
-    elif settings.pool == "model" and kind not in CLASSIFIERS:
+    elif settings.pool == "model" and kind not in known:
         yield (
-            f'checkpoint {folder} is of type "{kind}", for which transformers has no sequence '
-            "classifier; choose another, or model.pool=mean"
+            f'checkpoint {folder} is of type "{kind}", for which transformers has no '
+            f"{called}; choose another{train}"
         )
     named = facts.get("architectures") or []
-    if settings.train == "none" and not any(
-        "SequenceClassification" in class_name for class_name in named
-    ):
-        yield (
-            f"checkpoint {folder} is no trained sequence classifier ({', '.join(named) or kind}); "
-            "train it: model.train=head, lora or full"
+    if settings.train == "none" and not any(head in class_name for class_name in named):
+        do = (
+            "name the folder of one"
+            if head == "CausalLM"
+            else "train it: model.train=head, lora or full"
         )
+        yield f"checkpoint {folder} is no trained {called} ({', '.join(named) or kind}); {do}"
 
 
 _EXPERTS = ("n_routed_experts", "num_local_experts", "num_experts")
@@ -85,6 +96,7 @@ class Pretrained(ModulePlugin, PretrainedSettings):
 
     modalities = frozenset({"text"})
     tasks = ALL_TASKS
+    head: ClassVar[str] = "SequenceClassification"
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -129,7 +141,7 @@ class Pretrained(ModulePlugin, PretrainedSettings):
         if self.train == "lora" and importlib.util.find_spec("peft") is None:
             problems.append(f"model.train=lora needs peft: {pip_install('peft')}")
         try:
-            problems.extend(problems_of(self))
+            problems.extend(problems_of(self, self.head))
         except ConfigError as error:
             problems.append(str(error))
         return problems

@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.modules import LayerTrace, Replacement, Step
+from deepseek_report.artifacts.protocols.modules import REPLACEMENTS, LayerTrace, Replacement, Step
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ArtifactError
-from deepseek_report.models.routed.replaced_parts import REPLACEMENTS, Substitutes
-from deepseek_report.models.shared.output_layers import Outputs, Readout, count_parameters, describe
-from deepseek_report.models.transformers.transformer_trace import (
+from deepseek_report.metrics.internals.transformer_trace import (
     Choice,
     Site,
-    imbalance,
+    Substitutes,
     layers_of,
     listening,
     routers_of,
     sites_of,
 )
+from deepseek_report.models.routed.experts import balance_loss
+from deepseek_report.models.shared.output_layers import Outputs, Readout, count_parameters, describe
 
 # --- What a network of transformers is made of, for people; and all of it drawn anew --------------
 
@@ -277,7 +277,7 @@ class PretrainedStart:
     of word embeddings that are dropped. trained : names of the
     parameters of `net` that training may change; None: all. order : for each class the output of
     `net` that belongs to it; None: as they are. digest : hash of the checkpoint, of which what is
-    not trained is part.
+    not trained is part. continues : `net` is a causal language model, whose own head is read.
     """
 
     net: Any
@@ -290,6 +290,7 @@ class PretrainedStart:
     trained: frozenset[str] | None = None
     order: Sequence[int] | None = None
     digest: str = ""
+    continues: bool = False
 
 
 @dataclass(frozen=True)
@@ -315,9 +316,10 @@ class TransformerModule(nn.Module):
     Units that are not there are moved behind the others before the network sees them (`Packing`),
     so that positions count tokens, and what follows the text stands right after it.
 
-    A classifier of the causal kind has a layer `score`, which is read at the last token; every
-    other reads what its own head reads (mostly the first token). With `mean` a linear layer of ours
-    reads the mean of all tokens.
+    A classifier of the causal kind has a layer `score`, which is read at the last token. So is the
+    head of a language model, of whose logits those of the classes count. Every other reads what its
+    own head reads (mostly the first token). With `mean` a linear layer of ours reads the mean of
+    all tokens.
 
     tokens_per_row : of a mean text of the training part, for the speed of training; texts are
     mostly shorter than the columns.
@@ -337,7 +339,7 @@ class TransformerModule(nn.Module):
             else Readout(target, train)
         )
         self.layers, self.routers = layers_of(self.net), routers_of(self.net)
-        self.reads_last = isinstance(getattr(self.net, "score", None), nn.Linear)
+        self.reads_last = isinstance(self._head, nn.Linear)
         self.tokens_per_row = round(np.isfinite(train.inputs).sum(1).mean()) + len(
             start.before + start.after
         )
@@ -349,6 +351,12 @@ class TransformerModule(nn.Module):
     def encoder(self) -> Any:
         """The network without its head."""
         return self.net if self.start.mean else self.net.base_model
+
+    @property
+    def _head(self) -> Any:
+        """What makes logits of the last token's state; None where a model reads otherwise."""
+        net: Any = self.net
+        return net.get_output_embeddings() if self.start.continues else getattr(net, "score", None)
 
     @property
     def token_columns(self) -> tuple[tuple[int, ...], ...]:
@@ -387,7 +395,7 @@ class TransformerModule(nn.Module):
         substitutes = Substitutes(packing.mask.bool())
         for site in self._sites():
             for replacement in REPLACEMENTS:
-                handle = site.listen(partial(_by_place, substitutes, replacement))
+                handle = site.listen(partial(substitutes.of_packed, replacement=replacement))
                 try:
                     outputs = self._run(embedded).outputs
                 finally:
@@ -489,7 +497,7 @@ class TransformerModule(nn.Module):
         return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
 
     def _read(self, pooled: Tensor) -> Tensor:
-        return self.readout(pooled) if self.start.mean else self._ordered(self.net.score(pooled))
+        return self.readout(pooled) if self.start.mean else self._ordered(self._head(pooled))
 
     def _ordered(self, raw: Tensor) -> Tensor:
         chosen = raw if self.start.order is None else raw[:, list(self.start.order)]
@@ -522,11 +530,23 @@ class TransformerModule(nn.Module):
             self.features = FrozenFeatures()
 
 
-def _by_place(substitutes: Substitutes, replacement: Replacement, numbers: Tensor) -> Tensor:
-    """What takes the place of numbers, which may lie packed as (instance · place, width)."""
-    rows = len(cast(Tensor, substitutes.present))
-    by_place = numbers if numbers.dim() == 3 else numbers.unflatten(0, (rows, -1))
-    return substitutes.of(by_place, replacement).reshape(numbers.shape)
+def imbalance(heard: Mapping[int, Choice], mask: Tensor, like: Tensor) -> Tensor:
+    """Mean balance loss of the routers over places where a token stands; 0 without routers.
+
+    `n · Σ_e f_e · p_e` as in `experts.balance_loss`, the form of Switch Transformers for softmax
+    routers (DeepSeek-V2) and of DeepSeek-V3's own complementary balance loss for sigmoid routers.
+    The bias that DeepSeek-V3 adds to the scores while it is pretrained stays as it is.
+
+    References: Fedus et al. 2022, doi 10.48550/arXiv.2101.03961; DeepSeek-AI 2024, DeepSeek-V3,
+    equations 17 to 20, doi 10.48550/arXiv.2412.19437.
+    """
+    if not heard:
+        return like.new_zeros(())
+    present = mask.flatten().bool()
+    losses = [
+        balance_loss(choice.shares[present], choice.which[present]) for choice in heard.values()
+    ]
+    return torch.stack(losses).mean()
 
 
 def _without_net(start: PretrainedStart) -> PretrainedStart:

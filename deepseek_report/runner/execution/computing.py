@@ -11,15 +11,16 @@ from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, plain, text_of
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import entries
 from deepseek_report.errors import DataError, DeepseekReportError, NotApplicableError
+from deepseek_report.findings.conclude import conclude, concluded_from
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.privacy.release import MADE_FROM_RELEASED, released
 from deepseek_report.provenance import versions
-from deepseek_report.runner.execution.concluding import run_conclusions
 from deepseek_report.runner.execution.outcomes import StageOutcome
 from deepseek_report.runner.execution.run_events import StageProgress
-from deepseek_report.runner.execution.stages import StageJob, run_stage
+from deepseek_report.runner.execution.stages import StageJob, artifact_paths, run_stage
 from deepseek_report.runner.execution.workers import give_memory_back
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
 from deepseek_report.runner.planning.work import work_facts
@@ -122,3 +123,12 @@ def _run_on(job: StageJob, work: Path, progress: StageProgress) -> None:
         run_folds(job, work, progress)
     else:
         run_stage(job, work, progress)
+
+
+# The stage that concludes; apart from the others, so that no key but its own holds its rules.
+
+
+def run_conclusions(job: StageJob, folder: Path) -> None:
+    """Conclude from all finished stages and write the artifact into `folder`."""
+    paths, config = artifact_paths(job.inputs), concluded_from(job.experiment.raw)
+    conclude(Results(paths, config, job.failures, job.refused)).save(folder)

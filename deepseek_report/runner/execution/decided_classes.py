@@ -128,11 +128,24 @@ def decided_and_runner_up(predictions: Predictions, positions: Ints) -> Ints:
     return np.column_stack([decided, others.argmax(axis=1)])
 
 
+def toward_classes(explainer: ExplainerPlugin, context: ExplainContext, targets: Ints) -> Floats:
+    """(instance, column) attributions of each instance to a class of its own.
+
+    targets : (instance,) the classes; the explainer is called once for each.
+    """
+    values = np.zeros(context.inputs.shape)
+    for target in np.unique(targets):
+        places = np.flatnonzero(targets == target)
+        values[places] = explainer.explain(_of_class(context, places, int(target))).values
+    return values
+
+
 def _of_class(context: ExplainContext, places: Ints, target: int) -> ExplainContext:
-    ids = context.instance_ids
+    ids, drawn_as = context.instance_ids, context.drawn_as
     return replace(
         context,
         inputs=context.inputs[places],
+        drawn_as=None if drawn_as is None else drawn_as[places],
         positions=context.positions[places],
         instance_ids=None if ids is None else ids[places],
         target=target,

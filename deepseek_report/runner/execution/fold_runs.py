@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.datasets.split.fold_rows import Drawn, FoldRows, FoldRule
+from deepseek_report.datasets.splitting import Drawn, FoldRows, FoldRule
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.findings.conclude import conclude, concluded_from
 from deepseek_report.metrics.performance.cross_validation import judged_in_folds

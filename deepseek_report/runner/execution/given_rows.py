@@ -23,14 +23,13 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.protocols.models import OnlyAnswered
+from deepseek_report.artifacts.protocols.models import OnlyAnswered, model_digest
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.plain_files import make_folder
-from deepseek_report.artifacts.training_files import model_digest
 from deepseek_report.artifacts.written_texts import WrittenTexts
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment

@@ -25,7 +25,7 @@ from deepseek_report.runner.execution.stages import StageJob
 from deepseek_report.runner.planning.against_data import refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, cost_left
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
-from deepseek_report.runner.run_folders.missing_parts import disclosed_problems, problem, reasons
+from deepseek_report.runner.run_folders.open_run import disclosed_problems, problem, reasons
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import wording
 

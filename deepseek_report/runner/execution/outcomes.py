@@ -9,7 +9,7 @@ from typing import Any
 from deepseek_report.artifacts.message import Text
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.planning.plan import Stage
-from deepseek_report.runner.run_folders.missing_parts import not_applicable, problem
+from deepseek_report.runner.run_folders.open_run import not_applicable, problem
 
 
 @dataclass(frozen=True)

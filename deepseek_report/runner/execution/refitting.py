@@ -15,11 +15,16 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Classifier, DecidesItself
 from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
-from deepseek_report.artifacts.protocols.models import BringsTrainer, FitsAnew, PlansRows
+from deepseek_report.artifacts.protocols.models import (
+    BringsTrainer,
+    CountsTrees,
+    FitsAnew,
+    PlansRows,
+)
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.data_kinds.reference import typical_row
+from deepseek_report.data_kinds.base import typical_row
 from deepseek_report.runner.execution.corrected_training import penalty_of
 
 #: Parameters of an estimator that say how many trees it grows.
@@ -32,13 +37,13 @@ MOST_OF_ESTIMATORS, MOST_OF_NETWORKS = 100_000_000, 1_000_000_000
 class ModelRefits:
     """See `Refits` of the protocols.
 
-    corrected : the folder of the training that corrected the model; None where nothing is.
+    training : the folder of the run's own training.
     """
 
     experiment: Experiment
     dataset: Dataset
     device: str
-    corrected: Path | None = None
+    training: Path
 
     @property
     def is_network(self) -> bool:
@@ -47,6 +52,8 @@ class ModelRefits:
     @cached_property
     def work(self) -> int:
         model, train = self.experiment.single["model"], self.dataset.train
+        if isinstance(model, CountsTrees):
+            return len(train) * model.trees_grown(self.training)
         built = model.build(self.dataset.schema, train, 0)
         if self._own_trainer is not None:
             return len(train) * _trees(built)
@@ -120,8 +127,8 @@ class ModelRefits:
         with TemporaryDirectory(prefix="deepseek-report-") as folder:
             place = Path(folder), seed, self.device, Silent()
             penalty = None
-            if self.corrected is not None and change == NO_CHANGE:
-                penalty = penalty_of(self.experiment, self.corrected, data)
+            if self.experiment.corrections and change == NO_CHANGE:
+                penalty = penalty_of(self.experiment, self.training, data)
             if penalty is None:
                 trainer.fit(built, data, *place)
             else:
@@ -201,8 +208,7 @@ def refits_of(
     experiment: Experiment, dataset: Dataset, device: str, training: Path
 ) -> ModelRefits | None:
     """None where the model came fitted and nothing says how, or only its answers are known."""
-    corrected = training if experiment.corrections else None
-    return ModelRefits(experiment, dataset, device, corrected) if experiment.can_refit else None
+    return ModelRefits(experiment, dataset, device, training) if experiment.can_refit else None
 
 
 def _trees(built: Any) -> int:

@@ -33,6 +33,7 @@ from deepseek_report.artifacts.protocols.metrics import (
     ExplainAgain,
     MeasureContext,
     MetricPlugin,
+    ReadsTexts,
 )
 from deepseek_report.artifacts.protocols.models import BringsTrainer, FitsAnew, NamesOthers
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
@@ -58,6 +59,7 @@ from deepseek_report.runner.execution.corrected_training import (
 )
 from deepseek_report.runner.execution.decided_classes import (
     remember_answers,
+    toward_classes,
     with_decided_classes,
     with_other_classes,
 )
@@ -308,7 +310,18 @@ def measure_context(
         capacity=job.experiment.settings.decision.capacity,
         progress=progress,
         question=job.experiment.question(dataset.schema),
+        read_texts=_text_reader(job, dataset) if "read_texts" in metric.reads else None,
     )
+
+
+def _text_reader(job: StageJob, dataset: Dataset) -> ReadsTexts | None:
+    """Reads further texts as those of the data; None of data that are no texts."""
+    from deepseek_report.datasets.assembly.texts import TextReader, Tokens
+
+    if not dataset.schema.vocabulary:
+        return None
+    plugin = job.experiment.single["dataset"]
+    return TextReader(dataset, plugin.text_rule if isinstance(plugin, Tokens) else None)
 
 
 def _before(job: StageJob) -> BeforeCorrections | None:
@@ -334,10 +347,13 @@ def _again(job: StageJob, subject: str) -> ExplainAgain:
         classifier: Classifier,
         inputs: NDArray[np.float64],
         drawn_as: NDArray[np.float64] | None = None,
+        targets: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float64]:
         positions = np.arange(len(inputs))
         context = explain_context(job, explainer, classifier, inputs, positions, Silent())
         context = dataclasses.replace(context, drawn_as=drawn_as)
+        if targets is not None:
+            return toward_classes(explainer, context, targets)
         values: NDArray[np.float64] = explainer.explain(context).values
         return values
 

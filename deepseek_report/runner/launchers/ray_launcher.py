@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from deepseek_report.artifacts.installation import pip_install
+from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.errors import DeepseekReportError
 from deepseek_report.runner.execution.pool import Schedule
 from deepseek_report.runner.launchers.crew import Worker, carry_out_elsewhere

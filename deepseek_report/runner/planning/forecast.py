@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.ids import ArtifactId
+import numpy as np
+
+from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain, message
-from deepseek_report.artifacts.protocols.frameworks import Fit
+from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.models import BringsTrainer
 from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.protocols.sections import Fit
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Part, Split
@@ -21,10 +26,11 @@ from deepseek_report.compliance.framework import FrameworkChoice, framework_ids
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.rules import pick_device
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.errors import DeepseekReportError
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
+from deepseek_report.models.transformers.pretrained import Pretrained
 from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, cost_of, row_of_past, span_of
-from deepseek_report.runner.planning.model_timing import seconds_of_a_row
 from deepseek_report.runner.planning.past_times import PastTimes
 from deepseek_report.runner.planning.plan import Stage, data_stage, make_plan, run_id
 from deepseek_report.runner.planning.recommending import decided
@@ -101,8 +107,9 @@ def forecast(experiment: Experiment) -> Forecast:
     experiment = decided(experiment, size)
     stages = make_plan(experiment)
     parts = _parts(dataset, stages[0].folder(store))
-    refuse_misfits(experiment, data.schema, parts)
-    stored = {stage.id: stage.folder(store) is not None for stage in stages}
+    folders = {stage.id: stage.folder(store) for stage in stages}
+    refuse_misfits(experiment, data.schema, parts, folders.get(BEFORE["training"]))
+    stored = {name: folder is not None for name, folder in folders.items()}
     identity = run_id(experiment, stages)
     refused, unfit = _left_out(experiment)
     declared = experiment.settings.causal
@@ -281,3 +288,43 @@ def _stored(experiment: Experiment, store: Store) -> Dataset:
     if folder is None:
         raise RuntimeError("the data are read before the model is timed")
     return Dataset.load(folder)
+
+
+# Times the model of a plan on rows of its data: a counted number of passes, about a second.
+
+#: Rows of one pass, and passes; fewer where a pass is slow.
+_ROWS, _PASSES, _SECONDS = 256, 5, 0.7
+
+
+def seconds_of_a_row(experiment: Experiment, dataset: Dataset, device: str) -> float | None:
+    """Seconds in which the model, built with fresh weights, evaluates one row.
+
+    None where that says nothing: an estimator must be fitted first, and a checkpoint is not loaded
+    for a guess.
+    """
+    model = experiment.single["model"]
+    if isinstance(model, Pretrained) and model.checkpoint is not None:
+        return None
+    if isinstance(model, BringsTrainer) and model.own_trainer() is not None:
+        return None
+    from deepseek_report.runner.execution.workers import one_thread
+
+    try:
+        with one_thread():
+            module = model.build(dataset.schema, dataset.train, experiment.seeds.training)
+            return _time_passes(model.wrap(module, dataset.schema, device), dataset)
+    except (DeepseekReportError, RuntimeError, ValueError):
+        return None  # the run itself will say what is wrong with the model
+
+
+def _time_passes(classifier: Classifier, dataset: Dataset) -> float:
+    inputs = dataset.test.inputs
+    rows = inputs[np.arange(_ROWS) % len(inputs)]
+    best, begun = float("inf"), time.perf_counter()
+    for _ in range(_PASSES):  # the first one warms up
+        started = time.perf_counter()
+        classifier.logits(rows)
+        best = min(best, time.perf_counter() - started)
+        if time.perf_counter() - begun > _SECONDS:
+            break
+    return best / _ROWS

@@ -10,13 +10,14 @@ from typing import Any
 import yaml
 
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
+from deepseek_report.artifacts.protocols.models import model_digest
 from deepseek_report.artifacts.protocols.traits import (
     MetricPart,
     PicturePart,
     table_types,
     traits_of,
 )
-from deepseek_report.artifacts.run_record import PROVENANCE
+from deepseek_report.artifacts.results import PROVENANCE
 from deepseek_report.artifacts.score import load_scores
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.artifacts.storage.plain_files import (
@@ -28,7 +29,6 @@ from deepseek_report.artifacts.storage.plain_files import (
     remove,
     write_text,
 )
-from deepseek_report.artifacts.training_files import model_digest
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.compliance.policy import POLICY_FILE
 from deepseek_report.compliance.seal import SEAL, SEAL_FILE, SEAL_SIGNATURE
@@ -39,9 +39,8 @@ from deepseek_report.rendering.markdown import slug
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.stages import artifact_paths
 from deepseek_report.runner.planning.plan import Stage
-from deepseek_report.runner.run_folders.missing_parts import disclosed_problems
-from deepseek_report.runner.run_folders.open_run import FORMAT_VERSION
-from deepseek_report.runner.run_folders.recorded_config import recorded_config
+from deepseek_report.runner.run_folders.open_run import FORMAT_VERSION, disclosed_problems
+from deepseek_report.runner.run_folders.past_runs import recorded_config
 from deepseek_report.store import MANIFEST, Store, copy_tree, digest, hash_folder
 from deepseek_report.store.run_folder import (
     ARTIFACTS,

@@ -7,21 +7,21 @@ folder whose results are not those that the run wrote is refused.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.run_record import read_record
-from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.artifacts.storage.schema_validation import schema_validator
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.message import Text, plain, text_of
+from deepseek_report.artifacts.results import Results, read_record
+from deepseek_report.artifacts.storage.files import load_json, validator_of
+from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
 from deepseek_report.compliance.statements import latest_day
+from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DeepseekReportError
-from deepseek_report.runner.run_folders.missing_parts import reasons
+from deepseek_report.privacy.release import source_of, told_problems
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
     RUN,
@@ -34,6 +34,9 @@ from deepseek_report.store.run_folder import (
     run_digest,
 )
 from deepseek_report.wording.words import DEFAULT_LANGUAGE
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 #: Versions of `run.json` that can be read; the newest is the one that is written.
 FORMAT_VERSION = 2
@@ -126,9 +129,8 @@ def run_schema_problems(run: Any) -> list[str]:
 
 
 @cache
-def _validator(version: int) -> Any:
-    schema = load_json(shipped("templates") / "schemas" / _SCHEMAS[version], links=True)
-    return schema_validator(schema)
+def _validator(version: int) -> Draft202012Validator:
+    return validator_of(load_json(shipped("templates") / "schemas" / _SCHEMAS[version], links=True))
 
 
 def results_of(folder: Path, run: Mapping[str, Any], day: dt.date | None = None) -> Results:
@@ -192,3 +194,31 @@ def _is_readable(folder: Path) -> bool:
     except Exception:  # whatever it is, it is told already
         return False
     return True
+
+
+# Why parts of a run are missing, as its folder tells it.
+
+
+def not_applicable(experiment: Experiment, stage: str, reason: Text) -> dict[str, Any]:
+    """The entry of a part that cannot be applied; `named` is true where a person named it."""
+    entry: dict[str, Any] = problem(stage, reason, "not applicable")
+    return entry | {"named": True} if experiment.is_named(stage) else entry
+
+
+def problem(stage: str, reason: Text, kind: str) -> dict[str, Any]:
+    """One entry of `problems` in `run.json`."""
+    return {"stage": stage, "reason": plain(without_local_paths(reason)), "kind": kind}
+
+
+def reasons(problems: Iterable[Mapping[str, Any]], kind: str) -> dict[str, Text]:
+    """{stage: reason} of the problems of one kind."""
+    return {entry["stage"]: text_of(entry["reason"]) for entry in problems if entry["kind"] == kind}
+
+
+def disclosed_problems(
+    experiment: Experiment, problems: Iterable[Mapping[str, Any]], folders: Mapping[str, Path]
+) -> list[dict[str, Any]]:
+    """The problems without what the level of privacy keeps; `folders` are the finished stages."""
+    privacy = experiment.privacy
+    source = source_of(folders, privacy) if not privacy.is_full and "data" in folders else None
+    return list(told_problems(problems, privacy, source))

@@ -15,7 +15,7 @@ from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.rounding import interval, number
-from deepseek_report.artifacts.storage.packed import unpack, write_pack
+from deepseek_report.artifacts.storage.plain_files import unpack, write_pack
 from deepseek_report.comparisons.movement import moved_scores
 from deepseek_report.compliance.decision import Decision, standings
 from deepseek_report.compliance.decision_words import target_name

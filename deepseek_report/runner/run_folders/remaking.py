@@ -15,7 +15,7 @@ from typing import Any
 
 from deepseek_report.compliance.statements import parse_date
 from deepseek_report.config.trusted import trusted_packages
-from deepseek_report.rendering.report_options import page_of
+from deepseek_report.rendering.page_words import page_of
 from deepseek_report.runner.run_folders.open_run import OpenRun
 from deepseek_report.runner.run_folders.sealing import language_of, writing_key, writing_libraries
 from deepseek_report.runner.run_folders.writing import WriteOptions, make_documents

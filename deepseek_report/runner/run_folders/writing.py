@@ -23,8 +23,7 @@ from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.run_record import read_record
+from deepseek_report.artifacts.results import Results, read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.plain_files import copy_file, folders_in, remove, write_text
@@ -41,9 +40,9 @@ from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
 from deepseek_report.rendering.decide_page import write_decide_page
 from deepseek_report.rendering.document import write_brief, write_qmd
+from deepseek_report.rendering.page_words import FORMATS, Engine, Format, ReportOptions, page_of
 from deepseek_report.rendering.paper import bibtex
 from deepseek_report.rendering.render import render
-from deepseek_report.rendering.report_options import FORMATS, Engine, Format, ReportOptions, page_of
 from deepseek_report.runner.run_folders.open_run import (
     FORMAT_VERSION,
     OpenRun,
@@ -52,8 +51,7 @@ from deepseek_report.runner.run_folders.open_run import (
     run_schema_problems,
 )
 from deepseek_report.runner.run_folders.recorded_config import recorded_config
-from deepseek_report.runner.run_folders.redrawing import drawn_again
-from deepseek_report.runner.run_folders.sealing import publish, writing_key
+from deepseek_report.runner.run_folders.sealing import drawn_again, publish, writing_key
 from deepseek_report.runner.run_folders.section_plugins import OWN, write_section
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.store.run_folder import WORK_PREFIX, look_into

@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import ConfigError
 from deepseek_report.runner.scaffold.column_proposals import TableSeen
 from deepseek_report.runner.scaffold.new_study_config import StudyDraft, experiment_file

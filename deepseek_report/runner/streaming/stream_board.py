@@ -10,17 +10,18 @@ from typing import Any
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.findings.severity import SIGNIFICANT
-from deepseek_report.runner.streaming.batch_words import (
+from deepseek_report.runner.streaming.board_folder import empty_board, markdown_table, plain_text
+from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
+from deepseek_report.runner.streaming.scored_batches import (
+    RowStream,
+    ScoredBatch,
+    Scorer,
     batch_line,
     decided,
     drift_cells,
     fresh_lines,
     importance,
 )
-from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
-from deepseek_report.runner.streaming.scored_batches import RowStream, ScoredBatch, Scorer
-from deepseek_report.runner.watching.board_folder import empty_board
-from deepseek_report.runner.watching.board_text import markdown_table, plain_text
 from deepseek_report.visualizations.drawing.part_rows import LabelledValue, bars
 from deepseek_report.wording.words import Wording
 

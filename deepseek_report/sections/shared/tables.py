@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.estimate import Estimate, finite
-from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.message import Code, Verbatim
+from deepseek_report.artifacts.protocols.modules import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import TEXT, bounded
 from deepseek_report.artifacts.table import OF_TARGET, SEPARATOR, Column, TableType

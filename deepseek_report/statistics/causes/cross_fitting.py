@@ -65,7 +65,7 @@ class Variable:
         known = self.known
         made = self._indicators() if self.levels else [self._filled()]
         columns = [np.asarray(column, np.float64) for column in (*made, ~known)]
-        varying = [_standardised(column) for column in columns if np.ptp(column) > 0]
+        varying = [standardised(column) for column in columns if np.ptp(column) > 0]
         return np.column_stack(varying) if varying else np.zeros((len(known), 0))
 
     def _indicators(self) -> list[Bools]:
@@ -157,11 +157,12 @@ class Design:
         paired = columns[:, :_MOST_PAIRED]
         pairs = [(a, b) for a in range(paired.shape[1]) for b in range(a + 1, paired.shape[1])]
         products = [paired[:, a] * paired[:, b] for a, b in pairs]
-        further = [_standardised(column) for column in (*hinges, *products) if np.ptp(column) > 0]
+        further = [standardised(column) for column in (*hinges, *products) if np.ptp(column) > 0]
         return cls(columns, np.column_stack([columns, *further]))
 
 
-def _standardised(column: Floats) -> Floats:
+def standardised(column: Floats) -> Floats:
+    """A column with mean 0 and standard deviation 1; one that does not vary becomes 0."""
     spread = float(column.std())
     return np.asarray((column - column.mean()) / spread if spread > 0 else column * 0.0)
 

@@ -7,15 +7,18 @@ what it does not, the gap E[Y | 1] − E[Y | 0] is the sum of
     indirect  E[Y(1) − Y(1, W(0)) | 0]      W becomes what it would be in group 1
     spurious  E[Y | 1] − E[Y(1) | 0]        what is left: Z differs
 
-each estimated by cross-fitted augmented inverse probability weighting.
+each estimated by cross-fitted augmented inverse probability weighting. The weights are calibrated:
+a weighted regression on what is held alike makes up for what they leave uneven between the groups.
 
-Reference: Plečko & Bareinboim 2024, doi:10.1561/2200000106, arXiv 2207.11385 (x-specific effects).
+Reference: Plečko & Bareinboim 2024, doi:10.1561/2200000106, arXiv 2207.11385 (x-specific effects);
+Deville & Särndal 1992, doi:10.1080/01621459.1992.10475217 (calibration).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -23,13 +26,20 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.statistics.causes.cross_fitting import CausalData, Design, cross_fitted
+from deepseek_report.statistics.causes.cross_fitting import (
+    CausalData,
+    Design,
+    cross_fitted,
+    standardised,
+)
 from deepseek_report.statistics.causes.effects import (
+    CLIP,
     LEAST_CHANCE,
+    MOST_LEVERAGE,
+    PENALTY,
     Overlap,
     effective_rows,
     enlarged,
-    mean_and_error,
     too_few,
     weights_of,
 )
@@ -61,80 +71,175 @@ class PathGap:
     influences: Mapping[Path, Floats] = field(repr=False)
 
 
-def gap_by_path(
-    data: CausalData, sets: PathSets, group: str, levels: tuple[int, int], outcome: str
-) -> PathGap | CausalRefusal:
-    """The parts of the gap of an outcome between two groups.
+def gaps_by_path(
+    data: CausalData, sets: PathSets, group: str, levels: tuple[int, int], outcomes: Sequence[str]
+) -> list[PathGap] | CausalRefusal:
+    """The parts of the gaps of several outcomes between two groups, all of the same rows.
 
     sets : from `CausalGraph.path_sets`. levels : positions of the compared group and of the group
-        that it is compared with; rows of others are left out. outcome : a number, or of two
+        that it is compared with; rows of others are left out. outcomes : numbers, or of two
         classes, whose second one is counted.
 
     Refused where a group has too few rows, or too few with counterparts in the other.
     """
-    names = [group, outcome]
     values = data.variables[group].values
-    used = data.complete(names) & ((values == levels[0]) | (values == levels[1]))
+    used = data.complete([group, *outcomes]) & ((values == levels[0]) | (values == levels[1]))
     inside = data.take(used)
-    y, compared = inside.variables[outcome].values, inside.variables[group].values == levels[0]
+    compared = inside.variables[group].values == levels[0]
     sizes = [inside.resampling.occurring(part) for part in (compared, ~compared)]
     if refusal := too_few(sizes):
         return refusal
     folds = inside.folds(compared.astype(np.int64))
-    alike, both = (
-        _treated_as_compared(inside, y, compared, inside.design(held), folds)
-        for held in (sets.confounders, sets.confounders + sets.mediators)
-    )
-    if refusal := both.overlap.refusal(inside.resampling.n_units):
+    alike = both = _Weighting.of(inside, compared, sets.confounders, folds)
+    if sets.mediators:
+        both = _Weighting.of(inside, compared, sets.confounders + sets.mediators, folds)
+    overlap = both.overlap(inside)
+    if refusal := overlap.refusal(inside.resampling.n_units):
         return refusal
-    own, other = (_mean_of(y, part) for part in (compared, ~compared))
-    influences: dict[Path, Floats] = {
+    method, gaps = message("interval_methods.aipw"), []
+    for outcome in outcomes:
+        influences = _influences(inside.variables[outcome].values, alike, both)
+        parts = {path: inside.resampling.mean(each, method) for path, each in influences.items()}
+        gaps.append(PathGap(group, outcome, *levels, sets, parts, overlap, used, influences))
+    return gaps
+
+
+def _influences(y: Floats, alike: _Weighting, both: _Weighting) -> dict[Path, Floats]:
+    reference = ~alike.compared
+    fitted = alike.fitted(y)
+    changed = crossed = alike.mean_of(y, fitted)
+    if both is not alike:
+        crossed = both.mean_of(y, both.fitted(y))
+    own = _own_mean(y, alike.compared, alike.corrected(y, fitted))
+    other = _own_mean(y, reference, y)
+    parts: dict[Path, _Mean] = {
         "total": own - other,
-        "direct": both.influence - other,
-        "indirect": alike.influence - both.influence,
-        "spurious": own - alike.influence,
+        "direct": crossed - other,
+        "indirect": changed - crossed,
+        "spurious": own - changed,
     }
-    method = message("interval_methods.aipw")
-    parts = {path: inside.resampling.mean(each, method) for path, each in influences.items()}
-    return PathGap(group, outcome, *levels, sets, parts, both.overlap, used, influences)
+    return {path: part.influence for path, part in parts.items()}
 
 
 @dataclass(frozen=True)
-class _Counterfactual:
-    """The mean outcome of the reference group, were it of the compared group.
+class _Mean:
+    """A mean outcome, or a difference of such means, by what each row adds to its error.
 
-    influence : (row,) whose mean it is.
+    value : the mean. expected, left : (row,) what rows add by what is expected of them, and by the
+        errors of what is expected. further : (row,) each, by which the errors are enlarged; they
+        come from regressions, so that they do not cancel where means are subtracted.
     """
 
-    influence: Floats
-    overlap: Overlap
+    value: float
+    expected: Floats
+    left: Floats
+    further: tuple[Floats, ...] = ()
+
+    def __sub__(self, other: _Mean) -> _Mean:
+        if other is self:
+            return _Mean(0.0, self.expected * 0.0, self.left * 0.0)
+        return _Mean(
+            self.value - other.value,
+            self.expected - other.expected,
+            self.left - other.left,
+            self.further + other.further,
+        )
+
+    @property
+    def influence(self) -> Floats:
+        """(row,) values with this mean, whose error is its error."""
+        squares = sum((each**2 for each in self.further), self.left**2)
+        side = np.where(self.left == 0, sum(self.further, self.left), self.left)
+        values = self.expected + np.where(side < 0, -1.0, 1.0) * np.sqrt(squares)
+        return np.asarray(values + self.value - values.mean())
 
 
-def _treated_as_compared(
-    data: CausalData, y: Floats, compared: Bools, design: Design, folds: Ints
-) -> _Counterfactual:
-    """E[E[Y | compared, held] | reference] with held variables as they are in the reference."""
-    expected = cross_fitted(y, design, folds, compared, data.binary(y))
-    everybody = np.ones(len(y), bool)
-    chances = cross_fitted(compared.astype(np.float64), design, folds, everybody, chance=True)
-    weights = weights_of(compared, chances, odds=True)
-    reference = ~compared
-    share = float(reference.mean())
-    left = weights * (y - expected) / share
-    values = mean_and_error(expected * reference / share, left, enlarged(weights, design.bent))
-    influence = values - float(values.mean()) * (reference / share - 1)
-    overlap = Overlap(
-        float((chances[reference] < LEAST_CHANCE).mean()),
-        effective_rows(data.resampling, weights),
-        share,
-    )
-    return _Counterfactual(influence, overlap)
+def _own_mean(y: Floats, part: Bools, expected: Floats) -> _Mean:
+    """Of the rows of a part; of which `expected` is known, (row,)."""
+    scaled = part / part.mean()
+    centred = expected - float(expected[part].mean())
+    return _Mean(float(y[part].mean()), scaled * centred, scaled * (y - expected))
 
 
-def _mean_of(y: Floats, part: Bools) -> Floats:
-    """(row,) values whose mean is that of the outcome in a part, and whose error is its error."""
-    mean = float(y[part].mean())
-    return np.asarray(mean + part * (y - mean) / part.mean())
+@dataclass(frozen=True)
+class _Weighting:
+    """How compared rows stand for the reference, where some variables are held alike.
+
+    chances : (row,) of being in the compared group. weights : (row,) of compared rows, by the odds
+        of the reference; 0 for others.
+    """
+
+    compared: Bools
+    design: Design
+    folds: Ints
+    chances: Floats
+    weights: Floats
+
+    @classmethod
+    def of(cls, data: CausalData, compared: Bools, held: Sequence[str], folds: Ints) -> _Weighting:
+        design, everybody = data.design(held), np.ones(len(compared), bool)
+        chances = cross_fitted(compared.astype(np.float64), design, folds, everybody, chance=True)
+        return cls(compared, design, folds, chances, weights_of(compared, chances, odds=True))
+
+    def overlap(self, data: CausalData) -> Overlap:
+        """How far rows of the reference have counterparts."""
+        reference = ~self.compared
+        return Overlap(
+            float((self.chances[reference] < LEAST_CHANCE).mean()),
+            effective_rows(data.resampling, self.weights),
+            float(reference.mean()),
+        )
+
+    @cached_property
+    def _factors(self) -> Floats:
+        return enlarged(self.weights, self.design.bent)
+
+    def fitted(self, y: Floats) -> Floats:
+        """(row,) what the outcome would be in the compared group, by other rows."""
+        binary = CausalData.binary(y)
+        return cross_fitted(y, self.design, self.folds, self.compared, binary)
+
+    def corrected(self, y: Floats, fitted: Floats) -> Floats:
+        """(row,) the same plus a weighted regression of what it leaves on `_basis`."""
+        basis = self._basis(fitted)
+        return fitted + basis @ self._solved(basis, basis.T @ (self.weights * (y - fitted)))
+
+    def _calibrated(self, fitted: Floats) -> Floats:
+        """(row,) weights under which compared rows have nearly the means of the reference."""
+        basis = self._basis(fitted)
+        uneven = basis[~self.compared].sum(axis=0) - basis.T @ self.weights
+        return self.weights * (1 + basis @ self._solved(basis, uneven))
+
+    def _basis(self, fitted: Floats) -> Floats:
+        """(row, column) 1, what is held alike, the prediction, and the log-odds of the group."""
+        kept = np.clip(self.chances, CLIP, 1 - CLIP)
+        further = [standardised(each) for each in (fitted, np.log(kept / (1 - kept)))]
+        return np.column_stack([np.ones(len(fitted)), self.design.plain, *further])
+
+    def _solved(self, basis: Floats, right: Floats) -> Floats:
+        """Of the regression on a basis, with the penalty of `enlarged` on all but the constant."""
+        total = float(self.weights.sum())
+        penalty = np.full(basis.shape[1], PENALTY * float(self.weights @ self.weights) / total)
+        penalty[0] = 0.0
+        return np.linalg.solve(basis.T @ (basis * self.weights[:, None]) + np.diag(penalty), right)
+
+    def _leverage(self, fitted: Floats) -> Floats:
+        """(row,) by which part a row's own outcome decides what `corrected` expects of it.
+
+        1 / (1 − this) makes its error that of a regression without the row.
+        """
+        basis = self._basis(fitted)
+        own = np.einsum("ij,ji->i", basis, self._solved(basis, basis.T))
+        return np.minimum(self.weights * own, MOST_LEVERAGE)
+
+    def mean_of(self, y: Floats, fitted: Floats) -> _Mean:
+        """E[E[Y | compared, held] | reference]: the reference treated as the compared group."""
+        reference, expected = ~self.compared, self.corrected(y, fitted)
+        value, share = float(expected[reference].mean()), float(reference.mean())
+        left = self._calibrated(fitted) * (y - expected) / share
+        factors = self._factors / (1 - self._leverage(fitted))
+        enlargement = left * np.sqrt(factors**2 - 1)
+        return _Mean(value, reference / share * (expected - value), left, (enlargement,))
 
 
 def widening(answers: PathGap, labels: PathGap, data: CausalData) -> dict[Path, Estimate]:

@@ -183,14 +183,19 @@ class CausalGraph:
     def implied_independences(self) -> tuple[IndependenceClaim, ...]:
         """A claim for each pair of measured nodes that no arrow joins, if others separate them.
 
-        No claim is made of a pair that measured nodes do not separate.
+        What is held are the direct causes of the node that does not cause the other: they leave
+        least of it, so that a missing arrow is seen best. Where one of them is unmeasured it is a
+        minimal set; no claim is made of a pair that measured nodes do not separate.
         """
         claims = []
         for at, first in enumerate(self.measured):
             for second in self.measured[at + 1 :]:
                 if first in self.parents[second] or second in self.parents[first]:
                     continue
-                held = self._separator(self._digraph, first, {second}, set(self.measured))
+                later = first if second in self.ancestors(first) else second
+                held: tuple[str, ...] | None = self._ordered(self.parents[later])
+                if not set(self.parents[later]) <= set(self.measured):
+                    held = self._separator(self._digraph, first, {second}, set(self.measured))
                 if held is not None:
                     claims.append(IndependenceClaim(first, second, held))
         return tuple(claims)

@@ -10,18 +10,11 @@ from math import comb
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
-from deepseek_report.statistics.games.leaf_games import (
-    NodePaths,
-    bits,
-    leaf_values,
-    leaves,
-    placed,
-    quadrature,
-)
 
 #: Cases that go through the trees at once.
 _CASES = 512
@@ -307,3 +300,269 @@ def _shares(length: int) -> Floats:
 def _beta(x: int, y: int) -> float:
     """(x − 1)! (y − 1)! / (x + y − 1)! of positive integers."""
     return 1 / (x * comb(x + y - 1, x))
+
+
+# Shapley values of the games that the leaves of trees are, with all background rows at once.
+#
+# A leaf is reached by a mix of a case and a background row where each feature of its path comes
+# from a row that meets the conditions on it. Let A be the features whose conditions the background
+# row fails, B those that the case fails, a and b their sizes. The coalitions that reach the leaf
+# are those that hold all of A and nothing of B, and there are none where A and B share a feature.
+# So each feature in A is worth (a − 1)! b! / (a + b)! of the leaf, each in B −a! (b − 1)! / (a +
+# b)!, and any other nothing. A depends on the background row alone and B on the case alone, so both
+# are pooled.
+#
+# References: Laberge & Pequignot 2022, arXiv:2209.15123; Nadel & Wettenstein 2025,
+# arXiv:2511.09376.
+
+#: A set of features of a path, a bit each; Python's integers where there are more than 64.
+Codes = NDArray[Any]
+_WIDTHS: tuple[tuple[int, Any], ...] = (
+    (8, np.uint8), (16, np.uint16), (32, np.uint32), (64, np.uint64),
+)  # fmt: skip
+#: Cells (node, row) of the widest level of the trees that are walked at once.
+_CELLS = 2_000_000
+
+
+@dataclass(frozen=True)
+class NodePaths:
+    """Nodes of the same or different trees, and how rows fare on the way to them.
+
+    nodes : (node,). features : (node, place) columns that the path asks about, each once, in the
+    order of the path; -1 behind the last. used : (node,) how many these are. failed : (node, row)
+    the features, a bit by place, of which the row fails at least one condition.
+    """
+
+    nodes: Ints
+    features: Ints
+    used: Ints
+    failed: Codes
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def take(self, places: Bools | Ints) -> NodePaths:
+        """Some of the nodes."""
+        used = self.used[places]
+        features = self.features[places, : used.max(initial=0)]
+        return NodePaths(self.nodes[places], features, used, self.failed[places])
+
+    def children(self, ensemble: TreeEnsemble, columns: Floats) -> NodePaths:
+        """The paths one step longer: left children, then right ones; none of these is a leaf."""
+        nodes = ensemble.nodes
+        tested = nodes.feature[self.nodes]
+        places, features = placed(self.features, self.used, tested)
+        used = np.maximum(self.used, places + 1)
+        kind = _kind(int(used.max()))
+        bits = np.array([1 << int(place) for place in places], dtype=kind)[:, None]
+        left = nodes.goes_left(self.nodes, columns)
+        none = bits ^ bits
+        before = self.failed.astype(kind, copy=False)
+        return NodePaths(
+            nodes=np.concatenate([nodes.left[self.nodes], nodes.right[self.nodes]]),
+            features=np.concatenate([features, features]),
+            used=np.concatenate([used, used]),
+            failed=np.concatenate(
+                [before | np.where(left, none, bits), before | np.where(left, bits, none)]
+            ),
+        )
+
+
+def leaves(ensemble: TreeEnsemble, columns: Floats) -> Iterator[NodePaths]:
+    """The paths to all leaves, some trees at a time, those of equal length together.
+
+    columns : (feature, row) as `TreeEnsemble.read` gives them.
+    """
+    sizes = np.diff([*ensemble.roots, len(ensemble.nodes)])
+    batch = np.cumsum(sizes * columns.shape[1]) // _CELLS
+    for number in np.unique(batch):
+        levels = list(_levels(ensemble, columns, ensemble.roots[batch == number]))
+        for length in np.unique(np.concatenate([level.used for level in levels])):
+            parts = [level.take(level.used == length) for level in levels]
+            yield _stacked([part for part in parts if len(part)], _kind(int(length)))
+
+
+def _levels(ensemble: TreeEnsemble, columns: Floats, roots: Ints) -> Iterator[NodePaths]:
+    """The leaves of some trees, level by level."""
+    empty = np.zeros((len(roots), 0), dtype=np.int64)
+    failed = np.zeros((len(roots), columns.shape[1]), dtype=np.uint8)
+    paths = NodePaths(roots, empty, np.zeros(len(roots), dtype=np.int64), failed)
+    while len(paths):
+        ends = ensemble.nodes.feature[paths.nodes] < 0
+        yield paths.take(ends)
+        inner = paths.take(~ends)
+        if not len(inner):
+            return
+        paths = inner.children(ensemble, columns)
+
+
+def placed(features: Ints, used: Ints, tested: Ints) -> tuple[Ints, Ints]:
+    """(node,) the place of the feature tested, and (node, place) features with it."""
+    known = features == tested[:, None]
+    places = np.where(known.any(axis=1), known.argmax(axis=1), used) if known.size else used
+    wider = np.column_stack([features, np.full(len(features), -1)])
+    wider[np.arange(len(places)), places] = tested
+    return places, wider
+
+
+def _stacked(parts: list[NodePaths], kind: Any) -> NodePaths:
+    return NodePaths(
+        np.concatenate([part.nodes for part in parts]),
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.used for part in parts]),
+        np.concatenate([part.failed.astype(kind) for part in parts]),
+    )
+
+
+def _kind(places: int) -> Any:
+    """The narrowest type that has a bit for each place."""
+    return next((kind for width, kind in _WIDTHS if places <= width), object)
+
+
+#: Numbers in the largest array that is made at once: about a megabyte.
+_LEAF_NUMBERS = 130_000
+#: Longest path whose sets of features are tabulated.
+_LONGEST = 14
+
+
+def leaf_values(paths: NodePaths, worth: Floats, n_cases: int, n_features: int) -> Floats:
+    """Sum over leaves of the Shapley values, averaged over the background rows.
+
+    paths : to leaves, all with as many features; the rows are the cases, then the background.
+    worth : (leaf,) what the leaves give.
+
+    Returns (feature, case)
+    """
+    length, n_background = paths.features.shape[1], paths.failed.shape[1] - n_cases
+    total = np.zeros((n_features, n_cases))
+    if not length or not n_cases:
+        return total
+    pairs = n_cases * n_background
+    table = (length + 1) * 2**length if length <= _LONGEST else pairs
+    values = _by_table if table < pairs else _by_pairs
+    step = max(1, _LEAF_NUMBERS // max(min(table, pairs), n_cases * length))
+    for start in range(0, len(paths), step):
+        part = slice(start, start + step)
+        failed, absent = paths.failed[part, :n_cases], paths.failed[part, n_cases:]
+        shares = values(failed, absent, worth[part] / n_background, length)
+        total += _summed_of_leaves(paths.features[part], shares, n_features)
+    return total
+
+
+def _summed_of_leaves(features: Ints, values: Floats, n_features: int) -> Floats:
+    """(leaf, place, case) values -> (feature, case)."""
+    from scipy.sparse import csc_array
+
+    n = features.size
+    owners = csc_array((np.ones(n), features.ravel(), np.arange(n + 1)), shape=(n_features, n))
+    return np.asarray(owners @ values.reshape(n, -1))
+
+
+# --- by sets --------------------------------------------------------------------------------------
+
+
+def _by_table(failed: Codes, absent: Codes, share: Floats, length: int) -> Floats:
+    """By tables of all sets of a path's features: the cost grows with rows plus sets.
+
+    (a − 1)! b! / (a + b)! is the integral of t^(a − 1) (1 − t)^b over [0, 1], a polynomial of
+    degree below `length`, for which Gauss-Legendre quadrature is exact. At each t the background
+    rows are summed before the case is known: T(p) is the sum of t^a over rows whose A lies within
+    p. Where p are the features that a case meets, a feature of p is worth the integral of
+    (T(p) − T(p without it)) (1 − t)^b / t, each other one that of −T(p) (1 − t)^(b − 1).
+
+    Returns (leaf, place, case)
+    """
+    size, n_leaves = 2**length, len(share)
+    sets = absent.T.astype(np.int64) * n_leaves + np.arange(n_leaves)
+    pooled = np.bincount(sets.ravel(), minlength=size * n_leaves).reshape(size, n_leaves) * share
+    tables = np.einsum("kns,nsl->ksl", _integrands(length), _subset_sums(pooled, length))
+    met = (size - 1) ^ failed.astype(np.int64)
+    if met.shape[1] <= size:
+        return _looked_up(tables, met, length)
+    every = np.broadcast_to(np.arange(size), (n_leaves, size))
+    return np.take_along_axis(_looked_up(tables, every, length), met[:, None, :], axis=2)
+
+
+def _subset_sums(pooled: Floats, length: int) -> Floats:
+    """(set, leaf) -> (node, set, leaf): the sums over all subsets of each set, times t^size."""
+    size, n_leaves = pooled.shape
+    nodes, _ = quadrature(length)
+    powers = nodes[:, None] ** _sizes(length)
+    table = np.multiply(powers[:, :, None], pooled, order="C")
+    width = 1
+    while width < size:
+        halves = table.reshape(len(nodes), size // (2 * width), 2, width * n_leaves)
+        halves[:, :, 1] += halves[:, :, 0]
+        width *= 2
+    return table
+
+
+def _looked_up(tables: Floats, met: Ints, length: int) -> Floats:
+    """(3, set, leaf) integrals and (leaf, case) sets -> (leaf, place, case) values."""
+    n_leaves = tables.shape[2]
+    whole, without, other = tables.reshape(3, -1)
+    cells = met * n_leaves + np.arange(n_leaves)[:, None]
+    gained, lost = whole.take(cells), other.take(cells)
+    values = np.empty((n_leaves, length, met.shape[1]))
+    for place in range(length):
+        held = met & (1 << place)
+        rest = without.take(cells - held * n_leaves)
+        values[:, place] = np.where(held, gained - rest, lost)
+    return values
+
+
+@lru_cache
+def _integrands(length: int) -> Floats:
+    """(3, node, set): what T of a set is times for a feature in it, without it, and for others."""
+    nodes, node_weights = quadrature(length)
+    b = length - _sizes(length)
+    inside = node_weights[:, None] * (1 - nodes[:, None]) ** b / nodes[:, None]
+    outside = inside / (1 - nodes[:, None])
+    return np.stack([inside, outside, -outside * nodes[:, None]])
+
+
+@lru_cache
+def quadrature(length: int) -> tuple[Floats, Floats]:
+    """Nodes and weights over [0, 1] that integrate polynomials of degree below `length`."""
+    nodes, node_weights = np.polynomial.legendre.leggauss((length + 1) // 2)
+    return (nodes + 1) / 2, node_weights / 2
+
+
+@lru_cache
+def _sizes(length: int) -> Ints:
+    """(set,) how many features each set of features of a path holds."""
+    sizes = np.zeros(1, dtype=np.int64)
+    for _ in range(length):
+        sizes = np.concatenate([sizes, sizes + 1])
+    return sizes
+
+
+# --- by pairs -------------------------------------------------------------------------------------
+
+
+def _by_pairs(failed: Codes, absent: Codes, share: Floats, length: int) -> Floats:
+    """By the pairs of a case and a background row that reach the leaf together.
+
+    Returns (leaf, place, case)
+    """
+    in_a, in_b = bits(absent, length), bits(failed, length)
+    a, b = in_a.sum(axis=2), in_b.sum(axis=2)
+    by_b = _inverse_binomials(length)[:, a].transpose(1, 0, 2) * share[:, None, None]
+    together = (failed[:, :, None] & absent[:, None, :]) == 0
+    reached = by_b[np.arange(len(share))[:, None], b] * together
+    gains = reached @ (in_a / np.maximum(a, 1)[:, :, None])
+    losses = reached.sum(axis=2) / np.maximum(b, 1)
+    return np.ascontiguousarray((gains - in_b * losses[:, :, None]).transpose(0, 2, 1))
+
+
+@lru_cache
+def _inverse_binomials(length: int) -> Floats:
+    """(b, a) up to a length: a! b! / (a + b)!, which is 1 over the binomial coefficient."""
+    sizes = range(length + 1)
+    return np.array([[1 / comb(a + b, a) for a in sizes] for b in sizes])
+
+
+def bits(codes: Codes, length: int) -> Any:
+    """(leaf, row) -> (leaf, row, place) whether the set holds the feature at each place."""
+    places = np.array([1 << place for place in range(length)], dtype=codes.dtype)
+    return (codes[:, :, None] & places) != 0

@@ -18,7 +18,7 @@ from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.labels import caption, in_unit, short, spoken
 from deepseek_report.visualizations.drawing.marks import grid, percent_ticks, value_ticks
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.small_multiples import Multiples
+from deepseek_report.visualizations.drawing.sheet import Multiples
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording

@@ -18,7 +18,7 @@ from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.labels import caption, in_unit, measured, short, spoken
 from deepseek_report.visualizations.drawing.marks import MarkStyle, grid, intervals, percent_ticks
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.small_multiples import (
+from deepseek_report.visualizations.drawing.sheet import (
     CATEGORIES,
     CATEGORY_LETTERS,
     Multiples,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import extent, short, wrapped
-from deepseek_report.visualizations.drawing.scales import Scale
+from deepseek_report.visualizations.drawing.marks import Scale
 from deepseek_report.visualizations.drawing.sheet import Sheet
 from deepseek_report.visualizations.style import (
     LIGHT,

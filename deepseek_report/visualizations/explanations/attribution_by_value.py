@@ -26,7 +26,7 @@ from deepseek_report.visualizations.drawing.labels import (
 )
 from deepseek_report.visualizations.drawing.marks import dots, grid, point_ticks, value_ticks
 from deepseek_report.visualizations.drawing.read_results import leading, named_or
-from deepseek_report.visualizations.drawing.small_multiples import (
+from deepseek_report.visualizations.drawing.sheet import (
     CATEGORIES,
     CATEGORY_LETTERS,
     Multiples,

@@ -26,7 +26,7 @@ from deepseek_report.visualizations.drawing.labels import (
     spoken,
 )
 from deepseek_report.visualizations.drawing.read_results import leading, required
-from deepseek_report.visualizations.drawing.small_multiples import (
+from deepseek_report.visualizations.drawing.sheet import (
     CATEGORIES,
     CATEGORY_LETTERS,
     Multiples,

@@ -18,8 +18,8 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing.labels import caption, clean, short, spoken, wrapped
+from deepseek_report.visualizations.drawing.marks import Scale
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording

@@ -19,10 +19,9 @@ from deepseek_report.findings.rules_parts import CohortVerdict, cohort_verdict
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.labels import caption, short
-from deepseek_report.visualizations.drawing.marks import MarkStyle, intervals
+from deepseek_report.visualizations.drawing.marks import MarkStyle, Scale, intervals
 from deepseek_report.visualizations.drawing.part_rows import RowPanels
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import picture_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 

@@ -17,10 +17,16 @@ from deepseek_report.findings.rules_parts import surest_part_gaps
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.labels import caption, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import MarkStyle, beside, grid, intervals, rows
+from deepseek_report.visualizations.drawing.marks import (
+    MarkStyle,
+    Scale,
+    beside,
+    grid,
+    intervals,
+    rows,
+)
 from deepseek_report.visualizations.drawing.part_rows import over_all
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 

@@ -15,9 +15,8 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
 from deepseek_report.visualizations.drawing.labels import caption, known, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import MarkStyle, grid, upright_intervals
+from deepseek_report.visualizations.drawing.marks import MarkStyle, Scale, grid, upright_intervals
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.words import sentence_case

@@ -20,9 +20,9 @@ from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.labels import caption, short, wrapped
+from deepseek_report.visualizations.drawing.marks import Scale
 from deepseek_report.visualizations.drawing.part_rows import heights_of, paint_parts
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.scales import Scale
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 

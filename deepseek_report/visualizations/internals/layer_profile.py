@@ -9,9 +9,9 @@ from typing import Annotated
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.modules import layer_kind, layer_name
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing.labels import caption, known, measured, spoken

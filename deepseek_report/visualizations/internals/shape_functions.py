@@ -25,8 +25,7 @@ from deepseek_report.visualizations.drawing.labels import (
 )
 from deepseek_report.visualizations.drawing.marks import grid, value_ticks
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.drawing.small_multiples import quantity_ticks
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets, quantity_ticks
 from deepseek_report.visualizations.style import LIGHT, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording

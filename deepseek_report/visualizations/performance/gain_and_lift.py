@@ -16,7 +16,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, measured, short, spoken
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.small_multiples import Multiples
+from deepseek_report.visualizations.drawing.sheet import Multiples
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording

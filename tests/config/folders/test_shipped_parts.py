@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config import compose as composing
-from deepseek_report.config.compose import compose
+from deepseek_report.config.compose import compose, read
 from deepseek_report.config.config_files import MULTIPLE
-from deepseek_report.config.own_folders import read
 
 _FILES = sorted(file for group in MULTIPLE for file in (shipped("conf") / group).glob("*.yaml"))
 

@@ -23,7 +23,7 @@ from deepseek_report.datasets.sources.generated import Wide, log_odds
 from deepseek_report.datasets.sources.histology import Histology
 from deepseek_report.datasets.sources.packages import Digits, Trace
 from deepseek_report.datasets.sources.surface_defects import SurfaceDefects
-from deepseek_report.datasets.split.splitting import GroupConstraint, SplitRule, joined, split_rows
+from deepseek_report.datasets.splitting import GroupConstraint, SplitRule, joined, split_rows
 from deepseek_report.errors import DataError
 from tests.worded import say
 

@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature
-from deepseek_report.datasets.assembly.attribute_levels import MOST_GROUPS, group_by
-from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
+from deepseek_report.datasets.assembly.column_declarations import (
+    MOST_GROUPS,
+    ColumnDeclaration,
+    group_by,
+)
 from deepseek_report.datasets.assembly.data_declarations import attribute_of
 from deepseek_report.errors import DataError
 

@@ -14,7 +14,7 @@ from deepseek_report.datasets.assembly.column_declarations import ColumnDeclarat
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.generated import MultiLabelDemo
 from deepseek_report.datasets.sources.known_tables import Diabetes
-from deepseek_report.datasets.split.splitting import bands
+from deepseek_report.datasets.splitting import bands
 from deepseek_report.errors import DataError
 from deepseek_report.tasks import task_of
 from tests.worded import say

@@ -15,10 +15,10 @@ from deepseek_report.artifacts.written_texts import WrittenTexts
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
 from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_texts, length_bands
-from deepseek_report.datasets.card.data_card import Description
 from deepseek_report.datasets.checks.text_checks import find_cues
+from deepseek_report.datasets.data_card import Description
 from deepseek_report.datasets.readers.tokenizing import Tokenizer, learn, tokenizer_problem
-from deepseek_report.datasets.split.splitting import SplitRule
+from deepseek_report.datasets.splitting import SplitRule
 from deepseek_report.errors import ArtifactError, ConfigError, DataError
 from tests.worded import say
 

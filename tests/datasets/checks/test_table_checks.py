@@ -11,7 +11,7 @@ import pytest
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import DataIssue
-from deepseek_report.datasets.assembly.attribute_levels import band_labels
+from deepseek_report.datasets.assembly.column_declarations import band_labels
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.statistics.ranking import binary_auc
 from tests.worded import say

@@ -15,11 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepseek_report.artifacts.array_types import Ints
-from deepseek_report.datasets.readers import file_bytes, text_rows
+from deepseek_report.datasets.readers import file_bytes, table_file
 from deepseek_report.datasets.readers.file_bytes import FileBytes
 from deepseek_report.datasets.readers.file_form import Decimal, FileForm, ReadLimits
-from deepseek_report.datasets.readers.table_file import read_drawn, read_table
-from deepseek_report.datasets.readers.text_rows import MISSING, read_rows
+from deepseek_report.datasets.readers.table_file import MISSING, read_drawn, read_rows, read_table
 from deepseek_report.datasets.readers.text_table import Decoded, TextTable
 from deepseek_report.errors import DataError
 
@@ -68,7 +67,7 @@ def test_every_cell_is_that_of_the_slow_reader(
     )
     form = FileForm(missing_values=("-999", "1e5"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_rows, "_BLOCK", block)
+        patch.setattr(table_file, "_BLOCK", block)
         table = read_rows(text_table(text.encode(codec), codec), form, 3)
     pd.testing.assert_frame_equal(table, by_pandas(text.encode(), form), check_column_type=False)
 
@@ -86,7 +85,7 @@ def test_every_cell_is_that_of_the_slow_reader(
 def test_blank_lines_zeros_single_columns_and_long_lines_are_read_as_before(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_rows, "_BLOCK", 1000)
+    monkeypatch.setattr(table_file, "_BLOCK", 1000)
     width = text.partition("\n")[0].count(",") + 1
     expected = pd.read_csv(
         io.StringIO(text), dtype=str, keep_default_na=False, names=range(width), header=0
@@ -150,7 +149,7 @@ def test_the_draw_does_not_depend_on_the_size_of_blocks(
     numbers(200).to_csv(tmp_path / "a.csv", index=False)
     form = FileForm(drawn=True)
     usual = read_drawn(tmp_path / "a.csv", form, ["y"], every_seventh)
-    monkeypatch.setattr(text_rows, "_BLOCK", block)
+    monkeypatch.setattr(table_file, "_BLOCK", block)
     monkeypatch.setattr(file_bytes, "_READ_AT_ONCE", block)
     again = read_drawn(tmp_path / "a.csv", form, ["y"], every_seventh)
     pd.testing.assert_frame_equal(again.frame, usual.frame)
@@ -184,16 +183,16 @@ def test_while_rows_are_drawn_only_some_blocks_are_held(
 ) -> None:
     path, block = tmp_path / "a.csv", 4_000
     numbers(20_000).to_csv(path, index=False)
-    monkeypatch.setattr(text_rows, "_BLOCK", block)
+    monkeypatch.setattr(table_file, "_BLOCK", block)
     sizes: list[int] = []
-    taken = text_rows._kept
+    taken = table_file._kept
 
     def counted(*arguments: Any) -> Iterator[Any]:
         for batch in taken(*arguments):
             sizes.append(batch.nbytes)
             yield batch
 
-    monkeypatch.setattr(text_rows, "_kept", counted)
+    monkeypatch.setattr(table_file, "_kept", counted)
     read_drawn(path, FileForm(drawn=True), ["y"], lambda *_: np.arange(0, 20_000, 400))
     of_the_target = 20_000 * 9.5
     assert sum(sizes) < of_the_target + 50 * 100

@@ -10,7 +10,7 @@ import pytest
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import PARTS, Dataset
-from deepseek_report.datasets.assembly.attribute_levels import MOST_GROUPS
+from deepseek_report.datasets.assembly.column_declarations import MOST_GROUPS
 from deepseek_report.datasets.sources.series_file import SeriesFile
 from deepseek_report.errors import DataError
 from tests.worded import say

@@ -10,9 +10,8 @@ from deepseek_report.artifacts.split import DataIssue, Dataset, Split
 from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource, assemble
 from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
 from deepseek_report.datasets.assembly.targets import TargetRule
-from deepseek_report.datasets.card.data_card import Description
-from deepseek_report.datasets.card.part_cards import constant_columns, describe_values
-from deepseek_report.datasets.split.splitting import SplitRule
+from deepseek_report.datasets.data_card import Description, constant_columns, describe_values
+from deepseek_report.datasets.splitting import SplitRule
 from tests.worded import say
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.split import Split
-from deepseek_report.datasets.split.fold_rows import FoldRule
+from deepseek_report.datasets.splitting import FoldRule
 
 
 def rows(n: int = 200, **fields: object) -> Split:

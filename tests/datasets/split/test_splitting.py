@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepseek_report.artifacts.split import Split
-from deepseek_report.datasets.split.splitting import (
+from deepseek_report.datasets.splitting import (
     SplitRule,
     draw_rows,
     is_repeat,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_report.data_kinds.reference import typical_row
+from deepseek_report.data_kinds.base import typical_row
 from deepseek_report.explainers.gradients.embedding_gradients import log_odds
 from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
 from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients

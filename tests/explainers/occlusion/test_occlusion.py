@@ -10,8 +10,8 @@ import torch
 from captum.attr import FeatureAblation
 
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.players import player_sums
-from deepseek_report.explainers.occlusion.occlusion import Occlusion
+from deepseek_report.data_kinds.coalitions import player_sums
+from deepseek_report.explainers.occlusion import Occlusion
 
 
 def probability(rows: np.ndarray) -> np.ndarray:

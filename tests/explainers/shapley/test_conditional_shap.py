@@ -13,7 +13,7 @@ from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds.replacement import replacement_of
 from deepseek_report.explainers.shapley.conditional_shap import ConditionalShap
 from deepseek_report.explainers.shapley.shap import Shap
-from deepseek_report.models.estimators.tree_readers import read_trees
+from deepseek_report.models.estimators.estimator import read_trees
 from deepseek_report.statistics.games.tree_shapley import path_shapley
 from tests.enumerated import enumerated_values
 from tests.worded import refused

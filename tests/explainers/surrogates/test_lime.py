@@ -10,8 +10,11 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from deepseek_report.artifacts.schema import Category, Feature
 from deepseek_report.explainers.surrogates import lime_surrogate
 from deepseek_report.explainers.surrogates.lime import Lime
-from deepseek_report.explainers.surrogates.lime_players import CodedNeighbourhoods, Coding
-from deepseek_report.explainers.surrogates.lime_surrogate import WeightedRidge
+from deepseek_report.explainers.surrogates.lime_surrogate import (
+    CodedNeighbourhoods,
+    Coding,
+    WeightedRidge,
+)
 from tests.worded import say
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
-from deepseek_report.data_kinds.reference import gower_distances, ranges, spreads, typical_row
+from deepseek_report.data_kinds.base import gower_distances, ranges, spreads, typical_row
 from deepseek_report.metrics.cases.counterfactuals import (
     DecisionRule,
     RealCases,

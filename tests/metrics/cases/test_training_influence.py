@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -149,9 +150,11 @@ TRAINER = GradientTrainer(
 def refits_of(model: Any) -> tuple[ModelRefits, Dataset]:
     data = Dataset(schema_of(), part_of(250, 1), part_of(150, 2), part_of(16, 3), {})
     experiment: Any = SimpleNamespace(
-        single={"model": model, "trainer": TRAINER}, seeds=SimpleNamespace(training=3)
+        single={"model": model, "trainer": TRAINER},
+        seeds=SimpleNamespace(training=3),
+        corrections=(),
     )
-    return ModelRefits(experiment, data, "cpu"), data
+    return ModelRefits(experiment, data, "cpu", Path()), data
 
 
 def test_the_training_is_run_again_and_its_points_lie_on_the_way() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.metrics.explanations.self_check import SelfCheck
-from deepseek_report.models.estimators.tree_readers import read_trees
+from deepseek_report.models.estimators.estimator import read_trees
 from deepseek_report.statistics.games.tree_shapley import (
     pairs_of_features,
     tree_interactions,

@@ -129,7 +129,7 @@ def test_only_who_looks_at_the_model_leaves_out_what_is_hidden_from_it(
     plain = context_of(toy)
     context = context_of(toy, mine=np.ones((N, 3)))
 
-    def explain(model: Any, rows: np.ndarray, drawn_as: np.ndarray | None = None) -> np.ndarray:
+    def explain(model: Any, rows: np.ndarray, *_: Any, **__: Any) -> np.ndarray:
         return np.ones_like(rows) if blind else occlusion(plain, model, rows)
 
     mine = replace(context, explanation=context.explanations["mine"], explain=explain)

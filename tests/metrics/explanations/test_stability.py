@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.explanation import DecidedClasses
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import content_keys
+from deepseek_report.metrics.explanations import stability
 from deepseek_report.metrics.explanations.stability import (
     MaxSensitivity,
     ParameterRandomisation,
@@ -41,7 +43,7 @@ def test_the_greatest_relative_change_by_hand() -> None:
 
 
 def test_attributions_that_never_change_have_sensitivity_0(toy) -> None:
-    context = context_of(toy, np.ones((20, 3)), lambda _, x, __=None: np.ones_like(x))
+    context = context_of(toy, np.ones((20, 3)), lambda _, x, __=None, targets=None: np.ones_like(x))
     scores = MaxSensitivity(resamples=100).measure(context).scores
     assert [score.value for score in scores] == [0.0, 0.0, 0.0]
 
@@ -49,7 +51,7 @@ def test_attributions_that_never_change_have_sensitivity_0(toy) -> None:
 def test_sensitivity_of_a_linear_explanation_is_bounded_by_the_radius(toy) -> None:
     """The amount moves by at most r × its range of quartiles, the explanation by as much."""
     amounts = toy(n=100).dataset.test.inputs[:20][:, [0, 0, 0]]
-    context = context_of(toy, amounts, lambda _, x, __=None: x[:, [0, 0, 0]])
+    context = context_of(toy, amounts, lambda _, x, __=None, targets=None: x[:, [0, 0, 0]])
     train = context.dataset.train.inputs
     iqr = np.subtract(*np.quantile(train[:, 0], [0.75, 0.25]))
     measured = MaxSensitivity(radius=0.2, instances=20, resamples=100).measure(context)
@@ -97,7 +99,7 @@ def test_what_is_drawn_anew_is_told_apart_from_what_moves(toy) -> None:
 
 def test_what_a_move_changes_is_relative_to_the_explanation_of_the_run(toy) -> None:
     values = np.full((20, 3), 2.0)
-    context = context_of(toy, values, lambda _, x, __=None: np.full_like(x, 3.0))
+    context = context_of(toy, values, lambda _, x, __=None, targets=None: np.full_like(x, 3.0))
     measured = MaxSensitivity(resamples=100).measure(context)
     np.testing.assert_allclose(measured.arrays["per_instance"], 0.5)
 
@@ -105,13 +107,13 @@ def test_what_a_move_changes_is_relative_to_the_explanation_of_the_run(toy) -> N
 def test_attributions_drawn_anew_have_ratio_1(toy) -> None:
     rng = np.random.default_rng(0)
     own = rng.normal(size=(100, 3))
-    context = context_of(toy, own, lambda _, x, __=None: rng.normal(size=x.shape))
+    context = context_of(toy, own, lambda _, x, __=None, targets=None: rng.normal(size=x.shape))
     ratio = MaxSensitivity(instances=100, resamples=200).measure(context).scores[1]
     assert ratio.low <= 1 <= ratio.high
 
 
 def test_max_sensitivity_refuses_data_without_numeric_features(toy) -> None:
-    context = context_of(toy, np.ones((5, 3)), lambda _, x, __=None: x)
+    context = context_of(toy, np.ones((5, 3)), lambda _, x, __=None, targets=None: x)
     schema = context.dataset.schema
     coded = tuple(replace(f, kind="categorical") for f in schema.features)
     dataset = replace(context.dataset, schema=Schema(coded, schema.target))
@@ -121,7 +123,9 @@ def test_max_sensitivity_refuses_data_without_numeric_features(toy) -> None:
 
 def test_an_explanation_that_ignores_the_model_correlates_fully(toy) -> None:
     values = np.random.default_rng(0).normal(size=(20, 3))
-    context = context_of(toy, values, lambda _, x, __=None: values[: len(x)], method="random")
+    context = context_of(
+        toy, values, lambda _, x, __=None, targets=None: values[: len(x)], method="random"
+    )
     seeds: list[int] = []
     metric = ParameterRandomisation(draws=3, instances=20, resamples=100)
     measured = metric.measure(replace(context, classifier=WithRandomised(seeds, context)))
@@ -134,7 +138,9 @@ def test_an_explanation_that_ignores_the_model_correlates_fully(toy) -> None:
 def test_an_explanation_that_is_all_model_correlates_not_at_all(toy) -> None:
     rng = np.random.default_rng(0)
     context = context_of(
-        toy, rng.normal(size=(90, 3)), lambda _, x, __=None: rng.normal(size=(len(x), 3))
+        toy,
+        rng.normal(size=(90, 3)),
+        lambda _, x, __=None, targets=None: rng.normal(size=(len(x), 3)),
     )
     metric = ParameterRandomisation(instances=90, resamples=200)
     score = metric.measure(replace(context, classifier=WithRandomised([], context))).scores[0]
@@ -152,7 +158,10 @@ def test_smoothing_averages_both_models_over_moved_copies_with_the_draws_of_the_
     """Attributions are the inputs, so that their mean over copies lies near them, unlike them."""
     explained: list[tuple[Any, int]] = []
 
-    def explain(model: Any, inputs: np.ndarray, drawn_as: Any = None) -> np.ndarray:
+    def explain(
+        model: Any, inputs: np.ndarray, drawn_as: Any = None, targets: Any = None
+    ) -> np.ndarray:
+        assert targets is None  # all are explained for one class
         explained.append((model, len(inputs)))
         if drawn_as is not None:
             assert len(np.unique(drawn_as[:, 0])) <= 10
@@ -173,8 +182,10 @@ def test_smoothing_averages_both_models_over_moved_copies_with_the_draws_of_the_
 def test_smoothing_takes_noise_for_no_change(toy) -> None:
     """Attributions that look at no weights, with noise at each point: smoothed they agree more."""
 
-    def explain(model: Any, inputs: np.ndarray, drawn_as: Any = None) -> np.ndarray:
-        del drawn_as
+    def explain(
+        model: Any, inputs: np.ndarray, drawn_as: Any = None, targets: Any = None
+    ) -> np.ndarray:
+        del drawn_as, targets
         phase = float(sum(map(ord, model))) if isinstance(model, str) else 0.0
         noise = np.sin(1e4 * inputs.sum(axis=1, keepdims=True) + [0, 2, 4] + phase)
         return np.array([3.0, 2.0, 1.0]) + 1.5 * noise
@@ -192,3 +203,44 @@ def test_smoothing_takes_noise_for_no_change(toy) -> None:
     ]
     assert alike[0] < 0.7
     assert alike[1] > 0.9
+
+
+def test_an_order_toward_the_decided_classes_is_held_against_others_toward_them(
+    toy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three classes: what the model learned takes away player 0 first, random weights player 2."""
+    plain = toy(n=100)
+    target = replace(plain.dataset.schema.target, classes=("a", "b", "c"), codes=())
+    schema = replace(plain.dataset.schema, target=target)
+    decided, places = np.array([0, 1, 2, 1]), np.arange(4)
+    learned, random = np.tile([3.0, 2.0, 1.0], (4, 1)), np.tile([1.0, 2.0, 3.0], (4, 1))
+    of_each = DecidedClasses(
+        places,
+        np.column_stack([decided, np.full(4, -1)]),
+        np.stack([learned, learned], axis=1),
+        np.zeros((4, 2)),
+        None,
+        None,
+    )
+    explanation = attributed(plain, "by_hand", np.zeros((4, 3)), space="none")
+    explanation = replace(explanation, decided=of_each)
+
+    class FirstTaken:
+        """Curves that know which player goes first; what is learned is on player 0."""
+
+        def __init__(self) -> None:
+            self.schema, self.decided = schema, decided
+
+        def curves(self, order: np.ndarray, mode: str) -> np.ndarray:
+            return (order[:, 0] == 0) * (1.0 if mode == "insertion" else 0.0)
+
+        def areas(self, curves: np.ndarray) -> np.ndarray:
+            return curves
+
+    monkeypatch.setattr(stability, "perturbation", lambda *_: FirstTaken())
+    own = explanation.toward_each(decided)
+    gains = stability.gains_over(plain, own, [random], toward_decided=True)
+    np.testing.assert_allclose(gains, 0.5)
+    np.testing.assert_allclose(
+        stability.gains_over(plain, own, [learned], toward_decided=True), 0.0
+    )

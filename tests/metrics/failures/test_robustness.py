@@ -7,12 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deepseek_report.data_kinds.disturbances import (
-    add_noise,
-    drop_values,
-    robust_spread,
-    swap_categories,
-)
+from deepseek_report.data_kinds.base import add_noise, drop_values, robust_spread, swap_categories
 from deepseek_report.metrics.failures.robustness import Robustness
 from deepseek_report.wording.words import wording
 

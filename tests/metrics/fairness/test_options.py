@@ -19,18 +19,19 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.direct_use import DirectUse, told_together
 from deepseek_report.metrics.fairness.group_gaps import WidestPair
 from deepseek_report.metrics.fairness.groups import Grouping
-from deepseek_report.metrics.fairness.option_changes import (
+from deepseek_report.metrics.fairness.options import (
     ComparedGroups,
     OptionChanges,
+    Options,
+    evened_rows,
     price,
     threshold_for_ratio,
 )
-from deepseek_report.metrics.fairness.options import Options, evened_rows
 from deepseek_report.metrics.performance.baselines import fit_monotone
 from deepseek_report.metrics.performance.predicting import choose_threshold
 from deepseek_report.statistics.paired import balanced_accuracy_difference
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.decisions import at_threshold
+from deepseek_report.tasks.loss import at_threshold
 from tests.worded import refused, say
 
 COSTS = DecisionCosts(false_alarm=1.0, missed=3.0)

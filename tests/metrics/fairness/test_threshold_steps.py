@@ -14,7 +14,7 @@ from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio
 from deepseek_report.metrics.performance.classification_scores import ConfusionMatrix
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.statistics.resampling import Resampling
-from deepseek_report.tasks.decisions import ThresholdSteps, decide
+from deepseek_report.tasks.loss import ThresholdSteps, decide
 
 
 def moved_to(context: Any, threshold: float) -> Any:

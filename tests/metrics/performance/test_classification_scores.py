@@ -22,7 +22,7 @@ from deepseek_report.statistics.classification_errors import (
     balanced_accuracy,
 )
 from deepseek_report.statistics.intervals import rate
-from deepseek_report.tasks.decisions import decide, threshold_for_share
+from deepseek_report.tasks.loss import decide, threshold_for_share
 from tests.worded import refused
 
 

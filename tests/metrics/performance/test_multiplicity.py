@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -120,9 +121,25 @@ def test_whole_entities_are_drawn_where_they_are_declared(toy: Any) -> None:
 
 def refits_of(data: Any, model: Any, trainer: Any = None) -> ModelRefits:
     experiment = SimpleNamespace(
-        single={"model": model, "trainer": trainer}, seeds=SimpleNamespace(training=3)
+        single={"model": model, "trainer": trainer},
+        seeds=SimpleNamespace(training=3),
+        corrections=(),
     )
-    return ModelRefits(experiment, data, "cpu")  # type: ignore[arg-type]
+    return ModelRefits(experiment, data, "cpu", Path())  # type: ignore[arg-type]
+
+
+def test_a_model_that_stops_by_itself_counts_the_trees_of_the_fit_that_was_made(toy: Any) -> None:
+    folders = []
+
+    class StopsByItself(Sklearn):
+        def trees_grown(self, training: Path) -> int:
+            folders.append(training)
+            return 40
+
+    data = toy(n=300).dataset
+    refits = refits_of(data, StopsByItself("sklearn.linear_model.LogisticRegression"))
+    assert refits.work == 40 * len(data.train)
+    assert folders == [refits.training]
 
 
 def test_a_fit_without_a_change_is_the_model_of_the_run(toy: Any) -> None:

@@ -10,11 +10,11 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import text_of
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.models import HISTORY
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import load_json, load_table
-from deepseek_report.artifacts.training_files import HISTORY
 from deepseek_report.errors import ArtifactError
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.models.estimators.estimator import LEAST

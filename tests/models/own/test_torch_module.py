@@ -234,7 +234,7 @@ def test_the_convolutional_network_of_the_guide_learns_digits(tmp_path, monkeypa
 
     from sklearn.datasets import load_digits
 
-    from deepseek_report.artifacts.storage.shipped import shipped
+    from deepseek_report.artifacts.storage.local_paths import shipped
     from deepseek_report.training.trainer import GradientTrainer
 
     guide = (shipped("conf").parent / "docs" / "plugins.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.config_files import read_yaml
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.runner.launchers import worker as worker_module

@@ -19,11 +19,10 @@ from deepseek_report.runner.launchers.joblib_launcher import JoblibLauncher
 from tests.cli.test_sweep import files_of, small
 
 
-def test_a_sweep_by_joblib_has_the_bytes_of_one_by_processes_of_this_machine(
-    tmp_path: Path,
-) -> None:
-    for name in ("local", "joblib"):
-        overrides = [f"launcher={name}", "jobs=2", "report.title=First,Second"]
+def test_a_sweep_by_joblib_has_the_bytes_of_one_in_this_process(tmp_path: Path) -> None:
+    """As one by processes of this machine has them, see `test_sweep.py`."""
+    for name, jobs in (("local", 1), ("joblib", 2)):
+        overrides = [f"launcher={name}", f"jobs={jobs}", "report.title=First,Second"]
         kept = [text for text in small(tmp_path / name) if not text.startswith("jobs=")]
         assert run(["-m", *kept, *overrides]) == 0
     local, by_joblib = (files_of(tmp_path / name / "reports") for name in ("local", "joblib"))

@@ -23,8 +23,7 @@ from deepseek_report.runner.planning.cost import (
     row_by_training,
     span_of,
 )
-from deepseek_report.runner.planning.forecast import forecast
-from deepseek_report.runner.planning.model_timing import seconds_of_a_row
+from deepseek_report.runner.planning.forecast import forecast, seconds_of_a_row
 from deepseek_report.runner.planning.past_times import Past, PastTimes
 from deepseek_report.runner.planning.plan import Stage, make_plan
 from deepseek_report.runner.planning.work import Size, Work, size_of, work_of

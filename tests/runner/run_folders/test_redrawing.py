@@ -16,43 +16,41 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
 from deepseek_report.runner.planning.plan import make_plan
-from deepseek_report.runner.run_folders.redrawing import drawn_again
+from deepseek_report.runner.run_folders.sealing import drawn_again
 from deepseek_report.store.run_folder import look_into
 from deepseek_report.wording.pseudo import CLOSE, LANGUAGE, OPEN
 from deepseek_report.wording.words import CATALOGS
-
-
-@pytest.fixture
-def catalogs(marked_catalogs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CATALOGS, str(marked_catalogs))
 
 
 def _documents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in look_into(folder).of_class("document")}
 
 
-@pytest.mark.usefixtures("catalogs")
 def test_a_report_in_another_language_is_drawn_and_written_anew_and_back(
-    small_run: Any, tmp_path: Path
+    small_run: Any,
+    marked_run: Path,
+    marked_catalogs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    folder = tmp_path / "run"
-    shutil.copytree(small_run.folder, folder)
-    english, digest = _documents(folder), load_json(folder / "documents.json")["run_digest"]
-
-    command([str(folder), "--language", LANGUAGE])
-    source = (folder / "report.qmd").read_text(encoding="utf-8")
+    source = (marked_run / "report.qmd").read_text(encoding="utf-8")
     assert f"\nlang: {LANGUAGE}\n" in source
     assert f"![{OPEN}" in source
     assert f"{OPEN}logistic regression{CLOSE} {OPEN}ranks cases" in source  # a finding
-    drawings = sorted((folder / "figures").glob("*.svg"))
+    drawings = sorted((marked_run / "figures").glob("*.svg"))
     assert drawings
     for path in drawings:
         assert OPEN in path.read_text(encoding="utf-8"), path.name
-    sealed = load_json(folder / "documents.json")
-    assert sealed["run_digest"] == digest
+    english, marked = (
+        load_json(each / "documents.json") for each in (small_run.folder, marked_run)
+    )
+    assert marked["run_digest"] == english["run_digest"]
 
+    folder = tmp_path / "run"
+    shutil.copytree(marked_run, folder)
+    monkeypatch.setenv(CATALOGS, str(marked_catalogs))
     command([str(folder)])
-    assert _documents(folder) == english
+    assert _documents(folder) == _documents(small_run.folder)
 
 
 def test_a_language_without_texts_is_refused_with_those_there_are(tmp_path: Path) -> None:

@@ -10,9 +10,8 @@ import pytest
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.findings.thresholds import DriftVerdict
-from deepseek_report.runner.streaming.batch_words import fresh_lines
 from deepseek_report.runner.streaming.drift_watch import DriftRow, DriftWatch, reasons
-from deepseek_report.runner.streaming.scored_batches import ScoredBatch
+from deepseek_report.runner.streaming.scored_batches import ScoredBatch, fresh_lines
 from deepseek_report.wording.words import wording
 
 SCHEMA = Schema(

@@ -14,9 +14,8 @@ from deepseek_report.cli import run as command_line
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.planning.plan import make_plan
-from deepseek_report.runner.watching.board_text import markdown_table
-from deepseek_report.runner.watching.following import FollowedRun
-from deepseek_report.runner.watching.live_board import LiveBoard
+from deepseek_report.runner.streaming.board_folder import markdown_table
+from deepseek_report.runner.streaming.live_board import FollowedRun, LiveBoard
 from deepseek_report.store import Store
 from tests.conftest import SmallRun
 

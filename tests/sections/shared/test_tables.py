@@ -14,7 +14,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, estimate
 from deepseek_report.config.reference_pages import declared_tables, page_with, written
 from deepseek_report.rendering.document import write_qmd
-from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.rendering.page_words import ReportOptions
 from deepseek_report.sections.bias import BiasSection
 from deepseek_report.sections.performance import PerformanceSection
 from deepseek_report.sections.robustness import RobustnessSection

@@ -12,9 +12,14 @@ from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import listed_for_cases
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.sections.single_cases.case_marks import CaseMarks, areas, courses
 from deepseek_report.sections.single_cases.case_pages import codes
-from deepseek_report.sections.single_cases.case_sentences import Pages, reason_rows
+from deepseek_report.sections.single_cases.case_sentences import (
+    CaseMarks,
+    Pages,
+    areas,
+    courses,
+    reason_rows,
+)
 from deepseek_report.sections.single_cases.explained_cases import explained_cases, waterfall_data
 from tests.tiny_runs import TinyRuns
 

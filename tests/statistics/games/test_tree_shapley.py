@@ -9,9 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from deepseek_report.artifacts.protocols.trees import Nodes, TreeEnsemble
-from deepseek_report.statistics.games import leaf_games
-from deepseek_report.statistics.games.leaf_games import leaf_values, leaves
-from deepseek_report.statistics.games.tree_shapley import tree_shapley
+from deepseek_report.statistics.games import tree_shapley as tree_games
+from deepseek_report.statistics.games.tree_shapley import leaf_values, leaves, tree_shapley
 from tests.enumerated import enumerated
 from tests.random_trees import drawn, ensemble_of, table, walked
 
@@ -44,9 +43,9 @@ def test_both_ways_to_pool_give_the_same(n_cases, monkeypatch) -> None:
         by_way = []
         for way in ("_by_table", "_by_pairs"):
             with monkeypatch.context() as patch:
-                only = getattr(leaf_games, way)
-                patch.setattr(leaf_games, "_by_table", only)
-                patch.setattr(leaf_games, "_by_pairs", only)
+                only = getattr(tree_games, way)
+                patch.setattr(tree_games, "_by_table", only)
+                patch.setattr(tree_games, "_by_pairs", only)
                 by_way.append(leaf_values(paths, worth, n_cases, 12))
         np.testing.assert_allclose(by_way[0], by_way[1], atol=1e-12)
     assert max(lengths) >= 8

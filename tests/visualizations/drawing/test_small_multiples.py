@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deepseek_report.visualizations.drawing.small_multiples import CATEGORIES, Multiples
+from deepseek_report.visualizations.drawing.sheet import CATEGORIES, Multiples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from deepseek_report.artifacts.training_files import HISTORY, untrained_facts
+from deepseek_report.artifacts.protocols.models import HISTORY, untrained_facts
 from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
 from tests.worded import refused
 

@@ -14,7 +14,7 @@ import pytest
 
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.models.estimators.tree_readers import read_trees
+from deepseek_report.models.estimators.estimator import read_trees
 from deepseek_report.statistics.games.tree_shapley import tree_shapley
 from tests.enumerated import enumerated
 
@@ -268,7 +268,7 @@ import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 import deepseek_report.explainers.shapley.shap
 from deepseek_report.statistics.games.tree_shapley import tree_shapley
-from deepseek_report.models.estimators.tree_readers import read_trees
+from deepseek_report.models.estimators.estimator import read_trees
 rows = np.eye(4)
 values = tree_shapley(read_trees(DecisionTreeClassifier().fit(rows, [0, 1, 1, 0])), rows, rows, 1)
 assert values.values.shape == (4, 4)

@@ -1,1 +1,0 @@
-"""What a report tells of the data as a whole."""

@@ -1,0 +1,655 @@
+"""The data card: where the data come from, what is in them, how they were split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.schema import Attribute, Feature, Layout, Schema, Target
+from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.datasets.checks.leak_limits import (
+    ASKED,
+    FEWEST_OF_CLASS,
+    PLACE_ASKED,
+    least_found,
+    sizes_of,
+)
+from deepseek_report.datasets.splitting import PossibleEntity
+from deepseek_report.statistics.ranking import spearman, thin
+from deepseek_report.statistics.resampling import Resampling
+from deepseek_report.tasks import task_of
+
+_SHOWN_CORRELATIONS = 30
+
+#: What decisions are about, as the frameworks of `templates/frameworks/` tell them apart.
+Sector = Literal[
+    "",
+    "credit",
+    "insurance",
+    "finance",
+    "employment",
+    "health",
+    "education",
+    "public_services",
+    "industry",
+    "media",
+    "other",
+]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known about the data beyond their values; empty means: not declared.
+
+    decision : one sentence: what the model decides and for whom. limits : whole sentences.
+    sector : what the decision is about, so that rules for other sectors are not applied to it.
+    """
+
+    name: str
+    title: Text
+    description: Text = ""
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    doi: str = ""
+    period: Text = ""
+    population: Text = ""
+    decision: Text = ""
+    limits: tuple[Text, ...] = ()
+    sector: Sector = ""
+
+
+#: Periods that are no time: the source does not say it, or the data are made up.
+NOT_STATED = message("card.period.not_stated")
+NO_PERIOD = message("card.period.none")
+
+
+def shipped_description(name: str, *, limits: Iterable[str], **origin: Any) -> Description:
+    """The description of a data set that comes with the package.
+
+    What a reader is told stands in the catalogs under `data_sets.<name>`: in `about`, and by these
+    keys in `limits`. origin : the other fields, such as the citation, which stays as it is.
+    """
+    parts = ("title", "description", "period", "population", "decision")
+    sentences_of_parts: dict[str, Any] = {
+        part: message(f"data_sets.{name}.about.{part}") for part in parts if part not in origin
+    }
+    sentences = tuple(message(f"data_sets.{name}.limits.{key}") for key in limits)
+    return Description(name=name, limits=sentences, **sentences_of_parts, **origin)
+
+
+@dataclass(frozen=True)
+class RowDraw:
+    """Rows that were drawn of the source's, and the seed that they were drawn by."""
+
+    rows: int
+    of: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class MixedDates:
+    """A column whose dates are written in several forms.
+
+    examples : one date in each of them. orders_rows : it says when the rows come from.
+    """
+
+    name: str
+    examples: tuple[str, ...]
+    orders_rows: bool = False
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What the card and the checks read.
+
+    whole : all rows that are used; parts : the same rows, split. n_duplicates : rows of the file
+    that equal an earlier row in every column; n_contradictions : rows whose inputs are those of a
+    row with another label; n_shared : rows of validation and test whose inputs are in another part.
+    n_same_inputs : the same count of the inputs that the model gets, in which more can be the same
+    (texts that differ in unknown words alone). dropped : the duplicates have been dropped.
+    n_torn : rows of validation and test of an entity that the training part has rows of too.
+    texts : what is known of texts. dates : columns of dates, which were left out.
+    entity : the declared column of entities. possible_entity : one that nobody declares.
+    has_own_parts : the source says which part a row is of. mixed_dates : columns of dates in
+    several forms. draw : None where all rows of the source are used. identifiers : columns that
+    the model reads although they identify the rows.
+    """
+
+    schema: Schema
+    whole: Split
+    parts: Mapping[str, Split]
+    description: Description
+    file: str
+    sha256: str
+    n_duplicates: int
+    n_contradictions: int
+    n_shared: int
+    n_same_inputs: int
+    dropped: bool
+    split_method: Text
+    preparation: tuple[Text, ...]
+    texts: TextFacts | None = None
+    dates: tuple[str, ...] = ()
+    n_torn: int = 0
+    entity: str = ""
+    possible_entity: PossibleEntity | None = None
+    has_own_parts: bool = False
+    draw: RowDraw | None = None
+    mixed_dates: tuple[MixedDates, ...] = ()
+    identifiers: tuple[str, ...] = ()
+
+    @property
+    def text_facts(self) -> TextFacts:
+        """What is known of the texts; TypeError where the data are none."""
+        if self.texts is None:
+            raise TypeError("these data are not texts")
+        return self.texts
+
+    @cached_property
+    def one_each(self) -> Ints:
+        """Positions in `whole` of one row of each entity; of all rows where none is declared."""
+        return Resampling.of(self.whole).one_each(np.arange(len(self.whole)))
+
+    @property
+    def n_measured(self) -> int:
+        """Rows of the validation and the test part."""
+        return len(self.parts["validation"]) + len(self.parts["test"])
+
+    @property
+    def is_explained(self) -> Bools:
+        return np.asarray(self.whole.labels == self.schema.target.explained)
+
+    @cached_property
+    def compared(self) -> Ints:
+        """Positions of the columns that are searched for correlated pairs, ascending."""
+        kept = [
+            i for i, feature in enumerate(self.schema.features) if feature.kind != "categorical"
+        ]
+        if not kind_of(self.schema).named_columns:
+            kept = []
+        return most_telling(self._rows_compared, np.array(kept, dtype=np.int64), MOST_COMPARED)
+
+    @cached_property
+    def _rows_compared(self) -> Split:
+        return compared_rows(self.whole)
+
+    @cached_property
+    def correlations(self) -> list[dict[str, Any]]:
+        return correlated_pairs(self.schema, self._rows_compared, self.compared)
+
+    @property
+    def limited(self) -> list[Message]:
+        """What was not searched in full, one sentence each."""
+        if not kind_of(self.schema).named_columns:
+            return []
+        n, sentences = len(self.schema.features), []
+        if n > MOST_COMPARED:
+            sentences.append(message("card.limited", features=n, compared=len(self.compared)))
+        if (rows := len(self.whole)) > MOST_COMPARED_ROWS:
+            sentences.append(message("card.limited_rows.compared", n=MOST_COMPARED_ROWS, of=rows))
+        train, searched = len(self.parts["train"]), rows_searched(n)
+        if task_of(self.schema.target).decides and train > searched:
+            sentences.append(message("card.limited_rows.searched", n=searched, of=train))
+        return sentences
+
+    @property
+    def missed(self) -> list[Message]:
+        """What the search for a leak could not have found among so many rows, in one sentence.
+
+        It is about the class with the fewest rows that the search judges by.
+        """
+        target = self.schema.target
+        if not task_of(target).decides or task_of(target).several:
+            return []
+        kind = kind_of(self.schema)
+        judged = [self.whole] if self.texts else [self.parts["validation"], self.parts["test"]]
+        labels = np.concatenate([part.labels for part in judged])
+        rarest = int(np.bincount(labels, minlength=len(target.classes)).argmin())
+        sizes, name = sizes_of(Resampling.across(judged), labels == rarest), target.classes[rarest]
+        if sizes[0] < FEWEST_OF_CLASS:
+            return [message("card.missed.class", name=name)]
+        searched = 1 if self.texts else len(self.schema.features)
+        limit = ASKED if kind.named_columns or kind.quotes else PLACE_ASKED
+        least = least_found(sizes, limit, searched)
+        return [message(f"card.missed.{kind.structure}", name=name, least=least)]
+
+
+def make_card(facts: DataFacts) -> dict[str, Any]:
+    """The card as `docs/contracts.md` lays it down."""
+    whole, schema = facts.whole, facts.schema
+    return {
+        **vars(facts.description),
+        "file": facts.file,
+        "sha256": facts.sha256,
+        "rows": len(whole),
+        "draw": None if facts.draw is None else vars(facts.draw),
+        "features": len(schema.features),
+        "duplicates": facts.n_duplicates,
+        "observations": _observations(facts),
+        **_outcomes(facts),
+        "leakage": {
+            "duplicates_across": facts.n_shared,
+            "same_inputs_across": facts.n_same_inputs,
+            "contradictory_rows": facts.n_contradictions,
+            "entities_across": facts.n_torn,
+            "method": facts.split_method,
+        },
+        **_contents(facts),
+        "limited": facts.limited,
+        "missed": facts.missed,
+        "preparation": list(facts.preparation),
+        "limits": list(facts.description.limits),
+    }
+
+
+def _observations(facts: DataFacts) -> dict[str, Any]:
+    """What counts as one observation: the column of entities, the rows and those that are tested,
+    and of how many entities these are (`…_of`); None where rows are taken as independent.
+    """
+    parts = {"rows": facts.whole, "tested": facts.parts["test"]}
+    entities = {
+        f"{name}_of": None if part.entities is None else len(np.unique(part.entities))
+        for name, part in parts.items()
+    }
+    sizes = {name: len(part) for name, part in parts.items()}
+    return {"entity": facts.entity or None, **sizes, **entities}
+
+
+def _outcomes(facts: DataFacts) -> dict[str, Any]:
+    schema, whole = facts.schema, facts.whole
+    target, groups = (
+        schema.target,
+        {attribute: whole.groups[attribute.name] for attribute in schema.attributes},
+    )
+    if not task_of(target).decides:
+        return {
+            "positive_class": None,
+            "labels": [],
+            "label_numbers": describe_number(target, whole.labels),
+            "groups": {a.name: group_means(a, codes, whole.labels) for a, codes in groups.items()},
+            "parts": part_means(facts.parts),
+        }
+    explained = facts.is_explained
+    return {
+        "positive_class": target.explained_class,
+        "labels": label_rows(target, whole.labels),
+        "all_labels": all_label_rows(target, whole),
+        "groups": {a.name: group_rows(a, codes, explained) for a, codes in groups.items()},
+        "parts": part_rows(facts),
+    }
+
+
+def _contents(facts: DataFacts) -> dict[str, Any]:
+    schema, whole = facts.schema, facts.whole
+    kind = kind_of(schema)
+    named = kind.named_columns
+    return {
+        "modality": schema.modality,
+        "missing": missing(schema, whole) if named else {},
+        "numeric": numeric_rows(schema, whole) if named else [],
+        "categorical": categorical_rows(schema, whole) if named else [],
+        "correlations": facts.correlations[:_SHOWN_CORRELATIONS],
+        "texts": describe_texts(schema, whole, facts.texts) if facts.texts else None,
+        "values": None if named or facts.texts else describe_values(schema, kind.layout, whole),
+    }
+
+
+def missing(schema: Schema, whole: Split) -> dict[str, int]:
+    """{feature: number of missing cells}, only of features that have any."""
+    counts = np.isnan(whole.inputs).sum(axis=0)
+    return {name: int(n) for name, n in zip(schema.names, counts, strict=True) if n}
+
+
+def label_rows(target: Target, labels: Ints) -> list[dict[str, Any]]:
+    """Size and share of each class."""
+    sizes = np.bincount(labels, minlength=len(target.classes))
+    return [
+        {"class": name, "n": int(n), "share": float(n / len(labels))}
+        for name, n in zip(target.classes, sizes, strict=True)
+    ]
+
+
+def group_rows(attribute: Attribute, codes: Ints, positive: Bools) -> list[dict[str, Any]]:
+    """Size of each level, and the share of its rows with the explained class (`base_rate`)."""
+    return level_rows(attribute, codes, lambda inside: {"base_rate": mean_of(positive, inside)})
+
+
+def part_rows(facts: DataFacts) -> list[dict[str, Any]]:
+    """Size of each part, and how many (`positive`) of which share have the explained class."""
+    explained = {
+        name: part.labels == facts.schema.target.explained for name, part in facts.parts.items()
+    }
+    return [
+        {
+            "part": name,
+            "n": len(inside),
+            "positive": int(inside.sum()),
+            "share": float(inside.mean()),
+        }
+        for name, inside in explained.items()
+    ]
+
+
+def numeric_rows(schema: Schema, whole: Split) -> list[dict[str, Any]]:
+    """Five numbers of each numeric feature, in its unit."""
+    return [
+        {
+            "feature": feature.name,
+            "label": feature.label,
+            "unit": feature.unit,
+            **five_numbers(whole.inputs[:, i]),
+        }
+        for i, feature in enumerate(schema.features)
+        if feature.is_numeric
+    ]
+
+
+def categorical_rows(schema: Schema, whole: Split) -> list[dict[str, Any]]:
+    """Every category of every ordinal and categorical feature with its count."""
+    return [
+        row
+        for i, feature in enumerate(schema.features)
+        if not feature.is_numeric
+        for row in _category_rows(feature, category_counts(feature, whole.inputs[:, i]))
+    ]
+
+
+def category_counts(feature: Feature, values: Floats) -> Ints:
+    """(category,) how many rows have it; empty for a numeric feature."""
+    if feature.is_numeric:
+        return np.zeros(0, dtype=np.int64)
+    known = values[~np.isnan(values)].astype(np.int64)
+    return np.bincount(known, minlength=len(feature.categories))
+
+
+def _category_rows(feature: Feature, counts: Ints) -> list[dict[str, Any]]:
+    total = max(int(counts.sum()), 1)
+    return [
+        {
+            "feature": feature.name,
+            "label": feature.label,
+            "category": category.label,
+            "code": category.code,
+            "n": int(n),
+            "share": int(n) / total,
+            "documented": category.documented,
+        }
+        for category, n in zip(feature.categories, counts, strict=True)
+    ]
+
+
+# What the card says of numbers, arrays and texts, part by part.
+
+_FIVE = ("min", "q25", "median", "q75", "max")
+
+
+def five_numbers(values: Floats) -> dict[str, float | None]:
+    """Least value, quartiles and greatest value of those that are known; None without any."""
+    return _named_quantiles(values[~np.isnan(values)], "linear")
+
+
+def five_counts(counts: Ints) -> dict[str, float | None]:
+    """The same of whole numbers, each of them one that occurs."""
+    return _named_quantiles(counts.astype(np.float64), "lower")
+
+
+def _named_quantiles(known: Floats, method: Literal["linear", "lower"]) -> dict[str, float | None]:
+    if not len(known):
+        return dict.fromkeys(_FIVE)
+    quantiles = np.quantile(known, [0, 0.25, 0.5, 0.75, 1], method=method)
+    return dict(zip(_FIVE, quantiles.tolist(), strict=True))
+
+
+def describe_number(target: Target, labels: Floats) -> dict[str, Any]:
+    """Size, mean, standard deviation and five numbers of the label, in its unit."""
+    return {
+        "label": target.label,
+        "unit": target.unit,
+        "n": len(labels),
+        "mean": float(labels.mean()),
+        "deviation": float(labels.std()),
+        **five_numbers(labels),
+    }
+
+
+def level_rows(
+    attribute: Attribute, codes: Ints, describe: Callable[[Bools], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Size and share of each level, and what is told of its rows; unknown ones come last, if any.
+
+    describe : (instance,) whether a row is of the level -> further columns.
+    """
+    levels = [*enumerate(attribute.levels), (-1, "unknown")]
+    return [
+        {"level": level, "n": n, "share": n / len(codes), **describe(inside)}
+        for code, level in levels
+        if (n := int((inside := codes == code).sum())) or code >= 0
+    ]
+
+
+def group_means(attribute: Attribute, codes: Ints, labels: Floats) -> list[dict[str, Any]]:
+    """Size of each level, and the mean of its labels; nobody has an explained class."""
+    return level_rows(
+        attribute, codes, lambda inside: {"base_rate": None, "mean": mean_of(labels, inside)}
+    )
+
+
+def mean_of(values: NDArray[Any], inside: Bools) -> float | None:
+    """The mean of some of the values; None where there is none."""
+    return float(values[inside].mean()) if inside.any() else None
+
+
+def part_means(parts: Mapping[str, Split]) -> list[dict[str, Any]]:
+    """Size of each part, and mean and standard deviation of its labels."""
+    return [
+        {
+            "part": name,
+            "n": len(part),
+            "positive": None,
+            "share": None,
+            "mean": float(part.labels.mean()),
+            "deviation": float(part.labels.std()),
+        }
+        for name, part in parts.items()
+    ]
+
+
+def all_label_rows(target: Target, whole: Split) -> list[dict[str, Any]]:
+    """How often each label is given; empty where there is one label only."""
+    if whole.all_labels is None:
+        return []
+    counts = whole.all_labels.sum(axis=0)
+    return [
+        {"label": name, "n": int(n), "share": float(n / len(whole))}
+        for name, n in zip(target.labels, counts, strict=True)
+    ]
+
+
+def describe_values(schema: Schema, layout: Layout, whole: Split) -> dict[str, Any]:
+    """Shape, the range of the values, gaps, and how many columns never change.
+
+    `channels` holds five numbers of each channel, over all rows and places. Series of unequal
+    length end in NaN: `shortest` and `longest` count their steps.
+    """
+    shape = layout.shape
+    inputs = whole.inputs.reshape(len(whole), -1, shape[-1])
+    lengths = _lengths(inputs)
+    return {
+        "shape": list(shape),
+        "channels": [_channel(schema, layout, inputs[..., i], i) for i in range(shape[-1])],
+        "missing_share": float(np.isnan(whole.inputs).mean()),
+        "constant_columns": len(constant_columns(whole.inputs)),
+        "shortest": int(lengths.min()),
+        "longest": int(lengths.max()),
+    }
+
+
+def _channel(schema: Schema, layout: Layout, values: Floats, position: int) -> dict[str, Any]:
+    return {
+        "channel": position + 1,
+        "label": layout.channel(position),
+        "unit": schema.features[position].unit,
+        **five_numbers(values),
+    }
+
+
+def _lengths(inputs: Floats) -> Ints:
+    """(instance,) places up to the last that is known in any channel."""
+    known: Bools = np.asarray(~np.isnan(inputs).all(axis=2))
+    last = known.shape[1] - np.argmax(known[:, ::-1], axis=1)
+    return np.where(known.any(axis=1), last, 0).astype(np.int64)
+
+
+def constant_columns(inputs: Floats) -> list[int]:
+    """Positions of the columns that have one value in all rows, or none in any."""
+    known = ~np.isnan(inputs)
+    low = np.where(known, inputs, np.inf).min(axis=0)
+    high = np.where(known, inputs, -np.inf).max(axis=0)
+    whole = known.all(axis=0)
+    return np.flatnonzero((whole & (low == high)) | ~known.any(axis=0)).tolist()
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Texts of the source that repeat another; counted before any was left out.
+
+    exact : texts that equal an earlier one; near : further ones that differ from it only in case,
+    links, punctuation and blanks; conflicting : texts that, so compared, also come with another
+    label; empty : texts without any content, always left out. conflicts_dropped : the conflicting
+    ones have been left out, with all their copies. n : texts in the source.
+    """
+
+    n: int
+    exact: int = 0
+    near: int = 0
+    conflicting: int = 0
+    empty: int = 0
+    conflicts_dropped: bool = False
+
+
+@dataclass(frozen=True)
+class TextFacts:
+    """What is known of the texts beside their tokens.
+
+    words : (instance,) the different words of each text of the whole, by which cues are searched.
+    lengths : (instance,) tokens before a text was cut to the columns. unknown : position of the
+    unknown token, -1 for none. unknown_share : {part: share of its tokens that are unknown}.
+    names : words of the texts that are names, by their capital letters.
+    damaged : texts of the whole with signs that cannot be read; repaired : texts of the source in
+    which damaged signs were put right.
+    """
+
+    tokenizer: Message
+    noun: str
+    words: tuple[frozenset[str], ...]
+    lengths: Ints
+    unknown: int
+    unknown_share: Mapping[str, float]
+    copies: Copies = field(default_factory=lambda: Copies(0))
+    hidden: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
+    damaged: int = 0
+    repaired: int = 0
+
+    def cut(self, width: int) -> Bools:
+        """(instance,) whether the end of the text is lost."""
+        return np.asarray(self.lengths > width)
+
+
+def outcomes(target: Target, labels: NDArray[Any]) -> list[tuple[Text, Bools]]:
+    """The classes with their members; where the target is a number, its two halves."""
+    if not task_of(target).decides:
+        middle = float(np.median(labels))
+        upper, lower = message("data.halves.upper"), message("data.halves.lower")
+        return [(upper, labels > middle), (lower, labels <= middle)]
+    return [(name, labels == i) for i, name in enumerate(target.classes)]
+
+
+def describe_texts(schema: Schema, whole: Split, facts: TextFacts) -> dict[str, Any]:
+    """Vocabulary, lengths by class, and shares of unknown tokens and of texts that were cut."""
+    width = len(schema.features)
+    everything = (message("data.all_texts"), np.ones(len(whole), dtype=bool))
+    rows = [everything, *outcomes(schema.target, whole.labels)]
+    return {
+        "tokenizer": facts.tokenizer,
+        "noun": facts.noun,
+        "vocabulary": len(schema.vocabulary),
+        "places": width,
+        "cut_share": float(facts.cut(width).mean()),
+        "unknown_share": dict(facts.unknown_share),
+        "lengths": [
+            {"class": name, "n": int(inside.sum()), **five_counts(facts.lengths[inside])}
+            for name, inside in rows
+        ],
+        "copies": vars(facts.copies),
+        "hidden": list(facts.hidden),
+    }
+
+
+# Which columns rise and fall together.
+
+#: Rows on which columns are compared with one another: near |ρ| = 0.9 the standard error of a rank
+#: correlation of so many is about 0.001.
+MOST_COMPARED_ROWS = 50_000
+#: Cells and rows of each part in which columns that tell the label are searched.
+_MOST_CELLS, _MOST_ROWS, _FEWEST_ROWS = 4_000_000, 20_000, 1_000
+
+
+def compared_rows(whole: Split) -> Split:
+    """The rows on which columns are compared with one another."""
+    if len(whole) <= MOST_COMPARED_ROWS:
+        return whole
+    return whole.take(thin(len(whole), MOST_COMPARED_ROWS))
+
+
+def rows_searched(n_columns: int) -> int:
+    """The most rows of a part in which columns that tell the label are searched."""
+    return min(max(_MOST_CELLS // max(n_columns, 1), _FEWEST_ROWS), _MOST_ROWS)
+
+
+CORRELATED = 0.9
+#: With more columns than this, only so many are compared with one another.
+MOST_COMPARED = 1000
+
+
+def most_telling(whole: Split, columns: Ints, most: int) -> Ints:
+    """At most so many of these columns: those whose ranks go most with the label, ascending."""
+    if len(columns) <= most:
+        return columns
+    import pandas as pd
+
+    ranks = pd.DataFrame(whole.inputs[:, columns]).rank(pct=True).fillna(0.5).to_numpy()
+    ranks = ranks - ranks.mean(axis=0)
+    outcomes = pd.get_dummies(whole.labels).to_numpy(dtype=np.float64)
+    if outcomes.shape[1] > most:
+        outcomes = whole.labels[:, None].astype(np.float64)
+    outcomes = outcomes - outcomes.mean(axis=0)
+    scale = np.maximum(np.linalg.norm(ranks, axis=0), 1e-12)
+    strength = np.abs(outcomes.T @ ranks / scale) / np.linalg.norm(outcomes, axis=0)[:, None]
+    return np.sort(columns[np.argsort(-strength.max(axis=0), kind="stable")[:most]])
+
+
+def correlated_pairs(schema: Schema, whole: Split, kept: Ints) -> list[dict[str, Any]]:
+    """Pairs among these columns with |ρ| of at least 0.9, strongest first."""
+    rho = spearman(whole.inputs[:, kept])
+    strong = np.argwhere(np.triu(np.abs(rho) >= CORRELATED, k=1))
+    strongest_first = sorted(strong.tolist(), key=lambda pair: (-abs(rho[*pair]), pair))
+    return [
+        {
+            "a": schema.names[kept[i]],
+            "b": schema.names[kept[j]],
+            "label_a": schema.labels[kept[i]],
+            "label_b": schema.labels[kept[j]],
+            "spearman": round(float(rho[i, j]), 4),
+        }
+        for i, j in strongest_first
+    ]

@@ -1,1 +1,0 @@
-"""Which rows train, which validate, which test."""

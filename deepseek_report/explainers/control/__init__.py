@@ -1,1 +1,0 @@
-"""Explanations that know nothing of the model: what others must beat."""

@@ -1,1 +1,0 @@
-"""Explanations of images by masks and by maps of features."""

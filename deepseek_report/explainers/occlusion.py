@@ -1,0 +1,162 @@
+"""Occlusion: what the output loses where one feature, word, patch or window is taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.explanation import Explanation, Game
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
+from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.coalitions import (
+    Coalitions,
+    PairedCoalitions,
+    player_sums,
+    spread_evenly,
+)
+from deepseek_report.explainers.attributions import chunks, subject
+from deepseek_report.statistics.ranking import systematic
+
+
+@dataclass(frozen=True)
+class Occlusion(ExplainerPart):
+    """The output less what it is without one player, everything else left as it is.
+
+    A player is a feature, a word, a patch or a window. What is taken away is replaced by that of
+    each background row in turn, and the outputs are averaged, or by the baseline, as the run asks.
+    Any model can be asked; nothing is drawn. The values need not add up to anything: of two
+    features that stand for each other neither loses much alone, and both together may.
+
+    reference : what replaces a player; auto: what the run asks about, or else what is usual for
+    such data. references : training rows that replace a player at the most, at even distances in
+    the order of its own values where there are more. chunk : instances that are asked about
+    together.
+
+    Reference: Zeiler & Fergus 2014, doi:10.1007/978-3-319-10590-1_53; Robnik-Šikonja & Kononenko
+    2008, doi:10.1109/TKDE.2007.190734 (averages over rows); Li, Monroe & Jurafsky 2016,
+    arXiv:1612.08220 (words).
+    """
+
+    reveals = "aggregate"
+    reference: Literal["auto", "background", "baseline"] = "auto"
+    references: Annotated[int, Field(ge=1, le=10_000)] = 64
+    chunk: Annotated[int, Field(ge=1)] = 25
+
+    samples = False
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Ask the model without each player of each instance, once against each row.
+
+        Returns values in units of the output, without a base value.
+        """
+        classifier, playing = context.classifier, self.playing(context.question)
+        occlusion = playing.suited_to(classifier.capabilities, classifier.schema)
+        before = classifier.calls
+        predictions, kind = context.output(context.inputs), kind_of(classifier.schema)
+        context.progress.start("occlusion", len(context.inputs))
+        if occlusion.reference == "baseline":
+            lost = occlusion._against_baseline(context, predictions)
+        else:
+            lost = occlusion._against_rows(context, predictions)
+        owners = classifier.schema.owners
+        return Explanation(
+            values=spread_evenly(np.where(kind.present(context.inputs), lost, 0.0), owners),
+            predictions=predictions,
+            method="occlusion",
+            variant=occlusion._variant(len(context.background)),
+            output_space=context.output_space,
+            game="baseline" if occlusion.reference == "baseline" else "background",
+            n_model_calls=classifier.calls - before,
+            params=asdict(occlusion),
+            notes=(
+                message("explainer_notes.occlusion.alone"),
+                *(
+                    [message("explainer_notes.players.whole")]
+                    if lost.shape[1] < len(owners)
+                    else []
+                ),
+            ),
+            **subject(context),
+        )
+
+    def playing(self, question: Game) -> Occlusion:
+        """With the reference that answers the question, where "auto" leaves it to that."""
+        if self.reference != "auto" or question not in ("background", "baseline"):
+            return self
+        return replace(self, reference=question)
+
+    def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Occlusion:
+        """With what is usual for such data, where neither a field nor the question says it."""
+        if self.reference != "auto":
+            return self
+        return replace(self, reference=kind_of(schema).compared_with)
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        rows = 1 if self.reference == "baseline" else self._count(n_background)
+        return n_instances * (1 + n_features * rows)
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        """The simplest account; it shares nothing between features that act together."""
+        rows = 1 if self.reference == "baseline" else self._count(situation.background)
+        return [Offer(Turn.SPARE, self, message("recommendation.occlusion", background=rows))]
+
+    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
+        return None
+
+    def _variant(self, background: int) -> Message:
+        rows = 0 if self.reference == "baseline" else self._count(background)
+        return message("explainer_variants.occlusion", rows=rows)
+
+    def _against_rows(self, context: ExplainContext, predictions: Floats) -> Floats:
+        """(instance, player) what was lost on average over the rows that replaced it."""
+        classifier, rows = context.classifier, context.background
+        owners, players = classifier.schema.owners, len(classifier.schema.player_labels)
+        without = np.repeat(~np.eye(players, dtype=bool), self._count(len(rows)), axis=0)
+        which = self._replacing(player_sums(rows, owners)).ravel()
+        lost = np.zeros((len(predictions), players))
+        for index, row in enumerate(context.inputs):
+            outputs = Coalitions(classifier, row, owners, rows).probabilities(without, which)
+            means = outputs[:, context.target].reshape(players, -1).mean(axis=1)
+            lost[index] = predictions[index] - means
+            context.progress.advance()
+        return lost
+
+    def _count(self, background: int) -> int:
+        return max(min(self.references, background), 1)
+
+    def _replacing(self, traits: Floats) -> Ints:
+        """(player, reference) rows that replace a player, by (row, player) what they have of it."""
+        count = self._count(len(traits))
+        if count == len(traits):
+            return np.tile(np.arange(count), (traits.shape[1], 1))
+        return np.array([systematic(column, 1, count)[0] for column in traits.T])
+
+    def _against_baseline(self, context: ExplainContext, predictions: Floats) -> Floats:
+        """(instance, player) what was lost, of many instances at a time."""
+        classifier, kind = context.classifier, kind_of(context.classifier.schema)
+        players = len(classifier.schema.player_labels)
+        owners, without = classifier.schema.owners, ~np.eye(players, dtype=bool)
+        lost = np.zeros((len(predictions), players))
+        for part in chunks(len(predictions), self.chunk):
+            inputs = context.inputs[part]
+            baselines = kind.baseline(inputs, context.background)
+            pairs = PairedCoalitions(classifier, inputs, owners, baselines)
+            count = len(inputs)
+            outputs = pairs.probabilities(
+                np.tile(without, (count, 1)), np.repeat(np.arange(count), players)
+            )
+            answers = outputs[:, context.target].reshape(count, players)
+            lost[part] = predictions[part, None] - answers
+            context.progress.advance(count)
+        return lost

@@ -1,1 +1,0 @@
-"""What the output loses where a part of the input is taken away."""

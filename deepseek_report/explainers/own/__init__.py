@@ -1,1 +1,0 @@
-"""Explanations that a model or a person brings."""

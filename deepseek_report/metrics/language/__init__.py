@@ -1,0 +1,1 @@
+"""What is measured of language models alone: continuations, circuits, chains of thought."""

@@ -1,0 +1,103 @@
+"""What a language model answered in recorded traces, where the model itself is not at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.models import MODEL_FILES, Trainer
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.schema import CLASS_TASKS, Modality, Schema, TaskName
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.storage.files import load_arrays, save_arrays
+from deepseek_report.errors import DataError
+from deepseek_report.metrics.language.chain_of_thought import WITH
+from deepseek_report.models.given.given_answers import AnsweredRows
+from deepseek_report.models.own.came_trained import ANSWERS_GIVEN, write_folder
+
+#: What an answer that was not chosen counts as: probabilities of one recorded answer are 1 and 0.
+_NEXT_TO_NOTHING = 1e-12
+
+
+@dataclass
+class RecordedTable:
+    """(row, class) of every row of the data, once it is known; see `RecordedAnswers.restore`."""
+
+    shares: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+
+
+@dataclass(frozen=True)
+class RecordedAnswers:
+    """The answers with the hint that a data set of traces holds, instead of a model."""
+
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
+    tasks: ClassVar[frozenset[TaskName]] = CLASS_TASKS - {"multi_label"}
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    called: ClassVar[str] = "The language model that wrote the traces"
+    unasked: ClassVar[Text] = message("model_refusals.only_answers")
+    comes_fitted: ClassVar[bool] = True
+
+    def build(self, schema: Schema, train: Split, seed: int) -> RecordedTable:
+        """An empty table of answers."""
+        del schema, train, seed
+        return RecordedTable()
+
+    def misfits(self, schema: Schema, train: Split) -> list[str]:
+        """That the data hold no recorded answers."""
+        del schema
+        if WITH in train.groups:
+            return []
+        return ["model=recorded_answers needs data that hold answers, such as dataset=traces"]
+
+    def wrap(self, module: RecordedTable, schema: Schema, device: str) -> AnsweredRows:
+        """The answers as a classifier that knows these rows alone."""
+        del device
+        return AnsweredRows(module.shares, schema)
+
+    def own_trainer(self) -> Trainer:
+        """What writes the recorded answers down."""
+        return _KeepAnswers()
+
+    def restore(self, built: RecordedTable, train: Split, folder: Path) -> None:
+        """Take the answers of all rows from a training folder."""
+        del train
+        built.shares = load_arrays(folder / MODEL_FILES[1])["probabilities"]
+
+
+@dataclass(frozen=True)
+class _KeepAnswers:
+    """Writes the training folder of a model that is known by its recorded answers."""
+
+    def fit(
+        self,
+        module: RecordedTable,
+        dataset: Dataset,
+        folder: Path,
+        seed: int,
+        device: str,
+        progress: Progress,
+    ) -> None:
+        """Write the answers of all rows, each with probability 1; an unknown one tells nothing."""
+        del device
+        progress.start("training", 1)
+        rows, classes = dataset.every_part, dataset.schema.target.classes
+        if WITH not in rows.groups:
+            raise DataError("; ".join(RecordedAnswers().misfits(dataset.schema, dataset.train)))
+        shares = np.full((int(rows.instance_ids.max()) + 1, len(classes)), 1 / len(classes))
+        answers = rows.groups[WITH]
+        known = answers >= 0
+        shares[rows.instance_ids[known]] = np.where(
+            np.arange(len(classes)) == answers[known][:, None], 1.0, _NEXT_TO_NOTHING
+        )
+        module.shares = shares
+        save_arrays(folder / MODEL_FILES[1], probabilities=shares)
+        summary = "A language model that is not here: its answers were recorded, row by row."
+        described = {"name": "Recorded answers", "summary": summary, "parameters": None}
+        write_folder(folder, {**described, "layers": []}, seed, origin=ANSWERS_GIVEN)
+        progress.advance()

@@ -1,0 +1,308 @@
+"""Trains a language model on a task of tokens, by sequences that are drawn as they are needed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn.functional import cross_entropy
+
+from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.message import message, plain
+from deepseek_report.artifacts.protocols.models import HISTORY, untrained_facts
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.files import save_json, save_table
+from deepseek_report.artifacts.storage.plain_files import make_folder
+from deepseek_report.data_kinds.token_tasks import Sequences, TokenTask, task_of_card
+from deepseek_report.errors import ConfigError
+from deepseek_report.models.shared.loading import WEIGHTS
+from deepseek_report.models.transformers.language_model import SequenceRecipe
+
+#: Steps of which the history tells as of one epoch, and rows of the validation part it is told of.
+_ROUND, _VALIDATED = 50, 200
+#: Weight of what was right before, in the share of answers that are right of late.
+_MEMORY = 0.8
+_BETAS, _LONGEST_STEP = (0.9, 0.95), 1.0
+
+
+@dataclass
+class _Course:
+    """How far training is.
+
+    level : of the sequences. right : share of the answers that are right of late. learnt : the step
+    at which the hardest level was. reached : {level: step at which it was learnt}.
+    """
+
+    level: int
+    step: int = 0
+    right: float = 0.0
+    learnt: int | None = None
+    sequences: int = 0
+    reached: dict[int, int] = field(default_factory=dict)
+
+    def note(self, right: float, recipe: SequenceRecipe, hardest: int) -> None:
+        """Count a step, and go on to the next level where this one is learnt."""
+        self.right = _MEMORY * self.right + (1 - _MEMORY) * right
+        self.step += 1
+        if self.learnt is not None or self.right < recipe.next_level:
+            return
+        self.reached[self.level] = self.step
+        if self.level == hardest:
+            self.learnt = self.step
+        else:
+            self.level, self.right = self.level + 1, 0.0
+
+    def ended(self, recipe: SequenceRecipe) -> bool:
+        """Whether nothing is left to do."""
+        settled = self.learnt is not None and self.step - self.learnt >= recipe.settling
+        drawn = recipe.most_sequences is not None and self.sequences >= recipe.most_sequences
+        return settled or drawn or self.step >= recipe.most_steps
+
+    def rate(self, recipe: SequenceRecipe) -> float:
+        """The share of the full learning rate in the next step."""
+        if self.learnt is None:
+            return min(1.0, (self.step + 1) / recipe.warmup)
+        return max(1 - (self.step - self.learnt) / max(recipe.settling, 1), 0.05)
+
+
+@dataclass(frozen=True)
+class SequenceTrainer:
+    """Trains by Muon and AdamW on answers alone; what is drawn depends on the seed alone."""
+
+    recipe: SequenceRecipe
+
+    def planned_rows(self, n_train: int) -> int:
+        """How many rows the model evaluates at most, of about 16 tokens each."""
+        del n_train
+        return self.recipe.most_steps * self.recipe.tokens // 16
+
+    def fit(
+        self,
+        module: Any,
+        dataset: Dataset,
+        folder: Path,
+        seed: int,
+        device: str,
+        progress: Progress,
+    ) -> None:
+        """Train in place; write weights, history and summaries to `folder`.
+
+        Raises ConfigError: the data set is of no task of tokens.
+        """
+        from safetensors.torch import save_file
+
+        task = task_of_card(dataset.card)
+        if task is None:
+            raise ConfigError(
+                "a language model without a checkpoint is trained on a task whose sequences can "
+                "be drawn; choose dataset=recall or dataset=brackets, or give model.checkpoint"
+            )
+        started = time.perf_counter()
+        module.to(device).train()
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # steps are so small that several would wait for one another
+        course, rows = _Course(task.easiest), []
+        progress.start("training", self.recipe.most_steps)
+        for told in _rounds(module.net, task, self.recipe, course, seed):
+            progress.advance(_ROUND, f"level {course.level} of {task.hardest}")
+            rows.append({"epoch": len(rows) + 1, **told, **_validated(module, dataset, device)})
+        torch.set_num_threads(threads)
+        module.eval()
+        make_folder(folder)
+        weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
+        save_file(weights, folder / WEIGHTS)
+        save_table(folder / "history.parquet", _history(rows))
+        architecture = module.architecture()
+        save_json(folder / "architecture.json", plain(architecture))
+        facts = _facts(rows, course, task, seed) | {"parameters": architecture["parameters"]}
+        save_json(folder / "training.json", plain(facts | {"device": device}))
+        seconds = time.perf_counter() - started
+        save_json(
+            folder / "timing.json",
+            {
+                "seconds": seconds,
+                "seconds_per_epoch": seconds / max(len(rows), 1),
+                "rows_per_second": course.sequences / seconds,
+                "peak_memory": None,
+            },
+        )
+
+
+def _rounds(
+    net: Any, task: TokenTask, recipe: SequenceRecipe, course: _Course, seed: int
+) -> Iterator[dict[str, float]]:
+    """Train step by step; after each round what the history tells of it."""
+    random = np.random.default_rng([seed, 32])
+    optimisers = _optimisers(net, recipe)
+    losses: list[float] = []
+    norms: list[float] = []
+    while not course.ended(recipe):
+        share = course.rate(recipe)
+        for optimiser, rate in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = share * rate
+        length = task.sequences(1, course.level, np.random.default_rng(0)).ids.shape[1]
+        drawn = task.sequences(max(1, recipe.tokens // length), course.level, random)
+        hidden = None if course.learnt is None else _hidden(drawn, recipe.hiding, random)
+        loss, right = answers_of(net, drawn, hidden)
+        net.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(net.parameters(), _LONGEST_STEP)
+        for optimiser, _ in optimisers:
+            optimiser.step()
+        losses.append(float(loss.item()))
+        norms.append(float(norm))
+        course.sequences += len(drawn.ids)
+        course.note(right, recipe, task.hardest)
+        if len(losses) == _ROUND or course.ended(recipe):
+            yield {
+                "train_loss": float(np.mean(losses)),
+                "learning_rate": share * recipe.learning_rate,
+                "gradient_norm": float(np.mean(norms)),
+            }
+            losses, norms = [], []
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose matrices are made orthogonal, so that rare directions move as others do.
+
+    Two and three dimensions: each matrix of a stack by itself. A matrix (a, b) moves by
+    0.2 √max(a, b) times the rate, about as far as AdamW moves it. (`torch.optim.Muon` takes no
+    stacks, which experts are, one matrix at a time, and rounds to bfloat16.)
+
+    Reference: Liu et al. 2025, Muon is scalable for LLM training, doi 10.48550/arXiv.2502.16982.
+    """
+
+    def __init__(self, parameters: Iterable[torch.Tensor], momentum: float = 0.9) -> None:
+        super().__init__(parameters, {"lr": 0.0, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Move all matrices once; those of one shape are made orthogonal together."""
+        del closure
+        for group in self.param_groups:
+            by_shape: dict[tuple[int, int], list[tuple[torch.Tensor, torch.Tensor]]] = {}
+            for matrix in group["params"]:
+                kept = self.state[matrix].setdefault("momentum", torch.zeros_like(matrix))
+                kept.lerp_(matrix.grad, 1 - group["momentum"])
+                wanted = matrix.grad.lerp(kept, group["momentum"])
+                wide = wanted.shape[-2] <= wanted.shape[-1]
+                views = [view if wide else view.mT for view in (matrix, wanted)]
+                height, width = views[0].shape[-2:]
+                pair = tuple(view.reshape(-1, height, width) for view in views)
+                by_shape.setdefault((height, width), []).append((pair[0], pair[1]))
+            for (_, width), pairs in by_shape.items():
+                moves = orthogonal(torch.cat([wanted for _, wanted in pairs]))
+                at = 0
+                for matrices, _ in pairs:
+                    much = -0.2 * math.sqrt(width) * group["lr"]
+                    matrices.add_(moves[at : at + len(matrices)], alpha=much)
+                    at += len(matrices)
+
+
+def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
+    """(matrix, a, b) with a ≤ b -> about U Vᵀ of each U S Vᵀ: singular values of 0.7 to 1.2.
+
+    Five steps of Newton and Schulz with the coefficients of Jordan et al. 2024.
+    """
+    x = matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    for _ in range(5):
+        gram = x @ x.mT
+        x = 3.4445 * x + torch.baddbmm(gram, gram, gram, beta=-4.775, alpha=2.0315) @ x
+    return x
+
+
+def _optimisers(net: Any, recipe: SequenceRecipe) -> list[tuple[torch.optim.Optimizer, float]]:
+    """Muon for the matrices inside, AdamW for all else, and the full rate of each."""
+    outside = {id(net.get_input_embeddings().weight), id(net.get_output_embeddings().weight)}
+    inside, rest = [], []
+    for name, parameter in net.named_parameters():
+        is_matrix = parameter.dim() > 1 and id(parameter) not in outside
+        (inside if is_matrix and "gate.weight" not in name else rest).append(parameter)
+    adam = torch.optim.AdamW(rest, lr=recipe.learning_rate, betas=_BETAS)
+    return [(adam, recipe.learning_rate), (Muon(inside), recipe.matrix_rate)]
+
+
+def answers_of(
+    net: Any, drawn: Sequences, hidden: Bools | None = None
+) -> tuple[torch.Tensor, float]:
+    """The mean cross-entropy of the answers of sequences, and the share that is right.
+
+    hidden : (sequence, place) whether the net reads the mask there, token 0. What is right is
+    counted in sequences of which nothing is hidden.
+    """
+    whole = np.ones(len(drawn.ids), dtype=bool) if hidden is None else ~hidden.any(axis=1)
+    read = drawn.ids if hidden is None else np.where(hidden, 0, drawn.ids)
+    asked = torch.as_tensor(drawn.answers, device=net.device)[:, 1:]
+    counted = torch.as_tensor(whole, device=net.device)[:, None].expand_as(asked)[asked]
+    inputs = torch.as_tensor(read, device=net.device)[:, :-1]
+    states = net.base_model(input_ids=inputs, use_cache=False).last_hidden_state
+    logits = net.get_output_embeddings()(states[asked])
+    truths = torch.as_tensor(drawn.ids, device=net.device)[:, 1:][asked]
+    right = (logits.argmax(dim=-1) == truths)[counted].float().mean()
+    return cross_entropy(logits, truths), float(right.item())
+
+
+def _hidden(drawn: Sequences, share: float, random: np.random.Generator) -> Bools:
+    """(sequence, place) which tokens are hidden: in a share of the sequences a share drawn of each.
+
+    The first sequence stays whole.
+    """
+    n = len(drawn.ids)
+    shares = np.where(random.random(n) < share, random.random(n), 0.0)
+    shares[0] = 0.0
+    return np.asarray(random.random(drawn.ids.shape) < shares[:, None])
+
+
+def _validated(module: Any, dataset: Dataset, device: str) -> dict[str, float]:
+    """Loss and share of right answers on rows of the validation part, which are the hardest."""
+    part = dataset.validation
+    inputs = torch.as_tensor(part.inputs[:_VALIDATED], dtype=torch.float32, device=device)
+    labels = torch.as_tensor(part.labels[:_VALIDATED], device=device)
+    module.eval()
+    with torch.inference_mode():
+        logits = module(inputs)
+    module.train()
+    right = (logits.argmax(dim=1) == labels).float().mean()
+    loss = cross_entropy(logits, labels)
+    return {"validation_loss": float(loss.item()), "validation_score": float(right.item())}
+
+
+def _history(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    kinds = {name: "int64" if name == "epoch" else "float64" for name in HISTORY}
+    return pd.DataFrame(rows, columns=list(HISTORY)).astype(kinds)
+
+
+def _facts(
+    rows: list[dict[str, Any]], course: _Course, task: TokenTask, seed: int
+) -> dict[str, Any]:
+    """The content of `training.json`, but for the size of the model."""
+    learnt = message(
+        "training_notes.sequences",
+        sequences=course.sequences,
+        steps=course.step,
+        each=_ROUND,
+        first=task.easiest,
+        last=task.hardest,
+    )
+    short = message("training_notes.level", level=course.level, last=task.hardest)
+    loss = rows[-1]["validation_loss"]  # of the weights that are kept: those of the last step
+    return untrained_facts(None, seed, course.sequences // max(len(rows), 1)) | {
+        "stopped_early": course.learnt is not None,
+        "epochs": len(rows),
+        "max_epochs": len(rows),
+        "best_epoch": len(rows),
+        "score": message("training_notes.right"),
+        "precision": "float32",
+        "last_validation_loss": loss,
+        "best_validation_loss": loss,
+        "notes": [learnt] if course.learnt is not None else [learnt, short],
+    }

@@ -1,0 +1,1 @@
+"""Pictures of what is measured of language models alone."""
