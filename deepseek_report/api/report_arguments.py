@@ -215,7 +215,7 @@ def check_cases(cases: Sequence[int], n_test: int) -> None:
         )
 
 
-def plain_value(value: Any) -> Any:
+def plain_value(value: object) -> Any:
     """A value as YAML holds it: plain sequences and keys, numbers of numpy as Python's own."""
     if isinstance(value, Mapping):
         return {str(name): plain_value(inside) for name, inside in value.items()}

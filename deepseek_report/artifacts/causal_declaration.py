@@ -48,7 +48,7 @@ class CausalQuestion:
         return "{" + ", ".join(f"{name}: {value}" for name, value in self.as_written.items()) + "}"
 
 
-def _with_texts(question: Any) -> Any:
+def _with_texts(question: object) -> Any:
     """A question as YAML reads it, in which the key `on` is a truth value, with texts as keys.
 
     >>> _with_texts({"effect_of": "limit", True: "default"})

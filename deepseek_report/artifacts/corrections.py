@@ -45,7 +45,7 @@ MOST_MARKS, MOST_PLAYERS = 2000, 1000
 _SHOWN = 8
 
 
-def _day(value: Any) -> Any:
+def _day(value: object) -> Any:
     """A day as YYYY-MM-DD, as YAML reads it or as text; "" for none."""
     if isinstance(value, dt.datetime):
         value = value.date()
@@ -123,14 +123,14 @@ class Marks:
     on: Day = ""
 
 
-def with_day(entry: Any) -> Any:
+def with_day(entry: object) -> Any:
     """A mapping of YAML whose key `on` is a text again: YAML 1.1 reads it as true."""
     if not isinstance(entry, dict) or True not in entry:
         return entry
     return {"on" if key is True else key: value for key, value in entry.items()}
 
 
-def _names(value: Any) -> Any:
+def _names(value: object) -> Any:
     """A single name as a list of one."""
     return [value] if isinstance(value, str) else value
 

@@ -25,7 +25,7 @@ def bounded_texts(value: Any) -> Any:
     return value
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     return isinstance(value, str) and not hasattr(value, "__html__")
 
 

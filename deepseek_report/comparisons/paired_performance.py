@@ -186,7 +186,7 @@ def _methods(
             }
 
 
-def _judged(rows: Sequence[Mapping[str, Any]], kind: TableType) -> pd.DataFrame:
+def _judged(rows: Sequence[Mapping[str, object]], kind: TableType) -> pd.DataFrame:
     """The rows with corrected p-values, and which of the two is better by more than chance."""
     table = pd.DataFrame(rows)
     table["p_adjusted"] = holm(table["p_value"])

@@ -63,7 +63,7 @@ def write_evidence(report: ComplianceReport, results: Results, folder: Path) -> 
     return path
 
 
-def check_record(record: Mapping[str, Any]) -> None:
+def check_record(record: Mapping[str, object]) -> None:
     """Check the content of an `evidence.json` against its schema.
 
     Raises ArtifactError : every place that breaks the schema.

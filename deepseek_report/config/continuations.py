@@ -135,11 +135,11 @@ class Completer:
         return _in_defaults(self.whole, group)
 
 
-def _ending(value: Any) -> str:
+def _ending(value: object) -> str:
     return "." if isinstance(value, Mapping) and value else "="
 
 
-def _in_defaults(content: Any, group: str) -> str:
+def _in_defaults(content: object, group: str) -> str:
     """The choice of a group in the defaults list of a file, or ""."""
     entries = content.get("defaults", ()) if isinstance(content, Mapping) else ()
     for entry in entries if isinstance(entries, list) else ():

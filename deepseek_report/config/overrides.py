@@ -95,7 +95,7 @@ def _with_quotes(value: str) -> str:
     return written if not _parse_one(f"key={written}")[1] else ""
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     if isinstance(value, Mapping):
         whole: dict[str, Any] = {}
         for key, entry in value.items():

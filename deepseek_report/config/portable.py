@@ -100,7 +100,7 @@ class PortablePaths:
 
     # --- values -----------------------------------------------------------------------------------
 
-    def _value(self, value: Any, key: str = "") -> Any:
+    def _value(self, value: object, key: str = "") -> Any:
         if isinstance(value, Mapping):
             return {name: self._value(inside, str(name)) for name, inside in value.items()}
         if isinstance(value, list | tuple):

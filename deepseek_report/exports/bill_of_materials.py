@@ -69,7 +69,7 @@ def reference_problems(bill: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _entries(node: Any) -> Iterator[tuple[str, Any]]:
+def _entries(node: object) -> Iterator[tuple[str, Any]]:
     """Every key with its value, however deep."""
     if isinstance(node, Mapping):
         for key, value in node.items():
@@ -80,7 +80,7 @@ def _entries(node: Any) -> Iterator[tuple[str, Any]]:
             yield from _entries(value)
 
 
-def _at(node: Any, pointer: str) -> Any:
+def _at(node: object, pointer: str) -> Any:
     """What a JSON pointer names; None where there is nothing."""
     for part in pointer.removeprefix("#/").split("/"):
         if isinstance(node, list):
@@ -501,7 +501,7 @@ def _told(worded: WordedFinding) -> str:
     return one_line(" ".join([worded.claim, worded.detail, *worded.limits]))
 
 
-def _hashes(sha256: Any) -> list[dict[str, str]]:
+def _hashes(sha256: object) -> list[dict[str, str]]:
     known = isinstance(sha256, str) and _SHA256.fullmatch(sha256)
     return [{"alg": "SHA-256", "content": str(sha256)}] if known else []
 
@@ -524,7 +524,7 @@ def _filled(entries: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entries.items() if value not in (None, "", [], {})}
 
 
-def _cleaned(node: Any) -> Any:
+def _cleaned(node: object) -> Any:
     """The same without characters that no document may hold."""
     if isinstance(node, str):
         return clean(node)

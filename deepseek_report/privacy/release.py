@@ -64,7 +64,7 @@ def told_problems(
             yield {**problem, "reason": reason.to_json()}
 
 
-def _is_quoting(problem: Mapping[str, Any], source: RunSource | None) -> bool:
+def _is_quoting(problem: Mapping[str, object], source: RunSource | None) -> bool:
     """Errors may quote any value; a part that refuses words its reason itself."""
     if problem["kind"] == "failed" or source is None:
         return True
@@ -289,7 +289,7 @@ def _contents(card: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
     }
 
 
-def _count(n: Any, source: RunSource) -> Any:
+def _count(n: object, source: RunSource) -> Any:
     return None if source.is_small(n) else n
 
 
@@ -297,7 +297,7 @@ def _counts(row: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
     return {key: _count(n, source) if _whole(n) else n for key, n in row.items()}
 
 
-def _whole(value: Any) -> bool:
+def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -122,7 +122,7 @@ def _refuse_project(work: Path) -> None:
                 )
 
 
-def _copy(document: Path, head: Mapping[str, Any], work: Path) -> Path:
+def _copy(document: Path, head: Mapping[str, object], work: Path) -> Path:
     """The document in `work` with its pictures, its tables, and the files that its head names."""
     source = document.parent
     for name in _FOLDERS:
@@ -136,7 +136,7 @@ def _copy(document: Path, head: Mapping[str, Any], work: Path) -> Path:
     return work / document.name
 
 
-def _named_files(value: Any, named: bool = False) -> Iterator[str]:
+def _named_files(value: object, named: bool = False) -> Iterator[str]:
     """Texts that may be files beside the document, of a front matter."""
     if isinstance(value, Mapping):
         for key, item in value.items():

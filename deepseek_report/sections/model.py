@@ -149,7 +149,7 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield prefix + name, value
 
 
-def _value(draft: Draft, value: Any) -> str:
+def _value(draft: Draft, value: object) -> str:
     if value is None:
         return draft.words.text("cells.not_set")
     if isinstance(value, bool):

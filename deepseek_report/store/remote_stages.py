@@ -157,7 +157,7 @@ class RemoteStages:
     ) -> None:
         size = source.stat().st_size
 
-        def put(files: Any, root: str) -> None:
+        def put(files: object, root: str) -> None:
             if anew or not is_there(files, root + name, size):
                 _send(files, source, root + name)
 
@@ -220,7 +220,7 @@ class RemoteStages:
         except FileNotFoundError:
             return
 
-    def _refuse_strange(self, name: Any, sha256: Any) -> None:
+    def _refuse_strange(self, name: object, sha256: object) -> None:
         parts = str(name).split("/")
         plain = all(part not in {"", ".", ".."} and "\\" not in part for part in parts)
         if not plain or not isinstance(sha256, str) or not _HASH.fullmatch(sha256):

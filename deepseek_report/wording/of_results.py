@@ -52,7 +52,7 @@ def _words_of(results: Results, language: str) -> Wording:
 def words_for(
     language: str,
     schema: Schema | None,
-    card: Mapping[str, Any] = MappingProxyType({}),
+    card: Mapping[str, object] = MappingProxyType({}),
     *,
     named: bool = False,
     words: CaseWords | None = None,

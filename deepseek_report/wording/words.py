@@ -195,7 +195,7 @@ class Wording:
         """
         return self.names.of(name)
 
-    def named(self, value: Any) -> Any:
+    def named(self, value: object) -> Any:
         """The value with every name inside of lists and mappings in this language."""
         if type(value) is str:
             return self.name(value)
@@ -205,7 +205,7 @@ class Wording:
             return [self.named(inside) for inside in value]
         return value
 
-    def _filling(self, value: Any) -> Any:
+    def _filling(self, value: object) -> Any:
         """What fills a slot: messages worded, names in this language, texts cut to a page."""
         if isinstance(value, Message):
             return self.say(value)

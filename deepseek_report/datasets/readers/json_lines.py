@@ -91,7 +91,7 @@ def _object(text: Decoded, position: int, line: str) -> dict[str, Any]:
     return value
 
 
-def _depth(value: Any) -> int:
+def _depth(value: object) -> int:
     """Levels of objects and lists, the value itself among them."""
     depth, level = 0, [value]
     while level := [inner_value for inner_value in level if isinstance(inner_value, dict | list)]:

@@ -358,7 +358,7 @@ def _is_about(expectation: Expectation, schema: Schema, rows: Split) -> Bools:
     return about
 
 
-def class_of(target: Target, name: Any) -> int:
+def class_of(target: Target, name: object) -> int:
     """Position of a class that is named, or written as its code.
 
     Raises ConditionError: there is no such class.

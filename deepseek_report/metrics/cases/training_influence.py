@@ -133,7 +133,7 @@ class _Watch:
         linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
         self.handles = [part.register_forward_hook(self._note) for part in linear]
 
-    def _note(self, part: Any, inputs: Any, output: Any) -> Any:
+    def _note(self, part: object, inputs: Any, output: Any) -> Any:
         self.entering, self.raw = inputs[0].detach(), output.detach().requires_grad_()
         return self.raw
 

@@ -117,7 +117,7 @@ def _column(feature: Feature, cells: Floats, form: TableForm) -> Any:
     return pd.Series(chosen, dtype=kind)
 
 
-def _as_kind(cells: Floats, kind: Any, missing: Bools) -> Any:
+def _as_kind(cells: Floats, kind: object, missing: Bools) -> Any:
     import pandas as pd
 
     if not isinstance(kind, np.dtype):  # a type of pandas with its own mark for what is missing

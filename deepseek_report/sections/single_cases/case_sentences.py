@@ -410,7 +410,7 @@ def _class_told(schema: Schema, explanation: Explanation, instance: Explanation)
     )
 
 
-def agreement(pages: Pages, number: Any) -> str:
+def agreement(pages: Pages, number: object) -> str:
     """How far the other methods of the same question agree with the told reasons on this case."""
     ranked = set(answering(pages.draft.results))
     pairs = [

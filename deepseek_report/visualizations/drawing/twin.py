@@ -47,7 +47,7 @@ def line(x: ArrayLike, y: ArrayLike, colour: str, **fields: Any) -> dict[str, An
     return trace("scatter", **places, mode="lines", line=look, **_legend(fields))
 
 
-def context(x: ArrayLike, y: ArrayLike, **fields: Any) -> dict[str, Any]:
+def context(x: ArrayLike, y: ArrayLike, **fields: object) -> dict[str, Any]:
     """A thin, broken grey line to compare with."""
     return line(x, y, LIGHT["context"], line={"width": 1, "dash": "dash"}, **fields)
 
@@ -72,14 +72,14 @@ def row_axis(labels: Sequence[str]) -> dict[str, Any]:
     return axis("", range=[len(labels) - 0.5, -0.5], **rows)
 
 
-def share_axis(title: str, **fields: Any) -> dict[str, Any]:
+def share_axis(title: str, **fields: object) -> dict[str, Any]:
     """An axis of shares of one, written as percentages."""
     return axis(title, tickformat=".0%", **fields)
 
 
 def twin(
-    traces: Iterable[Mapping[str, Any]],
-    layout: Mapping[str, Any],
+    traces: Iterable[Mapping[str, object]],
+    layout: Mapping[str, object],
     words: Wording,
     height: int = 380,
 ) -> dict[str, Any]:
