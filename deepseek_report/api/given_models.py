@@ -210,7 +210,7 @@ def _torch_answer(module: Any, hints: Hints) -> Callable[[Any], Any]:
     return answer
 
 
-def _as_tensor(table: object) -> Any:
+def _as_tensor(table: object) -> object:
     import torch
 
     try:

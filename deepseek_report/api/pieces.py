@@ -161,7 +161,7 @@ def _answers(
     return (config, HeldAnswers(values, classes)), task, fits
 
 
-def _implied(piece: Piece | None) -> Any:
+def _implied(piece: Piece | None) -> object:
     """The output that attributions with base values add up to."""
     if piece is None:
         refuse(
@@ -547,14 +547,14 @@ def is_of_library(thing: object) -> bool:
     )
 
 
-def _content(cell: types.CellType) -> Any:
+def _content(cell: types.CellType) -> object:
     try:
         return cell.cell_contents
     except ValueError:
         return None
 
 
-def _referred(code: types.CodeType, known: Mapping[str, object]) -> Iterator[tuple[str, Any]]:
+def _referred(code: types.CodeType, known: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """(name, value) of all that code takes from outside of itself.
 
     Raises _UnhashableError: it imports what is not known, or changes what lies outside of it.

@@ -290,7 +290,7 @@ _PLACES: Mapping[int, tuple[str, ...]] = {
 }
 
 
-def _one_of(name: str, value: object, other: str, same: object) -> Any:
+def _one_of(name: str, value: object, other: str, same: object) -> object:
     if value is not None and same is not None:
         refuse(
             other, f"{name} is given, and {other} as well", "one of the two", f"leave {other} out"

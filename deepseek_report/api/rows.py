@@ -146,7 +146,7 @@ class Rows:
         """Whether the person gave the rows that the model was trained on."""
         return bool((self.held.parts == PARTS.index("train")).any())
 
-    def as_given(self, features: pd.DataFrame) -> Any:
+    def as_given(self, features: pd.DataFrame) -> object:
         """Such rows as the person's own table held them: an array where that had no names."""
         return features if self.form.named else features.to_numpy()
 
@@ -276,7 +276,7 @@ def _same_columns(
     return table
 
 
-def _shared(name: Any, tables: Mapping[str, pd.DataFrame]) -> Any:
+def _shared(name: Any, tables: Mapping[str, pd.DataFrame]) -> object:
     """The type of a column; of categories that differ between the tables, all of them."""
     kinds = [table[name].dtype for table in tables.values()]
     if all(kind == kinds[0] for kind in kinds):
@@ -309,7 +309,7 @@ def _check_columns(features: pd.DataFrame, left_out: Sequence[str]) -> None:
 
 def _labels(
     name: str, labels: Any, rows: int, indices: Mapping[str, pd.Index], notices: list[Text]
-) -> Any:
+) -> object:
     argument = name.replace("X_", "y_")
     if name in indices:
         ordered = in_order_of(indices[name], labels, argument, name)
@@ -333,7 +333,7 @@ def _labels(
     return values
 
 
-def in_order_of(index: pd.Index, values: Any, argument: str, table: str) -> Any:
+def in_order_of(index: pd.Index, values: Any, argument: str, table: str) -> object:
     """Values with an index of their own, in the order of that of the table; others as they are.
 
     Raises ArgumentProblems: the values are of other rows than the table.

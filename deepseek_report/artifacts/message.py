@@ -41,7 +41,7 @@ class Message:
     def __hash__(self) -> int:
         return hash(self.id)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """`{"message": id, "values": {…}}`, as plain data."""
         return {_ID: self.id, _VALUES: {key: plain(value) for key, value in self.values.items()}}
 

@@ -199,7 +199,7 @@ class TableType:
         known = [key for key in (*ends, *tests) if key in frame]
         return frame.assign(**dict.fromkeys(known, np.nan))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """All fields that are not at their default; how it is released is no part of it."""
         columns = [_non_default(column) for column in self.columns]
         return {**_non_default(self, without=("release",)), "columns": columns}
@@ -262,7 +262,7 @@ def _always_fits(dtype: object, kind: Kind) -> bool:
     return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
-def _non_default(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+def _non_default(record: Any, without: tuple[str, ...] = ()) -> dict[str, object]:
     return {
         entry.name: getattr(record, entry.name)
         for entry in fields(record)

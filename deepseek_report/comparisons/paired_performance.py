@@ -168,7 +168,7 @@ def _methods(
     measures: Sequence[RowMeasure],
     runs: Mapping[tuple[str, str], SeedRuns],
     region: Region,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     for first, other in combinations(methods, 2):
         for measure in measures:
             both = [runs[method.label, measure.key] for method in (first, other)]
@@ -201,7 +201,7 @@ def _spread(
     methods: Sequence[Method],
     measures: Sequence[RowMeasure],
     runs: Mapping[tuple[str, str], SeedRuns],
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     rows = []
     for method in methods:
         for measure in measures:

@@ -73,7 +73,7 @@ class HydraTrees:
         """Whether an override decides which files are taken, and sets no value by itself."""
         return text.lstrip("+~").partition("=")[0] in self.groups
 
-    def _by_hydra(self, overrides: Sequence[str]) -> tuple[Any, dict[str, str]]:
+    def _by_hydra(self, overrides: Sequence[str]) -> tuple[object, dict[str, str]]:
         from hydra import compose, initialize_config_dir
         from omegaconf import open_dict
 

@@ -69,7 +69,7 @@ class Completer:
             return ("true", "false")
         return self._literals(key)
 
-    def _value_of(self, key: str) -> Any:
+    def _value_of(self, key: str) -> object:
         group, *path = key.split(".")
         value = self._content(group, path[:1]) if group in self.groups else self.whole.get(group)
         for part in path[1:] if group in MULTIPLE else path:

@@ -52,7 +52,7 @@ class TooMuch(Exception):  # noqa: N818 - caught where the configuration is comp
         self.path, self.fault = tuple(path), fault
 
 
-def resolve(config: Any) -> tuple[dict[str, Any], list[Unresolved]]:
+def resolve(config: Any) -> tuple[dict[str, object], list[Unresolved]]:
     """A composed configuration as plain data, and what in it was not resolved.
 
     Raises TooMuch: interpolations refer to themselves, or stand for too much.
@@ -84,7 +84,7 @@ def only(allowed: Callable[[str], bool]) -> Iterator[list[tuple[str, str]]]:
     refused: list[tuple[str, str]] = []
 
     def refusing(name: str) -> Callable[..., Any]:
-        def resolver(_config: Any, _parent: Any, _node: Any, _args: Any, texts: Any) -> Any:
+        def resolver(_config: Any, _parent: Any, _node: Any, _args: Any, texts: Any) -> object:
             refused.append((name, ",".join(map(str, texts))))
             raise InterpolationResolutionError(f"`{name}` is not called here")
 

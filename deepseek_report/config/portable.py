@@ -59,7 +59,7 @@ class PortablePaths:
 
     def command(
         self, overrides: Sequence[str], config_dir: str | None, trusted: Sequence[str]
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """How to repeat the run, as `run.json` keeps it.
 
         Returns

@@ -126,7 +126,7 @@ def _rows(
             yield from _rows(nested, below, comments, f"{key}." if is_part else f"{key}[].")
 
 
-def _default(field: dataclasses.Field[Any]) -> Any:
+def _default(field: dataclasses.Field[Any]) -> object:
     if field.default is not dataclasses.MISSING:
         return field.default
     if field.default_factory is not dataclasses.MISSING:
@@ -148,7 +148,7 @@ def _written(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _nested(hint: object) -> Any:
+def _nested(hint: object) -> object:
     """The dataclass that a field holds, one or a list of them; None where it holds none."""
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return hint

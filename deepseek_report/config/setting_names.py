@@ -107,7 +107,7 @@ def _place(hint: object, location: Sequence[Any]) -> Iterable[str]:
         hint = _inside(hint, part)
 
 
-def _alternatives(hint: object) -> list[Any]:
+def _alternatives(hint: object) -> list[object]:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return [
             alternative for alternative in typing.get_args(hint) if alternative is not type(None)
@@ -115,7 +115,7 @@ def _alternatives(hint: object) -> list[Any]:
     return [hint]
 
 
-def _inside(hint: object, part: object) -> Any:
+def _inside(hint: object, part: object) -> object:
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return typing.get_type_hints(hint).get(str(part))
     arguments = [argument for argument in typing.get_args(hint) if argument is not Ellipsis]

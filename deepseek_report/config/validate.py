@@ -181,7 +181,7 @@ class _Checker:
             if key not in known:
                 self.problems.append(self.unknown((key,), known))
 
-    def entries(self, group: str) -> dict[str, Any]:
+    def entries(self, group: str) -> dict[str, object]:
         """{key: what is written of it} of the parts of a group whose keys can be names."""
         if group not in self.listed:
             self.listed[group] = self._listed(group)
@@ -383,5 +383,5 @@ def _plain(plugin: object) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _adapter(cls: type) -> TypeAdapter[Any]:
+def _adapter(cls: type) -> TypeAdapter[object]:
     return TypeAdapter(cls)

@@ -69,7 +69,7 @@ def reference_problems(bill: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _entries(node: object) -> Iterator[tuple[str, Any]]:
+def _entries(node: object) -> Iterator[tuple[str, object]]:
     """Every key with its value, however deep."""
     if isinstance(node, Mapping):
         for key, value in node.items():
@@ -80,7 +80,7 @@ def _entries(node: object) -> Iterator[tuple[str, Any]]:
             yield from _entries(value)
 
 
-def _at(node: object, pointer: str) -> Any:
+def _at(node: object, pointer: str) -> object:
     """What a JSON pointer names; None where there is nothing."""
     for part in pointer.removeprefix("#/").split("/"):
         if isinstance(node, list):
@@ -170,7 +170,7 @@ class _Bill:
             }
         )
 
-    def _model_card(self) -> dict[str, Any]:
+    def _model_card(self) -> dict[str, object]:
         run = self.run
         parameters: dict[str, Any] = {
             "approach": {"type": "supervised"},
@@ -199,7 +199,7 @@ class _Bill:
             ],
         }
 
-    def _considerations(self) -> dict[str, Any]:
+    def _considerations(self) -> dict[str, object]:
         """For whom it is, what for, and what the report found against it."""
         run = self.run
         audience = one_line(str((run.results.config.get("report") or {}).get("audience") or ""))
@@ -475,7 +475,7 @@ class _MinimumElements:
 # --- pieces ---------------------------------------------------------------------------------------
 
 
-def _metric(run: ExportedRun, score: Score) -> dict[str, Any]:
+def _metric(run: ExportedRun, score: Score) -> dict[str, object]:
     """A score as a performance metric; the whole precision is kept."""
     metric: dict[str, Any] = {"type": score.metric, "value": repr(float(score.value))}
     if part := run.part_of(score):

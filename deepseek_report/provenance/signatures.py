@@ -291,7 +291,7 @@ def open_envelope(path: Path, content: bytes, keys: Mapping[str, KnownKey]) -> O
     )
 
 
-def _mapping(value: object, what: str) -> Mapping[str, Any]:
+def _mapping(value: object, what: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise ArtifactError(f"not {what}: no JSON object")
     return value
@@ -306,14 +306,14 @@ def _decoded(text: object) -> bytes:
         raise ArtifactError("no text in Base64 where one must be") from None
 
 
-def _parsed(path: Path, content: bytes) -> Any:
+def _parsed(path: Path, content: bytes) -> object:
     try:
         return memory_bound.parse(path, content)
     except ValueError:
         raise ArtifactError("not JSON in UTF-8") from None
 
 
-def _statement(parsed: object) -> tuple[dict[str, str], str, Mapping[str, Any]]:
+def _statement(parsed: object) -> tuple[dict[str, str], str, Mapping[str, object]]:
     whole = _mapping(parsed, "a statement")
     listed = whole.get("subject")
     subject: Sequence[Any] = listed if isinstance(listed, list) else ()

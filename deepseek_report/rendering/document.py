@@ -582,7 +582,7 @@ def quarto_stylesheet() -> str:
     return page_parts.part("quarto.css") + page_parts.blocks()
 
 
-def _formats(options: ReportOptions) -> dict[str, Any]:
+def _formats(options: ReportOptions) -> dict[str, object]:
     """What Quarto is told of each format; Typst has a name of its own for the American paper."""
     paper = "us-letter" if options.paper == "letter" else options.paper
     return {**_FORMATS, "typst": {**_FORMATS["typst"], "papersize": paper}}
@@ -653,7 +653,7 @@ class Environment(ImmutableSandboxedEnvironment):
     code_generator_class = _Generator
     intercepted_binops = frozenset({"+", "%"})
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> object:
         if isinstance(left, Markup) or isinstance(right, Markup):
             left, right = Markdown.escape(left), Markdown.escape(right)
         return super().call_binop(context, operator, left, right)
@@ -667,7 +667,7 @@ class Environment(ImmutableSandboxedEnvironment):
         return "".join(str(part) for part in parts)
 
 
-def _finalize(value: object) -> Any:
+def _finalize(value: object) -> object:
     if value is None:
         return Markdown("")
     if isinstance(value, (Markup, Undefined)):

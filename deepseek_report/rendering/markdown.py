@@ -192,7 +192,7 @@ class RenderedColumn:
     numeric: bool
 
 
-def as_rows(rows: Any) -> list[dict[str, Any]]:
+def as_rows(rows: Any) -> list[dict[str, object]]:
     """Rows of a data frame or of a sequence of mappings."""
     if hasattr(rows, "to_dict"):
         return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
@@ -273,7 +273,7 @@ def csv_text(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
     return stream.getvalue()
 
 
-def _csv_cell(value: object) -> Any:
+def _csv_cell(value: object) -> object:
     if value is None or (isinstance(value, Real) and math.isnan(float(value))):
         return ""
     if isinstance(value, list | tuple):

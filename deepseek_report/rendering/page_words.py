@@ -146,7 +146,7 @@ _PARTS = {
 }
 
 
-def head_of_document(text: str) -> dict[str, Any]:
+def head_of_document(text: str) -> dict[str, object]:
     """The front matter of a document; empty where it has none or pandoc will refuse it."""
     head = text.removeprefix("---\n").split("\n---\n", 1)[0] if text.startswith("---\n") else ""
     try:

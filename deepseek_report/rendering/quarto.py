@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -185,7 +184,7 @@ def _check_output(made: Path, path: Path, log: str, name: str) -> None:
         )
 
 
-def _front_matter(document: Path) -> dict[str, Any]:
+def _front_matter(document: Path) -> dict[str, object]:
     """The head of the document; RenderError where it is no YAML or has a key that nobody knows."""
     text = plain_files.read_text(document)
     if not text.startswith("---\n"):

@@ -140,7 +140,7 @@ def _settings(draft: Draft) -> ShownTable:
     return draft.table("settings", _SETTINGS, shown)
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Nested settings as their full keys and values, without the plug-in's class."""
     for name, value in settings.items():
         if isinstance(value, Mapping):

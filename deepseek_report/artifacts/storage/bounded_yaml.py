@@ -67,7 +67,7 @@ def nodes(text: str) -> yaml.Node | None:
     return yaml.compose(text, Loader=_FAST)
 
 
-def _loaded(text: str) -> Any:
+def _loaded(text: str) -> object:
     try:
         return yaml.load(text, Loader=_FAST)  # noqa: S506 - a safe one
     except yaml.YAMLError:

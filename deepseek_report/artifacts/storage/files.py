@@ -423,7 +423,7 @@ class _Thrift:
             return struct.unpack("<d", self._bytes(8))[0]
         raise ValueError("it holds what is in no Parquet file")
 
-    def _list(self, level: int) -> list[Any]:
+    def _list(self, level: int) -> list[object]:
         head = self._byte()
         length = self._number() if head >> 4 == 15 else head >> 4
         if length > len(self.content) - self.place:  # an element has at least a byte

@@ -96,7 +96,7 @@ def _columns(path: Path, form: FileForm) -> dict[str, list[Any]]:
     return columns
 
 
-def _objects(path: Path, form: FileForm) -> list[Mapping[str, Any]]:
+def _objects(path: Path, form: FileForm) -> list[Mapping[str, object]]:
     """The objects of a JSON file: one, or a list of them."""
     if not path.is_file():
         raise data_error(str(path), "there is no such file", "a file of rows", "correct the path")
@@ -117,7 +117,7 @@ def _objects(path: Path, form: FileForm) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _of_objects(rows: Sequence[Mapping[str, Any]], path: Path) -> dict[str, list[Any]]:
+def _of_objects(rows: Sequence[Mapping[str, Any]], path: Path) -> dict[str, list[object]]:
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in names}
     for name, cells in columns.items():

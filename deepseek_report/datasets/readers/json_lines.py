@@ -53,7 +53,7 @@ def _frame(rows: list[dict[str, Any]], path: Path) -> pd.DataFrame:
 
 def _bounded(
     rows: Iterator[dict[str, Any]], path: Path, limits: ReadLimits
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     """The rows, as long as the table that they make is allowed: each key is a column of all."""
     keys: set[str] = set()
     for position, row in enumerate(rows):
@@ -63,7 +63,7 @@ def _bounded(
         yield row
 
 
-def _objects(text: Decoded) -> Iterator[dict[str, Any]]:
+def _objects(text: Decoded) -> Iterator[dict[str, object]]:
     for position, line in enumerate(text.lines()):
         if line.strip():
             yield _object(text, position, line)

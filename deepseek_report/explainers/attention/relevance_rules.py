@@ -32,7 +32,7 @@ class RelevanceRules(TorchFunctionMode):
 
     def __torch_function__(
         self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
+    ) -> object:
         rule = _RULES.get(getattr(func, "__name__", ""))
         return rule(func, *args, **(kwargs or {})) if rule else func(*args, **(kwargs or {}))
 
@@ -76,7 +76,7 @@ def constant_weights(module: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def halved(tensor: Any) -> Any:
+def halved(tensor: Any) -> object:
     """The same numbers, of which half of the gradient goes on."""
     if not _depends(tensor):
         return tensor
@@ -100,17 +100,17 @@ def _activation(func: Any, x: Tensor, *args: object, **kwargs: object) -> Tensor
     return _kept(x, y) if _depends(x) else y
 
 
-def _product(func: Any, left: object, right: object, *args: object, **kwargs: object) -> Any:
+def _product(func: Any, left: object, right: object, *args: object, **kwargs: object) -> object:
     if _depends(left) and _depends(right):
         left, right = halved(left), halved(right)
     return func(left, right, *args, **kwargs)
 
 
-def _ratio(func: Any, left: object, right: Any, *args: object, **kwargs: object) -> Any:
+def _ratio(func: Any, left: object, right: Any, *args: object, **kwargs: object) -> object:
     return func(left, right.detach() if _depends(right) else right, *args, **kwargs)
 
 
-def _constant(func: Any, *args: object, **kwargs: object) -> Any:
+def _constant(func: Any, *args: object, **kwargs: object) -> object:
     return func(*args, **kwargs).detach()
 
 

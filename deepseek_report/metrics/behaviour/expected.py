@@ -127,7 +127,7 @@ class Breaches:
         """The largest movement among the cases that break it; NaN where none does."""
         return float(self.sizes[self.broken].max()) if self.broken.any() else float("nan")
 
-    def worst(self, schema: Schema) -> list[tuple[Any, ...]]:
+    def worst(self, schema: Schema) -> list[tuple[object, ...]]:
         """(instance_id, label, from_display, to_display, before, after), the worst first."""
         places = np.flatnonzero(self.broken)
         order = places[np.argsort(-self.sizes[places], kind="stable")][:_WORST]

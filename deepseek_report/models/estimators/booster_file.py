@@ -159,7 +159,7 @@ def as_estimator(booster: object, library: str, where: str) -> LoadedBooster:
     return made
 
 
-def _read_xgboost(path: Path) -> Any:
+def _read_xgboost(path: Path) -> object:
     import xgboost
 
     with xgboost.config_context(verbosity=0):
@@ -179,7 +179,7 @@ def _of_xgboost(booster: Any, where: str) -> tuple[str, int]:
     return str(learner["objective"]["name"]), int(learner["learner_model_param"]["num_class"])
 
 
-def _read_lightgbm(path: Path) -> Any:
+def _read_lightgbm(path: Path) -> object:
     import lightgbm
 
     if not path.read_text(encoding="utf-8", errors="replace").startswith("tree\n"):

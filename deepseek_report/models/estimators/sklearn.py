@@ -418,7 +418,7 @@ def _parts(root: object) -> Iterator[Any]:
         waiting.extend(_inside(part))
 
 
-def _inside(part: object) -> Iterator[Any]:
+def _inside(part: object) -> Iterator[object]:
     if isinstance(part, np.ndarray):
         yield from part.ravel() if part.dtype == object else ()
     elif isinstance(part, Mapping):

@@ -271,7 +271,7 @@ class FittedTerms(AddedOutputs):
                 values[:, term.features[0]] = term.values(inputs) @ mix
         return values
 
-    def surfaces(self, target: int) -> dict[tuple[int, int], Any]:
+    def surfaces(self, target: int) -> dict[tuple[int, int], object]:
         """{two features: function of rows (instance, feature) that gives what the pair adds}."""
         mix = self.about(target)
         return {

@@ -359,7 +359,7 @@ def _changed(pages: Pages, glances: Glances, case: ExplainedCase) -> Values | No
     return {"marks": _marks(results, case.position, gone)} if results.test.texts else None
 
 
-def _marks(results: Results, position: int, gone: list[int]) -> list[list[Any]]:
+def _marks(results: Results, position: int, gone: list[int]) -> list[list[object]]:
     """A text in pieces, each with whether it is one of the players that are gone."""
     texts, owners = results.test.texts, results.schema.owners
     if texts is None:
