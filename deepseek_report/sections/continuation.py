@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
@@ -84,7 +82,7 @@ def _prompt(answer: ShownAnswer, by_question: dict[str, list[str]]) -> Values:
     }
 
 
-def _rounded(values: Floats) -> list[list[Any]]:
+def _rounded(values: Floats) -> list[list[object]]:
     """Rows of numbers with few digits; a row ends where no player can reach the token."""
     return [
         [float(f"{value:.{_DIGITS}g}") for value in own[np.isfinite(own)].tolist()]
