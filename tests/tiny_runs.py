@@ -76,6 +76,10 @@ TINY = {
          "split.folds=2"),
         ("labels_table", "accuracy"),
     ),
+    "traces": TinyRun(
+        ("experiment=reasoning_traces",),
+        ("accuracy", "hint_acknowledgement", "recorded_chain_tests"),
+    ),
     "text": TinyRun(
         ("experiment=sentiment", "dataset.rows=400", _METHODS),
         ("importance", "part_performance", "cases"),
@@ -89,6 +93,14 @@ TINY = {
         ("experiment=sensor_faults", "model=prototype", "trainer.min_steps=0",
          "explainers=[shap,input_x_gradient,random]"),
         ("prototypes", "risk_windows"),
+    ),
+    "language": TinyRun(
+        ("experiment=language_model", "dataset.n=400", "model.layers=2", "model.width=32",
+         "model.experts=4", "model.recipe.most_steps=10", "metrics.ablation.max_rows=50",
+         "metrics.lens.max_rows=40", "metrics.latent.max_rows=30",
+         "metrics.token_experts.max_rows=30",
+         "explainers=[]"),
+        ("ablation", "lens", "head_roles", "latent", "token_experts", "continuation"),
     ),
 }  # fmt: skip
 

@@ -36,7 +36,7 @@ from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.sets import BY_SETS
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.tasks import TASKS
-from deepseek_report.wording.words import languages, wording
+from deepseek_report.wording.words import DEFAULT_LANGUAGE, languages, wording
 
 #: Files that a Linux system shows where it has a driver: CUDA, ROCm, WSL.
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
@@ -209,7 +209,7 @@ def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     language, known = experiment.single["report"].language, languages()
     if language not in known:
         where = locate(composed, ("report", "language"))
-        todo = nearest(language, known) or f"set report.language={known[0]}"
+        todo = nearest(language, known) or f"set report.language={DEFAULT_LANGUAGE}"
         yield Problem(
             where, f'there are no texts in the language "{language}"', choices(known), todo
         )

@@ -26,6 +26,7 @@ from deepseek_report.findings.rules_groups import (
 from deepseek_report.findings.rules_sources import proxy_features, stand_ins_of, surest_gap
 from deepseek_report.metrics.fairness.direct_use import PARTS as GAP_PARTS
 from deepseek_report.metrics.fairness.groups import Grouping, groupings
+from deepseek_report.sections.chains import largest_prompt_gap
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values, View, own_table
 from deepseek_report.sections.shared.task_columns import attribution, gap_table, quality
@@ -345,21 +346,9 @@ def _needed(results: Results, needs: frozenset[str]) -> frozenset[str]:
 
 def _answer_prompts(draft: Draft) -> None:
     """What a word for a person changes, where prompts differ in nothing else."""
-    table = rows(draft.results, "prompt_pairs", "pairs")
-    if not table:
-        return
-    beyond = [row for row in table if row["low"] > 0 or row["high"] < 0]
-    largest = max(beyond or table, key=lambda row: abs(float(row["difference"])))
-    draft.answer(
-        "prompts",
-        answer=largest["answer"],
-        group=largest["group"],
-        compared=largest["compared"],
-        difference=estimates.of_row(largest, "difference"),
-        beyond=len(beyond),
-        of=len(table),
-    )
-    draft.caveat("prompts")
+    if values := largest_prompt_gap(draft.results):
+        draft.answer("prompts", **values)
+        draft.caveat("prompts")
 
 
 def _answer(draft: Draft) -> None:

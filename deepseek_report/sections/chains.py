@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import Row, rows, setting
 from deepseek_report.findings.rules_language import all_hints, hint_name
 from deepseek_report.metrics.language.chain_tests import CUT, chain_verdict
@@ -31,6 +33,7 @@ def answer_chains(draft: Draft) -> None:
         draft.words.say(reason) for reason in reasons.values() if reason
     ]
     draft.notes(_TESTS)
+    _prompts(draft)
 
 
 def _hints(draft: Draft) -> None:
@@ -69,9 +72,35 @@ def _tests(draft: Draft, metric: str) -> None:
         return
     first = next((row for row in table if row["test"] == f"{CUT}0"), None)
     same = None if first is None else estimates.of_row(first, "same_share", "same")
-    fewest = setting(draft.results, "metrics", metric, "fewest", 30)
+    fewest = round(setting(draft.results, "metrics", metric, "fewest", 30))
     if same is not None:
-        draft.answer("chains", same=same, n=int(first["n"]), verdict=chain_verdict(same, fewest))
+        draft.answer("chains", same=same, n=same.n, verdict=chain_verdict(same, fewest))
     named = [{**row, "change": draft.text(f"change.{row['change']}")} for row in table]
     draft.values[metric] = draft.metric_table(metric, "tests", named)
     draft.caveat("chains")
+
+
+def largest_prompt_gap(results: Results) -> dict[str, Any]:
+    """What a word for a person changes most, beyond chance where anything is; empty without."""
+    table = rows(results, "prompt_pairs", "pairs")
+    beyond = [row for row in table if row["low"] > 0 or row["high"] < 0]
+    largest = max(beyond or table, key=lambda row: abs(float(row["difference"])), default=None)
+    if largest is None:
+        return {}
+    named = {key: largest[key] for key in ("answer", "group", "compared")}
+    difference = estimates.of_row(largest, "difference")
+    counts = {"beyond": len(beyond), "of": len(table)}
+    return {**named, **counts, "difference": difference, "tested": difference.ends is not None}
+
+
+def _prompts(draft: Draft) -> None:
+    """Prompts that differ in a word for a person, where no section on bias shows them."""
+    values = largest_prompt_gap(draft.results)
+    draft.values["prompts"] = []
+    if not values or "bias" in (draft.results.config.get("sections") or {}):
+        return
+    draft.answers.append(draft.words.text("sections.bias.answer.prompts", **values))
+    draft.caveats.append(draft.words.text("sections.bias.caveat.prompts"))
+    draft.notes(["prompt_pairs"])
+    tables = ("pairs", "templates")
+    draft.values["prompts"] = [draft.metric_table("prompt_pairs", name) for name in tables]

@@ -100,6 +100,23 @@ def test_edits_may_be_mappings_and_change_the_model(schema, train, tmp_path) -> 
     assert "either a `rule`" in replace(RULES, edits=({"weight": 1.0},)).problems(())[0]
 
 
+def test_an_edit_of_no_rule_is_told_before_training_as_far_as_it_is_known(
+    schema, train, tmp_path
+) -> None:
+    schema, train = task_of("two", schema, train)
+    first, _ = fitted(RULES, schema, train, tmp_path)
+    n = len(first.fitted.rules)
+    removing = replace(RULES, most=n + 1, edits=({"rule": n + 1, "remove": True},))
+    assert removing.problems(()) == []
+    assert removing.misfits_of_edits(schema, train, None) == []
+    (misfit,) = removing.misfits_of_edits(schema, train, tmp_path)
+    assert f"there is no rule {n + 1}, only 1 to {n}" in misfit
+    beyond = replace(removing, edits=({"rule": n + 2, "remove": True},))
+    assert f"model.most={n + 1} is the most of them" in beyond.problems(())[0]
+    (misfit,) = replace(RULES, edits=({"add": "agee > 4"},)).misfits_of_edits(schema, train, None)
+    assert "did you mean `age`" in misfit
+
+
 def test_a_folder_whose_list_is_of_other_data_is_refused(schema, train, tmp_path) -> None:
     schema, train = task_of("two", schema, train)
     fitted(RULES, schema, train, tmp_path)

@@ -127,14 +127,14 @@ def test_the_error_of_an_area_is_about_that_of_repeated_samples() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_questions_in_turn_are_those_of_scikit_learns_tree(seed):
     rng = np.random.default_rng(seed)
-    codes = rng.integers(0, 11, (900, 6))
-    happened = rng.random(900) < 0.2 + 0.5 * ((codes[:, 0] + codes[:, 3]) % 2 == 0)
+    codes = rng.integers(0, 11, (2400, 6))
+    happened = rng.random(2400) < 0.2 + 0.5 * ((codes[:, 0] + codes[:, 3]) % 2 == 0)
     parts = [
         BinnedPart(codes[rows], happened[rows] * 1, 11) for rows in (slice(500), slice(500, None))
     ]
     *leaves, columns = asked_in_turn(*parts, class_index=1, depth=3, fewest=20)
     tree = DecisionTreeClassifier(max_depth=3, min_samples_leaf=20, random_state=0)
-    tree.fit(codes[:500], happened[:500])
+    tree.fit(codes[:1600], happened[:1600])
     for part, own in zip(parts, leaves, strict=True):
         pairs = np.column_stack([tree.apply(part.codes), own.codes[:, 0]])
         assert len(np.unique(pairs, axis=0)) == tree.get_n_leaves() == own.width - 1

@@ -106,7 +106,9 @@ def test_han_and_latin_characters_stand_apart_around_what_fills_a_text(
     key: str, values: dict[str, Any], worded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = wording("zh")
-    monkeypatch.setattr(words, "_look_up", lambda key_looked_up: key if key_looked_up == "tried" else None)
+    monkeypatch.setattr(
+        words, "_look_up", lambda key_looked_up: key if key_looked_up == "tried" else None
+    )
     monkeypatch.setattr(words, "_templates", {})
     assert words.text("tried", **values) == worded
 

@@ -219,6 +219,18 @@ class NamesOthers(Protocol):
 
 
 @runtime_checkable
+class EditsFitted(Protocol):
+    """The optional part of a ModelPlugin of which a person changes what was fitted."""
+
+    @property
+    def edits(self) -> Sequence[Any]:
+        """What the person changes."""
+
+    def misfits_of_edits(self, schema: Schema, train: Split, fitted: Path | None) -> Sequence[str]:
+        """What edits name that there is not; `fitted` holds the model without them, if stored."""
+
+
+@runtime_checkable
 class OnlyAnswered(Protocol):
     """The optional part of a ModelPlugin that knows what a model answered, and cannot ask it."""
 

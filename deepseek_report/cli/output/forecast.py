@@ -30,6 +30,11 @@ _MOST_NOTES = 12
 _MOST_CLAIMS = 30
 _MOST_LEFT_OUT = 7
 _LONGEST = 40
+#: {kind of a question to the graph of causes: what asks for one}.
+_QUESTIONS = {
+    "effect": "write {effect_of: …, on: …}",
+    "gap": "write {gap: …} with a sensitive attribute",
+}
 _KINDS = {"numeric": "number", "ordinal": "ordered", "categorical": "categories", "token": "words"}
 
 
@@ -224,6 +229,10 @@ def _say_causes(graph: DeclaredGraph, texts: Wording) -> None:
     say(f"Questions to it ({len(declaration.questions)})")
     for question in declaration.questions:
         say(f"  – {texts.say(graph.plan_of(question))}")
+    kinds = {question.kind for question in declaration.questions}
+    for kind, form in _QUESTIONS.items():
+        if kind not in kinds:
+            say(f"Note: causal.questions asks for no {kind}, so that none is answered; {form}")
 
 
 # --- plan -----------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from deepseek_report.metrics.language.residual_stream import Prompts, ResidualStream
 
 #: Tokens of training prompts that a probe is fitted on, at most.
-_TAUGHT = 4000
+_TAUGHT = 2000
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Latent(InsideMetric):
             release=WHOLE,
         )
     }
-    max_rows: Rows = 200
+    max_rows: Rows = 100
     most_work: Annotated[int, Field(ge=0)] = 200_000_000_000
 
     def measure(self, context: MeasureContext) -> Measurement:

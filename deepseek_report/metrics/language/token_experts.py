@@ -67,7 +67,7 @@ class TokenExperts(InsideMetric):
             release=WHOLE,
         )
     }
-    max_rows: Rows = 200
+    max_rows: Rows = 100
     most_work: Annotated[int, Field(ge=0)] = 200_000_000_000
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.002
 

@@ -16,8 +16,13 @@ from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.data_kinds.rule_lists import RuleEdit, RuleList, RuleListSize
-from deepseek_report.errors import ArtifactError
+from deepseek_report.data_kinds.rule_lists import (
+    RuleEdit,
+    RuleList,
+    RuleListSize,
+    conditions_as_sets,
+)
+from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.models.self_explaining.added_outputs import AddedOutputs, targets_of
 
 if TYPE_CHECKING:
@@ -86,10 +91,35 @@ class RuleModel:
         check(built, train, folder)
 
     def problems(self, trusted: Sequence[str]) -> Sequence[str]:
-        """What is wrong with each edit by itself; whether its rule exists is known once fitted."""
+        """What is wrong with each edit by itself, its number among the most rules included."""
         del trusted
-        reasons = ((place, edit.problem()) for place, edit in enumerate(self.edits))
+        reasons = ((place, self._problem_of(edit)) for place, edit in enumerate(self.edits))
         return [f"model.edits[{place}]: {reason}" for place, reason in reasons if reason]
+
+    def _problem_of(self, edit: RuleEdit) -> str | None:
+        if (reason := edit.problem()) or edit.rule is None or 1 <= edit.rule <= self.most:
+            return reason
+        return (
+            f"there is no rule {edit.rule}: rules are numbered from 1, and model.most={self.most} "
+            "is the most of them"
+        )
+
+    def misfits_of_edits(self, schema: Schema, train: Split, fitted: Path | None) -> Sequence[str]:
+        """What edits name that the data or the list without edits do not have.
+
+        fitted : the folder of the list without edits; without it its numbers are not known yet.
+        """
+        try:
+            if fitted is not None:
+                unedited = self.build(schema, train, 0)
+                unedited.load(fitted)
+                unedited.fitted.edited(self.edits, train.inputs)
+            for place, edit in enumerate(self.edits):
+                if edit.add is not None:
+                    conditions_as_sets(edit.add, schema, f"model.edits[{place}]")
+        except ConfigError as error:
+            return [str(error)]
+        return []
 
     def source_digest(self) -> str:
         """Nothing of it lies in files."""

@@ -8,7 +8,6 @@ failed.
 
 from __future__ import annotations
 
-import contextlib
 import queue
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -16,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
 from deepseek_report.runner.execution.open_plan import WorkItem
-from deepseek_report.runner.execution.workers import signals_held, workers
+from deepseek_report.runner.execution.workers import Processes, signals_held, workers
 
 
 class Schedule(Protocol):
@@ -59,40 +58,34 @@ class Pool:
         """Run until nothing can be started any more."""
         whole = False
         while not whole:
-            with workers(self.jobs, self.modules) as (pool, messages):
-                whole = self._run_until_broken(pool, messages)
+            with workers(self.jobs, self.modules) as (processes, messages):
+                whole = self._run_until_broken(processes, messages)
 
-    def _run_until_broken(self, pool: ProcessPoolExecutor, messages: Any) -> bool:
+    def _run_until_broken(self, processes: Processes, messages: Any) -> bool:
         """Whether it came to its end; False if a process was ended and the pool is of no use."""
-        while self._fill(pool):
+        while self._fill(processes):
             if not self.running:
                 return True
             wait(self.running, timeout=0.1, return_when=FIRST_COMPLETED)
             self._listen(messages)
-            if not self._collect():
+            if not self._collect(processes):
                 break
-        wait(self.running)  # the executor ends the others as well
-        self._collect()
+        wait(self.running)  # an executor ends what else it runs as well
+        self._collect(processes)
         return False
 
-    def _fill(self, pool: ProcessPoolExecutor) -> bool:
-        """Start what can be; False if the pool is broken.
-
-        The executor starts a process after it has told its watching thread of a new task, and so
-        watches that process only from the next task on: without one, nobody would see it die.
-        """
-        before = len(self.running)
+    def _fill(self, processes: Processes) -> bool:
+        """Start what can be; False if an executor is broken."""
         for task in self._next():
+            executor = processes.executor(trains=task.stage.kind == "training")
             try:
                 with signals_held():
-                    future = self.schedule.start(pool, task)
+                    future = self.schedule.start(executor, task)
             except BrokenProcessPool:
                 self._lose(task)
                 return False
             self.running[future] = task
-        if len(self.running) > before:
-            with contextlib.suppress(BrokenProcessPool):  # told by the tasks that it ran
-                pool.submit(int)
+            processes.started(executor, future)
         return True
 
     def _next(self) -> Iterator[WorkItem]:
@@ -107,11 +100,12 @@ class Pool:
             if all(task.id != busy.id for busy in self.running.values()):
                 yield task
 
-    def _collect(self) -> bool:
+    def _collect(self, processes: Processes) -> bool:
         """Take what has ended; False if a process was ended from outside."""
         whole = True
         for future in [future for future in self.running if future.done()]:
             task = self.running.pop(future)
+            processes.end_of(future)
             if isinstance(future.exception(), BrokenProcessPool):
                 self._lose(task)
                 whole = False

@@ -8,9 +8,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from multiprocessing import active_children, forkserver, get_context
 from typing import Any
 
@@ -29,12 +30,54 @@ _EXECUTION = "deepseek_report.runner.execution"
 #: What every process that computes imports.
 _ALWAYS = (
     *(f"{_EXECUTION}.rare_collections", "numpy", "pandas", "pyarrow.parquet"),
-    f"{_EXECUTION}.stages",
+    *(f"{_EXECUTION}.stages", f"{_EXECUTION}.late_libraries"),
 )
 
 
+class Processes:
+    """An executor of one process for the first training, and one of several for all else.
+
+    What is forked after the training has begun is forked with the libraries that all else needs
+    (`late_libraries`); so the process that trained ends when it has.
+    """
+
+    def __init__(self, jobs: int, start: Callable[[int], ProcessPoolExecutor]) -> None:
+        self.training: ProcessPoolExecutor | None = start(1)
+        self.others = start(jobs)
+        self._trained: Future[Any] | None = None
+
+    def executor(self, *, trains: bool) -> ProcessPoolExecutor:
+        """Where the next task runs."""
+        if trains and self._trained is None and self.training is not None:
+            return self.training
+        return self.others
+
+    def started(self, executor: ProcessPoolExecutor, future: Future[Any]) -> None:
+        """A task was given to an executor.
+
+        An executor starts a process after it has told its watching thread of a new task, and so
+        watches that process only from the next task on: without one, nobody would see it die.
+        """
+        with suppress(BrokenProcessPool):  # told by the tasks that it ran
+            executor.submit(int)
+        if executor is self.training:
+            self._trained = future
+
+    def end_of(self, future: Future[Any]) -> None:
+        """A task has ended: the process that trained is not needed any more."""
+        if future is self._trained and self.training is not None:
+            self.training.shutdown(wait=False, cancel_futures=True)
+            self.training = None
+
+    def shutdown(self) -> None:
+        """End all of them; what runs is waited for."""
+        for executor in (self.training, self.others):
+            if executor is not None:
+                executor.shutdown(wait=True, cancel_futures=True)
+
+
 @contextmanager
-def workers(jobs: int, modules: Sequence[str] = ()) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
+def workers(jobs: int, modules: Sequence[str] = ()) -> Iterator[tuple[Processes, Any]]:
     """Processes with one thread each, so that a sum is the same whatever the number of cores.
 
     modules : what they will need. The process that they are forked from imports it once, unless it
@@ -44,15 +87,16 @@ def workers(jobs: int, modules: Sequence[str] = ()) -> Iterator[tuple[ProcessPoo
     with _interrupts_ignored():
         messages = context.Queue()
     load_shared(modules)
-    pool = ProcessPoolExecutor(jobs, context, _start_worker, (messages, os.getpid(), installed()))
+    known = messages, os.getpid(), installed()
+    processes = Processes(jobs, lambda n: ProcessPoolExecutor(n, context, _start_worker, known))
     try:
-        yield pool, messages
+        yield processes, messages
     except KeyboardInterrupt:
         for worker in active_children():
             worker.terminate()
         raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        processes.shutdown()
         messages.close()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.protocols.models import ComesFitted
+from deepseek_report.artifacts.protocols.models import ComesFitted, EditsFitted
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import PARTS, Dataset, Part, Split
@@ -33,7 +34,12 @@ from deepseek_report.tasks import task_of
 _LEAST_DATE = 1e8
 
 
-def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part], Split]) -> None:
+def refuse_misfits(
+    experiment: Experiment,
+    schema: Schema,
+    load: Callable[[Part], Split],
+    before: Path | None = None,
+) -> None:
     """Raise what does not fit the data, all of it at once.
 
     Where something is corrected, all but the corrections and a fitted model is held against the
@@ -42,6 +48,7 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
     Parameters
     ----------
     schema, load : of the data as they were read; `load` gives a part, where something needs it.
+    before : the folder of the model before corrections, where the store has it.
 
     Raises
     ------
@@ -75,6 +82,7 @@ def refuse_misfits(experiment: Experiment, schema: Schema, load: Callable[[Part]
         *class_problems(experiment, schema),
         *causal_problems(experiment, schema),
         *capacity_problems(experiment, schema, load),
+        *edit_problems(experiment, schema, load, before),
     ]
     if problems:
         raise ConfigProblems(problems)
@@ -93,6 +101,18 @@ def fitted_model_problems(
     if not isinstance(model, ComesFitted) or not model.comes_fitted:
         return []
     return [Problem("model", text) for text in model.misfits(schema, load("train"))]
+
+
+def edit_problems(
+    experiment: Experiment, schema: Schema, load: Callable[[Part], Split], before: Path | None
+) -> list[Problem]:
+    """What edits of a fitted model name that there is not, as far as it is known by now."""
+    model = experiment.single["model"]
+    if not isinstance(model, EditsFitted) or not model.edits:
+        return []
+    where = "corrections" if experiment.corrections else "model"
+    texts = model.misfits_of_edits(schema, load("train"), before)
+    return [Problem(where, text) for text in texts]
 
 
 def expectation_problems(

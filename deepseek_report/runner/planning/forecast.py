@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain, message
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.models import BringsTrainer
@@ -107,8 +107,9 @@ def forecast(experiment: Experiment) -> Forecast:
     experiment = decided(experiment, size)
     stages = make_plan(experiment)
     parts = _parts(dataset, stages[0].folder(store))
-    refuse_misfits(experiment, data.schema, parts)
-    stored = {stage.id: stage.folder(store) is not None for stage in stages}
+    folders = {stage.id: stage.folder(store) for stage in stages}
+    refuse_misfits(experiment, data.schema, parts, folders.get(BEFORE["training"]))
+    stored = {name: folder is not None for name, folder in folders.items()}
     identity = run_id(experiment, stages)
     refused, unfit = _left_out(experiment)
     declared = experiment.settings.causal

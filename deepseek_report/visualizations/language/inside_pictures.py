@@ -38,7 +38,7 @@ class LensPicture(PicturePart):
         table = required(results, "lens", "layers")
         words = words_of(results)
         shown = [name for name in _LINES if table[name].notna().any()]
-        row = table.iloc[int((table["tuned_low"] > table["tuned"].max() / 2).to_numpy().argmax())]
+        row = table.iloc[int((table["tuned"] >= table["tuned"].max() / 2).to_numpy().argmax())]
         values = {
             "layer": int(row["layer"]),
             "layers": len(table) - 1,
@@ -106,8 +106,7 @@ class HeadRolesPicture(PicturePart):
         if table.empty:
             raise NotApplicableError(message("refusals.nothing_to_list"))
         words = words_of(results)
-        together = required(results, "head_roles", "together").set_index("pattern")
-        joint = together.loc["after_same"] if "after_same" in together.index else None
+        joint = _copying(results.table("head_roles", "together"))
         most = table.loc[table["swap"].idxmax()]
         return [
             on_sheets(
@@ -128,6 +127,14 @@ class HeadRolesPicture(PicturePart):
                 ),
             )
         ]
+
+
+def _copying(together: pd.DataFrame | None) -> pd.Series | None:
+    """The row of the heads that look at what followed the same token, where some do."""
+    if together is None:
+        return None
+    rows = together[together["pattern"] == "after_same"]
+    return None if rows.empty else rows.iloc[0]
 
 
 def _heads(sheet: Sheet, table: pd.DataFrame, together: pd.Series | None, words: Wording) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.language.continuation import (
@@ -19,6 +22,9 @@ from deepseek_report.metrics.language.continuation import (
     stand_in_of,
     token_of,
 )
+from deepseek_report.sections.continuation import continuation_answer, continuation_data
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.visualizations.language.continuation import ContinuationPicture
 from tests.metrics.language.test_inside import context, copying_net
 from tests.worded import refused, say
 
@@ -156,3 +162,71 @@ def test_a_stand_in_is_the_mean_zero_or_a_token_and_an_unknown_one_is_refused() 
 def test_prompts_that_are_too_long_are_refused_with_the_setting_to_change() -> None:
     with refused("metrics.continuation.longest"):
         replace(ContinuationAttribution(), longest=2).measure(context(copying_net({0: 1.0})))
+
+
+# --- What the report shows of it ------------------------------------------------------------------
+
+
+def results_of(measurement: Measurement, folder: Path) -> Results:
+    measurement.typed(ContinuationAttribution.tables).save(folder)
+    return Results({"measures/continuation": folder}, {}, run_id="r")
+
+
+def test_the_page_has_the_values_of_the_methods_that_may_be_quoted(copied, tmp_path) -> None:
+    results = results_of(copied, tmp_path)
+    data = continuation_data(Draft("language", results))
+    methods = table(copied, "methods")
+    for question, is_contrast in (("logit", False), ("contrast", True)):
+        expected = set(methods[methods.quoted & (methods.contrast == is_contrast)]["explainer"])
+        assert {name for name, _ in data["questions"][question]} == expected
+        for prompt, shown in enumerate(data["prompts"]):
+            assert set(shown["values"][question]) == expected
+            for name in expected:
+                stored = copied.arrays["values"][prompt, METHODS.index(name), int(is_contrast), 0]
+                np.testing.assert_allclose(shown["values"][question][name][0], stored, rtol=1e-3)
+    assert len(data["prompts"]) == 4
+    assert data["prompts"][0]["start"] == 8
+    assert len(data["prompts"][0]["truth"][0]) == 3
+    assert (
+        data["prompts"][0]["players"] == [text for text, _, _ in data["prompts"][0]["tokens"]][:8]
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_answer_says_how_much_better_than_chance_and_how_often_right(
+    copied, tmp_path, language
+) -> None:
+    results = results_of(copied, tmp_path)
+    results = replace(results, config={"report": {"language": language}})
+    draft = Draft("language", results)
+    continuation_answer(draft)
+    (sentence,) = draft.answers
+    assert "77–100" in sentence
+    assert ("14 prompts" if language == "en" else "14 个提示") in sentence
+    assert "SHAP" in sentence
+    assert "  " not in sentence
+
+
+def test_nothing_is_marked_or_drawn_where_no_method_may_be_quoted(copied, tmp_path) -> None:
+    methods = table(copied, "methods").assign(quoted=False)
+    none = replace(copied, tables={**copied.tables, "methods": methods})
+    results = results_of(none, tmp_path)
+    draft = Draft("language", results)
+    assert continuation_data(draft) is None
+    continuation_answer(draft)
+    assert "none is quoted" in draft.answers[0]
+    with refused("no method does better"):
+        ContinuationPicture().draw(results)
+
+
+def test_the_heat_map_has_every_source_and_the_strongest_amounts(copied, tmp_path) -> None:
+    (picture,) = ContinuationPicture(sources=5).draw(results_of(copied, tmp_path))
+    texts = re.findall(r">([^<>]+)</text>", picture.svg)
+    tokens = table(copied, "tokens").query("prompt == 0 and not is_answer")["token"]
+    shown = [text for text in texts if text in set(tokens)]
+    assert len(shown) >= 5
+    source = table(copied, "sources").iloc[0]
+    assert f"+{source['value']:.2f}" in picture.svg
+    assert f"not {source['rival']}" in picture.svg
+    assert source["token"] in say(picture.alt)
+    assert "5 of 8" in say(picture.how_to_read)
