@@ -207,7 +207,7 @@ class ContinuationAttribution(ClassMetric):
                 estimate("comprehensiveness_gain", "number", "comprehensiveness_gain"),
                 estimate("sufficiency_gain", "number", "sufficiency_gain"),
                 estimate("right", "share", "right"),
-                *columns_of("error:share quoted:yes_no"),
+                *columns_of("known:count error:share quoted:yes_no"),
             ),
             folded=True,
             release=WHOLE,
@@ -266,7 +266,12 @@ class ContinuationAttribution(ClassMetric):
             },
             arrays=_arrays(shown),
             notes=(
-                message("notes.continuation.replaced", token=legible(self.replacement)),
+                message(
+                    "notes.continuation.replaced",
+                    is_mean=self.replacement == "mean",
+                    is_zero=self.replacement == "zero",
+                    token=legible(self.replacement),
+                ),
                 message(
                     "notes.continuation.judged",
                     n=len(answers),
@@ -447,6 +452,7 @@ def _cells(row: MethodVerdict) -> dict[str, Any]:
         **dict(zip(names, row.lost, strict=True)),
         **compared,
         **row.right.cells("right", "right"),
+        "known": row.right.n,
         "error": row.error,
         "quoted": row.is_quoted,
     }
