@@ -166,8 +166,8 @@ def test_work_is_counted_and_what_it_does_not_reach_is_left_out() -> None:
     net.transformer.register_forward_hook(
         lambda _, __, out: seen.append(out.last_hidden_state.shape[:2].numel())
     )
-    one = replace(ContinuationAttribution(**FEW), prompts=1)
-    one.measure(context(net))
+    single = replace(ContinuationAttribution(**FEW), prompts=1)
+    single.measure(context(net))
     per_prompt = sum(seen)  # ways back are not seen
     few = replace(ContinuationAttribution(**FEW), work=3.5 * 1.3 * per_prompt * parameters)
     measurement = few.measure(context(net))
