@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 _API = ("Comparison", "Run", "compare", "load_run", "quick", "report", "run")
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """A name of `deepseek_report.api`."""
     if name not in _API:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

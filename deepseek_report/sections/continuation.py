@@ -31,6 +31,7 @@ def continuation_answer(draft: Draft) -> None:
         values |= {
             "gain": estimates.of_row(best, "comprehensiveness_gain", "comprehensiveness_gain"),
             "right": right if right.is_defined else None,
+            "known": int(best["known"]),
         }
     draft.answer("continuation", **values)
 
