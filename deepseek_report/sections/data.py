@@ -14,6 +14,7 @@ from deepseek_report.artifacts.schema import AttributeKind, Feature
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import period_of
+from deepseek_report.metrics.language.chain_of_thought import DECIDED
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.tasks import task_of
@@ -280,7 +281,12 @@ def _shares(key: str) -> TableType:
 
 
 def _validation(results: Results) -> str:
-    """What the validation part was for: intervals, the threshold, when to stop, or nothing."""
+    """What the validation part was for: intervals, the threshold, when to stop, or nothing.
+
+    Of recorded answers no part was for anything.
+    """
+    if DECIDED in results.card:
+        return "recorded"
     if not task_of(results.schema.target).decides:
         return "intervals"
     if not results.has("predictions/test"):

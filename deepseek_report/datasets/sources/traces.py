@@ -170,13 +170,23 @@ class Traces(Shares, Tokens, OwnFile):
         source = TableSource(path.name, read.sha256, self.description, {}, rule, notes=read.notes)
         dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
         progress.advance()
-        card = {**dataset.card, DECIDED: columns.decided()}
+        questions = columns.questions
         issues = tuple(issue for issue in dataset.issues if issue.check in _TOLD)
         # No model learns from a part, so that one question may stand in several.
         parts = {
-            part: replace(rows, entities=columns.questions[rows.instance_ids])
+            part: replace(rows, entities=questions[rows.instance_ids])
             for part in PARTS
             for rows in [getattr(dataset, part)]
+        }
+        observations = {
+            "entity": self.pair,
+            "rows_of": len(np.unique(questions)),
+            "tested_of": len(np.unique(parts["test"].entities)),
+        }
+        card = {
+            **dataset.card,
+            DECIDED: columns.decided(),
+            "observations": dataset.card["observations"] | observations,
         }
         read_of = self.digest(read.sha256)
         return replace(dataset, **parts, card=card, issues=issues, read=read_of)

@@ -55,8 +55,9 @@ class Localisation(ExplanationMetric):
     − share of the truth in the instance, above 0 is better than chance.
 
     evidence : what counts as pointing at a column. "positive" is the attribution toward the
-        explained class, "magnitude" its size; "auto" takes the first for texts, images and series
-        of the explained class, and the second for tables, other classes and numbers.
+        explained class, among more than two toward the one decided of each instance, "magnitude"
+        its size; "auto" takes the first for texts, images and series of that class, and the second
+        for tables, other classes and numbers.
 
     References: Arras, Osman & Samek 2022, doi:10.1016/j.inffus.2021.11.008; Zhang et al. 2018,
     doi:10.1007/s11263-017-1059-x.
@@ -127,7 +128,16 @@ class Localisation(ExplanationMetric):
         )
 
     def _evidence(self, context: MeasureContext, explanation: Explanation) -> Floats:
-        """(instance, column), not negative: how strongly each column is pointed at."""
+        """(instance, column), not negative: how strongly each column is pointed at.
+
+        Among more than two classes it is evidence for the one that was decided of each instance,
+        where it was explained for that one, since the truth makes this class and no other.
+        """
+        targets = np.full(len(explanation), explanation.target)
+        if explanation.decided is not None:
+            decided = context.predictions.decisions[explanation.positions]
+            own = explanation.toward_each(decided)
+            explanation, targets = (explanation, targets) if own is None else (own, decided)
         size = np.abs(explanation.values)
         if not explanation.signed or self.evidence == "magnitude":
             return size
@@ -137,7 +147,7 @@ class Localisation(ExplanationMetric):
         schema = context.dataset.schema
         labels = context.dataset.test.labels[explanation.positions]
         plain = not kind_of(schema).evidence_is_there or not task_of(schema.target).decides
-        fits = np.zeros(len(labels), dtype=bool) if plain else labels == explanation.target
+        fits = np.zeros(len(labels), dtype=bool) if plain else labels == targets
         return np.where(fits[:, None], toward, size)
 
     def _control(

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch.nn.functional import cross_entropy
 
+from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.message import message, plain
 from deepseek_report.artifacts.protocols.models import HISTORY, untrained_facts
 from deepseek_report.artifacts.protocols.progress import Progress
@@ -150,7 +151,8 @@ def _rounds(
                 group["lr"] = share * rate
         length = task.sequences(1, course.level, np.random.default_rng(0)).ids.shape[1]
         drawn = task.sequences(max(1, recipe.tokens // length), course.level, random)
-        loss, right = answers_of(net, drawn)
+        hidden = None if course.learnt is None else _hidden(drawn, recipe.hiding, random)
+        loss, right = answers_of(net, drawn, hidden)
         net.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(net.parameters(), _LONGEST_STEP)
@@ -229,14 +231,35 @@ def _optimisers(net: Any, recipe: SequenceRecipe) -> list[tuple[torch.optim.Opti
     return [(adam, recipe.learning_rate), (Muon(inside), recipe.matrix_rate)]
 
 
-def answers_of(net: Any, drawn: Sequences) -> tuple[torch.Tensor, float]:
-    """The mean cross-entropy of the answers of sequences, and the share that is right."""
-    ids = torch.as_tensor(drawn.ids, device=net.device)
+def answers_of(
+    net: Any, drawn: Sequences, hidden: Bools | None = None
+) -> tuple[torch.Tensor, float]:
+    """The mean cross-entropy of the answers of sequences, and the share that is right.
+
+    hidden : (sequence, place) whether the net reads the mask there, token 0. What is right is
+    counted in sequences of which nothing is hidden.
+    """
+    whole = np.ones(len(drawn.ids), dtype=bool) if hidden is None else ~hidden.any(axis=1)
+    read = drawn.ids if hidden is None else np.where(hidden, 0, drawn.ids)
     asked = torch.as_tensor(drawn.answers, device=net.device)[:, 1:]
-    hidden = net.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
-    logits, truths = net.get_output_embeddings()(hidden[asked]), ids[:, 1:][asked]
-    right = (logits.argmax(dim=-1) == truths).float().mean()
+    counted = torch.as_tensor(whole, device=net.device)[:, None].expand_as(asked)[asked]
+    inputs = torch.as_tensor(read, device=net.device)[:, :-1]
+    states = net.base_model(input_ids=inputs, use_cache=False).last_hidden_state
+    logits = net.get_output_embeddings()(states[asked])
+    truths = torch.as_tensor(drawn.ids, device=net.device)[:, 1:][asked]
+    right = (logits.argmax(dim=-1) == truths)[counted].float().mean()
     return cross_entropy(logits, truths), float(right.item())
+
+
+def _hidden(drawn: Sequences, share: float, random: np.random.Generator) -> Bools:
+    """(sequence, place) which tokens are hidden: in a share of the sequences a share drawn of each.
+
+    The first sequence stays whole.
+    """
+    n = len(drawn.ids)
+    shares = np.where(random.random(n) < share, random.random(n), 0.0)
+    shares[0] = 0.0
+    return np.asarray(random.random(drawn.ids.shape) < shares[:, None])
 
 
 def _validated(module: Any, dataset: Dataset, device: str) -> dict[str, float]:

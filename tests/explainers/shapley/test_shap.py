@@ -10,7 +10,7 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 from deepseek_report.explainers.shapley.shap import Shap
-from deepseek_report.explainers.shapley.shap import shap as package
+from deepseek_report.explainers.shapley.shap_rounds import shap as package
 from deepseek_report.statistics.ranking import systematic
 from tests.worded import say
 

@@ -7,7 +7,7 @@ import pytest
 
 from deepseek_report.explainers.shapley import shapley_engine
 from deepseek_report.explainers.shapley.shap import Shap
-from deepseek_report.explainers.shapley.shap import shap as package
+from deepseek_report.explainers.shapley.shap_rounds import shap as package
 from tests.worded import say
 
 
