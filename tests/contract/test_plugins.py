@@ -87,6 +87,7 @@ def self_explaining(group: str, name: str) -> list[str]:
         "shape_functions": "nam",
         "prototypes": "prototype",
         "rules": "rules",
+        "language_model": "language_model",
     }
     needed = set(getattr(plugin_class(group, name), "requires", ())) & set(serving)
     return [f"model={serving[need]}" for need in sorted(needed)]
