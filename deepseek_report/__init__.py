@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
 
 __version__ = "0.1.0"
 #: The Python API, loaded when it is first used, so that importing the package stays light.

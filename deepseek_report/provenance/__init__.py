@@ -6,7 +6,6 @@ import os
 import platform
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from deepseek_report import __version__
 from deepseek_report.artifacts.advice import DISTRIBUTION
