@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -114,7 +114,7 @@ def _say_thresholds(console: Console, finished: Finished, texts: Wording) -> Non
         console.print(escape(texts.text("terminal.more_thresholds", n=more)))
 
 
-def _urgency(threshold: Mapping[str, Any]) -> int:
+def _urgency(threshold: Mapping[str, object]) -> int:
     """Where all cannot be shown, the first ones are those that are not met."""
     outcome = threshold["outcome"]
     return _URGENT.index(outcome) if outcome in _URGENT else 0

@@ -353,7 +353,7 @@ class _StateWalk:
             raise _UnhashableError
         self.put(type(thing).__name__, *sorted(filter(None, digests)))
 
-    def mapping(self, thing: Mapping[Any, Any]) -> None:
+    def mapping(self, thing: Mapping[object, object]) -> None:
         self.all(type(thing).__name__, (part for item in thing.items() for part in item))
 
     def array(self, thing: object) -> None:
@@ -456,7 +456,7 @@ class _StateWalk:
         else:
             self.visit(dict(vars(thing)))
 
-    def _reduced(self, thing: Any) -> None:
+    def _reduced(self, thing: object) -> None:
         """What the library itself says that an object is made from."""
         try:
             parts = thing.__reduce_ex__(4)
@@ -510,7 +510,7 @@ def _is_named(thing: object) -> bool:
         return False
     if not isinstance(module, str) or not name or not _is_known(module):
         return False
-    holder: Any = sys.modules.get(module)
+    holder: object = sys.modules.get(module)
     for part in name.split("."):
         holder = getattr(holder, part, None)
     return holder is thing
@@ -622,7 +622,7 @@ def _number(thing: object) -> str:
     return str(number)
 
 
-def _reference(thing: Any) -> Callable[[], Any]:
+def _reference(thing: object) -> Callable[[], Any]:
     """A weak reference, or where there can be none the object itself, which then stays alive."""
     try:
         return weakref.ref(thing)

@@ -156,14 +156,14 @@ class ReportArguments(TypedDict, total=False):
     progress: bool | None  # whether to show each stage; None: where a notebook has a bar for it
 
 
-def dataset_options(options: Mapping[str, Any]) -> dict[str, object]:
+def dataset_options(options: Mapping[str, object]) -> dict[str, object]:
     """Those that describe the rows."""
     known = {field.name for field in dataclasses.fields(GivenTable)} - _NO_ARGUMENT
     known |= _OF_TEXTS if "tokenizer" in options else set()
     return {name: plain_value(value) for name, value in options.items() if name in known}
 
 
-def report_options(options: Mapping[str, Any]) -> dict[str, object]:
+def report_options(options: Mapping[str, object]) -> dict[str, object]:
     """Those of the report itself."""
     known = {field.name for field in dataclasses.fields(ReportOptions)}
     return {name: plain_value(value) for name, value in options.items() if name in known}

@@ -48,7 +48,7 @@ def sums_agree(answers: Floats, truths: Floats) -> bool:
     return bool(differences.max() < _EQUAL_SUMS)
 
 
-def leaves_hold(estimator: Any, table: Any) -> bool:
+def leaves_hold(estimator: object, table: object) -> bool:
     """Whether every leaf of a tree model of scikit-learn holds as many rows as it was grown on.
 
     Of other models False. Rows that are new to a tree leave some of its leaves too empty; where
@@ -256,7 +256,7 @@ def _joined(tables: Mapping[str, pd.DataFrame], notices: list[Text]) -> pd.DataF
 
 
 def _same_columns(
-    name: str, table: pd.DataFrame, columns: list[Any], notices: list[Text]
+    name: str, table: pd.DataFrame, columns: list[object], notices: list[Text]
 ) -> pd.DataFrame:
     """The table in the order of these columns, which must be its own."""
     own = list(table.columns)
@@ -276,7 +276,7 @@ def _same_columns(
     return table
 
 
-def _shared(name: Any, tables: Mapping[str, pd.DataFrame]) -> object:
+def _shared(name: object, tables: Mapping[str, pd.DataFrame]) -> object:
     """The type of a column; of categories that differ between the tables, all of them."""
     kinds = [table[name].dtype for table in tables.values()]
     if all(kind == kinds[0] for kind in kinds):
@@ -308,7 +308,7 @@ def _check_columns(features: pd.DataFrame, left_out: Sequence[str]) -> None:
 
 
 def _labels(
-    name: str, labels: Any, rows: int, indices: Mapping[str, pd.Index], notices: list[Text]
+    name: str, labels: object, rows: int, indices: Mapping[str, pd.Index], notices: list[Text]
 ) -> object:
     argument = name.replace("X_", "y_")
     if name in indices:
@@ -360,7 +360,7 @@ def in_order_of(index: pd.Index, values: Any, argument: str, table: str) -> obje
 
 
 def labels_together(
-    labels: Mapping[str, Any], classes: Sequence[Any], notices: list[Text]
+    labels: Mapping[str, object], classes: Sequence[object], notices: list[Text]
 ) -> NDArray[Any]:
     """All labels in one array, with the classes spelled as the model, or the first part, has them.
 

@@ -156,7 +156,7 @@ def _notebook_display() -> Callable[..., Any] | None:
         return None
     import IPython
 
-    shell: Any = IPython.get_ipython()
+    shell: object = IPython.get_ipython()
     if not hasattr(shell, "kernel"):
         return None
     from IPython.display import display

@@ -103,7 +103,7 @@ class Split:
         return cls(**plain, groups=groups, texts=WrittenTexts.from_arrays(texts) if texts else None)
 
 
-def _below(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def _below(arrays: Mapping[str, object], prefix: str) -> dict[str, Any]:
     """The arrays whose names begin so, by the rest of their names."""
     return {
         name.removeprefix(prefix): array

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -97,7 +96,7 @@ class Study:
         return not any(key in {"seed", "seeds"} or key.startswith("seeds.") for key in self.varying)
 
 
-def flat_config(config: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, object]]:
+def flat_config(config: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
     """{dotted key: value} of a config, without what a run is only called and what holds nothing."""
     for key, value in config.items():
         name = f"{above}.{key}" if above else str(key)
@@ -107,7 +106,7 @@ def flat_config(config: Mapping[str, Any], above: str = "") -> Iterator[tuple[st
             yield name, value
 
 
-def _differ(values: tuple[Any, ...]) -> bool:
+def _differ(values: tuple[object, ...]) -> bool:
     return any(value != values[0] for value in values[1:])
 
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -142,7 +141,7 @@ def seed_of(run: Results) -> int | None:
     return own if own is not None else run.config.get("seed")
 
 
-def _labels(study: Study, varying: Mapping[str, tuple[Any, ...]], first: list[int]) -> list[str]:
+def _labels(study: Study, varying: Mapping[str, tuple[object, ...]], first: list[int]) -> list[str]:
     """The model's name, then the settings that tell methods of one name apart."""
     names = [model_name(study.runs[position]) for position in first]
     other = {key: values for key, values in varying.items() if not key.startswith(f"{MODEL}.")}
@@ -158,7 +157,7 @@ def _labels(study: Study, varying: Mapping[str, tuple[Any, ...]], first: list[in
     ]
 
 
-def _settings(varying: Mapping[str, tuple[Any, ...]], position: int) -> Iterator[str]:
+def _settings(varying: Mapping[str, tuple[object, ...]], position: int) -> Iterator[str]:
     for key, values in varying.items():
         if key.rpartition(".")[2] != "_target_":
             yield f"{key.partition('.')[2] or key} {str(values[position])[:_MOST]}"
@@ -243,7 +242,7 @@ def _shortened(study: Study) -> dict[str, Sequence[object]]:
     """The settings that differ; of a part that is another one in some runs, its name alone."""
     known = {key: each for key, each in study.varying.items() if is_of_results(key)}
     others = {key.removesuffix("._target_") for key in known if key.endswith("._target_")}
-    shown: dict[str, Sequence[Any]] = {}
+    shown: dict[str, Sequence[object]] = {}
     for key, values in known.items():
         part = next((name for name in others if key.startswith(f"{name}.")), "")
         is_of_part = key.count(".") > 1 and not key.startswith(f"{MODEL}.")
@@ -259,23 +258,23 @@ def _shortened(study: Study) -> dict[str, Sequence[object]]:
     return shown
 
 
-def _pattern(values: Sequence[Any]) -> tuple[int, ...]:
+def _pattern(values: Sequence[object]) -> tuple[int, ...]:
     """(run,) which of the different values each run has, numbered in order of appearance."""
-    seen: list[Any] = []
+    seen: list[object] = []
     for value in values:
         if value not in seen:
             seen.append(value)
     return tuple(seen.index(value) for value in values)
 
 
-def _shown(values: Sequence[Any]) -> str:
+def _shown(values: Sequence[object]) -> str:
     texts = list(dict.fromkeys(str(value) for value in values))
     more = len(texts) - _MOST_VALUES
     return "; ".join(texts[:_MOST_VALUES]) + (f"; … (+{more})" if more > 0 else "")
 
 
 def _confounded(
-    varying: Mapping[str, Sequence[Any]], patterns: Mapping[str, tuple[int, ...]]
+    varying: Mapping[str, Sequence[object]], patterns: Mapping[str, tuple[int, ...]]
 ) -> list[Message]:
     """That settings of different parts always change together, so that none is the cause."""
     notes = []

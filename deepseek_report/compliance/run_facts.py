@@ -121,9 +121,9 @@ def subject_of(provenance: Mapping[str, Any], artifact: str) -> Mapping[str, str
     return digests | {"weights": weights} if weights else digests
 
 
-def dig(data: Mapping[str, Any], dotted: str) -> object:
+def dig(data: Mapping[str, object], dotted: str) -> object:
     """The value at a dotted key, or None: `dig(provenance, "digests.data")`."""
-    value: Any = data
+    value: object = data
     for key in dotted.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
     return value
@@ -186,7 +186,7 @@ def _reason(results: Results, key: str) -> Text:
 
 
 def _base_model(results: Results) -> Message | None:
-    model: Mapping[str, Any] = results.config.get("model") or {}
+    model: Mapping[str, object] = results.config.get("model") or {}
     if not str(model.get("_target_", _OWN_MODELS)).startswith(_OWN_MODELS):
         return None
     for name in _STARTS:

@@ -69,7 +69,7 @@ def _thresholds(declared: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, An
 
 def content_of_run(results: Results) -> dict[str, Any]:
     """The same of a run as it was made."""
-    plan: Mapping[str, Any] = results.provenance.get("plan") or {}
+    plan: Mapping[str, object] = results.provenance.get("plan") or {}
     folder = results.paths.get("policy")
     schema = None
     if "data" in results.paths:
@@ -117,7 +117,7 @@ def changed_since_seal(results: Results) -> tuple[Message, ...]:
     )
 
 
-def _changed_limits(old: Mapping[str, Any], new: Mapping[str, object]) -> list[Message]:
+def _changed_limits(old: Mapping[str, object], new: Mapping[str, object]) -> list[Message]:
     """Limits that were changed, dropped or added."""
     changes = []
     for key in [*old, *(key for key in new if key not in old)]:

@@ -508,7 +508,7 @@ def _stored(group: str, states: tuple[tuple[Path, int, int], ...]) -> str:
     from hydra.core.config_store import ConfigStore
 
     name = _PREFIX + hashlib.sha256(repr(states).encode()).hexdigest()[:16]
-    content: dict[str, Any] = {}
+    content: dict[str, object] = {}
     for file, _, _ in states:
         content |= read(file)
     ConfigStore.instance().store(name, content, group)

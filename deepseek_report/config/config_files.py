@@ -120,7 +120,7 @@ def _examine(path: Path) -> Iterator[Problem]:
         yield from _chosen_in_body(path, content)
 
 
-def _chosen_in_body(path: Path, content: Mapping[str, Any]) -> Iterator[Problem]:
+def _chosen_in_body(path: Path, content: Mapping[str, object]) -> Iterator[Problem]:
     """Choices that stand where settings belong: `model: mlp` in a study."""
     if path.parent.name not in WHOLE:
         return

@@ -36,7 +36,7 @@ def _plain(name: str) -> str:
     return name
 
 
-def _recommended(reasons: dict[str, Any]) -> dict[str, object]:
+def _recommended(reasons: dict[str, object]) -> dict[str, object]:
     for reason in reasons.values():
         text = from_plain(reason)
         if not isinstance(text, Message) or not text.id.startswith("recommendation."):
@@ -321,5 +321,5 @@ class Experiment:
 
     def config_of(self, group: str, key: str = "") -> Mapping[str, Any]:
         """The resolved settings of one plug-in, as plain data."""
-        chosen: Mapping[str, Any] = self.raw[group][key] if key else self.raw[group]
+        chosen: Mapping[str, object] = self.raw[group][key] if key else self.raw[group]
         return chosen

@@ -45,7 +45,7 @@ def parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
     A plain text that the grammar has no place for, such as `O'Neill` or `Prüfung`, is taken as it
     is, and so are the texts of a list such as `[Größe,Straße]`.
     """
-    parsed: list[Any] = []
+    parsed: list[object] = []
     problems: list[Problem] = []
     for text in overrides:
         if reason := _too_large(text):
@@ -376,7 +376,7 @@ def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]
 
 def _edit(item: CorrectionItem) -> dict[str, object]:
     """The edit of a rule, as `model.edits` takes it."""
-    about: dict[str, Any] = {"add": item.text} if item.rule is None else {"rule": item.rule}
+    about: dict[str, object] = {"add": item.text} if item.rule is None else {"rule": item.rule}
     if item.remove:
         return {**about, "remove": True}
     return about if item.weight is None else {**about, "weight": item.weight}

@@ -151,7 +151,7 @@ def _chosen(experiment: Experiment) -> _Sources:
     return _sources(experiment.multiple["metrics"].items())
 
 
-def _sources(metrics: Iterable[tuple[str, Any]]) -> dict[str, list[_Source]]:
+def _sources(metrics: Iterable[tuple[str, object]]) -> dict[str, list[_Source]]:
     """{score: what gives it} of metrics by their keys, each a plug-in or the class of one."""
     known: dict[str, list[_Source]] = {}
     for key, plugin in metrics:

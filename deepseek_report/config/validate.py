@@ -102,7 +102,7 @@ def built(
 
 
 def made_for_use(
-    composed: Composed, single: Mapping[str, object], frameworks: Mapping[str, Any]
+    composed: Composed, single: Mapping[str, object], frameworks: Mapping[str, object]
 ) -> dict[str, Any]:
     """The frameworks without those that `frameworks=auto` does not take for the declared use.
 
@@ -340,7 +340,7 @@ def _leaves(hint: object) -> Iterable[Any]:
     return (leaf for argument in arguments for leaf in _leaves(argument)) if arguments else [hint]
 
 
-def _class_at(cls: object, location: Sequence[Any]) -> Any:
+def _class_at(cls: object, location: Sequence[object]) -> Any:
     for part in location:
         if str(part).isdecimal() or not dataclasses.is_dataclass(cls):
             continue

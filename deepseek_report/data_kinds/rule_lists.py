@@ -429,7 +429,7 @@ def fired(rules: Sequence[WeightedRule], inputs: Floats) -> Bools:
 
 
 def _set_json(part: ValueSet, feature: Feature) -> dict[str, object]:
-    plain: dict[str, Any] = {"feature": feature.name}
+    plain: dict[str, object] = {"feature": feature.name}
     if part.levels is not None or part.is_empty:
         plain["in"] = [feature.categories[level].code for level in part.levels or ()]
     else:

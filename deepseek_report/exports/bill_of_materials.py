@@ -172,7 +172,7 @@ class _Bill:
 
     def _model_card(self) -> dict[str, object]:
         run = self.run
-        parameters: dict[str, Any] = {
+        parameters: dict[str, object] = {
             "approach": {"type": "supervised"},
             "modelArchitecture": one_line(str(run.architecture.get("name") or "")),
         }
@@ -477,7 +477,7 @@ class _MinimumElements:
 
 def _metric(run: ExportedRun, score: Score) -> dict[str, object]:
     """A score as a performance metric; the whole precision is kept."""
-    metric: dict[str, Any] = {"type": score.metric, "value": repr(float(score.value))}
+    metric: dict[str, object] = {"type": score.metric, "value": repr(float(score.value))}
     if part := run.part_of(score):
         metric["slice"] = one_line(part)
     if score.low is not None and score.high is not None:
@@ -510,7 +510,7 @@ def _licences(name: str) -> list[dict[str, Any]]:
     return [{"license": {"name": name}}] if name else []
 
 
-def _properties(facts: Mapping[str, Any]) -> list[dict[str, str]]:
+def _properties(facts: Mapping[str, object]) -> list[dict[str, str]]:
     """Facts under names of our own; what is not known is left out."""
     return [
         {"name": f"{DISTRIBUTION}:{name}", "value": one_line(str(value))}
@@ -519,7 +519,7 @@ def _properties(facts: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def _filled(entries: Mapping[str, Any]) -> dict[str, Any]:
+def _filled(entries: Mapping[str, object]) -> dict[str, Any]:
     """The entries that say something."""
     return {key: value for key, value in entries.items() if value not in (None, "", [], {})}
 

@@ -53,7 +53,7 @@ def _metadata(run: ExportedRun) -> dict[str, Any]:
     results = run.results
     task = _task(run)
     main = [score for score in run.scores if _is_of_all(score)]
-    metadata: dict[str, Any] = {"tags": [DISTRIBUTION]}
+    metadata: dict[str, object] = {"tags": [DISTRIBUTION]}
     if task in _TASKS.values():
         metadata["pipeline_tag"] = task
     if main:

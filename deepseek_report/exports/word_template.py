@@ -99,7 +99,7 @@ def template_fields(run: ExportedRun) -> dict[str, Any]:
     """All that a template may use, as plain texts without line breaks."""
     words = run.words
     finished = run.finished
-    fields: dict[str, Any] = {
+    fields: dict[str, object] = {
         "name": run.name,
         "run": run.results.run_id,
         "author": run.author,
@@ -137,7 +137,7 @@ def template_fields(run: ExportedRun) -> dict[str, Any]:
         for name, value in facts.items()
         if value
     ]
-    plain: dict[str, Any] = _on_one_line(fields)
+    plain: dict[str, object] = _on_one_line(fields)
     return plain
 
 

@@ -121,7 +121,7 @@ def _simplest(summary: PredictionSummary) -> tuple[Message, ...]:
 def _threshold(results: Results) -> Message:
     summary, costs = results.predicted, declared_costs(results)
     rates = summary.about_explained
-    values: dict[str, Any] = {"threshold": summary.threshold, "rule": summary.rule}
+    values: dict[str, object] = {"threshold": summary.threshold, "rule": summary.rule}
     values |= {"declared": is_declared(results), "cost": None}
     if costs is not None:
         values["cost"] = expected_cost(costs, rates)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
@@ -130,7 +129,7 @@ def verdict_sentences(
         if grave and grave[0].severity in _BY_SEVERITY:
             sentences = (*sentences, _before_use(grave[0]))
         elif not first:
-            values: dict[str, Any] = {"minor": len(grave), "promised": bool(promises)}
+            values: dict[str, object] = {"minor": len(grave), "promised": bool(promises)}
             sentences = (message("verdict.nothing_grave", **values),)
     outcome, n = _promises(promises), len(first) if promises else len(sentences)
     return (*sentences[:n], outcome, *sentences[n:])
@@ -201,7 +200,7 @@ def finding_of(promise: Verdict, page: FirstPage) -> Finding | None:
 
 def _named_promises(finding: Finding) -> Sequence[Mapping[str, object]]:
     """The promises that a finding says are not kept, see `rules_groups.said_promises`."""
-    promises: Sequence[Mapping[str, Any]] = finding.values.get("promises") or ()
+    promises: Sequence[Mapping[str, object]] = finding.values.get("promises") or ()
     return [promise for promise in promises if "attribute" in promise]
 
 

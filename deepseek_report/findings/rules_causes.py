@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, message
@@ -94,7 +92,7 @@ def widened(results: Results) -> list[Finding]:
 
 def parts_of(row: Row) -> dict[str, Estimate]:
     """{labels, answers, difference: estimate} of one path."""
-    of_classes: dict[str, Any] = {
+    of_classes: dict[str, object] = {
         "labels": "labels_points",
         "answers": "decisions_points",
         "difference": "difference_points",

@@ -527,7 +527,7 @@ def _uneven(results: Results, tests: Sequence[Row]) -> Finding:
     return _finding(results, "apart", gravest(graves), values)
 
 
-def _finding(results: Results, kind: str, severity: Severity, values: dict[str, Any]) -> Finding:
+def _finding(results: Results, kind: str, severity: Severity, values: dict[str, object]) -> Finding:
     measured = (ArtifactId.measure(name) for name in _GAPS if results.has(ArtifactId.measure(name)))
     return Finding(
         id=f"errors-{kind}",

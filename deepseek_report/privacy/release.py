@@ -53,7 +53,7 @@ def told_overrides(overrides: Sequence[str], privacy: Privacy) -> list[str]:
 
 
 def told_problems(
-    problems: Iterable[Mapping[str, Any]], privacy: Privacy, source: RunSource | None
+    problems: Iterable[Mapping[str, object]], privacy: Privacy, source: RunSource | None
 ) -> Iterable[dict[str, object]]:
     """Why parts are missing, without what quotes the data or counts few instances."""
     for problem in problems:
@@ -181,7 +181,7 @@ def hollow(explanation: Explanation, source: RunSource) -> Explanation:
     n = len(explanation)
     nothing = np.full(n, np.nan)
     error = kind_of(source.dataset.schema).mean_error(explanation)
-    params: dict[str, Any] = {
+    params: dict[str, object] = {
         name: value
         for name, value in explanation.params.items()
         if not isinstance(value, (list, tuple))

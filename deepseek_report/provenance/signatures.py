@@ -316,7 +316,7 @@ def _parsed(path: Path, content: bytes) -> object:
 def _statement(parsed: object) -> tuple[dict[str, str], str, Mapping[str, object]]:
     whole = _mapping(parsed, "a statement")
     listed = whole.get("subject")
-    subject: Sequence[Any] = listed if isinstance(listed, list) else ()
+    subject: Sequence[object] = listed if isinstance(listed, list) else ()
     if whole.get("_type") != STATEMENT or not subject:
         raise ArtifactError(f"no in-toto statement of the type {STATEMENT} with subjects")
     files: dict[str, str] = {}

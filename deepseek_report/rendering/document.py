@@ -181,7 +181,7 @@ class _DocumentWriter:
 
     def _origin(self) -> dict[str, Any]:
         """What tells a printed report apart: the day of its run, its id, and its digest."""
-        head: dict[str, Any] = {}
+        head: dict[str, object] = {}
         if self.results.printed_day:
             head["date"] = self.results.printed_day
         if self.results.run_id and self.run_digest:
@@ -558,13 +558,16 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
 
 
 def front_matter(
-    options: ReportOptions, origin: Mapping[str, Any] = MappingProxyType({}), *, brief: bool = False
+    options: ReportOptions,
+    origin: Mapping[str, object] = MappingProxyType({}),
+    *,
+    brief: bool = False,
 ) -> str:
     """The YAML head of the document; titles are Markdown there, so they are escaped.
 
     origin : further keys that name the run: `date`, `description`, `keywords`.
     """
-    head: dict[str, Any] = {"title": markdown.escape(options.title)}
+    head: dict[str, object] = {"title": markdown.escape(options.title)}
     if options.subtitle:
         head["subtitle"] = markdown.escape(options.subtitle)
     if options.author:
@@ -659,7 +662,7 @@ class Environment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     @staticmethod
-    def concat_markdown(parts: Iterable[Any]) -> str:
+    def concat_markdown(parts: Iterable[object]) -> str:
         """What `~` gives: plain while all parts are plain, else Markdown."""
         parts = list(parts)
         if any(isinstance(part, Markup) for part in parts):

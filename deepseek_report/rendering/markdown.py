@@ -232,7 +232,7 @@ def cell_text(value: object, words: Wording) -> str:
 
 
 def pipe_table(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[RenderedColumn], words: Wording
+    rows: Sequence[Mapping[str, object]], columns: Sequence[RenderedColumn], words: Wording
 ) -> Markdown:
     """A pipe table; the dashes below the heads say how wide the columns are to one another."""
     cells = [[_cell(row, column.key, words) for column in columns] for row in rows]
@@ -245,7 +245,7 @@ def pipe_table(
     return Markdown("\n".join(lines))
 
 
-def _cell(row: Mapping[str, Any], key: str, words: Wording) -> str:
+def _cell(row: Mapping[str, object], key: str, words: Wording) -> str:
     value = row.get(key)
     text = one_line(value if isinstance(value, Verbatim | Markup) else cell_text(value, words))
     order = row.get(key + SORT)
@@ -264,7 +264,7 @@ def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def csv_text(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
+def csv_text(rows: Sequence[Mapping[str, object]], keys: Sequence[str]) -> str:
     """The rows as CSV; text that a spreadsheet would run as a formula is quoted with `'`."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

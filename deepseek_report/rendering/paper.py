@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.rendering import typeset
@@ -50,7 +49,7 @@ def latex_text(text: object) -> str:
 
 
 def latex_table(
-    caption: str, label: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]
+    caption: str, label: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]]
 ) -> str:
     """A table for the packages `booktabs` and `inputenc`, or any Unicode engine.
 

@@ -165,7 +165,7 @@ def _told_gap(draft: Draft, paths: Sequence[Row]) -> list[Message]:
     """The gap of one pair in the data, in the answers, and what the model widens."""
     total, *parts = paths
     points = "labels_points" in total
-    shared: dict[str, Any] = {
+    shared: dict[str, object] = {
         "outcome": draft.results.schema.target.explained_class,
         "compared": total["compared"],
         "reference": total["reference"],

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.findings.records import rows
 from deepseek_report.findings.shown_answers import ShownAnswer, quoted, shown_answers
 from deepseek_report.metrics.language.token_attribution import QUESTIONS
@@ -16,6 +17,8 @@ from deepseek_report.wording import estimates
 
 #: Digits of an attribution that the page knows.
 _DIGITS = 4
+#: A share whose interval is wider is not put into a sentence.
+_WIDEST = 0.3
 
 
 def continuation_answer(draft: Draft) -> None:
@@ -34,6 +37,13 @@ def continuation_answer(draft: Draft) -> None:
             "known": int(best["known"]),
         }
     draft.answer("continuation", **values)
+
+
+def _is_told(share: Estimate) -> bool:
+    """Whether so many prompts were looked at that a share of them says something."""
+    if not share.is_defined or share.low is None or share.high is None:
+        return False
+    return share.high - share.low <= _WIDEST
 
 
 def continuation_data(draft: Draft) -> Values | None:

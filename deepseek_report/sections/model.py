@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.message import Code
@@ -140,7 +139,7 @@ def _settings(draft: Draft) -> ShownTable:
     return draft.table("settings", _SETTINGS, shown)
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+def _flat(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Nested settings as their full keys and values, without the plug-in's class."""
     for name, value in settings.items():
         if isinstance(value, Mapping):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.message import Code, Verbatim
@@ -104,7 +104,7 @@ def _file(draft: Draft, place: str, file: Mapping[str, object]) -> dict[str, str
     return {"place": place, "file": str(file["name"]), "sha256": digest}
 
 
-def _pairs(facts: Mapping[str, Any] | None) -> list[dict[str, str]]:
+def _pairs(facts: Mapping[str, object] | None) -> list[dict[str, str]]:
     return [{"what": str(name), "value": str(value)} for name, value in (facts or {}).items()]
 
 

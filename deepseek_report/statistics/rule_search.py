@@ -178,7 +178,7 @@ def _logistic(fires: Floats, happened: Floats, penalty: float) -> Floats:
 
     if happened.min() == happened.max():
         return np.zeros(fires.shape[1])
-    settings: dict[str, Any] = {"solver": "liblinear", "intercept_scaling": 10.0}
+    settings: dict[str, object] = {"solver": "liblinear", "intercept_scaling": 10.0}
     fitted = LogisticRegression(C=1 / penalty, l1_ratio=1.0, tol=1e-3, random_state=0, **settings)
     return np.asarray(fitted.fit(fires, happened).coef_[0])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
 import pandas as pd
 
@@ -100,7 +99,7 @@ def _decisions(worded: Wording, target: Target) -> tuple[str, str]:
     return favourable, worded.text("decided.otherwise", name=target.favourable_class)
 
 
-def _shipped(card: Mapping[str, Any]) -> str:
+def _shipped(card: Mapping[str, object]) -> str:
     """The name of data that come with the package, whose title is a text of the catalogs."""
     title = card.get("title")
     ships = isinstance(title, Message) and title.id.startswith("data_sets.")

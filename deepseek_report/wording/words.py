@@ -114,7 +114,7 @@ class Wording:
         self._speaks_python = False
         self._environment = _environment(self)
 
-    def for_cases(self, slots: Mapping[str, Any]) -> Wording:
+    def for_cases(self, slots: Mapping[str, object]) -> Wording:
         """The same texts with a run's own words in the slots of `_usual_case_words`, if any.
 
         They are in this language where the data set names them.
@@ -242,7 +242,7 @@ class Wording:
 
     def framework(self, name: str) -> Mapping[str, Any]:
         """The texts of a regulatory framework in this language; empty where there are none."""
-        texts: Mapping[str, Any] = self._texts.get("frameworks", {}).get(name, {})
+        texts: Mapping[str, object] = self._texts.get("frameworks", {}).get(name, {})
         return texts
 
     def table(self, group: str) -> dict[str, str]:
@@ -276,7 +276,7 @@ class Wording:
         )
 
     def _look_up(self, key: str) -> Any:
-        node: Any = self._texts
+        node: object = self._texts
         for part in key.split("."):
             node = node.get(part) if isinstance(node, Mapping) else None
         return node
@@ -354,7 +354,7 @@ def untranslated(language: str) -> list[str]:
     return [key for key in _keys(_catalog(_folders()[0], DEFAULT_LANGUAGE)) if key not in own]
 
 
-def _keys(texts: Mapping[str, Any], above: str = "") -> Iterator[str]:
+def _keys(texts: Mapping[str, object], above: str = "") -> Iterator[str]:
     for key, inside in texts.items():
         if isinstance(inside, Mapping):
             yield from _keys(inside, f"{above}{key}.")
@@ -395,7 +395,7 @@ def _catalog(folder: Path, language: str) -> Mapping[str, Any]:
     key = "catalog", hashlib.sha256(b"\0".join(contents)).digest()
     if key not in parsed:
         parsed[key] = _joined(contents)
-    texts: Mapping[str, Any] = parsed[key]
+    texts: Mapping[str, object] = parsed[key]
     return texts
 
 
@@ -411,7 +411,7 @@ def _files(folder: Path, language: str) -> list[Path]:
 
 def _joined(contents: Iterable[bytes]) -> dict[str, object]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    texts: dict[str, Any] = {}
+    texts: dict[str, object] = {}
     for content in contents:
         texts = _merged(texts, yaml.load(content, Loader=loader))  # noqa: S506 - a safe one
     return texts

@@ -56,7 +56,7 @@ def is_here(name: str, revision: str = "main") -> bool:
 def described(folder: Path) -> dict[str, Any]:
     """The content of `config.json`; raises ConfigError: the file is missing or no JSON."""
     try:
-        content: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+        content: dict[str, object] = json.loads((folder / "config.json").read_text("utf-8"))
     except FileNotFoundError:
         raise ConfigError(
             f"{folder} has no config.json; give the folder that save_pretrained wrote"

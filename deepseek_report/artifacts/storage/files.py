@@ -400,7 +400,7 @@ class _Thrift:
         self.structures -= 1
         if self.structures < 0 or level > _MOST_LEVELS:
             raise ValueError("its list of contents is longer than that of an artifact may hold")
-        fields: dict[int, Any] = {}
+        fields: dict[int, object] = {}
         number = 0
         while (head := self._byte()) & 15:
             number = number + (head >> 4) if head >> 4 else self._integer()

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from pydantic import ConfigDict
@@ -148,7 +147,7 @@ def config_problems(*cases: tuple[bool, str, str, str]) -> list[str]:
     return [error_text("dataset", *texts) for holds, *texts in cases if holds]
 
 
-def rows_text(mask: Bools, values: Sequence[Any] | None = None, rows: Ints | None = None) -> str:
+def rows_text(mask: Bools, values: Sequence[object] | None = None, rows: Ints | None = None) -> str:
     """The first rows where the mask holds, counted from 1 without the header.
 
     values : (row,) what is shown beside the number of a row. rows : (row,) positions in the file,

@@ -117,9 +117,9 @@ def _objects(path: Path, form: FileForm) -> list[Mapping[str, object]]:
     return rows
 
 
-def _of_objects(rows: Sequence[Mapping[str, Any]], path: Path) -> dict[str, list[object]]:
+def _of_objects(rows: Sequence[Mapping[str, object]], path: Path) -> dict[str, list[object]]:
     names = list(dict.fromkeys(name for row in rows for name in row))
-    columns: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in names}
+    columns: dict[str, list[object]] = {name: [row.get(name) for row in rows] for name in names}
     for name, cells in columns.items():
         for at, cell in enumerate(cells, 1):
             if isinstance(cell, (list, dict)):

@@ -116,7 +116,7 @@ def _sheet(file: FileBytes, form: FileForm) -> Iterator[tuple[Any, list[str]]]:
         yield sheet, list(sheets)
 
 
-def _chosen(sheets: dict[str, Any], wanted: str | int | None, path: Path) -> Any:
+def _chosen(sheets: dict[str, object], wanted: str | int | None, path: Path) -> Any:
     titles = list(sheets)
     if isinstance(wanted, int) and wanted <= len(titles):
         return sheets[titles[wanted - 1]]
@@ -164,7 +164,7 @@ def _plain(value: object, row: int, path: Path) -> Any:
     return value
 
 
-def _header(row: list[Any], path: Path, title: str) -> list[str]:
+def _header(row: list[object], path: Path, title: str) -> list[str]:
     if not row:
         raise data_error(
             str(path),
@@ -176,7 +176,7 @@ def _header(row: list[Any], path: Path, title: str) -> list[str]:
     return [name or f"unnamed {i + 1}" for i, name in enumerate(names)]
 
 
-def _fitted(row: list[Any], width: int, number: int, path: Path) -> list[Any]:
+def _fitted(row: list[object], width: int, number: int, path: Path) -> list[Any]:
     """As long as the header; an empty row stays empty, and is left out."""
     if len(row) > width:
         raise data_error(

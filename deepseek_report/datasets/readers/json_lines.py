@@ -52,7 +52,7 @@ def _frame(rows: list[dict[str, Any]], path: Path) -> pd.DataFrame:
 
 
 def _bounded(
-    rows: Iterator[dict[str, Any]], path: Path, limits: ReadLimits
+    rows: Iterator[dict[str, object]], path: Path, limits: ReadLimits
 ) -> Iterator[dict[str, object]]:
     """The rows, as long as the table that they make is allowed: each key is a column of all."""
     keys: set[str] = set()
@@ -104,7 +104,7 @@ def _depth(value: object) -> int:
     return depth
 
 
-def _check_whole(record: dict[str, Any], where: str) -> None:
+def _check_whole(record: dict[str, object], where: str) -> None:
     """Refuse half of a character: JSON can write a lone surrogate, which no text file can hold."""
     try:
         json.dumps(record, ensure_ascii=False).encode()

@@ -109,7 +109,7 @@ class Rounds:
         self.tape.answer(self._probability)
         return self._run(self.players, part)
 
-    def _run(self, explainers: list[Any], part: slice) -> Floats:
+    def _run(self, explainers: list[object], part: slice) -> Floats:
         with _interpreted_average():
             return self._each(explainers, part)
 

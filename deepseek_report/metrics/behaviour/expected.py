@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -384,7 +383,7 @@ def misfits(expectation: Expectation, schema: Schema, rows: Split) -> list[str]:
     rows : any of the data; their groups are what `where` may name.
     """
     problems = _incomplete(expectation, schema)
-    checks: list[Callable[[], Any]] = [
+    checks: list[Callable[[], object]] = [
         lambda: columns_named(schema, expectation.columns),
         lambda: _is_about(expectation, schema, rows),
         lambda: outcome_of(schema.target, expectation),

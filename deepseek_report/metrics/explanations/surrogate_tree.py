@@ -316,7 +316,7 @@ def _errors(
     parts.append((0, "", math.nan))
     rows = []
     for (number, when, points), holds in zip(parts, [*fires.T, ~fires.any(axis=1)], strict=True):
-        row: dict[str, Any] = {"rule": number, "when": when, "points": points}
+        row: dict[str, object] = {"rule": number, "when": when, "points": points}
         row |= {"share": float(holds.mean()), "n": int(holds.sum())}
         row |= {
             column: float(distance[holds].mean()) if holds.any() else math.nan

@@ -140,7 +140,7 @@ def _evidence(module: Any, inputs: Floats) -> tuple[Floats, Floats]:
 def _compared(context: MeasureContext, evidence: Floats, ids: Ints, classes: Ints) -> pd.DataFrame:
     """Of each explained case; `share` is of the evidence of all prototypes of the same class."""
     names = context.dataset.schema.target.classes
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for case in context.cases.explained:
         own = classes == context.predictions.decisions[case]
         order = np.argsort(-evidence[case], kind="stable")

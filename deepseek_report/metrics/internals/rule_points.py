@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -83,7 +82,7 @@ def _list(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[di
     several, drawn = len(rules.names) > 1, Resampling.of(p)
     for rule, holds in zip(rules.rules, fires.T, strict=True):
         for output, name in enumerate(rules.names):
-            about: dict[str, Any] = {"rule": rule.number, "when": rule.in_words(rules.schema)}
+            about: dict[str, object] = {"rule": rule.number, "when": rule.in_words(rules.schema)}
             if several:
                 about["class_label"] = name
             about |= {"points": rule.weights[output], "share": float(holds.mean())}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -112,7 +112,7 @@ class ShapeFunctions(ModelMetric):
             places = np.stack([first.ravel(), second.ravel()], axis=1)
             for axis, column in enumerate(pair):
                 rows[:, column] = marks[axis][places[:, axis]]
-            about: dict[str, Any] = {"rank": rank, "spread": spreads[pair]}
+            about: dict[str, object] = {"rank": rank, "spread": spreads[pair]}
             for side, feature in zip("ab", features, strict=True):
                 about |= {f"feature_{side}": feature.name, f"label_{side}": feature.label}
             table += [
@@ -164,7 +164,7 @@ def _moved(typical: Floats, column: int, values: Floats) -> Floats:
 
 
 def _curve(
-    about: dict[str, Any], feature: Feature, values: Floats, added: Floats, train: Floats
+    about: dict[str, object], feature: Feature, values: Floats, added: Floats, train: Floats
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {

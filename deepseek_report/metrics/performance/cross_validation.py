@@ -171,7 +171,7 @@ def _counted(key: str, times: str, of_folds: Iterator[Any]) -> pd.DataFrame:
     return pd.DataFrame({key: list(counts), times: list(counts.values())})
 
 
-def _notes(folds: int, runs: FoldRuns, groups: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+def _notes(folds: int, runs: FoldRuns, groups: Sequence[Mapping[str, object]]) -> Iterator[Text]:
     if runs.drawn_by == "time":
         yield message("notes.cross_validation.by_time", folds=folds)
     elif runs.drawn_by == "entities":

@@ -57,7 +57,7 @@ class TableForm:
         return cls(columns, kinds, values, named)
 
 
-def _coded(values: Iterable[Any]) -> Iterator[tuple[str, object]]:
+def _coded(values: Iterable[object]) -> Iterator[tuple[str, object]]:
     """Each value by its code; a text that is a number also by the code of that number."""
     for value in values:
         if isinstance(value, str) and _is_number(value):

@@ -207,7 +207,7 @@ def _share(numbers: Any, weight: object) -> str:
 
 
 def _layers(pages: Pages, shown: list[Row]) -> list[list[Any]]:
-    marks: list[list[Any]] = []
+    marks: list[list[object]] = []
     for at, row in enumerate(shown):
         layer = int(row["layer"])
         if layer and (at == 0 or int(shown[at - 1]["layer"]) != layer):

@@ -69,7 +69,7 @@ def upright_intervals(
 
 def _marker(look: MarkStyle) -> dict[str, Any]:
     face = "none" if look.hollow else look.colour
-    edge: dict[str, Any] = {"markeredgecolor": look.colour, "markeredgewidth": 1.2}
+    edge: dict[str, object] = {"markeredgecolor": look.colour, "markeredgewidth": 1.2}
     return {"marker": look.marker, "markersize": look.size, "markerfacecolor": face, **edge}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -179,14 +179,14 @@ def _twin(table: pd.DataFrame, tone: dict[str, str], words: Wording) -> dict[str
             + f"<br>{words.text('pictures.parameter_projection.hover_row', row=row.row)}"
             for row in own.itertuples()
         ]
-        fields: dict[str, Any] = {"text": hover, "name": twin.text(short(layer, 24))}
+        fields: dict[str, object] = {"text": hover, "name": twin.text(short(layer, 24))}
         fields |= {
             name: twin.rounded(own[column]) for name, column in zip("xyz", _COMPONENTS, strict=True)
         }
         marker = {"color": colour, "size": 3, "opacity": 0.85}
         traces.append(twin.trace("scatter3d", mode="markers", marker=marker, **fields))
     plain = {"showbackground": False, "gridcolor": LIGHT["grid"], "zerolinecolor": LIGHT["grid"]}
-    scene: dict[str, Any] = {
+    scene: dict[str, object] = {
         f"{name}axis": {
             "title": {"text": _axis_name(column, words)},
             "color": LIGHT["muted"],

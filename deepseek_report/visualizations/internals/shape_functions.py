@@ -130,7 +130,7 @@ def _squares(axes: Axes, pair: pd.DataFrame, largest: float) -> None:
 
 def _extremes(pair: pd.DataFrame) -> dict[str, object]:
     """Where a pair adds most and least, and how much."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for side in "ab":
         values[f"label_{side}"] = spoken(pair[f"label_{side}"].iloc[0])
     for name, place in (("most", "idxmax"), ("least", "idxmin")):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -165,7 +164,7 @@ def _twin(view: _View) -> dict[str, object]:
             for threshold, share in zip(thresholds, rates, strict=True)
         ]
         traces.append(twin.line(thresholds, rates, colour, text=hover, name=name))
-    layout: dict[str, Any] = {
+    layout: dict[str, object] = {
         "xaxis": twin.share_axis(view.across, range=[0, view.most]),
         "yaxis": twin.share_axis("", range=[0, 1.02]),
         "hovermode": "x",
