@@ -308,10 +308,10 @@ def test_weights_are_calibrated_by_a_penalised_regression() -> None:
     left = np.r_[np.sqrt(w) * (y - fitted), np.zeros(4)]
     slopes = np.linalg.lstsq(rows, left, rcond=None)[0]
     assert weighting.corrected(y, fitted) == pytest.approx(fitted + basis @ slopes)
-    one = np.flatnonzero(compared)[0]
-    without = np.linalg.lstsq(np.delete(rows, one, 0), np.delete(left, one), rcond=None)[0]
-    errors = (y - fitted)[one] - basis[one] @ np.column_stack([slopes, without])
-    assert errors[1] == pytest.approx(errors[0] / (1 - weighting._leverage(fitted)[one]))
+    first = np.flatnonzero(compared)[0]
+    without = np.linalg.lstsq(np.delete(rows, first, 0), np.delete(left, first), rcond=None)[0]
+    errors = (y - fitted)[first] - basis[first] @ np.column_stack([slopes, without])
+    assert errors[1] == pytest.approx(errors[0] / (1 - weighting._leverage(fitted)[first]))
     mean = weighting.mean_of(y, fitted)
     again = weighting._calibrated(fitted)
     outcome = (fitted + basis @ slopes)[~compared].mean()

@@ -221,7 +221,8 @@ class _Weighting:
         total = float(self.weights.sum())
         penalty = np.full(basis.shape[1], PENALTY * float(self.weights @ self.weights) / total)
         penalty[0] = 0.0
-        return np.linalg.solve(basis.T @ (basis * self.weights[:, None]) + np.diag(penalty), right)
+        gram = basis.T @ (basis * self.weights[:, None]) + np.diag(penalty)
+        return np.asarray(np.linalg.solve(gram, right), np.float64)
 
     def _leverage(self, fitted: Floats) -> Floats:
         """(row,) by which part a row's own outcome decides what `corrected` expects of it.
@@ -230,7 +231,7 @@ class _Weighting:
         """
         basis = self._basis(fitted)
         own = np.einsum("ij,ji->i", basis, self._solved(basis, basis.T))
-        return np.minimum(self.weights * own, MOST_LEVERAGE)
+        return np.asarray(np.minimum(self.weights * own, MOST_LEVERAGE))
 
     def mean_of(self, y: Floats, fitted: Floats) -> _Mean:
         """E[E[Y | compared, held] | reference]: the reference treated as the compared group."""
