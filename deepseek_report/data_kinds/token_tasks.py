@@ -113,8 +113,8 @@ class Recall:
 
     def sequences(self, n: int, level: int, random: np.random.Generator) -> Sequences:
         known = self._pairs(n, level, random)
-        asked = random.integers(0, level, (n, self.pairs))
-        asking = np.take_along_axis(known, asked[..., None], axis=1)
+        queried = random.integers(0, level, (n, self.pairs))
+        asking = np.take_along_axis(known, queried[..., None], axis=1)
         ids = np.concatenate([*self._before(known), asking.reshape(n, -1)], axis=1)
         answers = np.zeros(ids.shape, dtype=bool)
         answers[:, 2 * level + 2 :: 2] = True
@@ -122,11 +122,11 @@ class Recall:
 
     def rows(self, n: int, random: np.random.Generator) -> AnswerRows:
         known = self._pairs(n, self.pairs, random)
-        asked = random.integers(0, self.pairs, n)
-        key, value = known[np.arange(n), asked].T
+        queried = random.integers(0, self.pairs, n)
+        key, value = known[np.arange(n), queried].T
         values = np.concatenate([*self._before(known), key[:, None]], axis=1).astype(np.float64)
         truth = np.zeros(values.shape, dtype=bool)
-        truth[np.arange(n), 2 * asked] = truth[np.arange(n), 2 * asked + 1] = True
+        truth[np.arange(n), 2 * queried] = truth[np.arange(n), 2 * queried + 1] = True
         truth[:, -1] = True
         return AnswerRows(values, value - 1 - self.keys, truth)
 

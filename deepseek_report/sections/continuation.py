@@ -30,7 +30,7 @@ def continuation_answer(draft: Draft) -> None:
         right = estimates.of_row(best, "right", "right")
         values |= {
             "gain": estimates.of_row(best, "comprehensiveness_gain", "comprehensiveness_gain"),
-            "right": right if right.is_defined else None,
+            "right": right if _is_told(right) else None,
             "known": int(best["known"]),
         }
     draft.answer("continuation", **values)

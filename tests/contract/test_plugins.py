@@ -53,6 +53,8 @@ def predicting(group: str, name: str) -> list[str]:
     """The data for a part that is made for a number, several labels or a known cause alone."""
     if getattr(plugin_class(group, name), "needs_truth", False):
         return ["dataset=histology"]
+    if "language_model" in getattr(plugin_class(group, name), "requires", ()):
+        return ["dataset=recall", "model=language_model"]
     data = {"regression": "diabetes", "multi_label": "multi_label_demo"}
     compared = getattr(plugin_class(group, name), "needs_groups", frozenset())
     tasks = set(getattr(plugin_class(group, name), "tasks", {"classification"}))
@@ -85,6 +87,7 @@ def self_explaining(group: str, name: str) -> list[str]:
         "shape_functions": "nam",
         "prototypes": "prototype",
         "rules": "rules",
+        "language_model": "language_model",
     }
     needed = set(getattr(plugin_class(group, name), "requires", ())) & set(serving)
     return [f"model={serving[need]}" for need in sorted(needed)]

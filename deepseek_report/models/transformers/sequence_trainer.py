@@ -112,9 +112,9 @@ class SequenceTrainer:
         course = _Course(task.easiest)
         rows: list[dict[str, Any]] = []
         progress.start("training", self.recipe.most_steps)
-        for told in _rounds(module.net, task, self.recipe, course, seed):
+        for measured in _rounds(module.net, task, self.recipe, course, seed):
             progress.advance(_ROUND, f"level {course.level} of {task.hardest}")
-            rows.append({"epoch": len(rows) + 1, **told, **_validated(module, dataset, device)})
+            rows.append({"epoch": len(rows) + 1, **measured, **_validated(module, dataset, device)})
         torch.set_num_threads(threads)
         module.eval()
         make_folder(folder)
@@ -243,12 +243,12 @@ def answers_of(
     """
     whole = np.ones(len(drawn.ids), dtype=bool) if hidden is None else ~hidden.any(axis=1)
     read = drawn.ids if hidden is None else np.where(hidden, 0, drawn.ids)
-    asked = torch.as_tensor(drawn.answers, device=net.device)[:, 1:]
-    counted = torch.as_tensor(whole, device=net.device)[:, None].expand_as(asked)[asked]
+    answers = torch.as_tensor(drawn.answers, device=net.device)[:, 1:]
+    counted = torch.as_tensor(whole, device=net.device)[:, None].expand_as(answers)[answers]
     inputs = torch.as_tensor(read, device=net.device)[:, :-1]
     states = net.base_model(input_ids=inputs, use_cache=False).last_hidden_state
-    logits = net.get_output_embeddings()(states[asked])
-    truths = torch.as_tensor(drawn.ids, device=net.device)[:, 1:][asked]
+    logits = net.get_output_embeddings()(states[answers])
+    truths = torch.as_tensor(drawn.ids, device=net.device)[:, 1:][answers]
     right = (logits.argmax(dim=-1) == truths)[counted].float().mean()
     return cross_entropy(logits, truths), float(right.item())
 

@@ -23,6 +23,11 @@ from deepseek_report.datasets.data_card import shipped_description
 from deepseek_report.datasets.splitting import Shares
 
 _DRAWN = message("preparation.tokens.drawn")
+#: {task: which tokens decide}
+_TRUTHS = {
+    Recall.name: message("data_sets.recall.preparation.truth"),
+    Brackets.name: message("data_sets.brackets.preparation.truth"),
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class TokenTaskData(Shares):
         features, layout = token_places(task.tokens, "word", 0, drawn.values.shape[1])
         rows = Split(drawn.values, drawn.labels, np.arange(self.n), truth=drawn.truth)
         encoder = KnownTokens(Schema(features, target, layout=layout), _DRAWN)
-        notes = (message(f"data_sets.{task.name}.preparation.truth"),)
+        notes = (_TRUTHS[task.name],)
         table = EncodedTable(encoder.schema, rows, notes, learn=lambda _: encoder)
         about = shipped_description(
             task.name,
