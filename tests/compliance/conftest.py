@@ -19,6 +19,8 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results, read_record
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.storage.files import save_json, save_table
+from deepseek_report.compliance.evidence import Evidence, evidence_index
+from deepseek_report.compliance.sources import Sources, load_sources
 from deepseek_report.store import hash_folder
 from deepseek_report.wording.words import wording
 
@@ -63,6 +65,11 @@ CARD = {
     "numeric": [{"feature": "age"}],
     "categorical": [],
 }
+
+
+def evidence_of_kind(results: Results, kind: str, floor: int) -> Evidence:
+    """What a run has of one kind of evidence, looked for alone."""
+    return evidence_index(results, floor, Sources({kind: load_sources().kinds[kind]}))[kind]
 
 
 def english(texts: Iterable[Text]) -> tuple[str, ...]:

@@ -24,13 +24,13 @@ from deepseek_report.findings import explainer_verdicts
 from deepseek_report.findings.explainer_verdicts import CONDEMNED, ExplainerVerdict
 from deepseek_report.wording.words import wording
 
-from .conftest import CARD, Run, code, english, group_by, measure, score
+from .conftest import CARD, Run, code, english, evidence_of_kind, group_by, measure, score
 
 ROOT = Path(__file__).parents[2]
 
 
 def look(run: Run, kind: str, floor: int = 30) -> Evidence:
-    return evidence_index(run.results(), floor)[kind]
+    return evidence_of_kind(run.results(), kind, floor)
 
 
 def test_a_whole_artifact_counts_with_its_hash_and_number(run: Run) -> None:

@@ -16,15 +16,14 @@ from deepseek_report.artifacts.results import PROVENANCE, RunRecord, read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.evaluate import evaluate_results
-from deepseek_report.compliance.evidence import Evidence, evidence_index
+from deepseek_report.compliance.evidence import Evidence
 from deepseek_report.compliance.evidence_record import evidence_record
-from deepseek_report.compliance.sources import Sources, load_sources
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.writing import write_report
 from deepseek_report.store.run_folder import RUN, seal_results
 from tests.conftest import SmallRun
 
-from .conftest import english
+from .conftest import english, evidence_of_kind
 
 TIMES = {"started": "2026-11-24T08:00:00+00:00", "finished": "2026-11-24T08:03:00+00:00"}
 RECORD = {**TIMES, "git": "5" * 40}
@@ -51,8 +50,7 @@ def folder(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def look(folder: Path, kind: str) -> Evidence:
-    of_kind = Sources({kind: load_sources().kinds[kind]})
-    return evidence_index(results_of(folder, load_json(folder / RUN)), 30, of_kind)[kind]
+    return evidence_of_kind(results_of(folder, load_json(folder / RUN)), kind, 30)
 
 
 @contextmanager
