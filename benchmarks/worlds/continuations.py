@@ -14,13 +14,18 @@ import numpy as np
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.sources.token_tasks import RecallData
-from deepseek_report.metrics.language.continuation import METHODS, ContinuationAttribution
-from deepseek_report.metrics.language.token_attribution import QUESTIONS
+from deepseek_report.metrics.language.continuation import (
+    METHODS,
+    ContinuationAttribution,
+    stand_in_of,
+    verdicts,
+)
+from deepseek_report.metrics.language.token_attribution import QUESTIONS, ContinuationGame, losses
 from deepseek_report.models.transformers.language_model import CausalLanguageModel
 from worlds.trials import Plan, Table, repeat, share
 
-#: Prompts of each model by which methods are compared with what is known.
-_PROMPTS = 200
+#: Prompts of each model, and random orders of each prompt.
+_PROMPTS, _ORDERS = 200, 40
 
 
 @cache
@@ -34,89 +39,92 @@ def trained(seed: int) -> tuple[Any, Dataset]:
     return model.wrap(module, data.schema, "cpu"), data
 
 
-class _Guessing(ContinuationAttribution):
-    """The metric with random numbers in the place of what each method says."""
-
-    def _methods(self, game: Any, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        values, errors = super()._methods(game, rng)
-        return rng.normal(size=values.shape), errors
+@cache
+def losses_of_orders() -> np.ndarray:
+    """(prompt, loss, method or random order, question), the methods first."""
+    classifier, data = trained(0)
+    model, metric = classifier.language_model, ContinuationAttribution(prompts=_PROMPTS)
+    stand_in, lost = stand_in_of(model, metric.replacement), []
+    for at, (text, _) in enumerate(metric._texts(classifier, data.test)):
+        rng = np.random.default_rng([at, 32])
+        game = ContinuationGame(model.net, text, stand_in)
+        own, errors = metric._methods(game, rng)
+        orders = np.concatenate([own, rng.normal(size=(_ORDERS, *errors.shape))])
+        lost.append(np.stack(losses(game, orders, metric.retained))[..., 0])
+    return np.array(lost)
 
 
 def quoted(guessing: bool, prompts: int, seed: int) -> dict[tuple[str, str], bool]:
-    """{(method, question): whether it may be quoted}, on other prompts for each seed."""
-    classifier, data = trained(0)
-    rng = np.random.default_rng([seed, 32])
-    chosen = np.sort(rng.choice(len(data.test), prompts, replace=False))
-    metric = (_Guessing if guessing else ContinuationAttribution)(prompts=prompts, steps=4)
-    if guessing:
-        metric = replace(metric, pairs=1)
-    rows = _measured(metric, classifier, data, chosen, seed)
-    return {
-        (row["explainer"], QUESTIONS[row["contrast"]]): bool(row["quoted"])
-        for _, row in rows.iterrows()
-    }
+    """{(method, question): whether it may be quoted} of a sample of the prompts.
+
+    guessing : random orders stand for the methods; the control's are others.
+    """
+    rng = np.random.default_rng([seed, 33])
+    chosen = rng.choice(_PROMPTS, prompts, replace=False)
+    orders = len(METHODS) + rng.permutation(_ORDERS)
+    first = orders[: len(METHODS)] if guessing else np.arange(len(METHODS))
+    draws = orders[len(METHODS) : len(METHODS) + ContinuationAttribution.draws]
+    lost = losses_of_orders()[chosen]
+    control = lost[:, :, draws].mean(axis=2, keepdims=True)
+    both = np.concatenate([lost[:, :, first], control], axis=2)[..., None]
+    answers: Any = [
+        SimpleNamespace(
+            lost=each, counted=np.array([True]), is_right=lambda: None, relative_error=np.zeros(2)
+        )
+        for each in both
+    ]
+    return {(row.method, row.question): row.is_quoted for row in verdicts(answers)}
 
 
 def right(seed: int) -> dict[tuple[str, str], float]:
     """{(method, question): share of the prompts whose top token is one that decides}."""
     classifier, data = trained(seed)
-    metric = ContinuationAttribution(prompts=_PROMPTS)
-    rows = _measured(metric, classifier, data, np.arange(_PROMPTS), seed)
+    context: Any = SimpleNamespace(
+        classifier=classifier,
+        dataset=replace(data, test=data.test.take(np.arange(_PROMPTS))),
+        seed=seed,
+        progress=Silent(),
+    )
+    rows = ContinuationAttribution(prompts=_PROMPTS).measure(context).tables["methods"]
     return {
         (row["explainer"], QUESTIONS[row["contrast"]]): float(row["right"])
         for _, row in rows.iterrows()
     }
 
 
-def _measured(metric: Any, classifier: Any, data: Dataset, chosen: np.ndarray, seed: int) -> Any:
-    context: Any = SimpleNamespace(
-        classifier=classifier,
-        dataset=replace(data, test=data.test.take(chosen)),
-        seed=seed,
-        progress=Silent(),
-    )
-    return metric.measure(context).tables["methods"]
-
-
 def tables(plan: Plan) -> list[Table]:
     """The tables of docs/conclusions.md."""
-    trained(0)  # before processes are forked
-    return [_quoted(plan.times(400, 20), plan), _right(plan.times(5, 1), plan)]
+    losses_of_orders()  # before processes are forked
+    return [_quoted(plan.times(2000, 100), plan), _right(plan.times(5, 1), plan)]
 
 
 def _quoted(repeats: int, plan: Plan) -> Table:
     rows = []
-    for prompts in (10, 24):
-        false = repeat(partial(quoted, True, prompts), repeats, plan)
-        true = repeat(partial(quoted, False, prompts), max(repeats // 8, 1), plan)
+    for prompts in (10, 24, 60):
+        false, true = (
+            repeat(partial(quoted, guessing, prompts), repeats, plan) for guessing in (True, False)
+        )
         for question in QUESTIONS:
-            wrong = [world[method, question] for world in false for method in METHODS]
+            wrong = [any(world[method, question] for method in METHODS) for world in false]
             cells = [share([world[method, question] for world in true]) for method in METHODS]
             rows.append((prompts, question, share(wrong), *cells))
     return Table(
         "Which method may be quoted on what an answer came from",
-        f"A DeepSeek-V3 trained on recall, {repeats} samples of its prompts with random numbers in "
-        "the place of each method, of which none may be quoted, and an eighth as many with the "
-        "methods themselves. A method of random numbers is to be quoted in at most 5 %.",
-        ("prompts", "question", "random numbers", *METHODS),
+        f"{repeats} samples of {_PROMPTS} prompts of a DeepSeek-V3 trained on recall. Of four "
+        "methods of random numbers none may be quoted: any of them in at most 5 %.",
+        ("prompts", "question", "any of four of random numbers", *METHODS),
         rows,
     )
 
 
 def _right(repeats: int, plan: Plan) -> Table:
     worlds = repeat(right, repeats, plan)
-    rows = [
-        (
-            method,
-            question,
-            *(
-                f"{100 * fold(world[method, question] for world in worlds):.1f} %"
-                for fold in (min, max)
-            ),
-        )
-        for method in (*METHODS, "random")
-        for question in QUESTIONS
-    ]
+    rows = []
+    for method in (*METHODS, "random"):
+        for question in QUESTIONS:
+            shares = [world[method, question] for world in worlds]
+            cells = (f"{100 * end:.1f} %" for end in (min(shares), max(shares)))
+            rows.append((method, question, *cells))
     return Table(
         "Whether the top token is one that makes the answer",
         f"{repeats} models trained on recall by the shipped recipe, {_PROMPTS} prompts each. The "

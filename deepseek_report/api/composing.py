@@ -107,7 +107,7 @@ def _overrides(options: Mapping[str, Any], pieces: Pieces) -> list[str]:
     return texts + [f"{key}={_text(value)}" for key, value in plain.items() if value is not None]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -126,7 +126,7 @@ def _raw(composed: Composed, pieces: Pieces, options: Mapping[str, Any]) -> dict
     return raw
 
 
-def paths_of(options: Mapping[str, Any]) -> dict[str, str]:
+def paths_of(options: Mapping[str, object]) -> dict[str, str]:
     """Where reports and finished stages go, as far as the call says it."""
     paths = {}
     if "reports" in options:

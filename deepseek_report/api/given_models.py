@@ -58,7 +58,7 @@ class Recognised:
     task: TaskName | None = None
 
 
-def recognise(model: Any, rows: Rows, hints: Hints) -> Recognised:
+def recognise(model: object, rows: Rows, hints: Hints) -> Recognised:
     """The model as something with `predict_proba` or `predict`.
 
     Raises ArgumentProblems: it is nothing that can be asked about rows.
@@ -117,14 +117,14 @@ def refit_of(recognised: Recognised, rows: Rows, hints: Hints, own: Any) -> Refi
             "give the rows that the model was trained on",
         )
 
-    def refit(table: Any, labels: Any, seed: int | None) -> Any:
+    def refit(table: object, labels: object, seed: int | None) -> Any:
         del seed
         return recognise(own(table, labels), rows, hints).estimator
 
     return refit
 
 
-def clone_fitting(estimator: Any) -> Refit | None:
+def clone_fitting(estimator: object) -> Refit | None:
     """Fits a clone; of a search its best estimator, since that is the model.
 
     Without a seed it draws as the estimator says, and by 0 where that leaves it to chance.
@@ -140,7 +140,7 @@ def clone_fitting(estimator: Any) -> Refit | None:
     draws = [name for name in held if name.rpartition("__")[2] == "random_state"]
     open_draws = [name for name in draws if held[name] is None]
 
-    def refit(table: Any, labels: Any, seed: int | None) -> Any:
+    def refit(table: object, labels: object, seed: int | None) -> Any:
         from sklearn.base import clone
 
         fresh = clone(best)
@@ -153,7 +153,7 @@ def clone_fitting(estimator: Any) -> Refit | None:
     return refit
 
 
-def _reads_all(estimator: Any, rows: Rows) -> bool:
+def _reads_all(estimator: object, rows: Rows) -> bool:
     names = getattr(estimator, "feature_names_in_", None)
     return names is None or list(map(str, names)) == [str(name) for name in rows.features]
 
@@ -161,7 +161,7 @@ def _reads_all(estimator: Any, rows: Rows) -> bool:
 # --- kinds of models ------------------------------------------------------------------------------
 
 
-def _booster(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
+def _booster(model: object, rows: Rows, hints: Hints) -> Recognised | None:
     del rows, hints
     library = type(model).__module__.partition(".")[0]
     if library not in {"xgboost", "lightgbm"} or type(model).__name__ != "Booster":
@@ -176,7 +176,7 @@ def _booster(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
     return Recognised(estimator, estimator.called, task)
 
 
-def _torch_module(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
+def _torch_module(model: object, rows: Rows, hints: Hints) -> Recognised | None:
     if not any(f"{cls.__module__}.{cls.__name__}" == _MODULE for cls in type(model).__mro__):
         return None
     answer = _torch_answer(model, hints)
@@ -191,7 +191,7 @@ def _torch_answer(module: Any, hints: Hints) -> Callable[[Any], Any]:
     """Asks a module in evaluation mode, without gradients, and leaves it as it was."""
     import torch
 
-    def answer(table: Any) -> Any:
+    def answer(table: object) -> Any:
         encode = hints.encoder or _as_tensor
         place = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
         training = module.training
@@ -210,7 +210,7 @@ def _torch_answer(module: Any, hints: Hints) -> Callable[[Any], Any]:
     return answer
 
 
-def _as_tensor(table: Any) -> Any:
+def _as_tensor(table: object) -> object:
     import torch
 
     try:
@@ -224,7 +224,7 @@ def _as_tensor(table: Any) -> Any:
         )
 
 
-def _estimator(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
+def _estimator(model: object, rows: Rows, hints: Hints) -> Recognised | None:
     del hints
     if isinstance(model, type) or not hasattr(model, "predict"):
         return None
@@ -246,7 +246,7 @@ def _estimator(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
     return Recognised(model, called, "regression")
 
 
-def _check_fitted(model: Any, called: str) -> None:
+def _check_fitted(model: object, called: str) -> None:
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
@@ -260,7 +260,7 @@ def _check_fitted(model: Any, called: str) -> None:
         return
 
 
-def _check_names(model: Any, called: str, rows: Rows) -> None:
+def _check_names(model: object, called: str, rows: Rows) -> None:
     try:
         known = [str(name) for name in getattr(model, "feature_names_in_", ())]
     except AttributeError:
@@ -279,7 +279,7 @@ def _check_names(model: Any, called: str, rows: Rows) -> None:
         )
 
 
-def _function(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
+def _function(model: object, rows: Rows, hints: Hints) -> Recognised | None:
     if not callable(model) or isinstance(model, type):
         return None
     called = getattr(model, "__name__", type(model).__name__)
@@ -315,7 +315,7 @@ def answers_of(recognised: Recognised, rows: Rows, *, number: bool) -> tuple[str
     return digest.hexdigest(), answers[0][: rows.n_test]
 
 
-def looks_fitted_to(estimator: Any, answers: Floats, rows: Rows) -> bool:
+def looks_fitted_to(estimator: object, answers: Floats, rows: Rows) -> bool:
     """Whether the answers on the test rows are those of a model that was fitted to these rows.
 
     estimator : None where the answers alone are known. answers : (test row, output).

@@ -48,7 +48,11 @@ Model = tuple[Piece, TaskName | None, bool]
 
 
 def pieces_of(
-    rows: Rows, model: Any, predictions: Any, attributions: Any, options: Mapping[str, Any]
+    rows: Rows,
+    model: object,
+    predictions: object,
+    attributions: object,
+    options: Mapping[str, object],
 ) -> Pieces:
     """The plug-ins of a call.
 
@@ -95,7 +99,7 @@ def is_number(rows: Rows, options: Mapping[str, Any]) -> bool:
 # --- the model, or what it answered ---------------------------------------------------------------
 
 
-def _model(rows: Rows, model: Any, options: Mapping[str, Any]) -> Model:
+def _model(rows: Rows, model: object, options: Mapping[str, Any]) -> Model:
     number = is_number(rows, options)
     hints = Hints(
         classes=options.get("classes") or (),
@@ -157,7 +161,7 @@ def _answers(
     return (config, HeldAnswers(values, classes)), task, fits
 
 
-def _implied(piece: Piece | None) -> Any:
+def _implied(piece: Piece | None) -> object:
     """The output that attributions with base values add up to."""
     if piece is None:
         refuse(
@@ -181,7 +185,9 @@ def _implied(piece: Piece | None) -> Any:
 # --- attributions ---------------------------------------------------------------------------------
 
 
-def _attributions(rows: Rows, attributions: Any, options: Mapping[str, Any]) -> dict[str, Piece]:
+def _attributions(
+    rows: Rows, attributions: object, options: Mapping[str, object]
+) -> dict[str, Piece]:
     """By name: a mapping of several, or one without a name."""
     if attributions is None:
         return {}
@@ -192,7 +198,9 @@ def _attributions(rows: Rows, attributions: Any, options: Mapping[str, Any]) -> 
     }
 
 
-def _attribution(rows: Rows, name: str, attribution: Any, options: Mapping[str, Any]) -> Piece:
+def _attribution(
+    rows: Rows, name: str, attribution: object, options: Mapping[str, object]
+) -> Piece:
     if reason := unfit_name(name):
         refuse("attributions", f'the name "{name}" {reason}', PLAIN_NAME, "choose another name")
     base = getattr(attribution, "base_values", options.get("base_values"))
@@ -221,7 +229,7 @@ def _attribution(rows: Rows, name: str, attribution: Any, options: Mapping[str, 
     return config, HeldAttributions(array, names, bases)
 
 
-def _base(base: Any, rows: int) -> Any:
+def _base(base: object, rows: int) -> Any:
     values = np.asarray(base, dtype=np.float64)
     if values.ndim == 0 or values.shape == (1,):
         return np.full(rows, float(values.reshape(-1)[0]))
@@ -284,7 +292,7 @@ class _UnhashableError(Exception):
     """Something of the object cannot be told apart from its like."""
 
 
-def object_digest(thing: Any) -> str | None:
+def object_digest(thing: object) -> str | None:
     """SHA-256 of an object's state and code; None where parts of it cannot be hashed.
 
     Two objects with one hash have equal state and the same code. Equal models may have different
@@ -312,7 +320,7 @@ class _StateWalk:
             self.hashed.update(len(content).to_bytes(8, "big"))
             self.hashed.update(content)
 
-    def visit(self, thing: Any) -> None:
+    def visit(self, thing: object) -> None:
         """Hash one object with all that it holds."""
         if type(thing) in _PLAIN:
             self.put(type(thing).__name__, repr(thing))
@@ -336,7 +344,7 @@ class _StateWalk:
 
     # --- values -----------------------------------------------------------------------------------
 
-    def sequence(self, thing: Any) -> None:
+    def sequence(self, thing: object) -> None:
         self.all(type(thing).__name__, thing)
 
     def unordered(self, thing: Any) -> None:
@@ -348,7 +356,7 @@ class _StateWalk:
     def mapping(self, thing: Mapping[Any, Any]) -> None:
         self.all(type(thing).__name__, (part for item in thing.items() for part in item))
 
-    def array(self, thing: Any) -> None:
+    def array(self, thing: object) -> None:
         array = np.asarray(thing)
         self.put("array", str(array.dtype), str(array.shape))
         if array.dtype.names:  # by field: between the fields lie bytes that nobody has set
@@ -403,7 +411,7 @@ class _StateWalk:
         self.all("closure", (_content(cell) for cell in thing.__closure__ or ()))
         self.visit(dict(vars(thing)))
 
-    def _code(self, code: types.CodeType, known: Mapping[str, Any]) -> None:
+    def _code(self, code: types.CodeType, known: Mapping[str, object]) -> None:
         self.put("code", code.co_code, *code.co_names, *code.co_varnames, *code.co_freevars)
         self.put(str((code.co_argcount, code.co_kwonlyargcount, code.co_flags)))
         if _READS_ELSEWHERE & set(code.co_names) or any(
@@ -432,13 +440,13 @@ class _StateWalk:
 
     # --- objects ----------------------------------------------------------------------------------
 
-    def torch_module(self, thing: Any) -> None:
+    def torch_module(self, thing: object) -> None:
         """Class, parameters, buffers, parts, hooks and attributes; not whether it is training."""
         self.put("torch module")
         self.visit(type(thing))
         self.visit({name: value for name, value in vars(thing).items() if name != "training"})
 
-    def _object(self, thing: Any) -> None:
+    def _object(self, thing: object) -> None:
         self.put("object")
         self.visit(type(thing))
         if _is_named(type(thing)):
@@ -471,7 +479,7 @@ _Visit = Callable[[_StateWalk, Any], None]
 
 
 def _is_torch(name: str) -> Callable[[Any], bool]:
-    def fits(thing: Any) -> bool:
+    def fits(thing: object) -> bool:
         torch = sys.modules.get("torch")
         return torch is not None and isinstance(
             thing, torch.Tensor if name == "Tensor" else torch.nn.Module
@@ -493,7 +501,7 @@ def _is_known(module: str) -> bool:
     return module.partition(".")[0] in _LIBRARIES | _OF_PYTHON
 
 
-def _is_named(thing: Any) -> bool:
+def _is_named(thing: object) -> bool:
     """Whether it is a class or a function that a known module offers under its own name."""
     module, name = getattr(thing, "__module__", None), _name(thing)
     if isinstance(thing, np.ufunc):
@@ -508,7 +516,7 @@ def _is_named(thing: Any) -> bool:
     return holder is thing
 
 
-def _name(thing: Any) -> str:
+def _name(thing: object) -> str:
     name = getattr(thing, "__qualname__", getattr(thing, "__name__", ""))
     return name if isinstance(name, str) else ""
 
@@ -531,7 +539,7 @@ def _holds_more(cls: type) -> bool:
     )
 
 
-def is_of_library(thing: Any) -> bool:
+def is_of_library(thing: object) -> bool:
     """Whether an object's class is one of a library of models, or extends one."""
     return any(
         _is_named(base) and base.__module__.partition(".")[0] in _LIBRARIES
@@ -539,14 +547,14 @@ def is_of_library(thing: Any) -> bool:
     )
 
 
-def _content(cell: types.CellType) -> Any:
+def _content(cell: types.CellType) -> object:
     try:
         return cell.cell_contents
     except ValueError:
         return None
 
 
-def _referred(code: types.CodeType, known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _referred(code: types.CodeType, known: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """(name, value) of all that code takes from outside of itself.
 
     Raises _UnhashableError: it imports what is not known, or changes what lies outside of it.
@@ -588,7 +596,7 @@ _NUMBERS = count()
 _NUMBERED: dict[int, tuple[Callable[[], Any], int]] = {}
 
 
-def identity_of(model: Any, encoder: Any = None) -> str:
+def identity_of(model: object, encoder: object = None) -> str:
     """A text that two models share only if one may have what was computed for the other.
 
     Of a model of scikit-learn, xgboost, lightgbm or torch the hash of its state and code, where all
@@ -603,7 +611,7 @@ def identity_of(model: Any, encoder: Any = None) -> str:
     return f"process {_PROCESS} {os.getpid()} object {parts}"
 
 
-def _number(thing: Any) -> str:
+def _number(thing: object) -> str:
     """The number of an object in this process; a method is that of its object."""
     if isinstance(thing, types.MethodType):
         return f"{_number(thing.__self__)}.{_number(thing.__func__)}"

@@ -156,14 +156,14 @@ class ReportArguments(TypedDict, total=False):
     progress: bool | None  # whether to show each stage; None: where a notebook has a bar for it
 
 
-def dataset_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def dataset_options(options: Mapping[str, Any]) -> dict[str, object]:
     """Those that describe the rows."""
     known = {field.name for field in dataclasses.fields(GivenTable)} - _NO_ARGUMENT
     known |= _OF_TEXTS if "tokenizer" in options else set()
     return {name: plain_value(value) for name, value in options.items() if name in known}
 
 
-def report_options(options: Mapping[str, Any]) -> dict[str, Any]:
+def report_options(options: Mapping[str, Any]) -> dict[str, object]:
     """Those of the report itself."""
     known = {field.name for field in dataclasses.fields(ReportOptions)}
     return {name: plain_value(value) for name, value in options.items() if name in known}
@@ -215,7 +215,7 @@ def check_cases(cases: Sequence[int], n_test: int) -> None:
         )
 
 
-def plain_value(value: Any) -> Any:
+def plain_value(value: object) -> Any:
     """A value as YAML holds it: plain sequences and keys, numbers of numpy as Python's own."""
     if isinstance(value, Mapping):
         return {str(name): plain_value(inside) for name, inside in value.items()}

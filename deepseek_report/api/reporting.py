@@ -154,19 +154,19 @@ def _folder(run: Run | Path | str, argument: str) -> Path:
 
 
 def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by its name
-    model: Any = None,
-    X_test: Any = None,
-    y_test: Any = None,
+    model: object = None,
+    X_test: object = None,
+    y_test: object = None,
     *,
-    X_train: Any = None,
-    y_train: Any = None,
-    X_validation: Any = None,
-    y_validation: Any = None,
-    X: Any = None,
-    y: Any = None,
-    predictions: Any = None,
-    attributions: Any = None,
-    base_values: Any = None,
+    X_train: object = None,
+    y_train: object = None,
+    X_validation: object = None,
+    y_validation: object = None,
+    X: object = None,
+    y: object = None,
+    predictions: object = None,
+    attributions: object = None,
+    base_values: object = None,
     **options: Unpack[ReportArguments],
 ) -> Run:
     """Judge a fitted model, or what it predicted, on rows in memory, and write a report.
@@ -290,7 +290,7 @@ _PLACES: Mapping[int, tuple[str, ...]] = {
 }
 
 
-def _one_of(name: str, value: Any, other: str, same: Any) -> Any:
+def _one_of(name: str, value: object, other: str, same: object) -> object:
     if value is not None and same is not None:
         refuse(
             other, f"{name} is given, and {other} as well", "one of the two", f"leave {other} out"
@@ -298,7 +298,7 @@ def _one_of(name: str, value: Any, other: str, same: Any) -> Any:
     return value if same is None else same
 
 
-def _check_roles(model: Any, predictions: Any, validation: Any) -> None:
+def _check_roles(model: object, predictions: object, validation: object) -> None:
     if model is not None and predictions is not None:
         refuse(
             "predictions",
@@ -359,7 +359,7 @@ class FittedHere:
 
 
 def fitted_here(
-    model: Any, test: Given, train: Given, options: Mapping[str, Any], left_out: list[str]
+    model: object, test: Given, train: Given, options: Mapping[str, Any], left_out: list[str]
 ) -> FittedHere | None:
     """The model fitted to the training rows; without these a quarter of the rows is held out first.
 
@@ -402,7 +402,7 @@ def fitted_here(
     return FittedHere(fitted, test, train, None if hasattr(fitted, "get_params") else fit, notice)
 
 
-def _fitting(model: Any) -> Fitting | None:
+def _fitting(model: object) -> Fitting | None:
     """How an estimator, a class of them or a function that makes one is fitted; else None."""
     if hasattr(model, "fit") and not isinstance(model, type):
         cloned = clone_fitting(model)
@@ -410,7 +410,7 @@ def _fitting(model: Any) -> Fitting | None:
     if not callable(model) or not _needs_nothing(model):
         return None
 
-    def fit(table: Any, labels: Any) -> Any:
+    def fit(table: object, labels: object) -> Any:
         made = model()
         if not hasattr(made, "fit"):
             refuse(
@@ -438,7 +438,7 @@ def _needs_nothing(made_by: Callable[..., Any]) -> bool:
     )
 
 
-def _is_fitted(model: Any) -> bool:
+def _is_fitted(model: object) -> bool:
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
@@ -453,7 +453,7 @@ def _is_fitted(model: Any) -> bool:
     return True
 
 
-def _taken(table: Any, labels: Any, taken: Bools) -> Given:
+def _taken(table: object, labels: Any, taken: Bools) -> Given:
     """These rows as the person gave them, with their labels."""
     if isinstance(table, pd.DataFrame | pd.Series):
         return table[taken].reset_index(drop=True), labels[taken]
@@ -482,7 +482,7 @@ def _held_out(rows: Rows, labels: Any, options: Mapping[str, Any], *, number: bo
     return np.asarray(assign_by_quotas(strata, units, quotas, random) == 1)
 
 
-def _codes(values: Any) -> Ints:
+def _codes(values: object) -> Ints:
     """(row,) the same number for equal values; what is missing counts as one value."""
     return np.asarray(pd.factorize(pd.Series(values))[0] + 1, dtype=np.int64)
 
@@ -494,7 +494,7 @@ _MODEL = "deepseek_report.models.transformers.huggingface.HuggingFace"
 _FOLDER = "given"
 
 
-def text_pieces(rows: Rows, model: Any, options: Mapping[str, Any], store: Path) -> Pieces:
+def text_pieces(rows: Rows, model: object, options: Mapping[str, object], store: Path) -> Pieces:
     """The plug-ins of a call about texts.
 
     The model is written into the store in the form of transformers itself (safetensors, which holds

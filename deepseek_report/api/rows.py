@@ -77,7 +77,7 @@ def leaves_hold(estimator: Any, table: Any) -> bool:
     return bool(chance < _LEAST_CHANCE)
 
 
-def _trees(estimator: Any) -> Sequence[Any]:
+def _trees(estimator: object) -> Sequence[Any]:
     if type(estimator).__module__.partition(".")[0] != "sklearn":
         return ()
     if hasattr(estimator, "tree_"):
@@ -86,7 +86,7 @@ def _trees(estimator: Any) -> Sequence[Any]:
     return list(members) if all(hasattr(member, "tree_") for member in members) else ()
 
 
-def _leaves(tree: Any, rows: Any) -> tuple[Any, Any]:
+def _leaves(tree: Any, rows: object) -> tuple[Any, Any]:
     """(leaf,) how many of the rows are in each, and how many different ones it was grown on."""
     grown = tree.tree_
     leaf: Bools = grown.children_left == -1
@@ -146,7 +146,7 @@ class Rows:
         """Whether the person gave the rows that the model was trained on."""
         return bool((self.held.parts == PARTS.index("train")).any())
 
-    def as_given(self, features: pd.DataFrame) -> Any:
+    def as_given(self, features: pd.DataFrame) -> object:
         """Such rows as the person's own table held them: an array where that had no names."""
         return features if self.form.named else features.to_numpy()
 
@@ -157,7 +157,7 @@ def rows_of(
     train: Given,
     target: str | None,
     left_out: Sequence[str] = (),
-    classes: Sequence[Any] = (),
+    classes: Sequence[object] = (),
     remarks: Sequence[Text] = (),
 ) -> Rows:
     """The rows of a call, test rows first.
@@ -276,7 +276,7 @@ def _same_columns(
     return table
 
 
-def _shared(name: Any, tables: Mapping[str, pd.DataFrame]) -> Any:
+def _shared(name: Any, tables: Mapping[str, pd.DataFrame]) -> object:
     """The type of a column; of categories that differ between the tables, all of them."""
     kinds = [table[name].dtype for table in tables.values()]
     if all(kind == kinds[0] for kind in kinds):
@@ -309,7 +309,7 @@ def _check_columns(features: pd.DataFrame, left_out: Sequence[str]) -> None:
 
 def _labels(
     name: str, labels: Any, rows: int, indices: Mapping[str, pd.Index], notices: list[Text]
-) -> Any:
+) -> object:
     argument = name.replace("X_", "y_")
     if name in indices:
         ordered = in_order_of(indices[name], labels, argument, name)
@@ -333,7 +333,7 @@ def _labels(
     return values
 
 
-def in_order_of(index: pd.Index, values: Any, argument: str, table: str) -> Any:
+def in_order_of(index: pd.Index, values: Any, argument: str, table: str) -> object:
     """Values with an index of their own, in the order of that of the table; others as they are.
 
     Raises ArgumentProblems: the values are of other rows than the table.
@@ -411,7 +411,7 @@ def _letters(name: str) -> str:
 # --- hashes ---------------------------------------------------------------------------------------
 
 
-def digest_of(frame: pd.DataFrame, more: Mapping[str, Any] | None = None) -> str:
+def digest_of(frame: pd.DataFrame, more: Mapping[str, object] | None = None) -> str:
     """SHA-256 of a table: names, types, and every cell."""
     hashed = hashlib.sha256(json.dumps(more or {}, sort_keys=True).encode())
     for part in _cells(frame):
@@ -432,14 +432,14 @@ def _cells(frame: pd.DataFrame) -> Iterator[bytes]:
             yield "\0".join(texts).encode("utf-8", "surrogatepass")
 
 
-def digest_of_array(values: Any) -> str:
+def digest_of_array(values: object) -> str:
     """SHA-256 of numbers as they are."""
     numbers = np.ascontiguousarray(values)
     described = f"{numbers.dtype}{numbers.shape}"
     return hashlib.sha256(described.encode() + numbers.tobytes()).hexdigest()
 
 
-def digest_of_numbers(values: Any) -> str:
+def digest_of_numbers(values: object) -> str:
     """SHA-256 of numbers to ten digits each, so that the order of a sum does not count."""
     numbers = np.asarray(values, dtype=np.float64)
     sizes = np.where(np.isfinite(numbers) & (numbers != 0), np.abs(numbers), 1.0)

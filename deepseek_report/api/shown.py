@@ -263,7 +263,7 @@ def _table(
     yield "</table>"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, (list, tuple)):
         value = ", ".join(map(str, value))
     return escape("" if value is None else str(value))

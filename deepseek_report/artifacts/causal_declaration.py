@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
@@ -39,7 +39,7 @@ class CausalQuestion:
         return "gap" if self.gap else "effect"
 
     @property
-    def as_written(self) -> dict[str, Any]:
+    def as_written(self) -> dict[str, object]:
         """Its fields by the names that a config has, without those that are left out."""
         named = {name.rstrip("_"): value for name, value in vars(self).items()}
         return {name: value for name, value in named.items() if value not in ("", None)}
@@ -48,7 +48,7 @@ class CausalQuestion:
         return "{" + ", ".join(f"{name}: {value}" for name, value in self.as_written.items()) + "}"
 
 
-def _with_texts(question: Any) -> Any:
+def _with_texts(question: object) -> object:
     """A question as YAML reads it, in which the key `on` is a truth value, with texts as keys.
 
     >>> _with_texts({"effect_of": "limit", True: "default"})

@@ -45,7 +45,7 @@ MOST_MARKS, MOST_PLAYERS = 2000, 1000
 _SHOWN = 8
 
 
-def _day(value: Any) -> Any:
+def _day(value: object) -> object:
     """A day as YYYY-MM-DD, as YAML reads it or as text; "" for none."""
     if isinstance(value, dt.datetime):
         value = value.date()
@@ -123,14 +123,14 @@ class Marks:
     on: Day = ""
 
 
-def with_day(entry: Any) -> Any:
+def with_day(entry: object) -> object:
     """A mapping of YAML whose key `on` is a text again: YAML 1.1 reads it as true."""
     if not isinstance(entry, dict) or True not in entry:
         return entry
     return {"on" if key is True else key: value for key, value in entry.items()}
 
 
-def _names(value: Any) -> Any:
+def _names(value: object) -> object:
     """A single name as a list of one."""
     return [value] if isinstance(value, str) else value
 
@@ -233,7 +233,7 @@ class CorrectionItem:
     entry: int = 0
     mark: int = 0
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain data, the same for the same correction."""
         return {**asdict(self), "names": list(self.names)}
 
@@ -331,7 +331,7 @@ def read_marks(path: Path) -> Marks:
     return marks
 
 
-def _content(path: Path) -> Any:
+def _content(path: Path) -> object:
     try:
         return with_day(parsed(read_text(path, MOST_BYTES, links=True)))
     except FileNotFoundError:

@@ -35,7 +35,12 @@ class Estimate:
 
     @classmethod
     def of(
-        cls, value: Any, low: Any = None, high: Any = None, n: Any = None, method: Text = ""
+        cls,
+        value: object,
+        low: object = None,
+        high: object = None,
+        n: object = None,
+        method: Text = "",
     ) -> Estimate:
         """From anything that may be missing, as the cells of a table are.
 
@@ -123,7 +128,7 @@ def finite(value: Any) -> float | None:
 _FIELDS = frozenset(Estimate.__dataclass_fields__)
 
 
-def restored(value: Any) -> Any:
+def restored(value: object) -> Any:
     """Plain data in which every estimate and every message that was written is one again."""
     if isinstance(value, list):
         return [restored(item) for item in value]

@@ -38,6 +38,6 @@ class Finding:
     touches: float = 0.0
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Finding:
+    def from_json(cls, record: Mapping[str, object]) -> Finding:
         """From what `save_json` wrote of it."""
         return cls(**{**record, "values": restored(record["values"])})

@@ -41,7 +41,7 @@ class Message:
     def __hash__(self) -> int:
         return hash(self.id)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """`{"message": id, "values": {…}}`, as plain data."""
         return {_ID: self.id, _VALUES: {key: plain(value) for key, value in self.values.items()}}
 
@@ -50,7 +50,7 @@ class Message:
 Text = str | Message
 
 
-def message(id: str, /, **values: Any) -> Message:  # noqa: A002 - it is one
+def message(id: str, /, **values: object) -> Message:  # noqa: A002 - it is one
     """The sentence of this id with these values: `message("data.duplicates.text", n=3)`."""
     return Message(id, values)
 
@@ -65,7 +65,7 @@ def all_reasons(reasons: Iterable[Text]) -> Text:
     return different[0] if len(different) == 1 else message("refusals.several", reasons=different)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """The value with every message in it as plain data, so that it can be written as JSON.
 
     >>> plain([message("data.rows", n=3)])
@@ -80,12 +80,12 @@ def plain(value: Any) -> Any:
     return value
 
 
-def is_message(value: Mapping[str, Any]) -> bool:
+def is_message(value: Mapping[str, object]) -> bool:
     """Whether plain data are what `plain` wrote of a message."""
     return value.keys() == {_ID, _VALUES}
 
 
-def from_plain(value: Any) -> Any:
+def from_plain(value: object) -> Any:
     """The value with everything that `plain` wrote of a message as a message again.
 
     >>> from_plain({"message": "data.rows", "values": {"n": 3}})
@@ -101,7 +101,7 @@ def from_plain(value: Any) -> Any:
     return value
 
 
-def text_of(value: Any) -> Text:
+def text_of(value: object) -> Text:
     """What a person will read, from plain data: a message again, or a text as it stands.
 
     >>> text_of("Age of the applicant")

@@ -382,7 +382,7 @@ def read_record(folder: Path) -> RunRecord:
         return RunRecord(problem=message("compliance.record.malformed", file=PROVENANCE))
 
 
-def _parse(data: Any) -> RunRecord:
+def _parse(data: object) -> RunRecord:
     if not isinstance(data, dict):
         raise ValueError("no object")
     git = data.get("git") or ""
@@ -391,7 +391,7 @@ def _parse(data: Any) -> RunRecord:
     return RunRecord(_time(data.get("started")), _time(data.get("finished")), git)
 
 
-def _time(value: Any) -> dt.datetime | None:
+def _time(value: object) -> dt.datetime | None:
     if value is None or value == "":
         return None
     moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else None

@@ -16,7 +16,7 @@ def bounded(text: str, most: int = LABEL) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def bounded_texts(value: Any) -> Any:
+def bounded_texts(value: Any) -> object:
     """A text, or each text of a list, cut to a page; everything else, markup too, as it is."""
     if _is_plain(value):
         return bounded(value, TEXT)
@@ -25,7 +25,7 @@ def bounded_texts(value: Any) -> Any:
     return value
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     return isinstance(value, str) and not hasattr(value, "__html__")
 
 

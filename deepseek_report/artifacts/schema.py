@@ -360,7 +360,7 @@ class Schema:
             self.relations,
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain data; the vocabulary, which all places of a text share, is written once."""
         tokens = next(
             (feature.categories for feature in self.features if feature.kind == "token"), ()
@@ -401,7 +401,7 @@ def as_vocabulary(tokens: Sequence[str]) -> tuple[Category, ...]:
     return tuple(Category(token, token) for token in tokens)
 
 
-def _feature_json(feature: Feature) -> dict[str, Any]:
+def _feature_json(feature: Feature) -> dict[str, object]:
     plain = {name: value for name, value in vars(feature).items() if name != "categories"}
     own = () if feature.kind == "token" else feature.categories
     return {**plain, "categories": [asdict(category) for category in own]}

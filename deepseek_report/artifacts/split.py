@@ -126,7 +126,7 @@ class DataIssue:
     values: Mapping[str, Any] = field(default_factory=dict)
     recommendation: Text = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain data, from which `from_json` makes the issue again."""
         return {name: plain(value) for name, value in vars(self).items()}
 

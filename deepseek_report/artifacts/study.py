@@ -54,7 +54,7 @@ class Study:
         return tuple(run.run_id for run in self.runs)
 
     @cached_property
-    def varying(self) -> dict[str, tuple[Any, ...]]:
+    def varying(self) -> dict[str, tuple[object, ...]]:
         """{dotted key of the config: its value in each run}, of the keys that differ alone.
 
         A key that a run has not is "–" there.
@@ -97,7 +97,7 @@ class Study:
         return not any(key in {"seed", "seeds"} or key.startswith("seeds.") for key in self.varying)
 
 
-def flat_config(config: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def flat_config(config: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, object]]:
     """{dotted key: value} of a config, without what a run is only called and what holds nothing."""
     for key, value in config.items():
         name = f"{above}.{key}" if above else str(key)

@@ -199,13 +199,13 @@ class TableType:
         known = [key for key in (*ends, *tests) if key in frame]
         return frame.assign(**dict.fromkeys(known, np.nan))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """All fields that are not at their default; how it is released is no part of it."""
         columns = [_non_default(column) for column in self.columns]
         return {**_non_default(self, without=("release",)), "columns": columns}
 
     @classmethod
-    def from_json(cls, data: Any) -> TableType:
+    def from_json(cls, data: object) -> TableType:
         """Raise ArtifactError unless it is what `to_json` wrote."""
         known = _checked(cls, data, without=("release",))
         columns = known.pop("columns")
@@ -251,7 +251,7 @@ def _fits(cells: pd.Series[Any], kind: Kind) -> bool:
     return bool(known.map(lambda cell: isinstance(cell, Real)).all())
 
 
-def _always_fits(dtype: Any, kind: Kind) -> bool:
+def _always_fits(dtype: object, kind: Kind) -> bool:
     """Whether cells of this type cannot be but of this kind, or missing."""
     if kind in _TEXTS:
         import pandas as pd
@@ -262,7 +262,7 @@ def _always_fits(dtype: Any, kind: Kind) -> bool:
     return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
-def _non_default(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+def _non_default(record: Any, without: tuple[str, ...] = ()) -> dict[str, object]:
     return {
         entry.name: getattr(record, entry.name)
         for entry in fields(record)
@@ -274,7 +274,7 @@ def _non_default(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
 _ALLOWED = {"bool": (bool,), "int | None": (int, type(None)), "str": (str,), "Kind": (str,)}
 
 
-def _checked(record: type[Any], data: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+def _checked(record: type[Any], data: object, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """The fields of a record in a file; whatever is unknown, missing or of another type ends it."""
     if not isinstance(data, dict):
         raise ArtifactError(f"a {record.__name__} of a table is no mapping")

@@ -11,16 +11,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_report import __version__
 from deepseek_report.cli.dispatch import details_file, exit_code_of
-from deepseek_report.cli.output.console import (
-    cell,
-    console,
-    plain_table,
-    printable,
-    printable_lines,
-)
 from deepseek_report.cli.parsing import compose_experiment, make_parser
-from deepseek_report.cli.runs import thresholds
-from deepseek_report.wording.words import wording
 
 if TYPE_CHECKING:
     from deepseek_report.config.experiment import Experiment
@@ -181,12 +172,18 @@ _NOTHING = "–"
 
 def say_jobs(jobs: Sequence[SweepJob]) -> None:
     """One line a job, with the number by which its progress is told."""
+    from deepseek_report.cli.output.console import printable
+
     for number, job in enumerate(jobs, start=1):
         print(f"job {number} of {len(jobs)}: {printable(job.label) or _NOTHING}", flush=True)
 
 
 def say_sweep(results: Sequence[tuple[int, JobResult]], total: int) -> None:
     """One line a job: in what it differs, how it ended, what it promised and reached, its page."""
+    from deepseek_report.cli.output.console import cell, console, plain_table
+    from deepseek_report.cli.runs import thresholds
+    from deepseek_report.wording.words import wording
+
     scores = [job.score[0] for _, job in results if job.score]
     metrics = list(dict.fromkeys(scores))
     label = wording().label("metrics", metrics[0]) if len(metrics) == 1 else "main score"
@@ -214,7 +211,9 @@ def say_failures(
 
     details_file : keeps what only somebody needs who mends the program, and gives the path.
     """
+    from deepseek_report.cli.output.console import printable_lines
     from deepseek_report.findings.rules_failures import by_reason
+    from deepseek_report.wording.words import wording
 
     kept: dict[str, str] = {}
     for number, job in results:
@@ -239,6 +238,8 @@ def say_no_comparison(jobs: int, runs: int) -> None:
 
 
 def _score(job: JobResult, named: bool) -> str:
+    from deepseek_report.wording.words import wording
+
     if job.score is None:
         return ""
     metric, text = job.score

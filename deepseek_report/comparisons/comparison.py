@@ -461,7 +461,7 @@ def _shared(known: Sequence[DataSet]) -> list[str]:
 
 def _pairs(
     known: Sequence[DataSet], shared: Sequence[str], measure: RowMeasure, region: Region
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     pairs = list(combinations(shared, 2))
     sure = 1 - _OPEN / len(pairs)
     sign = 1 if measure.direction == "higher" else -1
@@ -696,7 +696,7 @@ def _same_data(first: Results, other: Results) -> bool:
     return digests[0] == digests[1] and digests[0] is not None
 
 
-def _one_sided(changes: pd.DataFrame | None, approved: str, new: str) -> list[dict[str, Any]]:
+def _one_sided(changes: pd.DataFrame | None, approved: str, new: str) -> list[dict[str, object]]:
     """Groups, and everyone, whose decisions change in one direction by more than chance."""
     if changes is None:
         return []

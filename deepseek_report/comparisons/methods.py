@@ -214,7 +214,7 @@ def what_varied(study: Study) -> Measurement:
     return Measurement(tables=tables, notes=notes).typed({"settings": SETTINGS, "origins": ORIGINS})
 
 
-def _origins(study: Study) -> Iterator[dict[str, Any]]:
+def _origins(study: Study) -> Iterator[dict[str, object]]:
     """In what data, libraries and machines the runs differ."""
     known = [
         _revision(run)
@@ -239,7 +239,7 @@ def _revision(run: Results) -> dict[str, str]:
     return {"git": revision[:_LONGEST_ORIGIN]} if revision else {}
 
 
-def _shortened(study: Study) -> dict[str, Sequence[Any]]:
+def _shortened(study: Study) -> dict[str, Sequence[object]]:
     """The settings that differ; of a part that is another one in some runs, its name alone."""
     known = {key: each for key, each in study.varying.items() if is_of_results(key)}
     others = {key.removesuffix("._target_") for key in known if key.endswith("._target_")}

@@ -98,7 +98,7 @@ def decisions(
 
 def _cases(
     study: Study, labels: Sequence[str], baseline: int, good: int
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     """The cases of each run that it decides otherwise than the baseline and scores most apart."""
     before, target = study.runs[baseline].predictions, study.runs[baseline].schema.target
     for position, run in enumerate(study):
@@ -180,7 +180,7 @@ def _largest_gaps(rates: Sequence[dict[str, Any]]) -> Iterator[Message]:
         yield message("comparison.largest_gaps", least=_gap_of(least), most=_gap_of(most))
 
 
-def _gap_of(row: Mapping[str, Any]) -> dict[str, Any]:
+def _gap_of(row: Mapping[str, Any]) -> dict[str, object]:
     """How much lower the rate of a group is, in points, with its interval."""
     names = {key: str(row[key]) for key in ("run", "attribute", "level", "highest")}
     ends = {"gap": "gap", "low": "gap_high", "high": "gap_low"}
@@ -194,7 +194,7 @@ def _changes(
     predictions: Sequence[Predictions],
     pair: tuple[int, int],
     good: int,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     first, other = (predictions[run].decisions == good for run in pair)
     everyone, drawn = np.ones(len(first), dtype=bool), Resampling.of(predictions[pair[0]])
     parts = [("", "", everyone)]

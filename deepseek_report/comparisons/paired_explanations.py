@@ -89,7 +89,7 @@ def _of_cases(explanation: Explanation, positions: Ints) -> Explanation:
 
 def _agreement(
     explainer: str, explained: Sequence[Explanation], methods: Sequence[Method]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     """One row for each method with several seeds, and for each pair of methods."""
     inside = [(method, method) for method in methods if len(method.runs) > 1]
     for first, other in [*inside, *combinations(methods, 2)]:
@@ -107,7 +107,7 @@ def _agreement(
         }
 
 
-def _mean_agreement(pairs: Sequence[tuple[Explanation, Explanation]]) -> dict[str, Any]:
+def _mean_agreement(pairs: Sequence[tuple[Explanation, Explanation]]) -> dict[str, object]:
     """Means over pairs and cases; the interval is that of the mean over cases, within -1 and 1."""
     ranks = np.array([rowwise_spearman(np.abs(a.values), np.abs(b.values)) for a, b in pairs])
     per_case = np.nanmean(ranks, axis=0) if len(ranks) else np.full(1, np.nan)
@@ -141,7 +141,7 @@ def _is_clear(explanation: Explanation) -> Any:
 
 def _sources(
     explainer: str, explained: Sequence[Explanation], methods: Sequence[Method]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Components of variance of a feature's attribution, by the method of moments.
 
     Attributions are scaled by their mean size in each run, so that runs in different units can be

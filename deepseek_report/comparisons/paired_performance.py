@@ -168,7 +168,7 @@ def _methods(
     measures: Sequence[RowMeasure],
     runs: Mapping[tuple[str, str], SeedRuns],
     region: Region,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     for first, other in combinations(methods, 2):
         for measure in measures:
             both = [runs[method.label, measure.key] for method in (first, other)]
@@ -186,7 +186,7 @@ def _methods(
             }
 
 
-def _judged(rows: Sequence[Mapping[str, Any]], kind: TableType) -> pd.DataFrame:
+def _judged(rows: Sequence[Mapping[str, object]], kind: TableType) -> pd.DataFrame:
     """The rows with corrected p-values, and which of the two is better by more than chance."""
     table = pd.DataFrame(rows)
     table["p_adjusted"] = holm(table["p_value"])
@@ -201,7 +201,7 @@ def _spread(
     methods: Sequence[Method],
     measures: Sequence[RowMeasure],
     runs: Mapping[tuple[str, str], SeedRuns],
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     rows = []
     for method in methods:
         for measure in measures:

@@ -46,7 +46,7 @@ def is_within(place: str, other: str) -> bool:
     return place == other or any(is_within(place, below) for below in inside)
 
 
-def place_code(code: Any) -> str:
+def place_code(code: object) -> str:
     """The code of a place that a person wrote; ValueError says what is allowed where it is none."""
     text = str(code).strip()
     upper = _SPELLINGS.get(text.upper(), text.upper())

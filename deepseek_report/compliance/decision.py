@@ -121,7 +121,7 @@ def folded(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return dict(vars(value)) if hasattr(value, "__dataclass_fields__") else value

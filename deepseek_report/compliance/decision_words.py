@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.compliance.decision import DecisionState, DecisionTarget
@@ -68,7 +68,7 @@ def required_name(rule: str, title: str, words: Wording) -> str:
     return title or str(known.get(rule) or rule.replace("_", " "))
 
 
-def rejected_values(state: DecisionState, report: ComplianceReport) -> dict[str, Any]:
+def rejected_values(state: DecisionState, report: ComplianceReport) -> dict[str, object]:
     """What the sentence on a rejection says."""
     decision = state.decision
     target = target_name(decision.target, report, report.words)
@@ -115,7 +115,7 @@ def _rest(report: ComplianceReport) -> Iterator[Message]:
             yield message(f"decisions.state.{standing}", n=len(lapsed), why=why)
 
 
-def decisions_record(report: ComplianceReport) -> Mapping[str, Any]:
+def decisions_record(report: ComplianceReport) -> Mapping[str, object]:
     """The state of decisions for machines and for the terminal, as `findings.json` keeps it."""
     rejected, rest = state_of(report)
     return {

@@ -29,7 +29,7 @@ TOOL = "deepseek-report"
 EVIDENCE = "evidence.json"
 
 
-def evidence_record(report: ComplianceReport, results: Results) -> dict[str, Any]:
+def evidence_record(report: ComplianceReport, results: Results) -> dict[str, object]:
     """The content of `evidence.json`, as `_evidence_schema.json` describes it.
 
     `created` is null: times of day are kept in the provenance alone, so that the same run gives the
@@ -63,7 +63,7 @@ def write_evidence(report: ComplianceReport, results: Results, folder: Path) -> 
     return path
 
 
-def check_record(record: Mapping[str, Any]) -> None:
+def check_record(record: Mapping[str, object]) -> None:
     """Check the content of an `evidence.json` against its schema.
 
     Raises ArtifactError : every place that breaks the schema.
@@ -103,7 +103,7 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _headline(scores: tuple[Score, ...]) -> dict[str, Any]:
+def _headline(scores: tuple[Score, ...]) -> dict[str, object]:
     """Value, n and interval of the first number; empty for evidence that is no number."""
     if not scores:
         return {}
@@ -126,7 +126,7 @@ def _score(score: Score) -> dict[str, Any]:
     }
 
 
-def _framework(report: FrameworkReport) -> dict[str, Any]:
+def _framework(report: FrameworkReport) -> dict[str, object]:
     framework = report.framework
     return {
         "name": framework.name,
@@ -163,7 +163,7 @@ def _row(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def _field(field: OpenField) -> dict[str, Any]:
+def _field(field: OpenField) -> dict[str, object]:
     return {
         "filled": field.filled,
         "deciding": field.deciding,
@@ -186,7 +186,7 @@ def _decision(state: DecisionState) -> dict[str, Any]:
     }
 
 
-def _requirement(required: Requirement) -> dict[str, Any]:
+def _requirement(required: Requirement) -> dict[str, object]:
     return {
         "rule": required.rule.id,
         "target": dict(vars(required.target)),
@@ -196,7 +196,7 @@ def _requirement(required: Requirement) -> dict[str, Any]:
     }
 
 
-def _signed(signed: Statement) -> dict[str, Any]:
+def _signed(signed: Statement) -> dict[str, object]:
     """What somebody signed, and the file of the run folder that it stands in."""
     content = {key: value for key, value in vars(signed).items() if key not in {"field", "source"}}
     return content | {"file": signed.source.file, "sha256": signed.source.sha256}

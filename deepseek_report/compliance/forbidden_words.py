@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.results import Results
@@ -144,7 +143,7 @@ def _cases(results: Results) -> Iterator[str]:
                 yield from table["text"].dropna().astype(str)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

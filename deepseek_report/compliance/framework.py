@@ -301,7 +301,7 @@ def _validator() -> Draft202012Validator:
     return validator_of(read_yaml(frameworks_folder() / "_schema.yaml"))
 
 
-def _schema_problems(data: Any) -> list[str]:
+def _schema_problems(data: object) -> list[str]:
     return [
         f"{'.'.join(map(str, error.absolute_path)) or 'file'}: {error.message}"
         for error in sorted(_validator().iter_errors(data), key=lambda e: list(map(str, e.path)))

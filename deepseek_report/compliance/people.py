@@ -451,7 +451,7 @@ class _File:
     def where(self, line: int) -> str:
         return f"{self.source.file}:{line}"
 
-    def wrong(self, line: int, kind: str, **values: Any) -> None:
+    def wrong(self, line: int, kind: str, **values: object) -> None:
         self.into.problems.append(wrong(self.where(line), kind, **values))
 
     def unknown(self, line: int, noun: str, key: str, known: Iterable[str]) -> None:

@@ -121,7 +121,7 @@ def subject_of(provenance: Mapping[str, Any], artifact: str) -> Mapping[str, str
     return digests | {"weights": weights} if weights else digests
 
 
-def dig(data: Mapping[str, Any], dotted: str) -> Any:
+def dig(data: Mapping[str, Any], dotted: str) -> object:
     """The value at a dotted key, or None: `dig(provenance, "digests.data")`."""
     value: Any = data
     for key in dotted.split("."):
@@ -197,11 +197,11 @@ def _base_model(results: Results) -> Message | None:
     return message("compliance.facts.no_base_model")
 
 
-def _started(results: Results) -> Any:
+def _started(results: Results) -> object:
     return record_of(results).started if measures_time(results) else None
 
 
-def _finished(results: Results) -> Any:
+def _finished(results: Results) -> object:
     return record_of(results).finished if measures_time(results) else None
 
 

@@ -117,7 +117,7 @@ def changed_since_seal(results: Results) -> tuple[Message, ...]:
     )
 
 
-def _changed_limits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Message]:
+def _changed_limits(old: Mapping[str, Any], new: Mapping[str, object]) -> list[Message]:
     """Limits that were changed, dropped or added."""
     changes = []
     for key in [*old, *(key for key in new if key not in old)]:
@@ -128,7 +128,7 @@ def _changed_limits(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Mess
     return changes
 
 
-def _bound(limits: Any) -> str:
+def _bound(limits: object) -> str:
     """`≥ 0.75`, or nothing where there is no limit."""
     if not isinstance(limits, Mapping):
         return ""

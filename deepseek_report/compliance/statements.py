@@ -81,7 +81,7 @@ class PeopleProblem:
         return Problem(*map(wording().say, self.as_messages().values()))
 
 
-def wrong(where: str, kind: str, /, **values: Any) -> PeopleProblem:
+def wrong(where: str, kind: str, /, **values: object) -> PeopleProblem:
     """A problem of this kind: `wrong("people/a.yaml:3", "twice", key="roles")`."""
     return PeopleProblem(where, kind, values)
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.config_files import MULTIPLE, SINGLE, read_yaml
@@ -69,7 +68,7 @@ def _target_of_package(path: Path) -> str:
     return _target(read_yaml(path))
 
 
-def _target(content: Any) -> str:
+def _target(content: object) -> str:
     if not isinstance(content, dict):
         return ""
     if isinstance(content.get("_target_"), str):
@@ -204,7 +203,7 @@ def _of_experiment(roots: Sequence[Path], name: str) -> dict[str, str]:
     return _paths(read_yaml(file))
 
 
-def _paths(content: Any) -> dict[str, str]:
+def _paths(content: object) -> dict[str, str]:
     paths = content.get("paths") if isinstance(content, dict) else None
     if not isinstance(paths, dict):
         return {}

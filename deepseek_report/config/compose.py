@@ -73,7 +73,7 @@ class HydraTrees:
         """Whether an override decides which files are taken, and sets no value by itself."""
         return text.lstrip("+~").partition("=")[0] in self.groups
 
-    def _by_hydra(self, overrides: Sequence[str]) -> tuple[Any, dict[str, str]]:
+    def _by_hydra(self, overrides: Sequence[str]) -> tuple[object, dict[str, str]]:
         from hydra import compose, initialize_config_dir
         from omegaconf import open_dict
 
@@ -601,7 +601,7 @@ class _Reader:
         self.layers[entry.group].append(Layer(words_of(entry.value), "config", where, file))
 
 
-def _entries(content: Any, folder: str) -> Iterator[_Entry]:
+def _entries(content: object, folder: str) -> Iterator[_Entry]:
     """The lines of a `defaults:` list that name files.
 
     folder : the group that the file lies in; names without a slash in front are looked for there.
@@ -622,7 +622,7 @@ def _absolute(name: str, folder: str) -> str:
     return f"{folder}/{path}" if folder else path
 
 
-def read_layers(roots: Sequence[Path], chosen: Mapping[str, Any]) -> dict[str, list[Layer]]:
+def read_layers(roots: Sequence[Path], chosen: Mapping[str, object]) -> dict[str, list[Layer]]:
     """{group: the lists that files wrote for it}, the one with the last word first.
 
     roots : config folders, the shipped one last.

@@ -143,11 +143,11 @@ def _chosen_in_body(path: Path, content: Mapping[str, Any]) -> Iterator[Problem]
             )
 
 
-def _inline(chosen: Any) -> str:
+def _inline(chosen: object) -> str:
     return yaml.safe_dump(chosen, default_flow_style=True, width=10_000).splitlines()[0]
 
 
-def _leading_out(defaults: Any) -> str:
+def _leading_out(defaults: object) -> str:
     """The first name in a list of defaults that is a path to elsewhere."""
     if isinstance(defaults, dict):
         return next(filter(None, map(_leading_out, [*defaults, *defaults.values()])), "")

@@ -69,7 +69,7 @@ class Completer:
             return ("true", "false")
         return self._literals(key)
 
-    def _value_of(self, key: str) -> Any:
+    def _value_of(self, key: str) -> object:
         group, *path = key.split(".")
         value = self._content(group, path[:1]) if group in self.groups else self.whole.get(group)
         for part in path[1:] if group in MULTIPLE else path:
@@ -135,11 +135,11 @@ class Completer:
         return _in_defaults(self.whole, group)
 
 
-def _ending(value: Any) -> str:
+def _ending(value: object) -> str:
     return "." if isinstance(value, Mapping) and value else "="
 
 
-def _in_defaults(content: Any, group: str) -> str:
+def _in_defaults(content: object, group: str) -> str:
     """The choice of a group in the defaults list of a file, or ""."""
     entries = content.get("defaults", ()) if isinstance(content, Mapping) else ()
     for entry in entries if isinstance(entries, list) else ():

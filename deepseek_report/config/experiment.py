@@ -36,7 +36,7 @@ def _plain(name: str) -> str:
     return name
 
 
-def _recommended(reasons: dict[str, Any]) -> dict[str, Any]:
+def _recommended(reasons: dict[str, Any]) -> dict[str, object]:
     for reason in reasons.values():
         text = from_plain(reason)
         if not isinstance(text, Message) or not text.id.startswith("recommendation."):

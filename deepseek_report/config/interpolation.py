@@ -52,7 +52,7 @@ class TooMuch(Exception):  # noqa: N818 - caught where the configuration is comp
         self.path, self.fault = tuple(path), fault
 
 
-def resolve(config: Any) -> tuple[dict[str, Any], list[Unresolved]]:
+def resolve(config: Any) -> tuple[dict[str, object], list[Unresolved]]:
     """A composed configuration as plain data, and what in it was not resolved.
 
     Raises TooMuch: interpolations refer to themselves, or stand for too much.
@@ -84,7 +84,7 @@ def only(allowed: Callable[[str], bool]) -> Iterator[list[tuple[str, str]]]:
     refused: list[tuple[str, str]] = []
 
     def refusing(name: str) -> Callable[..., Any]:
-        def resolver(_config: Any, _parent: Any, _node: Any, _args: Any, texts: Any) -> Any:
+        def resolver(_config: Any, _parent: Any, _node: Any, _args: Any, texts: Any) -> object:
             refused.append((name, ",".join(map(str, texts))))
             raise InterpolationResolutionError(f"`{name}` is not called here")
 
@@ -128,7 +128,7 @@ class _Resolver:
             refused.clear()
         return self.plain(value, path, refused)
 
-    def plain(self, value: Any, path: tuple[str, ...], refused: list[tuple[str, str]]) -> Any:
+    def plain(self, value: object, path: tuple[str, ...], refused: list[tuple[str, str]]) -> Any:
         from omegaconf import DictConfig, ListConfig
 
         if isinstance(value, DictConfig):
@@ -153,7 +153,7 @@ def _refused_value(path: tuple[str, ...], resolver: str, argument: str) -> Unres
     return Unresolved(path, fault, f"use one of {', '.join(sorted(HARMLESS))}, or write the value")
 
 
-def _check_growth(plain: Any) -> None:
+def _check_growth(plain: object) -> None:
     """Raise TooMuch where references refer to themselves or multiply what they stand for."""
     texts = [(path, text) for path, text in _texts(plain, ()) if "${" in text]
     if len(texts) > _MOST_TEXTS:
@@ -171,7 +171,7 @@ def _check_growth(plain: Any) -> None:
         raise TooMuch(largest, f"interpolations stand for more than {bound} characters")
 
 
-def _texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _texts(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
@@ -217,7 +217,7 @@ def _targets(path: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
         yield (*base, *(part for part in key.split(".") if part))
 
 
-def _look_up(value: Any, path: Sequence[str]) -> Any:
+def _look_up(value: object, path: Sequence[str]) -> Any:
     for part in path:
         if isinstance(value, Mapping):
             other = (inside for key, inside in value.items() if str(key) == part)

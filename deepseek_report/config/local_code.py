@@ -15,7 +15,6 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 
 class _LateModule(ModuleType):
@@ -25,7 +24,7 @@ class _LateModule(ModuleType):
     already asks for an attribute.
     """
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         library = sys.modules.get(self.__name__)
         if library is None or isinstance(library, _LateModule):
             sys.modules.pop(self.__name__, None)

@@ -95,7 +95,7 @@ def _with_quotes(value: str) -> str:
     return written if not _parse_one(f"key={written}")[1] else ""
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     if isinstance(value, Mapping):
         whole: dict[str, Any] = {}
         for key, entry in value.items():
@@ -146,7 +146,7 @@ def _too_large(text: str) -> str:
     return f"it is more than {_DEEPEST} brackets deep" if deepest > _DEEPEST else ""
 
 
-def _parse_one(text: str) -> tuple[Any, str]:
+def _parse_one(text: str) -> tuple[object, str]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
@@ -374,7 +374,7 @@ def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]
     ), problems
 
 
-def _edit(item: CorrectionItem) -> dict[str, Any]:
+def _edit(item: CorrectionItem) -> dict[str, object]:
     """The edit of a rule, as `model.edits` takes it."""
     about: dict[str, Any] = {"add": item.text} if item.rule is None else {"rule": item.rule}
     if item.remove:

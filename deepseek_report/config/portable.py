@@ -59,7 +59,7 @@ class PortablePaths:
 
     def command(
         self, overrides: Sequence[str], config_dir: str | None, trusted: Sequence[str]
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """How to repeat the run, as `run.json` keeps it.
 
         Returns
@@ -100,7 +100,7 @@ class PortablePaths:
 
     # --- values -----------------------------------------------------------------------------------
 
-    def _value(self, value: Any, key: str = "") -> Any:
+    def _value(self, value: object, key: str = "") -> Any:
         if isinstance(value, Mapping):
             return {name: self._value(inside, str(name)) for name, inside in value.items()}
         if isinstance(value, list | tuple):

@@ -97,7 +97,9 @@ class FieldDoc:
     meaning: str
 
 
-def field_docs(cls: type, values: Mapping[str, Any], comments: Mapping[str, str]) -> list[FieldDoc]:
+def field_docs(
+    cls: type, values: Mapping[str, object], comments: Mapping[str, str]
+) -> list[FieldDoc]:
     """The fields of a dataclass in order, nested ones below the field that holds them.
 
     values : defaults of its YAML, which count before those of the class.
@@ -124,7 +126,7 @@ def _rows(
             yield from _rows(nested, below, comments, f"{key}." if is_part else f"{key}[].")
 
 
-def _default(field: dataclasses.Field[Any]) -> Any:
+def _default(field: dataclasses.Field[Any]) -> object:
     if field.default is not dataclasses.MISSING:
         return field.default
     if field.default_factory is not dataclasses.MISSING:
@@ -132,7 +134,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return dataclasses.MISSING
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     if value is dataclasses.MISSING:
         return "must be given"
     if value is None or isinstance(value, bool):
@@ -146,7 +148,7 @@ def _written(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _nested(hint: Any) -> Any:
+def _nested(hint: object) -> object:
     """The dataclass that a field holds, one or a list of them; None where it holds none."""
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return hint

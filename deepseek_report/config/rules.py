@@ -69,7 +69,7 @@ def nature_of(experiment: Experiment) -> DataTraits:
     return dataset.nature if isinstance(dataset, TellsNature) else DataTraits()
 
 
-def unfit_reason(plugin: Any, nature: DataTraits) -> Message | None:
+def unfit_reason(plugin: object, nature: DataTraits) -> Message | None:
     """Why a part cannot handle such data or such a target: "reads tables, not texts"."""
     traits = traits_of(plugin, Part)
     if not traits.accepts(nature.modality):
@@ -109,14 +109,14 @@ def _without_groups(needed: frozenset[AttributeKind], nature: DataTraits) -> Mes
     return message(f"refusals.nothing_to_compare.{what}")
 
 
-def misfit(plugin: Any, nature: DataTraits) -> Message | None:
+def misfit(plugin: object, nature: DataTraits) -> Message | None:
     """Why a part is left out; the reason does not name it, so that many parts can share one."""
     if not traits_of(plugin, Part).accepts(nature.modality):
         return message("refusals.other_data", kind=_of(nature))
     return unfit_reason(plugin, nature)
 
 
-def inability(plugin: Any, model: Any) -> Message | None:
+def inability(plugin: object, model: Any) -> Message | None:
     """What a part requires and the model does not offer, or None; names no part, like `misfit`."""
     lacking = sorted(set(traits_of(plugin, Part).requires) - set(model.capabilities))
     if not lacking:
@@ -429,7 +429,7 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, Text]]:
             yield key, message("refusals.no_explainer", name=key)
 
 
-def _judges_nothing(metric: Any, experiment: Experiment) -> bool:
+def _judges_nothing(metric: object, experiment: Experiment) -> bool:
     """Whether a metric of explanations has none to judge."""
     of_model = traits_of(metric, MetricPart).scope == "model"
     return not of_model and not experiment.multiple["explainers"]
@@ -443,7 +443,7 @@ def _cannot_ask(plugin: Any, model: Any, group: str) -> Text | None:
     return model.unasked if asks else None
 
 
-def _lacking(experiment: Experiment, plugin: Any) -> list[ArtifactId]:
+def _lacking(experiment: Experiment, plugin: object) -> list[ArtifactId]:
     metrics, explainers = experiment.multiple["metrics"], experiment.multiple["explainers"]
     lacking = []
     for need in map(ArtifactId, sorted(traits_of(plugin, PicturePart).needs)):

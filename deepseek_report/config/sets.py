@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from deepseek_report.artifacts.protocols.sections import EARLIER_IDS
 from deepseek_report.config.config_files import MULTIPLE, line_with, read_yaml, shown
@@ -195,7 +195,7 @@ def unknown(where: str, word: str, group: str, known: Sequence[str]) -> Problem:
     return Problem(where, f'"{name}" is not in the group {group}', choices(known), hint)
 
 
-def words_of(value: Any) -> tuple[str, ...]:
+def words_of(value: object) -> tuple[str, ...]:
     """The words of a group's value: a name, a list of names, or nothing."""
     listed = value if isinstance(value, (list, tuple)) else [value]
     return tuple(str(word) for word in listed if word is not None)

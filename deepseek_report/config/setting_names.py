@@ -77,7 +77,7 @@ class Misfit:
     allowed: str
 
 
-def misfits(cls: Any, errors: Iterable[Any]) -> list[Misfit]:
+def misfits(cls: object, errors: Iterable[Any]) -> list[Misfit]:
     """Each place with what is allowed there; the alternatives of one field are one sentence."""
     by_place: dict[tuple[tuple[str, ...], bool], list[Any]] = {}
     for error in errors:
@@ -93,7 +93,7 @@ def _misfit(place: tuple[str, ...], errors: Sequence[Any]) -> Misfit:
     return Misfit(place, str(first["type"]), first["input"], " or ".join(ways))
 
 
-def _place(hint: Any, location: Sequence[Any]) -> Iterable[str]:
+def _place(hint: object, location: Sequence[Any]) -> Iterable[str]:
     """The keys that lead to a value, without pydantic's names for alternatives (`literal[…]`)."""
     for part in location:
         alternatives = _alternatives(hint)
@@ -107,7 +107,7 @@ def _place(hint: Any, location: Sequence[Any]) -> Iterable[str]:
         hint = _inside(hint, part)
 
 
-def _alternatives(hint: Any) -> list[Any]:
+def _alternatives(hint: object) -> list[object]:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return [
             alternative for alternative in typing.get_args(hint) if alternative is not type(None)
@@ -115,7 +115,7 @@ def _alternatives(hint: Any) -> list[Any]:
     return [hint]
 
 
-def _inside(hint: Any, part: Any) -> Any:
+def _inside(hint: object, part: object) -> object:
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return typing.get_type_hints(hint).get(str(part))
     arguments = [argument for argument in typing.get_args(hint) if argument is not Ellipsis]
@@ -167,7 +167,7 @@ def correction(key: str, misfit: Misfit) -> str:
     return nearest(value, named)
 
 
-def shown_value(value: Any) -> str:
+def shown_value(value: object) -> str:
     """A value as it stands in YAML, shortened; `null` where Python says None."""
     names = {None: "null", True: "true", False: "false"}
     if value is None or isinstance(value, bool):

@@ -97,7 +97,7 @@ def places(composed: Composed) -> tuple[str, ...]:
     return tuple(threshold.where for threshold in _declared(composed))
 
 
-def bounds_of(key: str, plugin: Any) -> Bounds:
+def bounds_of(key: str, plugin: object) -> Bounds:
     """Every score that a metric of this key may give, with its bounds."""
     declared = traits_of(plugin, MetricPart).bounds
     return {key: (None, None)} if declared is None else declared

@@ -102,7 +102,7 @@ def built(
 
 
 def made_for_use(
-    composed: Composed, single: Mapping[str, Any], frameworks: Mapping[str, Any]
+    composed: Composed, single: Mapping[str, object], frameworks: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The frameworks without those that `frameworks=auto` does not take for the declared use.
 
@@ -181,7 +181,7 @@ class _Checker:
             if key not in known:
                 self.problems.append(self.unknown((key,), known))
 
-    def entries(self, group: str) -> dict[str, Any]:
+    def entries(self, group: str) -> dict[str, object]:
         """{key: what is written of it} of the parts of a group whose keys can be names."""
         if group not in self.listed:
             self.listed[group] = self._listed(group)
@@ -212,13 +212,13 @@ class _Checker:
         }
         return {key: plugin for key, plugin in built.items() if plugin is not None}
 
-    def is_named(self, group: str, key: Any) -> bool:
+    def is_named(self, group: str, key: object) -> bool:
         """Whether a key can be a folder's name, as it will be in the store and the run folder."""
         if reason := unfit_name(key):
             self.add((group, str(key)), f"the key {shown_value(key)} {reason}", PLAIN_NAME, "")
         return not reason
 
-    def only_settings(self, group: str, key: str, entry: Any) -> bool:
+    def only_settings(self, group: str, key: str, entry: object) -> bool:
         """Whether a file sets fields of a part that exists but was not chosen."""
         unchosen = isinstance(entry, Mapping) and "_target_" not in entry
         set_here = any(
@@ -226,13 +226,13 @@ class _Checker:
         )
         return unchosen and not set_here and key in self.known_choices(group)
 
-    def plugin(self, path: tuple[str, ...], entry: Any) -> Any:
+    def plugin(self, path: tuple[str, ...], entry: object) -> Any:
         """The plug-in of an entry, built once; None where it has problems."""
         if path not in self.plugins:
             self.plugins[path] = self._built(path, entry)
         return self.plugins[path]
 
-    def _built(self, path: tuple[str, ...], entry: Any) -> Any:
+    def _built(self, path: tuple[str, ...], entry: object) -> Any:
         if not isinstance(entry, Mapping) or "_target_" not in entry:
             fault = f"nothing is chosen for {'.'.join(path)}"
             if entry:
@@ -278,7 +278,7 @@ class _Checker:
             return None
         return found_class
 
-    def build(self, cls: type, values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    def build(self, cls: type, values: Mapping[str, object], path: tuple[str, ...]) -> Any:
         _forbid_extra(cls)
         try:
             return _adapter(cls).validate_python(dict(values))
@@ -324,7 +324,7 @@ class _Checker:
         return locate(self.composed, path)
 
 
-def _forbid_extra(cls: Any) -> None:
+def _forbid_extra(cls: object) -> None:
     """Let pydantic refuse unknown keys of a plain dataclass, and of those nested in its fields."""
     nested_class = isinstance(cls, type) and dataclasses.is_dataclass(cls)
     if not nested_class or "__pydantic_config__" in vars(cls):
@@ -335,12 +335,12 @@ def _forbid_extra(cls: Any) -> None:
             _forbid_extra(nested)
 
 
-def _leaves(hint: Any) -> Iterable[Any]:
+def _leaves(hint: object) -> Iterable[Any]:
     arguments = typing.get_args(hint)
     return (leaf for argument in arguments for leaf in _leaves(argument)) if arguments else [hint]
 
 
-def _class_at(cls: Any, location: Sequence[Any]) -> Any:
+def _class_at(cls: object, location: Sequence[Any]) -> Any:
     for part in location:
         if str(part).isdecimal() or not dataclasses.is_dataclass(cls):
             continue
@@ -377,11 +377,11 @@ def _said(entry: Any) -> dict[str, Any]:
     return {name: list(each) if isinstance(each, tuple) else each for name, each in known.items()}
 
 
-def _plain(plugin: Any) -> dict[str, Any]:
+def _plain(plugin: object) -> dict[str, Any]:
     cls: Any = type(plugin)
     return dict(_adapter(cls).dump_python(plugin, mode="json"))
 
 
 @lru_cache(maxsize=1024)
-def _adapter(cls: type) -> TypeAdapter[Any]:
+def _adapter(cls: type) -> TypeAdapter[object]:
     return TypeAdapter(cls)

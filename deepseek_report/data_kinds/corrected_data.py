@@ -373,7 +373,7 @@ def _found(name: str, known: Mapping[str, int], what: str, listed: Sequence[str]
     raise _Unfit(f"“{name}” is no {what}", shown, todo)
 
 
-def _label_of(target: Target, label: Any) -> float:
+def _label_of(target: Target, label: object) -> float:
     """A label as it stands in `Split.labels`."""
     if target.task == "multi_label":
         raise _Unfit(

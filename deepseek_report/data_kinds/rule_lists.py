@@ -375,7 +375,7 @@ class RuleList:
             raise ConfigError(f"{where}: a rule has no points for “{unknown[0]}”, only for {names}")
         return [float(weight.get(name, math.nan)) for name in self.names]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain data: features by name and categories by their code in the source."""
         return {
             "link": self.link,
@@ -384,7 +384,7 @@ class RuleList:
             "rules": [self._rule_json(rule) for rule in self.rules],
         }
 
-    def _rule_json(self, rule: WeightedRule) -> dict[str, Any]:
+    def _rule_json(self, rule: WeightedRule) -> dict[str, object]:
         return {
             "rule": rule.number,
             "text": rule.in_words(self.schema),
@@ -428,7 +428,7 @@ def fired(rules: Sequence[WeightedRule], inputs: Floats) -> Bools:
     return np.stack([rule.holds(inputs) for rule in rules], axis=1)
 
 
-def _set_json(part: ValueSet, feature: Feature) -> dict[str, Any]:
+def _set_json(part: ValueSet, feature: Feature) -> dict[str, object]:
     plain: dict[str, Any] = {"feature": feature.name}
     if part.levels is not None or part.is_empty:
         plain["in"] = [feature.categories[level].code for level in part.levels or ()]

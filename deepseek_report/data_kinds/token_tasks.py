@@ -210,7 +210,7 @@ class Brackets:
 _TASKS = {task.name: task for task in (Recall, Brackets)}
 
 
-def to_card(task: TokenTask) -> dict[str, Any]:
+def to_card(task: TokenTask) -> dict[str, object]:
     """What a data set's card says of the task that its rows are of."""
     return {"name": task.name, **asdict(task)}  # type: ignore[call-overload]
 

@@ -183,7 +183,7 @@ class DataFacts:
         return compared_rows(self.whole)
 
     @cached_property
-    def correlations(self) -> list[dict[str, Any]]:
+    def correlations(self) -> list[dict[str, object]]:
         return correlated_pairs(self.schema, self._rows_compared, self.compared)
 
     @property
@@ -223,7 +223,7 @@ class DataFacts:
         return [message(f"card.missed.{kind.structure}", name=name, least=least)]
 
 
-def make_card(facts: DataFacts) -> dict[str, Any]:
+def make_card(facts: DataFacts) -> dict[str, object]:
     """The card as `docs/contracts.md` lays it down."""
     whole, schema = facts.whole, facts.schema
     return {
@@ -251,7 +251,7 @@ def make_card(facts: DataFacts) -> dict[str, Any]:
     }
 
 
-def _observations(facts: DataFacts) -> dict[str, Any]:
+def _observations(facts: DataFacts) -> dict[str, object]:
     """What counts as one observation: the column of entities, the rows and those that are tested,
     and of how many entities these are (`…_of`); None where rows are taken as independent.
     """
@@ -264,7 +264,7 @@ def _observations(facts: DataFacts) -> dict[str, Any]:
     return {"entity": facts.entity or None, **sizes, **entities}
 
 
-def _outcomes(facts: DataFacts) -> dict[str, Any]:
+def _outcomes(facts: DataFacts) -> dict[str, object]:
     schema, whole = facts.schema, facts.whole
     target, groups = (
         schema.target,
@@ -288,7 +288,7 @@ def _outcomes(facts: DataFacts) -> dict[str, Any]:
     }
 
 
-def _contents(facts: DataFacts) -> dict[str, Any]:
+def _contents(facts: DataFacts) -> dict[str, object]:
     schema, whole = facts.schema, facts.whole
     kind = kind_of(schema)
     named = kind.named_columns
@@ -309,7 +309,7 @@ def missing(schema: Schema, whole: Split) -> dict[str, int]:
     return {name: int(n) for name, n in zip(schema.names, counts, strict=True) if n}
 
 
-def label_rows(target: Target, labels: Ints) -> list[dict[str, Any]]:
+def label_rows(target: Target, labels: Ints) -> list[dict[str, object]]:
     """Size and share of each class."""
     sizes = np.bincount(labels, minlength=len(target.classes))
     return [
@@ -318,12 +318,12 @@ def label_rows(target: Target, labels: Ints) -> list[dict[str, Any]]:
     ]
 
 
-def group_rows(attribute: Attribute, codes: Ints, positive: Bools) -> list[dict[str, Any]]:
+def group_rows(attribute: Attribute, codes: Ints, positive: Bools) -> list[dict[str, object]]:
     """Size of each level, and the share of its rows with the explained class (`base_rate`)."""
     return level_rows(attribute, codes, lambda inside: {"base_rate": mean_of(positive, inside)})
 
 
-def part_rows(facts: DataFacts) -> list[dict[str, Any]]:
+def part_rows(facts: DataFacts) -> list[dict[str, object]]:
     """Size of each part, and how many (`positive`) of which share have the explained class."""
     explained = {
         name: part.labels == facts.schema.target.explained for name, part in facts.parts.items()
@@ -339,7 +339,7 @@ def part_rows(facts: DataFacts) -> list[dict[str, Any]]:
     ]
 
 
-def numeric_rows(schema: Schema, whole: Split) -> list[dict[str, Any]]:
+def numeric_rows(schema: Schema, whole: Split) -> list[dict[str, object]]:
     """Five numbers of each numeric feature, in its unit."""
     return [
         {
@@ -353,7 +353,7 @@ def numeric_rows(schema: Schema, whole: Split) -> list[dict[str, Any]]:
     ]
 
 
-def categorical_rows(schema: Schema, whole: Split) -> list[dict[str, Any]]:
+def categorical_rows(schema: Schema, whole: Split) -> list[dict[str, object]]:
     """Every category of every ordinal and categorical feature with its count."""
     return [
         row
@@ -371,7 +371,7 @@ def category_counts(feature: Feature, values: Floats) -> Ints:
     return np.bincount(known, minlength=len(feature.categories))
 
 
-def _category_rows(feature: Feature, counts: Ints) -> list[dict[str, Any]]:
+def _category_rows(feature: Feature, counts: Ints) -> list[dict[str, object]]:
     total = max(int(counts.sum()), 1)
     return [
         {
@@ -409,7 +409,7 @@ def _named_quantiles(known: Floats, method: Literal["linear", "lower"]) -> dict[
     return dict(zip(_FIVE, quantiles.tolist(), strict=True))
 
 
-def describe_number(target: Target, labels: Floats) -> dict[str, Any]:
+def describe_number(target: Target, labels: Floats) -> dict[str, object]:
     """Size, mean, standard deviation and five numbers of the label, in its unit."""
     return {
         "label": target.label,
@@ -423,7 +423,7 @@ def describe_number(target: Target, labels: Floats) -> dict[str, Any]:
 
 def level_rows(
     attribute: Attribute, codes: Ints, describe: Callable[[Bools], dict[str, Any]]
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Size and share of each level, and what is told of its rows; unknown ones come last, if any.
 
     describe : (instance,) whether a row is of the level -> further columns.
@@ -436,7 +436,7 @@ def level_rows(
     ]
 
 
-def group_means(attribute: Attribute, codes: Ints, labels: Floats) -> list[dict[str, Any]]:
+def group_means(attribute: Attribute, codes: Ints, labels: Floats) -> list[dict[str, object]]:
     """Size of each level, and the mean of its labels; nobody has an explained class."""
     return level_rows(
         attribute, codes, lambda inside: {"base_rate": None, "mean": mean_of(labels, inside)}
@@ -448,7 +448,7 @@ def mean_of(values: NDArray[Any], inside: Bools) -> float | None:
     return float(values[inside].mean()) if inside.any() else None
 
 
-def part_means(parts: Mapping[str, Split]) -> list[dict[str, Any]]:
+def part_means(parts: Mapping[str, Split]) -> list[dict[str, object]]:
     """Size of each part, and mean and standard deviation of its labels."""
     return [
         {
@@ -463,7 +463,7 @@ def part_means(parts: Mapping[str, Split]) -> list[dict[str, Any]]:
     ]
 
 
-def all_label_rows(target: Target, whole: Split) -> list[dict[str, Any]]:
+def all_label_rows(target: Target, whole: Split) -> list[dict[str, object]]:
     """How often each label is given; empty where there is one label only."""
     if whole.all_labels is None:
         return []
@@ -474,7 +474,7 @@ def all_label_rows(target: Target, whole: Split) -> list[dict[str, Any]]:
     ]
 
 
-def describe_values(schema: Schema, layout: Layout, whole: Split) -> dict[str, Any]:
+def describe_values(schema: Schema, layout: Layout, whole: Split) -> dict[str, object]:
     """Shape, the range of the values, gaps, and how many columns never change.
 
     `channels` holds five numbers of each channel, over all rows and places. Series of unequal
@@ -493,7 +493,7 @@ def describe_values(schema: Schema, layout: Layout, whole: Split) -> dict[str, A
     }
 
 
-def _channel(schema: Schema, layout: Layout, values: Floats, position: int) -> dict[str, Any]:
+def _channel(schema: Schema, layout: Layout, values: Floats, position: int) -> dict[str, object]:
     return {
         "channel": position + 1,
         "label": layout.channel(position),
@@ -574,7 +574,7 @@ def outcomes(target: Target, labels: NDArray[Any]) -> list[tuple[Text, Bools]]:
     return [(name, labels == i) for i, name in enumerate(target.classes)]
 
 
-def describe_texts(schema: Schema, whole: Split, facts: TextFacts) -> dict[str, Any]:
+def describe_texts(schema: Schema, whole: Split, facts: TextFacts) -> dict[str, object]:
     """Vocabulary, lengths by class, and shares of unknown tokens and of texts that were cut."""
     width = len(schema.features)
     everything = (message("data.all_texts"), np.ones(len(whole), dtype=bool))
@@ -638,7 +638,7 @@ def most_telling(whole: Split, columns: Ints, most: int) -> Ints:
     return np.sort(columns[np.argsort(-strength.max(axis=0), kind="stable")[:most]])
 
 
-def correlated_pairs(schema: Schema, whole: Split, kept: Ints) -> list[dict[str, Any]]:
+def correlated_pairs(schema: Schema, whole: Split, kept: Ints) -> list[dict[str, object]]:
     """Pairs among these columns with |ρ| of at least 0.9, strongest first."""
     rho = spearman(whole.inputs[:, kept])
     strong = np.argwhere(np.triu(np.abs(rho) >= CORRELATED, k=1))

@@ -69,7 +69,7 @@ def reference_problems(bill: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _entries(node: Any) -> Iterator[tuple[str, Any]]:
+def _entries(node: object) -> Iterator[tuple[str, object]]:
     """Every key with its value, however deep."""
     if isinstance(node, Mapping):
         for key, value in node.items():
@@ -80,7 +80,7 @@ def _entries(node: Any) -> Iterator[tuple[str, Any]]:
             yield from _entries(value)
 
 
-def _at(node: Any, pointer: str) -> Any:
+def _at(node: object, pointer: str) -> object:
     """What a JSON pointer names; None where there is nothing."""
     for part in pointer.removeprefix("#/").split("/"):
         if isinstance(node, list):
@@ -170,7 +170,7 @@ class _Bill:
             }
         )
 
-    def _model_card(self) -> dict[str, Any]:
+    def _model_card(self) -> dict[str, object]:
         run = self.run
         parameters: dict[str, Any] = {
             "approach": {"type": "supervised"},
@@ -199,7 +199,7 @@ class _Bill:
             ],
         }
 
-    def _considerations(self) -> dict[str, Any]:
+    def _considerations(self) -> dict[str, object]:
         """For whom it is, what for, and what the report found against it."""
         run = self.run
         audience = one_line(str((run.results.config.get("report") or {}).get("audience") or ""))
@@ -475,7 +475,7 @@ class _MinimumElements:
 # --- pieces ---------------------------------------------------------------------------------------
 
 
-def _metric(run: ExportedRun, score: Score) -> dict[str, Any]:
+def _metric(run: ExportedRun, score: Score) -> dict[str, object]:
     """A score as a performance metric; the whole precision is kept."""
     metric: dict[str, Any] = {"type": score.metric, "value": repr(float(score.value))}
     if part := run.part_of(score):
@@ -501,7 +501,7 @@ def _told(worded: WordedFinding) -> str:
     return one_line(" ".join([worded.claim, worded.detail, *worded.limits]))
 
 
-def _hashes(sha256: Any) -> list[dict[str, str]]:
+def _hashes(sha256: object) -> list[dict[str, str]]:
     known = isinstance(sha256, str) and _SHA256.fullmatch(sha256)
     return [{"alg": "SHA-256", "content": str(sha256)}] if known else []
 
@@ -524,7 +524,7 @@ def _filled(entries: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entries.items() if value not in (None, "", [], {})}
 
 
-def _cleaned(node: Any) -> Any:
+def _cleaned(node: object) -> Any:
     """The same without characters that no document may hold."""
     if isinstance(node, str):
         return clean(node)

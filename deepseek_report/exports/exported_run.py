@@ -46,7 +46,7 @@ class ExportedRun:
     def words(self) -> Wording:
         return words_of(self.results)
 
-    def text(self, key: str, /, **values: Any) -> str:
+    def text(self, key: str, /, **values: object) -> str:
         """A text of the exports with its slots filled, on one line."""
         return self.words.text(f"exports.{key}", **values)
 

@@ -72,7 +72,7 @@ def _task(run: ExportedRun) -> str:
     return _TASKS.get(ours, "-".join(ours).replace("_", "-"))
 
 
-def _evaluated(run: ExportedRun, task: str, scores: Iterable[Score]) -> dict[str, Any]:
+def _evaluated(run: ExportedRun, task: str, scores: Iterable[Score]) -> dict[str, object]:
     """The scores of the whole test part, as one entry of `model-index`."""
     name = run.of_card("title") or run.of_card("name")
     data = {"name": name, "type": slug(run.of_card("name") or name), "split": "test"}

@@ -158,7 +158,7 @@ class _Writer:
             return self._refused(number, "protected", names=names)
         return Letter(number, text="\n".join(self._lines(case, stated)) + "\n")
 
-    def _refused(self, number: int, why: str, **values: Any) -> Letter:
+    def _refused(self, number: int, why: str, **values: object) -> Letter:
         return Letter(number, refusal=self.run.text(f"letters.refused.{why}", **values))
 
     def _lines(self, case: Row, stated: Sequence[Row]) -> Iterator[str]:

@@ -23,7 +23,7 @@ _NEVER_ADVISED = (TODAY, "threshold_per_group")
 NO_OPTION: Mapping[str, Any] = MappingProxyType({"option": "", "no_option": ""})
 
 
-def best_option(results: Results, attribute: str) -> dict[str, Any]:
+def best_option(results: Results, attribute: str) -> dict[str, object]:
     """What the validation part speaks for and the test part confirms, of one attribute.
 
     Returns `option` : what it would change, with its price; empty where it is not shown to narrow
@@ -43,7 +43,7 @@ def best_option(results: Results, attribute: str) -> dict[str, Any]:
     return {"option": _told(results, better, today), "no_option": ""}
 
 
-def without_attributes(results: Results, attributes: list[str]) -> dict[str, Any]:
+def without_attributes(results: Results, attributes: list[str]) -> dict[str, object]:
     """What the model itself, or gradient boosting in its place, would change without these inputs.
 
     These are what the attributes were made from.

@@ -205,7 +205,7 @@ def all_findings(results: Results) -> tuple[Finding, ...]:
     return results.findings or (*failures(results), *conclusions_of(results).findings)
 
 
-def concluded_from(config: Mapping[str, Any]) -> dict[str, Any]:
+def concluded_from(config: Mapping[str, Any]) -> dict[str, object]:
     """The part of a resolved config that the conclusions may read."""
     report = {name: config["report"][name] for name in _OF_REPORT}
     explain = {"question": (config.get("explain") or {}).get("question")}

@@ -199,7 +199,7 @@ def finding_of(promise: Verdict, page: FirstPage) -> Finding | None:
     return None
 
 
-def _named_promises(finding: Finding) -> Sequence[Mapping[str, Any]]:
+def _named_promises(finding: Finding) -> Sequence[Mapping[str, object]]:
     """The promises that a finding says are not kept, see `rules_groups.said_promises`."""
     promises: Sequence[Mapping[str, Any]] = finding.values.get("promises") or ()
     return [promise for promise in promises if "attribute" in promise]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from deepseek_report.artifacts.conclusions import Weight
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
@@ -52,7 +50,7 @@ def _severity(row: Row) -> Severity:
     return grade if sure else SEVERITIES[SEVERITIES.index(grade) + 1]
 
 
-def claim_values(row: Row) -> dict[str, Any]:
+def claim_values(row: Row) -> dict[str, object]:
     """What a sentence on an expectation names."""
     return {
         "claim": claim(row),
@@ -78,7 +76,7 @@ def claim(row: Row) -> Text:
     )
 
 
-def _worst(results: Results, row: Row) -> dict[str, Any]:
+def _worst(results: Results, row: Row) -> dict[str, object]:
     """The case that breaks it most; empty where the run tells of no case."""
     table = rows(results, "behaviour", "worst")
     worst = first(each for each in table if each["place"] == row["place"]) or {}

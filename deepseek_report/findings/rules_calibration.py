@@ -102,7 +102,7 @@ def calibration_verdict(error: Score) -> str:
     return "calibration_off" if beyond else "calibration_unclear"
 
 
-def _stated(results: Results) -> dict[str, Any]:
+def _stated(results: Results) -> dict[str, object]:
     """Whose probability is judged, what was stated on the whole, and what happened.
 
     With two classes it is the explained class, else the most probable one, as in the error itself.
@@ -168,7 +168,7 @@ def _least_off(row: Row) -> float:
     return min(abs(low), abs(high))
 
 
-def _stated_to(results: Results, row: Row) -> dict[str, Any]:
+def _stated_to(results: Results, row: Row) -> dict[str, object]:
     return {
         "attribute": attribute_label(results, row["attribute"]),
         "level": row["level"],

@@ -61,7 +61,7 @@ def gains(results: Results) -> list[Row]:
     return [row for row in rows(results, "corrections", "took_over") if row["sure"]]
 
 
-def _gain(results: Results, row: Row) -> dict[str, Any]:
+def _gain(results: Results, row: Row) -> dict[str, object]:
     return {
         "first": str(row["label"]),
         "before": float(row["before"]),

@@ -185,7 +185,7 @@ def agreement(results: Results) -> list[Finding]:
     ]
 
 
-def _same_first(results: Results, names: Sequence[str] | set[str]) -> dict[str, Any] | None:
+def _same_first(results: Results, names: Sequence[str] | set[str]) -> dict[str, object] | None:
     """The feature that most of these methods put first over all cases, and how many do."""
     firsts = [
         feature_inline(results, row["label"])

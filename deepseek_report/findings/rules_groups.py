@@ -154,7 +154,7 @@ def unkept(results: Results, metrics: Collection[str], attribute: str) -> list[V
     ]
 
 
-def said_promises(results: Results, verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+def said_promises(results: Results, verdicts: Sequence[Verdict]) -> list[dict[str, object]]:
     """What a sentence takes of promises that are not met, or may not be."""
     return [
         {
@@ -229,12 +229,12 @@ def _promises(results: Results, pairs: Sequence[Row]) -> list[dict[str, Any]]:
     return said_promises(results, kept_not)
 
 
-def labelled_gaps(results: Results) -> list[dict[str, Any]]:
+def labelled_gaps(results: Results) -> list[dict[str, object]]:
     """Where labels are decisions, the gaps of pairs of groups in them and in those of the model."""
     return [_labelled_gap(results, row) for row in rows(results, "impact_ratio", "labelled")]
 
 
-def _labelled_gap(results: Results, row: Row) -> dict[str, Any]:
+def _labelled_gap(results: Results, row: Row) -> dict[str, object]:
     shares = ("labelled", "labelled_reference", "decided", "decided_reference")
     sizes = {name: int(row["n_reference" if "reference" in name else "n"]) for name in shares}
     change = estimates.of_row(row, "change", "change")
@@ -252,7 +252,7 @@ def _labelled_gap(results: Results, row: Row) -> dict[str, Any]:
     }
 
 
-def _beside_labels(results: Results, row: Row) -> dict[str, Any] | None:
+def _beside_labels(results: Results, row: Row) -> dict[str, object] | None:
     """The gap of a pair in the labels, where the model is shown to widen it."""
     pair = {attribute_label(results, row["attribute"]), row["level"], row["reference"]}
     return first(
@@ -306,7 +306,7 @@ def threshold_range(results: Results, row: Row) -> dict[str, float] | None:
     return dict(zip(("from", "to", "least", "most"), map(float, known), strict=True))  # type: ignore[arg-type]
 
 
-def _worst(results: Results, row: Row) -> dict[str, Any] | None:
+def _worst(results: Results, row: Row) -> dict[str, object] | None:
     """The worst treated of the large groups that the attribute is part of, if it is another one.
 
     Crossings count; only groups whose ratio is clearly below or beyond chance, after correction.
@@ -323,7 +323,7 @@ def _worst(results: Results, row: Row) -> dict[str, Any] | None:
     return None if is_told else _pair(results, worst)
 
 
-def _also_below(results: Results, row: Row) -> list[dict[str, Any]]:
+def _also_below(results: Results, row: Row) -> list[dict[str, object]]:
     """The other groups of the attribute, or the other crossings, that are clearly below too."""
     if row["verdict"] != "clear below":
         return []
@@ -357,7 +357,7 @@ def _impact_uncertain(results: Results, unsure: Sequence[Row]) -> Finding:
     )
 
 
-def _pairs(results: Results, pairs: Sequence[Row]) -> dict[str, Any]:
+def _pairs(results: Results, pairs: Sequence[Row]) -> dict[str, object]:
     return {
         "pairs": [_pair(results, row) for row in pairs],
         "attributes": [attribute_label(results, row["attribute"]) for row in pairs],
@@ -366,7 +366,7 @@ def _pairs(results: Results, pairs: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _pair(results: Results, row: Row) -> dict[str, Any]:
+def _pair(results: Results, row: Row) -> dict[str, object]:
     rate = _selection(results, row, "level", row["rate"], row["n"])
     reference_rate = _selection(
         results, row, "reference", row["reference_rate"], row["n_reference"]
@@ -559,7 +559,7 @@ def _values(results: Results, tests: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _one_kind(results: Results, attribute: str) -> list[dict[str, Any]]:
+def _one_kind(results: Results, attribute: str) -> list[dict[str, object]]:
     """Whose errors alone were compared, where of the others fewer than two groups have enough."""
     return [
         {"attribute": attribute_label(results, attribute), "deserving": row["rates"] == "tpr"}
@@ -574,7 +574,7 @@ def _largest_first(gap: dict[str, Any]) -> float:
     return -(apart.value if apart.low is None else apart.low)
 
 
-def _gap(results: Results, row: Row) -> dict[str, Any]:
+def _gap(results: Results, row: Row) -> dict[str, object]:
     pair = SurestPair.of(row)
     return {
         "attribute": attribute_label(results, row["attribute"]),
@@ -586,7 +586,7 @@ def _gap(results: Results, row: Row) -> dict[str, Any]:
     }
 
 
-def _rates_apart(results: Results, row: Row) -> dict[str, Any]:
+def _rates_apart(results: Results, row: Row) -> dict[str, object]:
     """The rate that lies apart: of those labelled with the favourable class, or of the others."""
     own = {
         group["level"]: group
@@ -636,7 +636,7 @@ def told_gap(results: Results, metric: str) -> Row | None:
     return min(tests, key=_doubt, default=None)
 
 
-def _mean_gap(row: Row) -> dict[str, Any]:
+def _mean_gap(row: Row) -> dict[str, object]:
     pair = SurestPair.of(row)
     return {
         "attribute": row["attribute_label"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
@@ -132,7 +131,7 @@ def _severity(gap: Estimate, is_share: bool, unforeseen: bool | None) -> Severit
 
 def _wrongly(
     results: Results, pair: SurestPair, attribute: str, ends: tuple[str, str]
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     """Of which class more is decided for the other in the worst part than in the best.
 
     ends : the worst and the best part. Returned are `label` and `decided`, the two classes, and

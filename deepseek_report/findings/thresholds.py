@@ -103,7 +103,7 @@ def _terms(promise: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return common, about
 
 
-def _judge_one(results: Results, promise: Mapping[str, Any]) -> list[Verdict]:
+def _judge_one(results: Results, promise: Mapping[str, object]) -> list[Verdict]:
     common, about = _terms(promise)
     where = {"predictor": "model", **about}
     scores = [s for s in results.find(common["metric"], **where) if _judged(s)]

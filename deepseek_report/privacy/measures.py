@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,7 @@ Said = TypeVar("Said", bound=Text)
 _COUNTED = re.compile(r"\((\d+)\)")
 
 
-def released_measurement(measured: Measurement, plugin: Any, source: RunSource) -> Measurement:
+def released_measurement(measured: Measurement, plugin: object, source: RunSource) -> Measurement:
     """What may be told of a measurement; a part that declares nothing tells nothing."""
     if reveals_of(plugin) is None:
         return Measurement()

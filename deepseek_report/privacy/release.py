@@ -37,7 +37,7 @@ WITHHELD = "withheld"
 _CASES = "report.cases"
 
 
-def told_config(config: Mapping[str, Any], privacy: Privacy) -> dict[str, Any]:
+def told_config(config: Mapping[str, Any], privacy: Privacy) -> dict[str, object]:
     """The config as the run folder holds it."""
     if privacy.is_full or not privacy.named:
         return dict(config)
@@ -54,7 +54,7 @@ def told_overrides(overrides: Sequence[str], privacy: Privacy) -> list[str]:
 
 def told_problems(
     problems: Iterable[Mapping[str, Any]], privacy: Privacy, source: RunSource | None
-) -> Iterable[dict[str, Any]]:
+) -> Iterable[dict[str, object]]:
     """Why parts are missing, without what quotes the data or counts few instances."""
     for problem in problems:
         if privacy.is_full or not _is_quoting(problem, source):
@@ -64,7 +64,7 @@ def told_problems(
             yield {**problem, "reason": reason.to_json()}
 
 
-def _is_quoting(problem: Mapping[str, Any], source: RunSource | None) -> bool:
+def _is_quoting(problem: Mapping[str, object], source: RunSource | None) -> bool:
     """Errors may quote any value; a part that refuses words its reason itself."""
     if problem["kind"] == "failed" or source is None:
         return True
@@ -246,7 +246,7 @@ _COUNTED: Mapping[str, frozenset[str]] = {
 }
 
 
-def released_card(card: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+def released_card(card: Mapping[str, Any], source: RunSource) -> dict[str, object]:
     """The card without small counts; smallest and largest values become quantiles."""
     kept = {key: card[key] for key in _AS_THEY_ARE if key in card}
     kept |= {
@@ -272,7 +272,7 @@ def released_card(card: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
     }
 
 
-def _contents(card: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+def _contents(card: Mapping[str, Any], source: RunSource) -> dict[str, object]:
     return {
         "missing": {
             name: None if name in source.withheld.missing else n
@@ -289,15 +289,15 @@ def _contents(card: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
     }
 
 
-def _count(n: Any, source: RunSource) -> Any:
+def _count(n: object, source: RunSource) -> object:
     return None if source.is_small(n) else n
 
 
-def _counts(row: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+def _counts(row: Mapping[str, Any], source: RunSource) -> dict[str, object]:
     return {key: _count(n, source) if _whole(n) else n for key, n in row.items()}
 
 
-def _whole(value: Any) -> bool:
+def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -311,7 +311,7 @@ def _rows(recorded: Any, source: RunSource) -> list[dict[str, Any]]:
     return [row for row, is_hidden in zip(rows, hidden, strict=True) if not is_hidden]
 
 
-def _each(recorded: Any, source: RunSource) -> list[dict[str, Any]]:
+def _each(recorded: Any, source: RunSource) -> list[dict[str, object]]:
     """Rows that overlap: each stands for itself, and so do the instances outside of it."""
     everyone = len(source.whole)
     return [
@@ -341,7 +341,7 @@ def _parts(recorded: Any, source: RunSource) -> list[dict[str, Any]]:
     ]
 
 
-def _observations(facts: Mapping[str, Any], source: RunSource) -> dict[str, Any] | None:
+def _observations(facts: Mapping[str, Any], source: RunSource) -> dict[str, object] | None:
     """What counts as one observation; nothing where a part is of too few entities."""
     entities = [n for name, n in facts.items() if name.endswith("_of") and n is not None]
     return None if min(entities, default=source.privacy.floor) < source.privacy.floor else {**facts}
@@ -361,7 +361,7 @@ def _numbers(facts: Any, source: RunSource) -> dict[str, Any] | None:
     return {**facts, **dict(zip(_ENDS, source.middle(labels), strict=True))}
 
 
-def _numeric(row: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+def _numeric(row: Mapping[str, Any], source: RunSource) -> dict[str, object]:
     column = source.dataset.schema.names.index(row["feature"])
     ends = source.middle(source.whole[:, column])
     return _between(row, ends)
@@ -376,7 +376,7 @@ def _between(row: Mapping[str, Any], ends: tuple[float, float]) -> dict[str, Any
     return {**row, **inner, **dict(zip(_ENDS, ends, strict=True))}
 
 
-def _texts(facts: Any, source: RunSource) -> dict[str, Any] | None:
+def _texts(facts: Any, source: RunSource) -> dict[str, object] | None:
     """Facts on texts; the shortest and the longest are texts of single persons."""
     if not facts:
         return None

@@ -6,7 +6,6 @@ import os
 import platform
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from deepseek_report import __version__
 from deepseek_report.artifacts.advice import DISTRIBUTION
@@ -32,7 +31,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), DISTRIBUTION: __version__} | known
 
 
-def environment(device: str) -> dict[str, Any]:
+def environment(device: str) -> dict[str, object]:
     """The machine as far as it matters to a result; no host name, no user, no path."""
     return {
         "system": platform.system(),

@@ -175,7 +175,7 @@ class _Memory:
             Path(name).replace(self.file)
 
 
-def _entries_of(file: Path) -> dict[str, Any]:
+def _entries_of(file: Path) -> dict[str, object]:
     try:
         entries = json.loads(file.read_bytes())
     except (OSError, ValueError):

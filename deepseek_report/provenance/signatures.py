@@ -209,7 +209,7 @@ def _need_cryptography() -> None:
 # --- statements and envelopes ---------------------------------------------------------------------
 
 
-def statement(files: Mapping[str, str], predicate: str, content: Mapping[str, Any]) -> bytes:
+def statement(files: Mapping[str, str], predicate: str, content: Mapping[str, object]) -> bytes:
     """An in-toto statement about files, as bytes that are the same for the same content.
 
     files : {path in the run folder: SHA-256}. predicate : the type of `content`.
@@ -291,13 +291,13 @@ def open_envelope(path: Path, content: bytes, keys: Mapping[str, KnownKey]) -> O
     )
 
 
-def _mapping(value: Any, what: str) -> Mapping[str, Any]:
+def _mapping(value: object, what: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise ArtifactError(f"not {what}: no JSON object")
     return value
 
 
-def _decoded(text: Any) -> bytes:
+def _decoded(text: object) -> bytes:
     if not isinstance(text, str):
         raise ArtifactError("no text in Base64 where one must be")
     try:
@@ -306,14 +306,14 @@ def _decoded(text: Any) -> bytes:
         raise ArtifactError("no text in Base64 where one must be") from None
 
 
-def _parsed(path: Path, content: bytes) -> Any:
+def _parsed(path: Path, content: bytes) -> object:
     try:
         return memory_bound.parse(path, content)
     except ValueError:
         raise ArtifactError("not JSON in UTF-8") from None
 
 
-def _statement(parsed: Any) -> tuple[dict[str, str], str, Mapping[str, Any]]:
+def _statement(parsed: object) -> tuple[dict[str, str], str, Mapping[str, object]]:
     whole = _mapping(parsed, "a statement")
     listed = whole.get("subject")
     subject: Sequence[Any] = listed if isinstance(listed, list) else ()

@@ -256,10 +256,10 @@ class _DocumentWriter:
         values = {"section": shown, "values": {}}
         return Markdown(self._render("sections/_generic.qmd.j2", values))
 
-    def _render(self, name: str, values: Mapping[str, Any]) -> str:
+    def _render(self, name: str, values: Mapping[str, object]) -> str:
         return self.environment.get_template(name).render(values)
 
-    def _text(self, name: str, /, **values: Any) -> str:
+    def _text(self, name: str, /, **values: object) -> str:
         """What the document itself says, from the catalog's `templates.document`."""
         return TemplateTexts(self.words).text(f"templates.document.{name}", **values)
 
@@ -454,22 +454,22 @@ class _DocumentWriter:
             return body
         return Markdown(self.macros["details"](shown.heading, caller=lambda: body))
 
-    def case_browser(self, cases: Mapping[str, Any]) -> Markup:
+    def case_browser(self, cases: Mapping[str, object]) -> Markup:
         """Where the page's script shows all cases one by one; their data lie beside the document.
 
         Without scripts, in print and in other formats nothing stands there.
         """
         return self._scripted("case-browser", "cases", cases) if cases["cases"] else Markdown("")
 
-    def threshold_slider(self, steps: Mapping[str, Any] | None) -> Markup:
+    def threshold_slider(self, steps: Mapping[str, object] | None) -> Markup:
         """Where the page's script lets a reader step through thresholds; likewise."""
         return self._scripted("threshold-slider", "thresholds", steps) if steps else Markdown("")
 
-    def continuation(self, answers: Mapping[str, Any] | None) -> Markup:
+    def continuation(self, answers: Mapping[str, object] | None) -> Markup:
         """Where the page's script marks what answers came from; likewise."""
         return self._scripted("continuation", "continuation", answers) if answers else Markdown("")
 
-    def _scripted(self, place: str, name: str, data: Mapping[str, Any]) -> Markdown:
+    def _scripted(self, place: str, name: str, data: Mapping[str, object]) -> Markdown:
         plain_files.write_text(self.folder / "tables" / f"{name}.json", dump_json(data))
         return Markdown(f"\n\n::: {{.{place}}}\n:::\n\n")
 
@@ -582,7 +582,7 @@ def quarto_stylesheet() -> str:
     return page_parts.part("quarto.css") + page_parts.blocks()
 
 
-def _formats(options: ReportOptions) -> dict[str, Any]:
+def _formats(options: ReportOptions) -> dict[str, object]:
     """What Quarto is told of each format; Typst has a name of its own for the American paper."""
     paper = "us-letter" if options.paper == "letter" else options.paper
     return {**_FORMATS, "typst": {**_FORMATS["typst"], "papersize": paper}}
@@ -653,7 +653,7 @@ class Environment(ImmutableSandboxedEnvironment):
     code_generator_class = _Generator
     intercepted_binops = frozenset({"+", "%"})
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> object:
         if isinstance(left, Markup) or isinstance(right, Markup):
             left, right = Markdown.escape(left), Markdown.escape(right)
         return super().call_binop(context, operator, left, right)
@@ -667,7 +667,7 @@ class Environment(ImmutableSandboxedEnvironment):
         return "".join(str(part) for part in parts)
 
 
-def _finalize(value: Any) -> Any:
+def _finalize(value: object) -> object:
     if value is None:
         return Markdown("")
     if isinstance(value, (Markup, Undefined)):
@@ -675,7 +675,7 @@ def _finalize(value: Any) -> Any:
     return Markdown.escape(value)
 
 
-def _join(value: Iterable[Any], between: str = "") -> str:
+def _join(value: Iterable[object], between: str = "") -> str:
     parts = list(value)
     glue = [piece for part in parts for piece in (between, part)][1:]
     return Environment.concat_markdown(glue)
@@ -688,7 +688,7 @@ def _replace(value: str, old: str, new: str) -> str:
 
 
 def _finite(write: Callable[..., str]) -> Callable[..., str]:
-    def filtered(value: Any, *args: Any, **named: Any) -> str:
+    def filtered(value: object, *args: object, **named: object) -> str:
         if value is None or value != value:  # noqa: PLR0124 - NaN alone differs from itself
             return DASH
         return write(value, *args, **named)

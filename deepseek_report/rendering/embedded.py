@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.picture import check_svg
 from deepseek_report.artifacts.storage import plain_files
@@ -174,7 +173,7 @@ def _data(folder: Path, twins: Sequence[str]) -> tuple[str, list[str]]:
     return "\n".join(elements), [script_hash(gzip.decompress(packed))]
 
 
-def _figure(path: Path) -> Any:
+def _figure(path: Path) -> object:
     return _json(path, "the interactive figure")
 
 
@@ -185,7 +184,7 @@ def _part(folder: Path, name: str) -> str:
     return _holder(name, "application/octet-stream", pack(text))
 
 
-def _json(path: Path, what: str) -> Any:
+def _json(path: Path, what: str) -> object:
     try:
         return load_json(path)
     except ArtifactError as error:

@@ -53,7 +53,7 @@ class Markdown(Markup):
     __slots__ = ()
 
     @classmethod
-    def escape(cls, s: Any, /) -> Markdown:
+    def escape(cls, s: object, /) -> Markdown:
         """Markdown that shows `s`; what is Markdown already stays as it is.
 
         What no language translates is code, or says so to whoever translates the page.
@@ -192,7 +192,7 @@ class RenderedColumn:
     numeric: bool
 
 
-def as_rows(rows: Any) -> list[dict[str, Any]]:
+def as_rows(rows: Any) -> list[dict[str, object]]:
     """Rows of a data frame or of a sequence of mappings."""
     if hasattr(rows, "to_dict"):
         return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
@@ -218,7 +218,7 @@ def _is_numeric(rows: Sequence[Mapping[str, Any]], key: str, words: Wording) -> 
     return bool(texts) and sum(map(bool, numeric)) >= 0.5 * len(texts)
 
 
-def cell_text(value: Any, words: Wording) -> str:
+def cell_text(value: object, words: Wording) -> str:
     """A cell as a person reads it; a bare number gets three significant digits."""
     if value is None or (isinstance(value, Real) and math.isnan(float(value))):
         return DASH
@@ -273,7 +273,7 @@ def csv_text(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str:
     return stream.getvalue()
 
 
-def _csv_cell(value: Any) -> Any:
+def _csv_cell(value: object) -> object:
     if value is None or (isinstance(value, Real) and math.isnan(float(value))):
         return ""
     if isinstance(value, list | tuple):
@@ -284,7 +284,7 @@ def _csv_cell(value: Any) -> Any:
     return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
 
 
-def plain_cell(value: Any, words: Wording) -> str:
+def plain_cell(value: object, words: Wording) -> str:
     """A cell as plain text: what it says in the report, without marks."""
     if isinstance(value, list | tuple):
         value = ", ".join(value)

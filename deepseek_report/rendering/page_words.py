@@ -146,7 +146,7 @@ _PARTS = {
 }
 
 
-def head_of_document(text: str) -> dict[str, Any]:
+def head_of_document(text: str) -> dict[str, object]:
     """The front matter of a document; empty where it has none or pandoc will refuse it."""
     head = text.removeprefix("---\n").split("\n---\n", 1)[0] if text.startswith("---\n") else ""
     try:
@@ -293,7 +293,7 @@ class TemplateTexts:
 
     words: Wording
 
-    def text(self, key: str, /, **values: Any) -> str:
+    def text(self, key: str, /, **values: object) -> str:
         """The text of a key, plain; Markdown where a value is Markdown.
 
         A text of the catalog is never read as Markdown. What a template gives as Markdown, such as
@@ -320,7 +320,7 @@ class _Slots:
     def __init__(self) -> None:
         self._held: list[Markup] = []
 
-    def marked(self, value: Any, *, code: bool = False) -> Any:
+    def marked(self, value: object, *, code: bool = False) -> Any:
         """The value, or what is inside of it, with a mark for all that is Markdown.
 
         code : whether texts are names of the code; in a message, its slot tells.

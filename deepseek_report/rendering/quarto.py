@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -122,7 +121,7 @@ def _refuse_project(work: Path) -> None:
                 )
 
 
-def _copy(document: Path, head: Mapping[str, Any], work: Path) -> Path:
+def _copy(document: Path, head: Mapping[str, object], work: Path) -> Path:
     """The document in `work` with its pictures, its tables, and the files that its head names."""
     source = document.parent
     for name in _FOLDERS:
@@ -136,7 +135,7 @@ def _copy(document: Path, head: Mapping[str, Any], work: Path) -> Path:
     return work / document.name
 
 
-def _named_files(value: Any, named: bool = False) -> Iterator[str]:
+def _named_files(value: object, named: bool = False) -> Iterator[str]:
     """Texts that may be files beside the document, of a front matter."""
     if isinstance(value, Mapping):
         for key, item in value.items():
@@ -185,7 +184,7 @@ def _check_output(made: Path, path: Path, log: str, name: str) -> None:
         )
 
 
-def _front_matter(document: Path) -> dict[str, Any]:
+def _front_matter(document: Path) -> dict[str, object]:
     """The head of the document; RenderError where it is no YAML or has a key that nobody knows."""
     text = plain_files.read_text(document)
     if not text.startswith("---\n"):

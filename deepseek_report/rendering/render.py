@@ -189,7 +189,7 @@ def _packed(parts: Mapping[str, bytes]) -> bytes:
     return target.getvalue()
 
 
-def styled(reference: bytes, head: Mapping[str, Any]) -> bytes:
+def styled(reference: bytes, head: Mapping[str, object]) -> bytes:
     """Pandoc's reference document with the styles of the report, in the language of the head.
 
     head : the front matter of the document.

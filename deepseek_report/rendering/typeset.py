@@ -165,7 +165,7 @@ def compile_pdf(source: str, root: Path, standards: Sequence[str] = ()) -> bytes
     return bytes(_call("compile", source, root, format="pdf", pdf_standards=list(standards)))
 
 
-def _call(function: str, source: str, root: Path, **arguments: Any) -> Any:
+def _call(function: str, source: str, root: Path, **arguments: object) -> Any:
     import typst
 
     call: Any = getattr(typst, function)

@@ -34,6 +34,7 @@ from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.runner.run_folders.writing import (
     WriteOptions,
     concluded_record,
+    load_for_writing,
     telling_of,
     write_report,
 )
@@ -163,7 +164,14 @@ def _run(run: PreparedRun, reporter: Reporter) -> Finished:
     if (whole := run.whole) is not None:
         return whole
     run.drop_damaged()
-    execution = execute(run.experiment, run.stages, run.store, run.device, reporter)
+    execution = execute(
+        run.experiment,
+        run.stages,
+        run.store,
+        run.device,
+        reporter,
+        meanwhile=partial(load_for_writing, run.experiment),
+    )
     reporter.started(REPORT)
     writing = time.perf_counter()
     finished = write_run(run, execution)

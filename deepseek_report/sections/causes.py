@@ -173,7 +173,7 @@ def _told_gap(draft: Draft, paths: Sequence[Row]) -> list[Message]:
         "unit": unit_of(draft.results),
     }
 
-    def parts_in(key: str) -> dict[str, Any]:
+    def parts_in(key: str) -> dict[str, object]:
         return {
             "total": parts_of(total)[key],
             "parts": [

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.findings.records import rows
 from deepseek_report.findings.shown_answers import ShownAnswer, quoted, shown_answers
 from deepseek_report.metrics.language.token_attribution import QUESTIONS
@@ -17,8 +16,6 @@ from deepseek_report.wording import estimates
 
 #: Digits of an attribution that the page knows.
 _DIGITS = 4
-#: A share whose interval is wider is not put into a sentence.
-_WIDEST = 0.3
 
 
 def continuation_answer(draft: Draft) -> None:
@@ -33,16 +30,10 @@ def continuation_answer(draft: Draft) -> None:
         right = estimates.of_row(best, "right", "right")
         values |= {
             "gain": estimates.of_row(best, "comprehensiveness_gain", "comprehensiveness_gain"),
-            "right": right if _is_told(right) else None,
+            "right": right if right.is_defined else None,
+            "known": int(best["known"]),
         }
     draft.answer("continuation", **values)
-
-
-def _is_told(share: Estimate) -> bool:
-    """Whether so many prompts were looked at that a share of them says something."""
-    if not share.is_defined or share.low is None or share.high is None:
-        return False
-    return share.high - share.low <= _WIDEST
 
 
 def continuation_data(draft: Draft) -> Values | None:

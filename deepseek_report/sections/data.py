@@ -130,7 +130,7 @@ def _five(row: Mapping[str, Any], words: Wording) -> Values:
     return cells
 
 
-def _categorical(row: Mapping[str, Any]) -> Values:
+def _categorical(row: Mapping[str, object]) -> Values:
     return {"documented": True, **row, "code": str(row.get("code", ""))}
 
 

@@ -316,7 +316,7 @@ def _interactions(draft: Draft) -> None:
     )
 
 
-def _more_frequent(draft: Draft, row: Mapping[str, Any]) -> dict[str, Any]:
+def _more_frequent(draft: Draft, row: Mapping[str, Any]) -> dict[str, object]:
     """The explained class among the cases of a pattern, and among the others."""
     return {
         "pattern": draft.words.name(row["slice"]),

@@ -108,14 +108,15 @@ def _copying(draft: Draft) -> Values | None:
     heads = [
         row for row in rows(draft.results, "head_roles", "heads") if row["pattern"] == "after_same"
     ]
-    alone = [row for row in heads if finite(row["swap"]) is not None]
-    most = max(alone, key=lambda row: float(row["swap"]), default=None)
-    return {
-        "heads": [_named(row) for row in heads],
-        "rise": estimates.of_row(together[0], "swap", "swap"),
-        "alone": None if most is None else estimates.of_row(most, "swap", "swap"),
-        "most": None if most is None else _named(most),
-    }
+    measured = [row for row in heads if finite(row["swap"]) is not None]
+    most = max(measured, key=lambda row: float(row["swap"]), default=None)
+    rise = estimates.of_row(together[0], "swap", "swap")
+    group: Values = {"heads": [_named(row) for row in heads], "rise": rise, "alone": None}
+    if most is not None and len(heads) > 1:
+        alone = estimates.of_row(most, "swap", "swap")
+        is_less = alone.high is not None and rise.low is not None and alone.high < rise.low
+        group |= {"alone": alone, "most": _named(most), "is_less": is_less}
+    return group
 
 
 def _named(row: Row) -> Values:

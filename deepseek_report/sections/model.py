@@ -140,7 +140,7 @@ def _settings(draft: Draft) -> ShownTable:
     return draft.table("settings", _SETTINGS, shown)
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Nested settings as their full keys and values, without the plug-in's class."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
@@ -149,7 +149,7 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield prefix + name, value
 
 
-def _value(draft: Draft, value: Any) -> str:
+def _value(draft: Draft, value: object) -> str:
     if value is None:
         return draft.words.text("cells.not_set")
     if isinstance(value, bool):

@@ -99,7 +99,7 @@ def _command(draft: Draft) -> Values:
     }
 
 
-def _file(draft: Draft, place: str, file: Mapping[str, Any]) -> dict[str, str]:
+def _file(draft: Draft, place: str, file: Mapping[str, object]) -> dict[str, str]:
     digest = Code(file["sha256"]) if file["sha256"] else draft.text("a_folder")
     return {"place": place, "file": str(file["name"]), "sha256": digest}
 

@@ -249,7 +249,7 @@ def _rows(draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]) 
     return {**packed, "size": _bytes(sizes.astype("<u4").view(np.uint8))}
 
 
-def _bytes(values: Any) -> str:
+def _bytes(values: object) -> str:
     return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
 
 

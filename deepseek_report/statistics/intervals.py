@@ -82,9 +82,29 @@ def blaker(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tupl
     )
     low, high = np.where(total == 0, np.nan, 0.0), np.where(total == 0, np.nan, 1.0)
     some, most = count > 0, count < total
-    low[some] = _least_rate(count[some], total[some], 1 - level)
-    high[most] = 1 - _least_rate((total - count)[most], total[most], 1 - level)
+    low[some] = _known_least_rate(count[some], total[some], 1 - level)
+    high[most] = 1 - _known_least_rate((total - count)[most], total[most], 1 - level)
     return low, high
+
+
+#: {(count, total, alpha): `_least_rate`}: every second rate of a report has been asked for before.
+_LEAST_RATES: dict[tuple[float, float, float], float] = {}
+_MOST_KNOWN = 50_000
+
+
+def _known_least_rate(count: Floats, total: Floats, alpha: float) -> Floats:
+    """`_least_rate` of (rate,), computed once for the same counts."""
+    keys = [(k, n, alpha) for k, n in zip(count.tolist(), total.tolist(), strict=True)]
+    if len(keys) > _MOST_KNOWN:
+        return _least_rate(count, total, alpha)
+    if len(_LEAST_RATES) > _MOST_KNOWN:
+        _LEAST_RATES.clear()
+    new = list(dict.fromkeys(key for key in keys if key not in _LEAST_RATES))
+    if new:
+        counts = np.array(new)
+        rates = _least_rate(counts[:, 0], counts[:, 1], alpha).tolist()
+        _LEAST_RATES.update(zip(new, rates, strict=True))
+    return np.array([_LEAST_RATES[key] for key in keys])
 
 
 def _least_rate(count: Floats, total: Floats, alpha: float) -> Floats:

@@ -76,7 +76,7 @@ class RemoteStages:
         """Why the place did not answer when it was last asked; empty where it did."""
         return _SILENT[self.url].reason if self.url in _SILENT else ""
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """A process of this machine that is sent this knows whether the place answers."""
         return _received, (self.url, _SILENT.get(self.url))
 
@@ -157,7 +157,7 @@ class RemoteStages:
     ) -> None:
         size = source.stat().st_size
 
-        def put(files: Any, root: str) -> None:
+        def put(files: object, root: str) -> None:
             if anew or not is_there(files, root + name, size):
                 _send(files, source, root + name)
 
@@ -220,7 +220,7 @@ class RemoteStages:
         except FileNotFoundError:
             return
 
-    def _refuse_strange(self, name: Any, sha256: Any) -> None:
+    def _refuse_strange(self, name: object, sha256: object) -> None:
         parts = str(name).split("/")
         plain = all(part not in {"", ".", ".."} and "\\" not in part for part in parts)
         if not plain or not isinstance(sha256, str) or not _HASH.fullmatch(sha256):
@@ -286,7 +286,7 @@ class _Arrived:
     n: int = 0
 
 
-def _callback(arrived: _Arrived) -> Any:
+def _callback(arrived: _Arrived) -> object:
     from fsspec.callbacks import Callback
 
     class Counting(Callback):  # type: ignore[misc]
@@ -326,7 +326,7 @@ def _in_time(seconds: float, work: Callable[[], T], arrived: _Arrived) -> T:
     return result
 
 
-def _open_place(url: str) -> tuple[Any, str]:
+def _open_place(url: str) -> tuple[object, str]:
     from fsspec.core import get_filesystem_class, split_protocol, url_to_fs
 
     try:

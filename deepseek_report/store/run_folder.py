@@ -145,7 +145,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def _is_entry(name: str, sha256: Any) -> bool:
+def _is_entry(name: str, sha256: object) -> bool:
     plain = not name.startswith("/") and ".." not in name.split("/") and "\\" not in name
     return plain and isinstance(sha256, str) and re.fullmatch("[0-9a-f]{64}", sha256) is not None
 
@@ -193,7 +193,7 @@ def listed_results(manifest: Mapping[str, Any]) -> dict[str, str]:
     return {name: sha for name, sha in manifest["files"].items() if class_of(name) == "result"}
 
 
-def result_problems(folder: Path, contents: Contents, manifest: Mapping[str, Any]) -> list[str]:
+def result_problems(folder: Path, contents: Contents, manifest: Mapping[str, object]) -> list[str]:
     """How the results differ from their manifest: changed, missing, added; one sentence each."""
     listed = listed_results(manifest)
     problems = differences(folder, contents, "result", listed)

@@ -45,7 +45,7 @@ _DAMAGED: dict[str, dict[str, str]] = {}
 _UNSENT = ".unsent"
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """SHA-256 of a plain value, the same for equal values whatever the order of their keys."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -204,7 +204,7 @@ class Store:
     def _work(self, stage: str, key: str) -> Path:
         return self.root / ".work" / _checked(stage) / key[:32]
 
-    def publish(self, stage: str, key: str, work: Path, facts: Mapping[str, Any]) -> Path:
+    def publish(self, stage: str, key: str, work: Path, facts: Mapping[str, object]) -> Path:
         """Write the manifest, bring all of it to the disk, and make it visible in one rename.
 
         Then it is sent where other machines look for it. What cannot be sent now is marked, and
@@ -310,13 +310,13 @@ class Store:
             )
 
 
-def _is_of(manifest: Any, stage: str, key: str) -> bool:
+def _is_of(manifest: object, stage: str, key: str) -> bool:
     if not isinstance(manifest, dict):
         return False
     named = (manifest.get("stage"), manifest.get("key")) == (stage, key)
     return named and _lists_files(manifest.get("files"))
 
 
-def _lists_files(files: Any) -> bool:
+def _lists_files(files: object) -> bool:
     """Whether this is {path: SHA-256}, as far as a reader relies on it."""
     return isinstance(files, dict) and all(isinstance(sha256, str) for sha256 in files.values())

@@ -160,7 +160,7 @@ class Regression(Task):
             random_state=seed,
         )
 
-    def outputs(self, model: Any, columns: Any, n_outputs: int) -> Floats:
+    def outputs(self, model: Any, columns: object, n_outputs: int) -> Floats:
         return np.asarray(model.predict(columns), dtype=np.float64)[:, None]
 
     def as_predictions(

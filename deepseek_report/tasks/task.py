@@ -244,7 +244,7 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def outputs(self, model: Any, columns: Any, n_outputs: int) -> Floats:
+    def outputs(self, model: object, columns: object, n_outputs: int) -> Floats:
         """(instance, output) what a fitted model of scikit-learn gives."""
 
     @abstractmethod

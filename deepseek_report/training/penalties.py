@@ -49,7 +49,7 @@ class CuePenalty:
         finally:
             module.train(training)
 
-    def _term(self, module: Any, rows: Tensor, seed: int) -> Tensor:
+    def _term(self, module: object, rows: Tensor, seed: int) -> Tensor:
         rng = np.random.default_rng(seed)
         inputs = rows.detach().cpu().numpy().astype(np.float64)
         by_swap = [cue for cue, how in self.cues if how == "swap" or cue.direction]

@@ -109,7 +109,7 @@ def _checksum(body: str, tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def fingerprint(parts: Mapping[str, Any], module: nn.Module) -> str:
+def fingerprint(parts: Mapping[str, object], module: nn.Module) -> str:
     """SHA-256 of what decides the course of training: settings, data and the untrained module."""
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
     for name, tensor in sorted(module.state_dict().items()):

@@ -455,18 +455,20 @@ LAYOUT: dict[str, dict[str, list[Any]]] = {
 class Board(Protocol):
     """Receives what training has to show."""
 
-    def epoch(self, row: Mapping[str, float], module: Any, inputs: Tensor) -> None: ...
+    def epoch(self, row: Mapping[str, float], module: object, inputs: Tensor) -> None: ...
 
-    def finish(self, module: Any, inputs: Tensor, positive: Tensor | None, target: int) -> None: ...
+    def finish(
+        self, module: object, inputs: Tensor, positive: Tensor | None, target: int
+    ) -> None: ...
 
 
 class NoBoard:
     """Shows nothing."""
 
-    def epoch(self, row: Mapping[str, float], module: Any, inputs: Tensor) -> None:
+    def epoch(self, row: Mapping[str, float], module: object, inputs: Tensor) -> None:
         pass
 
-    def finish(self, module: Any, inputs: Tensor, positive: Tensor | None, target: int) -> None:
+    def finish(self, module: object, inputs: Tensor, positive: Tensor | None, target: int) -> None:
         pass
 
 
@@ -528,7 +530,7 @@ class TensorBoard:
     def _maps(self, name: str, weights: Tensor) -> None:
         self.writer.add_image(name, maps(weights.float().cpu().numpy()))
 
-    def _graph(self, module: Any, inputs: Tensor) -> None:
+    def _graph(self, module: object, inputs: Tensor) -> None:
         """The graph as torch traces it; a check of the trace would load torch's compiler."""
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
@@ -564,7 +566,7 @@ def expert_balance(module: Any, inputs: Tensor) -> dict[int, float]:
     }
 
 
-def _traceable(module: Any) -> int:
+def _traceable(module: object) -> int:
     tokens = len(getattr(module, "token_columns", ())) or 1
     return max(1, min(_TRACED_ROWS, _TRACED_WEIGHTS // tokens**2))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.corrections import Way
 from deepseek_report.artifacts.protocols.models import Penalty
@@ -41,7 +40,7 @@ class GradientTrainer(TrainingSettings):
 
     def fit(
         self,
-        module: Any,
+        module: object,
         dataset: Dataset,
         folder: Path,
         seed: int,

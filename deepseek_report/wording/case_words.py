@@ -52,7 +52,7 @@ class CaseWords:
         return named
 
 
-def _words(words: Any) -> str | dict[str, str]:
+def _words(words: object) -> str | dict[str, str]:
     if isinstance(words, Mapping):
         return {str(level): str(name) for level, name in words.items()}
     return str(words)

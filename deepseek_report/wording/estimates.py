@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.score import Score
 
 
-def estimate(value: Any, low: Any = None, high: Any = None, n: Any = None) -> Estimate:
+def estimate(value: object, low: object = None, high: object = None, n: object = None) -> Estimate:
     """A value, its 95 % interval and how many cases it rests on; any may be missing."""
     return Estimate.of(value, low, high, n)
 
@@ -19,7 +18,9 @@ def of_score(score: Score) -> Estimate:
     return Estimate.of_score(score)
 
 
-def of_row(row: Mapping[str, Any], value: str, prefix: str | None = None, n: str = "n") -> Estimate:
+def of_row(
+    row: Mapping[str, object], value: str, prefix: str | None = None, n: str = "n"
+) -> Estimate:
     """The estimate in a table's row: `value`, and `<prefix>_low` or `low`, likewise `high`."""
     low, high = ("low", "high") if prefix is None else (f"{prefix}_low", f"{prefix}_high")
     return estimate(row.get(value), row.get(low), row.get(high), row.get(n))

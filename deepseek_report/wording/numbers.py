@@ -54,7 +54,7 @@ _AT_EDGES = (
 )
 
 
-def edged(value: Any) -> str:
+def edged(value: object) -> str:
     """What fills a slot, marked at both ends for `closed_up`."""
     text = str(value)
     return f"{_EDGE}{text}{_EDGE}" if text else text
@@ -346,7 +346,7 @@ class NumberFormat:
         known = {name.rstrip("_"): text for name, text in forms.items()}
         return known.get(category) or many or self._regular_plural.format(word=singular)
 
-    def listing(self, items: Sequence[Any]) -> str:
+    def listing(self, items: Sequence[object]) -> str:
         """Items as a person lists them: `a`, `a and b`, `a, b and c`.
 
         >>> NumberFormat("en_GB").listing(["a", "b", "c"])
@@ -354,7 +354,7 @@ class NumberFormat:
         """
         return self._listed(items, "standard")
 
-    def either(self, items: Sequence[Any]) -> str:
+    def either(self, items: Sequence[object]) -> str:
         """Items of which one is enough: `a`, `a or b`, `a, b or c`."""
         return self._listed(items, "or")
 

@@ -52,7 +52,7 @@ def _words_of(results: Results, language: str) -> Wording:
 def words_for(
     language: str,
     schema: Schema | None,
-    card: Mapping[str, Any] = MappingProxyType({}),
+    card: Mapping[str, object] = MappingProxyType({}),
     *,
     named: bool = False,
     words: CaseWords | None = None,
@@ -77,7 +77,7 @@ def words_for(
 
 def _case_words(
     worded: Wording, kind: str, target: Target | None, own: CaseWords, labels: Mapping[str, str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What cases and decisions are called: as the config says, else by the kind of data."""
     decided = _decisions(worded, target) if target is not None and target.is_judged else ("", "")
     return {

@@ -61,7 +61,7 @@ def marked(catalog: Mapping[str, Any]) -> dict[str, Any]:
     return {**texts, "formats": {**catalog.get("formats", {}), "locale": "zh_Hans"}}
 
 
-def _marked_value(value: Any, *, plain: bool) -> Any:
+def _marked_value(value: object, *, plain: bool) -> object:
     if isinstance(value, Mapping):
         return {key: _marked_value(inside, plain=plain) for key, inside in value.items()}
     if isinstance(value, list):
@@ -158,7 +158,7 @@ def write_catalog(folder: Path) -> Path:
     return path
 
 
-def framework_texts(data: Mapping[str, Any]) -> dict[str, Any]:
+def framework_texts(data: Mapping[str, Any]) -> dict[str, object]:
     """What a framework file says, as a catalog says it under `frameworks.<id>`."""
     head = data["framework"]
     rows = {row["id"]: {key: row[key] for key in _ROW_TEXTS if key in row} for row in data["rows"]}
@@ -170,7 +170,7 @@ def framework_texts(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, texts: Mapping[str, Any]) -> None:
+def _write(path: Path, texts: Mapping[str, object]) -> None:
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump(dict(texts), Dumper=dumper, allow_unicode=True, sort_keys=False, width=100)
     path.write_text(text, encoding="utf-8", newline="\n")

@@ -195,7 +195,7 @@ class Wording:
         """
         return self.names.of(name)
 
-    def named(self, value: Any) -> Any:
+    def named(self, value: object) -> Any:
         """The value with every name inside of lists and mappings in this language."""
         if type(value) is str:
             return self.name(value)
@@ -205,7 +205,7 @@ class Wording:
             return [self.named(inside) for inside in value]
         return value
 
-    def _filling(self, value: Any) -> Any:
+    def _filling(self, value: object) -> object:
         """What fills a slot: messages worded, names in this language, texts cut to a page."""
         if isinstance(value, Message):
             return self.say(value)
@@ -399,7 +399,7 @@ def _catalog(folder: Path, language: str) -> Mapping[str, Any]:
     return texts
 
 
-def read_catalog(folder: Path, language: str) -> Mapping[str, Any]:
+def read_catalog(folder: Path, language: str) -> Mapping[str, object]:
     """`<language>.yaml`, and what the files in the folder `<language>`, however deep, add to it."""
     return _joined(path.read_bytes() for path in _files(folder, language))
 
@@ -409,7 +409,7 @@ def _files(folder: Path, language: str) -> list[Path]:
     return [*([alone] if alone.is_file() else []), *sorted((folder / language).rglob("*.yaml"))]
 
 
-def _joined(contents: Iterable[bytes]) -> dict[str, Any]:
+def _joined(contents: Iterable[bytes]) -> dict[str, object]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     texts: dict[str, Any] = {}
     for content in contents:
@@ -443,7 +443,7 @@ def sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _usual_case_words(texts: Mapping[str, Any]) -> dict[str, Any]:
+def _usual_case_words(texts: Mapping[str, Any]) -> dict[str, object]:
     """What fills the slots of every text for cases, decisions and groups of cases."""
     cases = texts.get("cases_as", {}).get("table", {})
     decided = texts.get("decided", {})

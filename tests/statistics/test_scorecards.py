@@ -129,9 +129,8 @@ def test_questions_in_turn_are_those_of_scikit_learns_tree(seed):
     rng = np.random.default_rng(seed)
     codes = rng.integers(0, 11, (2400, 6))
     happened = rng.random(2400) < 0.2 + 0.5 * ((codes[:, 0] + codes[:, 3]) % 2 == 0)
-    parts = [
-        BinnedPart(codes[rows], happened[rows] * 1, 11) for rows in (slice(500), slice(500, None))
-    ]
+    halves = slice(1600), slice(1600, None)
+    parts = [BinnedPart(codes[rows], happened[rows] * 1, 11) for rows in halves]
     *leaves, columns = asked_in_turn(*parts, class_index=1, depth=3, fewest=20)
     tree = DecisionTreeClassifier(max_depth=3, min_samples_leaf=20, random_state=0)
     tree.fit(codes[:1600], happened[:1600])

@@ -67,7 +67,7 @@ def nodes(text: str) -> yaml.Node | None:
     return yaml.compose(text, Loader=_FAST)
 
 
-def _loaded(text: str) -> Any:
+def _loaded(text: str) -> object:
     try:
         return yaml.load(text, Loader=_FAST)  # noqa: S506 - a safe one
     except yaml.YAMLError:
@@ -97,7 +97,7 @@ class _Counter:
         self.open: list[tuple[str | None, int]] = []  # anchor, and the total before the node
         self.sizes: dict[str, int] = {}
 
-    def count(self, event: Any) -> None:
+    def count(self, event: object) -> None:
         if isinstance(event, yaml.AliasEvent):
             self.alias(event)
         elif isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)):
@@ -124,7 +124,7 @@ class _Counter:
         if anchor is not None:
             self.sizes[anchor] = size
 
-    def add(self, nodes: int, event: Any) -> None:
+    def add(self, nodes: int, event: object) -> None:
         self.total += nodes
         if self.total > MOST_NODES:
             bound = f"{MOST_NODES:,}".replace(",", " ")

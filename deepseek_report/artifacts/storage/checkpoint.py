@@ -101,7 +101,7 @@ def tokens_of(tokenizer: Any) -> tuple[str, ...]:
     return tuple(by_id.get(i, f"[id {i}]") for i in range(max(by_id) + 1))
 
 
-def mask_of(tokenizer: Any) -> int:
+def mask_of(tokenizer: object) -> int:
     """Id of the token that stands for "taken away": the mask, else unknown, else padding.
 
     Raises ConfigError: the tokenizer has none of them, and no end of text either.

@@ -44,7 +44,7 @@ _MALFORMED = (
 )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -60,7 +60,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"cannot store a {type(value).__name__} as JSON")
 
 
-def dump_json(value: Any) -> str:
+def dump_json(value: object) -> str:
     """JSON text in the order of the keys; NaN and infinities become null."""
     text = json.dumps(value, default=_plain, ensure_ascii=False)
     finite = json.loads(text, parse_constant=lambda _: None)
@@ -86,7 +86,7 @@ def _indented(value: Any, line: str) -> str:
     return json.dumps(value)
 
 
-def save_json(path: Path, value: Any) -> None:
+def save_json(path: Path, value: object) -> None:
     """Write `value` as JSON; makes the folder."""
     write_whole(path, dump_json(value).encode())
 
@@ -368,7 +368,7 @@ def refuse_types(schema: Any) -> None:
             raise ValueError(f"a column of {str(field.type)[:40]}, which is not stored")
 
 
-def holds_texts(kind: Any) -> bool:
+def holds_texts(kind: object) -> bool:
     """Whether a column of this type of Arrow holds texts."""
     import pyarrow.types as kinds
 
@@ -423,7 +423,7 @@ class _Thrift:
             return struct.unpack("<d", self._bytes(8))[0]
         raise ValueError("it holds what is in no Parquet file")
 
-    def _list(self, level: int) -> list[Any]:
+    def _list(self, level: int) -> list[object]:
         head = self._byte()
         length = self._number() if head >> 4 == 15 else head >> 4
         if length > len(self.content) - self.place:  # an element has at least a byte

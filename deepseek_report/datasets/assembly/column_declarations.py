@@ -87,7 +87,7 @@ class ColumnDeclaration:
         return not self.sensitive and (self.direction is not None or self.step is not None)
 
 
-def code_text(value: Any) -> str:
+def code_text(value: object) -> str:
     """A value of a file or of YAML as the text of its code: `1.0 -> "1"`, `True -> "True"`."""
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
@@ -174,7 +174,7 @@ def nearest(name: str, names: Sequence[str]) -> str:
     return f"the columns are {shown}" + (", …" if len(names) > 12 else "")
 
 
-def not_set(plugin: Any, wanted: Iterable[tuple[str, str]]) -> list[str]:
+def not_set(plugin: object, wanted: Iterable[tuple[str, str]]) -> list[str]:
     """One message for each field without a value; `wanted` are pairs of field and what it holds."""
     return [
         error_text("dataset", f"`{name}` is not set", allowed, f"add `dataset.{name}=…`")

@@ -298,7 +298,7 @@ def token_places(
     return features, layout
 
 
-@dataclass(frozen=True)
+@dataclass
 class KnownTokens:
     """The encoder of rows that are tokens already, in the columns of a schema.
 

@@ -96,7 +96,7 @@ def _columns(path: Path, form: FileForm) -> dict[str, list[Any]]:
     return columns
 
 
-def _objects(path: Path, form: FileForm) -> list[Mapping[str, Any]]:
+def _objects(path: Path, form: FileForm) -> list[Mapping[str, object]]:
     """The objects of a JSON file: one, or a list of them."""
     if not path.is_file():
         raise data_error(str(path), "there is no such file", "a file of rows", "correct the path")
@@ -117,7 +117,7 @@ def _objects(path: Path, form: FileForm) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _of_objects(rows: Sequence[Mapping[str, Any]], path: Path) -> dict[str, list[Any]]:
+def _of_objects(rows: Sequence[Mapping[str, Any]], path: Path) -> dict[str, list[object]]:
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in names}
     for name, cells in columns.items():
@@ -132,7 +132,7 @@ def _of_objects(rows: Sequence[Mapping[str, Any]], path: Path) -> dict[str, list
     return columns
 
 
-def column_of(feature: Feature, columns: Mapping[str, Any], path: Path | str) -> str:
+def column_of(feature: Feature, columns: Mapping[str, object], path: Path | str) -> str:
     """The column that holds a feature, by its name or its label.
 
     Raises DataError: there is none.
@@ -151,7 +151,7 @@ def column_of(feature: Feature, columns: Mapping[str, Any], path: Path | str) ->
     )
 
 
-def read_value(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
+def read_value(feature: Feature, cell: object, path: Path | str, row: str) -> float:
     """One cell as the model reads it.
 
     cell : a text or a number; None, an empty text and NaN are missing. path, row : where the cell
@@ -178,7 +178,7 @@ def _number(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
     return number
 
 
-def _category(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
+def _category(feature: Feature, cell: object, path: Path | str, row: str) -> float:
     """The position of a category, named by its code or its label."""
     text = code_text(cell).strip()
     by_code = {category.code: at for at, category in enumerate(feature.categories)}
@@ -194,7 +194,7 @@ def _category(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
 
 
 def _bad_cell(
-    feature: Feature, cell: Any, path: Path | str, row: str, allowed: str, hint: str = ""
+    feature: Feature, cell: object, path: Path | str, row: str, allowed: str, hint: str = ""
 ) -> DataError:
     return data_error(
         str(path),

@@ -75,7 +75,7 @@ def read_sheet(
     return frame, names, (note,)
 
 
-def _is_missing(cell: Any, missing: set[str]) -> bool:
+def _is_missing(cell: object, missing: set[str]) -> bool:
     return isinstance(cell, str) and cell.strip() in missing
 
 
@@ -149,7 +149,7 @@ def _rows(sheet: Any, path: Path, limits: ReadLimits) -> Iterator[list[Any]]:
         yield [_plain(cell, number, path) for cell in values]
 
 
-def _plain(value: Any, row: int, path: Path) -> Any:
+def _plain(value: object, row: int, path: Path) -> Any:
     """A text that can be written as UTF-8, or a value."""
     if isinstance(value, str):
         try:

@@ -53,7 +53,7 @@ def _frame(rows: list[dict[str, Any]], path: Path) -> pd.DataFrame:
 
 def _bounded(
     rows: Iterator[dict[str, Any]], path: Path, limits: ReadLimits
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     """The rows, as long as the table that they make is allowed: each key is a column of all."""
     keys: set[str] = set()
     for position, row in enumerate(rows):
@@ -63,7 +63,7 @@ def _bounded(
         yield row
 
 
-def _objects(text: Decoded) -> Iterator[dict[str, Any]]:
+def _objects(text: Decoded) -> Iterator[dict[str, object]]:
     for position, line in enumerate(text.lines()):
         if line.strip():
             yield _object(text, position, line)
@@ -91,7 +91,7 @@ def _object(text: Decoded, position: int, line: str) -> dict[str, Any]:
     return value
 
 
-def _depth(value: Any) -> int:
+def _depth(value: object) -> int:
     """Levels of objects and lists, the value itself among them."""
     depth, level = 0, [value]
     while level := [inner_value for inner_value in level if isinstance(inner_value, dict | list)]:

@@ -589,7 +589,7 @@ def _about(key: str, names: list[str]) -> Message:
     return message(f"preparation.commas.{key}", columns=columns, n=len(names))
 
 
-def _first(names: list[str]) -> dict[str, Any]:
+def _first(names: list[str]) -> dict[str, object]:
     return {"names": names[:_SHOWN], "more": max(len(names) - _SHOWN, 0)}
 
 
@@ -671,7 +671,7 @@ def _text_columns(file: Any) -> list[str]:
     return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
 
 
-def _counted(file: Any, names: list[str], where: str, limits: ReadLimits) -> Iterator[Any]:
+def _counted(file: Any, names: list[str], where: str, limits: ReadLimits) -> Iterator[object]:
     """Batch by batch, as long as what they unpack to is allowed."""
     size = 0
     for batch in file.iter_batches(batch_size=_BATCH, columns=names):
@@ -680,7 +680,7 @@ def _counted(file: Any, names: list[str], where: str, limits: ReadLimits) -> Ite
         yield batch
 
 
-def _at(rows: Ints, batches: Iterator[Any]) -> Iterator[Any]:
+def _at(rows: Ints, batches: Iterator[Any]) -> Iterator[object]:
     """Of each batch the rows that are among these positions."""
     first = 0
     for batch in batches:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.protocols.datasets import DataTraits
@@ -206,7 +206,7 @@ class HuggingFaceText(TextFile):
         return from_cache(TextFile, self, self._kept, published)
 
 
-def _readable(column: pd.Series, feature: Any) -> pd.Series:
+def _readable(column: pd.Series, feature: object) -> pd.Series:
     """Classes by their names, lists of classes with `|` between them."""
     inner = getattr(feature, "feature", feature)
     names = getattr(inner, "names", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -120,7 +120,7 @@ class OpenML(DeclaredTable):
         check_frame(frame, f"OpenML ({self._asked})", self.bounds)
         self._kept.keep(frame, facts)
 
-    def _fetch(self) -> tuple[pd.DataFrame, dict[str, Any]]:
+    def _fetch(self) -> tuple[pd.DataFrame, dict[str, object]]:
         """All columns but those that OpenML says to ignore, and what it says about the data."""
         import warnings
 

@@ -200,7 +200,7 @@ class SurfaceDefects(Shares):
         )
 
 
-def _makers(size: int) -> dict[Kind, Any]:
+def _makers(size: int) -> dict[Kind, object]:
     """What draws each kind of defect, scaled to the side of a crop."""
     from defect_synthesis import CrackGenerator, PittingGenerator, ScratchGenerator, StainGenerator
 

@@ -54,7 +54,7 @@ BETWEEN = "|"
 MOST_LABELS = 200
 
 
-def joined(cell: Any) -> Any:
+def joined(cell: object) -> Any:
     """A list as its parts with `|` between them; anything else as it is."""
     if isinstance(cell, (list, tuple, set, np.ndarray)):
         return BETWEEN.join(str(part) for part in cell)

@@ -137,7 +137,7 @@ def read_out(
     return np.asarray(np.divide(values, total, out=np.zeros_like(values), where=total > 0))
 
 
-def _reading(module: Any, inputs: Floats) -> Floats | None:
+def _reading(module: object, inputs: Floats) -> Floats | None:
     """What the output reads, where the module says it."""
     import torch
 

@@ -31,8 +31,8 @@ class RelevanceRules(TorchFunctionMode):
     """
 
     def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
+        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> object:
         rule = _RULES.get(getattr(func, "__name__", ""))
         return rule(func, *args, **(kwargs or {})) if rule else func(*args, **(kwargs or {}))
 
@@ -76,7 +76,7 @@ def constant_weights(module: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def halved(tensor: Any) -> Any:
+def halved(tensor: Any) -> object:
     """The same numbers, of which half of the gradient goes on."""
     if not _depends(tensor):
         return tensor
@@ -84,7 +84,7 @@ def halved(tensor: Any) -> Any:
     return half + half.detach()
 
 
-def _depends(tensor: Any) -> bool:
+def _depends(tensor: object) -> bool:
     return isinstance(tensor, Tensor) and tensor.requires_grad
 
 
@@ -95,22 +95,22 @@ def _kept(x: Tensor, y: Tensor) -> Tensor:
     return x * factor.detach() + torch.where(is_zero, y, torch.zeros_like(y)).detach()
 
 
-def _activation(func: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+def _activation(func: Any, x: Tensor, *args: object, **kwargs: object) -> Tensor:
     y: Tensor = func(x, *args, **kwargs)
     return _kept(x, y) if _depends(x) else y
 
 
-def _product(func: Any, left: Any, right: Any, *args: Any, **kwargs: Any) -> Any:
+def _product(func: Any, left: object, right: object, *args: object, **kwargs: object) -> object:
     if _depends(left) and _depends(right):
         left, right = halved(left), halved(right)
     return func(left, right, *args, **kwargs)
 
 
-def _ratio(func: Any, left: Any, right: Any, *args: Any, **kwargs: Any) -> Any:
+def _ratio(func: Any, left: object, right: Any, *args: object, **kwargs: object) -> object:
     return func(left, right.detach() if _depends(right) else right, *args, **kwargs)
 
 
-def _constant(func: Any, *args: Any, **kwargs: Any) -> Any:
+def _constant(func: Any, *args: object, **kwargs: object) -> object:
     return func(*args, **kwargs).detach()
 
 

@@ -176,7 +176,7 @@ def _gap_share(sums: Floats, distances: Floats) -> float:
     return gap / scale if scale > 0 else float(gap > 0)
 
 
-def _rescaled(module: Any, target: int, rows: Floats, inputs: Floats) -> Iterator[Tensor]:
+def _rescaled(module: object, target: int, rows: Floats, inputs: Floats) -> Iterator[Tensor]:
     """(unit, width) of each instance: mean of the attributions against each row."""
     import torch
 

@@ -135,7 +135,7 @@ class Rounds:
     def _probability(self, rows: Floats) -> Floats:
         return self.context.output(rows)
 
-    def _explainer(self, model: Callable[[Floats], Floats], background: Floats) -> Any:
+    def _explainer(self, model: Callable[[Floats], Floats], background: Floats) -> object:
         masker = IndependentMasker(background)
         if self.algorithm == "exact":
             return shap.ExactExplainer(model, masker)

@@ -484,7 +484,7 @@ def _row(
 
 def _worst_rows(
     expectations: Sequence[Expectation], judged: Sequence[Breaches], context: MeasureContext
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     keys = ("instance_id", "label", "from_display", "to_display", "before", "after")
     for place, (expectation, breaches) in enumerate(zip(expectations, judged, strict=True)):
         if expectation.kind == "relation":
@@ -495,7 +495,7 @@ def _worst_rows(
 
 def _question_row(
     question: Question, curve: FeatureCurve, decides: bool, directed: frozenset[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     feature = curve.feature
     known = int((~np.isnan(curve.own)).sum())
     return {
@@ -516,7 +516,7 @@ def _question_row(
     }
 
 
-def _curve_rows(curve: FeatureCurve, questions: Sequence[Question]) -> Iterator[dict[str, Any]]:
+def _curve_rows(curve: FeatureCurve, questions: Sequence[Question]) -> Iterator[dict[str, object]]:
     turns = [question for question in questions if question.kind == "turn"]
     for place, value in enumerate(curve.levels.tolist()):
         yield {

@@ -194,7 +194,7 @@ class _Comparison:
         players = dict.fromkeys(int(schema.owners[column]) for column in each.cue.columns)
         return SEPARATOR.join(schema.player_labels[player] for player in players)
 
-    def _labels(self) -> Iterator[dict[str, Any]]:
+    def _labels(self) -> Iterator[dict[str, object]]:
         """One row for all labels that the same people corrected for the same reason."""
         groups: dict[tuple[str, str, str, str], list[CorrectionItem]] = {}
         for item in self.corrections.items:
@@ -236,7 +236,7 @@ class _Comparison:
             predict_alike(self.context.classifier, after, self.context.predictions),
         )
 
-    def cost(self) -> Iterator[dict[str, Any]]:
+    def cost(self) -> Iterator[dict[str, object]]:
         yield from self._compared("shipped", self.answered_before, self.context.predictions)
         if self.redrawn is not None:
             yield from self._compared("redrawn", *self.redrawn)
@@ -301,7 +301,7 @@ class _Comparison:
 
     # --- what took over ---------------------------------------------------------------------------
 
-    def took_over(self, most: int) -> Iterator[dict[str, Any]]:
+    def took_over(self, most: int) -> Iterator[dict[str, object]]:
         """What gained use, the largest gain first; corrected for how many were looked at."""
         candidates = self._candidates(most)
         level = 1 - 0.05 / max(len(candidates), 1)
@@ -386,7 +386,7 @@ def _said(item: CorrectionItem, what: str, how: str) -> dict[str, Any]:
     return {**entry, "what": what, "how": how}
 
 
-def _not_used() -> dict[str, Any]:
+def _not_used() -> dict[str, object]:
     nothing = Estimate(math.nan)
     ends = nothing.cells("before", "before") | nothing.cells("after", "after")
     return {**ends, "outcome": "done", "n": 0}

@@ -127,7 +127,7 @@ class Breaches:
         """The largest movement among the cases that break it; NaN where none does."""
         return float(self.sizes[self.broken].max()) if self.broken.any() else float("nan")
 
-    def worst(self, schema: Schema) -> list[tuple[Any, ...]]:
+    def worst(self, schema: Schema) -> list[tuple[object, ...]]:
         """(instance_id, label, from_display, to_display, before, after), the worst first."""
         places = np.flatnonzero(self.broken)
         order = places[np.argsort(-self.sizes[places], kind="stable")][:_WORST]
@@ -358,7 +358,7 @@ def _is_about(expectation: Expectation, schema: Schema, rows: Split) -> Bools:
     return about
 
 
-def class_of(target: Target, name: Any) -> int:
+def class_of(target: Target, name: object) -> int:
     """Position of a class that is named, or written as its code.
 
     Raises ConditionError: there is no such class.

@@ -71,7 +71,7 @@ class TreeWays:
 
     def _questions(
         self, ensemble: TreeEnsemble, tree: int, read: Floats, row: Floats
-    ) -> Iterator[tuple[Any, ...]]:
+    ) -> Iterator[tuple[object, ...]]:
         """(feature, label, display, relation, bound) of each node on the way of one row.
 
         relation : the value is `at_most` or `above` the bound, `among` the categories that the

@@ -86,7 +86,7 @@ def _of_losses(classifier: Classifier, train: Split) -> _LastLayer:
     truths = torch.as_tensor(train.labels, dtype=torch.int64 if decides else torch.float32)
     spread = 1.0 if decides else float(np.var(train.labels)) or 1.0
 
-    def derived(module: Any, rows: Any, part: slice, layer: Any) -> tuple[Any, Any]:
+    def derived(module: Any, rows: Any, part: slice, layer: Any) -> tuple[object, object]:
         outputs = module.forward_with_balance(rows)[0]
         truth = truths[part].to(outputs.device)
         loss = (
@@ -109,7 +109,7 @@ def _of_losses(classifier: Classifier, train: Split) -> _LastLayer:
 def _of_answers(classifier: Classifier, rows: Floats, targets: Ints) -> _LastLayer:
     import torch
 
-    def derived(module: Any, inputs: Any, part: slice, layer: Any) -> tuple[Any, Any]:
+    def derived(module: Any, inputs: Any, part: slice, layer: Any) -> tuple[object, object]:
         logits, own = module(inputs), torch.as_tensor(targets[part])[:, None]
         total = logits.sum()
         if logits.shape[1] > 1:
@@ -133,7 +133,7 @@ class _Watch:
         linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
         self.handles = [part.register_forward_hook(self._note) for part in linear]
 
-    def _note(self, part: Any, inputs: Any, output: Any) -> Any:
+    def _note(self, part: object, inputs: Any, output: Any) -> object:
         self.entering, self.raw = inputs[0].detach(), output.detach().requires_grad_()
         return self.raw
 

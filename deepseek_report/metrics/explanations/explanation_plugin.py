@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class ExplanationMetric(MetricPart):
         draws: tuple[int, int],
         direction: Direction,
         note: Text = "",
-        **fields: Any,
+        **fields: object,
     ) -> Score:
         """The mean over explained instances as a score.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import numpy as np
 import pandas as pd
@@ -394,7 +394,7 @@ def _effects(model: ModelPairs, sizes: PairSizes, context: MeasureContext) -> pd
 
 def _records(
     features: tuple[Feature, Feature], values: Floats, levels: Floats, outputs: Floats
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     along, by = features
     about = {"feature": along.name, "label": along.label, "kind": along.kind}
     return [

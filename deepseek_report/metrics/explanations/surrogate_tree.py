@@ -307,7 +307,7 @@ def _errors(
     apart: Mapping[str, Floats],
     otherwise: Bools | None,
     drawn: Resampling,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Each rule with how far the list is from the model where it holds; rule 0: where none does.
 
     apart : {column: (case,) distance of the outputs}. otherwise : see `_otherwise`.

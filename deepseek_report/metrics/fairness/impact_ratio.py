@@ -341,7 +341,9 @@ class Rates:
                 if level != highest:
                     yield level, highest
 
-    def ratios(self, reference: int) -> Iterator[tuple[dict[str, Any], tuple[int, int, int, int]]]:
+    def ratios(
+        self, reference: int
+    ) -> Iterator[tuple[dict[str, object], tuple[int, int, int, int]]]:
         """A row for each level that is compared, by its last pair, and the counts of that pair.
 
         Its ratio to its reference, NaN where one of the two is too small; no interval yet.

@@ -48,7 +48,7 @@ def layer_name(path: str) -> str:
     return ".".join(parts[: numbers[0] + 1 if numbers else max(len(parts) - 1, 1)])
 
 
-def described(module: Any) -> dict[str, Mapping[str, Any]]:
+def described(module: object) -> dict[str, Mapping[str, Any]]:
     """{path: layer as `architecture` tells it}; empty where a module does not describe itself."""
     tell = getattr(module, "architecture", None)
     return {layer["name"]: layer for layer in tell()["layers"]} if tell else {}

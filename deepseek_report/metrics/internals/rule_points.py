@@ -78,7 +78,7 @@ class RulePoints(ModelMetric):
         )
 
 
-def _list(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[dict[str, Any]]:
+def _list(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[dict[str, object]]:
     p, target = context.predictions, context.dataset.schema.target
     several, drawn = len(rules.names) > 1, Resampling.of(p)
     for rule, holds in zip(rules.rules, fires.T, strict=True):
@@ -102,7 +102,7 @@ def _list(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[di
             yield about | drawn.rate(happened, holds).cells("rate", "rate")
 
 
-def _fired(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[dict[str, Any]]:
+def _fired(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[dict[str, object]]:
     p, module = context.predictions, context.classifier.module
     for case in context.cases.explained:
         about = module.about(int(p.decisions[case]) if task_of(rules.schema.target).decides else 0)

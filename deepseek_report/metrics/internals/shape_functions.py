@@ -95,7 +95,7 @@ class ShapeFunctions(ModelMetric):
             notes=(message("notes.shape_functions.the_model"),),
         )
 
-    def _pairs(self, context: MeasureContext, typical: Floats) -> list[dict[str, Any]]:
+    def _pairs(self, context: MeasureContext, typical: Floats) -> list[dict[str, object]]:
         """What each pair of features adds on a grid of their values, the strongest pair first."""
         if not isinstance(context.classifier, TellsShapes):
             return []

@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.language_models import ContinuesText, LanguageModel
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
@@ -31,6 +31,7 @@ from deepseek_report.metrics.language.token_attribution import (
     word_owners,
 )
 from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.statistics.games.coalition_design import all_pairs
 from deepseek_report.statistics.intervals import SHARE, rate
 from deepseek_report.statistics.paired import judged
 from deepseek_report.statistics.ranking import thin
@@ -180,6 +181,8 @@ class ContinuationAttribution(ClassMetric):
     the text of a token. rival : the token that each is set against; without, the likeliest other
     one. steps : points on the way of integrated gradients. pairs : of coalitions, for Shapley
     values. retained : share of the players that is kept. draws : random orders of the control.
+    work : tokens that the model reads times its parameters; a prompt that would take more in all is
+    left out with those behind it.
 
     References: Sundararajan, Taly & Yan 2017, arXiv:1703.01365; Yin & Neubig 2022,
     arXiv:2202.10419 (contrast); DeYoung et al. 2020, arXiv:1911.03429 (comprehensiveness).
@@ -204,7 +207,7 @@ class ContinuationAttribution(ClassMetric):
                 estimate("comprehensiveness_gain", "number", "comprehensiveness_gain"),
                 estimate("sufficiency_gain", "number", "sufficiency_gain"),
                 estimate("right", "share", "right"),
-                *columns_of("error:share quoted:yes_no"),
+                *columns_of("known:count error:share quoted:yes_no"),
             ),
             folded=True,
             release=WHOLE,
@@ -234,14 +237,16 @@ class ContinuationAttribution(ClassMetric):
     pairs: Annotated[int, Field(ge=1, le=100_000)] = 128
     retained: Annotated[float, Field(gt=0, lt=1)] = 0.5
     draws: Annotated[int, Field(ge=1, le=100)] = 8
+    work: Annotated[float, Field(gt=0)] = 5e13
 
     def measure(self, context: MeasureContext) -> Measurement:
         """The verdict on each method, and what the tokens of the prompts shown came from."""
         classifier: Any = context.classifier
-        texts = list(self._texts(classifier, context.dataset.test))
+        model = classifier.language_model
+        every = list(self._texts(classifier, context.dataset.test))
+        texts = self._affordable(every, sum(weight.numel() for weight in model.net.parameters()))
         if not texts:
             raise NotApplicableError(message("refusals.continuation.no_prompt", most=self.longest))
-        model = classifier.language_model
         stand_in = stand_in_of(model, self.replacement)
         context.progress.start("continuation", len(texts))
         answers = []
@@ -261,7 +266,12 @@ class ContinuationAttribution(ClassMetric):
             },
             arrays=_arrays(shown),
             notes=(
-                message("notes.continuation.replaced", token=legible(self.replacement)),
+                message(
+                    "notes.continuation.replaced",
+                    is_mean=self.replacement == "mean",
+                    is_zero=self.replacement == "zero",
+                    token=legible(self.replacement),
+                ),
                 message(
                     "notes.continuation.judged",
                     n=len(answers),
@@ -269,6 +279,7 @@ class ContinuationAttribution(ClassMetric):
                     share=self.retained,
                     draws=self.draws,
                 ),
+                *self._cut(len(texts), len(every)),
                 *(
                     []
                     if lead
@@ -296,6 +307,26 @@ class ContinuationAttribution(ClassMetric):
             if text.players_before.max() > 1:
                 same = np.cumprod(answer[: len(rows)] == targets[rows][: len(answer)])
                 yield text, _truth(test, [rows[0], *rows[1:][: int(same[:-1].sum())]], text, fixed)
+
+    def _affordable(
+        self, texts: Sequence[tuple[Continuation, Bools]], parameters: int
+    ) -> list[tuple[Continuation, Bools]]:
+        """The first prompts that the work allows, one at least."""
+        work = np.cumsum([self._tokens_read(text) * parameters for text, _ in texts])
+        return list(texts[: max(int((work <= self.work).sum()), 1)])
+
+    def _tokens_read(self, text: Continuation) -> float:
+        """How many tokens the model reads for one prompt; a way back counts as two ways there."""
+        answers = len(text.ids) - text.start
+        coalitions = 2 * min(self.pairs, all_pairs(text.players)) + text.players
+        kept = 2 * len(QUESTIONS) * (len(METHODS) + self.draws) * answers
+        ways = (self.steps + 1) * (1 + 2 * len(QUESTIONS) * answers)
+        return float(len(text.ids) * (coalitions + kept + ways))
+
+    def _cut(self, n: int, of: int) -> list[Message]:
+        if n == of:
+            return []
+        return [message("notes.continuation.cut", n=n, of=of)]
 
     def _owners(self, classifier: ContinuesText, ids: Ints, fixed: int) -> Ints:
         if self.players == "words":
@@ -421,6 +452,7 @@ def _cells(row: MethodVerdict) -> dict[str, Any]:
         **dict(zip(names, row.lost, strict=True)),
         **compared,
         **row.right.cells("right", "right"),
+        "known": row.right.n,
         "error": row.error,
         "quoted": row.is_quoted,
     }

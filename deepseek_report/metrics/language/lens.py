@@ -12,17 +12,20 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.metrics.language.inside_plugin import (
+    FEWEST,
     InsideMetric,
     continuing,
     known_or_all,
     prompts_of,
     ratio,
     some_prompts,
+    weights_of,
 )
 from deepseek_report.metrics.plugin import Rows
 from deepseek_report.statistics.resampling import Resampling
@@ -48,9 +51,9 @@ class Lens(InsideMetric):
 
     max_rows : test prompts. max_train : training prompts that the maps are fitted on. max_places :
     tokens of a prompt that are tried for the one that the answer hangs on most; where it is known
-    which tokens make the answer, only these are. most_work : passes × tokens × parameters that are
-    no embedding; with larger models fewer prompts are looked at, and none where these were under
-    30.
+    which tokens make the answer, only these are; 0 puts nothing back. most_work : passes × tokens ×
+    parameters that are no embedding; with larger models fewer prompts are looked at, and none where
+    these were under 30.
     """
 
     tables = {
@@ -78,7 +81,7 @@ class Lens(InsideMetric):
     }
     max_rows: Rows = 200
     max_train: Rows = 1000
-    max_places: Annotated[int, Field(ge=1)] = 16
+    max_places: Annotated[int, Field(ge=0)] = 16
     most_work: Annotated[int, Field(ge=0)] = 200_000_000_000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -86,38 +89,36 @@ class Lens(InsideMetric):
 
         model, dataset = continuing(context), context.dataset
         stream = residual_stream.ResidualStream(model.language_model.net, context.classifier.name)
-        rows = self._rows(context, stream.depth)
+        passes = self._passes(stream.depth)
+        rows = some_prompts(context, "lens", passes, self.max_rows, self.most_work)
         prompts = prompts_of(model, dataset.test, rows)
         rng = np.random.default_rng(context.seed)
-        taught = rng.permutation(len(dataset.train))[: self.max_train]
-        train = prompts_of(model, dataset.train, taught)
+        affordable = self.most_work // (prompts.ids.shape[1] * weights_of(stream.net))
+        most = min(self.max_train, max(affordable - passes * len(rows), FEWEST))
+        train = prompts_of(model, dataset.train, rng.permutation(len(dataset.train))[:most])
         drawn = Resampling.of(dataset.test).take(rows)
+        notes = [message("notes.lens.read", n=len(prompts), train=len(train))]
         readings = list(_readings(stream, train, prompts))
         candidates = _at_most(known_or_all(dataset.test, rows, prompts), self.max_places, rng)
         places, tokens = residual_stream.decisive_places(stream, prompts, candidates)
         kept = np.flatnonzero(places >= 0)
-        some, at = prompts.take(kept), drawn.take(kept)
-        corrupting = _corruptions(stream, some, places[kept], tokens[kept], rng)
-        patched = {
-            name: residual_stream.restored(stream, some, places[kept], corrupt, model.class_tokens)
-            for name, corrupt in corrupting.items()
-        }
-        context.classifier.calls += len(prompts) * self._passes(stream.depth) + len(train)
-        shares = self._patching(patched, at)
-        table = self._layers(readings, shares, drawn)
-        notes = (
-            message("notes.lens.read", n=len(prompts), train=len(train)),
-            message("notes.lens.put_back", n=len(some)),
-            message("notes.lens.decoded_not_used"),
-        )
-        return Measurement((), {"layers": table, "patching": shares}, notes=notes)
+        patched: dict[str, Restored] = {}
+        if len(kept):
+            some, at = prompts.take(kept), places[kept]
+            for name, corrupt in _corruptions(stream, some, at, tokens[kept], rng).items():
+                patched[name] = residual_stream.restored(
+                    stream, some, at, corrupt, model.class_tokens
+                )
+            notes.append(message("notes.lens.put_back", n=len(some)))
+        context.classifier.calls += len(prompts) * passes + len(train)
+        patching = self._patching(patched, drawn.take(kept))
+        tables = {"layers": self._layers(readings, patching, drawn), "patching": patching}
+        return Measurement((), tables, notes=tuple(notes))
 
     def _passes(self, depth: int) -> int:
         """How often each test prompt is run."""
-        return 1 + self.max_places + len(CORRUPTIONS) * (2 + 3 * (depth + 1))
-
-    def _rows(self, context: MeasureContext, depth: int) -> Ints:
-        return some_prompts(context, "lens", self._passes(depth), self.max_rows, self.most_work)
+        patching = self.max_places + len(CORRUPTIONS) * (2 + 3 * (depth + 1))
+        return 1 + patching if self.max_places else 1
 
     def _patching(self, patched: Mapping[str, Restored], drawn: Resampling) -> pd.DataFrame:
         from deepseek_report.metrics.language.residual_stream import SPANS
@@ -146,10 +147,10 @@ class Lens(InsideMetric):
                 row |= drawn.rate(right).cells(name, name)
                 key = f"{name}_log_probability"
                 row |= drawn.mean(log_probability, "").cells(key, key)
-            for name in CORRUPTIONS:
-                ends = last.loc[(name, layer)]
-                row |= {name: ends["restored"], f"{name}_low": ends["low"]}
-                row[f"{name}_high"] = ends["high"]
+            for name in dict.fromkeys(patching["corruption"]):
+                share = last.loc[(name, layer)]
+                estimated = Estimate(share["restored"], share["low"], share["high"])
+                row |= estimated.cells(name, name)
             cells.append(row)
         return self.tables["layers"].frame(cells)
 

@@ -116,7 +116,7 @@ def _on_one_thread(function: Callable[..., Result]) -> Callable[..., Result]:
     """
     from threadpoolctl import threadpool_limits
 
-    def limited(*args: Any) -> Result:
+    def limited(*args: object) -> Result:
         with threadpool_limits(limits=1):
             return function(*args)
 

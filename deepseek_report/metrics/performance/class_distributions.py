@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -172,7 +172,7 @@ def _separating(dataset: Dataset, classes: _Classes, most: int) -> tuple[list[in
 
 def _distribution(
     feature: Feature, train: Floats, classes: _Classes, resampling: Resampling
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     """Share of each bin or category within each class, among the rows where it is known."""
     known = ~np.isnan(train)
     inside = {name: rows[known] for name, rows in classes.shown()}

@@ -135,7 +135,7 @@ def spread_of(by_fold: pd.DataFrame) -> pd.DataFrame:
     return spread.reset_index()
 
 
-def _by_fold(runs: Sequence[FoldRun]) -> Iterator[dict[str, Any]]:
+def _by_fold(runs: Sequence[FoldRun]) -> Iterator[dict[str, object]]:
     for fold, run in enumerate(runs):
         for scores in run.scores.values():
             for score in scores:

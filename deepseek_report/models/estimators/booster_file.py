@@ -60,7 +60,7 @@ class LoadedBooster(BaseEstimator):  # type: ignore[misc]  # untyped library
     def _width(self) -> int:
         return int(self.booster.num_features())
 
-    def _raw(self, table: Any) -> Floats:
+    def _raw(self, table: object) -> Floats:
         """(instance, …) what the booster gives: probabilities, margins, or the number."""
         if self.library == "lightgbm":
             return np.asarray(self.booster.predict(table, num_threads=1), dtype=np.float64)
@@ -77,7 +77,7 @@ class LoadedBooster(BaseEstimator):  # type: ignore[misc]  # untyped library
 class LoadedClassifier(ClassifierMixin, LoadedBooster):  # type: ignore[misc]  # untyped library
     """A booster that tells classes apart."""
 
-    def predict_proba(self, table: Any) -> Floats:
+    def predict_proba(self, table: object) -> Floats:
         """(instance, class) probabilities in the order of the booster's own numbers."""
         output = self._raw(table)
         if self.objective == "multi:softmax":
@@ -93,7 +93,7 @@ class LoadedClassifier(ClassifierMixin, LoadedBooster):  # type: ignore[misc]  #
 class LoadedRegressor(RegressorMixin, LoadedBooster):  # type: ignore[misc]  # untyped library
     """A booster that predicts a number."""
 
-    def predict(self, table: Any) -> Floats:
+    def predict(self, table: object) -> Floats:
         """(instance,) the number."""
         return self._raw(table)
 
@@ -133,7 +133,7 @@ def _load(path: Path, library: str, stamp: tuple[int, int]) -> LoadedBooster:
         raise ConfigError(f"{where} is not a {library} model ({text[:200]})") from None
 
 
-def as_estimator(booster: Any, library: str, where: str) -> LoadedBooster:
+def as_estimator(booster: object, library: str, where: str) -> LoadedBooster:
     """A booster of xgboost or lightgbm behind scikit-learn's interface.
 
     where : what messages call the booster.
@@ -159,7 +159,7 @@ def as_estimator(booster: Any, library: str, where: str) -> LoadedBooster:
     return made
 
 
-def _read_xgboost(path: Path) -> Any:
+def _read_xgboost(path: Path) -> object:
     import xgboost
 
     with xgboost.config_context(verbosity=0):
@@ -179,7 +179,7 @@ def _of_xgboost(booster: Any, where: str) -> tuple[str, int]:
     return str(learner["objective"]["name"]), int(learner["learner_model_param"]["num_class"])
 
 
-def _read_lightgbm(path: Path) -> Any:
+def _read_lightgbm(path: Path) -> object:
     import lightgbm
 
     if not path.read_text(encoding="utf-8", errors="replace").startswith("tree\n"):

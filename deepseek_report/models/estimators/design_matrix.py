@@ -37,7 +37,7 @@ def fit_columns(encoding: Encoding, schema: Schema, train: Floats) -> Columns:
     return Frame(schema.features)
 
 
-def frame_for(schema: Schema, estimator: Any) -> Frame:
+def frame_for(schema: Schema, estimator: object) -> Frame:
     """The source's own names and codes, as far as a fitted estimator reads them, in its order.
 
     An estimator that was fitted without names gets all columns as plain numbers.
@@ -48,7 +48,7 @@ def frame_for(schema: Schema, estimator: Any) -> Frame:
     return Frame(schema.features, tuple(name for name in wanted if name in schema.names))
 
 
-def names_of(estimator: Any, schema: Schema) -> list[str] | None:
+def names_of(estimator: object, schema: Schema) -> list[str] | None:
     """The columns that an estimator was fitted on, in order; None where it was told no names.
 
     A column of the data whose blanks lightgbm wrote as underscores has its own name again.
@@ -140,7 +140,7 @@ _FALSE, _TRUE = {"0", "no", "false"}, {"1", "yes", "true"}
 
 
 def match_classes(
-    model_classes: Sequence[Any], target: Target, declared: Sequence[Any] = ()
+    model_classes: Sequence[object], target: Target, declared: Sequence[object] = ()
 ) -> list[int]:
     """For each class of the model its position in the target.
 
@@ -168,7 +168,7 @@ def match_classes(
     return positions
 
 
-def class_text(value: Any) -> str:
+def class_text(value: object) -> str:
     """A class as the data sets write its code: `1.0 -> "1"`, `np.True_ -> "True"`."""
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))

@@ -48,7 +48,7 @@ _TOLERANCE = 1e-12
 _AGREES: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
 
-def ask(estimator: Any, method: str, table: Any) -> Any:
+def ask(estimator: Any, method: str, table: object) -> Any:
     """What a fitted estimator answers to a table; that of a forest is the mean over its trees.
 
     The first table is given to the library too, and decides whether the trees are asked at all:
@@ -70,7 +70,7 @@ def ask(estimator: Any, method: str, table: Any) -> Any:
     return answers
 
 
-def _trees(estimator: Any, method: str) -> Sequence[Any]:
+def _trees(estimator: object, method: str) -> Sequence[Any]:
     """The fitted trees of a forest with one output, where their mean is the answer."""
     kind = type(estimator)
     if kind.__module__ != _MODULE or _MEANS.get(kind.__name__) != method:
@@ -79,7 +79,7 @@ def _trees(estimator: Any, method: str) -> Sequence[Any]:
     return trees if getattr(estimator, "n_outputs_", 0) == 1 else ()
 
 
-def _rows(table: Any, width: int) -> NDArray[np.float32] | None:
+def _rows(table: object, width: int) -> NDArray[np.float32] | None:
     """The table as trees read it, None where the library must look at it itself."""
     try:
         rows = np.ascontiguousarray(table, dtype=np.float32)
@@ -470,7 +470,7 @@ def _members(tree: Mapping[str, str], number: int) -> Floats:
     return np.flatnonzero(bits.ravel()).astype(np.float64)
 
 
-def _padded(values: Any, more: int, filling: Any) -> Any:
+def _padded(values: object, more: int, filling: object) -> Any:
     return np.concatenate([values, np.full(more, filling)])
 
 
@@ -486,7 +486,7 @@ def _wholes(tree: Mapping[str, str], name: str) -> Ints:
 class AveragedTrees:
     """A single tree, or a forest: the mean over trees of shares of classes, or of a number."""
 
-    def read(self, estimator: Any) -> TreeEnsemble:
+    def read(self, estimator: object) -> TreeEnsemble:
         """One output for each class of the estimator, or the number."""
         trees = [tree.tree_ for tree in getattr(estimator, "estimators_", [estimator])]
         decides = hasattr(estimator, "classes_")
@@ -577,7 +577,7 @@ class XgboostTrees:
         )
 
 
-def _xgboost_nodes(tree: Mapping[str, Any]) -> Nodes:
+def _xgboost_nodes(tree: Mapping[str, object]) -> Nodes:
     """Values below a threshold go left: those up to the next lower number."""
     left = np.array(tree["left_children"], dtype=np.int64)
     conditions = np.array(tree["split_conditions"], dtype=np.float32)
@@ -606,7 +606,7 @@ def _categories(tree: Mapping[str, Any]) -> dict[int, CategorySplit]:
 class TreeReader(Protocol):
     """Reads the trees of one form of estimators; no library is imported for it."""
 
-    def read(self, estimator: Any) -> TreeEnsemble:
+    def read(self, estimator: object) -> TreeEnsemble:
         """The fitted estimator's trees, with an output for each class, or a single one."""
 
 
@@ -623,7 +623,7 @@ _READERS: Mapping[str, TreeReader] = {
 }
 
 
-def read_trees(estimator: Any) -> TreeEnsemble:
+def read_trees(estimator: object) -> TreeEnsemble:
     """The trees of a fitted estimator whose class is in `TREES`."""
     name = type(estimator).__name__
     return _READERS[name.removesuffix("Classifier").removesuffix("Regressor")].read(estimator)

@@ -86,7 +86,7 @@ def settings_of(dotted: str) -> Mapping[str, Any]:
     return _SETTINGS.get(dotted.partition(".")[0], {})
 
 
-def walkable(class_name: str, params: Mapping[str, Any]) -> bool:
+def walkable(class_name: str, params: Mapping[str, object]) -> bool:
     """Whether the trees of such an estimator add up to its output, at least for two classes."""
     return class_name in TREES and not any(
         params.get(name) in odd for name, odd in _NOT_A_SUM.items()

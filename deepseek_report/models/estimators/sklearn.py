@@ -350,7 +350,7 @@ def _unusable(dotted: str, cls: Any, params: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _is_regressor(estimator: Any) -> bool:
+def _is_regressor(estimator: object) -> bool:
     """Whether an estimator, or a class of them, predicts a number."""
     if isinstance(estimator, type):
         from sklearn.base import RegressorMixin
@@ -377,7 +377,7 @@ def _tasks(regressor: bool, *, from_file: bool) -> frozenset[TaskName]:
 _LEAF = -1
 
 
-def check_positions(estimator: Any) -> None:
+def check_positions(estimator: object) -> None:
     """Look at every tree, neighbour tree and spline that an estimator holds.
 
     Raises ConfigError : one of them points outside of itself; what it is called stands in the
@@ -394,18 +394,18 @@ def check_positions(estimator: Any) -> None:
             )
 
 
-def _holds(check: Any, part: Any) -> bool:
+def _holds(check: Any, part: object) -> bool:
     try:
         return bool(check(part))
     except (AttributeError, TypeError, ValueError, IndexError, KeyError):
         return False
 
 
-def _ancestors(part: Any) -> Iterator[str]:
+def _ancestors(part: object) -> Iterator[str]:
     return (f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in type(part).__mro__)
 
 
-def _parts(root: Any) -> Iterator[Any]:
+def _parts(root: object) -> Iterator[Any]:
     """Every object that is reached from `root` through attributes and containers, once."""
     seen: dict[int, Any] = {}
     waiting = [root]
@@ -418,7 +418,7 @@ def _parts(root: Any) -> Iterator[Any]:
         waiting.extend(_inside(part))
 
 
-def _inside(part: Any) -> Iterator[Any]:
+def _inside(part: object) -> Iterator[object]:
     if isinstance(part, np.ndarray):
         yield from part.ravel() if part.dtype == object else ()
     elif isinstance(part, Mapping):

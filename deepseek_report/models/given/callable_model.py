@@ -74,7 +74,7 @@ def as_probabilities(answer: Any, rows: int, classes: Sequence[Any], who: str) -
     return shares
 
 
-def as_numbers(answer: Any, rows: int, who: str) -> Floats:
+def as_numbers(answer: object, rows: int, who: str) -> Floats:
     """(row,) from an answer; ConfigError where it is not one finite number a row."""
     numbers = as_array(answer)
     if numbers.shape not in {(rows,), (rows, 1)}:

@@ -110,7 +110,7 @@ class AnsweredRows:
         answers: Floats = self.module[instance_ids]
         return answers if self.schema.target.is_number else np.log(answers)
 
-    def _refuse(self, *inputs: Any, **named: Any) -> NoReturn:
+    def _refuse(self, *inputs: object, **named: object) -> NoReturn:
         """The model is not here."""
         raise NotApplicableError(_UNASKED)
 

@@ -57,7 +57,7 @@ class TableForm:
         return cls(columns, kinds, values, named)
 
 
-def _coded(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+def _coded(values: Iterable[Any]) -> Iterator[tuple[str, object]]:
     """Each value by its code; a text that is a number also by the code of that number."""
     for value in values:
         if isinstance(value, str) and _is_number(value):
@@ -96,7 +96,7 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _column(feature: Feature, cells: Floats, form: TableForm) -> Any:
+def _column(feature: Feature, cells: Floats, form: TableForm) -> object:
     """One column in the type that it had; a number that fits no whole type stays a fraction."""
     import pandas as pd
 
@@ -117,7 +117,7 @@ def _column(feature: Feature, cells: Floats, form: TableForm) -> Any:
     return pd.Series(chosen, dtype=kind)
 
 
-def _as_kind(cells: Floats, kind: Any, missing: Bools) -> Any:
+def _as_kind(cells: Floats, kind: object, missing: Bools) -> object:
     import pandas as pd
 
     if not isinstance(kind, np.dtype):  # a type of pandas with its own mark for what is missing

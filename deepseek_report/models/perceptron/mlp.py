@@ -41,7 +41,7 @@ class MLP(ModulePlugin):
     bins: Annotated[int, Field(ge=1, le=256)] = 16
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
 
-    def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
+    def new_module(self, schema: Schema, train: Split, seed: int) -> object:
         from deepseek_report.models.perceptron.mlp_module import MLPModule
 
         features = sum(feature.is_numeric for feature in schema.features)

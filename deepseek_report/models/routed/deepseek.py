@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
@@ -36,7 +35,7 @@ class DeepSeek(ModulePlugin, DeepSeekSettings):
     modalities = ALL_KINDS
     tasks = ALL_TASKS
 
-    def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
+    def new_module(self, schema: Schema, train: Split, seed: int) -> object:
         from deepseek_report.models.routed.deepseek_module import DeepSeekModule
 
         return DeepSeekModule(self, schema, train)

@@ -235,7 +235,7 @@ class FittedTerms(AddedOutputs):
             added.append(AddedTerm(term.features, term.cuts, whole - mean))
         self.added, self.base = tuple(added), base
 
-    def _cuts(self, feature: int, bins: Any, size: int) -> tuple[Floats, Ints]:
+    def _cuts(self, feature: int, bins: object, size: int) -> tuple[Floats, Ints]:
         """The ends of the bins, and in which of the machine's bins each of them lies.
 
         The machine's first bin is for missing values, its last for categories that it never saw.
@@ -271,7 +271,7 @@ class FittedTerms(AddedOutputs):
                 values[:, term.features[0]] = term.values(inputs) @ mix
         return values
 
-    def surfaces(self, target: int) -> dict[tuple[int, int], Any]:
+    def surfaces(self, target: int) -> dict[tuple[int, int], object]:
         """{two features: function of rows (instance, feature) that gives what the pair adds}."""
         mix = self.about(target)
         return {

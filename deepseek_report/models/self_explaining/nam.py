@@ -43,7 +43,7 @@ class NAM(ModulePlugin):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     feature_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
 
-    def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
+    def new_module(self, schema: Schema, train: Split, seed: int) -> object:
         from deepseek_report.models.self_explaining.nam_module import NAMModule
 
         return NAMModule(schema, train, **asdict(self))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
@@ -38,7 +37,7 @@ class Prototype(ModulePlugin, PrototypeSettings):
     modalities = kinds_of_structure("columns", "grid")
     tasks = frozenset({"classification"})
 
-    def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
+    def new_module(self, schema: Schema, train: Split, seed: int) -> object:
         from deepseek_report.models.self_explaining.prototype_module import PrototypeModule
 
         return PrototypeModule(self, schema, train, seed)

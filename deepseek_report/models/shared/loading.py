@@ -28,7 +28,7 @@ def load_classifier(
     return plugin.wrap(load_module(plugin, schema, train, folder), schema, device)
 
 
-def load_module(plugin: ModelPlugin, schema: Schema, train: Split, folder: Path) -> Any:
+def load_module(plugin: ModelPlugin, schema: Schema, train: Split, folder: Path) -> object:
     """The trained module of a training folder, as the plug-in builds and wraps it.
 
     train : the part that the model was built from. Its statistics are overwritten by the stored
@@ -99,7 +99,7 @@ class ModulePlugin:
         """What the model hands out."""
         raise NotImplementedError
 
-    def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
+    def new_module(self, schema: Schema, train: Split, seed: int) -> object:
         """The module, its weights drawn from torch's random state."""
         raise NotImplementedError
 

@@ -109,7 +109,8 @@ class SequenceTrainer:
         module.to(device).train()
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # steps are so small that several would wait for one another
-        course, rows = _Course(task.easiest), []
+        course = _Course(task.easiest)
+        rows: list[dict[str, Any]] = []
         progress.start("training", self.recipe.most_steps)
         for told in _rounds(module.net, task, self.recipe, course, seed):
             progress.advance(_ROUND, f"level {course.level} of {task.hardest}")
@@ -213,7 +214,7 @@ def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
 
     Five steps of Newton and Schulz with the coefficients of Jordan et al. 2024.
     """
-    x = matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    x: torch.Tensor = matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     for _ in range(5):
         gram = x @ x.mT
         x = 3.4445 * x + torch.baddbmm(gram, gram, gram, beta=-4.775, alpha=2.0315) @ x
@@ -223,7 +224,8 @@ def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
 def _optimisers(net: Any, recipe: SequenceRecipe) -> list[tuple[torch.optim.Optimizer, float]]:
     """Muon for the matrices inside, AdamW for all else, and the full rate of each."""
     outside = {id(net.get_input_embeddings().weight), id(net.get_output_embeddings().weight)}
-    inside, rest = [], []
+    inside: list[torch.Tensor] = []
+    rest: list[torch.Tensor] = []
     for name, parameter in net.named_parameters():
         is_matrix = parameter.dim() > 1 and id(parameter) not in outside
         (inside if is_matrix and "gate.weight" not in name else rest).append(parameter)

@@ -6,8 +6,10 @@ side by side, whichever run it is of.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -27,27 +29,37 @@ _DIED_TWICE = message("refusals.died_twice")
 
 
 def execute(
-    experiment: Experiment, stages: Iterable[Stage], store: Store, device: str, reporter: Reporter
+    experiment: Experiment,
+    stages: Iterable[Stage],
+    store: Store,
+    device: str,
+    reporter: Reporter,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Execution:
     """Run the stages of one run in order of what they need; the store keeps what succeeds.
 
     A stage whose input failed is not run; its reason names the input.
+
+    meanwhile : is called in a thread of this process when another one begins to train, since then
+    little else can be computed; its errors are not told.
 
     Raises
     ------
     DataError, ConfigProblems : the data cannot be used, or do not go with the configuration.
     """
     plan: OpenPlan[None] = OpenPlan(experiment, list(stages), store, device, reporter)
-    carry_out([plan], reporter)
+    carry_out([plan], reporter, meanwhile)
     if plan.error is not None:
         raise plan.error
     return plan.in_order
 
 
-def carry_out(plans: Sequence[OpenPlan[Any]], reporter: Reporter) -> None:
+def carry_out(
+    plans: Sequence[OpenPlan[Any]], reporter: Reporter, meanwhile: Callable[[], None] | None = None
+) -> None:
     """Carry out the plans of one or of several runs; what ends one of them does not end the others.
 
-    How each ended stands in the plan itself.
+    How each ended stands in the plan itself. meanwhile : see `execute`.
     """
     for plan in plans:
         plan.take_from_store()
@@ -56,7 +68,7 @@ def carry_out(plans: Sequence[OpenPlan[Any]], reporter: Reporter) -> None:
             reporter.warned(news)
         if store.remote is not None and not store.remote.rests:
             store.send_waiting()  # of runs before; what still cannot be sent is told at the end
-    _Schedule(plans, reporter).run()
+    _Schedule(plans, reporter, meanwhile).run()
 
 
 class _Schedule:
@@ -65,8 +77,13 @@ class _Schedule:
     ended : {id of a task: how it ended}, of those that were worked on here.
     """
 
-    def __init__(self, plans: Sequence[OpenPlan[Any]], reporter: Reporter) -> None:
-        self.plans, self.reporter = plans, reporter
+    def __init__(
+        self,
+        plans: Sequence[OpenPlan[Any]],
+        reporter: Reporter,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
+        self.plans, self.reporter, self.meanwhile = plans, reporter, meanwhile
         self.ended: dict[Hashable, StageOutcome] = {}
         self.processes = 1
         self.is_sweep = len(plans) > 1
@@ -178,8 +195,16 @@ class _Schedule:
     def on_message(self, message: Any) -> None:
         if message[0] == "started":
             self.reporter.started(message[1])
+            if self.meanwhile is not None and message[1] == "training":
+                threading.Thread(target=_quietly, args=(self.meanwhile,), daemon=True).start()
+                self.meanwhile = None
         else:
             self.reporter.advanced(*message[1:])
+
+
+def _quietly(work: Callable[[], None]) -> None:
+    with suppress(Exception):  # who needs what it does will do it, and tell what is wrong
+        work()
 
 
 def _here(task: WorkItem, send: Send) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.score import WORDED, Measurement
+from deepseek_report.artifacts.score import WORDED, load_scores
 from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.artifacts.storage.plain_files import read_bytes, sha256_file
@@ -389,7 +389,7 @@ def _same_scores(folder: Path, run: Mapping[str, Any]) -> bool:
         score
         for name, entry in run["artifacts"].items()
         if ArtifactId(name).kind == "measures"
-        for score in Measurement.load(folder / entry["path"]).scores
+        for score in load_scores(folder / entry["path"])
     ]
     return bool(_unworded(score_table(measured)).equals(_unworded(load_table(folder / SCORES))))
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from deepseek_report.compliance.forbidden_words import check_document
 from deepseek_report.compliance.people import prepare_people
 from deepseek_report.compliance.people_form import ask, write_form
 from deepseek_report.compliance.statements import latest_day
+from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
@@ -41,9 +43,16 @@ from deepseek_report.rendering.document import write_brief, write_qmd
 from deepseek_report.rendering.page_words import FORMATS, Engine, Format, ReportOptions, page_of
 from deepseek_report.rendering.paper import bibtex
 from deepseek_report.rendering.render import render
-from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, read_run
-from deepseek_report.runner.run_folders.sealing import drawn_again, publish
-from deepseek_report.runner.run_folders.section_plugins import write_section
+from deepseek_report.runner.run_folders.open_run import (
+    FORMAT_VERSION,
+    OpenRun,
+    open_run,
+    read_run,
+    run_schema_problems,
+)
+from deepseek_report.runner.run_folders.past_runs import recorded_config
+from deepseek_report.runner.run_folders.sealing import drawn_again, publish, writing_key
+from deepseek_report.runner.run_folders.section_plugins import OWN, write_section
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.store.run_folder import WORK_PREFIX, look_into
 
@@ -112,6 +121,21 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
     _drop_leftovers(folder)
     with telling_of(folder):
         return _write_documents(folder, options)
+
+
+def load_for_writing(experiment: Experiment) -> None:
+    """Load what the report of an experiment is written with, but what needs a result of the run."""
+    modules = (
+        str(experiment.config_of("sections", name).get("_target_", "")).rpartition(".")[0]
+        for name in experiment.multiple["sections"]
+    )
+    for module in modules:
+        if module.startswith(OWN["section"]):
+            import_module(module)
+    run_schema_problems({"format_version": FORMAT_VERSION})
+    writing_key(recorded_config(experiment))
+    for choice in experiment.multiple["frameworks"].values():
+        choice.load()
 
 
 @contextmanager

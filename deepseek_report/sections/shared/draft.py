@@ -38,16 +38,16 @@ class Draft:
         self.measured: list[str] = []
         self.actions: list[str] = []
 
-    def text(self, key: str, **values: Any) -> str:
+    def text(self, key: str, **values: object) -> str:
         """A text of this section with its slots filled."""
         return self.words.text(f"sections.{self.name}.{key}", **values)
 
-    def answer(self, key: str, **values: Any) -> None:
+    def answer(self, key: str, **values: object) -> None:
         """Add a sentence to the answer, where these values make one."""
         if sentence := self.text(f"answer.{key}", **values):
             self.answers.append(sentence)
 
-    def caveat(self, key: str, **values: Any) -> None:
+    def caveat(self, key: str, **values: object) -> None:
         """Add a caveat that this run triggers."""
         self.caveats.append(self.text(f"caveat.{key}", **values))
 
@@ -71,7 +71,7 @@ class Draft:
         name: str,
         rows: Iterable[Row] | None = None,
         view: View | None = None,
-        **slots: Any,
+        **slots: object,
     ) -> ShownTable:
         """A table of a metric, or of it `rows`, or a `view` of it.
 

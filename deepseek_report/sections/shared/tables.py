@@ -38,7 +38,7 @@ def compact(value: float) -> float | int | None:
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 
-def compact_list(values: Any) -> Any:
+def compact_list(values: object) -> Any:
     """An array of any shape as nested lists of such numbers."""
     array = np.asarray(values)
     return compact(float(array)) if array.ndim == 0 else [compact_list(part) for part in array]
@@ -62,23 +62,23 @@ def value_cell(numbers: NumberFormat, key: str, estimate: Estimate) -> Values:
     return _cell(key, finite(estimate.value), numbers.value(estimate))
 
 
-def percent_cell(numbers: NumberFormat, key: str, value: Any) -> Values:
+def percent_cell(numbers: NumberFormat, key: str, value: object) -> Values:
     """A share without an interval."""
     return _cell(key, finite(value), numbers.percent(finite(value)))
 
 
-def number_cell(numbers: NumberFormat, key: str, value: Any) -> Values:
+def number_cell(numbers: NumberFormat, key: str, value: object) -> Values:
     """A number without an interval."""
     return _cell(key, finite(value), numbers.number(finite(value)))
 
 
-def count_cell(numbers: NumberFormat, key: str, value: Any) -> Values:
+def count_cell(numbers: NumberFormat, key: str, value: object) -> Values:
     """A whole number with grouped digits."""
     known = finite(value)
     return _cell(key, known, DASH if known is None else numbers.count(known))
 
 
-def p_cell(numbers: NumberFormat, key: str, value: Any) -> Values:
+def p_cell(numbers: NumberFormat, key: str, value: object) -> Values:
     """A p-value."""
     return _cell(key, finite(value), numbers.p_value(finite(value)))
 
@@ -89,7 +89,7 @@ def points_cell(numbers: NumberFormat, key: str, gap: Estimate | float) -> Value
     return _cell(key, finite(measured.value), numbers.plain_points(measured))
 
 
-def seconds_cell(numbers: NumberFormat, key: str, value: Any) -> Values:
+def seconds_cell(numbers: NumberFormat, key: str, value: object) -> Values:
     """A duration in seconds."""
     return _cell(key, finite(value), numbers.seconds(finite(value)))
 
@@ -188,7 +188,7 @@ def own_table(
     rows: Iterable[Row],
     /,
     before: str = "",
-    **slots: Any,
+    **slots: object,
 ) -> ShownTable:
     """A table of any rows, with a sentence before it.
 
@@ -266,7 +266,7 @@ class _TableWriter:
             cells[column.key] += f" ({self.words.inline(self.words.label('marks', column.mark))})"
         return cells
 
-    def _written(self, column: Column, value: Any, measured: Estimate | None) -> Values:
+    def _written(self, column: Column, value: object, measured: Estimate | None) -> Values:
         key, numbers = column.key, self.words.numbers
         if measured is not None and column.kind in _MEASURED:
             with_interval, alone = _MEASURED[column.kind]
@@ -341,11 +341,11 @@ def _estimate(row: Row, column: Column) -> Estimate | None:
     return value if isinstance(value, Estimate) else Estimate.of(value, low, high)
 
 
-def _is_true(value: Any) -> bool:
+def _is_true(value: object) -> bool:
     return value in (True, 1)
 
 
-def _is_known(value: Any) -> bool:
+def _is_known(value: object) -> bool:
     if isinstance(value, Estimate):
         return value.is_defined
     return value is not None and (isinstance(value, str) or finite(value) is not None)

@@ -201,7 +201,7 @@ def _named(row: Row) -> Values:
     return {"branch": row["branch"], "number": int(row["number"])}
 
 
-def _share(numbers: Any, weight: Any) -> str:
+def _share(numbers: Any, weight: object) -> str:
     known = finite(weight)
     return "" if known is None else numbers.percent(known)
 
@@ -359,7 +359,7 @@ def _changed(pages: Pages, glances: Glances, case: ExplainedCase) -> Values | No
     return {"marks": _marks(results, case.position, gone)} if results.test.texts else None
 
 
-def _marks(results: Results, position: int, gone: list[int]) -> list[list[Any]]:
+def _marks(results: Results, position: int, gone: list[int]) -> list[list[object]]:
     """A text in pieces, each with whether it is one of the players that are gone."""
     texts, owners = results.test.texts, results.schema.owners
     if texts is None:
@@ -372,7 +372,7 @@ def _marks(results: Results, position: int, gone: list[int]) -> list[list[Any]]:
     return [piece for piece in (*pieces, [whole[behind:], False]) if piece[0]]
 
 
-def _inputs(pages: Pages, number: Any) -> list[list[str]]:
+def _inputs(pages: Pages, number: object) -> list[list[str]]:
     """[label, value, typical value] of a table, the reasons first where not all are listed.
 
     A text, an image or a series is seen in its picture.

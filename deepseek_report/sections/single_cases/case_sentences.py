@@ -410,7 +410,7 @@ def _class_told(schema: Schema, explanation: Explanation, instance: Explanation)
     )
 
 
-def agreement(pages: Pages, number: Any) -> str:
+def agreement(pages: Pages, number: object) -> str:
     """How far the other methods of the same question agree with the told reasons on this case."""
     ranked = set(answering(pages.draft.results))
     pairs = [
@@ -808,7 +808,7 @@ class CaseMarks:
         """The results with the names that the data have, in whatever language they are shown."""
         return replace(self.draft.results, naming=None)
 
-    def _words(self, position: int) -> list[list[Any]]:
+    def _words(self, position: int) -> list[list[object]]:
         """A text in pieces; words that the model does not know belong to no player."""
         results = self.draft.results
         if results.test.texts is None:
@@ -848,7 +848,7 @@ def areas(schema: Schema) -> list[tuple[int, ...]]:
     return spans
 
 
-def courses(series: Floats) -> list[list[Any]]:
+def courses(series: Floats) -> list[list[object]]:
     """[channel, [level, …]] of (step, channel) readings, each channel on a scale of its own.
 
     Levels go from 0 to 99; None is missing. Long series are drawn by the means of pieces.

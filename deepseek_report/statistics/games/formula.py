@@ -72,7 +72,7 @@ class Formula:
         factors = (factor for term in self.terms for factor in term.factors)
         return tuple(sorted({column for factor in factors for column in factor.columns}))
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[dict[str, object]]:
         """Plain data, from which `from_json` makes the formula again."""
         return [
             {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -128,7 +128,7 @@ class _View:
             return caption("behaviour.title_none", n=len(self.parts))
         return caption("behaviour.title", **self._told(turning[0]))
 
-    def _told(self, part: pd.DataFrame) -> dict[str, Any]:
+    def _told(self, part: pd.DataFrame) -> dict[str, object]:
         inside = part[part["turned"]]
         first, last = inside.iloc[0], inside.iloc[-1]
         beyond = part[part["value"] > first["value"]]

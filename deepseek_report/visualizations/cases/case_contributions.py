@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -107,7 +107,7 @@ class BarView:
         """What the bars measure."""
         return change(self.space, self.class_name, self.number_unit)
 
-    def effect(self, value: float) -> dict[str, Any]:
+    def effect(self, value: float) -> dict[str, object]:
         """The length of a bar, as messages take it."""
         return attribution(value, self.space)
 

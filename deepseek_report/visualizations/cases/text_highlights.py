@@ -358,7 +358,7 @@ def _shades(axes: Axes, block: _TextBlock, top: float) -> None:
         axes.add_patch(PathPatch(strokes, fill=False, clip_on=False, zorder=2, **look))
 
 
-def _line_style(*, raises: bool, level: int) -> dict[str, Any]:
+def _line_style(*, raises: bool, level: int) -> dict[str, object]:
     """Of the line below a word: whole where it raises the output, broken where it lowers it."""
     return {
         "edgecolor": LIGHT["raises"] if raises else LIGHT["lowers"],

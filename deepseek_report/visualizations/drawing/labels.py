@@ -32,7 +32,7 @@ def caption(name: str, /, **values: Any) -> Message:
     return message(f"pictures.{name}", **{key: _plain(value) for key, value in values.items()})
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):

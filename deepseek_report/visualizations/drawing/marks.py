@@ -378,7 +378,7 @@ class Scale:
         """An axis label, with the unit."""
         return in_unit(text, self.unit, self.words)
 
-    def axis(self, text: str, **fields: Any) -> dict[str, Any]:
+    def axis(self, text: str, **fields: object) -> dict[str, object]:
         """The axis of a twin."""
         make = twin.share_axis if self.is_share else twin.axis
         return make(self.label(text), **fields)

@@ -47,42 +47,42 @@ def line(x: ArrayLike, y: ArrayLike, colour: str, **fields: Any) -> dict[str, An
     return trace("scatter", **places, mode="lines", line=look, **_legend(fields))
 
 
-def context(x: ArrayLike, y: ArrayLike, **fields: Any) -> dict[str, Any]:
+def context(x: ArrayLike, y: ArrayLike, **fields: object) -> dict[str, Any]:
     """A thin, broken grey line to compare with."""
     return line(x, y, LIGHT["context"], line={"width": 1, "dash": "dash"}, **fields)
 
 
-def _legend(fields: dict[str, Any]) -> dict[str, Any]:
+def _legend(fields: dict[str, Any]) -> dict[str, object]:
     if "name" not in fields:
         return {"showlegend": False, **fields}
     return {**fields, "name": text(fields["name"])}
 
 
-def axis(title: str, **fields: Any) -> dict[str, Any]:
+def axis(title: str, **fields: Any) -> dict[str, object]:
     """An axis of a twin in the report's style."""
     quiet = {"gridcolor": LIGHT["grid"], "linecolor": LIGHT["context"], "zeroline": False}
     head = {"text": text(title), "font": {"color": LIGHT["muted"], "size": 12}}
     return {"title": head, **quiet, "automargin": True, **fields}
 
 
-def row_axis(labels: Sequence[str]) -> dict[str, Any]:
+def row_axis(labels: Sequence[str]) -> dict[str, object]:
     """The upright axis of a picture with one row a label, the first at the top."""
     names = [text(label).replace("\n", "<br>") for label in labels]
     rows = {"tickvals": list(range(len(labels))), "ticktext": names}
     return axis("", range=[len(labels) - 0.5, -0.5], **rows)
 
 
-def share_axis(title: str, **fields: Any) -> dict[str, Any]:
+def share_axis(title: str, **fields: object) -> dict[str, object]:
     """An axis of shares of one, written as percentages."""
     return axis(title, tickformat=".0%", **fields)
 
 
 def twin(
-    traces: Iterable[Mapping[str, Any]],
-    layout: Mapping[str, Any],
+    traces: Iterable[Mapping[str, object]],
+    layout: Mapping[str, object],
     words: Wording,
     height: int = 380,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """A figure with a transparent page, ink-coloured text and no template.
 
     traces : made by `trace`, at most 1 500 points in all.
@@ -103,7 +103,7 @@ def twin(
     return {"data": list(map(dict, traces)), "layout": {**common, **layout}}
 
 
-def error_bars(values: ArrayLike, low: ArrayLike, high: ArrayLike) -> dict[str, Any]:
+def error_bars(values: ArrayLike, low: ArrayLike, high: ArrayLike) -> dict[str, object]:
     """The ends of intervals as Plotly wants them: distances from the value."""
     value = np.asarray(values, float)
     up, down = np.asarray(high, float) - value, value - np.asarray(low, float)

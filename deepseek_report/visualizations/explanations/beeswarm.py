@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -214,7 +214,7 @@ def _alt(view: _View, name: str) -> Message:
     )
 
 
-def _twin(view: _View, words: Wording) -> dict[str, Any]:
+def _twin(view: _View, words: Wording) -> dict[str, object]:
     few = min(len(view.values), _TWIN_POINTS // len(view.features))
     cases = np.linspace(0, len(view.values) - 1, few).round().astype(int)
     limits = (float(view.values.min()), float(view.values.max()) + 1e-12)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -207,7 +207,7 @@ def _alt(view: _View) -> Message:
     return caption("global_importance.alt", n=len(view.features), explainers=explainers)
 
 
-def _twin(view: _View) -> dict[str, Any]:
+def _twin(view: _View) -> dict[str, object]:
     looks, words = style.colours(view.explainers), view.words
     rows_of = range(len(view.features))
     traces = []

@@ -91,7 +91,7 @@ class _View:
             words_of(results),
         )
 
-    def text(self, name: str, **values: Any) -> str:
+    def text(self, name: str, **values: object) -> str:
         return self.words.text(f"pictures.surrogate_tree.{name}", **values)
 
     @cached_property

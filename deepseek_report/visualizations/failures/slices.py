@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 from pydantic import Field
@@ -131,7 +131,7 @@ def _alt(view: _View) -> Message:
     return caption("slices.alt", examined=view.examined, slices=slices)
 
 
-def _twin(view: _View) -> dict[str, Any]:
+def _twin(view: _View) -> dict[str, object]:
     table, scale, words = view.table, view.scale, view.scale.words
     places = range(len(table))
     filled = ["circle" if sure else "circle-open" for sure in table["is_sure"]]

@@ -170,7 +170,7 @@ def _alt(table: pd.DataFrame, shown: pd.DataFrame, seen: float) -> Message:
     return caption("parameter_projection.alt", **values)
 
 
-def _twin(table: pd.DataFrame, tone: dict[str, str], words: Wording) -> dict[str, Any]:
+def _twin(table: pd.DataFrame, tone: dict[str, str], words: Wording) -> dict[str, object]:
     traces = []
     for layer, colour in tone.items():
         own = table[table["layer"].astype(str) == layer]

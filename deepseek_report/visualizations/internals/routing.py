@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -154,7 +153,7 @@ def _title(view: _View) -> Message:
     )
 
 
-def _busiest(view: _View) -> dict[str, Any]:
+def _busiest(view: _View) -> dict[str, object]:
     """How busy the busiest expert is, and how many are hardly used; None without experts."""
     if view.load is None:
         return {"busiest": None, "idle": 0, "experts": 0}

@@ -128,7 +128,7 @@ def _squares(axes: Axes, pair: pd.DataFrame, largest: float) -> None:
     axes.set_title(short(spoken(pair["label_b"].iloc[0]), 40), fontsize=9, loc="left")
 
 
-def _extremes(pair: pd.DataFrame) -> dict[str, Any]:
+def _extremes(pair: pd.DataFrame) -> dict[str, object]:
     """Where a pair adds most and least, and how much."""
     values: dict[str, Any] = {}
     for side in "ab":

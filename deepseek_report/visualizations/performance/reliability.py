@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -195,7 +194,7 @@ def _alt(view: _View) -> Message:
     )
 
 
-def _twin(view: _View) -> dict[str, Any]:
+def _twin(view: _View) -> dict[str, object]:
     bins, words = view.bins, view.words
     hover = [_hover(row, words) for _, row in bins.iterrows()]
     ends = twin.error_bars(bins["observed"], bins["low"], bins["high"])

@@ -178,7 +178,7 @@ def _alt(view: _View) -> Message:
     )
 
 
-def _twin(view: _View) -> dict[str, Any]:
+def _twin(view: _View) -> dict[str, object]:
     roc, point = view.roc, view.point
     rates = (roc["false_positive_rate"], roc["true_positive_rate"])
     traces = [

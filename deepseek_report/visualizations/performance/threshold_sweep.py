@@ -155,7 +155,7 @@ def _alt(view: _View) -> Message:
     return caption("threshold_sweep.alt", thresholds=thresholds)
 
 
-def _twin(view: _View) -> dict[str, Any]:
+def _twin(view: _View) -> dict[str, object]:
     thresholds = view.table["threshold"]
     traces = []
     for column, colour in _RATES.items():

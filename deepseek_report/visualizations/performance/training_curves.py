@@ -70,7 +70,7 @@ def _says(column: pd.Series) -> bool:
     return bool(column.notna().any() and (column.fillna(0) != 0).any())
 
 
-def _score_name(summary: Mapping[str, Any]) -> Text:
+def _score_name(summary: Mapping[str, object]) -> Text:
     return text_of(summary["score"]) if summary.get("score") else caption("common.roc_auc")
 
 
@@ -155,7 +155,7 @@ def _end(history: pd.DataFrame, line: _Line, words: Wording) -> marks.EndLabel |
     return marks.EndLabel(float(last["epoch"]), float(last[column]), text, colour)
 
 
-def _title(history: pd.DataFrame, summary: Mapping[str, Any]) -> Message:
+def _title(history: pd.DataFrame, summary: Mapping[str, object]) -> Message:
     done, best = len(history), summary.get("best_epoch")
     if summary.get("diverged"):
         return caption("training_curves.title_diverged", epochs=done)

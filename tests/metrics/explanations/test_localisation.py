@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import DecidedClasses, Explanation
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
@@ -156,3 +157,21 @@ def test_the_random_control_stands_beside_the_explanation() -> None:
 def test_without_a_known_truth_it_does_not_apply_and_says_why(truth) -> None:
     with refused("which some columns are known|cause of the label is known"):
         Localisation().measure(context(np.ones((3, 6)), truth))
+
+
+def test_among_three_classes_the_evidence_is_that_for_the_class_decided() -> None:
+    """What raises another class is beside the truth, which makes the label and no other class."""
+    truth = np.tile(MASK, (2, 1))
+    other, own = np.array([0, 0, 0, 1.0, 1, 1]), np.array([1.0, 1, 0, 0, 0, 0])
+    decided = DecidedClasses(
+        places=np.arange(2),
+        targets=np.array([[0, -1], [0, -1]]),
+        values=np.stack([np.stack([own, np.zeros(6)])] * 2),
+        predictions=np.zeros((2, 2)),
+    )
+    labels = np.zeros(2, dtype=np.int64)
+    made = context(np.stack([other, other]), truth, labels=labels, decided=decided)
+    made = replace(made, predictions=SimpleNamespace(decisions=labels))
+    assert scores(Localisation().measure(made))["relevance_mass"] == 1.0
+    alone = replace(made, explanation=replace(made.explanation, decided=None))
+    assert scores(Localisation().measure(alone))["relevance_mass"] == 0.0

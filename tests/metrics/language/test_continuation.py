@@ -159,6 +159,23 @@ def test_a_stand_in_is_the_mean_zero_or_a_token_and_an_unknown_one_is_refused() 
         token_of(model, "lat")
 
 
+def test_work_is_counted_and_what_it_does_not_reach_is_left_out() -> None:
+    net = copying_net({0: 1.0})
+    parameters = sum(weight.numel() for weight in net.parameters())
+    seen = []
+    net.transformer.register_forward_hook(
+        lambda _, __, out: seen.append(out.last_hidden_state.shape[:2].numel())
+    )
+    single = replace(ContinuationAttribution(**FEW), prompts=1)
+    single.measure(context(net))
+    per_prompt = sum(seen)  # ways back are not seen
+    few = replace(ContinuationAttribution(**FEW), work=3.5 * 1.3 * per_prompt * parameters)
+    measurement = few.measure(context(net))
+    n = int(table(measurement, "methods")["n"].iloc[0])
+    assert 2 <= n <= 4
+    assert any(f"{n} of 14 prompts" in say(note) for note in measurement.notes)
+
+
 def test_prompts_that_are_too_long_are_refused_with_the_setting_to_change() -> None:
     with refused("metrics.continuation.longest"):
         replace(ContinuationAttribution(), longest=2).measure(context(copying_net({0: 1.0})))

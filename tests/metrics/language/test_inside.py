@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import DeepseekV3Config, DeepseekV3ForCausalLM, GPT2Config, GPT2LMHeadModel
+from transformers import (
+    DeepseekV3Config,
+    DeepseekV3ForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.progress import Silent
@@ -196,6 +205,15 @@ def test_what_can_be_decoded_is_not_what_is_used() -> None:
     assert weak["token_high"] < 0.3
 
 
+def test_nothing_is_put_back_where_no_place_is_tried() -> None:
+    measured = Lens(max_places=0).measure(context(copying_net({0: 1.0})))
+    layers = measured.tables["layers"].set_index("layer")
+    assert layers.loc[2, "lens"] == 1
+    assert layers[["token", "noise"]].isna().all(axis=None)
+    assert measured.tables["patching"].empty
+    assert len(measured.notes) == 1
+
+
 def test_the_tuned_lens_undoes_a_rotation_that_hides_the_answer_from_the_logit_lens() -> None:
     rng = np.random.default_rng(0)
     last = rng.normal(size=(300, 6))
@@ -296,7 +314,23 @@ def test_patterns_are_those_of_a_slow_count() -> None:
 # --- States ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("net", [deepseek_net(), copying_net({0: 1.0})], ids=["deepseek", "gpt2"])
+def llama_like(config: Any, net: Any) -> Any:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1}
+    return net(config(vocab_size=_TOKENS, attn_implementation="eager", **sizes, **heads)).eval()
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        deepseek_net(),
+        copying_net({0: 1.0}),
+        llama_like(LlamaConfig, LlamaForCausalLM),
+        llama_like(Qwen2Config, Qwen2ForCausalLM),
+    ],
+    ids=["deepseek", "gpt2", "llama", "qwen2"],
+)
 def test_what_is_filled_up_behind_a_prompt_changes_nothing(net: Any) -> None:
     rng = np.random.default_rng(0)
     each = [rng.integers(0, _TOKENS, n) for n in (3, 8, 5)]
