@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.protocols.sections import EARLIER_IDS, Fit
+from deepseek_report.artifacts.ids import EARLIER_FRAMEWORKS, ArtifactId
+from deepseek_report.artifacts.protocols.sections import Fit
 from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
 from deepseek_report.artifacts.storage.files import validator_of
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, shipped, unfit_name
@@ -67,7 +67,7 @@ class FrameworkChoice:
     reviewed_version: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", EARLIER_IDS.get(self.id, self.id))
+        object.__setattr__(self, "id", EARLIER_FRAMEWORKS.get(self.id, self.id))
         if reason := unfit_name(self.id):
             raise FrameworkError(f"the id {self.id!r} {reason}; allowed is {PLAIN_NAME}")
         if self.file is not None:

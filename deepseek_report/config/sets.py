@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from deepseek_report.artifacts.protocols.sections import EARLIER_IDS
+from deepseek_report.artifacts.ids import EARLIER_FRAMEWORKS
 from deepseek_report.config.config_files import MULTIPLE, line_with, read_yaml, shown
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 
@@ -190,7 +190,7 @@ def unknown(where: str, word: str, group: str, known: Sequence[str]) -> Problem:
     """The problem of a list that names neither a part nor a set, with the nearest name."""
     name = bare_name(word)
     sign = word.removesuffix(name)
-    close = nearest(EARLIER_IDS.get(name, name) if group == BY_USE[0] else name, known)
+    close = nearest(EARLIER_FRAMEWORKS.get(name, name) if group == BY_USE[0] else name, known)
     hint = close.replace('"', f'"{sign}', 1) if sign else close
     return Problem(where, f'"{name}" is not in the group {group}', choices(known), hint)
 

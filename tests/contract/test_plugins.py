@@ -37,6 +37,8 @@ def company(group: str, name: str) -> list[str]:
     """What a choice needs beside it: data that a model reads, a checkpoint, a table."""
     if name == "csv":
         return ["dataset.path=table.csv", "dataset.target=y"]
+    if name == "prompts":
+        return ["model=language_model"]  # whose checkpoint cuts them into tokens
     if group != "model":
         return predicting(group, name)
     read = plugin_class(group, name).modalities

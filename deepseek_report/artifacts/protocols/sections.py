@@ -59,9 +59,6 @@ class SectionPlugin(Protocol):
 
 # What a regulatory framework says of the use that a run declares, so that one can be chosen.
 
-#: {id that runs of earlier versions name: what the framework is called now}.
-EARLIER_IDS = {"sr_11_7": "sr_26_2"}
-
 
 @dataclass(frozen=True)
 class Fit:
