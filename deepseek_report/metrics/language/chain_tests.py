@@ -43,7 +43,6 @@ class _ChainMetric(ModelMetric):
     """What both metrics of chains have in common."""
 
     counts_entities = True
-    reveals = "aggregate"
     category = "language"
     modalities = frozenset({"text"})
     tables = {"tests": _TESTS}
@@ -164,6 +163,7 @@ class RecordedChainTests(_ChainMetric):
     Reference: Lanham et al. 2023, arXiv:2307.13702.
     """
 
+    reveals = "aggregate"
     reads = frozenset({"dataset"})
 
     fewest: Fewest = 30
@@ -199,6 +199,7 @@ class ChainTests(_ChainMetric):
     Reference: Lanham et al. 2023, arXiv:2307.13702 (early answering, filler tokens, mistakes).
     """
 
+    reveals = "aggregate"
     requires = frozenset({"language_model"})
     reads = frozenset({"dataset", "classifier", "seed"})
 

@@ -51,6 +51,7 @@ class HeadRoles(InsideMetric):
     larger models fewer prompts are looked at, and none where these were under 30.
     """
 
+    reveals = "aggregate"
     takes = frozenset({"ablation"})
     requires = frozenset({"language_model", "attention"})
     tables = {

@@ -28,7 +28,6 @@ FEWEST = 30
 class InsideMetric(ComputeMetric):
     """Defaults of a metric that looks inside a language model; it gives tables and no score."""
 
-    reveals = "aggregate"
     bounds: ClassVar[Bounds | None] = {}
     reads = frozenset({"classifier", "dataset", "seed"})
     requires = frozenset({"language_model"})

@@ -48,6 +48,7 @@ class Latent(InsideMetric):
     under 30.
     """
 
+    reveals = "aggregate"
     tables = {
         "layers": TableType(
             (

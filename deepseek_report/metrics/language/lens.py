@@ -56,6 +56,7 @@ class Lens(InsideMetric):
     these were under 30.
     """
 
+    reveals = "aggregate"
     tables = {
         "layers": TableType(
             (

@@ -54,6 +54,7 @@ class TokenExperts(InsideMetric):
     larger models fewer prompts are looked at, and none where these were under 30.
     """
 
+    reveals = "aggregate"
     requires = frozenset({"language_model", "experts"})
     tables = {
         "kinds": TableType(

@@ -25,7 +25,7 @@ from deepseek_report.config.portable import PortablePaths
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.findings.conclude import concluded_from
 from deepseek_report.provenance import PACKAGE, code_of
-from deepseek_report.runner.run_folders.past_runs import recorded_config
+from deepseek_report.runner.run_folders.recorded_config import recorded_config
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import texts_digest
 

@@ -19,7 +19,7 @@ from deepseek_report.provenance.signatures import (
 from deepseek_report.runner.planning.forecast import data_as_seen
 from deepseek_report.runner.planning.plan import make_plan, run_id
 from deepseek_report.runner.planning.recommending import decided
-from deepseek_report.runner.run_folders.past_runs import recorded_config
+from deepseek_report.runner.run_folders.recorded_config import recorded_config
 from deepseek_report.store import Store
 
 #: What a model did with the test part: a seal after it would prove nothing.

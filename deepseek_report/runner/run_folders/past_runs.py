@@ -19,10 +19,7 @@ from typing import Any
 
 from deepseek_report.artifacts.storage.memory_bound import parse
 from deepseek_report.artifacts.storage.plain_files import folders_in, read_bytes, walk
-from deepseek_report.config.experiment import Experiment
-from deepseek_report.config.portable import PortablePaths
 from deepseek_report.errors import ArtifactError
-from deepseek_report.privacy.release import told_config
 
 _RUN, _FINDINGS, _PROVENANCE = "run.json", "findings.json", "provenance.json"
 #: The largest record that is read, in bytes; that of a run with 1 500 columns has some 3 MB.
@@ -133,11 +130,3 @@ def _moment(record: Any, name: str) -> dt.datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-
-
-# The config as a run folder records it.
-
-
-def recorded_config(experiment: Experiment) -> dict[str, Any]:
-    """The resolved config without what belongs to one machine or must not be told."""
-    return told_config(PortablePaths(experiment.raw, Path.cwd()).config, experiment.privacy)

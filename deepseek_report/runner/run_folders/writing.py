@@ -50,7 +50,7 @@ from deepseek_report.runner.run_folders.open_run import (
     read_run,
     run_schema_problems,
 )
-from deepseek_report.runner.run_folders.past_runs import recorded_config
+from deepseek_report.runner.run_folders.recorded_config import recorded_config
 from deepseek_report.runner.run_folders.sealing import drawn_again, publish, writing_key
 from deepseek_report.runner.run_folders.section_plugins import OWN, write_section
 from deepseek_report.sections.summary import SummarySection
