@@ -245,6 +245,10 @@ def test_a_killed_worker_costs_its_stages_and_not_the_report(
     from deepseek_report.runner.execution import pool
 
     class Broken:
+        def executor(self, *, trains: bool) -> Broken:
+            del trains
+            return self
+
         def submit(self, *arguments: Any) -> None:
             raise pool.BrokenProcessPool
 

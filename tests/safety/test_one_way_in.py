@@ -107,6 +107,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "models/estimators/estimator.py": (_MODELS, {"json.loads"}),
     "models/own/adapted_module.py": (_MODELS, {"load_file"}),
     "models/own/came_trained.py": (_MODELS, {"save_file"}),
+    "models/transformers/sequence_trainer.py": (_MODELS, {"save_file"}),
     "models/own/own_classes.py": (_MODELS, {"ZipFile", "glob", "open", "read_text"}),
     "models/shared/loading.py": (_MODELS, {"load_file"}),
     "models/transformers/pretrained.py": (_MODELS, {"glob"}),
