@@ -32,7 +32,7 @@ SHARED_NAMES = {
         ),
         _PART,
     ),
-    **dict.fromkeys(("doctor", "experiment", "forecast", "render", "sweep", "verify"), _COMMAND),
+    **dict.fromkeys(("doctor", "experiment", "forecast", "render", "verify"), _COMMAND),
     "progress": _PROTOCOL,
     "table": "a kind of data, and the artifact that a report shows",
 }
