@@ -28,3 +28,29 @@ class PretrainedSettings:
                 'train "none" needs a head that is trained already, and pool "mean" makes a new '
                 'one; choose pool "model", or train "head"'
             )
+
+
+@dataclass(frozen=True)
+class SequenceRecipe:
+    """How a language model is trained on a task whose sequences are drawn as they are needed.
+
+    Sequences get harder, level by level: the next level begins once `next_level` of the answers of
+    late batches are right. learning_rate : of embeddings and norms, by AdamW with betas 0.9 and
+    0.95. matrix_rate : of the matrices inside, by Muon. Both rise over `warmup` steps, and fall
+    over the last `settling` ones, once the hardest level is learnt.
+    tokens : of a batch, of as many sequences as they make. hiding : in the last steps the share of
+    the sequences in which tokens are hidden behind the mask, a share of them that is drawn anew for
+    each, so that the mask means that nothing is known, and is no token that was never seen.
+    most_steps, most_sequences : after so
+    many training ends, wherever it is; None sets no limit.
+    """
+
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
+    matrix_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
+    warmup: Annotated[int, Field(ge=1)] = 60
+    tokens: Annotated[int, Field(ge=64, le=1_000_000)] = 1000
+    hiding: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    next_level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    settling: Annotated[int, Field(ge=0)] = 100
+    most_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 2500
+    most_sequences: Annotated[int, Field(ge=1)] | None = None
