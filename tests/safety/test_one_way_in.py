@@ -111,7 +111,6 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "models/own/own_classes.py": (_MODELS, {"ZipFile", "glob", "open", "read_text"}),
     "models/shared/loading.py": (_MODELS, {"load_file"}),
     "models/transformers/pretrained.py": (_MODELS, {"glob"}),
-    "models/transformers/sequence_trainer.py": (_MODELS, {"save_file"}),
     "provenance/__init__.py": (_CODE, {"read_text"}),
     "provenance/code.py": (
         _CODE,

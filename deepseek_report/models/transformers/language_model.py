@@ -38,7 +38,8 @@ class CausalLanguageModel(DeepSeekV3):
     The output is that of the model's own head behind the last token of a text, for the tokens of
     the classes alone: those whose name is the class, with the sign of a new word before it or not.
 
-    rotary_base : of the wave lengths of positions, the shorter the smaller it is.
+    rotary_base : of the wave lengths of positions, the shorter the smaller it is. masking,
+    embedding_dropout : of trainings by rows; this one hides tokens by `recipe.hiding` instead.
     """
 
     name = "language_model"
