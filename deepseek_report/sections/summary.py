@@ -27,6 +27,7 @@ from deepseek_report.findings.records import is_share, period_of, promise_name, 
 from deepseek_report.findings.rules_corrections import lines
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.sections.chains import CHAIN_METRICS
 from deepseek_report.sections.performance import fold_ends
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
@@ -313,9 +314,11 @@ def _not_measured(draft: Draft) -> list[str]:
     results = draft.results
     refused = {part: why for part, why in results.refused.items() if not _is_not_asked(why)}
     known = {**results.failures, **_without(refused, dict.fromkeys(results.skipped, ""))}
+    pointless = () if _is_of_language_model(results) else CHAIN_METRICS
     return [
         meaning
         for name, meaning in draft.words.table("assessable").items()
-        if not results.has(ArtifactId.measure(name))
+        if name not in pointless
+        and not results.has(ArtifactId.measure(name))
         and not any(ArtifactId(artifact).is_within(ArtifactId.measure(name)) for artifact in known)
     ]

@@ -193,6 +193,18 @@ def test_training_that_ends_early_says_where(tmp_path: Path) -> None:
     assert facts["notes"][1]["values"] == {"level": 2, "last": 2}
 
 
+def test_weights_that_lead_nowhere_are_drawn_anew_and_the_report_says_so(tmp_path: Path) -> None:
+    fit(small(patience=10, most_steps=25, next_level=0.999), SMALL, tmp_path / "stuck")
+    facts = json.loads((tmp_path / "stuck" / "training.json").read_text("utf-8"))
+    again = [n for n in facts["notes"] if n["message"] == "training_notes.drawn_anew"]
+    assert [note["values"] for note in again] == [{"times": 2}]
+    fit(small(patience=10, most_steps=10, next_level=0.999), SMALL, tmp_path / "first")
+    weights = {
+        name: (tmp_path / name / "weights.safetensors").read_bytes() for name in ("stuck", "first")
+    }
+    assert weights["stuck"] != weights["first"]
+
+
 def test_data_of_no_task_are_refused(tmp_path: Path) -> None:
     dataset = SMALL.load(1, Silent())
     dataset.card.pop("token_task")

@@ -41,8 +41,9 @@ class SequenceRecipe:
     tokens : of a batch, of as many sequences as they make. hiding : in the last steps the share of
     the sequences in which tokens are hidden behind the mask, a share of them that is drawn anew for
     each, so that the mask means that nothing is known, and is no token that was never seen.
-    most_steps, most_sequences : after so
-    many training ends, wherever it is; None sets no limit.
+    patience : steps without a new level, after which the weights are drawn anew and training begins
+    again: now and then they start where no step leads to the task. most_steps, most_sequences :
+    after so many in all training ends, wherever it is; None sets no limit.
     """
 
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
@@ -52,5 +53,6 @@ class SequenceRecipe:
     hiding: Annotated[float, Field(ge=0, lt=1)] = 0.5
     next_level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     settling: Annotated[int, Field(ge=0)] = 100
+    patience: Annotated[int, Field(ge=10, le=1_000_000)] = 500
     most_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 2500
     most_sequences: Annotated[int, Field(ge=1)] | None = None

@@ -25,6 +25,7 @@ from deepseek_report.data_kinds.token_tasks import Sequences, TokenTask, task_of
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.shared.loading import WEIGHTS
 from deepseek_report.models.transformers.pretrained_settings import SequenceRecipe
+from deepseek_report.models.transformers.transformer_module import reinitialise
 
 #: Steps of which the history tells as of one epoch, and rows of the validation part it is told of.
 _ROUND, _VALIDATED = 50, 200
@@ -38,7 +39,9 @@ class _Course:
     """How far training is.
 
     level : of the sequences. right : share of the answers that are right of late. learnt : the step
-    at which the hardest level was. reached : {level: step at which it was learnt}.
+    at which the hardest level was. reached : {level: step at which it was learnt}. draws : how
+    often the weights were drawn. begun, moved : the step at which they were last, and at which the
+    level began.
     """
 
     level: int
@@ -47,6 +50,9 @@ class _Course:
     learnt: int | None = None
     sequences: int = 0
     reached: dict[int, int] = field(default_factory=dict)
+    draws: int = 1
+    begun: int = 0
+    moved: int = 0
 
     def note(self, right: float, recipe: SequenceRecipe, hardest: int) -> None:
         """Count a step, and go on to the next level where this one is learnt."""
@@ -58,7 +64,17 @@ class _Course:
         if self.level == hardest:
             self.learnt = self.step
         else:
-            self.level, self.right = self.level + 1, 0.0
+            self.level, self.right, self.moved = self.level + 1, 0.0, self.step
+
+    def is_stuck(self, recipe: SequenceRecipe) -> bool:
+        """Whether training is to begin again, since no level was learnt for too long."""
+        return self.learnt is None and self.step - self.moved >= recipe.patience
+
+    def begin_again(self, easiest: int) -> None:
+        """Count another draw of the weights."""
+        self.level, self.right, self.draws = easiest, 0.0, self.draws + 1
+        self.begun = self.moved = self.step
+        self.reached.clear()
 
     def ended(self, recipe: SequenceRecipe) -> bool:
         """Whether nothing is left to do."""
@@ -69,7 +85,7 @@ class _Course:
     def rate(self, recipe: SequenceRecipe) -> float:
         """The share of the full learning rate in the next step."""
         if self.learnt is None:
-            return min(1.0, (self.step + 1) / recipe.warmup)
+            return min(1.0, (self.step - self.begun + 1) / recipe.warmup)
         return max(1 - (self.step - self.learnt) / max(recipe.settling, 1), 0.05)
 
 
@@ -146,6 +162,10 @@ def _rounds(
     losses: list[float] = []
     norms: list[float] = []
     while not course.ended(recipe):
+        if course.is_stuck(recipe):
+            course.begin_again(task.easiest)
+            _draw_anew(net, [seed, 33, course.draws])
+            optimisers = _optimisers(net, recipe)
         share = course.rate(recipe)
         for optimiser, rate in optimisers:
             for group in optimiser.param_groups:
@@ -170,6 +190,13 @@ def _rounds(
                 "gradient_norm": float(np.mean(norms)),
             }
             losses, norms = [], []
+
+
+def _draw_anew(net: Any, seed: list[int]) -> None:
+    """Draw all weights as at the start, by a seed of their own."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        reinitialise(net)
 
 
 class Muon(torch.optim.Optimizer):
@@ -296,6 +323,7 @@ def _facts(
         last=task.hardest,
     )
     short = message("training_notes.level", level=course.level, last=task.hardest)
+    again = message("training_notes.drawn_anew", times=course.draws - 1)
     loss = rows[-1]["validation_loss"]  # of the weights that are kept: those of the last step
     return untrained_facts(None, seed, course.sequences // max(len(rows), 1)) | {
         "stopped_early": course.learnt is not None,
@@ -306,5 +334,9 @@ def _facts(
         "precision": "float32",
         "last_validation_loss": loss,
         "best_validation_loss": loss,
-        "notes": [learnt] if course.learnt is not None else [learnt, short],
+        "notes": [
+            learnt,
+            *([again] if course.draws > 1 else []),
+            *([short] if course.learnt is None else []),
+        ],
     }
