@@ -218,7 +218,7 @@ class Wording:
     def label(self, group: str, name: str) -> str:
         """The readable name of a key, such as `label("explainers", "shap")`."""
         label = self._texts.get(group, {}).get(name)
-        return label if isinstance(label, str) else sentence_case(name.replace("_", " "))
+        return label if isinstance(label, str) else self.name(sentence_case(name.replace("_", " ")))
 
     def inline(self, label: str) -> str:
         """A label inside of a sentence, by the rule of the language: `Age band -> age band`."""
