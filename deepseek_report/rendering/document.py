@@ -546,7 +546,7 @@ def _resolve(text: str, say: Callable[..., str]) -> str:
             # a letter of any script beside it would be read as part of a word
             before = match.string[match.start() - 1 : match.start()]
             follows = match.string[match.end() : match.end() + 1]
-            apart = "<!-- -->" if before.isalnum() else ""
+            apart = "[]{}" if before.isalnum() else ""
             return f"{apart}@{target}" + (" " if follows.isalnum() else "")
         return str(Markdown.escape(say("not_shown", name=target.partition("-")[2])))
 
