@@ -99,7 +99,6 @@ def check_length(folder: Path, units: int) -> None:
 
 def _load(folder: Path, settings: PretrainedSettings, schema: Schema) -> tuple[Any, frozenset[str]]:
     """The network in float32, and names of its parameters that the checkpoint does not have."""
-    import torch
     from transformers import AutoModel, AutoModelForSequenceClassification
 
     mean = settings.pool == "mean"
@@ -108,6 +107,30 @@ def _load(folder: Path, settings: PretrainedSettings, schema: Schema) -> tuple[A
     options: dict[str, Any] = {} if mean else {"num_labels": n_outputs}
     if not mean and settings.train != "none":
         options["ignore_mismatched_sizes"] = True
+    net, loading = loaded_net(auto, folder, f"classifier of {n_outputs} outputs", **options)
+    lost = {key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]}
+    fresh = frozenset(loading["missing_keys"]) | lost
+    if settings.train == "none" and fresh:
+        raise ConfigError(
+            f"checkpoint {folder} has no trained {sorted(fresh)[0]}, so it decides by chance; "
+            "train it: model.train=head, lora or full"
+        )
+    return net, fresh
+
+
+def loaded_net(
+    auto: Any, folder: Path, kind: str, **options: object
+) -> tuple[Any, Mapping[str, Any]]:
+    """The network of a folder in float32, and what transformers tells of its loading.
+
+    Weights are read as safetensors alone, from this machine alone, and no code of the folder runs.
+    auto : the class of transformers that chooses the network. kind : what it is to be, for the
+    error. options : further ones of `from_pretrained`.
+
+    Raises ConfigError : it cannot be loaded as that.
+    """
+    import torch
+
     try:
         with quiet():
             net, loading = auto.from_pretrained(
@@ -122,17 +145,8 @@ def _load(folder: Path, settings: PretrainedSettings, schema: Schema) -> tuple[A
             )
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         text = str(error).strip().partition("\n")[0]
-        raise ConfigError(
-            f"checkpoint {folder} cannot be loaded as a classifier of {n_outputs} outputs: {text}"
-        ) from None
-    lost = {key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]}
-    fresh = frozenset(loading["missing_keys"]) | lost
-    if settings.train == "none" and fresh:
-        raise ConfigError(
-            f"checkpoint {folder} has no trained {sorted(fresh)[0]}, so it decides by chance; "
-            "train it: model.train=head, lora or full"
-        )
-    return net, fresh
+        raise ConfigError(f"checkpoint {folder} cannot be loaded as a {kind}: {text}") from None
+    return net, loading
 
 
 def class_order(folder: Path, target: Target) -> list[int] | None:

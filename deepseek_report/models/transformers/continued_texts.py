@@ -15,12 +15,15 @@ from deepseek_report.artifacts.storage.checkpoint import (
     digest,
     load_tokenizer,
     locate,
-    quiet,
     tokens_of,
 )
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.shared.module_classifier import TorchClassifier
-from deepseek_report.models.transformers.checkpoint_net import check_length, check_vocabulary
+from deepseek_report.models.transformers.checkpoint_net import (
+    check_length,
+    check_vocabulary,
+    loaded_net,
+)
 from deepseek_report.models.transformers.transformer_module import PretrainedStart
 
 #: Prompts that are continued at once; logits of a large vocabulary take much memory.
@@ -115,23 +118,7 @@ def _loaded(folder: Any) -> Any:
     """The network in float32, all of whose weights are in the folder."""
     from transformers import AutoModelForCausalLM
 
-    auto: Any = AutoModelForCausalLM
-    try:
-        with quiet():
-            net, loading = auto.from_pretrained(
-                folder,
-                attn_implementation="eager",
-                dtype=torch.float32,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
-        text = str(error).strip().partition("\n")[0]
-        raise ConfigError(
-            f"checkpoint {folder} cannot be loaded as a causal language model: {text}"
-        ) from None
+    net, loading = loaded_net(AutoModelForCausalLM, folder, "causal language model")
     if missing := sorted(loading["missing_keys"]):
         raise ConfigError(
             f"checkpoint {folder} lacks weights of its language model, {missing[0]} first; take a "
