@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.written_texts import joined
-from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource, assemble
+from deepseek_report.datasets.assembly.assemble import EncodedTable, assemble
 from deepseek_report.datasets.assembly.column_declarations import config_problems, data_error
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.texts import KnownTokens, token_places
@@ -101,16 +101,7 @@ class PromptsFile(TextFile):
         classes, kept, notes = self._classes(places, path.name)
         progress.advance()
         table = self._table(read.frame, read.decimal, tokenizer, texts, (classes, kept), notes)
-        source = TableSource(
-            file=path.name,
-            sha256=read.sha256,
-            description=self.described(path.stem),
-            columns=self.declared_columns,
-            target=self.target_rule,
-            decimal=read.decimal,
-            notes=read.notes,
-        )
-        dataset = assemble(table, source, self.rule, seed)
+        dataset = assemble(table, self._file_source(path, read), self.rule, seed)
         progress.advance()
         return replace(dataset, read=self.digest(read.sha256))
 

@@ -200,7 +200,14 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
             raise DataError("\n".join(problems))
         corpus = self._corpus(frame, path.name, read.decimal)
         progress.advance()
-        source = TableSource(
+        source = self._file_source(path, read)
+        dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
+        progress.advance()
+        return replace(dataset, read=self.digest(read.sha256))
+
+    def _file_source(self, path: Path, read: ReadTable) -> TableSource:
+        """What the file is, and what was declared of it."""
+        return TableSource(
             file=path.name,
             sha256=read.sha256,
             description=self.described(path.stem),
@@ -209,9 +216,6 @@ class TextFile(TableDeclarations, Tokens, OwnFile):
             decimal=read.decimal,
             notes=read.notes,
         )
-        dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
-        progress.advance()
-        return replace(dataset, read=self.digest(read.sha256))
 
     def _corpus(self, frame: pd.DataFrame, file: str, decimal: Decimal) -> Corpus:
         column = frame[self.text]
