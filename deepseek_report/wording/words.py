@@ -89,12 +89,7 @@ class Wording:
         self._texts = texts
         self._written = written
         self.compiled: Compiled = {} if compiled is None else compiled
-        symbols = dict(texts.get("formats", {}))
-        self._small_inside = symbols.pop("labels_inside", "") == "small"
-        closes_up = symbols.pop("between_sentences", " ") == ""
-        self.numbers = NumberFormat(
-            symbols.pop("locale", "en_GB"), symbols, dict(texts.get("numbers", {})), closes_up
-        )
+        self._take_formats()
         shipped_names = texts.get("data_sets", {}).get(data_set, {}).get("names", {})
         known = texts.get("names", {}) | {name: name for name in own_names} | shipped_names
         inside = {
@@ -114,6 +109,14 @@ class Wording:
         self._speaks_python = False
         self._environment = _environment(self)
 
+    def _take_formats(self) -> None:
+        """Write numbers and labels as the catalog says."""
+        symbols = dict(self._texts.get("formats", {}))
+        self._small_inside = symbols.pop("labels_inside", "") == "small"
+        closes_up = symbols.pop("between_sentences", " ") == ""
+        texts = dict(self._texts.get("numbers", {}))
+        self.numbers = NumberFormat(symbols.pop("locale", "en_GB"), symbols, texts, closes_up)
+
     def for_cases(self, slots: Mapping[str, object]) -> Wording:
         """The same texts with a run's own words in the slots of `_usual_case_words`, if any.
 
@@ -131,10 +134,7 @@ class Wording:
         """
         own = copy.copy(self)
         own._texts = {**_merged(self._texts, texts), **{key: texts[key] for key in _WHOLE}}
-        symbols = dict(texts["formats"])
-        own._small_inside = symbols.pop("labels_inside", "") == "small"
-        closes_up = symbols.pop("between_sentences", " ") == ""
-        own.numbers = NumberFormat(symbols.pop("locale"), symbols, own._texts["numbers"], closes_up)
+        own._take_formats()
         own._templates = {}
         own._environment = _environment(own)
         return own
