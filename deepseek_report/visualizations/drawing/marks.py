@@ -75,7 +75,7 @@ def _marker(look: MarkStyle) -> dict[str, Any]:
 
 def note(axes: Axes, text: str, place: Any, offset: tuple[float, float], **look: Any) -> None:
     """A small text beside a place of the axes, `offset` points away from it."""
-    common = {"fontsize": SMALL, "color": LIGHT["muted"], "annotation_clip": False}
+    common = {"fontsize": SMALL, "color": LIGHT.muted, "annotation_clip": False}
     axes.annotate(text, place, xytext=offset, textcoords="offset points", **{**common, **look})
 
 
@@ -93,14 +93,14 @@ def grid(axes: Axes, along: Literal["x", "y", "both"]) -> None:
     if along == "x":
         axes.spines["left"].set_visible(False)
     else:
-        axes.spines["left"].set_color(LIGHT["grid"])
-    axes.spines["bottom"].set_color(LIGHT["context"] if along != "x" else LIGHT["grid"])
+        axes.spines["left"].set_color(LIGHT.grid)
+    axes.spines["bottom"].set_color(LIGHT.context if along != "x" else LIGHT.grid)
 
 
 def rows(axes: Axes, labels: Sequence[str]) -> None:
     """One row a label, the first at the top, labels in ink; an empty one draws nothing."""
     shown = [place for place, label in enumerate(labels) if label]
-    axes.set_yticks(shown, [labels[place] for place in shown], color=LIGHT["ink"])
+    axes.set_yticks(shown, [labels[place] for place in shown], color=LIGHT.ink)
     axes.set_ylim(len(labels) - 0.5, -0.5)
 
 

@@ -49,7 +49,7 @@ def line(x: ArrayLike, y: ArrayLike, colour: str, **fields: Any) -> dict[str, An
 
 def context(x: ArrayLike, y: ArrayLike, **fields: object) -> dict[str, Any]:
     """A thin, broken grey line to compare with."""
-    return line(x, y, LIGHT["context"], line={"width": 1, "dash": "dash"}, **fields)
+    return line(x, y, LIGHT.context, line={"width": 1, "dash": "dash"}, **fields)
 
 
 def _legend(fields: dict[str, Any]) -> dict[str, object]:
@@ -60,8 +60,8 @@ def _legend(fields: dict[str, Any]) -> dict[str, object]:
 
 def axis(title: str, **fields: Any) -> dict[str, object]:
     """An axis of a twin in the report's style."""
-    quiet = {"gridcolor": LIGHT["grid"], "linecolor": LIGHT["context"], "zeroline": False}
-    head = {"text": text(title), "font": {"color": LIGHT["muted"], "size": 12}}
+    quiet = {"gridcolor": LIGHT.grid, "linecolor": LIGHT.context, "zeroline": False}
+    head = {"text": text(title), "font": {"color": LIGHT.muted, "size": 12}}
     return {"title": head, **quiet, "automargin": True, **fields}
 
 
@@ -93,7 +93,7 @@ def twin(
     common = {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": LIGHT["ink"], "size": 12},
+        "font": {"color": LIGHT.ink, "size": 12},
         "margin": {"l": 60, "r": 20, "t": 20, "b": 50},
         "hovermode": "closest",
         "height": height,

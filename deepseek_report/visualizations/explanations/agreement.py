@@ -72,7 +72,7 @@ def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
     places = np.arange(len(table))
     for control in (False, True):
         part, own = table[table["control"] == control], places[table["control"] == control]
-        look = marks.MarkStyle(LIGHT["context"] if control else SERIES[0])
+        look = marks.MarkStyle(LIGHT.context if control else SERIES[0])
         marks.intervals(axes, own, part["spearman"], (part["low"], part["high"]), look)
         for place, row in zip(own, part.itertuples(), strict=True):
             marks.note(
@@ -83,7 +83,7 @@ def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
                 va="center",
             )
     marks.grid(axes, "x")
-    axes.axvline(0, color=LIGHT["context"], linewidth=1)
+    axes.axvline(0, color=LIGHT.context, linewidth=1)
     axes.set_xlim(min(-0.1, float(table[["spearman", "low"]].min().min()) - 0.05), 1.1)
     axes.set_xticks([at for at in (-1, -0.5, 0, 0.25, 0.5, 0.75, 1) if at >= axes.get_xlim()[0]])
     marks.plain_ticks(axes, "x", words)

@@ -177,11 +177,11 @@ class _View:
             tall = 0.22 * (high - low) / max(float(part.density["share"].max()), 1e-9)
             width = (part.density["to"] - part.density["from"]) * 0.96
             heights, begin = part.density["share"] * tall, part.density["from"]
-            axes.bar(begin, heights, width, low, align="edge", color=LIGHT["grid"])
-        axes.axhline(0, color=LIGHT["context"], linewidth=0.8)
+            axes.bar(begin, heights, width, low, align="edge", color=LIGHT.grid)
+        axes.axhline(0, color=LIGHT.context, linewidth=0.8)
         for _, line in _single(part):
-            axes.plot(line["value"], line["effect"], color=LIGHT["context"], lw=0.5, alpha=0.6)
-        axes.fill_between(curve["value"], curve["low"], curve["high"], color=LIGHT["heat2"])
+            axes.plot(line["value"], line["effect"], color=LIGHT.context, lw=0.5, alpha=0.6)
+        axes.fill_between(curve["value"], curve["low"], curve["high"], color=LIGHT.heat[1])
         axes.plot(curve["value"], curve["effect"], color=SERIES[0])
         axes.set_ylim(low, high)
         marks.grid(axes, "y")
@@ -192,15 +192,15 @@ class _View:
         curve, places = part.curve, np.arange(len(part.curve))
         low, high = self._span
         tall = 0.3 * (high - low) / max(float(curve["share"].max()), 1e-9)
-        axes.barh(places, curve["share"] * tall, left=low, height=0.8, color=LIGHT["grid"])
-        axes.axvline(0, color=LIGHT["context"], linewidth=0.8)
+        axes.barh(places, curve["share"] * tall, left=low, height=0.8, color=LIGHT.grid)
+        axes.axvline(0, color=LIGHT.context, linewidth=0.8)
         for _, line in _single(part):
             rows = np.searchsorted(curve["value"], line["value"])
-            axes.plot(line["effect"], rows, color=LIGHT["context"], lw=0.5, alpha=0.6)
+            axes.plot(line["effect"], rows, color=LIGHT.context, lw=0.5, alpha=0.6)
         ends = curve["low"], curve["high"]
         marks.intervals(axes, places, curve["effect"], ends, marks.MarkStyle(SERIES[0], size=4.5))
         labels = [short(text, CATEGORY_LETTERS) for text in curve["display"]]
-        axes.set_yticks(places, labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
+        axes.set_yticks(places, labels, color=LIGHT.ink, fontsize=SMALL - 1.5)
         axes.set_ylim(len(curve) - 0.4, -0.6)
         axes.set_xlim(low, high)
         marks.grid(axes, "x")

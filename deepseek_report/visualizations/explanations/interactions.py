@@ -91,7 +91,7 @@ class _View:
         places, real = np.arange(len(self.pairs)), self.pairs["interacts"].to_numpy(bool)
         for called in (True, False):
             part = self.pairs[real == called]
-            look = marks.MarkStyle(SERIES[0] if called else LIGHT["context"], hollow=not called)
+            look = marks.MarkStyle(SERIES[0] if called else LIGHT.context, hollow=not called)
             ends = part["share_low"], part["share_high"]
             marks.intervals(axes, places[real == called], part["share"], ends, look)
         control = marks.MarkStyle(SERIES[1], marker="|", size=11)

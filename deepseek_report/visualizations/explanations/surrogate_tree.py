@@ -132,17 +132,17 @@ class _View:
         for child, answer in zip(self._children(place), ("left", "right"), strict=False):
             end = self._across(child)
             share = float(self.nodes["share"].iloc[child])
-            look: dict[str, Any] = {"color": style.LIGHT["context"], "zorder": 0}
+            look: dict[str, Any] = {"color": style.LIGHT.context, "zorder": 0}
             axes.plot([x, end], [y, y + 1], linewidth=0.6 + 5 * share, **look)
             aside = -0.06 if answer == "left" else 0.06
-            small: dict[str, Any] = {"fontsize": style.SMALL - 2, "color": style.LIGHT["muted"]}
+            small: dict[str, Any] = {"fontsize": style.SMALL - 2, "color": style.LIGHT.muted}
             beside = "right" if answer == "left" else "left"
             place_of = (x + 0.55 * (end - x) + aside, y + 0.5)
             axes.text(*place_of, self.text(answer), ha=beside, va="center", **small)
         leaf = not row["label"]
         shown = self._leaf(row) if leaf else self._question(row)
         tone, ink = (
-            self._shade(float(row["value"])) if leaf else (style.LIGHT["grid"], style.LIGHT["ink"])
+            self._shade(float(row["value"])) if leaf else (style.LIGHT.grid, style.LIGHT.ink)
         )
         box = {"boxstyle": "round,pad=0.25", "facecolor": tone, "edgecolor": "none"}
         axes.text(
@@ -164,7 +164,7 @@ class _View:
         low, high = float(values.min()), float(values.max())
         level = round(3 * (value - low) / ((high - low) or 1.0))
         shades = (style.HEAT[0], style.HEAT[1], style.HEAT[2], style.HEAT[4])
-        return shades[level], style.LIGHT["ink"] if level < 3 else style.HEAT[0]
+        return shades[level], style.LIGHT.ink if level < 3 else style.HEAT[0]
 
     def outline(self) -> str:
         """The tree as an indented list, a row for each branch, with the value of each leaf."""
@@ -188,7 +188,7 @@ class _View:
         leaf = not row["label"]
         wide = int((style.NARROW - begin - (1.05 if leaf else 0.2)) * 15)
         look: dict[str, Any] = {"va": "center", "fontsize": style.SMALL - 1.5}
-        axes.text(begin, line, wrapped(text, wide, 2), color=style.LIGHT["ink"], **look)
+        axes.text(begin, line, wrapped(text, wide, 2), color=style.LIGHT.ink, **look)
         if leaf:
             tone, ink = self._shade(float(row["value"]))
             box = {"boxstyle": "round,pad=0.25", "facecolor": tone, "edgecolor": "none"}

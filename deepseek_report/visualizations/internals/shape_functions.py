@@ -111,7 +111,7 @@ def _pairs_picture(table: pd.DataFrame, unit: Text) -> Picture:
 
 def _squares(axes: Axes, pair: pd.DataFrame, largest: float) -> None:
     added = pair["contribution"].to_numpy(float)
-    tones = [LIGHT["raises"] if amount > 0 else LIGHT["lowers"] for amount in added]
+    tones = [LIGHT.raises if amount > 0 else LIGHT.lowers for amount in added]
     sizes = 150 * np.abs(added) / largest
     axes.scatter(pair["at_a"], pair["at_b"], s=sizes, c=tones, marker="s", linewidths=0)
     for name, side, most in (("x", "a", 12), ("y", "b", 16)):
@@ -221,10 +221,10 @@ def _curve(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) -
             width=(part.density["to"] - part.density["from"]) * 0.96,
             bottom=span[0],
             align="edge",
-            color=LIGHT["grid"],
+            color=LIGHT.grid,
         )
-    axes.axhline(0, color=LIGHT["context"], linewidth=0.8)
-    axes.plot(shown["value"], shown["contribution"], color=LIGHT["series1"])
+    axes.axhline(0, color=LIGHT.context, linewidth=0.8)
+    axes.plot(shown["value"], shown["contribution"], color=LIGHT.series[0])
     axes.set_ylim(*span)
     grid(axes, "y")
     value_ticks(axes, "y", words, 4)
@@ -235,11 +235,11 @@ def _bars(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) ->
     shown = part.shown
     places = np.arange(len(shown))
     added = shown["contribution"].to_numpy(float)
-    tones = [LIGHT["raises"] if amount > 0 else LIGHT["lowers"] for amount in added]
+    tones = [LIGHT.raises if amount > 0 else LIGHT.lowers for amount in added]
     axes.barh(places, added, height=0.3 + 0.5 * np.sqrt(shown["share"]), color=tones)
-    axes.axvline(0, color=LIGHT["context"], linewidth=0.8)
+    axes.axvline(0, color=LIGHT.context, linewidth=0.8)
     labels = [short(text, 20) for text in shown["display"]]
-    axes.set_yticks(places, labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
+    axes.set_yticks(places, labels, color=LIGHT.ink, fontsize=SMALL - 1.5)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(*span)
     grid(axes, "x")

@@ -72,12 +72,12 @@ class _View:
         axes.set_xlabel(short(self.text("taken"), 44), fontsize=SMALL)
 
     def _gain(self, axes: Axes) -> None:
-        context: dict[str, Any] = {"color": LIGHT["context"], "linewidth": 1}
+        context: dict[str, Any] = {"color": LIGHT.context, "linewidth": 1}
         axes.plot([0, 1], [0, 1], linestyle=(0, (3, 3)), **context)
         if np.isfinite(self.base):
             axes.plot([0, self.base, 1], [0, 1, 1], linestyle=(0, (1, 2)), **context)
         depth, gain, low, high = self._from_nothing
-        axes.fill_between(depth, low, high, color=LIGHT["heat2"])
+        axes.fill_between(depth, low, high, color=LIGHT.heat[1])
         axes.plot(depth, gain, color=SERIES[0])
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
         marks.grid(axes, "both")
@@ -91,7 +91,7 @@ class _View:
 
     def _lift(self, axes: Axes) -> None:
         part = self.table[self.table["depth"] >= min(_DRAWN)]
-        axes.axhline(1, color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
+        axes.axhline(1, color=LIGHT.context, linewidth=1, linestyle=(0, (3, 3)))
         ends = part["lift_low"], part["lift_high"]
         marks.upright_intervals(
             axes, part["depth"], part["lift"], ends, marks.MarkStyle(SERIES[0], size=4.5)

@@ -107,7 +107,7 @@ def _probabilities(results: Results, two: bool) -> Floats:
 def _paint(sheet: Sheet, view: _View) -> None:
     axes = sheet.axes(0.85, 1.6, 0.3, 0.1)
     bins, most = view.bins, view.most
-    axes.plot([0, most], [0, most], color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
+    axes.plot([0, most], [0, most], color=LIGHT.context, linewidth=1, linestyle=(0, (3, 3)))
     free = _free_place(bins, most, _WORDS / (sheet.width - 1.15))
     marks.note(
         axes, view.words.text("pictures.reliability.diagonal"), (free, free), (-8, 4), ha="right"
@@ -143,7 +143,7 @@ def _free_place(bins: pd.DataFrame, most: float, words: float) -> float:
 
 def _histogram(axes: Axes, view: _View) -> None:
     starts, widths, cases = _bars(view)
-    axes.bar(starts, cases, width=widths * 0.88, align="edge", color=LIGHT["context"])
+    axes.bar(starts, cases, width=widths * 0.88, align="edge", color=LIGHT.context)
     marks.grid(axes, "y")
     axes.set_xlim(-0.02 * view.most, view.most)
     axes.set_ylabel(view.words.text("pictures.common.cases"))

@@ -59,8 +59,8 @@ def _paint(sheet: Sheet, results: Results, bins: pd.DataFrame, most: int) -> Non
     axes = sheet.axes(0.95, 0.6, 0.3, 0.3)
     p, unit, words = results.predictions, results.schema.target.unit, words_of(results)
     shown = evenly(p.values, most)
-    axes.axhline(0, color=LIGHT["context"], linewidth=1)
-    marks.dots(axes, p.values[shown], p.errors[shown], LIGHT["context"], 2.8)
+    axes.axhline(0, color=LIGHT.context, linewidth=1)
+    marks.dots(axes, p.values[shown], p.errors[shown], LIGHT.context, 2.8)
     ends = (bins["low"], bins["high"])
     marks.upright_intervals(
         axes, bins["predicted"], bins["mean_error"], ends, marks.MarkStyle(SERIES[1])

@@ -28,7 +28,7 @@ _HEIGHT = 3.5
 #: Recall from which on the note stands beside the curve of precision, and the highest precision
 #: there below which the upper corner is free; the lower one is then taken.
 _LATE, _HIGH = 0.55, 0.75
-_GUESSING: dict[str, Any] = {"color": LIGHT["context"], "linewidth": 1, "linestyle": (0, (3, 3))}
+_GUESSING: dict[str, Any] = {"color": LIGHT.context, "linewidth": 1, "linestyle": (0, (3, 3))}
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _paint(sheet: Sheet, view: _View) -> None:
     right.axhline(view.base_rate, **_GUESSING)
     if view.band is not None:
         ends = view.band["precision_low"], view.band["precision_high"]
-        right.fill_between(view.band["recall"], *ends, color=LIGHT["heat2"])
+        right.fill_between(view.band["recall"], *ends, color=LIGHT.heat[1])
     right.plot(view.recall["recall"], view.recall["precision"], color=SERIES[0])
     _frame(right, view, "found_recall", "flagged_rightly")
     _mark(right, view, (view.point["tpr"], view.point["precision"]))
@@ -138,7 +138,7 @@ def _frame(axes: Axes, view: _View, across: str, up: str) -> None:
 
 def _mark(axes: Axes, view: _View, place: tuple[float, float]) -> None:
     if np.isfinite(place).all():
-        axes.plot(*place, "o", color=LIGHT["ink"], markersize=6)
+        axes.plot(*place, "o", color=LIGHT.ink, markersize=6)
 
 
 def _note(axes: Axes, view: _View, judged: tuple[str, Score | None], *, low: bool) -> None:
@@ -146,7 +146,7 @@ def _note(axes: Axes, view: _View, judged: tuple[str, Score | None], *, low: boo
     name, score = judged
     numbers = view.words.numbers
     in_use = view.words.text("pictures.roc_curve.in_use", threshold=view.threshold)
-    lines = [(f"● {in_use}", LIGHT["ink"])]
+    lines = [(f"● {in_use}", LIGHT.ink)]
     if score is not None:
         value = numbers.number(score.value, score.low, score.high)
         text = view.words.text(f"pictures.roc_curve.{name}", value=value)
@@ -209,7 +209,7 @@ def _twin(view: _View) -> dict[str, object]:
 def _in_use(view: _View, x: float, y: float, name: str) -> dict[str, Any]:
     """The point of the decisions as they are taken."""
     threshold = float("nan") if view.threshold is None else view.threshold
-    return twin.points([x], [y], LIGHT["ink"], text=_hover([x], [y], [threshold], name, view))
+    return twin.points([x], [y], LIGHT.ink, text=_hover([x], [y], [threshold], name, view))
 
 
 def _hover(

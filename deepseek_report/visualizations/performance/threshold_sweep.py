@@ -26,7 +26,7 @@ _RATES = {
     "true_positive_rate": SERIES[0],
     "precision": SERIES[1],
     "selection_rate": SERIES[2],
-    "balanced_accuracy": LIGHT["muted"],
+    "balanced_accuracy": LIGHT.muted,
 }
 
 
@@ -118,7 +118,7 @@ def _paint(sheet: Sheet, view: _View) -> None:
 def _mark(axes: Axes, threshold: float | None, words: Wording) -> None:
     if threshold is None:
         return
-    axes.axvline(threshold, color=LIGHT["ink"], linewidth=1.2)
+    axes.axvline(threshold, color=LIGHT.ink, linewidth=1.2)
     marks.note(
         axes,
         words.text("pictures.threshold_sweep.in_use", threshold=threshold),
@@ -170,7 +170,7 @@ def _twin(view: _View) -> dict[str, object]:
         "hovermode": "x",
     }
     if view.threshold is not None:
-        line = {"color": LIGHT["ink"], "width": 1.5}
+        line = {"color": LIGHT.ink, "width": 1.5}
         ends = {"x0": view.threshold, "x1": view.threshold, "y0": 0, "y1": 1, "yref": "paper"}
         layout["shapes"] = [{"type": "line", "line": line, **ends}]
     return twin.twin(traces, layout, view.words)
