@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import twin
@@ -30,19 +31,16 @@ class MarkStyle:
     hollow: bool = False
 
 
-def intervals(
-    axes: Axes,
-    rows: ArrayLike,
-    values: ArrayLike,
-    ends: tuple[ArrayLike, ArrayLike],
-    look: MarkStyle,
-) -> None:
-    """Points at (value, row), each with a horizontal line from its low to its high end.
+#: A point of a picture: where it stands, and what is drawn there.
+Placed = Iterable[tuple[float, Estimate]]
+
+
+def intervals(axes: Axes, placed: Placed, look: MarkStyle) -> None:
+    """Points at (value, place), each with a horizontal line from its low to its high end.
 
     A missing end leaves the line away, a missing value the point.
     """
-    y, x = np.asarray(rows, float), np.asarray(values, float)
-    low, high = np.asarray(ends[0], float), np.asarray(ends[1], float)
+    y, x, low, high = _columns(placed)
     whole = np.isfinite(low) & np.isfinite(high)
     if whole.any():
         axes.hlines(y[whole], low[whole], high[whole], colors=look.colour, linewidth=1.6)
@@ -50,21 +48,32 @@ def intervals(
     axes.plot(x[present], y[present], linestyle="none", **_marker(look))
 
 
-def upright_intervals(
-    axes: Axes,
-    places: ArrayLike,
-    values: ArrayLike,
-    ends: tuple[ArrayLike, ArrayLike],
-    look: MarkStyle,
-) -> None:
+def upright_intervals(axes: Axes, placed: Placed, look: MarkStyle) -> None:
     """Like `intervals`, with the values on the upright axis."""
-    x, y = np.asarray(places, float), np.asarray(values, float)
-    low, high = np.asarray(ends[0], float), np.asarray(ends[1], float)
+    x, y, low, high = _columns(placed)
     whole = np.isfinite(low) & np.isfinite(high)
     if whole.any():
         axes.vlines(x[whole], low[whole], high[whole], colors=look.colour, linewidth=1.6)
     present = np.isfinite(y)
     axes.plot(x[present], y[present], linestyle="none", **_marker(look))
+
+
+def _columns(placed: Placed) -> Floats:
+    """(4, point) places, values and the ends of their intervals; NaN where something is missing."""
+    pairs = list(placed)
+    places = np.array([place for place, _ in pairs], float)
+    return np.vstack([places, estimate_columns(estimate for _, estimate in pairs)])
+
+
+def reach(estimate: Estimate) -> float:
+    """The upper end of its interval, or the value where that is beyond it or there is none."""
+    return max(estimate.value, estimate.value if estimate.high is None else estimate.high)
+
+
+def estimate_columns(estimates: Iterable[Estimate]) -> Floats:
+    """(3, estimate) values and the ends of their intervals; NaN where something is missing."""
+    cells = [(each.value, each.low, each.high) for each in estimates]
+    return np.array(cells, dtype=np.float64).reshape(-1, 3).T
 
 
 def _marker(look: MarkStyle) -> dict[str, Any]:

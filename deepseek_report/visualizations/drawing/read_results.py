@@ -10,17 +10,24 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import PredictionSummary
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table_rows import R
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of
 
 
-def required(results: Results, metric: str, name: str) -> pd.DataFrame:
-    """A table that a picture cannot do without.
+def required_rows(results: Results, metric: str, name: str, of: type[R]) -> list[R]:
+    """The rows of a table that a picture cannot do without, see `read_rows`.
 
     Raises ArtifactError : the metric was not measured, or has no such table.
     NotApplicableError : the table has no rows, so there is nothing to draw.
     """
+    required(results, metric, name)
+    return results.rows(metric, name, of)
+
+
+def required(results: Results, metric: str, name: str) -> pd.DataFrame:
+    """A table that a picture cannot do without, as a frame."""
     table = results.table(metric, name)
     if table is None:
         reason = words_of(results).say(results.why_missing(ArtifactId.measure(metric)))
