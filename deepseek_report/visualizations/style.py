@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 Axes: TypeAlias = "matplotlib.axes.Axes"
 Figure: TypeAlias = "matplotlib.figure.Figure"
 
+#: Keyword arguments of Matplotlib, which it has no types for.
+Look: TypeAlias = dict[str, Any]
+
 #: A picture as (height, width, 3) of red, green, blue.
 Pixels = NDArray[np.uint8]
 

@@ -16,7 +16,6 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.labels import caption, extent, in_unit
 from deepseek_report.visualizations.style import LIGHT, SMALL, Axes
-from deepseek_report.wording.estimates import estimate
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -357,27 +356,28 @@ class Scale:
         unit = None if measure.is_share else results.schema.target.unit
         return cls(measure.is_share, unit, words_of(results))
 
-    def plain(self, value: float, low: float | None = None, high: float | None = None) -> Message:
+    def plain(self, value: Estimate) -> Message:
         """The value without its unit, as precise as its interval allows."""
         name = "percent" if self.is_share else "number"
-        return caption(f"common.measured.{name}", value=value, low=low, high=high)
+        ends = {"low": value.low, "high": value.high}
+        return caption(f"common.measured.{name}", value=value.value, **ends)
 
-    def full(self, value: float, low: float | None = None, high: float | None = None) -> Message:
+    def full(self, value: Estimate) -> Message:
         """The value with its unit."""
         if self.is_share:
-            return self.plain(value, low, high)
-        return caption("common.measured.quantity", value=value, low=low, high=high, unit=self.unit)
+            return self.plain(value)
+        ends = {"low": value.low, "high": value.high, "unit": self.unit}
+        return caption("common.measured.quantity", value=value.value, **ends)
 
-    def with_interval(self, value: float, low: float | None, high: float | None) -> Message:
+    def with_interval(self, value: Estimate) -> Message:
         """The value with the ends of its interval in brackets."""
-        name = "share" if self.is_share else "value"
-        return caption(f"common.measured.{name}", estimate=estimate(value, low, high))
+        return caption(f"common.measured.{'share' if self.is_share else 'value'}", estimate=value)
 
     def distance(self, value: float) -> Message:
         """How far two values are apart."""
         if self.is_share:
-            return caption("common.measured.gap", estimate=estimate(value))
-        return self.full(value)
+            return caption("common.measured.gap", estimate=Estimate(value))
+        return self.full(Estimate(value))
 
     def ticks(self, axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
         """At most so many ticks of an axis, as such values are written."""

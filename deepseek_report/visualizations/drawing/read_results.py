@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import pandas as pd
 
@@ -14,6 +15,8 @@ from deepseek_report.artifacts.table_rows import R
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of
+
+K = TypeVar("K")
 
 
 def required_rows(results: Results, metric: str, name: str, of: type[R]) -> list[R]:
@@ -39,6 +42,14 @@ def required(results: Results, metric: str, name: str) -> pd.DataFrame:
         notes = list(results.notes(metric)) or [message("refusals.nothing_to_list")]
         raise NotApplicableError(message("refusals.empty_table", notes=notes))
     return table.reset_index(drop=True)
+
+
+def grouped(rows: Iterable[R], key: Callable[[R], K]) -> dict[K, list[R]]:
+    """{key: its rows}, keys and rows in the order in which they come."""
+    groups: dict[K, list[R]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups
 
 
 def signed_explainers(results: Results) -> list[str]:

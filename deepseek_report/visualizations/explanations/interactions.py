@@ -16,7 +16,7 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.metrics.explanations.interactions import EffectBeside, FeaturePair
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import grouped, required_rows
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
@@ -101,7 +101,7 @@ class _View:
         first = self.effects[0]
         axes = sheet.axes(0.75, _FOOT, 1.7, sheet.height - _FOOT - _EFFECT)
         ends = []
-        for number, (level, line) in enumerate(_lines(self.effects).items()):
+        for number, (level, line) in enumerate(_by_level(self.effects).items()):
             places = [at.value if at.is_numeric else float(n) for n, at in enumerate(line)]
             outputs = [at.output for at in line]
             tone = SERIES[number % len(SERIES)]
@@ -133,12 +133,9 @@ class _View:
         )
 
 
-def _lines(effects: Sequence[EffectBeside]) -> dict[str, list[EffectBeside]]:
+def _by_level(effects: Sequence[EffectBeside]) -> dict[str, list[EffectBeside]]:
     """{value of the other feature: the outputs along the first}."""
-    lines: dict[str, list[EffectBeside]] = {}
-    for effect in effects:
-        lines.setdefault(effect.by_display, []).append(effect)
-    return lines
+    return grouped(effects, lambda effect: effect.by_display)
 
 
 def _title(pairs: Sequence[FeaturePair]) -> Message:
@@ -166,7 +163,7 @@ def _alt(pairs: Sequence[FeaturePair], effects: Sequence[EffectBeside]) -> Messa
         )
         for pair in pairs
     ]
-    lines = [_alt_line(level, line) for level, line in _lines(effects).items()]
+    lines = [_alt_line(level, line) for level, line in _by_level(effects).items()]
     return caption("interactions.alt", n=len(listed), pairs=listed, lines=lines)
 
 
