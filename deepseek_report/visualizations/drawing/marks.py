@@ -15,6 +15,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.labels import caption, extent, in_unit
+from deepseek_report.visualizations.drawing.read_results import estimate_columns
 from deepseek_report.visualizations.style import LIGHT, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -62,17 +63,6 @@ def _columns(placed: Placed) -> Floats:
     pairs = list(placed)
     places = np.array([place for place, _ in pairs], float)
     return np.vstack([places, estimate_columns(estimate for _, estimate in pairs)])
-
-
-def reach(estimate: Estimate) -> float:
-    """The upper end of its interval, or the value where that is beyond it or there is none."""
-    return max(estimate.value, estimate.value if estimate.high is None else estimate.high)
-
-
-def estimate_columns(estimates: Iterable[Estimate]) -> Floats:
-    """(3, estimate) values and the ends of their intervals; NaN where something is missing."""
-    cells = [(each.value, each.low, each.high) for each in estimates]
-    return np.array(cells, dtype=np.float64).reshape(-1, 3).T
 
 
 def _marker(look: MarkStyle) -> dict[str, Any]:

@@ -15,7 +15,11 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.explanations.agreement import ExplainerPair
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import (
+    estimate_columns,
+    reach,
+    required_rows,
+)
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
@@ -67,10 +71,10 @@ def _paint(sheet: Sheet, pairs: Sequence[ExplainerPair], words: Wording) -> None
         marks.intervals(axes, own, marks.MarkStyle(LIGHT.context if control else SERIES[0]))
         for place, rank in own:
             text = words.numbers.number(rank.value, rank.low, rank.high)
-            marks.note(axes, text, (marks.reach(rank), place), (6, 0), va="center")
+            marks.note(axes, text, (reach(rank), place), (6, 0), va="center")
     marks.grid(axes, "x")
     axes.axvline(0, color=LIGHT.context, linewidth=1)
-    values, lows, _ = marks.estimate_columns(pair.spearman for pair in pairs)
+    values, lows, _ = estimate_columns(pair.spearman for pair in pairs)
     axes.set_xlim(min(-0.1, float(np.nanmin([values, lows], initial=1.0)) - 0.05), 1.1)
     axes.set_xticks([at for at in (-1, -0.5, 0, 0.25, 0.5, 0.75, 1) if at >= axes.get_xlim()[0]])
     marks.plain_ticks(axes, "x", words)

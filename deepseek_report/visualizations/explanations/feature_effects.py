@@ -30,7 +30,12 @@ from deepseek_report.visualizations.drawing.labels import (
     short,
     spoken,
 )
-from deepseek_report.visualizations.drawing.read_results import grouped, leading, required_rows
+from deepseek_report.visualizations.drawing.read_results import (
+    estimate_columns,
+    grouped,
+    leading,
+    required_rows,
+)
 from deepseek_report.visualizations.drawing.sheet import (
     CATEGORIES,
     CATEGORY_LETTERS,
@@ -94,7 +99,7 @@ class _EffectPanel:
     @property
     def extremes(self) -> list[float]:
         """What its panel must hold."""
-        ends = marks.estimate_columns(point.effect for point in self.curve).ravel()
+        ends = estimate_columns(point.effect for point in self.curve).ravel()
         single = (point.effect for point in self.lines)
         return [value for value in (*ends, *single) if np.isfinite(value)]
 
@@ -186,7 +191,7 @@ class _View:
             values, effects = [at.value for at in line], [at.effect for at in line]
             axes.plot(values, effects, color=LIGHT.context, lw=0.5, alpha=0.6)
         values = [point.value for point in part.curve]
-        effect, least, most = marks.estimate_columns(point.effect for point in part.curve)
+        effect, least, most = estimate_columns(point.effect for point in part.curve)
         axes.fill_between(values, least, most, color=LIGHT.heat[1])
         axes.plot(values, effect, color=SERIES[0])
         axes.set_ylim(low, high)

@@ -16,7 +16,11 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.metrics.explanations.interactions import EffectBeside, FeaturePair
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
-from deepseek_report.visualizations.drawing.read_results import grouped, required_rows
+from deepseek_report.visualizations.drawing.read_results import (
+    estimate_columns,
+    grouped,
+    required_rows,
+)
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
@@ -91,7 +95,7 @@ class _View:
         controls = [Estimate(pair.control) for pair in self.pairs]
         marks.intervals(axes, enumerate(controls), control)
         shares = [pair.share for pair in self.pairs]
-        furthest = float(np.nanmax(marks.estimate_columns([*shares, *controls])[[0, 2]]))
+        furthest = float(np.nanmax(estimate_columns([*shares, *controls])[[0, 2]]))
         axes.set_xlim(0, 1.08 * furthest)
         marks.grid(axes, "x")
         marks.percent_ticks(axes, "x", self.words)
