@@ -255,8 +255,8 @@ def _answer_many(draft: Draft) -> None:
         draft.answer("ranking_many", area=estimates.of_score(area), classes=classes)
     if accuracy is None or balanced is None:
         return
-    classes = [row for row in results.rows("confusion_matrix", "classes", ClassRecall) if row.n]
-    worst = min(classes, key=lambda row: row.recall.value, default=None)
+    recalls = [row for row in results.rows("confusion_matrix", "classes", ClassRecall) if row.n]
+    worst = min(recalls, key=lambda row: row.recall.value, default=None)
     draft.answer(
         "decisions_many",
         accuracy=estimates.of_score(accuracy),
