@@ -23,6 +23,7 @@ from deepseek_report.artifacts.protocols.models import (
     NamesOthers,
     OnlyAnswered,
     ReadsTokens,
+    TrainsOnSequences,
     name_of,
 )
 from deepseek_report.artifacts.protocols.traits import MetricPart, Part, PicturePart, traits_of
@@ -237,7 +238,7 @@ def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem
             f"{name_of(model)}: {wording().say(reason)}",
             todo="choose another model or dataset",
         )
-    elif problem := _other_tokens(experiment, composed):
+    elif problem := _other_tokens(experiment, composed) or _no_sequences(experiment, composed):
         yield problem
 
 
@@ -252,6 +253,23 @@ def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
         locate(composed, ("dataset", "tokenizer")),
         f'the texts are cut into "{cut_by}", and the checkpoint reads its own tokens alone',
         todo="set dataset.tokenizer=${model.checkpoint} (in quotes on the command line)",
+    )
+
+
+def _no_sequences(experiment: Experiment, composed: Composed) -> Problem | None:
+    """A language model without a checkpoint learns from sequences that the data set draws."""
+    model = experiment.single["model"]
+    if not (isinstance(model, TrainsOnSequences) and model.needs_sequences):
+        return None
+    if nature_of(experiment).draws_sequences:
+        return None
+    return Problem(
+        locate(composed, ("model", "checkpoint")),
+        "no checkpoint is given, so the language model is trained here on sequences drawn from a "
+        "task, and these data are of no such task",
+        "dataset=recall, dataset=brackets, or a checkpoint with any texts",
+        "choose one of these data sets, or set model.checkpoint=FOLDER and "
+        "dataset.tokenizer=FOLDER to the folder of a causal language model of transformers",
     )
 
 
