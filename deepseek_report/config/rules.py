@@ -435,7 +435,7 @@ def _judges_nothing(metric: object, experiment: Experiment) -> bool:
     return not of_model and not experiment.multiple["explainers"]
 
 
-def _cannot_ask(plugin: Any, model: Any, group: str) -> Text | None:
+def _cannot_ask(plugin: Any, model: object, group: str) -> Text | None:
     """Why a part that asks the model about rows cannot do so, or None."""
     if not isinstance(model, OnlyAnswered) or isinstance(plugin, GivenInPython):
         return None

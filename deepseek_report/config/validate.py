@@ -187,7 +187,7 @@ class _Checker:
             self.listed[group] = self._listed(group)
         return self.listed[group]
 
-    def _listed(self, group: str) -> dict[str, Any]:
+    def _listed(self, group: str) -> dict[str, object]:
         entries = self.composed.raw.get(group) or {}
         if not isinstance(entries, Mapping):
             fault = f"{group} is {shown_value(entries)}, and its choices are files"
@@ -335,7 +335,7 @@ def _forbid_extra(cls: object) -> None:
             _forbid_extra(nested)
 
 
-def _leaves(hint: object) -> Iterable[Any]:
+def _leaves(hint: object) -> Iterable[object]:
     arguments = typing.get_args(hint)
     return (leaf for argument in arguments for leaf in _leaves(argument)) if arguments else [hint]
 

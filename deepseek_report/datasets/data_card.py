@@ -422,7 +422,7 @@ def describe_number(target: Target, labels: Floats) -> dict[str, object]:
 
 
 def level_rows(
-    attribute: Attribute, codes: Ints, describe: Callable[[Bools], dict[str, Any]]
+    attribute: Attribute, codes: Ints, describe: Callable[[Bools], dict[str, object]]
 ) -> list[dict[str, object]]:
     """Size and share of each level, and what is told of its rows; unknown ones come last, if any.
 

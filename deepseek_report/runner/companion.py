@@ -159,7 +159,7 @@ class Companion:
         with self._case_lock if name == "case" else self._lock:
             return answers[name](question)
 
-    def _threshold(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def _threshold(self, question: Mapping[str, Any]) -> dict[str, object]:
         levels, band = question.get("levels") or [], question.get("band")
         pairs = tuple((_whole(pair, 0), _whole(pair, 1)) for pair in _list(levels))
         chosen = Subset(
@@ -193,7 +193,7 @@ class Companion:
             raise DataError(f"set: {feature.label} has {n} values, from 0, but got {value:g}")
         return value
 
-    def _case(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def _case(self, question: Mapping[str, object]) -> dict[str, object]:
         """A page on any row of the data, as `explain-case` makes it."""
         number = _whole(question, "row")
         row = self._row(number)

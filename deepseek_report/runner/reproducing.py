@@ -248,7 +248,7 @@ def _folder_here(match: re.Match[str]) -> str:
     return folder
 
 
-def _foreign(config: Any, place: str = "") -> Iterator[tuple[str, str]]:
+def _foreign(config: object, place: str = "") -> Iterator[tuple[str, str]]:
     """{part of the config: the package of its code}, of parts that are none of this package's."""
     if not isinstance(config, Mapping):
         return
@@ -347,7 +347,7 @@ def _libraries(run: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str,
 
 
 def _machine(
-    before: Mapping[str, Any], now: Mapping[str, Any] | None = None
+    before: Mapping[str, Any], now: Mapping[str, object] | None = None
 ) -> Iterator[Difference]:
     recorded: Mapping[str, Any] = before.get("environment") or {}
     present = now or environment(str(recorded.get("device", "")))

@@ -408,7 +408,7 @@ class _Thrift:
             fields[number] = kind == 1 if kind <= 2 else self._value(kind, level)
         return fields
 
-    def _value(self, kind: int, level: int) -> Any:
+    def _value(self, kind: int, level: int) -> object:
         if kind in {4, 5, 6}:
             return self._integer()
         if kind == 8:

@@ -31,7 +31,7 @@ _RESUMABLE = frozenset({"training"})
 
 
 def run_locked(
-    store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
+    store: Store, stage: Stage, job: StageJob, send: Callable[[object], None]
 ) -> StageOutcome:
     """Compute one stage unless another process has done so meanwhile; never raises."""
     try:
@@ -88,7 +88,9 @@ def _compute(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], No
     return store.publish(stage.place, stage.key, work, facts)
 
 
-def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
+def _run_or_resume(
+    store: Store, stage: Stage, job: StageJob, send: Callable[[object], None]
+) -> Path:
     """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
     work = store.work_folder(stage.place, stage.key, resume=stage.kind in _RESUMABLE)
     resumed = any(entries(work))

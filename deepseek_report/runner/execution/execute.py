@@ -207,11 +207,11 @@ def _quietly(work: Callable[[], None]) -> None:
         work()
 
 
-def _here(task: WorkItem, send: Send) -> Any:
+def _here(task: WorkItem, send: Send) -> object:
     return task.plan.work(task.stage)(partial(_as_named, task.name, send))
 
 
-def _in_worker(name: str, work: Any) -> Any:
+def _in_worker(name: str, work: Any) -> object:
     tell(("started", name))
     return work(partial(_as_named, name, tell))
 

@@ -61,7 +61,7 @@ class Pool:
             with workers(self.jobs, self.modules) as (processes, messages):
                 whole = self._run_until_broken(processes, messages)
 
-    def _run_until_broken(self, processes: Processes, messages: Any) -> bool:
+    def _run_until_broken(self, processes: Processes, messages: object) -> bool:
         """Whether it came to its end; False if a process was ended and the pool is of no use."""
         while self._fill(processes):
             if not self.running:

@@ -61,12 +61,12 @@ class JoblibLauncher:
             ) from None
 
 
-def _work(local: Mapping[str, str], pickled: bytes) -> Any:
+def _work(local: Mapping[str, str], pickled: bytes) -> object:
     """One piece of work in a process of joblib; trusted local code is found before it is read."""
     install(local)
     with one_thread():
         return pickle.loads(pickled)(_unheard)  # noqa: S301 - of the process that started this one
 
 
-def _unheard(message: Any) -> None:
+def _unheard(message: object) -> None:
     del message

@@ -45,7 +45,7 @@ def take_pieces(folder: str, worker: int, seconds: float) -> None:
                 time.sleep(_PAUSE)
 
 
-def _result_of(pickled: bytes) -> Any:
+def _result_of(pickled: bytes) -> object:
     try:
         work = pickle.loads(pickled)  # noqa: S301 - of the same user, see `Outbox.enter`
         return work(_unheard)
@@ -66,5 +66,5 @@ def _difference(plan: Mapping[str, Any]) -> str:
     return f"{platform.node()} has {', '.join(other)}" if other else ""
 
 
-def _unheard(message: Any) -> None:
+def _unheard(message: object) -> None:
     del message

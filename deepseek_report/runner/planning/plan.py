@@ -233,7 +233,7 @@ class _Planner:
                 artifact = ArtifactId.measure(name, subject)
                 self.add(artifact, config, inputs, *targets, explainer, seed=seed)
 
-    def _of_folds(self, targets: list[str]) -> dict[str, Any]:
+    def _of_folds(self, targets: list[str]) -> dict[str, object]:
         """What each fold measures and concludes; their code joins the targets."""
         from deepseek_report.metrics.performance.cross_validation import judged_in_folds
 
@@ -258,7 +258,7 @@ class _Planner:
         inputs = tuple(name for name in self.stages if name not in of_before)
         self._released(CONCLUSIONS, config, inputs, f"{_CONCLUDING}.run_conclusions")
 
-    def _released(self, name: str, config: Any, inputs: tuple[str, ...], target: str) -> None:
+    def _released(self, name: str, config: object, inputs: tuple[str, ...], target: str) -> None:
         """Plan a stage that reads no more than the level of privacy allows."""
         privacy = self.experiment.privacy
         if privacy.is_full:
@@ -276,7 +276,7 @@ class _Planner:
             ArtifactId.picture(name), config, inputs, self.target("visualizations", name)
         )
 
-    def _drawn_from(self, plugin: Any) -> Iterator[str]:
+    def _drawn_from(self, plugin: object) -> Iterator[str]:
         traits = traits_of(plugin, PicturePart)
         for need in sorted({*traits.needs, *traits.also}):
             for stage in self.stages:
@@ -284,7 +284,7 @@ class _Planner:
                     yield stage
 
 
-def taken_first(metrics: Mapping[str, Any]) -> list[str]:
+def taken_first(metrics: Mapping[str, object]) -> list[str]:
     """Metrics in their order, but each behind those whose measurements it takes."""
     order, waiting = dict[str, None](), set[str]()
 

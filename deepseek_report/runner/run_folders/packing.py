@@ -186,7 +186,7 @@ class _Changes:
                 yield f"- {escape(self._text('decided', **_about(each.decision, new, self.words)))}"
 
 
-def _about(decision: Decision, report: ComplianceReport, words: Wording) -> dict[str, Any]:
+def _about(decision: Decision, report: ComplianceReport, words: Wording) -> dict[str, object]:
     return {
         "name": decision.name,
         "date": decision.date,

@@ -97,7 +97,7 @@ def _is_shown(folder: Path, file: Path) -> bool:
     )
 
 
-def _decisions(opened: OpenRun, decision: Path) -> list[dict[str, Any]]:
+def _decisions(opened: OpenRun, decision: Path) -> list[dict[str, object]]:
     """The decisions that a file holds, each with its digest."""
     human = read_people(opened.results)
     file = f"{PEOPLE}/{decision.name}"

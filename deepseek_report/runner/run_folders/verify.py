@@ -365,7 +365,7 @@ def _is_artifact(name: str) -> bool:
     return name.startswith(f"{ARTIFACTS}/")
 
 
-def _compare_contents(folder: Path, run: Mapping[str, Any], verified: Verified) -> None:
+def _compare_contents(folder: Path, run: Mapping[str, object], verified: Verified) -> None:
     """Compare what says the same thing twice: the config, and the table of scores."""
     comparisons: tuple[tuple[str, str, Callable[[], bool]], ...] = (
         (CONFIG, f"it is not the config in {RUN}", lambda: _config(folder) == run["config"]),
@@ -399,7 +399,7 @@ def _unworded(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.drop(columns=list(WORDED), errors="ignore")
 
 
-def _config(folder: Path) -> Any:
+def _config(folder: Path) -> object:
     import yaml
 
     try:

@@ -336,7 +336,7 @@ def _write_compliance(document: Path, results: Results) -> dict[str, str]:
     return {}
 
 
-def report_options(config: Mapping[str, Any]) -> ReportOptions:
+def report_options(config: Mapping[str, object]) -> ReportOptions:
     """The report's options from a resolved config.
 
     Raises
