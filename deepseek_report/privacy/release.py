@@ -136,7 +136,7 @@ def _release_stage(stage: _Stage, experiment: Experiment, source: RunSource) -> 
         _explanation(stage, source)
     elif kind == "measures":
         measurement = Measurement.load(stage.source)
-        plugin = experiment.multiple["metrics"][name]
+        plugin = experiment.metrics[name]
         released_measurement(measurement, plugin, source).save(stage.target)
     elif kind in MADE_FROM_RELEASED:
         copy_tree(stage.source, stage.target)

@@ -85,8 +85,8 @@ class Companion:
                 stored = StoredModel.of(opened, experiment, store, in_memory=True)
         except ArtifactError as error:
             parts = _experiment(opened, trust, types)
-            return cls(opened, error, parts.multiple["metrics"], trust)
-        return cls(opened, stored, stored.experiment.multiple["metrics"], trust)
+            return cls(opened, error, parts.metrics, trust)
+        return cls(opened, stored, stored.experiment.metrics, trust)
 
     def close(self) -> None:
         """Drop what was made on the way."""

@@ -81,7 +81,7 @@ class StoredModel:
         ------
         ArtifactError : they are not there or not those of the run, or there is no model to ask.
         """
-        if isinstance(experiment.single["model"], OnlyAnswered):
+        if isinstance(experiment.model, OnlyAnswered):
             raise ArtifactError(
                 f"{opened.folder}: this run was made from predictions, so there is no model to ask"
             )
@@ -201,7 +201,7 @@ class StoredModel:
         new: Ints,
     ) -> Explanation:
         """What the method says of the rows, of more than two classes about each one's decision."""
-        explainer = self.experiment.multiple["explainers"][self.explainer]
+        explainer = self.experiment.explainers[self.explainer]
         context = explain_context(job, explainer, classifier, inputs, new, Silent())
         explanation: Explanation = explainer.explain(context)
         if len(self.dataset.schema.target.classes) > 2:
@@ -235,7 +235,7 @@ class StoredModel:
         """{artifact: its folder} of what applies to these data and this model."""
         paths = {}
         for name, default in _METRICS.items():
-            metric = self.experiment.multiple["metrics"].get(name, default)
+            metric = self.experiment.metrics.get(name, default)
             if not traits_of(metric, MetricPart).accepts(self.dataset.schema.modality):
                 continue
             try:

@@ -86,7 +86,7 @@ class OpenPlan(Generic[T]):
     ) -> None:
         self.experiment, self.store, self.device = experiment, store, device
         self.reporter, self.number, self.closing = reporter, job, closing
-        self.words = wording(experiment.single["report"].language)
+        self.words = wording(experiment.report.language)
         self.execution = Execution()
         self.waiting = {stage.id: stage for stage in stages}
         self.order = [stage.id for stage in stages]
@@ -291,7 +291,7 @@ class OpenPlan(Generic[T]):
 
     def needed(self, stage: Stage) -> list[list[str]]:
         """For each need of a picture the inputs that it stands for."""
-        picture = self.experiment.multiple["visualizations"][stage.name]
+        picture = self.experiment.visualizations[stage.name]
         return [
             [name for name in stage.inputs if ArtifactId(name).is_within(need)]
             for need in sorted(traits_of(picture, PicturePart).needs)

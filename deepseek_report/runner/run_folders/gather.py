@@ -155,15 +155,15 @@ def _volatile(experiment: Experiment) -> Iterator[str]:
     yield from _VOLATILE
     measured = [
         ArtifactId.measure(name)
-        for name, metric in experiment.multiple["metrics"].items()
+        for name, metric in experiment.metrics.items()
         if traits_of(metric, MetricPart).volatile
     ]
     yield from (f"{ARTIFACTS}/{artifact}/*" for artifact in measured)
-    for name, metric in experiment.multiple["metrics"].items():
+    for name, metric in experiment.metrics.items():
         for table, kind in table_types(metric).items():
             if traits_of(metric, MetricPart).volatile and kind.section:
                 yield f"tables/{slug('-'.join(dict.fromkeys((kind.section, name, table))))}*"
-    for name, picture in experiment.multiple["visualizations"].items():
+    for name, picture in experiment.visualizations.items():
         if set(measured) & set(traits_of(picture, PicturePart).needs):
             yield f"{ARTIFACTS}/pictures/{name}/*"
             yield f"figures/*{slug(name)}*"
@@ -181,7 +181,7 @@ def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:
 def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
     """Copies of the frameworks of one's own, so that the run can be written again anywhere."""
     copies: dict[str, Any] = {}
-    for choice in experiment.multiple["frameworks"].values():
+    for choice in experiment.frameworks.values():
         if choice.file is not None:
             target = folder / ARTIFACTS / "frameworks" / choice.id
             copy_file(choice.file, target / FRAMEWORK_FILE, links=True)
@@ -194,7 +194,7 @@ def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
 
 def _beside_config(experiment: Experiment, folder: Path) -> dict[str, Any]:
     """Copies of a policy of one's own, and of the seal that the run starts from."""
-    report = experiment.single["report"]
+    report = experiment.report
     files = {"policy": [(report.policy, POLICY_FILE)], SEAL: [(report.seal, SEAL_FILE)]}
     if report.seal is not None:
         signature = report.seal.with_name(report.seal.stem + ".dsse.json")

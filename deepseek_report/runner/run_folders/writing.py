@@ -127,14 +127,14 @@ def load_for_writing(experiment: Experiment) -> None:
     """Load what the report of an experiment is written with, but what needs a result of the run."""
     modules = (
         str(experiment.config_of("sections", name).get("_target_", "")).rpartition(".")[0]
-        for name in experiment.multiple["sections"]
+        for name in experiment.sections
     )
     for module in modules:
         if module.startswith(OWN["section"]):
             import_module(module)
     run_schema_problems({"format_version": FORMAT_VERSION})
     writing_key(recorded_config(experiment))
-    for choice in experiment.multiple["frameworks"].values():
+    for choice in experiment.frameworks.values():
         choice.load()
 
 
