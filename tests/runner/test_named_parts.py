@@ -19,7 +19,7 @@ def test_a_part_that_the_config_names_is_marked_and_one_of_a_set_is_not() -> Non
     failed = StageOutcome("measures/gap/shap", reason="c")
     refused = StageOutcome("measures/gap/lime", reason="c", applicable=False)
     execution = Execution({outcome.stage: outcome for outcome in (failed, refused)})
-    problems = execution.problems(experiment)  # type: ignore[arg-type]
+    problems = [part.to_json() for part in execution.problems(experiment)]  # type: ignore[arg-type]
     assert [problem for problem in problems if "named" in problem] == [
         {"stage": "measures/latency", "reason": "a", "kind": "not applicable", "named": True},
         {"stage": "measures/gap/lime", "reason": "c", "kind": "not applicable", "named": True},

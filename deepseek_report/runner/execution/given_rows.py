@@ -90,9 +90,9 @@ class StoredModel:
                 f"{opened.folder}: its model was given in Python and is in no store; `run.serve()` "
                 "asks it, in the Python process that made the run"
             )
-        keys = {stage["id"]: str(stage["key"]) for stage in opened.run["stages"]}
+        keys = {stage["id"]: str(stage["key"]) for stage in opened.run.stages}
         stages = {name: _stage(store, name, keys.get(name, "")) for name in ("data", "training")}
-        digests = opened.run["digests"]
+        digests = opened.run.digests
         here = {
             "data": digest(hash_folder(stages["data"])),
             "weights": model_digest(hash_folder(stages["training"])),
@@ -265,7 +265,7 @@ def stored_model(
     ------
     ConfigProblems, ArtifactError : the config names what is not trusted, or see `StoredModel.of`.
     """
-    config = dict(opened.run["config"])
+    config = dict(opened.run.config)
     config["report"] = {**config["report"], "cases": []}
     composed = Composed(raw=config, overrides=(), selected={}, roots=())
     return StoredModel.of(opened, built(composed, tuple(trust), tuple(trust_types)), store)

@@ -25,7 +25,7 @@ from deepseek_report.runner.execution.stages import StageJob
 from deepseek_report.runner.planning.against_data import refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, cost_left
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
-from deepseek_report.runner.run_folders.open_run import disclosed_problems, problem, reasons
+from deepseek_report.runner.run_folders.open_run import MissingPart, disclosed_problems, reasons
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import wording
 
@@ -216,13 +216,13 @@ class OpenPlan(Generic[T]):
         failures, refused = reasons(missing, "failed"), reasons(missing, "not applicable")
         return dataclasses.replace(job, failures=failures, refused=refused)
 
-    def missing(self, stage: Stage) -> list[dict[str, str]]:
+    def missing(self, stage: Stage) -> list[MissingPart]:
         """Why inputs of a stage are missing, as the run folder will tell it."""
         execution = self.execution
         known = {refusal.artifact for refusal in self.experiment.refused} | set(stage.inputs)
         return disclosed_problems(
             self.experiment,
-            [entry for entry in execution.problems(self.experiment) if entry["stage"] in known],
+            [entry for entry in execution.problems(self.experiment) if entry.stage in known],
             execution.folders,
         )
 
@@ -233,7 +233,9 @@ class OpenPlan(Generic[T]):
         """
         outcomes, made = self.execution.outcomes, self.execution.made
         less = {
-            name: made[name].key if name in made else problem(name, outcomes[name].reason, "failed")
+            name: made[name].key
+            if name in made
+            else MissingPart.of(name, outcomes[name].reason, "failed").to_json()
             for name in stage.inputs
             if name in made or (outcomes[name].folder is None and outcomes[name].applicable)
         }

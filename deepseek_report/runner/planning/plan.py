@@ -25,6 +25,7 @@ from deepseek_report.config.portable import PortablePaths
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.findings.conclude import concluded_from
 from deepseek_report.provenance import PACKAGE, code_of
+from deepseek_report.runner.run_folders.open_run import RunRecord, reasons
 from deepseek_report.runner.run_folders.recorded_config import recorded_config
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import texts_digest
@@ -345,24 +346,19 @@ def beside_config(experiment: Experiment) -> dict[str, str]:
     return files
 
 
-def identity_of(run: Mapping[str, Any]) -> str:
+def identity_of(run: RunRecord) -> str:
     """The run id that follows from the content of `run.json`."""
-    failed = [problem["stage"] for problem in run["problems"] if problem["kind"] == "failed"]
-    refused = [
-        problem["stage"]
-        for problem in run["problems"]
-        if problem["kind"] == "not applicable" and problem["stage"] not in run["plan"]
-    ]
+    refused = [stage for stage in reasons(run.problems, "not applicable") if stage not in run.plan]
     own = {
-        ArtifactId(name).rest: entry["files"].get(FRAMEWORK_FILE, "")
-        for name, entry in run["artifacts"].items()
+        ArtifactId(name).rest: entry.files.get(FRAMEWORK_FILE, "")
+        for name, entry in run.artifacts.items()
         if ArtifactId(name).kind == "frameworks"
     }
     for name, file in (("policy", POLICY_FILE), (SEAL, SEAL_FILE)):
-        if entry := run["artifacts"].get(name):
-            own[name] = entry["files"].get(file, "")
-    whole = _identity(run["experiment"], run["plan"], run["config"], refused, own)
-    return incomplete_id(whole, failed) if failed else whole
+        if entry := run.artifacts.get(name):
+            own[name] = entry.files.get(file, "")
+    whole = _identity(run.experiment, run.plan, run.config, refused, own)
+    return incomplete_id(whole, run.failed) if run.failed else whole
 
 
 def incomplete_id(whole: str, failed: Iterable[str]) -> str:
