@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
@@ -230,8 +230,8 @@ def explain_context(
     job: StageJob,
     explainer: ExplainerPlugin,
     classifier: Classifier,
-    inputs: NDArray[np.float64],
-    positions: NDArray[np.int64],
+    inputs: Floats,
+    positions: Ints,
     progress: Progress,
 ) -> ExplainContext:
     """What an explainer is handed; positions : (row,) where each row stands in the test part."""
@@ -345,16 +345,16 @@ def _again(job: StageJob, subject: str) -> ExplainAgain:
 
     def explain(
         classifier: Classifier,
-        inputs: NDArray[np.float64],
-        drawn_as: NDArray[np.float64] | None = None,
-        targets: NDArray[np.int64] | None = None,
-    ) -> NDArray[np.float64]:
+        inputs: Floats,
+        drawn_as: Floats | None = None,
+        targets: Ints | None = None,
+    ) -> Floats:
         positions = np.arange(len(inputs))
         context = explain_context(job, explainer, classifier, inputs, positions, Silent())
         context = dataclasses.replace(context, drawn_as=drawn_as)
         if targets is not None:
             return toward_classes(explainer, context, targets)
-        values: NDArray[np.float64] = explainer.explain(context).values
+        values: Floats = explainer.explain(context).values
         return values
 
     return explain
@@ -373,7 +373,7 @@ class _FurtherRows:
         background = len(background_rows(self.job, dataset))
         return self._explainer(cheaply).planned_calls(rows, players, background)
 
-    def explained(self, positions: NDArray[np.int64], cheaply: bool) -> Explanation:
+    def explained(self, positions: Ints, cheaply: bool) -> Explanation:
         job, explainer = self.job, self._explainer(cheaply)
         inputs = _dataset(job.inputs["data"]).test.inputs[positions]
         classifier = fresh_classifier(job)
@@ -462,7 +462,7 @@ def fresh_classifier(job: StageJob, *, copied: bool = True) -> Classifier:
     return classifier
 
 
-def background_rows(job: StageJob, dataset: Dataset) -> NDArray[np.float64]:
+def background_rows(job: StageJob, dataset: Dataset) -> Floats:
     """A sample of training rows, the same for every explainer and metric.
 
     Drawn from the seed of the data: it is part of what is looked at, not of a method's own draws,
