@@ -20,7 +20,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DataError, DeepseekReportError
 from deepseek_report.runner.execution.computing import kept_outcome, run_locked
 from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
-from deepseek_report.runner.execution.run_events import REPORT, Reporter, event_name
+from deepseek_report.runner.execution.run_events import REPORT, Reporter, Send, Work, event_name
 from deepseek_report.runner.execution.stages import StageJob
 from deepseek_report.runner.planning.against_data import refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, cost_left
@@ -34,8 +34,6 @@ _TELLING = frozenset({"data", "training"})
 #: Stages that give data: the run's own, and those before corrections.
 _DATA = frozenset({"data", BEFORE["data"]})
 T = TypeVar("T")
-#: What a piece of work calls with each of its messages.
-Send = Callable[[Any], None]
 
 
 @dataclass(frozen=True)
@@ -140,13 +138,13 @@ class OpenPlan(Generic[T]):
             return WorkItem((name,), name, self, stage)
         return WorkItem((self.store.root, stage.place, self.as_made(stage).key), name, self, stage)
 
-    def work(self, stage: Stage) -> Callable[[Send], Any]:
+    def work(self, stage: Stage) -> Work:
         """What is to be done for a piece of work, wherever it is done."""
         if stage.id == REPORT and self.closing is not None:
             return partial(_close, self.closing.make, self.in_order)
         return partial(run_locked, self.store, self.as_made(stage), self.job(stage))
 
-    def returned(self, stage: Stage, result: Any) -> None:
+    def returned(self, stage: Stage, result: object) -> None:
         """Take what a piece of work gave."""
         if isinstance(result, Exception):
             self.stop(result)
@@ -156,7 +154,7 @@ class OpenPlan(Generic[T]):
             self.reporter.finished(event_name(self.number, REPORT), result.seconds, "")
             if self.closing is not None:
                 self.closing.on_made(result.result)
-        else:
+        elif isinstance(result, StageOutcome):
             self.done(result)
 
     def broken(self, stage: Stage, reason: Text) -> StageOutcome | Exception:
@@ -353,13 +351,13 @@ class OpenPlan(Generic[T]):
 
 
 @dataclass(frozen=True)
-class _Closed:
+class _Closed(Generic[T]):
     """What the closing of a plan gave, and the seconds that it took."""
 
-    result: Any
+    result: T
     seconds: float
 
 
-def _close(closing: Callable[[Execution], Any], execution: Execution, _: Send) -> _Closed:
+def _close(closing: Callable[[Execution], T], execution: Execution, _: Send) -> _Closed[T]:
     started = time.perf_counter()
     return _Closed(closing(execution), time.perf_counter() - started)
