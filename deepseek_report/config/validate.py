@@ -60,9 +60,7 @@ def validate(
         experiment, problems = rules.apply(draft, composed)
         if problems:
             raise ConfigProblems(problems)
-    return dataclasses.replace(
-        experiment, undecided=Undecided.of(composed, experiment.multiple["explainers"])
-    )
+    return dataclasses.replace(experiment, undecided=Undecided.of(composed, experiment.explainers))
 
 
 def built(
@@ -82,7 +80,7 @@ def built(
     if settings is None or checker.problems:
         raise ConfigProblems(checker.problems, checker.untrusted)
     single = {group: checker.plugin((group,), composed.raw.get(group)) for group in SINGLE}
-    multiple = {group: checker.several(group) for group in MULTIPLE}
+    multiple: dict[str, Any] = {group: checker.several(group) for group in MULTIPLE}
     launcher = checker.plugin(("launcher",), composed.launcher or _LOCAL)
     if checker.problems:
         raise ConfigProblems(checker.problems, checker.untrusted)
@@ -93,9 +91,9 @@ def built(
     return Experiment(
         settings,
         raw,
-        single,
-        multiple,
-        launcher,
+        **single,
+        **multiple,
+        launcher=launcher,
         trusted=trusted.packages,
         trusted_types=trusted.types,
     )

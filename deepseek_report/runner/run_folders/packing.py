@@ -83,7 +83,7 @@ class _Changes:
     words: Wording
 
     def lines(self) -> Iterator[str]:
-        runs = {"before": self.before.run["run_id"], "after": self.after.run["run_id"]}
+        runs = {"before": self.before.run.run_id, "after": self.after.run.run_id}
         yield f"# {escape(self._text('title', **runs))}"
         yield ""
         yield self._text("runs", before=self.before.run_digest, after=self.after.run_digest)

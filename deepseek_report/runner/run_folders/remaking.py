@@ -75,7 +75,7 @@ def _recorded_day(record: Mapping[str, object]) -> dt.date | None:
 
 def _recorded_language(opened: OpenRun, record: Mapping[str, Any]) -> str:
     """The language by the hash of what wrote, where an older version did not name it."""
-    config = opened.run["config"]
+    config = opened.run.config
     keys = {writing_key(config, language): language for language in languages()}
     return keys.get(str(record.get("writing")), opened.language)
 
@@ -83,7 +83,7 @@ def _recorded_language(opened: OpenRun, record: Mapping[str, Any]) -> str:
 def _reasons(
     opened: OpenRun, record: Mapping[str, Any], language: str, trust: Sequence[str]
 ) -> Iterator[str]:
-    config = opened.run["config"]
+    config = opened.run.config
     if record.get("writing") != writing_key(config, language or language_of(config)):
         yield "other code wrote them, by their record"
     recorded, here = record.get("libraries"), writing_libraries()

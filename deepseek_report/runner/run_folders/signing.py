@@ -72,7 +72,7 @@ def sign_run(folder: Path, key: SigningKey, decision: Path | None = None) -> Pat
 def _content(opened: OpenRun) -> dict[str, Any]:
     documents = readable_manifest(opened.folder / DOCUMENTS_MANIFEST) or {}
     return {
-        "run_id": str(opened.run["run_id"]),
+        "run_id": str(opened.run.run_id),
         "run_digest": opened.run_digest,
         "document_digest": str(documents.get("document_digest") or ""),
     }
