@@ -349,7 +349,7 @@ def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]
     if not experiment.settings.corrections:
         return experiment, []
     items = tuple(items_of(experiment.settings.corrections))
-    model = experiment.single["model"]
+    model = experiment.model
     problems: list[Problem] = []
     fields = {field.name for field in dataclasses.fields(model)}
     if edits := [_edit(item) for item in items if item.kind == "rule"]:
@@ -368,10 +368,7 @@ def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]
         model = model.keeping(directions)
     plain = dataclasses.replace(experiment.settings, corrections=())
     before = dataclasses.replace(experiment, settings=plain)
-    single = {**experiment.single, "model": model}
-    return dataclasses.replace(
-        experiment, single=single, corrections=items, before=before
-    ), problems
+    return dataclasses.replace(experiment, model=model, corrections=items, before=before), problems
 
 
 def _edit(item: CorrectionItem) -> dict[str, object]:
@@ -384,6 +381,6 @@ def _edit(item: CorrectionItem) -> dict[str, object]:
 
 def trains_by_gradients(experiment: Experiment) -> bool:
     """Whether the model is trained by the configured trainer, and that can be given penalties."""
-    model = experiment.single["model"]
+    model = experiment.model
     own = model.own_trainer() if isinstance(model, BringsTrainer) else None
-    return own is None and isinstance(experiment.single["trainer"], TrainsCorrected)
+    return own is None and isinstance(experiment.trainer, TrainsCorrected)

@@ -31,6 +31,7 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.config import threshold_checks
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.composed import Composed, locate
+from deepseek_report.config.config_files import MULTIPLE
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.overrides import correction_problems, with_corrections
 from deepseek_report.config.problems import Problem, choices, nearest
@@ -66,7 +67,7 @@ def has_device(kind: str) -> bool:
 
 def nature_of(experiment: Experiment) -> DataTraits:
     """What the chosen data are; a table with classes where the plug-in does not say."""
-    dataset = experiment.single["dataset"]
+    dataset = experiment.dataset
     return dataset.nature if isinstance(dataset, TellsNature) else DataTraits()
 
 
@@ -207,7 +208,7 @@ def _device(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
 
 def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """A report is written in a language that has a catalogue, or not at all."""
-    language, known = experiment.single["report"].language, languages()
+    language, known = experiment.report.language, languages()
     if language not in known:
         where = locate(composed, ("report", "language"))
         todo = nearest(language, known) or f"set report.language={DEFAULT_LANGUAGE}"
@@ -218,12 +219,12 @@ def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
 
 def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     where = locate(composed, ("dataset",))
-    for text in experiment.single["dataset"].problems():
+    for text in experiment.dataset.problems():
         yield Problem(where, text)
 
 
 def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    model = experiment.single["model"]
+    model = experiment.model
     if isinstance(model, NamesOthers):
         where = locate(composed, ("model",))
         for text in model.problems(experiment.trusted):
@@ -231,7 +232,7 @@ def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Prob
 
 
 def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    model = experiment.single["model"]
+    model = experiment.model
     if reason := unfit_reason(model, nature_of(experiment)):
         yield Problem(
             locate(composed, ("model",)),
@@ -244,7 +245,7 @@ def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem
 
 def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
     """A checkpoint knows its own tokens alone; the texts must be cut into them."""
-    model, dataset = experiment.single["model"], experiment.single["dataset"]
+    model, dataset = experiment.model, experiment.dataset
     checkpoint = model.reads_tokens_of if isinstance(model, ReadsTokens) else None
     cut_by = dataset.tokenizer if isinstance(dataset, CutsIntoTokens) else checkpoint
     if checkpoint is None or cut_by == checkpoint:
@@ -343,7 +344,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         Refusal(ArtifactId.explanation(key), reason) for key, reason in composed.left_out.items()
     ]
     refused += skipped
-    multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
+    multiple: dict[str, Any] = {group: experiment.plugins(group) for group in MULTIPLE}
     for group in ("explainers", "metrics"):
         for key, reason in _refused(experiment, group):
             if composed.origin(group, key) == "command line":
@@ -362,7 +363,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     places = threshold_checks.places(composed)
     kept = dataclasses.replace(
         experiment,
-        multiple=multiple,
+        **multiple,
         threshold_places=places,
         expectation_places=tuple(
             locate(composed, ("behaviour", str(place)))
@@ -378,7 +379,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         del multiple["visualizations"][ArtifactId(refusal.artifact).name]
     problems.extend(_homeless(kept, composed))
     problems.extend(threshold_checks.measured(kept, composed, refused))
-    whole = dataclasses.replace(kept, multiple=multiple, refused=tuple(refused), named=named)
+    whole = dataclasses.replace(kept, **multiple, refused=tuple(refused), named=named)
     if problems:
         return whole, problems
     return with_corrections(whole)
@@ -400,7 +401,7 @@ def _causal_places(experiment: Experiment, composed: Composed) -> dict[str, str]
 def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
     for group, kind in _ARTIFACT.items():
         skipped = composed.skipped.get(group, {})
-        chosen = {key: composed.origin(group, key) for key in experiment.multiple[group]}
+        chosen = {key: composed.origin(group, key) for key in experiment.plugins(group)}
         for key, origin in {**skipped, **chosen}.items():
             if origin not in BY_SETS:
                 yield f"{kind}/{key}"
@@ -419,13 +420,13 @@ def _without_private(experiment: Experiment) -> tuple[Experiment, list[Refusal]]
     They are refused even where they were named: what a run folder holds must not hang on a list.
     """
     refused: list[Refusal] = []
-    multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
+    multiple: dict[str, Any] = {group: experiment.plugins(group) for group in MULTIPLE}
     for group, kind in _ARTIFACT.items():
-        for key, plugin in experiment.multiple[group].items():
+        for key, plugin in experiment.plugins(group).items():
             if reason := experiment.privacy.refuses(plugin):
                 refused.append(Refusal(f"{kind}/{key}", reason))
                 del multiple[group][key]
-    return dataclasses.replace(experiment, multiple=multiple), refused
+    return dataclasses.replace(experiment, **multiple), refused
 
 
 def _named(composed: Composed, group: str) -> str:
@@ -434,8 +435,8 @@ def _named(composed: Composed, group: str) -> str:
 
 
 def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, Text]]:
-    model, nature = experiment.single["model"], nature_of(experiment)
-    for key, plugin in experiment.multiple[group].items():
+    model, nature = experiment.model, nature_of(experiment)
+    for key, plugin in experiment.plugins(group).items():
         reason: Text | None = plugin.refuses(model, nature) if group == "explainers" else None
         reason = reason or misfit(plugin, nature) or inability(plugin, model)
         reason = reason or _cannot_ask(plugin, model, group)
@@ -450,10 +451,10 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, Text]]:
 def _judges_nothing(metric: object, experiment: Experiment) -> bool:
     """Whether a metric of explanations has none to judge."""
     of_model = traits_of(metric, MetricPart).scope == "model"
-    return not of_model and not experiment.multiple["explainers"]
+    return not of_model and not experiment.explainers
 
 
-def _cannot_ask(plugin: Any, model: Any, group: str) -> Text | None:
+def _cannot_ask(plugin: Any, model: object, group: str) -> Text | None:
     """Why a part that asks the model about rows cannot do so, or None."""
     if not isinstance(model, OnlyAnswered) or isinstance(plugin, GivenInPython):
         return None
@@ -462,7 +463,7 @@ def _cannot_ask(plugin: Any, model: Any, group: str) -> Text | None:
 
 
 def _lacking(experiment: Experiment, plugin: object) -> list[ArtifactId]:
-    metrics, explainers = experiment.multiple["metrics"], experiment.multiple["explainers"]
+    metrics, explainers = experiment.metrics, experiment.explainers
     lacking = []
     for need in map(ArtifactId, sorted(traits_of(plugin, PicturePart).needs)):
         name = need.rest
@@ -477,7 +478,7 @@ def _unmet_needs(
     experiment: Experiment, composed: Composed, group: str, refused: list[Refusal]
 ) -> Iterator[Problem]:
     reasons = {refusal.artifact: refusal.reason for refusal in refused}
-    for key, plugin in experiment.multiple[group].items():
+    for key, plugin in experiment.plugins(group).items():
         if composed.origin(group, key) != "command line":
             continue
         for need in _lacking(experiment, plugin):
@@ -491,8 +492,8 @@ def _unmet_needs(
 
 def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refusal]:
     reasons = {refusal.artifact: refusal.reason for refusal in refused}
-    model = experiment.single["model"]
-    for key, plugin in experiment.multiple["visualizations"].items():
+    model = experiment.model
+    for key, plugin in experiment.visualizations.items():
         if unfit := misfit(plugin, nature_of(experiment)):
             yield Refusal(ArtifactId.picture(key), unfit)
         elif unable := inability(plugin, model):
@@ -503,8 +504,8 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
 
 
 def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    known = {*groups(composed.roots)["sections"], *experiment.multiple["sections"]}
-    for key, plugin in experiment.multiple["visualizations"].items():
+    known = {*groups(composed.roots)["sections"], *experiment.sections}
+    for key, plugin in experiment.visualizations.items():
         section = traits_of(plugin, PicturePart).section
         if section in known:
             continue

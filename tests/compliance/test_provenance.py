@@ -262,8 +262,8 @@ def test_people_who_sign_change_the_documents_and_no_result(folder: Path, tmp_pa
     before = results_of(copied, run).provenance
     write_report(copied)
     after = read_run(copied)
-    assert after["run_id"] == run["run_id"]
-    assert after["digests"] == run["digests"]
+    assert after.run_id == run.run_id
+    assert after.digests == run.digests
     assert results_of(copied, after).provenance["manifest"] == before["manifest"]
     text = (copied / "report.qmd").read_text(encoding="utf-8").replace("\\", "")
     assert "It ranks applications." in text

@@ -92,7 +92,7 @@ class ModelPlugin(Protocol):
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """A torch module (see ExplainableModule); statistics are taken from `train` alone."""
 
-    def wrap(self, module: Any, schema: Schema, device: str) -> Classifier: ...
+    def wrap(self, module: object, schema: Schema, device: str) -> Classifier: ...
 
 
 @runtime_checkable
@@ -212,7 +212,7 @@ class CountsTrees(Protocol):
 class KeepsDirections(Protocol):
     """The optional part of a ModelPlugin whose models may be kept to directions as they are."""
 
-    def keeping(self, directions: Mapping[str, Any]) -> ModelPlugin:
+    def keeping(self, directions: Mapping[str, object]) -> ModelPlugin:
         """The same, whose answer only "rises" or only "falls" with columns, by their names."""
 
 
@@ -232,7 +232,7 @@ class EditsFitted(Protocol):
     """The optional part of a ModelPlugin of which a person changes what was fitted."""
 
     @property
-    def edits(self) -> Sequence[Any]:
+    def edits(self) -> Sequence[object]:
         """What the person changes."""
 
     def misfits_of_edits(self, schema: Schema, train: Split, fitted: Path | None) -> Sequence[str]:

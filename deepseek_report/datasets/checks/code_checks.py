@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
-from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Attribute, Feature
 from deepseek_report.artifacts.split import DataIssue
@@ -37,7 +36,7 @@ class MissingCode:
     rows: int
 
 
-def suspected_codes(values: NDArray[np.float64]) -> list[tuple[float, int]]:
+def suspected_codes(values: Floats) -> list[tuple[float, int]]:
     """The numbers of a column that probably mean "missing", each with its number of rows.
 
     Looked at are the two ends of the column. An end is suspected if its size is 1e30 or more; or if

@@ -6,13 +6,12 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
@@ -49,7 +48,7 @@ def fit_predictor(
     kind: Predictor,
     features: Sequence[Feature],
     inputs: Floats,
-    labels: NDArray[Any],
+    labels: Array,
     n_outputs: int,
     seed: int,
 ) -> Predict:
@@ -79,7 +78,7 @@ def fit_monotone(
     task: Task,
     features: Sequence[Feature],
     inputs: Floats,
-    labels: NDArray[Any],
+    labels: Array,
     directions: Floats,
     seed: int,
 ) -> Predict:
@@ -127,7 +126,7 @@ def _fit_linear(
     task: Task,
     features: Sequence[Feature],
     inputs: Floats,
-    labels: NDArray[Any],
+    labels: Array,
     n_outputs: int,
     seed: int,
 ) -> Predict:
@@ -145,7 +144,7 @@ def _fit_boosting(
     task: Task,
     features: Sequence[Feature],
     inputs: Floats,
-    labels: NDArray[Any],
+    labels: Array,
     n_outputs: int,
     seed: int,
     directions: Floats | None = None,
@@ -159,7 +158,7 @@ def _fit_boosting(
 
 
 def _boosted_columns(
-    task: Task, features: Sequence[Feature], inputs: Floats, labels: NDArray[Any]
+    task: Task, features: Sequence[Feature], inputs: Floats, labels: Array
 ) -> tuple[Predict, list[bool]]:
     """What makes the columns that boosting sees, and which of them are categories."""
     if _are_words(features):

@@ -7,7 +7,8 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from types import ModuleType
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -90,7 +91,7 @@ class RayLauncher:
                 raise ConnectionError(str(error)) from None
 
 
-def _ray() -> Any:
+def _ray() -> ModuleType:
     try:
         import ray
     except ImportError:
@@ -100,7 +101,7 @@ def _ray() -> Any:
 
 @dataclass(frozen=True)
 class _Task:
-    reference: Any
+    reference: object
 
     def has_ended(self) -> bool:
         return bool(_ray().wait([self.reference], timeout=0)[0])

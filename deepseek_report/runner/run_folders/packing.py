@@ -83,7 +83,7 @@ class _Changes:
     words: Wording
 
     def lines(self) -> Iterator[str]:
-        runs = {"before": self.before.run["run_id"], "after": self.after.run["run_id"]}
+        runs = {"before": self.before.run.run_id, "after": self.after.run.run_id}
         yield f"# {escape(self._text('title', **runs))}"
         yield ""
         yield self._text("runs", before=self.before.run_digest, after=self.after.run_digest)
@@ -186,7 +186,7 @@ class _Changes:
                 yield f"- {escape(self._text('decided', **_about(each.decision, new, self.words)))}"
 
 
-def _about(decision: Decision, report: ComplianceReport, words: Wording) -> dict[str, Any]:
+def _about(decision: Decision, report: ComplianceReport, words: Wording) -> dict[str, object]:
     return {
         "name": decision.name,
         "date": decision.date,

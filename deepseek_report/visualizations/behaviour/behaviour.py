@@ -86,8 +86,8 @@ class _View:
         at = np.arange(len(part))
         low, high = self._span
         tall = 0.25 * (high - low) / max(float(np.log1p(part["n"]).max()), 1e-9)
-        axes.bar(at, np.log1p(part["n"]) * tall, 0.8, low, color=LIGHT["grid"])
-        axes.fill_between(at, part["low"], part["high"], color=LIGHT["heat2"])
+        axes.bar(at, np.log1p(part["n"]) * tall, 0.8, low, color=LIGHT.grid)
+        axes.fill_between(at, part["low"], part["high"], color=LIGHT.heat[1])
         axes.plot(at, part["answer"], color=SERIES[0])
         turned = part["turned"].to_numpy(bool)
         if turned.any():
@@ -106,7 +106,7 @@ class _View:
                 ha=side,
                 va="top",
                 fontsize=SMALL - 1.5,
-                color=LIGHT["ink"],
+                color=LIGHT.ink,
             )
         grid(axes, "y")
         (value_ticks if self.in_numbers else percent_ticks)(axes, "y", self.words, 4)

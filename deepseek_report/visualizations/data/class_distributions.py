@@ -153,7 +153,7 @@ class _View:
         labels = [
             short(text, CATEGORY_LETTERS) for text in self._of(name, self.classes[0])["display"]
         ]
-        axes.set_yticks(range(len(labels)), labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
+        axes.set_yticks(range(len(labels)), labels, color=LIGHT.ink, fontsize=SMALL - 1.5)
         axes.set_ylim(len(labels) - 0.4, -0.6)
         axes.set_xlim(-0.06, 1.06)  # a mark at an end is whole
         grid(axes, "x")

@@ -166,7 +166,7 @@ def _gain_panel(axes: Axes, view: _View) -> None:
                 ends = ([_end(score.low)], [_end(score.high)])
                 marks.intervals(axes, [row + aside], [score.value], ends, look)
     marks.grid(axes, "x")
-    axes.axvline(0, color=LIGHT["context"], linewidth=2)
+    axes.axvline(0, color=LIGHT.context, linewidth=2)
     marks.value_ticks(axes, "x", view.words, 2)
     marks.keep_ticks_apart(axes)
     axes.set_title(view.words.text("pictures.deletion_curves.gain"), fontsize=SMALL)

@@ -112,10 +112,10 @@ def _points(axes: Axes, mine: pd.DataFrame, names: Sequence[str], words: Wording
     chance = mine["chance"].dropna()
     if len(chance):
         dashes = (0, (3, 3))
-        axes.axvline(float(chance.mean()), color=LIGHT["context"], linewidth=1, linestyle=dashes)
+        axes.axvline(float(chance.mean()), color=LIGHT.context, linewidth=1, linestyle=dashes)
     for row, name in enumerate(names):
         score = mine.loc[name]
-        look = MarkStyle(LIGHT["context"], hollow=True) if name == CONTROL else MarkStyle(SERIES[0])
+        look = MarkStyle(LIGHT.context, hollow=True) if name == CONTROL else MarkStyle(SERIES[0])
         intervals(axes, [row], [score["value"]], ([score["low"]], [score["high"]]), look)
     axes.set_xlim(-0.06, 1.06)  # a mark at an end is whole
     grid(axes, "x")

@@ -113,7 +113,7 @@ class _View:
             level = self.levels[row, column]
             rate = float(self.rates[row, column])
             text = "–" if not level else f"{numbers.percent(rate)}\n{numbers.count(int(n))}"
-            tone = LIGHT["ink"] if level <= _LIGHT_SHADES else _SHADES[0]
+            tone = LIGHT.ink if level <= _LIGHT_SHADES else _SHADES[0]
             axes.text(column, row, text, ha="center", va="center", fontsize=size, color=tone)
 
     def _frame(self, axes: Any) -> None:
@@ -124,14 +124,14 @@ class _View:
             (places.min() - 0.5, places.max() + 0.5) for places in (rows, columns)
         )
         corners = ([left, right, right, left, left], [low, low, high, high, low])
-        axes.plot(*corners, color=LIGHT["ink"], linewidth=2, clip_on=False)
+        axes.plot(*corners, color=LIGHT.ink, linewidth=2, clip_on=False)
 
     def _ticks(self, axes: Any, is_narrow: bool) -> None:
         size = SMALL - 1 if is_narrow else SMALL
         for side, place, spot in (("across", "column", axes.xaxis), ("down", "row", axes.yaxis)):
             borders = self._borders(side, place)
             spot.set_ticks([k + 0.5 for k in range(len(borders))])
-            look: dict[str, Any] = {"fontsize": size, "color": LIGHT["ink"]}
+            look: dict[str, Any] = {"fontsize": size, "color": LIGHT.ink}
             if side == "across" and is_narrow:
                 look |= {"rotation": 40, "ha": "right"}
             spot.set_ticklabels([self.words.name(border) for border in borders], **look)

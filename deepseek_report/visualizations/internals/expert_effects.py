@@ -76,7 +76,7 @@ def _scatter(sheet: Sheet, experts: pd.DataFrame, words: Wording) -> None:
     lines = -(-len(names) // across)
     axes = sheet.axes(_LEFT, 0.55, _RIGHT, 0.2 + 0.15 * lines)
     tone, shape = colours(layers), markers(layers)
-    axes.axhline(0, color=LIGHT["context"], linewidth=1.2, linestyle=(0, (3, 2)))
+    axes.axhline(0, color=LIGHT.context, linewidth=1.2, linestyle=(0, (3, 2)))
     for layer in layers:
         for is_needed in (True, False):
             own = experts[
@@ -162,5 +162,5 @@ def _heat(sheet: Sheet, times: pd.DataFrame, words: Wording) -> None:
         sheet.figure.text(x, y, "■", fontsize=11, color=colour, va="center")
         key = f"{words.numbers.declared(step)}+"
         sheet.figure.text(
-            x + 0.15 / sheet.width, y, key, fontsize=SMALL, color=LIGHT["muted"], va="center"
+            x + 0.15 / sheet.width, y, key, fontsize=SMALL, color=LIGHT.muted, va="center"
         )

@@ -149,7 +149,7 @@ def _frame(axes: style.Axes) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(True)
-        spine.set_color(style.LIGHT["grid"])
+        spine.set_color(style.LIGHT.grid)
 
 
 def _levels(image: Floats, span: tuple[float, float]) -> Ints:
@@ -210,15 +210,15 @@ def _tables(figure: style.Figure, blocks: Sequence[_PrototypeBlock], page: _Page
     for block in blocks:
         for column, head in enumerate(block.heads):
             x = page.labels + column * width
-            axes.text(x, y - _HEAD / 2 - 0.03, head, **plain, color=style.LIGHT["ink"])
+            axes.text(x, y - _HEAD / 2 - 0.03, head, **plain, color=style.LIGHT.ink)
         y -= _HEAD + 0.06
         for label, *values in block.lines:
-            axes.hlines(y, 0, page.width, colors=style.LIGHT["grid"], linewidth=0.6)
+            axes.hlines(y, 0, page.width, colors=style.LIGHT.grid, linewidth=0.6)
             tall = _line_height((label, *values))
-            axes.text(0, y - tall / 2, label, **plain, color=style.LIGHT["muted"])
+            axes.text(0, y - tall / 2, label, **plain, color=style.LIGHT.muted)
             for column, value in enumerate(values):
                 x = page.labels + column * width
-                axes.text(x, y - tall / 2, value, **plain, color=style.LIGHT["ink"])
+                axes.text(x, y - tall / 2, value, **plain, color=style.LIGHT.ink)
             y -= tall
         y -= 0.24
 

@@ -121,7 +121,7 @@ def _heads(axes: Axes, view: _View, layer: int, *, first: bool) -> None:
 
 def _experts(axes: Axes, words: Wording, own: pd.DataFrame, most: float, *, first: bool) -> None:
     own = own.reset_index(drop=True)
-    axes.vlines(own.index, 0, own["share"].fillna(0), colors=LIGHT["grid"], linewidth=5)
+    axes.vlines(own.index, 0, own["share"].fillna(0), colors=LIGHT.grid, linewidth=5)
     ends = (own["low"], own["high"])
     marks.upright_intervals(axes, own.index, own["share"], ends, marks.MarkStyle(SERIES[2], "D"))
     ticks = [words.numbers.count(expert + 1) for expert in own["expert"]]
@@ -134,7 +134,7 @@ def _experts(axes: Axes, words: Wording, own: pd.DataFrame, most: float, *, firs
 
 def _frame(axes: Axes, ticks: list[str], even: float, words: Wording, *, first: bool) -> None:
     marks.grid(axes, "y")
-    axes.axhline(even, color=LIGHT["context"], linewidth=1.2, linestyle=(0, (3, 2)))
+    axes.axhline(even, color=LIGHT.context, linewidth=1.2, linestyle=(0, (3, 2)))
     axes.set_xticks(range(len(ticks)), ticks)
     axes.set_xlim(-0.7, len(ticks) - 0.3)
     marks.percent_ticks(axes, "y", words, 4)

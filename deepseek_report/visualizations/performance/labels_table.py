@@ -71,7 +71,7 @@ def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
     rows(left, [wrapped(mark, most, 2) for mark in marks])
     rows(right, [""] * len(table))
     _column(left, table, "roc_auc", SERIES[0], words)
-    left.axvline(0.5, color=LIGHT["context"], linewidth=1)
+    left.axvline(0.5, color=LIGHT.context, linewidth=1)
     left.set_xlabel(words.text("pictures.common.roc_auc"))
     _column(right, table, "f1", SERIES[1], words)
     right.set_xlabel(words.text("pictures.labels_table.f1"))

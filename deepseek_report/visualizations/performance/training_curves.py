@@ -27,7 +27,7 @@ _MULTIPLES = ("gradient_norm", "learning_rate", "balance_loss")
 #: Column, name of the part it was measured on (none where it needs no label), and colour.
 _Line = tuple[str, str, str]
 _LOSS: tuple[_Line, ...] = (
-    ("train_loss", "training", LIGHT["muted"]),
+    ("train_loss", "training", LIGHT.muted),
     ("validation_loss", "validation", SERIES[0]),
 )
 _SCORE: tuple[_Line, ...] = (("validation_score", "validation", SERIES[0]),)
@@ -104,7 +104,7 @@ def _paint(sheet: Sheet, history: pd.DataFrame, summary: Mapping[str, Any], word
         step, across = (1.35, 0.8) if sheet.is_narrow else (2.3, 1.6)
         left = 0.6 + place * step
         axes = sheet.axes(left, 0.5, sheet.width - left - across, sheet.height - 1.25)
-        _lines(axes, history, ((column, "", LIGHT["ink"]),), words, ticks=3)
+        _lines(axes, history, ((column, "", LIGHT.ink),), words, ticks=3)
         title = words.text(f"pictures.training_curves.{column}")
         axes.set_title(wrapped(title, 14 if sheet.is_narrow else 26))
         if column != "learning_rate":
@@ -132,7 +132,7 @@ def _lines(
 def _mark_best(axes: Axes, best: float | None, words: Wording, *, label: bool) -> None:
     if best is None or not known(best):
         return
-    axes.axvline(best, color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
+    axes.axvline(best, color=LIGHT.context, linewidth=1, linestyle=(0, (3, 3)))
     if label:
         marks.note(
             axes,
