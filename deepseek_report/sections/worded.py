@@ -38,4 +38,7 @@ class WordedSection:
                 draft.answer(key, score=estimates.of_score(score))
         for key in draft.words.table(f"sections.{self.name}.caveat"):
             draft.caveat(key)
+        pictures = results.pictures.items()
+        draft.values["pictures"] = [key for key, each in pictures if each.section == self.name]
+        draft.values["measured"] = results.tables_of(self.name)
         return draft.content(self.needs)
