@@ -323,7 +323,7 @@ def _small(facts: DataFacts, attribute: Attribute, code: int, level: str) -> Dat
 def _of_one_class(facts: DataFacts, attribute: Attribute) -> bool:
     """Whether an attribute is known of one class alone, such as the kind of a defect."""
     known = facts.whole.groups[attribute.name] >= 0
-    return len(np.unique(facts.whole.labels[known])) == 1
+    return attribute.partial and len(np.unique(facts.whole.labels[known])) == 1
 
 
 def _small_by_size(attribute: Attribute, level: str, n: int) -> DataIssue | None:
