@@ -261,7 +261,7 @@ def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
 
 def _no_sequences(experiment: Experiment, composed: Composed) -> Problem | None:
     """A language model without a checkpoint learns from sequences that the data set draws."""
-    model = experiment.single["model"]
+    model = experiment.model
     if not (isinstance(model, TrainsOnSequences) and model.needs_sequences):
         return None
     if nature_of(experiment).draws_sequences:
