@@ -514,11 +514,11 @@ def _wordless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """Kinds of data, metrics and sections of which texts are missing, each with all of them."""
     words, kind = wording(), nature_of(experiment).modality
     wanted = {("dataset", f'kind of data "{kind}"'): texts_of_kind(kind, KINDS)}
-    for key, metric in experiment.multiple["metrics"].items():
+    for key, metric in experiment.metrics.items():
         declared = traits_of(metric, MetricPart).findings
         keys = [f"findings.{name}.{part}" for name in declared for part in PARTS_OF_FINDINGS]
         wanted["metrics", f'metric "{key}"'] = keys
-    for key, section in experiment.multiple["sections"].items():
+    for key, section in experiment.sections.items():
         if isinstance(section, SaysTexts):
             wanted["sections", f'section "{key}"'] = list(section.texts)
     for (group, part), keys in wanted.items():
