@@ -13,6 +13,7 @@ from typing import Any
 from deepseek_report.artifacts.corrections import Correction, CorrectionItem, items_of
 from deepseek_report.artifacts.protocols.models import (
     BringsTrainer,
+    EditsFitted,
     KeepsDirections,
     NamesOthers,
     TrainsCorrected,
@@ -351,10 +352,9 @@ def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]
     items = tuple(items_of(experiment.settings.corrections))
     model = experiment.model
     problems: list[Problem] = []
-    fields = {field.name for field in dataclasses.fields(model)}
     if edits := [_edit(item) for item in items if item.kind == "rule"]:
-        if "edits" in fields:
-            model = dataclasses.replace(model, edits=(*model.edits, *edits))
+        if isinstance(model, EditsFitted):
+            model = model.edited(edits)
             wrong = model.problems(experiment.trusted) if isinstance(model, NamesOthers) else ()
             problems.extend(Problem("corrections", text) for text in wrong)
         else:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.finding import PARTS as PARTS_OF_FINDINGS
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, all_reasons, message
 from deepseek_report.artifacts.protocols.datasets import CutsIntoTokens, DataTraits, TellsNature
@@ -26,6 +27,7 @@ from deepseek_report.artifacts.protocols.models import (
     TrainsOnSequences,
     name_of,
 )
+from deepseek_report.artifacts.protocols.sections import SaysTexts
 from deepseek_report.artifacts.protocols.traits import MetricPart, Part, PicturePart, traits_of
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.config import threshold_checks
@@ -38,7 +40,7 @@ from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.sets import BY_SETS
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.tasks import TASKS
-from deepseek_report.wording.words import DEFAULT_LANGUAGE, languages, wording
+from deepseek_report.wording.words import DEFAULT_LANGUAGE, languages, texts_of_kind, wording
 
 #: Files that a Linux system shows where it has a driver: CUDA, ROCm, WSL.
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
@@ -335,7 +337,12 @@ _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualization
 
 
 def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[Problem]]:
-    """The experiment without what cannot be applied, and the problems found."""
+    """The experiment without what cannot be applied, and the problems found.
+
+    Where texts are missing these are all of them: other problems may need them to be told.
+    """
+    if wordless := list(_wordless(experiment, composed)):
+        return experiment, wordless
     named = frozenset(_named_parts(experiment, composed))
     skipped = list(_skipped(composed))
     problems = list(problems_of_single_choices(experiment, composed))
@@ -501,6 +508,24 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
         elif lacking := _lacking(experiment, plugin):
             why = [reasons.get(need, message("refusals.unmeasured", name=need)) for need in lacking]
             yield Refusal(ArtifactId.picture(key), all_reasons(why))
+
+
+def _wordless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """Kinds of data, metrics and sections of which texts are missing, each with all of them."""
+    words, kind = wording(), nature_of(experiment).modality
+    wanted = {("dataset", f'kind of data "{kind}"'): texts_of_kind(kind, KINDS)}
+    for key, metric in experiment.metrics.items():
+        declared = traits_of(metric, MetricPart).findings
+        keys = [f"findings.{name}.{part}" for name in declared for part in PARTS_OF_FINDINGS]
+        wanted["metrics", f'metric "{key}"'] = keys
+    for key, section in experiment.sections.items():
+        if isinstance(section, SaysTexts):
+            wanted["sections", f'section "{key}"'] = list(section.texts)
+    for (group, part), keys in wanted.items():
+        if lacking := [text for text in keys if not words.has(text)]:
+            fault = f"{part} lacks {len(lacking)} texts: {', '.join(lacking)}"
+            todo = f"write them in templates/locale/{DEFAULT_LANGUAGE}, in a file of its name"
+            yield Problem(_named(composed, group), fault, todo=todo)
 
 
 def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

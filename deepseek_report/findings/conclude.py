@@ -84,6 +84,7 @@ RULES: tuple[Rule, ...] = (
     rules_bottlenecks.experts,
     rules_bottlenecks.heads,
     rules_bottlenecks.hot_spot,
+    lambda results: [finding for each in results.measurements for finding in each.findings],
 )
 
 

@@ -39,7 +39,7 @@ from deepseek_report.provenance import environment, lock, versions
 from deepseek_report.provenance.requirements import normalised
 from deepseek_report.runner.execution.run_events import Reporter
 from deepseek_report.runner.run import prepare_run, run_prepared
-from deepseek_report.runner.run_folders.open_run import OpenRun, RunRecord, open_run, reasons
+from deepseek_report.runner.run_folders.open_run import OpenRun, RecordedRun, open_run, reasons
 from deepseek_report.store.run_folder import RUN, FileClass, hash_files
 
 #: Variables that stand for folders in a recorded config; no other one is read.
@@ -219,7 +219,7 @@ def recorded_experiment(
     return validate(composed, options.trust, options.trust_types)
 
 
-def _origins(run: RunRecord) -> dict[str, dict[str, Origin]]:
+def _origins(run: RecordedRun) -> dict[str, dict[str, Origin]]:
     """Which parts a person named, as far as the run records it, so that it is told the same."""
     named = {ArtifactId(entry.stage).name for entry in run.problems if entry.named}
     return {
@@ -291,7 +291,7 @@ def _changed(before: OpenRun, after: OpenRun, kind: FileClass, aside: Iterable[s
     ]
 
 
-def _differences(before: RunRecord, after: RunRecord) -> Iterator[Difference]:
+def _differences(before: RecordedRun, after: RecordedRun) -> Iterator[Difference]:
     first, second = (dict(flat_config(run.config)) for run in (before, after))
     for key in dict.fromkeys([*first, *second]):
         old, new = first.get(key, ABSENT), second.get(key, ABSENT)
@@ -305,7 +305,7 @@ def _differences(before: RunRecord, after: RunRecord) -> Iterator[Difference]:
     yield from _code(before, after)
 
 
-def _code(before: RunRecord, after: RunRecord) -> Iterator[Difference]:
+def _code(before: RecordedRun, after: RecordedRun) -> Iterator[Difference]:
     """Stages whose keys differ: keys are made from config, data, code and libraries."""
     names = list(dict.fromkeys([*before.plan, *after.plan]))
     changed = [name for name in names if before.plan.get(name) != after.plan.get(name)]
@@ -317,7 +317,7 @@ def _code(before: RunRecord, after: RunRecord) -> Iterator[Difference]:
 
 
 def _versions(
-    before: RunRecord, now: Mapping[str, str], locked: Mapping[str, str]
+    before: RecordedRun, now: Mapping[str, str], locked: Mapping[str, str]
 ) -> Iterator[Difference]:
     """Each library that results rest on, and some of those that come with these.
 

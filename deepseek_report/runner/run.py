@@ -191,11 +191,8 @@ def write_run(run: PreparedRun, execution: Execution) -> Finished:
         folder = folder.with_name(identity)
     command = run.command or _command(experiment, run.overrides, run.config_dir)
     with run.store.lock("report", identity):
-        gather = partial(
-            *(assemble, experiment, run.stages, execution, run.store),
-            run_id=identity,
-            command=command,
-        )
+        stages = run.stages, execution, run.store
+        gather = partial(assemble, experiment, *stages, run_id=identity, command=command)
         record = _record(experiment, run.started)
         with telling_of(folder, _work_folder(folder)):
             return _write(folder, gather, execution, record, experiment.trusted)

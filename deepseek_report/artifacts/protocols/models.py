@@ -235,6 +235,9 @@ class EditsFitted(Protocol):
     def edits(self) -> Sequence[object]:
         """What the person changes."""
 
+    def edited(self, edits: Sequence[object]) -> ModelPlugin:
+        """The same with further edits."""
+
     def misfits_of_edits(self, schema: Schema, train: Split, fitted: Path | None) -> Sequence[str]:
         """What edits name that there is not; `fitted` holds the model without them, if stored."""
 

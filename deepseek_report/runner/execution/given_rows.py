@@ -22,7 +22,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.metrics import MeasureContext, MetricPlugin
 from deepseek_report.artifacts.protocols.models import OnlyAnswered, model_digest
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
@@ -235,7 +235,7 @@ class StoredModel:
         """{artifact: its folder} of what applies to these data and this model."""
         paths = {}
         for name, default in _METRICS.items():
-            metric = self.experiment.metrics.get(name, default)
+            metric: MetricPlugin = self.experiment.metrics.get(name, default)
             if not traits_of(metric, MetricPart).accepts(self.dataset.schema.modality):
                 continue
             try:

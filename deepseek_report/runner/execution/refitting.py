@@ -20,6 +20,7 @@ from deepseek_report.artifacts.protocols.models import (
     CountsTrees,
     FitsAnew,
     PlansRows,
+    TrainsCorrected,
 )
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
@@ -129,10 +130,10 @@ class ModelRefits:
             penalty = None
             if self.experiment.corrections and change == NO_CHANGE:
                 penalty = penalty_of(self.experiment, self.training, data)
-            if penalty is None:
-                trainer.fit(built, data, *place)
-            else:
+            if penalty is not None and isinstance(trainer, TrainsCorrected):
                 trainer.fit(built, data, *place, penalty)
+            else:
+                trainer.fit(built, data, *place)
         return built
 
     @cached_property

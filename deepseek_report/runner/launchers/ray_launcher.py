@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
 from typing import Annotated, ClassVar
 
@@ -93,10 +94,9 @@ class RayLauncher:
 
 def _ray() -> ModuleType:
     try:
-        import ray
+        return import_module("ray")
     except ImportError:
         raise DeepseekReportError(f"launcher=ray needs Ray: {pip_install('ray')}") from None
-    return ray
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from deepseek_report.config.portable import PortablePaths
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.findings.conclude import concluded_from
 from deepseek_report.provenance import PACKAGE, code_of
-from deepseek_report.runner.run_folders.open_run import RunRecord, reasons
+from deepseek_report.runner.run_folders.open_run import RecordedRun, reasons
 from deepseek_report.runner.run_folders.recorded_config import recorded_config
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import texts_digest
@@ -346,7 +346,7 @@ def beside_config(experiment: Experiment) -> dict[str, str]:
     return files
 
 
-def identity_of(run: RunRecord) -> str:
+def identity_of(run: RecordedRun) -> str:
     """The run id that follows from the content of `run.json`."""
     refused = [stage for stage in reasons(run.problems, "not applicable") if stage not in run.plan]
     own = {

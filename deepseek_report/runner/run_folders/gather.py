@@ -41,7 +41,7 @@ from deepseek_report.runner.execution.stages import artifact_paths
 from deepseek_report.runner.planning.plan import Stage
 from deepseek_report.runner.run_folders.open_run import (
     CopiedArtifact,
-    RunRecord,
+    RecordedRun,
     disclosed_problems,
 )
 from deepseek_report.runner.run_folders.recorded_config import recorded_config
@@ -91,7 +91,7 @@ def assemble(
     write_text(folder / CONFIG, text)
     artifacts = _artifacts(execution, folder) | _frameworks(experiment, folder)
     artifacts |= _beside_config(experiment, folder)
-    run = RunRecord(
+    run = RecordedRun(
         run_id=run_id,
         command=command,
         experiment=experiment.name,

@@ -82,7 +82,7 @@ class MissingPart:
 
 
 @dataclass(frozen=True)
-class RunRecord:
+class RecordedRun:
     """The content of `run.json`; `templates/schemas/run.schema.json` says what each field holds.
 
     Folders of older versions lack the fields that have a default here, and those behind them.
@@ -106,7 +106,7 @@ class RunRecord:
     format_version: int = FORMAT_VERSION
 
     @classmethod
-    def from_json(cls, run: Mapping[str, Any]) -> RunRecord:
+    def from_json(cls, run: Mapping[str, Any]) -> RecordedRun:
         """A content that agrees with its schema; what was concluded beside it is left out."""
         names = {each.name for each in fields(cls)}
         known = {name: value for name, value in run.items() if name in names}
@@ -149,7 +149,7 @@ class OpenRun:
     """
 
     folder: Path
-    run: RunRecord
+    run: RecordedRun
     contents: Contents
     run_digest: str
     day: dt.date | None = None
@@ -193,9 +193,9 @@ def open_run(folder: Path) -> OpenRun:
     return OpenRun(folder, run, contents, run_digest(listed_results(manifest)))
 
 
-def read_run(folder: Path, contents: Contents | None = None) -> RunRecord:
+def read_run(folder: Path, contents: Contents | None = None) -> RecordedRun:
     """`run.json` of a run folder; see `run_content`."""
-    return RunRecord.from_json(run_content(folder, contents))
+    return RecordedRun.from_json(run_content(folder, contents))
 
 
 def run_content(folder: Path, contents: Contents | None = None) -> dict[str, Any]:
@@ -235,7 +235,7 @@ def _validator(version: int) -> Draft202012Validator:
     return validator_of(load_json(shipped("templates") / "schemas" / _SCHEMAS[version], links=True))
 
 
-def results_of(folder: Path, run: RunRecord, day: dt.date | None = None) -> Results:
+def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Results:
     """The results that a run folder holds; day : what counts as today, for what people wrote."""
     return Results(
         paths={name: folder / entry.path for name, entry in run.artifacts.items()},
@@ -250,7 +250,7 @@ def results_of(folder: Path, run: RunRecord, day: dt.date | None = None) -> Resu
     )
 
 
-def _provenance(folder: Path, run: RunRecord) -> dict[str, Any]:
+def _provenance(folder: Path, run: RecordedRun) -> dict[str, Any]:
     kept = (
         *("run_id", "digests", "versions", "environment", "stages", "overrides", "command"),
         *("volatile", "plan"),

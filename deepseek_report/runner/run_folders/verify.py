@@ -27,7 +27,7 @@ from deepseek_report.provenance.signatures import (
     open_envelope,
 )
 from deepseek_report.runner.planning.plan import identity_of
-from deepseek_report.runner.run_folders.open_run import OpenRun, RunRecord, read_run
+from deepseek_report.runner.run_folders.open_run import OpenRun, RecordedRun, read_run
 from deepseek_report.runner.run_folders.remaking import Remade, remade
 from deepseek_report.runner.run_folders.sealing import document_digest
 from deepseek_report.runner.run_folders.signing import Signatures, check_signatures
@@ -281,7 +281,7 @@ def _seal(opened: OpenRun, report: ComplianceReport, keys: Mapping[str, KnownKey
             "the results."
         )
         return
-    folder = opened.folder / entry["path"]
+    folder = opened.folder / entry.path
     digest = sha256_file(folder / SEAL_FILE)
     signers = _sealed_by(folder, digest, keys)
     by = (
@@ -344,7 +344,7 @@ def _foreign(contents: Contents) -> dict[str, str]:
     return foreign | {name: deep if name.endswith("/") else link for name in contents.strange}
 
 
-def agreement_problems(run: RunRecord, listed: Mapping[str, str]) -> list[str]:
+def agreement_problems(run: RecordedRun, listed: Mapping[str, str]) -> list[str]:
     """Where the manifest, the hashes of the artifacts in `run.json` and its stage keys differ."""
     artifacts = run.file_hashes
     problems = [
@@ -361,7 +361,7 @@ def _is_artifact(name: str) -> bool:
     return name.startswith(f"{ARTIFACTS}/")
 
 
-def _compare_contents(folder: Path, run: RunRecord, verified: Verified) -> None:
+def _compare_contents(folder: Path, run: RecordedRun, verified: Verified) -> None:
     """Compare what says the same thing twice: the config, and the table of scores."""
     comparisons: tuple[tuple[str, str, Callable[[], bool]], ...] = (
         (CONFIG, f"it is not the config in {RUN}", lambda: _config(folder) == run.config),
@@ -380,7 +380,7 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _same_scores(folder: Path, run: RunRecord) -> bool:
+def _same_scores(folder: Path, run: RecordedRun) -> bool:
     measured = [
         score
         for name, entry in run.artifacts.items()

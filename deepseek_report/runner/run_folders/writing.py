@@ -95,7 +95,7 @@ class Written:
 
     pages: list[Path]
     verdicts: list[Verdict]
-    problems: list[dict[str, str]]
+    problems: list[MissingPart]
     kept: list[str]
     notices: list[str]
     run_digest: str
@@ -104,7 +104,7 @@ class Written:
 
     @property
     def failed(self) -> bool:
-        return any(problem["kind"] == "failed" for problem in self.problems)
+        return any(part.kind == "failed" for part in self.problems)
 
 
 def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
@@ -204,7 +204,7 @@ class MadeDocuments:
     formats: Sequence[Format]
     engine: Engine
     verdicts: list[Verdict]
-    problems: list[dict[str, str]]
+    problems: list[MissingPart]
     notices: list[str]
     rejected: bool
 
@@ -364,11 +364,11 @@ def _write_conclusions(
     results: Results,
     verdicts: Iterable[Verdict],
     decided: Mapping[str, Any],
-) -> list[dict[str, str]]:
+) -> list[MissingPart]:
     """`findings.json`, for machines; returns every problem of the run and of its report."""
     known = {part.stage for part in opened.run.problems}
     broken = [
-        MissingPart(stage, reason, "failed").to_json()
+        MissingPart(stage, reason, "failed")
         for stage, reason in results.failures.items()
         if stage not in known
     ]
@@ -376,13 +376,13 @@ def _write_conclusions(
         "format": "deepseek-report/findings",
         "format_version": 1,
         "run_digest": opened.run_digest,
-        "findings": [plain(vars(finding)) for finding in results.findings],
+        "findings": [finding.to_json() for finding in results.findings],
         "thresholds": [plain(vars(verdict)) for verdict in verdicts],
         "decisions": plain(decided),
-        "problems": broken,
+        "problems": [part.to_json() for part in broken],
     }
     save_json(work / CONCLUSIONS, conclusions)
-    return [part.to_json() for part in opened.run.problems] + broken
+    return [*opened.run.problems, *broken]
 
 
 def concluded_record(folder: Path) -> dict[str, Any]:
