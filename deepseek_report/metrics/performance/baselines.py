@@ -23,6 +23,7 @@ from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds.base import MOST_WORDS, encoding_of
+from deepseek_report.metrics.performance.performance_rows import ComparedPredictor
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import Task, task_of
@@ -227,6 +228,7 @@ class Baselines(ModelMetric):
         "comparison": TableType(
             (*columns_of("predictor metric:metric"), estimate("value"), Column("n", "count")),
             release=WHOLE,
+            row=ComparedPredictor,
         )
     }
     category = "performance"
