@@ -107,6 +107,7 @@ class LearntFrom:
 
     rows: int
     predictor: str
+    roc_auc: Estimate
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,16 @@ class PerturbationEffect:
     before: float | None = None
     lost: Annotated[Estimate, From(prefix="lost")] = UNDEFINED
     smooth: float | None = None
+
+    @property
+    def held(self) -> Estimate:
+        """The score that should hold."""
+        return self.roc_auc or self.mae or UNDEFINED
+
+    @property
+    def moved(self) -> Estimate:
+        """What should not move."""
+        return self.flipped or self.change or UNDEFINED
 
 
 @dataclass(frozen=True)
