@@ -68,6 +68,17 @@ class PartLevel:
 
 
 @dataclass(frozen=True)
+class PeriodLevel:
+    """What is stated of a period and what happened: a row of `period_drift.periods`."""
+
+    attribute: str
+    level: str
+    n: int
+    stated: Annotated[Estimate, From(prefix="stated")]
+    happened: Annotated[Estimate, From(prefix="happened")]
+
+
+@dataclass(frozen=True)
 class DriftTest:
     """The test of a drift of what is stated over periods: a row of `period_drift.tests`."""
 

@@ -87,7 +87,7 @@ class OfPart(Protocol):
 
 
 def over_all(parts: Sequence[OfPart], column: Drawn) -> float:
-    """The mean over all cases, from the levels of the first attribute, which hold each case once."""
+    """The mean over all cases, by the levels of the first attribute, which hold each case once."""
     levels = [part for part in parts if part.attribute == parts[0].attribute]
     values = [column.of(part.cells).value for part in levels]
     return float(np.average(values, weights=[part.n for part in levels]))

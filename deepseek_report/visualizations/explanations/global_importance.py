@@ -237,7 +237,7 @@ def _twin(view: _View) -> dict[str, object]:
         shares = view.shares(explainer)
         hover = [_hover(view, explainer, name) for name in view.features]
         ends = twin.error_bars(shares)
-        fields = {"text": hover, "error_x": ends, "name": words.explainer(explainer)}
+        fields: twin.Trace = {"text": hover, "error_x": ends, "name": words.explainer(explainer)}
         values = [share.value for share in shares]
         traces.append(twin.points(values, rows_of, looks[explainer], **fields))
     title = words.text("pictures.global_importance.axis")

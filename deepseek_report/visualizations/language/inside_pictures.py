@@ -152,8 +152,8 @@ def _heads(
         at = float(np.mean(having))
         marks.upright_intervals(axes, [(at, together.swap)], marks.MarkStyle(SERIES[1], "D"))
         text = words.text("pictures.head_roles.together", heads=len(having))
-        look = {"ha": "right", "color": SERIES[1]}
-        marks.note(axes, text, (at, together.swap.value), (-8, -3), **look)
+        place = at, together.swap.value
+        marks.note(axes, text, place, (-8, -3), ha="right", color=SERIES[1])
     axes.set_xlim(-0.03, 1.03)
     marks.grid(axes, "y")
     marks.percent_ticks(axes, "x", words)
