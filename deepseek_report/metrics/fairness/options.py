@@ -26,6 +26,7 @@ from deepseek_report.data_kinds.input_changes import columns_named
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.expected import outcome_of
 from deepseek_report.metrics.fairness.direct_use import TellingColumns, told_together
+from deepseek_report.metrics.fairness.fairness_rows import GapOption
 from deepseek_report.metrics.fairness.group_gaps import WidestPair, rate_table
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.performance.baselines import Predictor, fitted_reference
@@ -165,6 +166,7 @@ class Options(PeopleMetric, ClassMetric):
                 *columns_of("p_adjusted:p_value"),
             ),
             release=WHOLE,
+            row=GapOption,
         )
     }
     bounds = {"gap_without": (-1.0, 1.0)}
