@@ -52,8 +52,8 @@ SETTINGS: dict[str, dict[str, list[str]]] = {
 def microseconds(overrides: list[str], cases: int) -> tuple[str, dict[str, float]]:
     """The class of a model, and {explainer: CPU microseconds a planned row}."""
     experiment = validate(compose([*overrides, "report.thresholds=[]", "paths.store=nowhere"]))
-    plugin, trainer = experiment.single["model"], experiment.single["trainer"]
-    data = experiment.single["dataset"].load(1, Silent())
+    plugin, trainer = experiment.model, experiment.trainer
+    data = experiment.dataset.load(1, Silent())
     if isinstance(plugin, BringsTrainer) and (own := plugin.own_trainer()) is not None:
         trainer = own
     module = plugin.build(data.schema, data.train, 1)

@@ -80,7 +80,7 @@ def seconds_a_row(experiment: Experiment, schema: Schema, explainer: str) -> flo
     the method was not measured, on such data or on any.
     """
     by_kind = measured()["microseconds"]
-    model = type(experiment.single["model"]).__name__
+    model = type(experiment.model).__name__
     same = by_kind.get(schema.modality, {})
     for models in ([same[model]] if model in same else [], [*same.values()], _all_of(by_kind)):
         known = [prices[explainer] for prices in models if explainer in prices]
@@ -196,13 +196,13 @@ class _Budget:
         """What the configuration allows: rows, seconds, or both; by itself as many rows as the
         candidates plan that are more than a finer form of another.
         """
-        explain, explainers = self.experiment.settings.explain, self.experiment.multiple
+        explain = self.experiment.settings.explain
         seconds = explain.seconds or inf
         if explain.evaluations or explain.seconds:
             return _Price(explain.evaluations or inf, seconds)
         usual = [
             self.cost(key, explainer).rows
-            for key, explainer in explainers["explainers"].items()
+            for key, explainer in self.experiment.explainers.items()
             if key in self.others or self.offers[key][0].turn != Turn.FINER
         ]
         return _Price(sum(usual), seconds)

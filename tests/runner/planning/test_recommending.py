@@ -133,7 +133,7 @@ def test_of_methods_at_the_same_turn_the_one_nearer_to_the_truth_is_taken(size: 
     assert errors["shap"] is not None
     assert errors["gradient_shap"] is not None
     rich = recommended(size, "model=mlp", "explain.evaluations=60000")
-    assert "gradient_shap" in rich.multiple["explainers"]
+    assert "gradient_shap" in rich.explainers
     told = reason(rich, "gradient_shap")
     assert told.values["error"] == errors["gradient_shap"]
     for language in ("en", "zh"):
@@ -143,7 +143,7 @@ def test_of_methods_at_the_same_turn_the_one_nearer_to_the_truth_is_taken(size: 
 def test_every_shipped_candidate_has_a_measured_price(size: Size) -> None:
     for model in ("mlp", "deepseek", "sklearn"):
         experiment = composed(f"model={model}", "explainers=recommend")
-        for name in experiment.multiple["explainers"]:
+        for name in experiment.explainers:
             assert seconds_a_row(experiment, size.schema, name), (model, name)
     assert seconds_a_row(experiment, size.schema, "somebody's own") is None
 
