@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
@@ -272,7 +272,7 @@ class Results:
         )
         return list(dict.fromkeys(shown))
 
-    def arrays(self, metric: str, explainer: str = "") -> Mapping[str, NDArray[np.float64]]:
+    def arrays(self, metric: str, explainer: str = "") -> Mapping[str, Floats]:
         measurement = self.measurement(metric, explainer)
         return measurement.arrays if measurement else {}
 

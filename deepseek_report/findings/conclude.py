@@ -49,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     rules_groups.impact,
     rules_sources.direct_use,
     rules_language.prompt_groups,
+    rules_performance.alerts,
     rules_performance.baselines,
     rules_calibration.leaning,
     rules_calibration.within_groups,
@@ -83,6 +84,7 @@ RULES: tuple[Rule, ...] = (
     rules_bottlenecks.experts,
     rules_bottlenecks.heads,
     rules_bottlenecks.hot_spot,
+    lambda results: [finding for each in results.measurements for finding in each.findings],
 )
 
 

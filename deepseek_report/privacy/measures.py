@@ -8,9 +8,10 @@ from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import Releases, reveals_of
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.traits import (
     MetricPart,
@@ -44,7 +45,10 @@ _COUNTED = re.compile(r"\((\d+)\)")
 
 
 def released_measurement(measured: Measurement, plugin: object, source: RunSource) -> Measurement:
-    """What may be told of a measurement; a part that declares nothing tells nothing."""
+    """What may be told of a measurement; a part that declares nothing tells nothing.
+
+    What the metric concludes is told where nothing of its numbers is left out.
+    """
     if reveals_of(plugin) is None:
         return Measurement()
     releases = releases_of(plugin)
@@ -59,6 +63,8 @@ def released_measurement(measured: Measurement, plugin: object, source: RunSourc
         if not releases[name].coarse and not releases[name].of_cases
     )
     arrays = traits_of(plugin, MetricPart).released_arrays
+    whole = not left_out and tables.keys() == measured.tables.keys()
+    concluded = (finding for finding in measured.findings if not _tells(finding, source))
     return Measurement(
         scores=scores,
         tables=tables,
@@ -69,7 +75,15 @@ def released_measurement(measured: Measurement, plugin: object, source: RunSourc
             for name, declared in table_types(plugin).items()
             if name in tables
         },
+        findings=tuple(concluded) if whole else (),
     )
+
+
+def _tells(finding: Finding, source: RunSource) -> bool:
+    """Whether a text of a finding, or a value in it, names or counts what is withheld."""
+    worded = wording().finding(finding)
+    texts = (worded.claim, worded.detail, worded.more, worded.do, finding.values)
+    return is_private(" ".join(map(str, texts)), source)
 
 
 def _note(source: RunSource) -> Message:
@@ -171,7 +185,7 @@ def banded(source: RunSource, column: int, value: float) -> str:
     return _band(edges(source, column), value, feature)
 
 
-def edges(source: RunSource, column: int) -> NDArray[np.float64]:
+def edges(source: RunSource, column: int) -> Floats:
     """The inner ends of the bands of a numeric feature, ascending; none for too few rows."""
     known = source.dataset.train.inputs[:, column]
     known = known[~np.isnan(known)]
@@ -182,9 +196,7 @@ def edges(source: RunSource, column: int) -> NDArray[np.float64]:
     return _wide_enough(np.unique(list(map(_two_digits, marks))), known, source.floor)
 
 
-def _wide_enough(
-    marks: NDArray[np.float64], known: NDArray[np.float64], floor: int
-) -> NDArray[np.float64]:
+def _wide_enough(marks: Floats, known: Floats, floor: int) -> Floats:
     """The marks without those that leave a band with fewer rows than the floor."""
     kept: list[float] = []
     below = 0
@@ -196,7 +208,7 @@ def _wide_enough(
     return np.array(kept)
 
 
-def _band(marks: NDArray[np.float64], value: float, feature: Feature) -> str:
+def _band(marks: Floats, value: float, feature: Feature) -> str:
     if not len(marks):
         return "a value"
     place = int(np.searchsorted(marks, value, side="left"))

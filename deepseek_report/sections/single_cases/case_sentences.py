@@ -269,7 +269,10 @@ def fits_alike(results: Results, case: ExplainedCase) -> tuple[int, int] | None:
 
 
 def counted(pages: Pages, case: CaseRow) -> str:
-    """The names of what counted most: the reasons against a person, or the greatest ones."""
+    """The names of what counted most: the reasons against a person, or the greatest ones.
+
+    It is told in a list of cases, beside no picture, so that regions and spans go by their place.
+    """
     codes = pages.rows(ReasonCode, case.case)
     against: Sequence[ReasonCode | CaseReason] = [row for row in codes if row.role == "reason"]
     mine = [
@@ -279,9 +282,12 @@ def counted(pages: Pages, case: CaseRow) -> str:
     ]
     mine.sort(key=lambda row: row.rank)
     shown = [r for r in mine if isinstance(r, ReasonCode) or is_readable(r)][:_NAMED]
-    return pages.draft.words.numbers.listing(
-        [featured(pages, row, row.display)[0] for row in shown]
-    )
+    kind, words = kind_of(pages.draft.results.schema), pages.draft.words
+    if kind.named_columns or kind.quotes:
+        names = [featured(pages, row, row.display)[0] for row in shown]
+    else:
+        names = [words.name(row.label) for row in shown]
+    return words.numbers.listing(names)
 
 
 def change_in_short(pages: Pages, case: CaseRow) -> str:
