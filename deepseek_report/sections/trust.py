@@ -56,7 +56,7 @@ _USES = frozenset(
 _FAITHFULNESS = ("deletion", "deletion_gain", "insertion", "insertion_gain")
 _EFFECTS = ("deletion_effect", "insertion_effect", "own_case_effect", "shared_order")
 _MASKED = (
-    *("faithfulness_correlation", "masked_infidelity", "f_fidelity"),
+    *("shapley_cosine", "faithfulness_correlation", "masked_infidelity", "f_fidelity"),
     *("comprehensiveness", "sufficiency", "retrained_loss"),
 )
 _SOUNDNESS = (
