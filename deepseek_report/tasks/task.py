@@ -83,6 +83,10 @@ class Drawn:
         """The columns of the interval's ends."""
         return f"{self.ends}_low", f"{self.ends}_high"
 
+    def of(self, cells: Mapping[str, Any]) -> Estimate:
+        """What a row with these cells has in the column."""
+        return Estimate.of(*(cells.get(key) for key in (self.key, *self.interval)))
+
 
 class Task(ABC):
     """One kind of prediction: one of several classes, a number, or several labels.
