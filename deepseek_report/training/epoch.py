@@ -15,6 +15,7 @@ from torch.optim.adamw import adamw
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.models import Penalty
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.training.objective import Objective
 from deepseek_report.training.settings import TrainingSettings
@@ -145,7 +146,7 @@ class Stepper:
     """
 
     settings: TrainingSettings
-    module: Any
+    module: ExplainableModule
     objective: Objective
     optimiser: AdamW
     scaler: torch.amp.GradScaler
@@ -276,7 +277,7 @@ class Precision:
             yield
 
 
-def choose_precision(wanted: str, device: str, module: nn.Module) -> Precision:
+def choose_precision(wanted: str, device: str, module: ExplainableModule) -> Precision:
     """The format to train in.
 
     "auto" takes mixed precision only where it gains time. On a CPU that is where a matrix unit for

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deepseek_report.artifacts.corrections import Way
 from deepseek_report.artifacts.protocols.models import Penalty
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.data_kinds.cues import InputCue
@@ -40,7 +41,7 @@ class GradientTrainer(TrainingSettings):
 
     def fit(
         self,
-        module: object,
+        module: ExplainableModule,
         dataset: Dataset,
         folder: Path,
         seed: int,

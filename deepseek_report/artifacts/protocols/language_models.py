@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class LanguageModel(Protocol):
@@ -16,7 +19,7 @@ class LanguageModel(Protocol):
     token.
     """
 
-    net: Any
+    net: PreTrainedModel
     tokens: Sequence[str]
 
     def next_logits(self, ids: Ints) -> Floats:

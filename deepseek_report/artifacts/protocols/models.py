@@ -92,7 +92,7 @@ class ModelPlugin(Protocol):
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """A torch module (see ExplainableModule); statistics are taken from `train` alone."""
 
-    def wrap(self, module: object, schema: Schema, device: str) -> Classifier: ...
+    def wrap(self, module: Any, schema: Schema, device: str) -> Classifier: ...
 
 
 @runtime_checkable

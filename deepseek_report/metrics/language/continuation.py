@@ -406,7 +406,8 @@ def stand_in_of(model: LanguageModel, replacement: str) -> Floats:
 
     replacement : "mean", "zero", or the text of a token.
     """
-    weight = model.net.get_input_embeddings().weight.detach().double().cpu().numpy()
+    (embeddings,) = model.net.get_input_embeddings().parameters()
+    weight = embeddings.detach().double().cpu().numpy()
     if replacement == "mean":
         return np.asarray(weight.mean(axis=0))
     if replacement == "zero":

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS
 from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
 from deepseek_report.models.shared.loading import ModulePlugin
+
+if TYPE_CHECKING:
+    from deepseek_report.artifacts.protocols.modules import ExplainableModule
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class DeepSeek(ModulePlugin, DeepSeekSettings):
     modalities = ALL_KINDS
     tasks = ALL_TASKS
 
-    def new_module(self, schema: Schema, train: Split, seed: int) -> object:
+    def new_module(self, schema: Schema, train: Split, seed: int) -> ExplainableModule:
         from deepseek_report.models.routed.deepseek_module import DeepSeekModule
 
         return DeepSeekModule(self, schema, train)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.modules import LayerTrace, Replacement, Step, StepSums
 from deepseek_report.artifacts.schema import Schema
@@ -162,7 +163,7 @@ def _direction(output: Outputs, target: int) -> tuple[Tensor, Tensor]:
     return values[1:] - values[0], constant
 
 
-def _array(columns: list[Tensor]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _array(columns: list[Tensor]) -> Floats:
     return np.asarray(torch.stack(columns, dim=1).double().cpu().numpy())
 
 
@@ -254,7 +255,7 @@ class DeepSeekModule(nn.Module):
             parts += expert_parts(at + 1, layer.experts, heard.experts[at], decided.routing, pool)
         return summed(parts, state, self.norm, self.output, target)
 
-    def architecture(self) -> dict[str, Any]:
+    def architecture(self) -> dict[str, object]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         return describe(self, "DeepSeek", self._summary(), self._kinds())
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kinds_of_structure
 from deepseek_report.models.self_explaining.prototype_settings import PrototypeSettings
 from deepseek_report.models.shared.loading import ModulePlugin
+
+if TYPE_CHECKING:
+    from deepseek_report.artifacts.protocols.modules import ExplainableModule
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Prototype(ModulePlugin, PrototypeSettings):
     modalities = kinds_of_structure("columns", "grid")
     tasks = frozenset({"classification"})
 
-    def new_module(self, schema: Schema, train: Split, seed: int) -> object:
+    def new_module(self, schema: Schema, train: Split, seed: int) -> ExplainableModule:
         from deepseek_report.models.self_explaining.prototype_module import PrototypeModule
 
         return PrototypeModule(self, schema, train, seed)

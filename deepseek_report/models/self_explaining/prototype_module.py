@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -295,7 +294,7 @@ class PrototypeModule(EncodedModule):
         order = torch.randperm(len(self.case_ids), device="cpu")
         self.chosen.copy_(order[: len(self.chosen)])
 
-    def architecture(self) -> dict[str, Any]:
+    def architecture(self) -> dict[str, object]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         summary = message(
             "architectures.prototype",

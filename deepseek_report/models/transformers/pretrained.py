@@ -19,7 +19,10 @@ from deepseek_report.models.shared.loading import ModulePlugin
 from deepseek_report.models.transformers.pretrained_settings import PretrainedSettings
 
 if TYPE_CHECKING:
-    from deepseek_report.models.transformers.transformer_module import PretrainedStart
+    from deepseek_report.models.transformers.transformer_module import (
+        PretrainedStart,
+        TransformerModule,
+    )
 
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
@@ -52,7 +55,7 @@ def problems_of(
 
 
 def _unknown(
-    folder: Path, facts: dict[str, Any], settings: PretrainedSettings, head: str
+    folder: Path, facts: Mapping[str, Any], settings: PretrainedSettings, head: str
 ) -> Iterator[str]:
     from transformers import CONFIG_MAPPING
     from transformers.models.auto import modeling_auto as auto
@@ -114,7 +117,7 @@ class Pretrained(ModulePlugin, PretrainedSettings):
         """The checkpoint whose tokens the texts must be cut into; None where any will do."""
         return self.checkpoint
 
-    def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
+    def new_module(self, schema: Schema, train: Split, seed: int) -> TransformerModule:
         """The module; what a checkpoint does not hold is drawn."""
         from deepseek_report.models.transformers.transformer_module import TransformerModule
 

@@ -35,7 +35,12 @@ from deepseek_report.artifacts.protocols.metrics import (
     MetricPlugin,
     ReadsTexts,
 )
-from deepseek_report.artifacts.protocols.models import BringsTrainer, FitsAnew, NamesOthers
+from deepseek_report.artifacts.protocols.models import (
+    BringsTrainer,
+    FitsAnew,
+    ModelPlugin,
+    NamesOthers,
+)
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.results import Results
@@ -136,7 +141,7 @@ def _training(job: StageJob, folder: Path, progress: Progress) -> None:
     _require_same_model(job, model)
 
 
-def _require_same_model(job: StageJob, model: Any) -> None:
+def _require_same_model(job: StageJob, model: ModelPlugin) -> None:
     if isinstance(model, NamesOthers):
         _require_planned(job, model.source_digest(), "the model's files or code")
 
