@@ -19,7 +19,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage import bounded_yaml
@@ -179,7 +179,7 @@ class _Writer:
         }
         return self.words.text(f"exports.letters.{self.kind}.reasons", **about)
 
-    def _values(self, case: Row) -> dict[str, Any]:
+    def _values(self, case: Row) -> dict[str, object]:
         """What the law of the Union lets a person know of how the decision came about."""
         results = self.run.results
         target, threshold = results.schema.target, results.predicted.threshold

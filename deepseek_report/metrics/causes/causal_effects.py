@@ -110,7 +110,7 @@ class CausalEffects(ModelMetric):
         return Measurement(tuple(scores), tables, notes=tuple(refused))
 
 
-def _frame(rows: list[dict[str, Any]], kind: TableType) -> Any:
+def _frame(rows: list[dict[str, object]], kind: TableType) -> object:
     """The rows; columns of a kind of outcome that none of them has are left out."""
     yes_no = {column.key for column in kind.columns if column.kind == "yes_no"}
     return kind.frame(rows).astype(dict.fromkeys(yes_no, bool))

@@ -86,7 +86,7 @@ class _Schedule:
 
     def __init__(
         self,
-        plans: Sequence[OpenPlan[Any]],
+        plans: Sequence[OpenPlan[object]],
         reporter: Reporter,
         meanwhile: Callable[[], None] | None = None,
     ) -> None:

@@ -78,7 +78,7 @@ def assemble(
     folder: Path,
     *,
     run_id: str,
-    command: Mapping[str, Any],
+    command: Mapping[str, object],
 ) -> None:
     """Copy the artifacts into `folder` and write `run.json`, `config.yaml` and `scores.parquet`.
 
@@ -236,7 +236,7 @@ def _device(store: Store, stages: Sequence[Stage], execution: Execution) -> str:
 
 def _stages(
     stages: Sequence[Stage], execution: Execution, store: Store
-) -> Iterable[dict[str, Any]]:
+) -> Iterable[dict[str, object]]:
     """{id, key, seconds} of each finished stage; seconds is null where time was not measured."""
     for stage in stages:
         if stage.id in execution.folders:

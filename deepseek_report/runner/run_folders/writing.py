@@ -232,7 +232,7 @@ def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDo
     return MadeDocuments(opened, formats, engine, verdicts, problems, notices, rejected)
 
 
-def _decided(results: Results) -> Mapping[str, Any]:
+def _decided(results: Results) -> Mapping[str, object]:
     """The state of decisions; empty where it cannot be told, which its section says."""
     try:
         return decisions_record(evaluate_results(results))
@@ -363,7 +363,7 @@ def _write_conclusions(
     opened: OpenRun,
     results: Results,
     verdicts: Iterable[Verdict],
-    decided: Mapping[str, Any],
+    decided: Mapping[str, object],
 ) -> list[MissingPart]:
     """`findings.json`, for machines; returns every problem of the run and of its report."""
     known = {part.stage for part in opened.run.problems}
