@@ -38,8 +38,7 @@ from deepseek_report.provenance.signatures import (
     statement,
 )
 from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
-from deepseek_report.runner.planning.cost import Cost, cost_of, row_of_past, span_of
-from deepseek_report.runner.planning.past_times import PastTimes
+from deepseek_report.runner.planning.cost import Cost, PastTimes, cost_of, row_of_past, span_of
 from deepseek_report.runner.planning.plan import (
     Stage,
     data_stage,
