@@ -17,8 +17,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import DataIssue, Severity, Split
 from deepseek_report.datasets.checks.few_columns import ColumnSearch, Telling
-from deepseek_report.datasets.checks.leak_limits import DOUBTED, NEARLY
-from deepseek_report.datasets.data_card import DataFacts
+from deepseek_report.datasets.data_card import DOUBTED, NEARLY, DataFacts
 from deepseek_report.statistics.intervals import wilson
 from deepseek_report.statistics.ranking import average_ranks
 from deepseek_report.statistics.resampling import Resampling

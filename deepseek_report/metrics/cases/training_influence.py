@@ -28,7 +28,6 @@ from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
-
     from torch import Tensor
 
 
