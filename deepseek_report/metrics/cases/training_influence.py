@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
@@ -28,8 +28,6 @@ from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor
 
 
@@ -142,7 +140,7 @@ class _Watch:
     def __init__(self, module: ExplainableModule) -> None:
         from torch import nn
 
-        self.entering: Tensor | None = None
+        self.entering: Tensor
         self.raw: Tensor | None = None
         linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
         self.handles = [part.register_forward_hook(self._note) for part in linear]
@@ -190,8 +188,7 @@ def _derivatives(classifier: Classifier, rows: Floats, derived: _Derived) -> _La
             batch = torch.as_tensor(rows[part], dtype=torch.float32, device=device)
             slopes, bends = derived(module, batch, part, layer)
             entering = layer.entering
-            assert entering is not None  # or there were no slopes
-            ones = torch.ones(len(entering), 1, device=entering.device)
+            ones = entering.new_ones(len(entering), 1)
             parts.append([torch.cat([entering, ones], 1), slopes, bends])
     arrays = (
         torch.cat(list(each)).detach().double().cpu().numpy() for each in zip(*parts, strict=True)

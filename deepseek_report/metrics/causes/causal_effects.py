@@ -20,9 +20,14 @@ from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, column
 from deepseek_report.metrics.causes.causal_claims import graph_of, questions_of
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
 from deepseek_report.metrics.plugin import ModelMetric
-from deepseek_report.statistics.causes.controls import controls_of
 from deepseek_report.statistics.causes.cross_fitting import CausalData
-from deepseek_report.statistics.causes.effects import CausalEffect, MoveBy, SetTo, effect_of_setting
+from deepseek_report.statistics.causes.effects import (
+    CausalEffect,
+    MoveBy,
+    SetTo,
+    controls_of,
+    effect_of_setting,
+)
 from deepseek_report.statistics.causes.graph import CausalRefusal
 from deepseek_report.statistics.causes.sensitivity import sensitivity_of
 

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.language_models import ContinuesText, LanguageModel
+from deepseek_report.artifacts.protocols.classifier import ContinuesText, LanguageModel
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split

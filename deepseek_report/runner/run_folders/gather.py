@@ -38,13 +38,12 @@ from deepseek_report.provenance import environment, lock, versions
 from deepseek_report.rendering.markdown import slug
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.stages import artifact_paths
-from deepseek_report.runner.planning.plan import Stage
+from deepseek_report.runner.planning.plan import Stage, recorded_config
 from deepseek_report.runner.run_folders.open_run import (
     CopiedArtifact,
     RecordedRun,
     disclosed_problems,
 )
-from deepseek_report.runner.run_folders.recorded_config import recorded_config
 from deepseek_report.store import MANIFEST, Store, copy_tree, digest, hash_folder
 from deepseek_report.store.run_folder import (
     ARTIFACTS,
