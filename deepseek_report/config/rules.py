@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.finding import PARTS as PARTS_OF_FINDINGS
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, all_reasons, message
 from deepseek_report.artifacts.protocols.datasets import CutsIntoTokens, DataTraits, TellsNature
@@ -23,8 +24,10 @@ from deepseek_report.artifacts.protocols.models import (
     NamesOthers,
     OnlyAnswered,
     ReadsTokens,
+    TrainsOnSequences,
     name_of,
 )
+from deepseek_report.artifacts.protocols.sections import SaysTexts
 from deepseek_report.artifacts.protocols.traits import MetricPart, Part, PicturePart, traits_of
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.config import threshold_checks
@@ -37,7 +40,7 @@ from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.sets import BY_SETS
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.tasks import TASKS
-from deepseek_report.wording.words import DEFAULT_LANGUAGE, languages, wording
+from deepseek_report.wording.words import DEFAULT_LANGUAGE, languages, texts_of_kind, wording
 
 #: Files that a Linux system shows where it has a driver: CUDA, ROCm, WSL.
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
@@ -238,7 +241,7 @@ def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem
             f"{name_of(model)}: {wording().say(reason)}",
             todo="choose another model or dataset",
         )
-    elif problem := _other_tokens(experiment, composed):
+    elif problem := _other_tokens(experiment, composed) or _no_sequences(experiment, composed):
         yield problem
 
 
@@ -253,6 +256,23 @@ def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
         locate(composed, ("dataset", "tokenizer")),
         f'the texts are cut into "{cut_by}", and the checkpoint reads its own tokens alone',
         todo="set dataset.tokenizer=${model.checkpoint} (in quotes on the command line)",
+    )
+
+
+def _no_sequences(experiment: Experiment, composed: Composed) -> Problem | None:
+    """A language model without a checkpoint learns from sequences that the data set draws."""
+    model = experiment.model
+    if not (isinstance(model, TrainsOnSequences) and model.needs_sequences):
+        return None
+    if nature_of(experiment).draws_sequences:
+        return None
+    return Problem(
+        locate(composed, ("model", "checkpoint")),
+        "no checkpoint is given, so the language model is trained here on sequences drawn from a "
+        "task, and these data are of no such task",
+        "dataset=recall, dataset=brackets, or a checkpoint with any texts",
+        "choose one of these data sets, or set model.checkpoint=FOLDER and "
+        "dataset.tokenizer=FOLDER to the folder of a causal language model of transformers",
     )
 
 
@@ -317,7 +337,12 @@ _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualization
 
 
 def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[Problem]]:
-    """The experiment without what cannot be applied, and the problems found."""
+    """The experiment without what cannot be applied, and the problems found.
+
+    Where texts are missing these are all of them: other problems may need them to be told.
+    """
+    if wordless := list(_wordless(experiment, composed)):
+        return experiment, wordless
     named = frozenset(_named_parts(experiment, composed))
     skipped = list(_skipped(composed))
     problems = list(problems_of_single_choices(experiment, composed))
@@ -483,6 +508,24 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
         elif lacking := _lacking(experiment, plugin):
             why = [reasons.get(need, message("refusals.unmeasured", name=need)) for need in lacking]
             yield Refusal(ArtifactId.picture(key), all_reasons(why))
+
+
+def _wordless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """Kinds of data, metrics and sections of which texts are missing, each with all of them."""
+    words, kind = wording(), nature_of(experiment).modality
+    wanted = {("dataset", f'kind of data "{kind}"'): texts_of_kind(kind, KINDS)}
+    for key, metric in experiment.metrics.items():
+        declared = traits_of(metric, MetricPart).findings
+        keys = [f"findings.{name}.{part}" for name in declared for part in PARTS_OF_FINDINGS]
+        wanted["metrics", f'metric "{key}"'] = keys
+    for key, section in experiment.sections.items():
+        if isinstance(section, SaysTexts):
+            wanted["sections", f'section "{key}"'] = list(section.texts)
+    for (group, part), keys in wanted.items():
+        if lacking := [text for text in keys if not words.has(text)]:
+            fault = f"{part} lacks {len(lacking)} texts: {', '.join(lacking)}"
+            todo = f"write them in templates/locale/{DEFAULT_LANGUAGE}, in a file of its name"
+            yield Problem(_named(composed, group), fault, todo=todo)
 
 
 def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import Releases, TableRelease, reveals_of
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.traits import (
     MetricPart,
@@ -213,7 +214,10 @@ _COUNTED = re.compile(r"\((\d+)\)")
 
 
 def released_measurement(measured: Measurement, plugin: object, source: RunSource) -> Measurement:
-    """What may be told of a measurement; a part that declares nothing tells nothing."""
+    """What may be told of a measurement; a part that declares nothing tells nothing.
+
+    What the metric concludes is told where nothing of its numbers is left out.
+    """
     if reveals_of(plugin) is None:
         return Measurement()
     releases = releases_of(plugin)
@@ -228,6 +232,8 @@ def released_measurement(measured: Measurement, plugin: object, source: RunSourc
         if not releases[name].coarse and not releases[name].of_cases
     )
     arrays = traits_of(plugin, MetricPart).released_arrays
+    whole = not left_out and tables.keys() == measured.tables.keys()
+    concluded = (finding for finding in measured.findings if not _tells(finding, source))
     return Measurement(
         scores=scores,
         tables=tables,
@@ -238,7 +244,15 @@ def released_measurement(measured: Measurement, plugin: object, source: RunSourc
             for name, declared in table_types(plugin).items()
             if name in tables
         },
+        findings=tuple(concluded) if whole else (),
     )
+
+
+def _tells(finding: Finding, source: RunSource) -> bool:
+    """Whether a text of a finding, or a value in it, names or counts what is withheld."""
+    worded = wording().finding(finding)
+    texts = (worded.claim, worded.detail, worded.more, worded.do, finding.values)
+    return is_private(" ".join(map(str, texts)), source)
 
 
 def _note(source: RunSource) -> Message:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.adamw import adamw
 
 from deepseek_report.artifacts.message import Message, message
@@ -300,7 +300,7 @@ def choose_precision(wanted: str, device: str, module: ExplainableModule) -> Pre
     return _auto_gpu() if on_gpu else _auto_cpu(widest_layer(module))
 
 
-def widest_layer(module: nn.Module) -> int:
+def widest_layer(module: ExplainableModule) -> int:
     """The widest side of any weight matrix that both sides of share."""
     sides = [min(p.shape[-2:]) for p in module.parameters() if p.dim() >= 2]
     return max(sides, default=0)

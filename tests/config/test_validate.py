@@ -68,6 +68,14 @@ def test_a_part_that_came_with_the_defaults_is_left_out_with_the_reason() -> Non
     assert "attention_rollout" not in experiment.explainers
 
 
+def test_a_language_model_without_a_checkpoint_needs_data_whose_sequences_can_be_drawn() -> None:
+    text = problems("model=language_model", "dataset=tweets")
+    assert "these data are of no such task" in text
+    assert "allowed: dataset=recall, dataset=brackets, or a checkpoint with any texts" in text
+    assert "set model.checkpoint=FOLDER and dataset.tokenizer=FOLDER" in text
+    validate(compose(["model=language_model", "dataset=brackets"]))
+
+
 def test_what_compares_with_a_known_cause_is_left_out_with_one_reason_where_none_is_known() -> None:
     reasons = {
         refusal.artifact: say(refusal.reason)

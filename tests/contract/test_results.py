@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.local_paths import shipped
@@ -19,10 +20,8 @@ from deepseek_report.wording.of_results import words_of
 from tests.worded import say
 
 CHOICES = groups([shipped("conf")])
-#: These are there only where a config declares what they are about: a graph of causes
-#: (tests/api/test_causal.py), corrections (tests/sections/test_corrections.py), a language model.
-DECLARED = {"causes", "corrections", "language"}
-SECTIONS = [name for name in CHOICES["sections"] if name not in DECLARED]
+#: The others are there only where a config asks for what they are about.
+SECTIONS = yaml.safe_load((shipped("conf") / "sections/sets/default.yaml").read_text("utf-8"))
 PICTURES = CHOICES["visualizations"]
 
 

@@ -143,6 +143,15 @@ class ReadsTokens(Protocol):
         """The checkpoint whose tokens the texts must be cut into; None where any will do."""
 
 
+@runtime_checkable
+class TrainsOnSequences(Protocol):
+    """The optional part of a ModelPlugin that learns from token sequences drawn as it trains."""
+
+    @property
+    def needs_sequences(self) -> bool:
+        """Whether the data must be of a task whose sequences can be drawn."""
+
+
 def name_of(model: ModelPlugin) -> str:
     """What sentences call a model: the class of its plug-in, or what it says in `called`."""
     return model.called if isinstance(model, HasName) else type(model).__name__

@@ -190,7 +190,7 @@ def _say_columns(data: DataSeen) -> None:
     say("")
 
 
-def _values(feature: Feature, numbers: Mapping[str, object] | None) -> str:
+def _values(feature: Feature, numbers: Mapping[str, float] | None) -> str:
     if numbers is not None:
         return f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"
     return _few([category.label[:_LONGEST] for category in feature.categories], _MOST_CATEGORIES)

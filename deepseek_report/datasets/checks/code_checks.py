@@ -291,7 +291,7 @@ def _small(facts: DataFacts, attribute: Attribute, code: int, level: str) -> Dat
     test = facts.parts["test"]
     inside = test.groups[attribute.name] == code
     n = int(inside.sum())
-    if not task_of(facts.schema.target).decides:
+    if not task_of(facts.schema.target).decides or _of_one_class(facts, attribute):
         return _small_by_size(attribute, level, n)
     classes = np.bincount(test.labels[inside], minlength=len(facts.schema.target.classes))
     fewest = int(np.argmin(classes))
@@ -320,8 +320,14 @@ def _small(facts: DataFacts, attribute: Attribute, code: int, level: str) -> Dat
     )
 
 
+def _of_one_class(facts: DataFacts, attribute: Attribute) -> bool:
+    """Whether an attribute is known of one class alone, such as the kind of a defect."""
+    known = facts.whole.groups[attribute.name] >= 0
+    return attribute.partial and len(np.unique(facts.whole.labels[known])) == 1
+
+
 def _small_by_size(attribute: Attribute, level: str, n: int) -> DataIssue | None:
-    """A group is too small to compare errors of numbers in."""
+    """A group is too small to compare errors in, whatever the classes."""
     if n >= SMALL_GROUP:
         return None
     return DataIssue(

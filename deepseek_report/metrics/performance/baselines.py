@@ -22,7 +22,9 @@ from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds.base import MOST_WORDS, encoding_of
+from deepseek_report.metrics.performance.performance_rows import ComparedPredictor
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
+from deepseek_report.statistics.one_thread import one_thread
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import Task, task_of
 from deepseek_report.tasks.classification import TREES, iterations
@@ -108,15 +110,12 @@ def _in_blocks(predict: Predict) -> Predict:
 
 
 def _on_one_thread(function: Callable[..., Result]) -> Callable[..., Result]:
-    """The same function without threads of OpenMP and BLAS.
-
-    These fits are small: threads gain little on an idle machine, lose a hundredfold where other
-    work holds the cores, and add up floats in another order.
-    """
-    from threadpoolctl import threadpool_limits
+    """The same function without threads, see `one_thread`."""
+    import sklearn.ensemble
+    import sklearn.linear_model  # noqa: F401 - both loaded before, so that their threads are known
 
     def limited(*args: object) -> Result:
-        with threadpool_limits(limits=1):
+        with one_thread():
             return function(*args)
 
     return limited
@@ -226,6 +225,7 @@ class Baselines(ModelMetric):
         "comparison": TableType(
             (*columns_of("predictor metric:metric"), estimate("value"), Column("n", "count")),
             release=WHOLE,
+            row=ComparedPredictor,
         )
     }
     category = "performance"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -26,18 +25,16 @@ from deepseek_report.models.estimators.design_matrix import (
     class_text,
     match_classes,
 )
+from deepseek_report.statistics.one_thread import one_thread
 from deepseek_report.statistics.small_trees import HistogramTrees
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from numpy.typing import ArrayLike
     from sklearn.base import BaseEstimator
     from sklearn.ensemble._gb import BaseGradientBoosting
     from sklearn.tree import BaseDecisionTree
     from sklearn.tree._tree import Tree
-    from threadpoolctl import ThreadpoolController
 
 
 # --- Asks the trees of scikit-learn's forests one after the other, without a pool of threads ------
@@ -390,19 +387,6 @@ def scaled(probabilities: Floats, positions: list[int], classes: int) -> Floats:
     shares = np.full((len(probabilities), classes), LEAST)
     shares[:, positions] = np.maximum(probabilities, LEAST)
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
-
-@cache
-def _threads() -> ThreadpoolController:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
-def one_thread() -> AbstractContextManager[object]:
-    """Within it, the numeric libraries that were loaded before use one thread."""
-    limit: AbstractContextManager[object] = _threads().limit(limits=1)
-    return limit
 
 
 # Which reader knows the trees of which estimator.

@@ -144,7 +144,7 @@ class FittedRules(AddedOutputs):
 
     def fit(self, train: Split) -> None:
         """Find the rules on the training part and fit their points."""
-        from deepseek_report.models.estimators.estimator import one_thread
+        from deepseek_report.statistics.one_thread import one_thread
 
         targets = targets_of(self.schema, train)
         with one_thread():

@@ -82,7 +82,8 @@ def train_corrected(
     """
     original = Dataset.load(place.inputs[BEFORE["data"]])
     resolved = resolved_corrections(experiment, original)
-    if not resolved.trained_away or resolved.sort != "network":
+    penalised = resolved.trained_away and resolved.sort == "network"
+    if not penalised or not isinstance(trainer, TrainsCorrected):
         module = _built(experiment, dataset, place.seed)
         trainer.fit(module, dataset, place.folder, place.seed, place.device, progress)
         return

@@ -376,7 +376,7 @@ def _write_conclusions(
         "format": "deepseek-report/findings",
         "format_version": 1,
         "run_digest": opened.run_digest,
-        "findings": [plain(vars(finding)) for finding in results.findings],
+        "findings": [finding.to_json() for finding in results.findings],
         "thresholds": [plain(vars(verdict)) for verdict in verdicts],
         "decisions": plain(decided),
         "problems": [part.to_json() for part in broken],

@@ -14,8 +14,8 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.error_budget import level_of
-from deepseek_report.findings.records import Row
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
+from deepseek_report.metrics.failures.failure_rows import Slice
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.visualizations.drawing import twin
@@ -78,7 +78,7 @@ class _View:
     table: pd.DataFrame
     scale: Scale
     examined: int
-    worst: Row | None
+    worst: Slice | None
 
 
 def _drawn(table: pd.DataFrame) -> pd.DataFrame:
@@ -103,7 +103,7 @@ def _paint(sheet: Sheet, view: _View) -> None:
 def _title(view: _View) -> Message:
     if view.worst is None:
         return caption("slices.title_none")
-    named = view.table[view.table["slice"] == view.worst["slice"]]
+    named = view.table[view.table["slice"] == view.worst.slice]
     worst, scale = named.iloc[0], view.scale
     ends = (None, None) if scale.is_share else (worst["low"], worst["high"])
     return caption(
@@ -138,17 +138,16 @@ def _twin(view: _View) -> dict[str, object]:
     fields = {
         "text": [_hover(row, scale) for _, row in table.iterrows()],
         "error_x": twin.error_bars(table["value"], table["low"], table["high"]),
-        "marker": {"symbol": filled},
         "name": words.text("pictures.slices.slice"),
     }
     diamond = {"symbol": "diamond", "size": 8}
     others = words.text("pictures.slices.others")
-    rest = twin.points(table["rest"], places, LIGHT["context"], marker=diamond, name=others)
+    rest = twin.points(table["rest"], places, LIGHT.context, diamond, name=others)
     layout = {
         "xaxis": scale.axis(words.text("pictures.slices.axis"), rangemode="tozero"),
         "yaxis": twin.row_axis([wrapped(label, 38, 3) for label in table["slice"]]),
     }
-    traces = [rest, twin.points(table["value"], places, SERIES[1], **fields)]
+    traces = [rest, twin.points(table["value"], places, SERIES[1], {"symbol": filled}, **fields)]
     return twin.twin(traces, layout, words, height=120 + 52 * len(table))
 
 
