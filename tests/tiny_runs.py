@@ -135,7 +135,7 @@ def _made(store: Path, folder: Path, name: str) -> Results:
     own = folder / name
     own.mkdir(parents=True)
     command = PortablePaths(run.experiment.raw, Path.cwd()).command(overrides, None, ())
-    identity = {"run_id": run.identity, "command": command}
-    assemble(run.experiment, run.stages, execution, run.store, own, identity)
+    made = (run.experiment, run.stages, execution, run.store, own)
+    assemble(*made, run_id=run.identity, command=command)
     save_json(own / PROVENANCE, {"started": None, "finished": None, "git": None})
     return results_of(own, read_run(own))

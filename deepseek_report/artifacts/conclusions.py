@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text, plain, text_of
@@ -45,7 +45,7 @@ class AlertCapacity:
     alerts: Annotated[int, Field(ge=1, le=1_000_000)]
     per: Literal["day", "week", "month"] = "day"
 
-    def periods(self, moments: NDArray[np.float64]) -> NDArray[np.int64]:
+    def periods(self, moments: Floats) -> Ints:
         """(row,) the number of the period of each row; -1 where its moment is missing.
 
         moments : (row,) seconds since 1970.

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Array
 from deepseek_report.artifacts.message import Text, text_of
 from deepseek_report.artifacts.storage.files import (
     load_arrays,
@@ -100,7 +100,7 @@ class Measurement:
 
     scores: tuple[Score, ...] = ()
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    arrays: Mapping[str, Array] = field(default_factory=dict)
     notes: tuple[Text, ...] = ()
     types: TableTypes = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()

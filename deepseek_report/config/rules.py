@@ -24,6 +24,7 @@ from deepseek_report.artifacts.protocols.models import (
     NamesOthers,
     OnlyAnswered,
     ReadsTokens,
+    TrainsOnSequences,
     name_of,
 )
 from deepseek_report.artifacts.protocols.sections import SaysTexts
@@ -32,6 +33,7 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.config import threshold_checks
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.composed import Composed, locate
+from deepseek_report.config.config_files import MULTIPLE
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.overrides import correction_problems, with_corrections
 from deepseek_report.config.problems import Problem, choices, nearest
@@ -67,7 +69,7 @@ def has_device(kind: str) -> bool:
 
 def nature_of(experiment: Experiment) -> DataTraits:
     """What the chosen data are; a table with classes where the plug-in does not say."""
-    dataset = experiment.single["dataset"]
+    dataset = experiment.dataset
     return dataset.nature if isinstance(dataset, TellsNature) else DataTraits()
 
 
@@ -208,7 +210,7 @@ def _device(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
 
 def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """A report is written in a language that has a catalogue, or not at all."""
-    language, known = experiment.single["report"].language, languages()
+    language, known = experiment.report.language, languages()
     if language not in known:
         where = locate(composed, ("report", "language"))
         todo = nearest(language, known) or f"set report.language={DEFAULT_LANGUAGE}"
@@ -219,12 +221,12 @@ def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
 
 def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     where = locate(composed, ("dataset",))
-    for text in experiment.single["dataset"].problems():
+    for text in experiment.dataset.problems():
         yield Problem(where, text)
 
 
 def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    model = experiment.single["model"]
+    model = experiment.model
     if isinstance(model, NamesOthers):
         where = locate(composed, ("model",))
         for text in model.problems(experiment.trusted):
@@ -232,20 +234,20 @@ def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Prob
 
 
 def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    model = experiment.single["model"]
+    model = experiment.model
     if reason := unfit_reason(model, nature_of(experiment)):
         yield Problem(
             locate(composed, ("model",)),
             f"{name_of(model)}: {wording().say(reason)}",
             todo="choose another model or dataset",
         )
-    elif problem := _other_tokens(experiment, composed):
+    elif problem := _other_tokens(experiment, composed) or _no_sequences(experiment, composed):
         yield problem
 
 
 def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
     """A checkpoint knows its own tokens alone; the texts must be cut into them."""
-    model, dataset = experiment.single["model"], experiment.single["dataset"]
+    model, dataset = experiment.model, experiment.dataset
     checkpoint = model.reads_tokens_of if isinstance(model, ReadsTokens) else None
     cut_by = dataset.tokenizer if isinstance(dataset, CutsIntoTokens) else checkpoint
     if checkpoint is None or cut_by == checkpoint:
@@ -254,6 +256,23 @@ def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
         locate(composed, ("dataset", "tokenizer")),
         f'the texts are cut into "{cut_by}", and the checkpoint reads its own tokens alone',
         todo="set dataset.tokenizer=${model.checkpoint} (in quotes on the command line)",
+    )
+
+
+def _no_sequences(experiment: Experiment, composed: Composed) -> Problem | None:
+    """A language model without a checkpoint learns from sequences that the data set draws."""
+    model = experiment.model
+    if not (isinstance(model, TrainsOnSequences) and model.needs_sequences):
+        return None
+    if nature_of(experiment).draws_sequences:
+        return None
+    return Problem(
+        locate(composed, ("model", "checkpoint")),
+        "no checkpoint is given, so the language model is trained here on sequences drawn from a "
+        "task, and these data are of no such task",
+        "dataset=recall, dataset=brackets, or a checkpoint with any texts",
+        "choose one of these data sets, or set model.checkpoint=FOLDER and "
+        "dataset.tokenizer=FOLDER to the folder of a causal language model of transformers",
     )
 
 
@@ -332,7 +351,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         Refusal(ArtifactId.explanation(key), reason) for key, reason in composed.left_out.items()
     ]
     refused += skipped
-    multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
+    multiple: dict[str, Any] = {group: experiment.plugins(group) for group in MULTIPLE}
     for group in ("explainers", "metrics"):
         for key, reason in _refused(experiment, group):
             if composed.origin(group, key) == "command line":
@@ -351,7 +370,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     places = threshold_checks.places(composed)
     kept = dataclasses.replace(
         experiment,
-        multiple=multiple,
+        **multiple,
         threshold_places=places,
         expectation_places=tuple(
             locate(composed, ("behaviour", str(place)))
@@ -367,7 +386,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         del multiple["visualizations"][ArtifactId(refusal.artifact).name]
     problems.extend(_homeless(kept, composed))
     problems.extend(threshold_checks.measured(kept, composed, refused))
-    whole = dataclasses.replace(kept, multiple=multiple, refused=tuple(refused), named=named)
+    whole = dataclasses.replace(kept, **multiple, refused=tuple(refused), named=named)
     if problems:
         return whole, problems
     return with_corrections(whole)
@@ -389,7 +408,7 @@ def _causal_places(experiment: Experiment, composed: Composed) -> dict[str, str]
 def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
     for group, kind in _ARTIFACT.items():
         skipped = composed.skipped.get(group, {})
-        chosen = {key: composed.origin(group, key) for key in experiment.multiple[group]}
+        chosen = {key: composed.origin(group, key) for key in experiment.plugins(group)}
         for key, origin in {**skipped, **chosen}.items():
             if origin not in BY_SETS:
                 yield f"{kind}/{key}"
@@ -408,13 +427,13 @@ def _without_private(experiment: Experiment) -> tuple[Experiment, list[Refusal]]
     They are refused even where they were named: what a run folder holds must not hang on a list.
     """
     refused: list[Refusal] = []
-    multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
+    multiple: dict[str, Any] = {group: experiment.plugins(group) for group in MULTIPLE}
     for group, kind in _ARTIFACT.items():
-        for key, plugin in experiment.multiple[group].items():
+        for key, plugin in experiment.plugins(group).items():
             if reason := experiment.privacy.refuses(plugin):
                 refused.append(Refusal(f"{kind}/{key}", reason))
                 del multiple[group][key]
-    return dataclasses.replace(experiment, multiple=multiple), refused
+    return dataclasses.replace(experiment, **multiple), refused
 
 
 def _named(composed: Composed, group: str) -> str:
@@ -423,8 +442,8 @@ def _named(composed: Composed, group: str) -> str:
 
 
 def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, Text]]:
-    model, nature = experiment.single["model"], nature_of(experiment)
-    for key, plugin in experiment.multiple[group].items():
+    model, nature = experiment.model, nature_of(experiment)
+    for key, plugin in experiment.plugins(group).items():
         reason: Text | None = plugin.refuses(model, nature) if group == "explainers" else None
         reason = reason or misfit(plugin, nature) or inability(plugin, model)
         reason = reason or _cannot_ask(plugin, model, group)
@@ -439,10 +458,10 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, Text]]:
 def _judges_nothing(metric: object, experiment: Experiment) -> bool:
     """Whether a metric of explanations has none to judge."""
     of_model = traits_of(metric, MetricPart).scope == "model"
-    return not of_model and not experiment.multiple["explainers"]
+    return not of_model and not experiment.explainers
 
 
-def _cannot_ask(plugin: Any, model: Any, group: str) -> Text | None:
+def _cannot_ask(plugin: Any, model: object, group: str) -> Text | None:
     """Why a part that asks the model about rows cannot do so, or None."""
     if not isinstance(model, OnlyAnswered) or isinstance(plugin, GivenInPython):
         return None
@@ -451,7 +470,7 @@ def _cannot_ask(plugin: Any, model: Any, group: str) -> Text | None:
 
 
 def _lacking(experiment: Experiment, plugin: object) -> list[ArtifactId]:
-    metrics, explainers = experiment.multiple["metrics"], experiment.multiple["explainers"]
+    metrics, explainers = experiment.metrics, experiment.explainers
     lacking = []
     for need in map(ArtifactId, sorted(traits_of(plugin, PicturePart).needs)):
         name = need.rest
@@ -466,7 +485,7 @@ def _unmet_needs(
     experiment: Experiment, composed: Composed, group: str, refused: list[Refusal]
 ) -> Iterator[Problem]:
     reasons = {refusal.artifact: refusal.reason for refusal in refused}
-    for key, plugin in experiment.multiple[group].items():
+    for key, plugin in experiment.plugins(group).items():
         if composed.origin(group, key) != "command line":
             continue
         for need in _lacking(experiment, plugin):
@@ -480,8 +499,8 @@ def _unmet_needs(
 
 def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refusal]:
     reasons = {refusal.artifact: refusal.reason for refusal in refused}
-    model = experiment.single["model"]
-    for key, plugin in experiment.multiple["visualizations"].items():
+    model = experiment.model
+    for key, plugin in experiment.visualizations.items():
         if unfit := misfit(plugin, nature_of(experiment)):
             yield Refusal(ArtifactId.picture(key), unfit)
         elif unable := inability(plugin, model):
@@ -495,11 +514,11 @@ def _wordless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """Kinds of data, metrics and sections of which texts are missing, each with all of them."""
     words, kind = wording(), nature_of(experiment).modality
     wanted = {("dataset", f'kind of data "{kind}"'): texts_of_kind(kind, KINDS)}
-    for key, metric in experiment.multiple["metrics"].items():
+    for key, metric in experiment.metrics.items():
         declared = traits_of(metric, MetricPart).findings
         keys = [f"findings.{name}.{part}" for name in declared for part in PARTS_OF_FINDINGS]
         wanted["metrics", f'metric "{key}"'] = keys
-    for key, section in experiment.multiple["sections"].items():
+    for key, section in experiment.sections.items():
         if isinstance(section, SaysTexts):
             wanted["sections", f'section "{key}"'] = list(section.texts)
     for (group, part), keys in wanted.items():
@@ -510,8 +529,8 @@ def _wordless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
 
 
 def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    known = {*groups(composed.roots)["sections"], *experiment.multiple["sections"]}
-    for key, plugin in experiment.multiple["visualizations"].items():
+    known = {*groups(composed.roots)["sections"], *experiment.sections}
+    for key, plugin in experiment.visualizations.items():
         section = traits_of(plugin, PicturePart).section
         if section in known:
             continue

@@ -93,7 +93,7 @@ def _misfit(place: tuple[str, ...], errors: Sequence[Any]) -> Misfit:
     return Misfit(place, str(first["type"]), first["input"], " or ".join(ways))
 
 
-def _place(hint: object, location: Sequence[Any]) -> Iterable[str]:
+def _place(hint: object, location: Sequence[object]) -> Iterable[str]:
     """The keys that lead to a value, without pydantic's names for alternatives (`literal[…]`)."""
     for part in location:
         alternatives = _alternatives(hint)

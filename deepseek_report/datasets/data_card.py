@@ -8,9 +8,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Split
@@ -422,7 +421,7 @@ def describe_number(target: Target, labels: Floats) -> dict[str, object]:
 
 
 def level_rows(
-    attribute: Attribute, codes: Ints, describe: Callable[[Bools], dict[str, Any]]
+    attribute: Attribute, codes: Ints, describe: Callable[[Bools], dict[str, object]]
 ) -> list[dict[str, object]]:
     """Size and share of each level, and what is told of its rows; unknown ones come last, if any.
 
@@ -443,7 +442,7 @@ def group_means(attribute: Attribute, codes: Ints, labels: Floats) -> list[dict[
     )
 
 
-def mean_of(values: NDArray[Any], inside: Bools) -> float | None:
+def mean_of(values: Array, inside: Bools) -> float | None:
     """The mean of some of the values; None where there is none."""
     return float(values[inside].mean()) if inside.any() else None
 
@@ -565,7 +564,7 @@ class TextFacts:
         return np.asarray(self.lengths > width)
 
 
-def outcomes(target: Target, labels: NDArray[Any]) -> list[tuple[Text, Bools]]:
+def outcomes(target: Target, labels: Array) -> list[tuple[Text, Bools]]:
     """The classes with their members; where the target is a number, its two halves."""
     if not task_of(target).decides:
         middle = float(np.median(labels))

@@ -49,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     rules_groups.impact,
     rules_sources.direct_use,
     rules_language.prompt_groups,
+    rules_performance.alerts,
     rules_performance.baselines,
     rules_calibration.leaning,
     rules_calibration.within_groups,

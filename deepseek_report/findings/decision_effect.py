@@ -83,23 +83,29 @@ def _who(summary: PredictionSummary, target: Target) -> Message:
     )
 
 
-def _alerts(results: Results) -> tuple[Message, ...]:
-    """How many of the alerts that people can look into are right, and what they hold."""
+def alerts_within_capacity(results: Results) -> dict[str, Any] | None:
+    """How many of the alerts that people can look into are right, and what they hold.
+
+    alerts, per : how many in each period. right, held : estimates; held is None where none of the
+    class is there. name : of the class. None where no alerts were ranked.
+    """
     right, held = (results.score(f"{name}_at_capacity") for name in ("precision", "recall"))
     table = rows(results, "precision_at_capacity", "capacities")
     declared = first(row for row in table if row["declared"])
     if right is None or declared is None:
-        return ()
-    return (
-        message(
-            "decision_effect.alerts",
-            alerts=int(declared["alerts"]),
-            per=declared["per"],
-            right=of_score(right),
-            held=None if held is None else of_score(held),
-            name=results.schema.target.explained_class,
-        ),
-    )
+        return None
+    return {
+        "alerts": int(declared["alerts"]),
+        "per": declared["per"],
+        "right": of_score(right),
+        "held": None if held is None else of_score(held),
+        "name": results.schema.target.explained_class,
+    }
+
+
+def _alerts(results: Results) -> tuple[Message, ...]:
+    values = alerts_within_capacity(results)
+    return () if values is None else (message("decision_effect.alerts", **values),)
 
 
 def _right(summary: PredictionSummary, target: Target) -> Message:

@@ -8,6 +8,7 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.findings.decision_effect import alerts_within_capacity
 from deepseek_report.findings.records import cause_of, is_share, rows, subject, subject_of, unit_of
 from deepseek_report.findings.rules_groups import has_doubtful_ratio, has_uneven_errors
 from deepseek_report.findings.severity import GAIN_WORTHWHILE, Size, severity, size_of
@@ -204,6 +205,30 @@ def _grade_of(results: Results, kind: str, gain: Score, theirs: Score | None) ->
     constant = gain.predictor == task.references["majority"]
     size = "large" if constant else "moderate" if simple else "small"
     return severity("decision", size, certain=False)
+
+
+def alerts(results: Results) -> list[Finding]:
+    """Whether the alerts that people can look into are right more often than all cases are."""
+    values = alerts_within_capacity(results)
+    if values is None or values["right"].low is None or not results.has("predictions/test"):
+        return []
+    cases, right = results.predicted, values["right"]
+    base = cases.about_explained.base
+    if right.n == cases.n or not base:
+        return []
+    is_better = right.low > base
+    name = "alerts_better" if is_better else "alerts_no_better"
+    return [
+        Finding(
+            id=name,
+            severity="info" if is_better else severity("decision", "large", certain=False),
+            message=name,
+            values={**values, "base": base, "cases": cases.n, "times": right.value / base},
+            evidence=(ArtifactId.measure("precision_at_capacity"),),
+            section="performance",
+            cause=cause_of("precision_at_capacity"),
+        )
+    ]
 
 
 def training(results: Results) -> list[Finding]:

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import Releases, reveals_of
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, Text, message
@@ -185,7 +185,7 @@ def banded(source: RunSource, column: int, value: float) -> str:
     return _band(edges(source, column), value, feature)
 
 
-def edges(source: RunSource, column: int) -> NDArray[np.float64]:
+def edges(source: RunSource, column: int) -> Floats:
     """The inner ends of the bands of a numeric feature, ascending; none for too few rows."""
     known = source.dataset.train.inputs[:, column]
     known = known[~np.isnan(known)]
@@ -196,9 +196,7 @@ def edges(source: RunSource, column: int) -> NDArray[np.float64]:
     return _wide_enough(np.unique(list(map(_two_digits, marks))), known, source.floor)
 
 
-def _wide_enough(
-    marks: NDArray[np.float64], known: NDArray[np.float64], floor: int
-) -> NDArray[np.float64]:
+def _wide_enough(marks: Floats, known: Floats, floor: int) -> Floats:
     """The marks without those that leave a band with fewer rows than the floor."""
     kept: list[float] = []
     below = 0
@@ -210,7 +208,7 @@ def _wide_enough(
     return np.array(kept)
 
 
-def _band(marks: NDArray[np.float64], value: float, feature: Feature) -> str:
+def _band(marks: Floats, value: float, feature: Feature) -> str:
     if not len(marks):
         return "a value"
     place = int(np.searchsorted(marks, value, side="left"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import PROVENANCE
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import empty_folder, remove
@@ -28,6 +29,7 @@ from deepseek_report.runner.execution.run_events import REPORT, Reporter
 from deepseek_report.runner.planning.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.planning.recommending import decided
 from deepseek_report.runner.run_folders.gather import assemble
+from deepseek_report.runner.run_folders.open_run import MissingPart
 from deepseek_report.runner.run_folders.sealing import writing_key
 from deepseek_report.runner.run_folders.store_hold import using
 from deepseek_report.runner.run_folders.verify import verify
@@ -62,8 +64,10 @@ class Finished:
     notices: Sequence[str] = ()
 
     @property
-    def failures(self) -> list[dict[str, str]]:
-        return [problem for problem in self.record["problems"] if problem["kind"] == "failed"]
+    def failures(self) -> dict[str, Text]:
+        """{stage: why it failed}."""
+        parts = map(MissingPart.from_json, self.record["problems"])
+        return {part.stage: part.reason for part in parts if part.kind == "failed"}
 
     @property
     def exit_code(self) -> int:
@@ -186,9 +190,9 @@ def write_run(run: PreparedRun, execution: Execution) -> Finished:
         identity = incomplete_id(identity, [outcome.stage for outcome in execution.failures])
         folder = folder.with_name(identity)
     command = run.command or _command(experiment, run.overrides, run.config_dir)
-    names = {"run_id": identity, "command": command}
     with run.store.lock("report", identity):
-        gather = partial(assemble, experiment, run.stages, execution, run.store, identity=names)
+        stages = run.stages, execution, run.store
+        gather = partial(assemble, experiment, *stages, run_id=identity, command=command)
         record = _record(experiment, run.started)
         with telling_of(folder, _work_folder(folder)):
             return _write(folder, gather, execution, record, experiment.trusted)

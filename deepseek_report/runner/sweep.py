@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from deepseek_report.artifacts.message import Text, text_of
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.rounding import interval, number
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.rules import pick_device
@@ -70,7 +69,7 @@ def job_result(differs: Sequence[str], finished: Finished) -> JobResult:
         score=_score(finished.folder),
         page=next(iter(finished.pages), None),
         folder=finished.folder,
-        failed={entry["stage"]: text_of(entry["reason"]) for entry in finished.failures},
+        failed=dict(finished.failures),
         details="\n".join(finished.details.values()),
     )
 
@@ -87,8 +86,7 @@ def failed_job(differs: Sequence[str], error: Exception) -> JobResult:
 
 
 def _score(folder: Path) -> tuple[str, str] | None:
-    run: dict[str, Any] = read_run(folder)
-    score = main_score(results_of(folder, run))
+    score = main_score(results_of(folder, read_run(folder)))
     if score is None:
         return None
     text = number(float(score.value), score.low, score.high)

@@ -66,14 +66,14 @@ class Tracker:
         DeepseekReportError : MLflow is not installed, or the place cannot be written.
         """
         opened = open_run(folder)
-        experiment = str(opened.run["config"].get("name") or folder.parent.name)
+        experiment = str(opened.run.config.get("name") or folder.parent.name)
         with self._client() as client:
             place = _experiment(client, experiment)
             query = f"tags.`{_DIGEST}` = '{opened.run_digest}' and attributes.status = 'FINISHED'"
             if earlier := client.search_runs([place], query, max_results=1):
                 return LoggedRun(earlier[0].info.run_id, experiment, is_new=False)
-            tags = {"deepseek_report.run_id": opened.run["run_id"], _DIGEST: opened.run_digest}
-            title = str(opened.run["config"]["report"].get("title") or opened.run["run_id"])
+            tags = {"deepseek_report.run_id": opened.run.run_id, _DIGEST: opened.run_digest}
+            title = str(opened.run.config["report"].get("title") or opened.run.run_id)
             identity = client.create_run(place, run_name=title, tags=tags).info.run_id
             _log_numbers(client, identity, opened.results, folder)
             client.log_artifacts(identity, str(folder), _FOLDER)

@@ -88,7 +88,7 @@ def _narrow(rows: Any, others: Any) -> tuple[Floats, Floats]:
     return np.asarray(rows @ directions), np.asarray(others @ directions)
 
 
-def _dense(rows: Any) -> Floats:
+def _dense(rows: object) -> Floats:
     return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
 
 

@@ -140,7 +140,7 @@ class Regression(Task):
         """(1,) the mean of the labels."""
         return np.array([float(labels.mean())])
 
-    def linear_model(self, *, wide: bool, seed: int) -> Any:
+    def linear_model(self, *, wide: bool, seed: int) -> object:
         """Its penalty is chosen on the training rows by leave-one-out, `wide` or not."""
         from sklearn.linear_model import RidgeCV
 

@@ -135,7 +135,7 @@ def _paint(
             axes, np.array([place]), [row["mean"]], ([low], [high]), marks.MarkStyle(SERIES[0])
         )
         if len(runs) > 1:
-            marks.dots(axes, runs["value"], np.full(len(runs), place + 0.26), LIGHT["context"])
+            marks.dots(axes, runs["value"], np.full(len(runs), place + 0.26), LIGHT.context)
         furthest = max(high, row["most"])
         marks.note(axes, words.numbers.number(row["mean"]), (furthest, place), (6, 0), va="center")
     marks.grid(axes, "x")

@@ -508,33 +508,30 @@ local function default_widths(block)
   block.colspecs = block.colspecs:map(function(spec) return { spec[1], nil } end)
 end
 
--- Cells with whole sentences get room to be read where the screen is narrow.
-local function mark_long_cells(block)
-  for _, body in ipairs(block.bodies) do
-    for _, row in ipairs(body.body) do
-      for _, cell in ipairs(row.cells) do
-        if #pandoc.utils.stringify(cell.contents) > 60 then cell.classes:insert 'long' end
-      end
+-- The texts of the cells of each row, head first, the cells themselves, and how many rows are heads.
+-- What is read of a cell crosses from pandoc to Lua each time, so it is read once.
+local function texts_of(block)
+  local texts, cells = {}, {}
+  local function take(rows)
+    for _, row in ipairs(rows) do
+      local own, read = row.cells, {}
+      for at, cell in ipairs(own) do read[at] = pandoc.utils.stringify(cell.contents) end
+      texts[#texts + 1], cells[#cells + 1] = read, own
     end
   end
-end
-
--- The rows of a table, head first.
-local function rows_of(block)
-  local rows = pandoc.List {}
-  rows:extend(block.head.rows)
-  for _, body in ipairs(block.bodies) do rows:extend(body.body) end
-  return rows
+  take(block.head.rows)
+  local heads = #texts
+  for _, body in ipairs(block.bodies) do take(body.body) end
+  return texts, cells, heads
 end
 
 -- Letters of the longest cell of each column.
-local function longest_cells(block)
+local function longest_cells(block, texts)
   local longest = {}
   for at = 1, #block.colspecs do
     longest[at] = 0
-    for _, row in ipairs(rows_of(block)) do
-      local cell = row.cells[at]
-      if cell then longest[at] = math.max(longest[at], pandoc.text.len(pandoc.utils.stringify(cell.contents))) end
+    for _, row in ipairs(texts) do
+      if row[at] then longest[at] = math.max(longest[at], pandoc.text.len(row[at])) end
     end
   end
   return longest
@@ -542,9 +539,9 @@ end
 
 -- How a table is laid out: `dense` where it would be wider than the page, `stacks` where a phone
 -- has no room for its columns.
-local function layout(block)
+local function layout(block, texts)
   local letters = 0
-  for at, length in ipairs(longest_cells(block)) do
+  for at, length in ipairs(longest_cells(block, texts)) do
     local is_number = block.colspecs[at][1] == 'AlignRight'
     letters = letters + (is_number and length or math.min(length, 18)) + 3
   end
@@ -554,28 +551,27 @@ local function layout(block)
   return classes
 end
 
--- Each cell says to which column it belongs, for pages on which a row is a card.
-local function label_cells(block)
-  local heads = {}
-  for _, row in ipairs(block.head.rows) do
-    for at, cell in ipairs(row.cells) do heads[at] = pandoc.utils.stringify(cell.contents) end
-  end
-  for _, body in ipairs(block.bodies) do
-    for _, row in ipairs(body.body) do
-      for at, cell in ipairs(row.cells) do
-        cell.attr.attributes['data-label'] = heads[at] or ''
-        local text = pandoc.utils.stringify(cell.contents)
-        if text == '' or text == '–' then cell.attr.classes:insert 'blank' end
+-- Cells with whole sentences get room to be read where the screen is narrow. Where a row is a card
+-- there, each cell says to which column it belongs. A cell has no attributes before.
+local function mark_cells(texts, cells, heads, stacks)
+  for row = heads + 1, #texts do
+    for at, text in ipairs(texts[row]) do
+      local classes, attributes = {}, {}
+      if #text > 60 then classes[1] = 'long' end
+      if stacks then
+        attributes['data-label'] = heads > 0 and texts[heads][at] or ''
+        if text == '' or text == '–' then classes[#classes + 1] = 'blank' end
       end
+      if stacks or classes[1] then cells[row][at].attr = pandoc.Attr('', classes, attributes) end
     end
   end
 end
 
 local function html_table(block, caption)
   default_widths(block)
-  mark_long_cells(block)
-  local classes = layout(block)
-  if classes:match 'stacks' then label_cells(block) end
+  local texts, cells, heads = texts_of(block)
+  local classes = layout(block, texts)
+  mark_cells(texts, cells, heads, classes:match 'stacks')
   local id = escape_html(block.identifier)
   block.identifier = ''
   block.caption = { long = {} }
@@ -592,7 +588,7 @@ end
 -- Short columns are as wide as their text; where a table is wider than the page, long ones share
 -- what is left, by their length, longer ones less than in proportion, so that none is too narrow.
 local function typst_columns(block)
-  local longest, total = longest_cells(block), 0
+  local longest, total = longest_cells(block, texts_of(block)), 0
   for _, length in ipairs(longest) do total = total + math.min(length, 60) end
   local columns = {}
   for at, length in ipairs(longest) do
@@ -691,8 +687,9 @@ local function docx_widths(block)
 end
 
 local function in_small_type(block)
-  for _, row in ipairs(rows_of(block)) do
-    for _, cell in ipairs(row.cells) do
+  local _, cells = texts_of(block)
+  for _, row in ipairs(cells) do
+    for _, cell in ipairs(row) do
       local text = pandoc.Para(pandoc.utils.blocks_to_inlines(cell.contents))
       cell.contents = pandoc.Blocks { pandoc.Div(text, { ['custom-style'] = 'Small Table' }) }
     end
@@ -915,7 +912,7 @@ function Pandoc(doc)
     Table = counter_of('tbl', before(doc, 'tables')),
   }
   local out = doc:walk {
-    Cite = reference, Span = span, Link = link, CodeBlock = plain_code,
+    Cite = reference, RawInline = RawInline, Span = span, Link = link, CodeBlock = plain_code,
     Math = is_typst and typst_math or nil,
     Header = is_html and html_header or is_docx and docx_header or nil, Figure = figure, Table = with_caption,
   }
@@ -936,6 +933,6 @@ local function learn_words(meta)
   for kind in pairs(WORDS) do WORDS[kind] = pandoc.utils.stringify(meta['word-' .. kind] or '') end
 end
 
-local filters = { { Meta = learn_words }, { RawBlock = RawBlock, RawInline = RawInline, Div = Div }, { Pandoc = Pandoc } }
+local filters = { { Meta = learn_words }, { RawBlock = RawBlock, Div = Div }, { Pandoc = Pandoc } }
 if is_typst then table.insert(filters, 2, { Div = by_format, Blocks = with_reading }) end
 return filters

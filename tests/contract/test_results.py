@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -85,10 +86,10 @@ def test_a_section_whose_artifacts_are_lost_says_so_and_stays(
     results: Results, small_run: Any, name: str
 ) -> None:
     run = read_run(small_run.folder)
-    kept = {key: value for key, value in run["artifacts"].items() if key in {"data", "cases"}}
-    lost = {artifact: "the disk was full" for artifact in run["artifacts"] if artifact not in kept}
-    broken = results_of(small_run.folder, {**run, "artifacts": kept}).with_failures(lost)
-    content = write_section(broken, name, run["config"]["sections"][name])
+    kept = {key: value for key, value in run.artifacts.items() if key in {"data", "cases"}}
+    lost = {artifact: "the disk was full" for artifact in run.artifacts if artifact not in kept}
+    broken = results_of(small_run.folder, replace(run, artifacts=kept)).with_failures(lost)
+    content = write_section(broken, name, run.config["sections"][name])
     assert not any("could not be written" in text for text in content.incomplete), (
         content.incomplete
     )

@@ -66,7 +66,7 @@ def test_a_trusted_package_of_a_study_is_found(
     with pytest.raises(ConfigProblems, match=f"run with --trust {package}"):
         validate(compose(_CHOSEN, str(conf)))
     experiment = validate(compose(_CHOSEN, str(conf)), [package])
-    assert type(experiment.multiple["metrics"]["mine"]).__module__ == f"{package}.measure"
+    assert type(experiment.metrics["mine"]).__module__ == f"{package}.measure"
     assert sys.path == before
 
 

@@ -441,9 +441,9 @@ def test_a_plug_in_that_does_not_declare_what_it_reveals_is_left_out(
     reasons = {refusal.artifact: refusal.reason for refusal in experiment.refused}
     for artifact in ("measures/silent", "pictures/drawn"):
         assert "does not declare what it reveals" in say(reasons[artifact])
-    assert "open" in experiment.multiple["metrics"]
-    assert "silent" not in experiment.multiple["metrics"]
-    assert "drawn" not in experiment.multiple["visualizations"]
+    assert "open" in experiment.metrics
+    assert "silent" not in experiment.metrics
+    assert "drawn" not in experiment.visualizations
 
 
 def shipped_parts() -> list[str]:
@@ -461,7 +461,7 @@ def test_every_part_of_the_package_declares_what_it_reveals(part: str) -> None:
 
 def test_at_level_full_nobody_has_to_declare_anything(runs: Runs, plug_ins: str) -> None:
     composed = compose([*runs.base, f"+metrics.silent._target_={plug_ins}.Silent"])
-    assert "silent" in validate(composed, trust=[plug_ins]).multiple["metrics"]
+    assert "silent" in validate(composed, trust=[plug_ins]).metrics
 
 
 # --- rows of entities -----------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def test_where_reports_go_may_come_from_the_environment_and_is_stored_nowhere() 
 def test_what_reads_the_configuration_alone_is_resolved() -> None:
     overrides = ["report.author=A", "report.title=by ${report.author}", "~experiment"]
     overrides += ["report.subtitle='${oc.select:report.nothing,${report.author}}'"]
-    report = validate(compose(overrides)).single["report"]
+    report = validate(compose(overrides)).report
     assert (report.title, report.subtitle) == ("by A", "A")
 
 

@@ -140,7 +140,7 @@ def test_only_the_person_running_it_trusts_a_type_and_it_is_written_nowhere(
     assert named.trusted_types == (name,)
     assert name not in json.dumps(named.raw)
     monkeypatch.setenv("DEEPSEEK_REPORT_TRUST_TYPE", name)
-    model = validate(compose(overrides)).single["model"]
+    model = validate(compose(overrides)).model
     assert pickle.loads(pickle.dumps(model)).trusted_types == (name,)  # noqa: S301 - as to a worker
 
 

@@ -98,7 +98,9 @@ def test_every_svg_is_well_formed_small_and_uses_only_palette_colours(
         root = parsed(picture)
         assert root.tag.endswith("svg")
         assert len(picture.svg) < 61_000
-        assert set(re.findall(r"#[0-9a-fA-F]{3,8}\b(?=[;\"])", picture.svg)) <= set(LIGHT.values())
+        assert set(re.findall(r"#[0-9a-fA-F]{3,8}\b(?=[;\"])", picture.svg)) <= set(
+            LIGHT.roles.values()
+        )
         assert not re.search(r"(?:fill|stroke):(?!#|none|url)", picture.svg)
 
 
@@ -170,7 +172,7 @@ def test_the_interactive_twins_are_small_plain_plotly_without_a_template(
         assert "template" not in figure["layout"]
         assert figure["layout"]["paper_bgcolor"] == "rgba(0,0,0,0)"
         colours = re.findall(r'"(#[0-9a-fA-F]{3,8})"', json.dumps(figure))
-        assert set(colours) <= set(LIGHT.values())
+        assert set(colours) <= set(LIGHT.roles.values())
 
 
 def test_markup_in_labels_stays_text_in_svg_and_twin(key: str, build: Build) -> None:
@@ -229,9 +231,9 @@ def test_fields_out_of_range_are_refused(key: str, field: str, value: int) -> No
 
 
 def test_every_light_colour_has_one_dark_partner() -> None:
-    assert LIGHT.keys() == DARK.keys()
-    assert len({*LIGHT.values()}) == len(LIGHT)
-    assert len({*LIGHT.values(), *DARK.values()}) == 2 * len(LIGHT)
+    light, dark = LIGHT.roles, DARK.roles
+    assert light.keys() == dark.keys()
+    assert len({*light.values(), *dark.values()}) == 2 * len(light)
 
 
 def with_only(full: Results, ids: frozenset[str]) -> Results:

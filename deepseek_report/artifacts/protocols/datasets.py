@@ -18,6 +18,7 @@ class DataTraits:
     truth : whether the columns that make the label are known, see `Split.truth`.
     groups : the kinds of attributes that the data have; None where only reading them tells.
     classes : how many classes there are; None where that is not known before.
+    draws_sequences : whether more token sequences of the same task can be drawn to train on.
     """
 
     modality: Modality = "table"
@@ -25,6 +26,7 @@ class DataTraits:
     truth: bool = False
     groups: frozenset[AttributeKind] | None = None
     classes: int | None = None
+    draws_sequences: bool = False
 
 
 class DatasetPlugin(Protocol):

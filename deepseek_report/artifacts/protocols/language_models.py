@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
+from deepseek_report.artifacts.array_types import Floats, Ints
 
 
 class LanguageModel(Protocol):
@@ -20,7 +19,7 @@ class LanguageModel(Protocol):
     net: Any
     tokens: Sequence[str]
 
-    def next_logits(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    def next_logits(self, ids: Ints) -> Floats:
         """(prompt, token) ids without padding -> (prompt, token, vocabulary) of what follows."""
 
 
@@ -37,8 +36,8 @@ class ContinuesText(Protocol):
         """The model itself."""
 
     @property
-    def class_tokens(self) -> NDArray[np.int64]:
+    def class_tokens(self) -> Ints:
         """(class,) the token of each class of the schema."""
 
-    def token_ids(self, inputs: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    def token_ids(self, inputs: Floats) -> list[Ints]:
         """(instance, column) -> for each row its token ids, without padding, as the model reads."""

@@ -92,7 +92,7 @@ class ModelPlugin(Protocol):
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """A torch module (see ExplainableModule); statistics are taken from `train` alone."""
 
-    def wrap(self, module: Any, schema: Schema, device: str) -> Classifier: ...
+    def wrap(self, module: object, schema: Schema, device: str) -> Classifier: ...
 
 
 @runtime_checkable
@@ -141,6 +141,15 @@ class ReadsTokens(Protocol):
     @property
     def reads_tokens_of(self) -> str | None:
         """The checkpoint whose tokens the texts must be cut into; None where any will do."""
+
+
+@runtime_checkable
+class TrainsOnSequences(Protocol):
+    """The optional part of a ModelPlugin that learns from token sequences drawn as it trains."""
+
+    @property
+    def needs_sequences(self) -> bool:
+        """Whether the data must be of a task whose sequences can be drawn."""
 
 
 def name_of(model: ModelPlugin) -> str:
@@ -203,7 +212,7 @@ class CountsTrees(Protocol):
 class KeepsDirections(Protocol):
     """The optional part of a ModelPlugin whose models may be kept to directions as they are."""
 
-    def keeping(self, directions: Mapping[str, Any]) -> ModelPlugin:
+    def keeping(self, directions: Mapping[str, object]) -> ModelPlugin:
         """The same, whose answer only "rises" or only "falls" with columns, by their names."""
 
 
@@ -223,8 +232,11 @@ class EditsFitted(Protocol):
     """The optional part of a ModelPlugin of which a person changes what was fitted."""
 
     @property
-    def edits(self) -> Sequence[Any]:
+    def edits(self) -> Sequence[object]:
         """What the person changes."""
+
+    def edited(self, edits: Sequence[object]) -> ModelPlugin:
+        """The same with further edits."""
 
     def misfits_of_edits(self, schema: Schema, train: Split, fitted: Path | None) -> Sequence[str]:
         """What edits name that there is not; `fitted` holds the model without them, if stored."""

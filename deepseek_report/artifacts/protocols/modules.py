@@ -56,7 +56,7 @@ class StepSums:
 class AddsUpSteps(Protocol):
     """The optional part of a module whose output is a sum over its parts."""
 
-    def step_sums(self, inputs: Any, target: int) -> StepSums:
+    def step_sums(self, inputs: object, target: int) -> StepSums:
         """Of inputs (instance, column) as a tensor; target : position of the class."""
 
 

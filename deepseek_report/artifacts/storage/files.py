@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Array
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.storage.memory_bound import most_bytes, parse, refuse_beyond
 from deepseek_report.artifacts.storage.plain_files import open_file, read_bytes, write_whole
@@ -119,7 +119,7 @@ def _reading(path: Path) -> Iterator[None]:
         raise ArtifactError(f"{path}: damaged ({error})") from None
 
 
-def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+def save_arrays(path: Path, **arrays: Array) -> None:
     """Like `numpy.savez_compressed`, but with no clock in the file and never a pickle."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -184,7 +184,7 @@ _KINDS = frozenset("biufUS")
 _READ = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def read_arrays(path: Path, stream: BinaryIO) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path, stream: BinaryIO) -> dict[str, Array]:
     """All arrays by name.
 
     Raises
@@ -214,7 +214,7 @@ def _check_list(stream: BinaryIO) -> None:
         raise ValueError("it has more members than may be")
 
 
-def _array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+def _array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
     with archive.open(member) as stream:
         version = npy.read_magic(stream)
         if version not in _READ:
@@ -408,7 +408,7 @@ class _Thrift:
             fields[number] = kind == 1 if kind <= 2 else self._value(kind, level)
         return fields
 
-    def _value(self, kind: int, level: int) -> Any:
+    def _value(self, kind: int, level: int) -> object:
         if kind in {4, 5, 6}:
             return self._integer()
         if kind == 8:

@@ -255,6 +255,23 @@ def _apart(first: Estimate, other: Estimate, sign: float) -> bool:
 
 
 @dataclass(frozen=True)
+class AnswerPoint:
+    """The mean answer at a value of an ordered feature: a row of `behaviour.curves`.
+
+    n : training rows with that value. turned : whether it lies within a turn of the answer.
+    """
+
+    feature: str
+    label: str
+    value: float
+    display: str
+    answer: Estimate
+    n: int
+    turned: bool
+    unit: str = ""
+
+
+@dataclass(frozen=True)
 class Behaviour(ModelMetric):
     """Declared expectations of the model, and turns, jumps and bare ends of its answers.
 
@@ -325,6 +342,7 @@ class Behaviour(ModelMetric):
                 *columns_of("n:count turned:yes_no"),
             ),
             release=TableRelease(counts=("n",), values=("value",)),
+            row=AnswerPoint,
         ),
     }
     bounds = {"broken_expectations": (0, None)}

@@ -148,7 +148,7 @@ class EffectAnswer:
         return " → ".join(labels)
 
     @property
-    def _pair(self) -> dict[str, Any]:
+    def _pair(self) -> dict[str, object]:
         treatment, outcome = self.declared.labels((self.effect.treatment, self.effect.outcome))
         return {"place": self.place, "treatment": treatment, "outcome": outcome}
 
@@ -190,7 +190,7 @@ class EffectAnswer:
             "controls_hold": all(row["holds"] for row in self.control_rows()),
         }
 
-    def control_rows(self) -> list[dict[str, Any]]:
+    def control_rows(self) -> list[dict[str, object]]:
         """Of the table `controls`; a control that could not be made has no row."""
         controls = self._controls
         return [

@@ -198,7 +198,7 @@ class SplitByPath:
         return cls(place, attribute, labels, answers, wider, declared, least)
 
     @property
-    def _about(self) -> dict[str, Any]:
+    def _about(self) -> dict[str, object]:
         levels = self.attribute.levels
         return {
             "place": self.place,

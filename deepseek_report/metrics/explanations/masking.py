@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
@@ -45,12 +45,13 @@ class MaskedAnswers:
 
     One set of masks and of answers serves every explanation of the same game, and both scores.
 
-    replacing : of the instances. removed : (instance, mask, player) what is taken away.
+    replacing : of the instances. removed : (instance, mask, player) what is taken away. drops :
+    {output that is explained: (instance, mask) how much the outcome drops}.
     """
 
     replacing: Perturbation
     removed: Bools
-    drops: Floats
+    drops: Mapping[OutputSpace, Floats]
 
     @classmethod
     def of(cls, replacing: Perturbation, masks: int, seed: int) -> MaskedAnswers:
@@ -58,10 +59,11 @@ class MaskedAnswers:
         present = kind_of(replacing.schema).present(replacing.inputs)
         removed = random_halves(present, masks, np.random.default_rng([seed, 6]))
         of = np.arange(len(present))
-        whole = replacing.outcomes(np.ones_like(present), of)
+        whole = replacing.outcomes_by_space(np.ones_like(present), of)
         kept = ~removed.reshape(-1, present.shape[1])
-        answers = replacing.outcomes(kept, np.repeat(of, masks)).reshape(-1, masks)
-        return cls(replacing, removed, whole[:, None] - answers)
+        answers = replacing.outcomes_by_space(kept, np.repeat(of, masks))
+        drops = {k: whole[k][:, None] - answers[k].reshape(-1, masks) for k in whole}
+        return cls(replacing, removed, drops)
 
     def predicted(self, explanation: Explanation) -> Floats:
         """(instance, mask) how much the attributions say that the outcome drops.
@@ -141,7 +143,8 @@ class FaithfulnessCorrelation(ExplanationMetric):
     drop, 0 by chance. `masked_infidelity` is, of the same masks, Σ (c · attributions − drop)² /
     Σ drop² with the best scale c ≥ 0: 0 where they account for every drop, 1 where they say
     nothing. What stands for the players that are taken away is that of the explanation's own game;
-    all explanations of one game share masks and answers.
+    all explanations of one game share masks and answers. f is the output that is explained: of an
+    explanation of log-odds the log-odds of the decided class, else what `deletion` watches.
 
     Both are averaged over at most `instances` instances, and over fewer, but at least 8, where that
     would take more than `evaluations` coalitions of each game.
@@ -189,13 +192,12 @@ class FaithfulnessCorrelation(ExplanationMetric):
         for name, explanation in group.items():
             if not np.array_equal(explanation.positions, first.positions):
                 raise NotApplicableError(message("refusals.other_cases"))
-            scores += self._scores(
-                name, answers.predicted(explanation.at(chosen)), answers, context
-            )
+            drops = answers.drops[explanation.output_space]
+            scores += self._scores(name, answers.predicted(explanation.at(chosen)), drops, context)
         return scores
 
     def _scores(
-        self, name: str, predicted: Floats, answers: MaskedAnswers, context: MeasureContext
+        self, name: str, predicted: Floats, drops: Floats, context: MeasureContext
     ) -> tuple[Score, Score]:
         draws = self.resamples, context.seed
         note = message("notes.faithfulness_correlation.masks", n=self.masks)
@@ -203,7 +205,7 @@ class FaithfulnessCorrelation(ExplanationMetric):
         return (
             self.mean_score(
                 "faithfulness_correlation",
-                correlations(predicted, answers.drops),
+                correlations(predicted, drops),
                 draws,
                 "higher",
                 note,
@@ -212,7 +214,7 @@ class FaithfulnessCorrelation(ExplanationMetric):
             ),
             self.mean_score(
                 "masked_infidelity",
-                scaled_infidelity(predicted, answers.drops),
+                scaled_infidelity(predicted, drops),
                 draws,
                 "lower",
                 scaled,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Array, Bools, Floats
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -107,7 +105,7 @@ class NearCopies(ModelMetric):
         return Measurement(scores, {"comparison": pd.DataFrame([row])}, notes=tuple(notes))
 
 
-def _same_label(labels: NDArray[Any], others: NDArray[Any]) -> Bools:
+def _same_label(labels: Array, others: Array) -> Bools:
     """(row,) whether two labels are one class, or nearly one number."""
     return np.asarray(np.abs(labels - others) <= _SAME * max(float(np.std(labels)), 1e-12))
 

@@ -29,6 +29,9 @@ from deepseek_report.tasks.task import Task
 
 #: Rows of a class in a part without which no rate of errors is told of them.
 FEWEST_OF_A_CLASS = 20
+#: What cannot be told of parts that are known of one class alone, such as kinds of a defect: there
+#: no probability is a share.
+_OF_ONE_CLASS = {"ece": math.nan}
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class PartPerformance(ModelMetric):
         p, task = context.predictions, task_of(context.dataset.schema.target)
         judged = gaps.judged(part, gaps.statistics[0], p).levels
         losses, expected = task.loss.of(p), task.loss.expected(p)
+        labels = p.labels[part.codes >= 0]
         kept = [k for k, level in enumerate(part.levels) if level in judged]
         more = {k: _more(losses, expected, part.codes == k, part.drawn) for k in kept}
         corrected = holm([p_value for _, p_value in more.values()])
@@ -104,6 +108,7 @@ class PartPerformance(ModelMetric):
                 "level": level,
                 "n": int((part.codes == k).sum()),
                 **task.part_facts(p, part.codes == k),
+                **(_OF_ONE_CLASS if task.decides and len(np.unique(labels)) == 1 else {}),
                 **_kinds_of_error(p, context.dataset.schema.target, part.codes == k),
                 "too_few": level not in judged,
                 "unforeseen": more[k][0] if k in more else math.nan,

@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import WHOLE
@@ -111,7 +110,7 @@ def rate_table(grouping: Grouping, hits: Bools, among: Bools) -> RateTable:
     return RateTable.of(hits, among, grouping.codes, len(grouping.levels), grouping.drawn)
 
 
-def only(grouping: Grouping, kept: NDArray[np.bool_]) -> Grouping:
+def only(grouping: Grouping, kept: Bools) -> Grouping:
     """The grouping with some levels alone; the instances of the others are in none."""
     place = np.where(kept, np.cumsum(kept) - 1, -1)
     levels = tuple(level for level, keep in zip(grouping.levels, kept, strict=True) if keep)

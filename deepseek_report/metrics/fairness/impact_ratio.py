@@ -503,7 +503,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         """
         floor = (self.min_cell, self.min_events)
         counts: dict[float, list[tuple[int, int, int, int]]] = {}
-        rows: list[tuple[dict[str, Any], float, int]] = []
+        rows: list[tuple[dict[str, object], float, int]] = []
         for threshold in thresholds:
             moved = Outcomes.of(at_threshold(predictions, threshold), favourable)
             for grouping in (each for each in compared if not each.crossing):

@@ -26,6 +26,36 @@ _TOLD = 3
 
 
 @dataclass(frozen=True)
+class PrototypeCase:
+    """A training case that others are compared with: a row of `prototypes.prototypes`.
+
+    decides : for how many test cases it decides, `share` of all. shift : places that a case may be
+    moved by to fit it.
+    """
+
+    prototype: int
+    instance_id: int
+    class_label: str
+    decides: int
+    share: float
+    shift: int
+
+
+@dataclass(frozen=True)
+class PrototypeInput:
+    """The value of a feature of a prototype: a row of `prototypes.inputs`.
+
+    rank : of the feature, from 1.
+    """
+
+    prototype: int
+    feature: str
+    label: str
+    display: str
+    rank: int
+
+
+@dataclass(frozen=True)
 class Prototypes(ModelMetric):
     """The prototypes, their classes, for how many test cases each decides, and who is nearest.
 
@@ -44,9 +74,12 @@ class Prototypes(ModelMetric):
                     "prototype:count instance_id:row class_label decides:count share:share"
                 ),
                 *columns_of("mean_evidence:number n:count shift:count"),
-            )
+            ),
+            row=PrototypeCase,
         ),
-        "inputs": TableType(columns_of("prototype:count feature label display rank:count")),
+        "inputs": TableType(
+            columns_of("prototype:count feature label display rank:count"), row=PrototypeInput
+        ),
         "nearest": TableType(
             (
                 *columns_of("prototype:count rank:count instance_id:row distance:number label"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -123,7 +123,7 @@ class ChainAnswers:
         drawn = self.rows.take(among)
         return drawn.mean(np.asarray(area), message("interval_methods.students_of_mean"))
 
-    def rows_of_table(self, fewest: int) -> Iterator[Mapping[str, Any]]:
+    def rows_of_table(self, fewest: int) -> Iterator[Mapping[str, object]]:
         """A row for each change, those that cut most first."""
         for name, same in self.kept.items():
             n = int((same >= 0).sum())

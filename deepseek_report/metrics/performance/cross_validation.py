@@ -149,7 +149,7 @@ def _facts(fold: int, run: FoldRun) -> dict[str, Any]:
     return {"fold": fold, **sizes, "threshold": threshold}
 
 
-def _groups(runs: Sequence[FoldRun]) -> Iterator[dict[str, Any]]:
+def _groups(runs: Sequence[FoldRun]) -> Iterator[dict[str, object]]:
     """The groups of people, with the fewest rows that any fold tests of them."""
     for attribute in runs[0].parts.schema.attributes_of("person"):
         codes = [run.parts.test.groups.get(attribute.name) for run in runs]

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -83,9 +82,7 @@ class ThresholdSweep(ClassMetric):
         )
 
 
-def threshold_table(
-    truths: NDArray[np.bool_], scores: NDArray[np.float64], explained_is_favourable: bool
-) -> pd.DataFrame:
+def threshold_table(truths: Bools, scores: Floats, explained_is_favourable: bool) -> pd.DataFrame:
     """Rates at the thresholds 0.01, 0.02, …, 0.99 of the explained class's probability."""
     thresholds = np.round(np.arange(1, 100) / 100, 2)
     counts = tally(truths, scores, thresholds)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -26,6 +25,7 @@ from deepseek_report.models.estimators.design_matrix import (
     class_text,
     match_classes,
 )
+from deepseek_report.statistics.one_thread import one_thread
 from deepseek_report.statistics.small_trees import HistogramTrees
 from deepseek_report.tasks import task_of
 
@@ -379,18 +379,6 @@ def scaled(probabilities: Floats, positions: list[int], classes: int) -> Floats:
     shares = np.full((len(probabilities), classes), LEAST)
     shares[:, positions] = np.maximum(probabilities, LEAST)
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
-
-@cache
-def _threads() -> Any:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
-def one_thread() -> Any:
-    """Within it, the numeric libraries that were loaded before use one thread."""
-    return _threads().limit(limits=1)
 
 
 # Which reader knows the trees of which estimator.

@@ -36,7 +36,7 @@ TREES = {
     "LGBMRegressor": True,
 }
 #: Settings with which an ensemble is not a plain sum of trees.
-_NOT_A_SUM: Mapping[str, set[Any]] = {
+_NOT_A_SUM: Mapping[str, set[object]] = {
     "booster": {"gblinear", "dart"},
     "boosting_type": {"dart"},
     "linear_tree": {True},
@@ -58,7 +58,7 @@ _OF_WORDS = {
     "numbers": "sklearn.linear_model.Ridge",
 }
 #: One thread, so that the result is the same everywhere, and nothing printed.
-_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+_SETTINGS: Mapping[str, Mapping[str, object]] = {
     "xgboost": {"n_jobs": 1},
     "lightgbm": {"n_jobs": 1, "verbose": -1, "deterministic": True},
 }

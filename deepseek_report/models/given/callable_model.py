@@ -46,7 +46,7 @@ class Asked:
         return as_numbers(self.answer(table), len(table), "the model")
 
 
-def as_array(answer: Any) -> Floats:
+def as_array(answer: object) -> Floats:
     """An answer of numpy, pandas, torch or plain lists as numbers."""
     if hasattr(answer, "detach"):
         answer = answer.detach().cpu().numpy()
@@ -107,5 +107,5 @@ def _check_shares(shares: Floats, who: str) -> None:
         )
 
 
-def _listed(classes: Sequence[Any]) -> str:
+def _listed(classes: Sequence[object]) -> str:
     return ", ".join(str(name) for name in classes)

@@ -213,7 +213,7 @@ class GivenModel(GivenInPython):
 
     def fitted_anew(self, schema: Schema, train: Split, seed: int | None) -> Fitted:
         """Another model of the same kind, of the table that these rows were."""
-        from deepseek_report.models.estimators.estimator import one_thread
+        from deepseek_report.statistics.one_thread import one_thread
 
         built = self.build(schema, train, 0)
         labels = np.asarray(train.labels)

@@ -175,7 +175,7 @@ class FittedTerms(AddedOutputs):
         """Fit on the training part with one thread, so that the result is the same everywhere."""
         from interpret import glassbox
 
-        from deepseek_report.models.estimators.estimator import one_thread
+        from deepseek_report.statistics.one_thread import one_thread
 
         decides, target = task_of(self.schema.target).decides, self.schema.target
         kinds = ["nominal" if f.kind == "categorical" else "continuous" for f in self._features]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.checkpoint import (
     around,
@@ -39,7 +39,7 @@ class ContinuedTexts:
     def __init__(self, net: Any, tokens: Sequence[str]) -> None:
         self.net, self.tokens = net, tokens
 
-    def next_logits(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    def next_logits(self, ids: Ints) -> Floats:
         """(prompt, token) ids without padding -> (prompt, token, vocabulary) of what follows."""
         done = []
         with torch.inference_mode():
@@ -59,11 +59,11 @@ class LanguageClassifier(TorchClassifier):
         return ContinuedTexts(self.module.net, self.schema.vocabulary)
 
     @property
-    def class_tokens(self) -> NDArray[np.int64]:
+    def class_tokens(self) -> Ints:
         """(class,) the token of each class."""
         return np.asarray(self.module.start.order, dtype=np.int64)
 
-    def token_ids(self, inputs: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    def token_ids(self, inputs: Floats) -> list[Ints]:
         """(instance, column) -> the ids of each row, with what stands before every text."""
         before = np.asarray(self.module.start.before, dtype=np.int64)
         return [np.concatenate([before, row[~np.isnan(row)].astype(np.int64)]) for row in inputs]

@@ -76,6 +76,11 @@ class CausalLanguageModel(DeepSeekV3):
         """Those of a model of transformers, and the continuation of texts."""
         return super().capabilities | {"language_model"}
 
+    @property
+    def needs_sequences(self) -> bool:
+        """See `TrainsOnSequences`; a checkpoint is not trained."""
+        return self.checkpoint is None
+
     def own_trainer(self) -> Trainer | None:
         """What draws the sequences to train on; for a checkpoint, what keeps the weights."""
         if self.checkpoint is not None:

@@ -192,7 +192,7 @@ def _rounds(
             losses, norms = [], []
 
 
-def _draw_anew(net: Any, seed: list[int]) -> None:
+def _draw_anew(net: object, seed: list[int]) -> None:
     """Draw all weights as at the start, by a seed of their own."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
@@ -305,7 +305,7 @@ def _validated(module: Any, dataset: Dataset, device: str) -> dict[str, float]:
     return {"validation_loss": float(loss.item()), "validation_score": float(right.item())}
 
 
-def _history(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def _history(rows: list[dict[str, object]]) -> pd.DataFrame:
     kinds = {name: "int64" if name == "epoch" else "float64" for name in HISTORY}
     return pd.DataFrame(rows, columns=list(HISTORY)).astype(kinds)
 

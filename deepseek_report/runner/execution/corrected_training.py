@@ -48,7 +48,7 @@ def sort_of(experiment: Experiment, data: Dataset) -> ModelSort:
     """Which kind of model is corrected."""
     if trains_by_gradients(experiment):
         return "network"
-    model = (experiment.before or experiment).single["model"]
+    model = (experiment.before or experiment).model
     if isinstance(model, FitsAnew):
         return "fitted"
     built = model.build(data.schema, data.train, 0)
@@ -64,7 +64,7 @@ def classifier_before(before: Experiment, data: Dataset, training: Path, device:
     """The model as it was before corrections."""
     from deepseek_report.models.shared.loading import load_classifier
 
-    return load_classifier(before.single["model"], data.schema, data.train, training, device)
+    return load_classifier(before.model, data.schema, data.train, training, device)
 
 
 def train_corrected(
@@ -95,9 +95,7 @@ def train_corrected(
         module = _built(experiment, dataset, place.seed)
         penalty = trainer.penalty_on(_pairs(resolved.trained_away), weight, dataset)
         trainer.fit(module, dataset, place.folder, place.seed, place.device, progress, penalty)
-        classifier: Classifier = experiment.single["model"].wrap(
-            module, dataset.schema, place.device
-        )
+        classifier: Classifier = experiment.model.wrap(module, dataset.schema, place.device)
         return classifier
 
     chosen = choose_weight(fitted, before, resolved, dataset, place.seed)
@@ -136,7 +134,7 @@ def choose_weight(
 
 
 def _built(experiment: Experiment, dataset: Dataset, seed: int) -> Any:
-    model = experiment.single["model"]
+    model = experiment.model
     if isinstance(model, FitsAnew):
         return model.fitted_anew(dataset.schema, dataset.train, None)
     return model.build(dataset.schema, dataset.train, seed)
@@ -169,7 +167,7 @@ def penalty_of(experiment: Experiment, training: Path, data: Dataset) -> Penalty
 
     training : the folder of that training. data : corrected data of the same schema.
     """
-    trainer = experiment.single["trainer"]
+    trainer = experiment.trainer
     if not is_file(training / CORRECTIONS_FILE) or not isinstance(trainer, TrainsCorrected):
         return None
     chosen = load_json(training / CORRECTIONS_FILE)

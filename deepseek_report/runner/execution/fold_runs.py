@@ -127,7 +127,7 @@ class _Folds:
         """What the metrics of the run measure in a fold, as its results in this folder."""
         paths: dict[str, Path] = {"data": folder / "data", "predictions/test": folder / "test"}
         refused: dict[str, Text] = {}
-        metrics = self.experiment.multiple["metrics"]
+        metrics = self.experiment.metrics
         for name in judged_in_folds(metrics):
             artifact = ArtifactId.measure(name)
             try:

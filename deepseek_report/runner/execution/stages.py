@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
@@ -100,7 +100,7 @@ class StageJob:
 
     def plugin(self, group: str) -> Any:
         """The plug-in that this stage runs."""
-        return self.experiment.multiple[group][ArtifactId(self.id).name]
+        return self.experiment.plugins(group)[ArtifactId(self.id).name]
 
 
 def run_stage(job: StageJob, folder: Path, progress: Progress) -> None:
@@ -115,7 +115,7 @@ def _data(job: StageJob, folder: Path, progress: Progress) -> None:
         items = [item.to_json() for item in job.experiment.corrections]
         save_json(folder / CORRECTIONS_FILE, items)
         return
-    plugin = job.experiment.single["dataset"]
+    plugin = job.experiment.dataset
     dataset: Dataset = plugin.load(job.seeds.data, progress)
     _require_planned(job, dataset.read or plugin.source_digest(), "the data")
     dataset.save(folder)
@@ -123,7 +123,7 @@ def _data(job: StageJob, folder: Path, progress: Progress) -> None:
 
 def _training(job: StageJob, folder: Path, progress: Progress) -> None:
     dataset = _dataset(job.inputs["data"])
-    model, trainer = job.experiment.single["model"], job.experiment.single["trainer"]
+    model, trainer = job.experiment.model, job.experiment.trainer
     if isinstance(model, BringsTrainer):
         trainer = model.own_trainer() or trainer
     _require_same_model(job, model)
@@ -169,7 +169,7 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
     for part, predicted in predictions.items():
         predicted.save(folder / part)
     places = {int(row): place for place, row in enumerate(dataset.test.instance_ids)}
-    rows = enumerate(job.experiment.single["report"].cases, start=1)
+    rows = enumerate(job.experiment.report.cases, start=1)
     named = {f"{NAMED}{number}": places[row] for number, row in rows}
     instances = settings.explain.instances
     cases = choose_cases(
@@ -230,8 +230,8 @@ def explain_context(
     job: StageJob,
     explainer: ExplainerPlugin,
     classifier: Classifier,
-    inputs: NDArray[np.float64],
-    positions: NDArray[np.int64],
+    inputs: Floats,
+    positions: Ints,
     progress: Progress,
 ) -> ExplainContext:
     """What an explainer is handed; positions : (row,) where each row stands in the test part."""
@@ -320,7 +320,7 @@ def _text_reader(job: StageJob, dataset: Dataset) -> ReadsTexts | None:
 
     if not dataset.schema.vocabulary:
         return None
-    plugin = job.experiment.single["dataset"]
+    plugin = job.experiment.dataset
     return TextReader(dataset, plugin.text_rule if isinstance(plugin, Tokens) else None)
 
 
@@ -341,20 +341,20 @@ def _before(job: StageJob) -> BeforeCorrections | None:
 
 def _again(job: StageJob, subject: str) -> ExplainAgain:
     """Runs the judged explainer on other inputs, for the metrics that must ask it again."""
-    explainer = job.experiment.multiple["explainers"][subject]
+    explainer = job.experiment.explainers[subject]
 
     def explain(
         classifier: Classifier,
-        inputs: NDArray[np.float64],
-        drawn_as: NDArray[np.float64] | None = None,
-        targets: NDArray[np.int64] | None = None,
-    ) -> NDArray[np.float64]:
+        inputs: Floats,
+        drawn_as: Floats | None = None,
+        targets: Ints | None = None,
+    ) -> Floats:
         positions = np.arange(len(inputs))
         context = explain_context(job, explainer, classifier, inputs, positions, Silent())
         context = dataclasses.replace(context, drawn_as=drawn_as)
         if targets is not None:
             return toward_classes(explainer, context, targets)
-        values: NDArray[np.float64] = explainer.explain(context).values
+        values: Floats = explainer.explain(context).values
         return values
 
     return explain
@@ -373,7 +373,7 @@ class _FurtherRows:
         background = len(background_rows(self.job, dataset))
         return self._explainer(cheaply).planned_calls(rows, players, background)
 
-    def explained(self, positions: NDArray[np.int64], cheaply: bool) -> Explanation:
+    def explained(self, positions: Ints, cheaply: bool) -> Explanation:
         job, explainer = self.job, self._explainer(cheaply)
         inputs = _dataset(job.inputs["data"]).test.inputs[positions]
         classifier = fresh_classifier(job)
@@ -382,7 +382,7 @@ class _FurtherRows:
         return explanation
 
     def _explainer(self, cheaply: bool) -> ExplainerPlugin:
-        explainer: ExplainerPlugin = self.job.experiment.multiple["explainers"][self.name]
+        explainer: ExplainerPlugin = self.job.experiment.explainers[self.name]
         schema = _dataset(self.job.inputs["data"]).schema
         capabilities = fresh_classifier(self.job, copied=False).capabilities
         question = self.job.experiment.question(schema)
@@ -444,7 +444,7 @@ def fresh_classifier(job: StageJob, *, copied: bool = True) -> Classifier:
     """
     from deepseek_report.models.shared.loading import load_module
 
-    model, dataset = job.experiment.single["model"], _dataset(job.inputs["data"])
+    model, dataset = job.experiment.model, _dataset(job.inputs["data"])
     folder = job.inputs["training"]
     if job.experiment.corrections and isinstance(model, FitsAnew):
         if folder not in _LOADED:
@@ -462,7 +462,7 @@ def fresh_classifier(job: StageJob, *, copied: bool = True) -> Classifier:
     return classifier
 
 
-def background_rows(job: StageJob, dataset: Dataset) -> NDArray[np.float64]:
+def background_rows(job: StageJob, dataset: Dataset) -> Floats:
     """A sample of training rows, the same for every explainer and metric.
 
     Drawn from the seed of the data: it is part of what is looked at, not of a method's own draws,

@@ -116,7 +116,7 @@ def _of_folds(
     folds, training = experiment.settings.split.folds or 0, Stage("training", "")
     judging = [
         name
-        for name, metric in experiment.multiple["metrics"].items()
+        for name, metric in experiment.metrics.items()
         if "folds" in metric.reads and ArtifactId.measure(name) in spans
     ]
     unknown = [name for name in map(ArtifactId.measure, judging) if not past.of(name)]

@@ -179,7 +179,7 @@ def _frameworks(experiment: Experiment, sector: str) -> Iterator[tuple[str, Fit,
     places = experiment.raw["report"].get("places")
     if not places:
         return
-    chosen = {choice.id for choice in experiment.multiple["frameworks"].values()}
+    chosen = {choice.id for choice in experiment.frameworks.values()}
     for name, choice in _all_frameworks(experiment).items():
         stands = choice.fit(sector, places)
         if name in chosen or stands.near or stands.applies:
@@ -188,13 +188,13 @@ def _frameworks(experiment: Experiment, sector: str) -> Iterator[tuple[str, Fit,
 
 def _all_frameworks(experiment: Experiment) -> dict[str, FrameworkChoice]:
     """{id: choice} of those that are chosen, and of the shipped ones that are not."""
-    chosen = {choice.id: choice for choice in experiment.multiple["frameworks"].values()}
+    chosen = {choice.id: choice for choice in experiment.frameworks.values()}
     return chosen | {name: FrameworkChoice(name) for name in framework_ids() if name not in chosen}
 
 
 def _answered(experiment: Experiment, schema: Schema) -> bool:
     """Whether an explanation may answer the question of the run; also where none is asked for."""
-    explainers, question = experiment.multiple["explainers"], experiment.question(schema)
+    explainers, question = experiment.explainers, experiment.question(schema)
     games = [traits_of(each, ExplainerPart).games for each in explainers.values()]
     judged = [own for own in games if own != frozenset()]
     return not judged or any(own is None or question in own for own in judged)
@@ -204,7 +204,7 @@ def _trainings(experiment: Experiment, stored: Mapping[str, bool]) -> int:
     """How often a cross-validation still trains the model."""
     waiting = any(
         "folds" in metric.reads and not stored[ArtifactId.measure(name)]
-        for name, metric in experiment.multiple["metrics"].items()
+        for name, metric in experiment.metrics.items()
     )
     return (experiment.settings.split.folds or 0) if waiting else 0
 
@@ -227,7 +227,7 @@ def _parts(dataset: Dataset | None, folder: Path | None) -> Callable[[Part], Spl
 
 def _read(experiment: Experiment, store: Store, stage: Stage) -> tuple[Dataset | None, DataSeen]:
     """The data set, if it had to be read, and what is seen of it."""
-    plugin, folder = experiment.single["dataset"], stage.folder(store)
+    plugin, folder = experiment.dataset, stage.folder(store)
     dataset: Dataset | None = None
     if folder is None:
         dataset = plugin.load(experiment.seeds.data, Silent())
@@ -302,7 +302,7 @@ def seconds_of_a_row(experiment: Experiment, dataset: Dataset, device: str) -> f
     None where that says nothing: an estimator must be fitted first, and a checkpoint is not loaded
     for a guess.
     """
-    model = experiment.single["model"]
+    model = experiment.model
     if isinstance(model, Pretrained) and model.checkpoint is not None:
         return None
     if isinstance(model, BringsTrainer) and model.own_trainer() is not None:

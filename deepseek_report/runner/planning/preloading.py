@@ -20,6 +20,6 @@ def modules_to_load(experiment: Experiment, stages: Iterable[Stage]) -> list[str
     chosen = [*((group, "") for group in ("dataset", "model", "trainer")), *sorted(needed)]
     targets = [experiment.config_of(group, name)["_target_"] for group, name in chosen]
     own = [module_of(target) for target in targets if target.startswith(f"{PACKAGE}.")]
-    model = experiment.single["model"]
+    model = experiment.model
     libraries = model.libraries if isinstance(model, ImportsLibraries) else ()
     return list(dict.fromkeys([*own, *libraries]))

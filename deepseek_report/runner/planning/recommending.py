@@ -78,7 +78,7 @@ def size_before_run(experiment: Experiment) -> Size:
     store = Store(Path(experiment.settings.paths.store).absolute())
     if (folder := data_stage(experiment).folder(store)) is not None:
         return size_of(folder)
-    dataset = experiment.single["dataset"].load(experiment.seeds.data, Silent())
+    dataset = experiment.dataset.load(experiment.seeds.data, Silent())
     return Size.of(dataset.schema, dataset.card)
 
 
@@ -108,9 +108,9 @@ class _Budget:
     @classmethod
     def of(cls, experiment: Experiment, undecided: Undecided, size: Size) -> _Budget:
         """What is taken for the budget that the configuration declares."""
-        explainers = experiment.multiple["explainers"]
+        explainers = experiment.explainers
         situation = Situation(
-            capabilities_of(experiment.single["model"], size.schema),
+            capabilities_of(experiment.model, size.schema),
             size.schema,
             background_of(experiment, size),
         )

@@ -53,8 +53,8 @@ def seal_experiment(
             "seal would prove nothing. Seal before the first run, or seal what is still to be made"
         )
     keys = {stage.id: stage.key for stage in stages}
-    policy = experiment.single["report"].policy
-    frameworks = tuple(experiment.multiple["frameworks"].values())
+    policy = experiment.report.policy
+    frameworks = tuple(experiment.frameworks.values())
     config = recorded_config(experiment)
     content = seal_content(config, frameworks, keys.get("data", ""), data.schema, policy)
     text = dump_json(content).encode()

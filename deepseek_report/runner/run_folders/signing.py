@@ -72,7 +72,7 @@ def sign_run(folder: Path, key: SigningKey, decision: Path | None = None) -> Pat
 def _content(opened: OpenRun) -> dict[str, Any]:
     documents = readable_manifest(opened.folder / DOCUMENTS_MANIFEST) or {}
     return {
-        "run_id": str(opened.run["run_id"]),
+        "run_id": str(opened.run.run_id),
         "run_digest": opened.run_digest,
         "document_digest": str(documents.get("document_digest") or ""),
     }
@@ -97,7 +97,7 @@ def _is_shown(folder: Path, file: Path) -> bool:
     )
 
 
-def _decisions(opened: OpenRun, decision: Path) -> list[dict[str, Any]]:
+def _decisions(opened: OpenRun, decision: Path) -> list[dict[str, object]]:
     """The decisions that a file holds, each with its digest."""
     human = read_people(opened.results)
     file = f"{PEOPLE}/{decision.name}"

@@ -117,7 +117,7 @@ def _attributions(
 def _affordable(stored: StoredModel) -> int:
     """How many cases of the run are explained again, by counted work."""
     experiment, size = stored.experiment, size_of(stored.stages["data"])
-    explainer = experiment.multiple["explainers"][stored.explainer]
+    explainer = experiment.explainers[stored.explainer]
     before, first = (planned_calls(experiment, explainer, size, cases) for cases in (0, 1))
     affordable = (_EVALUATIONS - before) // max(first - before, 1)
     return int(np.clip(affordable, _FEWEST, _MOST))

@@ -251,15 +251,21 @@ def fits_alike(results: Results, case: ExplainedCase) -> tuple[int, int] | None:
 
 
 def counted(pages: Pages, case: Row) -> str:
-    """The names of what counted most: the reasons against a person, or the greatest ones."""
+    """The names of what counted most: the reasons against a person, or the greatest ones.
+
+    It is told in a list of cases, beside no picture, so that regions and spans go by their place.
+    """
     against = [row for row in pages.rows("reason_codes", case["case"]) if row["role"] == "reason"]
     table = against or pages.rows("reasons", case["case"])
     mine = [row for row in table if row["explainer"] == pages.explainer]
     mine.sort(key=lambda row: row["rank"])
     shown = [row for row in mine if against or is_readable(row)][:_NAMED]
-    return pages.draft.words.numbers.listing(
-        [featured(pages, row, row["display"])[0] for row in shown]
-    )
+    kind, words = kind_of(pages.draft.results.schema), pages.draft.words
+    if kind.named_columns or kind.quotes:
+        names = [featured(pages, row, row["display"])[0] for row in shown]
+    else:
+        names = [words.name(row["label"]) for row in shown]
+    return words.numbers.listing(names)
 
 
 def change_in_short(pages: Pages, case: Row) -> str:

@@ -201,7 +201,7 @@ class CausalGraph:
         return tuple(claims)
 
     def _separator(
-        self, graph: Any, first: str, others: set[str], allowed: set[str]
+        self, graph: object, first: str, others: set[str], allowed: set[str]
     ) -> tuple[str, ...] | None:
         """A minimal set of allowed nodes that separates a node from others; None if none does."""
         from networkx.algorithms.d_separation import find_minimal_d_separator

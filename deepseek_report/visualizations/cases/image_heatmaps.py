@@ -27,10 +27,10 @@ _LARGEST, _ABREAST_NARROW = 2.4, 2
 _MARK: dict[str, Any] = {
     "fontsize": SMALL,
     "fontweight": "bold",
-    "color": LIGHT["ink"],
+    "color": LIGHT.ink,
     "ha": "center",
     "va": "center_baseline",
-    "bbox": {"boxstyle": "round,pad=0.12", "facecolor": LIGHT["grid"], "edgecolor": "none"},
+    "bbox": {"boxstyle": "round,pad=0.12", "facecolor": LIGHT.grid, "edgecolor": "none"},
 }
 #: Words beside the scale of colours.
 _LEGEND = ("lowers", "raises")
@@ -166,7 +166,7 @@ def _paint(
     width, height = figure.get_size_inches()
     text: dict[str, Any] = {
         "fontsize": SMALL,
-        "color": LIGHT["ink"],
+        "color": LIGHT.ink,
         "va": "bottom",
         "linespacing": 1.3,
     }
@@ -178,7 +178,7 @@ def _paint(
         place = ((left + across * side) / width, 1 - (top + down * tall) / height)
         figure.text(*place, str(number), **_MARK)
     low = 1 - (below + 0.28) / height
-    quiet: dict[str, Any] = {"fontsize": SMALL, "color": LIGHT["muted"], "va": "center"}
+    quiet: dict[str, Any] = {"fontsize": SMALL, "color": LIGHT.muted, "va": "center"}
     if "lowers" in legend:
         figure.text(_LEFT / width, low, legend["lowers"], **{**quiet, "ha": "left"})
         figure.text((_LEFT + 2.88) / width, low, legend["raises"], **quiet)

@@ -199,8 +199,8 @@ class _Box:
     def paint(self, axes: Any, role: str) -> None:
         look: dict[str, Any] = {
             "boxstyle": "round,pad=0.32",
-            "facecolor": style.HEAT[1] if role == "target" else style.LIGHT["grid"],
-            "edgecolor": style.LIGHT["context"] if role == "unmeasured" else "none",
+            "facecolor": style.HEAT[1] if role == "target" else style.LIGHT.grid,
+            "edgecolor": style.LIGHT.context if role == "unmeasured" else "none",
             "linestyle": (0, (2, 2)),
         }
         if role == "unmeasured":
@@ -212,7 +212,7 @@ class _Box:
             ha="center",
             va="center",
             fontsize=style.SMALL - 1.2,
-            color=style.LIGHT["ink"],
+            color=style.LIGHT.ink,
             bbox=look,
             zorder=3,
         )
@@ -221,13 +221,13 @@ class _Box:
 _ARROW: Mapping[str, Any] = {
     "arrowstyle": "-|>",
     "mutation_scale": 8,
-    "color": style.LIGHT["context"],
+    "color": style.LIGHT.context,
     "linewidth": 0.9,
     "zorder": 1,
 }
 _AGAINST: Mapping[str, Any] = {
     "arrowstyle": "-",
-    "color": style.LIGHT["raises"],
+    "color": style.LIGHT.raises,
     "linewidth": 2.2,
     "linestyle": (0, (4, 2)),
     "zorder": 2,

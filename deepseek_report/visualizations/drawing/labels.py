@@ -47,9 +47,9 @@ def measured(row: Any, value: str, low: str = "low", high: str = "high") -> Esti
     return estimate(row[value], row[low], row[high])
 
 
-def attribution(value: float, space: OutputSpace) -> dict[str, Any]:
+def attribution(value: float | None, space: OutputSpace) -> dict[str, object]:
     """An attribution with the space that it counts in, as `NumberFormat.attribution` writes it."""
-    return {"value": float(value), "space": space}
+    return {"value": None if value is None else float(value), "space": space}
 
 
 def player(label: object, schema: Schema) -> Text:

@@ -102,7 +102,7 @@ def paint_parts(
     axes = sheet.axes(left, 0.55, 0.8, 0.35)
     marks.rows(axes, [wrapped(text, columns_of_label, 3) for text in table["slice"]])
     places, nothing = np.arange(len(table)), np.full(len(table), np.nan)
-    diamond = marks.MarkStyle(LIGHT["context"], "D", size=4.5)
+    diamond = marks.MarkStyle(LIGHT.context, "D", size=4.5)
     marks.intervals(axes, places, table[rest], (nothing, nothing), diamond)
     sure = table["is_sure"].to_numpy(dtype=bool)
     for chance in (False, True):

@@ -135,7 +135,7 @@ class _View:
         (self._number if panel.feature.is_numeric else self._categories)(axes, panel)
 
     def _number(self, axes: Axes, panel: _Panel) -> None:
-        axes.axhline(0, color=LIGHT["context"], linewidth=0.8)
+        axes.axhline(0, color=LIGHT.context, linewidth=0.8)
         dots(axes, panel.values, panel.attributions, SERIES[0], 3.0)
         low, high = (float(end) for end in (panel.values.min(), panel.values.max()))
         margin = 0.04 * ((high - low) or 1.0)
@@ -147,12 +147,12 @@ class _View:
 
     def _categories(self, axes: Axes, panel: _Panel) -> None:
         levels = panel.levels
-        axes.axvline(0, color=LIGHT["context"], linewidth=0.8)
+        axes.axvline(0, color=LIGHT.context, linewidth=0.8)
         for row, level in enumerate(levels):
             own = np.sort(panel.attributions[panel.values == level])
             dots(axes, own, row + 0.3 * np.sin(2.4 * np.arange(len(own))), SERIES[0], 3.0)
         labels = [short(panel.feature.display(float(level)), CATEGORY_LETTERS) for level in levels]
-        axes.set_yticks(range(len(levels)), labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
+        axes.set_yticks(range(len(levels)), labels, color=LIGHT.ink, fontsize=SMALL - 1.5)
         axes.set_ylim(len(levels) - 0.4, -0.6)
         axes.set_xlim(*self._span)
         grid(axes, "x")

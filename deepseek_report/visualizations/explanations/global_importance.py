@@ -145,14 +145,14 @@ def _paint(figure: style.Figure, view: _View, abreast: int, tall: float) -> None
         view.words.text("pictures.global_importance.axis"),
         ha="right",
         fontsize=9,
-        color=style.LIGHT["muted"],
+        color=style.LIGHT.muted,
     )
 
 
 def _points(axes: style.Axes, view: _View, explainer: str, most: float) -> None:
     part, places = view.part(explainer), np.arange(len(view.features))
     colour = style.colours(view.explainers)[explainer]
-    axes.hlines(places, 0, part["share"].fillna(0), colors=style.LIGHT["grid"], linewidth=4)
+    axes.hlines(places, 0, part["share"].fillna(0), colors=style.LIGHT.grid, linewidth=4)
     look = marks.MarkStyle(colour, style.markers(view.explainers)[explainer], size=4.5)
     marks.intervals(axes, places, part["share"], (part["share_low"], part["share_high"]), look)
     marks.grid(axes, "x")

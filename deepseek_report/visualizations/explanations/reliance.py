@@ -120,11 +120,11 @@ class _View:
         marks.rows(skill, labels)
         places = np.arange(len(labels))
         if self.has_exchange:
-            look = marks.MarkStyle(LIGHT["context"], marker="D", size=4, hollow=True)
+            look = marks.MarkStyle(LIGHT.context, marker="D", size=4, hollow=True)
             marks.intervals(skill, places + 0.2, self.table["rise"], self._ends("rise"), look)
         look = marks.MarkStyle(SERIES[0], size=4.5)
         marks.intervals(skill, places, self.table["share"], self._ends("share"), look)
-        skill.axvline(0, color=LIGHT["muted"], linewidth=0.8)
+        skill.axvline(0, color=LIGHT.muted, linewidth=0.8)
         look = marks.MarkStyle(SERIES[1], marker="s", size=4.5)
         marks.intervals(
             attributed, places, self.table["attributed"], self._ends("attributed"), look

@@ -81,7 +81,7 @@ class _View:
         places, (low, high) = np.arange(len(table)), column.interval
         overall = float(table.loc[table["origin"] == "all", column.key].iloc[0])
         centre = 0.0 if column.signed else overall
-        axes.axvline(centre, color=LIGHT["context"], linewidth=1.4)
+        axes.axvline(centre, color=LIGHT.context, linewidth=1.4)
         few = table["too_few"].to_numpy(dtype=bool)
         extreme = table["origin"].isin(["worst", "best"]).to_numpy()
         for hollow in (False, True):

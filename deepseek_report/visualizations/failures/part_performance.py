@@ -81,7 +81,7 @@ def _paint(sheet: Sheet, table: pd.DataFrame, columns: _Columns) -> None:
 
 def _points(axes: Axes, table: pd.DataFrame, column: Drawn, colour: str) -> None:
     centre = 0.0 if column.signed else over_all(table, column.key)
-    axes.axvline(centre, color=LIGHT["context"], linewidth=1.4)
+    axes.axvline(centre, color=LIGHT.context, linewidth=1.4)
     places, few = np.arange(len(table)), table["too_few"].to_numpy(dtype=bool)
     low, high = column.interval
     for hollow in (False, True):

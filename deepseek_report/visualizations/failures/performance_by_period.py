@@ -83,7 +83,7 @@ class _View:
 
     def _quality(self, axes: Axes) -> None:
         table, few = self.table, self.table["too_few"].fillna(True).to_numpy(dtype=bool)
-        axes.axvline(over_all(table, self.quality.key), color=LIGHT["context"], linewidth=1.4)
+        axes.axvline(over_all(table, self.quality.key), color=LIGHT.context, linewidth=1.4)
         low, high = self.quality.interval
         places = np.arange(len(table))
         for hollow in (False, True):
@@ -98,7 +98,7 @@ class _View:
         places = np.arange(len(table))
         for drawn, shift, look in (
             (_STATED, -0.13, MarkStyle(SERIES[0])),
-            (_HAPPENED, 0.13, MarkStyle(LIGHT["muted"], "D", size=4.5)),
+            (_HAPPENED, 0.13, MarkStyle(LIGHT.muted, "D", size=4.5)),
         ):
             low, high = drawn.interval
             intervals(axes, places + shift, table[drawn.key], (table[low], table[high]), look)

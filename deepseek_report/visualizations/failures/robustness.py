@@ -132,7 +132,7 @@ def _frame(
     above.set_ylim(low - 0.08 * (high - low) - 0.002, high + 0.08 * (high - low) + 0.002)
     below.set_ylim(0, float(table[list(moved.columns)].max().max()) * 1.1 + 0.001)
     if calm is not None:
-        above.axhline(calm, color=LIGHT["context"], linewidth=1.4, zorder=1)
+        above.axhline(calm, color=LIGHT.context, linewidth=1.4, zorder=1)
     held.scale.ticks(above, "y", 4)
     moved.scale.ticks(below, "y", 4)
     above.tick_params(labelbottom=False)

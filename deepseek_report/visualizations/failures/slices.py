@@ -143,7 +143,7 @@ def _twin(view: _View) -> dict[str, object]:
     }
     diamond = {"symbol": "diamond", "size": 8}
     others = words.text("pictures.slices.others")
-    rest = twin.points(table["rest"], places, LIGHT["context"], marker=diamond, name=others)
+    rest = twin.points(table["rest"], places, LIGHT.context, marker=diamond, name=others)
     layout = {
         "xaxis": scale.axis(words.text("pictures.slices.axis"), rangemode="tozero"),
         "yaxis": twin.row_axis([wrapped(label, 38, 3) for label in table["slice"]]),

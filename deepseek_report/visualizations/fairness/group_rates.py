@@ -173,12 +173,12 @@ def _paint(sheet: Sheet, view: _View) -> None:
 
 
 def _points(axes: Axes, view: _View, column: Drawn, scale: Scale) -> None:
-    axes.axvline(view.overall[column.key], color=LIGHT["context"], linewidth=1.4)
+    axes.axvline(view.overall[column.key], color=LIGHT.context, linewidth=1.4)
     few = view.table["too_few"].astype(bool).to_numpy()
     places = np.array(view.places)
     for hollow in (False, True):
         part = view.table[few == hollow]
-        look = marks.MarkStyle(LIGHT["context"] if hollow else SERIES[0], hollow=hollow)
+        look = marks.MarkStyle(LIGHT.context if hollow else SERIES[0], hollow=hollow)
         low, high = column.interval
         marks.intervals(
             axes, places[few == hollow], part[column.key], (part[low], part[high]), look
@@ -206,7 +206,7 @@ def _row_labels(axes: Axes, view: _View, labels: list[str] | None, most: int) ->
     if labels is None:
         axes.set_yticks([])
         return
-    axes.set_yticks(view.places, labels, color=LIGHT["ink"])
+    axes.set_yticks(view.places, labels, color=LIGHT.ink)
     table = view.table
     for name in view.attributes:
         first = int(table.index[table["attribute"] == name][0])
@@ -219,7 +219,7 @@ def _row_labels(axes: Axes, view: _View, labels: list[str] | None, most: int) ->
             ha="right",
             va="center",
             fontweight="bold",
-            color=LIGHT["ink"],
+            color=LIGHT.ink,
         )
 
 

@@ -146,13 +146,13 @@ def _paint(figure: Figure, view: _View, side: float) -> None:
             cells(axes, view.levels(branch, head), HEAT)
             _dress(axes, view, (branch, head), first=column == 0, width=side)
     across = view.words.text("pictures.attention_maps.across")
-    figure.text(0.5 / width, 0.1 / height, across, fontsize=SMALL, color=LIGHT["muted"])
+    figure.text(0.5 / width, 0.1 / height, across, fontsize=SMALL, color=LIGHT.muted)
 
 
 def _dress(axes: Axes, view: _View, which: tuple[int, int], *, first: bool, width: float) -> None:
     axes.set(xticks=[], yticks=[])
     for side in axes.spines.values():
-        side.set(visible=True, color=LIGHT["grid"])
+        side.set(visible=True, color=LIGHT.grid)
     token, share = view.favourite(*which)
     fitting = int(width * 72 / 5.6)
     head = view.words.text("pictures.attention_maps.head", head=which[1] + 1, share=share)
@@ -172,14 +172,14 @@ def _key(figure: Figure, words: Wording) -> None:
         1 - 0.14 / height,
         words.text("pictures.attention_maps.key"),
         fontsize=SMALL,
-        color=LIGHT["muted"],
+        color=LIGHT.muted,
         va="center",
     )
     for place, (step, colour) in enumerate(zip(_STEPS, HEAT, strict=True)):
         x = (0.5 + 0.62 * place) / width
         figure.text(x, y, "■", fontsize=11, color=colour, va="center")
         times = f"{words.numbers.declared(step)}+"
-        figure.text(x + 0.15 / width, y, times, fontsize=SMALL, color=LIGHT["muted"], va="center")
+        figure.text(x + 0.15 / width, y, times, fontsize=SMALL, color=LIGHT.muted, va="center")
 
 
 def _title(view: _View) -> Message:

@@ -64,7 +64,7 @@ def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
     rows(axes, labels)
     axes.barh(range(len(table)), table["ms"], height=0.66, color=SERIES[0])
     whole = table.dropna(subset=["low", "high"])
-    axes.hlines(whole.index, whole["low"], whole["high"], colors=LIGHT["ink"], linewidth=1.3)
+    axes.hlines(whole.index, whole["low"], whole["high"], colors=LIGHT.ink, linewidth=1.3)
     for row, (value, high, share) in enumerate(
         zip(table["ms"], table["high"], table["share"], strict=True)
     ):

@@ -82,8 +82,7 @@ def _tones(table: pd.DataFrame) -> dict[str, str]:
     ordered = [layer for layer in dict.fromkeys(map(str, table["layer"])) if layer in largest]
     tones = dict(zip(ordered, SERIES, strict=False))
     return {
-        str(layer): tones.get(str(layer), LIGHT["context"])
-        for layer in dict.fromkeys(table["layer"])
+        str(layer): tones.get(str(layer), LIGHT.context) for layer in dict.fromkeys(table["layer"])
     }
 
 
@@ -120,11 +119,11 @@ def _frame(axes: Axes, table: pd.DataFrame, columns: tuple[str, str], words: Wor
 
 def _key(sheet: Sheet, tone: dict[str, str], words: Wording) -> None:
     """The colours of the layers, on lines above the panels."""
-    names = [name for name, colour in tone.items() if colour != LIGHT["context"]]
+    names = [name for name, colour in tone.items() if colour != LIGHT.context]
     entries = [(short(name, 20), tone[name]) for name in names]
     if len(names) < len(tone):
         others = words.text("pictures.parameter_projection.others", n=len(tone) - len(names))
-        entries.append((others, LIGHT["context"]))
+        entries.append((others, LIGHT.context))
     x, y = 0.55, sheet.height - 0.15
     for name, colour in entries:
         width = 0.3 + 0.07 * len(name)
@@ -185,13 +184,9 @@ def _twin(table: pd.DataFrame, tone: dict[str, str], words: Wording) -> dict[str
         }
         marker = {"color": colour, "size": 3, "opacity": 0.85}
         traces.append(twin.trace("scatter3d", mode="markers", marker=marker, **fields))
-    plain = {"showbackground": False, "gridcolor": LIGHT["grid"], "zerolinecolor": LIGHT["grid"]}
+    plain = {"showbackground": False, "gridcolor": LIGHT.grid, "zerolinecolor": LIGHT.grid}
     scene: dict[str, object] = {
-        f"{name}axis": {
-            "title": {"text": _axis_name(column, words)},
-            "color": LIGHT["muted"],
-            **plain,
-        }
+        f"{name}axis": {"title": {"text": _axis_name(column, words)}, "color": LIGHT.muted, **plain}
         for name, column in zip("xyz", _COMPONENTS, strict=True)
     }
     scene["camera"] = {"eye": {"x": 1.5, "y": 1.5, "z": 1.0}}

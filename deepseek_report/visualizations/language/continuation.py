@@ -90,7 +90,7 @@ def _drawn(answer: ShownAnswer, values: Floats, places: Ints, width: float, word
         axes = panel(figure, _LEFT, 0.1, right, height - _TOP)
         _cells(axes, values[:columns][:, places], words)
         labels = [short(answer.players[place], 18) for place in places]
-        axes.set_yticks(range(len(places)), labels, color=LIGHT["ink"], fontsize=SMALL)
+        axes.set_yticks(range(len(places)), labels, color=LIGHT.ink, fontsize=SMALL)
         heads = [
             f"{short(row['token'], 10)}\n"
             + words.text("pictures.continuation.rival", rival=short(row["rival"], 8))
@@ -110,12 +110,12 @@ def _cells(axes: Axes, values: Floats, words: Wording) -> None:
     axes.set(xlim=(-0.5, len(values) - 0.5), ylim=(values.shape[1] - 0.5, -0.5))
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.hlines(np.arange(values.shape[1]) + 0.5, -0.5, len(values) - 0.5, LIGHT["grid"], lw=0.5)
+    axes.hlines(np.arange(values.shape[1]) + 0.5, -0.5, len(values) - 0.5, LIGHT.grid, lw=0.5)
     for column, own in enumerate(values):
         most = np.nanmax(np.abs(own))
         for row in np.flatnonzero(np.isfinite(own)).tolist():
             level = min(int(5 * abs(own[row]) / most), 4) if most else 0
-            tone = LIGHT["raises"] if own[row] > 0 else LIGHT["lowers"]
+            tone = LIGHT.raises if own[row] > 0 else LIGHT.lowers
             box = (column - 0.47, row - 0.45)
             shade: dict[str, Any] = {"facecolor": tone, "alpha": _OPACITY[level], "linewidth": 0}
             if level:
@@ -125,7 +125,7 @@ def _cells(axes: Axes, values: Floats, words: Wording) -> None:
                     {"value": float(own[row]), "space": "logit"}, unit=False
                 )
                 look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL - 1}
-                axes.text(column, row, text, color=LIGHT["ink"], **look)
+                axes.text(column, row, text, color=LIGHT.ink, **look)
 
 
 def _alt(answer: ShownAnswer, values: Floats) -> Message:

@@ -139,7 +139,7 @@ def _copying(together: pd.DataFrame | None) -> pd.Series | None:
 
 def _heads(sheet: Sheet, table: pd.DataFrame, together: pd.Series | None, words: Wording) -> None:
     axes = sheet.axes(0.95, 0.6, 0.35, 0.2)
-    axes.axhline(0, color=LIGHT["context"], linewidth=1.2, linestyle=(0, (3, 2)))
+    axes.axhline(0, color=LIGHT.context, linewidth=1.2, linestyle=(0, (3, 2)))
     for has in (False, True):
         own = table[(table["pattern"] == "after_same") == has]
         look = marks.MarkStyle(SERIES[0], hollow=not has)

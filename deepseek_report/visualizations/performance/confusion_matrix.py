@@ -82,7 +82,7 @@ class _View:
             height = float(figure.get_size_inches()[1])
             axes = panel(figure, left, foot, left + n * cell, height - 0.1)
             cells(axes, self._levels, _SHADES)
-            axes.set_yticks(range(n), labels, color=LIGHT["ink"], fontsize=SMALL - (n > _NUMBERED))
+            axes.set_yticks(range(n), labels, color=LIGHT.ink, fontsize=SMALL - (n > _NUMBERED))
             axes.spines[:].set_visible(False)
             if n <= _NUMBERED:
                 self._numbers(axes, cell)
@@ -91,7 +91,7 @@ class _View:
             if n <= _NUMBERED:
                 below = [short(name, 14) for name in labels]
                 look: dict[str, Any] = {"rotation": 35, "ha": "right"} if turned else {}
-                axes.set_xticklabels(below, color=LIGHT["ink"], fontsize=SMALL, **look)
+                axes.set_xticklabels(below, color=LIGHT.ink, fontsize=SMALL, **look)
             axes.set_xlabel(self.words.text("pictures.confusion_matrix.decided"), fontsize=SMALL)
 
         return draw_svg("confusion_matrix", foot + n * tall + 0.1, paint, page)
@@ -105,7 +105,7 @@ class _View:
             text = self.words.numbers.count(int(count))
             if not small:
                 text = f"{self.words.numbers.percent(float(self.shares[row, column]))}\n{text}"
-            tone = LIGHT["ink"] if self._levels[row, column] <= _LIGHT_SHADES else _SHADES[0]
+            tone = LIGHT.ink if self._levels[row, column] <= _LIGHT_SHADES else _SHADES[0]
             size = SMALL - 2 if cell < 0.4 else SMALL
             axes.text(column, row, text, ha="center", va="center", fontsize=size, color=tone)
 

@@ -56,7 +56,7 @@ def _paint(sheet: Sheet, table: pd.DataFrame, unit: str | None, words: Wording) 
     places = np.arange(len(table))
     nothing = np.full(len(table), np.nan)
     marks.intervals(
-        axes, places, table["level"], (nothing, nothing), marks.MarkStyle(LIGHT["context"], "D")
+        axes, places, table["level"], (nothing, nothing), marks.MarkStyle(LIGHT.context, "D")
     )
     marks.intervals(
         axes, places, table["coverage"], (table["low"], table["high"]), marks.MarkStyle(SERIES[0])

@@ -9,11 +9,12 @@ import pandas as pd
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.predictions import ClassRates
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.labels import caption, short, wrapped
-from deepseek_report.visualizations.drawing.read_results import operating_point, required
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
@@ -26,7 +27,7 @@ _RATES = {
     "true_positive_rate": SERIES[0],
     "precision": SERIES[1],
     "selection_rate": SERIES[2],
-    "balanced_accuracy": LIGHT["muted"],
+    "balanced_accuracy": LIGHT.muted,
 }
 
 
@@ -46,7 +47,7 @@ class ThresholdSweepPicture(PicturePart):
             class_name=short(target.explained_class, 22),
             favourable=short(target.classes[target.counted_class], 22),
             threshold=results.predicted.threshold,
-            point=operating_point(results.predicted),
+            rates=results.predicted.about_explained,
             most=results.predicted.highest,
             words=words_of(results),
         )
@@ -68,7 +69,7 @@ class _View:
     class_name: str
     favourable: str
     threshold: float | None
-    point: dict[str, float]
+    rates: ClassRates
     most: float
     words: Wording
 
@@ -118,7 +119,7 @@ def _paint(sheet: Sheet, view: _View) -> None:
 def _mark(axes: Axes, threshold: float | None, words: Wording) -> None:
     if threshold is None:
         return
-    axes.axvline(threshold, color=LIGHT["ink"], linewidth=1.2)
+    axes.axvline(threshold, color=LIGHT.ink, linewidth=1.2)
     marks.note(
         axes,
         words.text("pictures.threshold_sweep.in_use", threshold=threshold),
@@ -135,9 +136,9 @@ def _title(view: _View) -> Message:
     return caption(
         "threshold_sweep.title",
         threshold=view.threshold,
-        found=view.point["tpr"],
+        found=view.rates.recall,
         class_name=view.class_name,
-        precision=view.point["precision"],
+        precision=view.rates.right,
     )
 
 
@@ -170,7 +171,7 @@ def _twin(view: _View) -> dict[str, object]:
         "hovermode": "x",
     }
     if view.threshold is not None:
-        line = {"color": LIGHT["ink"], "width": 1.5}
+        line = {"color": LIGHT.ink, "width": 1.5}
         ends = {"x0": view.threshold, "x1": view.threshold, "y0": 0, "y1": 1, "yref": "paper"}
         layout["shapes"] = [{"type": "line", "line": line, **ends}]
     return twin.twin(traces, layout, view.words)

@@ -132,6 +132,25 @@ def test_all_methods_of_one_game_share_the_answers_of_the_model(toy: Any) -> Non
     assert rows[0] == rows[1] > 0
 
 
+class Logistic(Linear):
+    """Log-odds of 30 w · x."""
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        odds = 60 * (super().probabilities(inputs)[:, 1] - 0.5)
+        p = 1 / (1 + np.exp(-odds))
+        return np.stack([1 - p, p], axis=1)
+
+
+def test_what_explains_log_odds_is_held_against_log_odds(toy: Any) -> None:
+    values = {}
+    for space in ("logit", "probability"):
+        context = context_of(toy, Logistic(), output_space=space)
+        scores = scores_of(FaithfulnessCorrelation(resamples=100).measure(context))
+        values[space] = scores["faithfulness_correlation", "exact"].value
+    assert values["logit"] == pytest.approx(1)
+    assert values["probability"] < 0.999
+
+
 def test_no_more_coalitions_are_asked_about_than_allowed(toy: Any) -> None:
     context = context_of(toy)
     few = FaithfulnessCorrelation(resamples=100, masks=16, evaluations=160).measure(context)

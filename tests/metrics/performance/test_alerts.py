@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,14 +11,18 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.conclusions import AlertCapacity, ThresholdRule
-from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.predictions import Predictions, PredictionSummary
+from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
+from deepseek_report.findings import rules_performance
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.performance.alerts import PrecisionAtCapacity, last_alerts
 from deepseek_report.metrics.performance.predicting import predict, threshold_of_capacity
 from deepseek_report.runner.planning.against_data import capacity_problems
 from deepseek_report.statistics.ranking import first_of_each
+from deepseek_report.wording.words import wording
 from tests.worded import refused, say
 
 SCHEMA = Schema(
@@ -143,3 +148,25 @@ def test_a_capacity_without_dates_or_without_two_classes_is_a_problem() -> None:
     assert "how many are a day" in problems(replace(test, moments=np.arange(400.0)))[0]
     three = replace(SCHEMA, target=Target("y", "y", ("a", "b", "c"), explained=1))
     assert problems(test, three) == ["no decision between two classes is made"]
+
+
+@pytest.mark.parametrize(
+    ("told", "severity"), [("alerts_better", "info"), ("alerts_no_better", "medium")]
+)
+def test_alerts_are_better_only_if_their_interval_lies_above_the_share_of_all_cases(
+    told: str, severity: str
+) -> None:
+    about = context()
+    if told == "alerts_no_better":
+        p = about.predictions
+        about.predictions = replace(p, labels=np.random.default_rng(2).permutation(p.labels))
+    made = PrecisionAtCapacity().measure(about)
+    measure = ArtifactId.measure("precision_at_capacity")
+    results = Results({measure: Path(), "predictions/test": Path()}, {"report": {"language": "en"}})
+    results.__dict__["schema"] = SCHEMA
+    results.__dict__["predicted"] = PredictionSummary.of(about.predictions)
+    results._measurements[measure] = made
+    (finding,) = rules_performance.alerts(results)
+    assert (finding.message, finding.severity) == (told, severity)
+    assert finding.values["base"] == about.predictions.truths.mean()
+    assert f"{made.scores[0].n} alerts, at most 2 a day" in wording("en").finding(finding).detail

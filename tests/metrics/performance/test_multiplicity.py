@@ -121,9 +121,7 @@ def test_whole_entities_are_drawn_where_they_are_declared(toy: Any) -> None:
 
 def refits_of(data: Any, model: Any, trainer: Any = None) -> ModelRefits:
     experiment = SimpleNamespace(
-        single={"model": model, "trainer": trainer},
-        seeds=SimpleNamespace(training=3),
-        corrections=(),
+        model=model, trainer=trainer, seeds=SimpleNamespace(training=3), corrections=()
     )
     return ModelRefits(experiment, data, "cpu", Path())  # type: ignore[arg-type]
 

@@ -44,7 +44,7 @@ def planned(experiment: Experiment, size: Size) -> dict[str, int]:
     instances = instances_of(experiment, size)
     return {
         name: planned_calls(experiment, explainer, size, instances)
-        for name, explainer in experiment.multiple["explainers"].items()
+        for name, explainer in experiment.explainers.items()
     }
 
 
@@ -66,13 +66,13 @@ def test_by_itself_it_plans_no_more_than_the_candidates_with_their_own_sizes(siz
     chosen, default = recommended(size, "model=mlp"), composed("model=mlp")
     assert sum(planned(chosen, size).values()) <= sum(planned(default, size).values())
     assert chosen.settings.explain.evaluations == sum(planned(default, size).values())
-    assert set(chosen.multiple["explainers"]) == set(default.multiple["explainers"])
+    assert set(chosen.explainers) == set(default.explainers)
 
 
 def test_where_gradients_give_a_second_opinion_more_coalitions_come_before_lime(size: Size) -> None:
     pays_for_one = sum(planned(composed("model=mlp"), size).values()) + 2000
     chosen = recommended(size, "model=mlp", f"explain.evaluations={pays_for_one}")
-    assert chosen.multiple["explainers"]["shap"].rounds == 2 * Shap().rounds
+    assert chosen.explainers["shap"].rounds == 2 * Shap().rounds
     assert left_out(chosen)["lime"].id == "recommendation.left_out"
 
 
@@ -106,7 +106,7 @@ def test_a_budget_that_explains_nothing_is_refused_with_the_least_that_would_do(
     assert problem.allowed == "at least 40, or null"
     assert "explain.instances" in problem.todo
     enough = recommended(size, "model=sklearn", "explain.evaluations=40")
-    assert list(enough.multiple["explainers"]) == ["shap", "random"]
+    assert list(enough.explainers) == ["shap", "random"]
 
 
 def test_what_a_person_set_or_named_stays_as_it_is(size: Size) -> None:
@@ -117,7 +117,7 @@ def test_what_a_person_set_or_named_stays_as_it_is(size: Size) -> None:
         "explain.evaluations=20000",
         explainers="[recommend,-integrated_gradients,+lime]",
     )
-    explainers = chosen.multiple["explainers"]
+    explainers = chosen.explainers
     assert explainers["shap"].rounds == 3
     assert reason(chosen, "shap").values["why"].id == "recommendation.set"
     assert set(explainers) == {"shap", "input_x_gradient", "random", "lime"}
@@ -130,21 +130,21 @@ def test_a_value_that_is_also_the_default_counts_as_set_where_a_person_wrote_it(
     chosen = recommended(
         size, "model=mlp", "explainers.shap.rounds=4", "explain.evaluations=1000000"
     )
-    assert chosen.multiple["explainers"]["shap"].rounds == 4
+    assert chosen.explainers["shap"].rounds == 4
     assert reason(chosen, "shap").values["why"].id == "recommendation.set"
 
 
 def test_attention_is_never_the_only_explanation(size: Size) -> None:
     others = "-shap,-integrated_gradients,-input_x_gradient,-lime"
     chosen = recommended(size, "model=deepseek", explainers=f"[recommend,{others}]")
-    assert list(chosen.multiple["explainers"]) == ["random"]
+    assert list(chosen.explainers) == ["random"]
     assert left_out(chosen)["attention_rollout"].id == "recommendation.not_alone"
 
 
 def test_the_recorded_choice_makes_the_same_stages_without_the_recommender(size: Size) -> None:
     chosen = recommended(size, "model=mlp", "explain.evaluations=9000")
     assert decided(chosen, size) is chosen
-    kept = chosen.multiple["explainers"]
+    kept = chosen.explainers
     written = [
         f"++explainers.{name}.{field}={'null' if value is None else value}"
         for name in kept
@@ -174,9 +174,9 @@ def test_a_threshold_on_an_explainer_that_the_budget_leaves_out_is_a_problem(siz
 @pytest.mark.parametrize("model", ["deepseek", "mlp", "sklearn", "nam"])
 def test_each_offer_costs_more_than_the_one_before_it_and_says_why(size: Size, model: str) -> None:
     experiment = composed(f"model={model}", "explainers=all")
-    capabilities = capabilities_of(experiment.single["model"], size.schema)
+    capabilities = capabilities_of(experiment.model, size.schema)
     situation = Situation(capabilities, size.schema, 16)
-    for name, explainer in experiment.multiple["explainers"].items():
+    for name, explainer in experiment.explainers.items():
         assert isinstance(explainer, OffersSizes)
         offers = list(explainer.offers(situation))
         costs = [planned_calls(experiment, offer.explainer, size, 20) for offer in offers]
