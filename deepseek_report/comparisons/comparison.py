@@ -360,13 +360,27 @@ PAIRS = TableType(
         *columns_of("other_better:share concluded"),
     )
 )
-#: half : of the critical difference.
+
+
+@dataclass(frozen=True)
+class MethodRank:
+    """The mean rank of a method over data sets: a row of `compared_data_sets.ranks`.
+
+    half : of the critical difference.
+    """
+
+    method: str
+    rank: float
+    half: float
+
+
 RANKS = TableType(
     (
         *columns_of("method rank:number"),
         Column("half", "number", shown=False),
         Column("data_sets", "count"),
-    )
+    ),
+    row=MethodRank,
 )
 TYPES = {"data_sets": DATA_SETS, "pairs": PAIRS, "ranks": RANKS}
 #: In the column `concluded` of two methods that are alike for practical purposes.

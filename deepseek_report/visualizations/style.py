@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -103,7 +104,7 @@ CONTROL = "random"
 WIDTH, NARROW = 7.2, 4.3
 SMALL = 9.0
 
-_RC: dict[str, Any] = {
+_RC: Look = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": ["DejaVu Sans"],
@@ -153,17 +154,25 @@ def draw_svg(
 
     The same painting gives the same bytes; no global setting of Matplotlib is left changed.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     from deepseek_report.visualizations.drawing.svg import compact_svg
 
-    settings: dict[Any, Any] = {**_RC, "svg.hashsalt": name}
-    with rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    with _settings(**{"svg.hashsalt": name}):
         figure = Figure(figsize=(width, height))
         paint(figure)
         return compact_svg(figure)
+
+
+@contextmanager
+def _settings(**changed: object) -> Iterator[None]:
+    """The settings of all pictures and these, until the end of the block."""
+    from matplotlib import rc_context
+
+    settings: Any = {**_RC, **changed}
+    with rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
 
 
 def draw_pixels(
@@ -173,14 +182,11 @@ def draw_pixels(
 
     dots : pixels an inch.
     """
-    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     faces = [*_RC["font.family"], *_further_faces()]
-    settings: dict[Any, Any] = {**_RC, "figure.facecolor": "white", "font.family": faces}
-    with rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    with _settings(**{"figure.facecolor": "white", "font.family": faces}):
         figure = Figure(figsize=(width, height), dpi=dots)
         canvas: Any = FigureCanvasAgg(figure)
         paint(figure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -196,8 +196,8 @@ class _Box:
         )
         return self.x + dx * scale, self.y + dy * scale
 
-    def paint(self, axes: Any, role: str) -> None:
-        look: dict[str, Any] = {
+    def paint(self, axes: style.Axes, role: str) -> None:
+        look: style.Look = {
             "boxstyle": "round,pad=0.32",
             "facecolor": style.HEAT[1] if role == "target" else style.LIGHT.grid,
             "edgecolor": style.LIGHT.context if role == "unmeasured" else "none",
@@ -218,14 +218,14 @@ class _Box:
         )
 
 
-_ARROW: Mapping[str, Any] = {
+_ARROW: style.Look = {
     "arrowstyle": "-|>",
     "mutation_scale": 8,
     "color": style.LIGHT.context,
     "linewidth": 0.9,
     "zorder": 1,
 }
-_AGAINST: Mapping[str, Any] = {
+_AGAINST: style.Look = {
     "arrowstyle": "-",
     "color": style.LIGHT.raises,
     "linewidth": 2.2,
@@ -234,7 +234,7 @@ _AGAINST: Mapping[str, Any] = {
 }
 
 
-def _joined(axes: Any, start: _Box, end: _Box, bent: bool, look: Mapping[str, Any]) -> None:
+def _joined(axes: style.Axes, start: _Box, end: _Box, bent: bool, look: style.Look) -> None:
     """A line between two nodes that ends at their edges."""
     from matplotlib.patches import FancyArrowPatch
 

@@ -22,17 +22,17 @@ from deepseek_report.wording.words import Wording
 # --- What pictures say in messages: their titles, alternative texts and how to read them ----------
 
 
-def caption(name: str, /, **values: Any) -> Message:
+def caption(name: str, /, **values: object) -> Message:
     """The text `pictures.<name>` of the catalogs, its numbers plain: NaN becomes None.
 
     The value `unit` is made short and printable, since it may come from somebody's data.
     """
-    if isinstance(values.get("unit"), str):
-        values["unit"] = unit_label(values["unit"])
+    if isinstance(unit := values.get("unit"), str):
+        values |= {"unit": unit_label(unit)}
     return message(f"pictures.{name}", **{key: _plain(value) for key, value in values.items()})
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.labels import caption, extent, in_unit
 from deepseek_report.visualizations.drawing.read_results import estimate_columns
-from deepseek_report.visualizations.style import LIGHT, SMALL, Axes
+from deepseek_report.visualizations.style import LIGHT, SMALL, Axes, Look
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -65,7 +65,7 @@ def _columns(placed: Placed) -> Floats:
     return np.vstack([places, estimate_columns(estimate for _, estimate in pairs)])
 
 
-def _marker(look: MarkStyle) -> dict[str, Any]:
+def _marker(look: MarkStyle) -> Look:
     face = "none" if look.hollow else look.colour
     edge: dict[str, object] = {"markeredgecolor": look.colour, "markeredgewidth": 1.2}
     return {"marker": look.marker, "markersize": look.size, "markerfacecolor": face, **edge}
@@ -154,14 +154,21 @@ def percent_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: in
     axis.set_major_formatter(FuncFormatter(lambda value, _: _percentage(value, words)))
 
 
+def inches_of(axes: Axes) -> tuple[float, float]:
+    """Width and height of the axes."""
+    figure: Any = axes.figure
+    width, height = figure.get_size_inches()
+    box = axes.get_position()
+    return box.width * width, box.height * height
+
+
 def keep_ticks_apart(axes: Axes, size: float = SMALL, beyond: float = 0.04) -> None:
     """Leaves out labels below the axes that would touch another; those at the ends turn inwards.
 
     The limits of the axes and how ticks are written must stand already. size : points.
     beyond : inches that a label may leave the axes by.
     """
-    figure: Any = axes.figure
-    width = axes.get_position().width * figure.get_size_inches()[0]
+    width, _ = inches_of(axes)
     low, high = axes.get_xlim()
     places = [place for place in axes.get_xticks() if min(low, high) <= place <= max(low, high)]
     texts = axes.xaxis.get_major_formatter().format_ticks(places)
@@ -236,8 +243,7 @@ def end_labels(axes: Axes, labels: Sequence[EndLabel], gap: float = 11.5) -> Non
     """
     if not labels:
         return
-    figure: Any = axes.figure
-    height = axes.get_position().height * figure.get_size_inches()[1] * 72
+    height = inches_of(axes)[1] * 72
     bottom, top = axes.get_ylim()
     scale = height / (top - bottom)
     ordered = sorted(labels, key=lambda label: label.y)

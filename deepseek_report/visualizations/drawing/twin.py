@@ -29,7 +29,7 @@ def text(value: object) -> str:
     return str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def trace(kind: Kind, **fields: Any) -> Trace:
+def trace(kind: Kind, **fields: object) -> Trace:
     """One trace; hovering shows its `text` alone, or nothing."""
     hover = (
         {"hovertemplate": "%{text}<extra></extra>"} if "text" in fields else {"hoverinfo": "skip"}
@@ -37,23 +37,27 @@ def trace(kind: Kind, **fields: Any) -> Trace:
     return {"type": kind, **hover, **fields}
 
 
-def points(x: ArrayLike, y: ArrayLike, colour: str, **fields: Any) -> Trace:
+def points(
+    x: ArrayLike, y: ArrayLike, colour: str, look: Trace | None = None, **fields: object
+) -> Trace:
     """Dots of one colour; without a `name` they stay out of the legend."""
-    marker = {"color": colour, "size": 9, **fields.pop("marker", {})}
+    marker = {"color": colour, "size": 9, **(look or {})}
     places = {"x": rounded(x), "y": rounded(y)}
     return trace("scatter", **places, mode="markers", marker=marker, **_legend(fields))
 
 
-def line(x: ArrayLike, y: ArrayLike, colour: str, **fields: Any) -> Trace:
+def line(
+    x: ArrayLike, y: ArrayLike, colour: str, look: Trace | None = None, **fields: object
+) -> Trace:
     """A line of one colour; without a `name` it stays out of the legend."""
-    look = {"color": colour, "width": 2.5, **fields.pop("line", {})}
+    stroke = {"color": colour, "width": 2.5, **(look or {})}
     places = {"x": rounded(x), "y": rounded(y)}
-    return trace("scatter", **places, mode="lines", line=look, **_legend(fields))
+    return trace("scatter", **places, mode="lines", line=stroke, **_legend(fields))
 
 
 def context(x: ArrayLike, y: ArrayLike, **fields: object) -> Trace:
     """A thin, broken grey line to compare with."""
-    return line(x, y, LIGHT.context, line={"width": 1, "dash": "dash"}, **fields)
+    return line(x, y, LIGHT.context, {"width": 1, "dash": "dash"}, **fields)
 
 
 def _legend(fields: Trace) -> dict[str, object]:
@@ -62,7 +66,7 @@ def _legend(fields: Trace) -> dict[str, object]:
     return {**fields, "name": text(fields["name"])}
 
 
-def axis(title: str, **fields: Any) -> dict[str, object]:
+def axis(title: str, **fields: object) -> dict[str, object]:
     """An axis of a twin in the report's style."""
     quiet = {"gridcolor": LIGHT.grid, "linecolor": LIGHT.context, "zeroline": False}
     head = {"text": text(title), "font": {"color": LIGHT.muted, "size": 12}}

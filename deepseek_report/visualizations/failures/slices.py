@@ -138,17 +138,16 @@ def _twin(view: _View) -> dict[str, object]:
     fields = {
         "text": [_hover(row, scale) for _, row in table.iterrows()],
         "error_x": twin.error_bars(table["value"], table["low"], table["high"]),
-        "marker": {"symbol": filled},
         "name": words.text("pictures.slices.slice"),
     }
     diamond = {"symbol": "diamond", "size": 8}
     others = words.text("pictures.slices.others")
-    rest = twin.points(table["rest"], places, LIGHT.context, marker=diamond, name=others)
+    rest = twin.points(table["rest"], places, LIGHT.context, diamond, name=others)
     layout = {
         "xaxis": scale.axis(words.text("pictures.slices.axis"), rangemode="tozero"),
         "yaxis": twin.row_axis([wrapped(label, 38, 3) for label in table["slice"]]),
     }
-    traces = [rest, twin.points(table["value"], places, SERIES[1], **fields)]
+    traces = [rest, twin.points(table["value"], places, SERIES[1], {"symbol": filled}, **fields)]
     return twin.twin(traces, layout, words, height=120 + 52 * len(table))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -24,6 +24,7 @@ from deepseek_report.visualizations.style import (
     WIDTH,
     Axes,
     Figure,
+    Look,
     draw_svg,
     panel,
 )
@@ -117,14 +118,14 @@ def _cells(axes: Axes, values: Floats, words: Wording) -> None:
             level = min(int(5 * abs(own[row]) / most), 4) if most else 0
             tone = LIGHT.raises if own[row] > 0 else LIGHT.lowers
             box = (column - 0.47, row - 0.45)
-            shade: dict[str, Any] = {"facecolor": tone, "alpha": _OPACITY[level], "linewidth": 0}
+            shade: Look = {"facecolor": tone, "alpha": _OPACITY[level], "linewidth": 0}
             if level:
                 axes.add_patch(Rectangle(box, 0.94, 0.9, **shade))
             if level >= _NUMBERED:
                 text = words.numbers.attribution(
                     {"value": float(own[row]), "space": "logit"}, unit=False
                 )
-                look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL - 1}
+                look: Look = {"ha": "center", "va": "center", "fontsize": SMALL - 1}
                 axes.text(column, row, text, color=LIGHT.ink, **look)
 
 

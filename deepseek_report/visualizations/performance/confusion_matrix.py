@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,17 @@ from deepseek_report.visualizations.drawing.labels import caption, extent, measu
 from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import picture_of
-from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, WIDTH, Figure, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    HEAT,
+    LIGHT,
+    SMALL,
+    WIDTH,
+    Axes,
+    Figure,
+    Look,
+    draw_svg,
+    panel,
+)
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -90,13 +99,13 @@ class _View:
             axes.set_xticks(range(n) if n <= _NUMBERED else [])
             if n <= _NUMBERED:
                 below = [short(name, 14) for name in labels]
-                look: dict[str, Any] = {"rotation": 35, "ha": "right"} if turned else {}
+                look: Look = {"rotation": 35, "ha": "right"} if turned else {}
                 axes.set_xticklabels(below, color=LIGHT.ink, fontsize=SMALL, **look)
             axes.set_xlabel(self.words.text("pictures.confusion_matrix.decided"), fontsize=SMALL)
 
         return draw_svg("confusion_matrix", foot + n * tall + 0.1, paint, page)
 
-    def _numbers(self, axes: Any, cell: float) -> None:
+    def _numbers(self, axes: Axes, cell: float) -> None:
         """In each cell its share, and below it the count where there is room."""
         small = len(self.classes) > 5
         for (row, column), count in np.ndenumerate(self.counts):
