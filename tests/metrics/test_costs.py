@@ -19,6 +19,7 @@ from deepseek_report.compliance.sources import load_sources
 from deepseek_report.config import rules
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.data_kinds.table import TableKind
+from deepseek_report.datasets.sources.generated import Wide
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.conclude import measured_findings
 from deepseek_report.metrics.performance.classification_scores import Accuracy
@@ -146,6 +147,14 @@ def test_check_lists_all_texts_that_a_new_part_lacks(monkeypatch: pytest.MonkeyP
     assert {"kinds.graph.words.removed", "cases_as.graph.one", "noise_on.graph"} <= set(lacking)
     four = ", ".join(f"findings.brand_new.{part}" for part in PARTS)
     assert f'metric "accuracy" lacks 4 texts: {four}' in text
+
+
+def test_the_texts_of_a_data_set_are_known_before_it_is_read() -> None:
+    texts = rules._texts_of(Wide)
+    assert {"data_sets.wide.about.title", "data_sets.wide.limits.blocks"} <= set(texts)
+    assert "data_sets.multi_label_demo.title" in texts
+    assert [text for text in texts if not wording().has(text)] == []
+    assert rules._texts_of(object) == []
 
 
 def test_no_kind_that_ships_lacks_a_text() -> None:
