@@ -113,7 +113,11 @@ class ExplainOptions:
         shown in any case are fewer.
     background : training rows that stand for a typical input.
     evaluations : rows that the model may evaluate for all explanations together, of which
-        `explainers=recommend` makes the best; null: what its candidates plan with their own sizes.
+        `explainers=recommend` makes the best; null: no bound where `seconds` is one, else what its
+        candidates plan with their own sizes.
+    seconds : CPU seconds that all explanations may take together, of which `explainers=recommend`
+        makes the best by what each method took on another machine, in one thread
+        (`runner/planning/measured_methods.yaml`); null: no bound.
     classes : of more than two classes those that every explainer explains instances for, beside the
         one that `dataset.positive` names. decided: each for the class that was decided of it, by
         which deletion and insertion judge a method, at most another explanation; "all", or names:
@@ -131,6 +135,7 @@ class ExplainOptions:
     pages: Annotated[int, Field(ge=0, le=200)] = 24
     background: Annotated[int, Field(ge=1, le=10_000)] = 64
     evaluations: Annotated[int, Field(ge=1)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=1e6)] | None = None
     classes: Literal["all", "decided"] | tuple[str, ...] | None = "decided"
     question: Literal["background", "baseline", "conditional"] | None = None
     reasons: Annotated[dict[str, Any], AfterValidator(_recommended)] = field(default_factory=dict)

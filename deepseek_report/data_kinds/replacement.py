@@ -239,7 +239,7 @@ def _of_neighbours(classifier: Any, inputs: Floats, background: Floats, sample: 
     return _of_background(classifier, inputs, mixed, sample)
 
 
-_PLAYED: dict[Game, Callable[[object, Floats, Floats, int], Floats]] = {
+_PLAYED: dict[Game, Callable[[Any, Floats, Floats, int], Floats]] = {
     "background": _of_background,
     "baseline": _baseline,
     "neighbours": _of_neighbours,

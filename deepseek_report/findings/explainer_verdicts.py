@@ -300,8 +300,7 @@ def zeros_by_construction(results: Results, name: str) -> float:
 
 
 def leading_explainer(results: Results) -> str | None:
-    """The signed explainer with the best verdict; among equals, and among all that may be trusted
-    for single cases, the largest effect.
+    """The signed explainer with the best verdict; among equals the largest effect.
 
     It answers the question of the run, unless no signed one does. One that gives 0 by construction
     to more than `ZEROS_ALLOWED` of the values leads only where all others are worse than merely
@@ -353,18 +352,19 @@ def _place(results: Results, verdict: ExplainerVerdict) -> tuple[object, ...]:
     zeros = zeros_by_construction(results, verdict.explainer) > ZEROS_ALLOWED
     trusted = verdict.use in TRUSTED
     group = 0 if trusted and not zeros else 1 if trusted else 2
-    worse = 0 if trusted else USES.index(verdict.use)
-    return (group, worse, -_effect(results, verdict.explainer))
+    return (group, USES.index(verdict.use), -_effect(results, verdict.explainer))
 
 
 def _effect(results: Results, name: str) -> float:
-    """What puts the better of two methods with equal verdicts first: of what was measured the score
-    that goes with the true error best, in an older run the gain; 0 where nothing is known.
-
-    Whether attributions add up says less: in worlds whose truth is known, methods that add up and
-    had the best score were left behind more exact ones with a sampling error.
+    """What puts the better of two methods with equal verdicts first: the score that tells best
+    which method is nearer to the truth, in an older run another one; 0 where nothing is known.
     """
-    for metric in ("faithfulness_correlation", "deletion_effect", "deletion_gain"):
+    for metric in (
+        "shapley_cosine",
+        "faithfulness_correlation",
+        "deletion_effect",
+        "deletion_gain",
+    ):
         score = results.score(metric, explainer=name)
         if score is not None and finite(score.value) is not None:
             return score.value

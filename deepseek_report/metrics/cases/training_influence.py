@@ -22,6 +22,7 @@ from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, column
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases.decision_way import leaves_of
+from deepseek_report.metrics.cases.single_case_rows import Push, Pushed
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
@@ -344,9 +345,10 @@ class TracIn(ModelMetric):
                 *columns_of("case:place toward:yes_no rank:count instance_id:row label"),
                 *columns_of("share:share"),
                 Column("common", optional=True),
-            )
+            ),
+            row=Push,
         ),
-        "pushed": TableType(columns_of("case:place decision rows:count covered:share")),
+        "pushed": TableType(columns_of("case:place decision rows:count covered:share"), row=Pushed),
     }
     checkpoints: Annotated[int, Field(ge=0, le=20)] = 0
     most: Annotated[int, Field(ge=1, le=50)] = 5

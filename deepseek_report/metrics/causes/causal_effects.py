@@ -18,6 +18,7 @@ from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.metrics.causes.causal_claims import graph_of, questions_of
+from deepseek_report.metrics.causes.cause_rows import DeclaredEffect, NegativeControl
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.causes.controls import controls_of
@@ -70,7 +71,8 @@ class CausalEffects(ModelMetric):
                 *columns_of("robustness:share e_value:number strongest", shown=False),
                 *columns_of("times:number", shown=False),
                 Column("controls_hold", "yes_no"),
-            )
+            ),
+            row=DeclaredEffect,
         ),
         "controls": TableType(
             (
@@ -79,7 +81,8 @@ class CausalEffects(ModelMetric):
                 estimate("value_points", "points", "value_points", optional=True),
                 estimate("value", "number", "value", optional=True),
                 Column("holds", "yes_no"),
-            )
+            ),
+            row=NegativeControl,
         ),
     }
 

@@ -152,7 +152,7 @@ class Perturbation:
         return np.asarray(away * self.directions[of] / self.spread)
 
     def outcomes_by_space(self, kept: Bools, of: Ints) -> Mapping[OutputSpace, Floats]:
-        """{output that an attribution may be about: what is watched of it}; the model is asked once.
+        """{output that an attribution may be about: what is watched of it}, from the same answers.
 
         Of an explanation of log-odds the log-odds of the decided class are watched, of all others
         what `outcomes` gives. kept, of : see `outcomes`.

@@ -16,6 +16,8 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.metrics.cases.single_case_rows import ComparedPrototype
+from deepseek_report.metrics.internals.internal_rows import NearPrototype
 from deepseek_report.metrics.internals.tracing import contributions, torch_module
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE
@@ -84,13 +86,15 @@ class Prototypes(ModelMetric):
             (
                 *columns_of("prototype:count rank:count instance_id:row distance:number label"),
                 *columns_of("decision"),
-            )
+            ),
+            row=NearPrototype,
         ),
         "compared": TableType(
             (
                 *columns_of("instance_id:row rank:count prototype_id:row class_label"),
                 *columns_of("for_decision:yes_no share:share"),
-            )
+            ),
+            row=ComparedPrototype,
         ),
     }
     category = "explanation"

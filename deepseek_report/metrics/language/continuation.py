@@ -22,6 +22,11 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.artifacts.written_texts import gaps, legible
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.language.language_rows import (
+    AnswerToken,
+    ContinuationMethod,
+    PromptToken,
+)
 from deepseek_report.metrics.language.token_attribution import (
     QUESTIONS,
     Continuation,
@@ -211,6 +216,7 @@ class ContinuationAttribution(ClassMetric):
             ),
             folded=True,
             release=WHOLE,
+            row=ContinuationMethod,
         ),
         "sources": TableType(
             (
@@ -219,9 +225,11 @@ class ContinuationAttribution(ClassMetric):
             ),
             folded=True,
             most=24,
+            row=AnswerToken,
         ),
         "tokens": TableType(
-            columns_of("prompt:place place:place player:place token apart:yes_no is_answer:yes_no")
+            columns_of("prompt:place place:place player:place token apart:yes_no is_answer:yes_no"),
+            row=PromptToken,
         ),
     }
 

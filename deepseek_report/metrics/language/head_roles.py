@@ -27,6 +27,7 @@ from deepseek_report.metrics.language.inside_plugin import (
     prompts_of,
     some_prompts,
 )
+from deepseek_report.metrics.language.language_rows import HeadRole, HeadsTogether
 from deepseek_report.metrics.plugin import Rows
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.statistics.resampling import Resampling
@@ -66,6 +67,7 @@ class HeadRoles(InsideMetric):
                 *columns_of("p_adjusted:p_value needed"),
             ),
             release=WHOLE,
+            row=HeadRole,
         ),
         "together": TableType(
             (
@@ -74,6 +76,7 @@ class HeadRoles(InsideMetric):
                 *columns_of("p_adjusted:p_value n:count"),
             ),
             release=WHOLE,
+            row=HeadsTogether,
         ),
     }
     max_rows: Rows = 300

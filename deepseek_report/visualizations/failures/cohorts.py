@@ -14,8 +14,9 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import Row
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.findings.rules_parts import CohortVerdict, cohort_verdict
+from deepseek_report.metrics.failures.failure_rows import Cohort
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.labels import caption, short
@@ -69,7 +70,7 @@ class _View:
 
     def drawn(self, page: float) -> str:
         words = self.columns[0][1].words
-        labels = [words.say(self._name(row)) for row in self.table.to_dict("records")]
+        labels = [words.say(self._name(row)) for row in read_rows(self.table, Cohort)]
         panels: list[Callable[[Axes], None]] = [
             partial(self._points, column=column, scale=scale) for column, scale in self.columns
         ]
@@ -96,8 +97,8 @@ class _View:
         )
 
     @staticmethod
-    def _name(row: Row) -> Message:
-        return caption("cohorts.row", origin=row["origin"], name=short(str(row["cohort"]), 130))
+    def _name(row: Cohort) -> Message:
+        return caption("cohorts.row", origin=row.origin, name=short(row.cohort, 130))
 
     def title(self) -> Message:
         """The declared cohort that surely differs, else the worst and the best slice."""
@@ -105,20 +106,20 @@ class _View:
         values: dict[str, Any] = {"overall": self._value(verdict.everyone)}
         if verdict.declared:
             surest = verdict.declared[0]
-            values |= {"name": str(surest["cohort"]), "value": self._value(surest)}
+            values |= {"name": surest.cohort, "value": self._value(surest)}
             return caption("cohorts.title_declared", **values)
         for end, row in (("worst", verdict.worst), ("best", verdict.best)):
-            values[end] = short(str(row["cohort"]), _LETTERS) if row else ""
+            values[end] = short(row.cohort, _LETTERS) if row else ""
             values[f"{end}_value"] = self._value(row)
         some = verdict.worst or verdict.best
         return caption("cohorts.title_found" if some else "cohorts.title_none", **values)
 
-    def _value(self, row: Row | None) -> Message | str:
+    def _value(self, row: Cohort | None) -> Message | str:
         if row is None:
             return ""
         (column, scale), *_ = self.columns
         low, high = column.interval
-        return scale.full(row[column.key], row[low], row[high])
+        return scale.full(row.cells[column.key], row.cells[low], row.cells[high])
 
     def alt(self) -> Message:
         """The numbers of every cohort."""
@@ -126,13 +127,17 @@ class _View:
             caption(
                 "cohorts.alt_part",
                 name=self._name(row),
-                n=row["n"],
+                n=row.n,
                 values=[
-                    caption("cohorts.alt_value", what=column.key, value=scale.full(row[column.key]))
+                    caption(
+                        "cohorts.alt_value",
+                        what=column.key,
+                        value=scale.full(row.cells[column.key]),
+                    )
                     for column, scale in self.columns
                 ],
             )
-            for row in self.table.to_dict("records")
+            for row in read_rows(self.table, Cohort)
         ]
         return caption("cohorts.alt", parts=parts)
 

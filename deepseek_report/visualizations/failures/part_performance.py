@@ -12,7 +12,6 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import SurestPair
 from deepseek_report.findings.rules_parts import surest_part_gaps
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
@@ -98,10 +97,10 @@ def _title(results: Results, table: pd.DataFrame, columns: _Columns) -> Message:
         tests = results.table("part_performance", "tests")
         few = tests is None or tests["value"].isna().all()
         return caption(f"part_performance.{'title_too_few' if few else 'title_none'}")
-    surest, pair = gaps[0], SurestPair.of(gaps[0])
-    column, scale = _compared(columns, surest["metric"])
-    levels = table[table["attribute"] == surest["attribute"]].set_index("level", drop=False)
-    high, low = levels.loc[pair.highest], levels.loc[pair.lowest]
+    surest = gaps[0]
+    column, scale = _compared(columns, surest.metric)
+    levels = table[table["attribute"] == surest.attribute].set_index("level", drop=False)
+    high, low = levels.loc[surest.highest], levels.loc[surest.lowest]
     return caption(
         f"part_performance.titles.{column.key}",
         attribute=spoken(high["attribute_label"]),

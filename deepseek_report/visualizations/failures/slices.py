@@ -14,8 +14,8 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.error_budget import level_of
-from deepseek_report.findings.records import Row
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
+from deepseek_report.metrics.failures.failure_rows import Slice
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.visualizations.drawing import twin
@@ -78,7 +78,7 @@ class _View:
     table: pd.DataFrame
     scale: Scale
     examined: int
-    worst: Row | None
+    worst: Slice | None
 
 
 def _drawn(table: pd.DataFrame) -> pd.DataFrame:
@@ -103,7 +103,7 @@ def _paint(sheet: Sheet, view: _View) -> None:
 def _title(view: _View) -> Message:
     if view.worst is None:
         return caption("slices.title_none")
-    named = view.table[view.table["slice"] == view.worst["slice"]]
+    named = view.table[view.table["slice"] == view.worst.slice]
     worst, scale = named.iloc[0], view.scale
     ends = (None, None) if scale.is_share else (worst["low"], worst["high"])
     return caption(

@@ -12,9 +12,10 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.findings import rules_groups
-from deepseek_report.findings.records import Row, SurestPair
 from deepseek_report.findings.rules_groups import told_gap
+from deepseek_report.metrics.fairness.fairness_rows import GapTest, GroupLevel, GroupPair
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing import marks
@@ -113,8 +114,8 @@ class _View:
 
 def _foremost(table: pd.DataFrame, key: str) -> pd.DataFrame:
     """The rows that are drawn: of an attribute with many levels the worst and the best."""
-    kept = rules_groups.worst_and_best(table.to_dict("records"), key)
-    shown = {(row["attribute"], row["level"]) for row in kept}
+    kept = rules_groups.worst_and_best(read_rows(table, GroupLevel), key)
+    shown = {(row.attribute, row.level) for row in kept}
     pairs = zip(table["attribute"], table["level"], strict=True)
     return table[[pair in shown for pair in pairs]]
 
@@ -243,21 +244,18 @@ class NamedPair:
         return cls._of_gap(results, None if crossings else told_gap(results, f"{column.key}_gap"))
 
     @classmethod
-    def _of_pair(cls, results: Results, row: Row | None) -> NamedPair | None:
+    def _of_pair(cls, results: Results, row: GroupPair | None) -> NamedPair | None:
         if row is None:
             return None
-        names = (str(row[key]) for key in ("attribute", "level", "reference", "verdict"))
-        attribute, first, other, verdict = names
         by_chance = not rules_groups.is_beyond_chance(results, row)
-        return cls(attribute, first, other, verdict, by_chance)
+        return cls(row.attribute, row.level, row.reference, row.verdict, by_chance)
 
     @classmethod
-    def _of_gap(cls, results: Results, row: Row | None) -> NamedPair | None:
+    def _of_gap(cls, results: Results, row: GapTest | None) -> NamedPair | None:
         if row is None:
             return None
-        pair = SurestPair.of(row)
         by_chance = not rules_groups.is_beyond_chance(results, row)
-        return cls(str(row["attribute"]), pair.highest, pair.lowest, "", by_chance)
+        return cls(row.attribute, row.highest, row.lowest, "", by_chance)
 
 
 def _title(view: _View) -> Message:

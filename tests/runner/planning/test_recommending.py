@@ -18,7 +18,12 @@ from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.runner.planning.plan import make_plan
-from deepseek_report.runner.planning.recommending import decided, size_before_run
+from deepseek_report.runner.planning.recommending import (
+    decided,
+    seconds_a_row,
+    size_before_run,
+    true_error,
+)
 from deepseek_report.runner.planning.work import Size, instances_of, planned_calls
 from deepseek_report.wording.words import wording
 
@@ -96,6 +101,51 @@ def test_the_explanations_together_never_plan_more_than_the_budget(size: Size) -
     assert costs == sorted(costs)
     assert costs[0] == 0
     assert costs[-1] > costs[-2] > 0
+
+
+def test_a_budget_in_seconds_is_kept_by_what_was_measured(size: Size) -> None:
+    taken = []
+    for seconds in (0.5, 2.0, 8.0, 1000.0):
+        chosen = recommended(size, "model=mlp", f"explain.seconds={seconds}")
+        plan = planned(chosen, size)
+        priced = [seconds_a_row(chosen, size.schema, name) for name in plan]
+        each = [rows * price for rows, price in zip(plan.values(), priced, strict=True)]
+        assert sum(each) <= seconds
+        reasons = [reason(chosen, name).values["seconds"] for name in plan]
+        assert reasons == pytest.approx(each)
+        assert chosen.settings.explain.evaluations == sum(plan.values())
+        taken.append(sum(plan.values()))
+    assert taken == sorted(taken)
+    assert taken[0] < taken[-1]
+    both = ("explain.seconds=1000", "explain.evaluations=9000")
+    assert sum(planned(recommended(size, "model=mlp", *both), size).values()) <= 9000
+    with pytest.raises(ConfigProblems) as caught:
+        recommended(size, "model=mlp", "explain.seconds=0.001")
+    (problem,) = caught.value.problems
+    assert problem.where == "command line, explain.seconds=0.001"
+    assert problem.allowed.startswith("at least 0.")
+
+
+def test_of_methods_at_the_same_turn_the_one_nearer_to_the_truth_is_taken(size: Size) -> None:
+    experiment = composed("model=mlp")
+    errors = {k: true_error(experiment, size.schema, k) for k in ("lime", "gradient_shap", "shap")}
+    assert errors["lime"] is None  # it plays another game than tables ask about
+    assert errors["shap"] is not None
+    assert errors["gradient_shap"] is not None
+    rich = recommended(size, "model=mlp", "explain.evaluations=60000")
+    assert "gradient_shap" in rich.explainers
+    told = reason(rich, "gradient_shap")
+    assert told.values["error"] == errors["gradient_shap"]
+    for language in ("en", "zh"):
+        assert wording(language).say(told)
+
+
+def test_every_shipped_candidate_has_a_measured_price(size: Size) -> None:
+    for model in ("mlp", "deepseek", "sklearn"):
+        experiment = composed(f"model={model}", "explainers=recommend")
+        for name in experiment.explainers:
+            assert seconds_a_row(experiment, size.schema, name), (model, name)
+    assert seconds_a_row(experiment, size.schema, "somebody's own") is None
 
 
 def test_a_budget_that_explains_nothing_is_refused_with_the_least_that_would_do(size: Size) -> None:
