@@ -12,9 +12,9 @@ import pytest
 
 from deepseek_report.artifacts.conclusions import AlertCapacity, ThresholdRule
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.predictions import Predictions, PredictionSummary
+from deepseek_report.artifacts.predictions import PredictionSummary
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.findings import rules_performance
 from deepseek_report.metrics.cases.case_choice import choose_cases
@@ -23,11 +23,10 @@ from deepseek_report.metrics.performance.predicting import predict, threshold_of
 from deepseek_report.runner.planning.against_data import capacity_problems
 from deepseek_report.statistics.ranking import first_of_each
 from deepseek_report.wording.words import wording
+from tests.builders import predictions, table
 from tests.worded import refused, say
 
-SCHEMA = Schema(
-    (Feature("x", "x", "numeric"),), Target("fraud", "Fraud", ("no", "fraud"), explained=1)
-)
+SCHEMA = table("x", target=Target("fraud", "Fraud", ("no", "fraud"), explained=1))
 DAY = 86_400.0
 
 
@@ -39,12 +38,7 @@ def context(n: int = 400, days: int = 40, seed: int = 0, **fields: Any) -> Any:
     test = Split(
         scores[:, None], labels, np.arange(n), moments=1.7e9 + DAY * rng.integers(0, days, n)
     )
-    p = Predictions(
-        logits=np.column_stack([np.log(1 - scores), np.log(scores)]),
-        probabilities=np.column_stack([1 - scores, scores]), labels=labels,
-        instance_ids=np.arange(n), decisions=(scores > 0.5).astype(np.int64), threshold=0.5,
-        rule="declared",
-    )  # fmt: skip
+    p = predictions(scores, test)
     known = {"capacity": AlertCapacity(2), "predictions": p}
     return SimpleNamespace(dataset=SimpleNamespace(schema=SCHEMA, test=test), **known | fields)
 
