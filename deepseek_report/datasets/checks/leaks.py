@@ -219,11 +219,11 @@ def leaks_of_number(facts: DataFacts) -> list[Leak]:
     part. Categories: R² of at least 0.9 there, of the mean label of each category in the training
     part.
     """
-    leaks = (_leak_of_number(facts, i, feature) for i, feature in enumerate(facts.schema.features))
+    leaks = (_number_leak(facts, i, feature) for i, feature in enumerate(facts.schema.features))
     return [leak for leak in leaks if leak is not None]
 
 
-def _leak_of_number(facts: DataFacts, position: int, feature: Feature) -> Leak | None:
+def _number_leak(facts: DataFacts, position: int, feature: Feature) -> Leak | None:
     rest = [facts.parts["validation"], facts.parts["test"]]
     values = np.concatenate([part.inputs[:, position] for part in rest])
     labels = np.concatenate([part.labels for part in rest])
