@@ -12,6 +12,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.protocols.datasets import DESCRIBED
 from deepseek_report.artifacts.schema import Attribute, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
@@ -127,9 +128,8 @@ def shipped_description(name: str, *, limits: Iterable[str], **origin: Any) -> D
     What a reader is told stands in the catalogs under `data_sets.<name>`: in `about`, and by these
     keys in `limits`. origin : the other fields, such as the citation, which stays as it is.
     """
-    parts = ("title", "description", "period", "population", "decision")
     sentences_of_parts: dict[str, Any] = {
-        part: message(f"data_sets.{name}.about.{part}") for part in parts if part not in origin
+        part: message(f"data_sets.{name}.about.{part}") for part in DESCRIBED if part not in origin
     }
     sentences = tuple(message(f"data_sets.{name}.limits.{key}") for key in limits)
     return Description(name=name, limits=sentences, **sentences_of_parts, **origin)

@@ -26,6 +26,7 @@ from deepseek_report.provenance import git_revision
 from deepseek_report.rendering.page_words import page_of
 from deepseek_report.runner.execution.execute import execute
 from deepseek_report.runner.execution.outcomes import Execution
+from deepseek_report.runner.execution.rare_collections import without_collections
 from deepseek_report.runner.execution.run_events import REPORT, Reporter
 from deepseek_report.runner.planning.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.planning.recommending import decided
@@ -179,7 +180,8 @@ def _run(run: PreparedRun, reporter: Reporter) -> Finished:
     )
     reporter.started(REPORT)
     writing = time.perf_counter()
-    finished = write_run(run, execution)
+    with without_collections():
+        finished = write_run(run, execution)
     reporter.finished(REPORT, time.perf_counter() - writing, "")
     return finished
 

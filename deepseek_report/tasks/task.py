@@ -87,6 +87,11 @@ class Drawn:
         """The columns of the interval's ends."""
         return f"{self.ends}_low", f"{self.ends}_high"
 
+    def of(self, cells: Mapping[str, object]) -> Estimate:
+        """What a row with these cells has in the column."""
+        low, high = self.interval
+        return Estimate.of(cells.get(self.key), cells.get(low), cells.get(high))
+
 
 class Task(ABC):
     """One kind of prediction: one of several classes, a number, or several labels.

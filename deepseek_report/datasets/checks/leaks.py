@@ -227,7 +227,7 @@ def _number_leak(facts: DataFacts, position: int, feature: Feature) -> Leak | No
     values = np.concatenate([part.inputs[:, position] for part in rest])
     labels = np.concatenate([part.labels for part in rest])
     if feature.kind == "categorical":
-        return _number_by_category(facts, position, feature, (values, labels))
+        return _by_means(facts, position, feature, (values, labels))
     known = ~np.isnan(values)
     if Resampling.across(rest).occurring(known) < _FEWEST:
         return None
@@ -240,12 +240,12 @@ def _number_leak(facts: DataFacts, position: int, feature: Feature) -> Leak | No
     return Leak((feature.name,), (feature.label,), "high", text, about)
 
 
-def _number_by_category(
+def _by_means(
     facts: DataFacts, position: int, feature: Feature, rest: tuple[Floats, Floats]
 ) -> Leak | None:
     values, labels = rest
     means = category_means(facts.parts["train"], position, len(feature.categories))
-    squared = r_squared(means[_number_codes(values, len(feature.categories))], labels)
+    squared = r_squared(means[_category_codes(values, len(feature.categories))], labels)
     if squared < R_SQUARED_LIMIT:
         return None
     text = message(
@@ -260,7 +260,7 @@ def _number_by_category(
 
 def category_means(train: Split, position: int, categories: int) -> Floats:
     """(category + 1,) mean label in each category, "missing" last; the mean of all if unseen."""
-    codes = _number_codes(train.inputs[:, position], categories)
+    codes = _category_codes(train.inputs[:, position], categories)
     sizes = np.bincount(codes, minlength=categories + 1)
     sums = np.bincount(codes, weights=train.labels, minlength=categories + 1)
     means = np.full(categories + 1, float(train.labels.mean()))
@@ -268,7 +268,7 @@ def category_means(train: Split, position: int, categories: int) -> Floats:
     return means
 
 
-def _number_codes(values: Floats, categories: int) -> Ints:
+def _category_codes(values: Floats, categories: int) -> Ints:
     return np.where(np.isnan(values), categories, values).astype(np.int64)
 
 

@@ -104,10 +104,8 @@ def _of_losses(classifier: Classifier, train: Split) -> _LastLayer:
         )
         slopes = layer.slopes(loss, create_graph=True)
         bends = [
-            torch.autograd.grad(slopes[:, output].sum(), layer.leaf, retain_graph=True)[0][
-                :, output
-            ]
-            if slopes.requires_grad
+            torch.autograd.grad(slopes[:, output].sum(), layer.raw, retain_graph=True)[0][:, output]
+            if slopes.requires_grad and layer.raw is not None
             else torch.zeros(len(rows))
             for output in range(slopes.shape[1])
         ]
@@ -150,16 +148,6 @@ class _Watch:
 
     def _note(self, part: object, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         self.entering, self.raw = inputs[0].detach(), output.detach().requires_grad_()
-        return self.raw
-
-    @property
-    def leaf(self) -> Tensor:
-        """What came out of the layer.
-
-        Raises NotApplicableError : no linear layer has run.
-        """
-        if self.raw is None:
-            raise NotApplicableError(message("refusals.no_last_layer"))
         return self.raw
 
     def slopes(self, total: Tensor, *, create_graph: bool = False) -> Tensor:
