@@ -86,7 +86,7 @@ def constant_weights(module: nn.Module) -> Iterator[None]:
 
 def halved(tensor: object) -> object:
     """The same numbers, of which half of the gradient goes on."""
-    if not _depends(tensor):
+    if not isinstance(tensor, Tensor) or not tensor.requires_grad:
         return tensor
     half = tensor * 0.5
     return half + half.detach()

@@ -160,7 +160,7 @@ class Site:
     listen: Callable[[Callable[[Tensor], Tensor]], Any]
 
 
-def sites_of(net: nn.Module, heads: int) -> list[Site]:
+def sites_of(net: PreTrainedModel, heads: int) -> list[Site]:
     """Layers, heads and experts, layer by layer.
 
     heads : of each layer. Raises NotApplicableError : a layer has no place where its heads are
