@@ -186,6 +186,20 @@ def test_walks_are_on_average_the_values_of_all_coalitions(toy: Any) -> None:
     np.testing.assert_allclose(sums, np.tile(sums[0], (400, 1)), atol=1e-12)
 
 
+def test_walks_ask_about_no_more_rows_than_allowed_and_not_at_all_of_too_many_players(
+    toy: Any,
+) -> None:
+    rows = {}
+    for walks in (64, 112, 1000):
+        context = context_of(toy)
+        metric = FaithfulnessCorrelation(resamples=100, masks=8, walks=walks)
+        scores = scores_of(metric.measure(context))
+        rows[walks] = context.classifier.rows
+        assert (("shapley_cosine", "exact") in scores) == (walks >= 112)
+    assert rows[112] - rows[64] <= 112  # 8 instances, 14 coalitions each
+    assert rows[112] < rows[1000] <= rows[64] + 1000
+
+
 def test_no_more_coalitions_are_asked_about_than_allowed(toy: Any) -> None:
     context = context_of(toy)
     few = FaithfulnessCorrelation(resamples=100, masks=16, evaluations=160).measure(context)
