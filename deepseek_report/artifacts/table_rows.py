@@ -47,6 +47,13 @@ class From:
     n: str = "n"
 
 
+@dataclass(frozen=True)
+class WholeRow:
+    """A row of any table that is passed on as it is."""
+
+    cells: Cells
+
+
 def read_rows(frame: pd.DataFrame, of: type[R], name: str = "") -> list[R]:
     """One instance of a frozen dataclass for each row of a table.
 

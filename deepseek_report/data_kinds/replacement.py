@@ -9,7 +9,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -215,14 +214,14 @@ def _conditional(schema: Schema, inputs: Floats, training: Floats, sample: int) 
 
 
 def _baseline(
-    classifier: Any, inputs: Floats, background: Floats, sample: int, draws: int
+    classifier: Classifier, inputs: Floats, background: Floats, sample: int, draws: int
 ) -> Floats:
     del sample, draws
     return kind_of(classifier.schema).baseline(inputs, background)[None]
 
 
 def _of_background(
-    classifier: Any, inputs: Floats, background: Floats, sample: int, draws: int
+    classifier: Classifier, inputs: Floats, background: Floats, sample: int, draws: int
 ) -> Floats:
     """(draw, instance, column) systematic samples of the rows, which differ in the output alike.
 
@@ -237,7 +236,7 @@ def _of_background(
 
 
 def _of_neighbours(
-    classifier: Any, inputs: Floats, background: Floats, sample: int, draws: int
+    classifier: Classifier, inputs: Floats, background: Floats, sample: int, draws: int
 ) -> Floats:
     """The same of rows whose players were dealt out anew, each for itself."""
     owners, size = classifier.schema.owners, len(background)
@@ -247,7 +246,7 @@ def _of_neighbours(
     return _of_background(classifier, inputs, mixed, sample, draws)
 
 
-_PLAYED: dict[Game, Callable[[Any, Floats, Floats, int, int], Floats]] = {
+_PLAYED: dict[Game, Callable[[Classifier, Floats, Floats, int, int], Floats]] = {
     "background": _of_background,
     "baseline": _baseline,
     "neighbours": _of_neighbours,

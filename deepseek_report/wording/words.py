@@ -20,7 +20,7 @@ from deepseek_report.artifacts.advice import as_arguments
 from deepseek_report.artifacts.finding import PARTS, Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, from_plain
-from deepseek_report.artifacts.rounding import bounded, bounded_texts
+from deepseek_report.artifacts.rounding import TEXT, bounded, bounded_texts
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import ArtifactError
@@ -258,7 +258,7 @@ class Wording:
         `folds` says in how many folds of a cross-validation it was made, where that was looked at.
         """
         values, key = from_plain(finding.values), f"findings.{finding.message}"
-        own = {part: bounded_texts(str(values.get(part, ""))) for part in PARTS}
+        own = {part: bounded(str(values.get(part, "")), TEXT) for part in PARTS}
         texts = {part: self.text(f"{key}.{part}", **values) for part in PARTS if finding.message}
         if self.has(f"{key}.more"):
             texts["more"] = self.text(f"{key}.more", **values)

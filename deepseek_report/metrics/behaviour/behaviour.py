@@ -22,6 +22,11 @@ from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, column
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import relation_in_words
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.behaviour.behaviour_rows import (
+    JudgedExpectation,
+    OpenQuestion,
+    WorstCase,
+)
 from deepseek_report.metrics.behaviour.expected import (
     Breaches,
     ExpectationTest,
@@ -305,6 +310,7 @@ class Behaviour(ModelMetric):
                 Column("held", "yes_no"),
             ),
             release=TableRelease(counts=("n",)),
+            row=JudgedExpectation,
         ),
         "worst": TableType(
             (
@@ -314,6 +320,7 @@ class Behaviour(ModelMetric):
                 *columns_of("after:number", optional=True),
             ),
             folded=True,
+            row=WorstCase,
         ),
         "questions": TableType(
             (
@@ -334,6 +341,7 @@ class Behaviour(ModelMetric):
             ),
             folded=True,
             release=TableRelease(counts=("n",)),
+            row=OpenQuestion,
         ),
         "curves": TableType(
             (
@@ -561,7 +569,7 @@ _OF_SHARES = {
 }
 
 
-def _frame(rows: Sequence[dict[str, Any]], kind: TableType, decides: bool) -> pd.DataFrame:
+def _frame(rows: Sequence[dict[str, object]], kind: TableType, decides: bool) -> pd.DataFrame:
     """The rows with the columns of the type that there are for such a target."""
     other = set(_OF_SHARES) if decides else set(_OF_SHARES.values())
     keys = [key for key in kind.keys if key not in other]

@@ -19,6 +19,7 @@ from deepseek_report.data_kinds.coalitions import n_players
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.curves import Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (
+    CONTROL,
     ExplanationMetric,
     about_sample,
     compared,
@@ -190,7 +191,8 @@ class FaithfulnessCorrelation(ExplanationMetric):
     would take more than `evaluations` coalitions of each game. The cosine asks about at most
     `walks` rows of the model: which rows stand for what is taken away matters more for it than how
     many instances there are, so that it takes as many as that pays for in 8 instances. It is left
-    out where there are so many players that `walks` does not pay for one row in each of them.
+    out where there are so many players that `walks` does not pay for one row in each of them, and
+    of a game that only one method with signs plays, which has none to be put in order with.
 
     Yeh et al. take any perturbation; here it is a random mask, and the error is divided by what is
     lost, so that models and units compare. Bhatt et al. replace by a baseline.
@@ -236,7 +238,9 @@ class FaithfulnessCorrelation(ExplanationMetric):
         chosen = thin(len(first), most)
         replacing = perturbation(context, first.at(chosen), NO_STEPS)
         answers = MaskedAnswers.of(replacing, self.masks, context.seed)
-        few, on_walk = self._to_walk(context, first.at(chosen))
+        rivals = [name for name, own in group.items() if own.signed and name != CONTROL]
+        walks = self.walks if len(rivals) > 1 else 0
+        few, on_walk = self._to_walk(context, first.at(chosen), walks)
         values = walked(on_walk, context.seed) if len(few) else {}
         scores: list[Score] = []
         for name, explanation in group.items():
@@ -251,14 +255,14 @@ class FaithfulnessCorrelation(ExplanationMetric):
         return scores
 
     def _to_walk(
-        self, context: MeasureContext, explanation: Explanation
+        self, context: MeasureContext, explanation: Explanation, walks: int
     ) -> tuple[Ints, Perturbation]:
         """Which instances are walked, and how: first as many rows stand for what is taken away as
-        `walks` pays for in `_FEWEST` instances, then more instances; none where it pays for less.
+        `walks` pay for in `_FEWEST` instances, then more instances; none where they pay for less.
         """
         each = 2 * (n_players(context.dataset.schema) + 1)
-        draws = int(np.clip(self.walks // (each * _FEWEST), 1, len(context.background)))
-        paid = self.walks // (each * draws)
+        draws = int(np.clip(walks // (each * _FEWEST), 1, len(context.background)))
+        paid = walks // (each * draws)
         few = thin(len(explanation), paid) if paid >= _FEWEST else np.arange(0)
         return few, perturbation(context, explanation.at(few), NO_STEPS, draws)
 

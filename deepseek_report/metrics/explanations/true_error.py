@@ -30,6 +30,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     compared,
     ratio_of_means,
 )
+from deepseek_report.metrics.explanations.explanation_rows import JudgedGame
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.games.formula import Formula, enumerated_values
 from deepseek_report.statistics.ranking import thin
@@ -174,6 +175,7 @@ class TrueError(ExplanationMetric):
                 *columns_of("n:count"),
             ),
             release=TableRelease(counts=("n",)),
+            row=JudgedGame,
         )
     }
     bounds = {

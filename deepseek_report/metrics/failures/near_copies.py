@@ -15,6 +15,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.data_kinds.base import encoding_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.failures.failure_rows import CopyComparison
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE, compare_rates, difference_of_means
 from deepseek_report.statistics.nearness import CHANCE, near_copies
@@ -50,6 +51,7 @@ class NearCopies(ModelMetric):
             ),
             section="bottlenecks",
             release=WHOLE,
+            row=CopyComparison,
         )
     }
     category = "data"

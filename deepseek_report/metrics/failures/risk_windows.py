@@ -322,13 +322,16 @@ def shortest_between(low: float, high: float) -> float:
 class RiskWindow:
     """A range of parameters in which the class is more frequent: a row of `risk_windows.windows`.
 
-    rest_rate : how frequent it is in all other rows.
+    rest_rate : how frequent it is in all other rows. rows : those that were looked at, of which a
+    share `overall` is of that class.
     """
 
     slice: str
     n: int
     rate: Annotated[Estimate, From(prefix="rate")]
     rest_rate: float
+    rows: int
+    overall: float
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.metrics.fairness.fairness_rows import GapTest
 from deepseek_report.metrics.fairness.groups import (
     Grouping,
     MinCell,
@@ -52,6 +53,7 @@ GAPS = TableType(
         estimate("surest_gap", prefix="surest", shown=False, optional=True),
     ),
     release=WHOLE,
+    row=GapTest,
 )
 #: Kinds of comparisons of how people are decided about, for all of which p-values are corrected:
 #: of favourable decisions, and of errors.

@@ -13,12 +13,13 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.language_models import ContinuesText, LanguageModel
+from deepseek_report.artifacts.protocols.classifier import ContinuesText, LanguageModel
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.language.chain_of_thought import AFTER, WITH
+from deepseek_report.metrics.language.language_rows import ChainTest
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
@@ -34,7 +35,8 @@ _TESTS = TableType(
         *columns_of("test", shown=False),
         *columns_of("change kept:share n:count"),
         estimate("same_share", "share", prefix="same"),
-    )
+    ),
+    row=ChainTest,
 )
 _BOUNDS = {"answers_before_chain": SHARE, "chain_dependence": SHARE}
 

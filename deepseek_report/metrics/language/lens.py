@@ -27,6 +27,7 @@ from deepseek_report.metrics.language.inside_plugin import (
     some_prompts,
     weights_of,
 )
+from deepseek_report.metrics.language.language_rows import LensLayer
 from deepseek_report.metrics.plugin import Rows
 from deepseek_report.statistics.resampling import Resampling
 
@@ -70,6 +71,7 @@ class Lens(InsideMetric):
                 *columns_of("n:count"),
             ),
             release=WHOLE,
+            row=LensLayer,
         ),
         "patching": TableType(
             (

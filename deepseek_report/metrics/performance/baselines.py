@@ -22,6 +22,7 @@ from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds.base import MOST_WORDS, encoding_of
+from deepseek_report.metrics.performance.performance_rows import ComparedPredictor
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.one_thread import one_thread
 from deepseek_report.statistics.ranking import thin
@@ -224,6 +225,7 @@ class Baselines(ModelMetric):
         "comparison": TableType(
             (*columns_of("predictor metric:metric"), estimate("value"), Column("n", "count")),
             release=WHOLE,
+            row=ComparedPredictor,
         )
     }
     category = "performance"

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Direction, Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import From
+from deepseek_report.metrics.performance.performance_rows import ClassRecall, Confusion
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
@@ -251,6 +252,7 @@ class ConfusionMatrix(ClassMetric):
         "matrix": TableType(
             columns_of("actual decided n:count share:share"),
             release=TableRelease(counts=("n",), lines=(("actual",), ("decided",))),
+            row=Confusion,
         ),
         "classes": TableType(
             (
@@ -260,6 +262,7 @@ class ConfusionMatrix(ClassMetric):
                 estimate("precision", "share", "precision"),
             ),
             release=TableRelease(counts=("n", "decided"), lines=((),)),
+            row=ClassRecall,
         ),
     }
     bounds = {

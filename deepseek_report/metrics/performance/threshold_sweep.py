@@ -15,6 +15,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.metrics.performance.performance_rows import SweptThreshold, ThresholdStep
 from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.loss import ThresholdSteps, tally
@@ -49,13 +50,15 @@ class ThresholdSweep(ClassMetric):
             release=TableRelease(
                 coarse={"true_positive_rate": "explained", "false_positive_rate": "others"}
             ),
+            row=SweptThreshold,
         ),
         "steps": TableType(
             (
                 *columns_of("threshold:number in_use:yes_no", shown=False),
                 *(Column(name, "count", shown=False) for name in STEP_COUNTS),
                 *(estimate(name, "share", prefix=name, shown=False) for name in STEP_RATES),
-            )
+            ),
+            row=ThresholdStep,
         ),
     }
     bounds = {}

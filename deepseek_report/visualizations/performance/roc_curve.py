@@ -21,7 +21,7 @@ from deepseek_report.metrics.performance.classification_scores import (
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.labels import caption, known, short
 from deepseek_report.visualizations.drawing.marks import grid, note, percent_ticks
-from deepseek_report.visualizations.drawing.read_results import estimate_columns, required_rows
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes, Look
 from deepseek_report.wording.estimates import of_score
@@ -114,7 +114,7 @@ class _View:
         predicted = results.predicted
         two = len(results.schema.target.classes) == 2  # else the scores are means over classes
         return cls(
-            roc=required_rows(results, "roc_auc", "curve", RocPoint),
+            roc=required(results, "roc_auc", "curve", RocPoint),
             recall=results.rows("average_precision", "curve", RecallPoint),
             band=results.rows("ranking_curves", "precision_recall", PrecisionBand),
             area=results.score("roc_auc") if two else None,
@@ -211,17 +211,17 @@ def _alt(view: _View) -> Message:
 
 def _twin(view: _View) -> dict[str, object]:
     roc, recall = view.curves
-    traces = [twin.context([0, 1], [0, 1]), *_curve(roc, "hover_roc", view)]
+    traces = [twin.context([0, 1], [0, 1]), *_curve(roc, "hover_roc", view, {})]
     end = 0.44 if view.recall else 1
     layout = {
         "xaxis": twin.share_axis(view.text("others_flagged"), domain=[0, end]),
         "yaxis": twin.share_axis(view.text("found"), range=[-0.02, 1.02]),
     }
     if view.recall:
-        right = {"xaxis": "x2", "yaxis": "y2"}
+        right: twin.Trace = {"xaxis": "x2", "yaxis": "y2"}
         traces += [
             twin.context([0, 1], [view.rates.base] * 2, **right),
-            *_curve(recall, "hover_recall", view, **right),
+            *_curve(recall, "hover_recall", view, right),
         ]
         precision = twin.share_axis(view.text("precision"), range=[-0.02, 1.02], anchor="x2")
         layout |= {
@@ -231,7 +231,7 @@ def _twin(view: _View) -> dict[str, object]:
     return twin.twin(traces, layout, view.words)
 
 
-def _curve(curve: _Curve, name: str, view: _View, **axes: str) -> list[twin.Trace]:
+def _curve(curve: _Curve, name: str, view: _View, axes: twin.Trace) -> list[twin.Trace]:
     """The line of a curve, and the point of the decisions as they are taken."""
     threshold = float("nan") if view.threshold is None else view.threshold
     x, y = curve.in_use
