@@ -85,7 +85,8 @@ class Drawn:
 
     def of(self, cells: Mapping[str, Any]) -> Estimate:
         """What a row with these cells has in the column."""
-        return Estimate.of(*(cells.get(key) for key in (self.key, *self.interval)))
+        low, high = self.interval
+        return Estimate.of(cells.get(self.key), cells.get(low), cells.get(high))
 
 
 class Task(ABC):
