@@ -12,6 +12,7 @@ from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.table import records_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.wording import estimates
@@ -25,7 +26,7 @@ def rows(results: Results, metric: str, table: str) -> list[Row]:
     key = ("rows", metric, table)
     if key not in results.derived:
         frame = results.table(metric, table)
-        results.derived[key] = [] if frame is None else frame.to_dict("records")
+        results.derived[key] = [] if frame is None else records_of(frame)
     return [dict(row) for row in results.derived[key]]
 
 
