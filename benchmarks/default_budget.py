@@ -41,19 +41,18 @@ SHARPNESS = 1.1
 def budget() -> dict[str, Any]:
     """What the default configuration does, as plain data."""
     experiment: Experiment = validate(compose([], None), (), ())
-    explain, trainer = experiment.settings.explain, experiment.single["trainer"]
-    chosen = experiment.multiple
+    explain, trainer = experiment.settings.explain, experiment.trainer
     return {
         "explain": dataclasses.asdict(explain),
         "training": {name: getattr(trainer, name) for name in TRAINING},
         "model_rows": {
             name: explainer.planned_calls(explain.instances, COLUMNS, explain.background)
-            for name, explainer in chosen["explainers"].items()
+            for name, explainer in experiment.explainers.items()
             if name not in SHARP
         },
-        "metrics": {name: _amounts(metric) for name, metric in chosen["metrics"].items()},
-        "pictures": list(chosen["visualizations"]),
-        "sections": list(chosen["sections"]),
+        "metrics": {name: _amounts(metric) for name, metric in experiment.metrics.items()},
+        "pictures": list(experiment.visualizations),
+        "sections": list(experiment.sections),
     }
 
 

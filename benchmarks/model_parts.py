@@ -313,7 +313,7 @@ def given(table: str, seed: int) -> tuple[Any, Dataset]:
     experiment = validate(compose(TABLES[table]))
     if table.startswith("mixture"):
         return experiment, mixture(seed)
-    return experiment, experiment.single["dataset"].load(seed, Silent())
+    return experiment, experiment.dataset.load(seed, Silent())
 
 
 def trained(table: str, name: str, seed: int) -> dict[str, Any]:
@@ -321,9 +321,9 @@ def trained(table: str, name: str, seed: int) -> dict[str, Any]:
     experiment, data = given(table, seed)
     settings, training, change, of_session = VARIANTS[name]
     torch.manual_seed(seed)
-    model = replace(experiment.single["model"], **settings)
+    model = replace(experiment.model, **settings)
     module = change(model.build(data.schema, data.train, seed))
-    trainer = experiment.single["trainer"]
+    trainer = experiment.trainer
     changed = {
         key: (
             type(getattr(trainer, key))(value * getattr(trainer, key)) if key in _TIMES else value

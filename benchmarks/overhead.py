@@ -59,7 +59,7 @@ def main(instances: int, turns: int, write: bool) -> None:
     for model, settings in MODELS.items():
         experiment = validate(compose(["debug=fast", "dataset.rows=8000", *settings]))
         context, train = prepare(experiment, instances)
-        explainers = experiment.multiple["explainers"]
+        explainers = experiment.explainers
         shapley = replace(explainers["shap"], algorithm="pairs")  # a forest's trees are walked
         for name, explainer, by_hand in (
             ("shap", shapley, shap_by_hand),
@@ -90,12 +90,12 @@ def main(instances: int, turns: int, write: bool) -> None:
 
 
 def prepare(experiment: Any, instances: int) -> tuple[ExplainContext, np.ndarray]:
-    dataset = experiment.single["dataset"].load(1, Silent())
-    model = experiment.single["model"]
+    dataset = experiment.dataset.load(1, Silent())
+    model = experiment.model
     module = model.build(dataset.schema, dataset.train, 1)
     with TemporaryDirectory() as folder:
         own = model.own_trainer() if isinstance(model, BringsTrainer) else None
-        trainer = own or experiment.single["trainer"]
+        trainer = own or experiment.trainer
         trainer.fit(module, dataset, Path(folder), 1, "cpu", Silent())
     classifier = model.wrap(module, dataset.schema, "cpu")
     rows = np.random.default_rng(0).permutation(len(dataset.test))[:instances]

@@ -76,10 +76,10 @@ def main(turns: int, write: bool) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     experiment = validate(compose([]))
-    dataset = experiment.single["dataset"].load(1, Silent())
-    ours = experiment.single["model"].build(dataset.schema, dataset.train, 1)
+    dataset = experiment.dataset.load(1, Silent())
+    ours = experiment.model.build(dataset.schema, dataset.train, 1)
     pair = (ours, PlainEncoder(ours))
-    trainer = experiment.single["trainer"]
+    trainer = experiment.trainer
     table = "\n".join(
         [
             f"Width {ours.config.sizes.width}, {len(ours.token_columns)} tokens, batches of "

@@ -111,8 +111,7 @@ def main() -> None:
         for seed in range(asked.seeds):
             data, rng = world(seed), np.random.default_rng(seed)
             experiment = SimpleNamespace(
-                single={"model": MODELS[name], "trainer": TRAINER},
-                seeds=SimpleNamespace(training=seed),
+                model=MODELS[name], trainer=TRAINER, seeds=SimpleNamespace(training=seed)
             )
             refits = ModelRefits(experiment, data, "cpu")  # type: ignore[arg-type]
 

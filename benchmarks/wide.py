@@ -38,14 +38,14 @@ BACKGROUND = 64
 def main(instances: int = 12, turns: int = 3) -> None:
     torch.set_num_threads(1)
     experiment = validate(compose(["experiment=wide"]))
-    dataset = experiment.single["dataset"].load(1, Silent())
+    dataset = experiment.dataset.load(1, Silent())
     context = prepare(experiment, dataset, instances)
     truth = dataset.test.truth[context.positions]
     terms = context.classifier
     rows = TorchClassifier(terms.module, terms.schema, terms.name, terms.capabilities, terms.device)
     print(f"{instances} instances, {context.inputs.shape[1]} columns, {turns} turns, one thread")
     for name in ("shap", "lime"):
-        explainer = experiment.multiple["explainers"][name]
+        explainer = experiment.explainers[name]
         by_terms, by_rows, unscreened = [], [], []
         for _ in range(turns):
             by_terms.append(timed(explainer, context))
@@ -65,10 +65,10 @@ def main(instances: int = 12, turns: int = 3) -> None:
 
 
 def prepare(experiment: Any, dataset: Any, instances: int) -> ExplainContext:
-    model = experiment.single["model"]
+    model = experiment.model
     module = model.build(dataset.schema, dataset.train, 1)
     with TemporaryDirectory() as folder:
-        experiment.single["trainer"].fit(module, dataset, Path(folder), 1, "cpu", Silent())
+        experiment.trainer.fit(module, dataset, Path(folder), 1, "cpu", Silent())
     rows = np.random.default_rng(0).permutation(len(dataset.test))[:instances]
     return ExplainContext(
         model.wrap(module, dataset.schema, "cpu"),

@@ -132,7 +132,7 @@ def _say_findings(console: Console, finished: Finished, texts: Wording) -> None:
 def _say_problems(console: Console, finished: Finished, texts: Wording) -> None:
     from deepseek_report.findings.rules_failures import by_reason
 
-    failures = {entry["stage"]: text_of(entry["reason"]) for entry in finished.failures}
+    failures = finished.failures
     unfit = {
         entry["stage"]: text_of(entry["reason"])
         for entry in finished.record["problems"]

@@ -61,12 +61,17 @@ RESAMPLES = 200
 
 @dataclass(frozen=True)
 class Scale:
-    """How large a world is: explained cases, background rows, training rows, optimiser steps."""
+    """How large a world is: explained cases, background rows, training rows, optimiser steps.
+
+    leading : only who leads is judged: without spoilt truth, without what cannot lead, and by the
+    scores alone that verdicts read.
+    """
 
     cases: int = 32
     background: int = 12
     training: int = 1200
     steps: int = 200
+    leading: bool = False
 
 
 CI = Scale(cases=16, background=8, training=600, steps=80)
@@ -290,6 +295,17 @@ def shipped_metrics() -> dict[str, Any]:
     return dict(sorted(metrics.items(), key=lambda item: (item[0] not in _FIRST, item[0])))
 
 
+#: What gives sizes alone, or plays a game that is not among `GAMES`.
+_NEVER_LEAD = frozenset(
+    {"saliency", "smooth_grad", "attention_rollout", "grad_cam", "conditional_shap"}
+)
+#: The metrics whose scores decide who leads.
+_LEADING = frozenset(
+    {
+        *("deletion", "insertion", "faithfulness_effect", "faithfulness_correlation"),
+        *("completeness_gap", "self_check", "parameter_randomisation", "null_players"),
+    }
+)
 #: Metrics that others take, and those that describe explanations without judging one.
 _FIRST = ("deletion", "insertion")
 _NOT_JUDGES = frozenset(
@@ -423,7 +439,7 @@ class GroundTruth:
         """{name: what it gives} of every shipped method that accepts the model, and the spoilt."""
         made = {}
         for name, explainer in shipped_parts("explainers").items():
-            if self._accepts(explainer):
+            if self._accepts(explainer) and not (self.scale.leading and name in _NEVER_LEAD):
                 try:
                     explanation = explainer.explain(self.context(game, self.dataset.test.inputs))
                 except NotApplicableError:
@@ -431,7 +447,8 @@ class GroundTruth:
                 # Nothing but what plays it is asked about near rows.
                 if game != "neighbours" or explanation.game in (None, game):
                     made[name] = explanation
-        return made | {name: self._spoilt(name, game, made[CONTROL]) for name in SPOILT}
+        spoilt = () if self.scale.leading else SPOILT
+        return made | {name: self._spoilt(name, game, made[CONTROL]) for name in spoilt}
 
     def _accepts(self, explainer: Any) -> bool:
         traits = traits_of(explainer, ExplainerPart)
@@ -601,6 +618,8 @@ class Judged:
 def judge(family: str, explained: str, scale: Scale, seed: int) -> list[Judged]:
     """Every explanation of one world, in every game."""
     world, metrics = GroundTruth(family, explained, seed, scale), shipped_metrics()
+    if scale.leading:
+        metrics = {name: metric for name, metric in metrics.items() if name in _LEADING}
     judged = []
     for game in world.games:
         with tempfile.TemporaryDirectory() as folder:

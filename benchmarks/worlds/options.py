@@ -108,9 +108,7 @@ def option_trial(
     schema, plugin = schema_of(_NAMES), MODELS[model]
     fitted = plugin.build(schema, train, 0)
     fitted.fit(train)
-    experiment: Any = SimpleNamespace(
-        single={"model": plugin, "trainer": None}, seeds=SimpleNamespace(training=0)
-    )
+    experiment: Any = SimpleNamespace(model=plugin, trainer=None, seeds=SimpleNamespace(training=0))
     parts = [people(n, effect, apart, rng) for n in (OTHERS, *[TEST] * SAMPLES)]
     options = Options(costs=DecisionCosts(1.0, 2.0))
     tables = []

@@ -30,7 +30,7 @@ def tables(judged: Sequence[Judged]) -> list[Table]:
     """Those of the page."""
     games = [game for game in GAMES if any(each.game == game for each in judged)]
     metrics = map(_metrics_of(judged), games)
-    return [_settings(judged), _leading(judged), _verdicts(judged), _errors(judged), *metrics]
+    return [_settings(judged), leading(judged), _verdicts(judged), _errors(judged), *metrics]
 
 
 def _by_world(judged: Iterable[Judged]) -> dict[World, list[Judged]]:
@@ -240,7 +240,7 @@ def _is_right(each: Judged, control: float) -> bool:
     }.get(each.use, not holds)
 
 
-def _leading(judged: Sequence[Judged]) -> Table:
+def leading(judged: Sequence[Judged]) -> Table:
     """Whether the method that leads is the best, and whether a random one was ever trusted."""
     rows = []
     for game in dict.fromkeys(each.game for each in judged):

@@ -23,7 +23,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.config.portable import deepening
 from deepseek_report.rendering.page_words import page_of
-from deepseek_report.runner.run_folders.open_run import open_run, reading, results_of
+from deepseek_report.runner.run_folders.open_run import RecordedRun, open_run, reading, results_of
 from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.wording.of_results import score_table
 
@@ -99,7 +99,7 @@ class Run:
     @cached_property
     def results(self) -> Results:
         """Everything that was computed, read as it is asked for."""
-        return results_of(self.path, self.record)
+        return results_of(self.path, RecordedRun.from_json(self.record))
 
     @property
     def findings(self) -> Findings:

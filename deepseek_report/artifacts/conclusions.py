@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text, plain, text_of
@@ -45,7 +45,7 @@ class AlertCapacity:
     alerts: Annotated[int, Field(ge=1, le=1_000_000)]
     per: Literal["day", "week", "month"] = "day"
 
-    def periods(self, moments: NDArray[np.float64]) -> NDArray[np.int64]:
+    def periods(self, moments: Floats) -> Ints:
         """(row,) the number of the period of each row; -1 where its moment is missing.
 
         moments : (row,) seconds since 1970.
@@ -327,7 +327,7 @@ class Conclusions:
             folder / _FILE,
             {
                 **vars(self),
-                "findings": [plain(vars(finding)) for finding in self.findings],
+                "findings": [finding.to_json() for finding in self.findings],
                 "verdicts": [plain(vars(verdict)) for verdict in self.verdicts],
                 "explainers": [plain(vars(verdict)) for verdict in self.explainers],
             },
@@ -337,7 +337,7 @@ class Conclusions:
     def load(cls, folder: Path) -> Conclusions:
         content = load_json(folder / _FILE)
         return cls(
-            findings=tuple(_finding(entry) for entry in content["findings"]),
+            findings=tuple(map(Finding.from_json, content["findings"])),
             verdicts=tuple(Verdict.from_json(entry) for entry in content["verdicts"]),
             leading=content["leading"],
             leading_for_cases=content["leading_for_cases"],
@@ -352,9 +352,3 @@ class Conclusions:
 def quoted_of(judged: Iterable[ExplainerVerdict], leading: str | None) -> ExplainerVerdict | None:
     """The verdict on the method that leads for cases, where it may be quoted for them."""
     return next((v for v in judged if v.explainer == leading and v.scope is not None), None)
-
-
-def _finding(entry: Mapping[str, Any]) -> Finding:
-    return Finding.from_json(
-        {**entry, **{name: tuple(entry[name]) for name in ("evidence", "limits")}}
-    )

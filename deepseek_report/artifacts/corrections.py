@@ -154,7 +154,7 @@ class Correction:
     remove : whether the rule is taken out of the list.
     weight : the points of the rule, in the unit of the model's sum; null: those that are fitted.
     how : drop (the column is left out), swap (the answer must stay as it is where the value is
-        drawn anew), penalty (on the gradient, or on movements the wrong way), constraint (trees
+        drawn anew), penalty (on the slope there, or on movements the wrong way), constraint (trees
         that keep a direction); null: drop for columns, constraint for trees, else swap, and
         penalty for directions.
     by, on, why : who says it, on which day, and for what reason.

@@ -114,6 +114,10 @@ class Estimate:
         )
 
 
+#: What was not measured.
+UNDEFINED = Estimate(math.nan)
+
+
 def finite(value: Any) -> float | None:
     """The number, or None where it is missing or not finite.
 

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
 
@@ -45,7 +45,7 @@ class _FiledArrays:
         return cls(**load_arrays(file)) if file.is_file() else None
 
     @property
-    def _known(self) -> dict[str, NDArray[Any]]:
+    def _known(self) -> dict[str, Array]:
         return {name: array for name, array in vars(self).items() if array is not None}
 
 
@@ -61,20 +61,20 @@ class DecidedClasses(_FiledArrays):
     """
 
     _file = "decided_classes.npz"
-    places: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    values: NDArray[np.float64]
-    predictions: NDArray[np.float64]
-    base_values: NDArray[np.float64] | None = None
-    standard_error: NDArray[np.float64] | None = None
+    places: Ints
+    targets: Ints
+    values: Floats
+    predictions: Floats
+    base_values: Floats | None = None
+    standard_error: Floats | None = None
 
-    def without(self, places: NDArray[np.int64]) -> DecidedClasses | None:
+    def without(self, places: Ints) -> DecidedClasses | None:
         """Those of the other cases; None where none is left."""
         kept = ~np.isin(self.places, places)
         arrays = {name: array[kept] for name, array in self._known.items()}
         return DecidedClasses(**arrays) if kept.any() else None
 
-    def at(self, chosen: NDArray[np.int64]) -> DecidedClasses | None:
+    def at(self, chosen: Ints) -> DecidedClasses | None:
         """Those of some of the instances, by their new places; None where none is among them."""
         where = np.minimum(np.searchsorted(self.places, chosen), len(self.places) - 1)
         kept = self.places[where] == chosen
@@ -94,13 +94,13 @@ class OtherClasses(_FiledArrays):
     """
 
     _file = "other_classes.npz"
-    targets: NDArray[np.int64]
-    values: NDArray[np.float64]
-    predictions: NDArray[np.float64]
-    base_values: NDArray[np.float64] | None = None
-    standard_error: NDArray[np.float64] | None = None
+    targets: Ints
+    values: Floats
+    predictions: Floats
+    base_values: Floats | None = None
+    standard_error: Floats | None = None
 
-    def at(self, chosen: NDArray[np.int64]) -> OtherClasses:
+    def at(self, chosen: Ints) -> OtherClasses:
         """Those of some of the instances; chosen : (chosen instance,) their positions."""
         known = self._known
         targets = known.pop("targets")
@@ -139,10 +139,10 @@ class Explanation:
         are kept in a file of their own, `timing.json`, since they differ from run to run.
     """
 
-    values: NDArray[np.float64]
-    inputs: NDArray[np.float64]
-    predictions: NDArray[np.float64]
-    positions: NDArray[np.int64]
+    values: Floats
+    inputs: Floats
+    predictions: Floats
+    positions: Ints
     feature_names: tuple[str, ...]
     method: str
     variant: Text
@@ -152,8 +152,8 @@ class Explanation:
     n_model_calls: int
     game: Game | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
-    base_values: NDArray[np.float64] | None = None
-    standard_error: NDArray[np.float64] | None = None
+    base_values: Floats | None = None
+    standard_error: Floats | None = None
     signed: bool = True
     dims: tuple[str, ...] = ("instance", "feature")
     notes: tuple[Text, ...] = ()
@@ -171,13 +171,13 @@ class Explanation:
         return bool(self.values.shape[1])
 
     @property
-    def completeness_gap(self) -> NDArray[np.float64] | None:
+    def completeness_gap(self) -> Floats | None:
         """(instance,) sum of attributions − (prediction − base value); 0 means complete."""
         if self.base_values is None:
             return None
         return np.asarray(self.values.sum(axis=1) - (self.predictions - self.base_values))
 
-    def at(self, chosen: NDArray[np.int64]) -> Explanation:
+    def at(self, chosen: Ints) -> Explanation:
         """The explanation of some of the instances; chosen : (chosen instance,) their positions."""
         known = {name: getattr(self, name) for name in _ARRAYS}
         arrays = {name: array[chosen] for name, array in known.items() if array is not None}
@@ -204,7 +204,7 @@ class Explanation:
             others=None,
         )
 
-    def toward_each(self, targets: NDArray[np.int64]) -> Explanation | None:
+    def toward_each(self, targets: Ints) -> Explanation | None:
         """Attributions of each instance to a class of its own.
 
         targets : (instance,) the classes. The explanation's target stays that of all its other

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from deepseek_report.artifacts.estimate import restored
+from deepseek_report.artifacts.message import Message, Text, plain
 
 Severity = Literal["high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low", "info")
+#: What is said of every finding.
+PARTS = ("claim", "detail", "why", "do")
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class Finding:
     """One claim.
 
     message : key of the texts in `templates/locale/<language>.yaml`, section `findings`; each has
-        `claim` (heading), `detail` (numbers), `why`, `do`. values : what fills their slots.
+        `claim` (heading), `detail` (numbers), `why`, `do`; empty where `values` hold these four as
+        plain texts, in the words of a plug-in of one's own. values : what fills their slots.
     evidence : what the claim rests on, as `<kind>/<name>` ids of the run's artifacts, such as
         `measures/impact_ratio` or `explanations/shap`.
     section : the section whose body shows the evidence; the finding links there.
@@ -25,6 +29,8 @@ class Finding:
     cause : what it is about, such as `impact_ratio:sex`; of one cause the report tells one finding.
         Empty where no other finding can be about the same.
     touches : share of the cases that it is about, from 0 to 1; 0 where it is about no cases.
+    bears_on : kinds of evidence that it speaks of, where the metric that gives it says so; those of
+        the rules stand in `templates/frameworks/_sources.yaml`.
     """
 
     id: str
@@ -36,8 +42,22 @@ class Finding:
     limits: tuple[str, ...] = ()
     cause: str = ""
     touches: float = 0.0
+    bears_on: tuple[str, ...] = ()
+
+    @property
+    def claim(self) -> Text:
+        """Its heading."""
+        if not self.message:
+            return str(self.values["claim"])
+        return Message(f"findings.{self.message}.claim", self.values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; `bears_on` where it holds something."""
+        record: dict[str, Any] = plain(vars(self))
+        return record if self.bears_on else {k: v for k, v in record.items() if k != "bears_on"}
 
     @classmethod
-    def from_json(cls, record: Mapping[str, object]) -> Finding:
-        """From what `save_json` wrote of it."""
-        return cls(**{**record, "values": restored(record["values"])})
+    def from_json(cls, record: Mapping[str, Any]) -> Finding:
+        """From what `to_json` made of it."""
+        lists = {name: tuple(record.get(name, ())) for name in ("evidence", "limits", "bears_on")}
+        return cls(**{**record, **lists, "values": restored(record["values"])})

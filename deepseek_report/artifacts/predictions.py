@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
 
 #: Fields with one entry an instance, beside the groups.
@@ -42,24 +42,24 @@ class Predictions:
     so. `values` and `errors` are what such a model is judged by.
     """
 
-    logits: NDArray[np.float64]
-    probabilities: NDArray[np.float64]
-    labels: NDArray[Any]
-    instance_ids: NDArray[np.int64]
-    decisions: NDArray[np.int64]
+    logits: Floats
+    probabilities: Floats
+    labels: Array
+    instance_ids: Ints
+    decisions: Ints
     threshold: float | None
     rule: str
     explained: int = 1
-    groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
-    all_labels: NDArray[np.int64] | None = None
-    all_probabilities: NDArray[np.float64] | None = None
-    entities: NDArray[np.int64] | None = None
+    groups: Mapping[str, Ints] = field(default_factory=dict)
+    all_labels: Ints | None = None
+    all_probabilities: Floats | None = None
+    entities: Ints | None = None
     unlike_model: int = 0
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: NDArray[Any]) -> Predictions:
+    def take(self, rows: Array) -> Predictions:
         """Those of some instances: (row,) positions, or (instance,) whether it is taken."""
         taken = {name: array[rows] for name, array in self._arrays().items()}
         groups = {name: codes[rows] for name, codes in self.groups.items()}
@@ -70,27 +70,27 @@ class Predictions:
         return {name: array for name, array in known.items() if array is not None}
 
     @property
-    def values(self) -> NDArray[np.float64]:
+    def values(self) -> Floats:
         """(instance,) the predicted number."""
         return self.logits[:, 0]
 
     @property
-    def errors(self) -> NDArray[np.float64]:
+    def errors(self) -> Floats:
         """(instance,) the predicted number minus the true one."""
         return np.asarray(self.values - self.labels)
 
     @property
-    def scores(self) -> NDArray[np.float64]:
+    def scores(self) -> Floats:
         """(instance,) probability of the explained class, in [0, 1]."""
         return self.probabilities[:, self.explained]
 
     @property
-    def truths(self) -> NDArray[np.bool_]:
+    def truths(self) -> Bools:
         """(instance,) whether the label is the explained class."""
         return np.asarray(self.labels == self.explained)
 
     @property
-    def correct(self) -> NDArray[np.bool_]:
+    def correct(self) -> Bools:
         """(instance,) whether the decision is the label."""
         return np.asarray(self.decisions == self.labels)
 
@@ -129,7 +129,7 @@ class ClassRates:
     right: float
 
     @classmethod
-    def of(cls, decided: NDArray[np.bool_], truth: NDArray[np.bool_]) -> ClassRates:
+    def of(cls, decided: Bools, truth: Bools) -> ClassRates:
         return cls(
             decided=_share(decided),
             base=_share(truth),
@@ -207,7 +207,7 @@ def _numbers(stored: Mapping[str, float | None]) -> dict[str, float]:
     return {name: float("nan") if value is None else value for name, value in stored.items()}
 
 
-def _share(flags: NDArray[np.bool_]) -> float:
+def _share(flags: Bools) -> float:
     return float(flags.mean()) if len(flags) else float("nan")
 
 
@@ -225,7 +225,7 @@ class Cases:
         `pair:` or `group:<attribute>:<level>`, and `further:<role>:<number>`.
     """
 
-    explained: NDArray[np.int64]
+    explained: Ints
     roles: Mapping[str, int]
 
     @property

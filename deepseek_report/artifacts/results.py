@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
@@ -28,6 +28,7 @@ from deepseek_report.artifacts.storage.files import load_json, load_table
 from deepseek_report.artifacts.storage.memory_bound import parse
 from deepseek_report.artifacts.storage.plain_files import files_in, read_bytes
 from deepseek_report.artifacts.table import Table, TableType
+from deepseek_report.artifacts.table_rows import R, read_rows
 from deepseek_report.errors import ArtifactError, MissingArtifactError
 
 if TYPE_CHECKING:
@@ -237,6 +238,15 @@ class Results:
         whole = pd.concat(frames, ignore_index=True)
         return _renamed(whole, self.naming) if self.naming else whole
 
+    def rows(self, metric: str, name: str, of: type[R]) -> list[R]:
+        """The rows of a metric's table, see `read_rows`; none where the table is not there."""
+        key = ("rows", metric, name, of)
+        if key not in self.derived:
+            frame = self.table(metric, name)
+            table = f"{metric}/{name}"
+            self.derived[key] = [] if frame is None else read_rows(frame, of, table)
+        return list(self.derived[key])
+
     def typed_table(self, metric: str, name: str) -> Table | None:
         """The same with what its columns mean, as far as that can be told; None without it."""
         frame = self.table(metric, name)
@@ -262,7 +272,7 @@ class Results:
         )
         return list(dict.fromkeys(shown))
 
-    def arrays(self, metric: str, explainer: str = "") -> Mapping[str, NDArray[np.float64]]:
+    def arrays(self, metric: str, explainer: str = "") -> Mapping[str, Floats]:
         measurement = self.measurement(metric, explainer)
         return measurement.arrays if measurement else {}
 

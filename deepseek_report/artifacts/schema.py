@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.errors import NotApplicableError
@@ -239,7 +239,7 @@ class Layout:
     channels: tuple[str, ...] = ()
 
     @cached_property
-    def owners(self) -> NDArray[np.int64]:
+    def owners(self) -> Ints:
         """(column,) position of the player that it belongs to."""
         owners = np.full(math.prod(self.shape), -1, dtype=np.int64)
         for player, columns in enumerate(self.players):
@@ -289,7 +289,7 @@ class Schema:
         return list(self.layout.player_labels) if self.layout else self.labels
 
     @cached_property
-    def owners(self) -> NDArray[np.int64]:
+    def owners(self) -> Ints:
         """(feature,) position of the player that it belongs to."""
         return self.layout.owners if self.layout else np.arange(len(self.features))
 

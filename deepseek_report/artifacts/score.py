@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Array
 from deepseek_report.artifacts.message import Text, text_of
 from deepseek_report.artifacts.storage.files import (
     load_arrays,
@@ -27,6 +27,8 @@ from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from deepseek_report.artifacts.finding import Finding
 
 Direction = Literal["higher", "lower", "zero", "one", "none"]
 Category = Literal[
@@ -90,15 +92,18 @@ class Measurement:
     """What one metric gives for one subject: scores, the tables and arrays behind them.
 
     `notes` are caveats that this run triggers, each a whole sentence or more. `types` say what the
-    columns of the tables mean; the runner adds what the metric declares in `tables`.
+    columns of the tables mean; the runner adds what the metric declares in `tables`. `findings` are
+    what the metric itself concludes from its numbers; those that rest on several metrics are made
+    by the rules.
     `per_instance` : {score metric: (instance,)} where the number is a mean over instances.
     """
 
     scores: tuple[Score, ...] = ()
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    arrays: Mapping[str, Array] = field(default_factory=dict)
     notes: tuple[Text, ...] = ()
     types: TableTypes = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
     def typed(self, types: TableTypes) -> Measurement:
         """The same with the types of those of its tables that are declared.
@@ -142,6 +147,8 @@ class Measurement:
             save_json(folder / _TYPES, types)
         if self.arrays:
             save_arrays(folder / "arrays.npz", **self.arrays)
+        if self.findings:
+            save_json(folder / _FINDINGS, [finding.to_json() for finding in self.findings])
 
     @classmethod
     def load(cls, folder: Path) -> Measurement:
@@ -152,6 +159,7 @@ class Measurement:
             tables={path.stem: load_table(path) for path in files_in(folder, ".parquet")},
             arrays=load_arrays(arrays) if arrays.exists() else {},
             notes=tuple(text_of(note) for note in load_json(folder / "notes.json")),
+            findings=_findings(folder / _FINDINGS),
         )
         try:
             return measurement.typed(_types(folder / _TYPES))
@@ -164,8 +172,8 @@ def load_scores(folder: Path) -> tuple[Score, ...]:
     return tuple(_score(record) for record in load_json(folder / "scores.json"))
 
 
-#: The file that says what the columns of the tables mean.
-_TYPES = "tables.json"
+#: The file that says what the columns of the tables mean, and that of what the metric concludes.
+_TYPES, _FINDINGS = "tables.json", "findings.json"
 
 
 def _types(path: Path) -> dict[str, TableType]:
@@ -173,6 +181,17 @@ def _types(path: Path) -> dict[str, TableType]:
     if not isinstance(declared, dict):
         raise ArtifactError(f"{path.name} is no mapping")
     return {name: TableType.from_json(record) for name, record in declared.items()}
+
+
+def _findings(path: Path) -> tuple[Finding, ...]:
+    if not path.exists():
+        return ()
+    from deepseek_report.artifacts.finding import Finding  # which knows scores
+
+    records = load_json(path)
+    if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
+        raise ArtifactError(f"{path}: no list of findings")
+    return tuple(map(Finding.from_json, records))
 
 
 def _score(data: Mapping[str, Any]) -> Score:

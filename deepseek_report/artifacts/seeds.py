@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from deepseek_report.artifacts.array_types import Floats
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Seeds:
         return self.data if len(set(asdict(self).values())) == 1 else None
 
 
-def content_keys(rows: NDArray[np.float64]) -> tuple[int, ...]:
+def content_keys(rows: Floats) -> tuple[int, ...]:
     """One number of 32 bits for each row, equal for rows of the same values.
 
     Values count as far as single precision holds them, so that a number that went through a file
@@ -59,7 +60,7 @@ def content_keys(rows: NDArray[np.float64]) -> tuple[int, ...]:
     return tuple(map(zlib.crc32, _contents(rows)))
 
 
-def row_digests(rows: NDArray[np.float64]) -> tuple[str, ...]:
+def row_digests(rows: Floats) -> tuple[str, ...]:
     """Sixteen hexadecimal digits for each row, by which a person's marks name it.
 
     Rows of the same values have the same digest; see `content_keys` for what counts as the same.
@@ -72,7 +73,7 @@ def row_digests(rows: NDArray[np.float64]) -> tuple[str, ...]:
     return tuple(hashlib.sha256(content).hexdigest()[:16] for content in _contents(rows))
 
 
-def _contents(rows: NDArray[np.float64]) -> Iterator[bytes]:
+def _contents(rows: Floats) -> Iterator[bytes]:
     """The values of each row in single precision, as bytes."""
     with np.errstate(over="ignore"):
         single = np.asarray(rows).astype(np.float32) + np.float32(0)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.message import Text, from_plain, plain
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
@@ -45,20 +45,20 @@ class Split:
     texts : the texts as they were written; None for other data.
     """
 
-    inputs: NDArray[np.float64]
-    labels: NDArray[Any]
-    instance_ids: NDArray[np.int64]
-    groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
-    all_labels: NDArray[np.int64] | None = None
-    truth: NDArray[np.bool_] | None = None
-    entities: NDArray[np.int64] | None = None
+    inputs: Floats
+    labels: Array
+    instance_ids: Ints
+    groups: Mapping[str, Ints] = field(default_factory=dict)
+    all_labels: Ints | None = None
+    truth: Bools | None = None
+    entities: Ints | None = None
     texts: WrittenTexts | None = None
-    moments: NDArray[np.float64] | None = None
+    moments: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, positions: NDArray[np.int64]) -> Split:
+    def take(self, positions: Ints) -> Split:
         """The instances at these positions, in this order."""
         arrays = {name: array[positions] for name, array in self._arrays().items()}
         groups = {name: codes[positions] for name, codes in self.groups.items()}
@@ -73,7 +73,7 @@ class Split:
     def joined(cls, parts: Sequence[Split]) -> Split:
         """All instances of several parts of one data set, part after part."""
 
-        def together(name: str) -> NDArray[Any] | None:
+        def together(name: str) -> Array | None:
             arrays = [getattr(part, name) for part in parts]
             return None if any(array is None for array in arrays) else np.concatenate(arrays)
 

@@ -52,6 +52,8 @@ _TEXTS = frozenset(
 )
 #: The unit of a column that holds values of what is predicted.
 OF_TARGET = "target"
+#: Fields of a type that no file holds.
+_IN_CODE_ALONE = ("release", "row")
 #: Between several names in one cell.
 SEPARATOR = "; "
 
@@ -138,6 +140,7 @@ class TableType:
     where a section places it by itself or nobody shows it.
     folded : whether it is shown one click deep. most : rows that are shown; the file has all.
     release : how it is passed on below `report.privacy: full`; None where it is left out.
+    row : the frozen dataclass of one row, see `table_rows`; None where nobody reads rows.
     caption, heading : in the words of a plug-in of one's own, as `Column.label`.
     """
 
@@ -148,6 +151,15 @@ class TableType:
     release: TableRelease | None = field(default=None, compare=False)
     caption: str = ""
     heading: str = ""
+    row: type | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.row is None:
+            return
+        from deepseek_report.artifacts.table_rows import problems_of
+
+        if problems := problems_of(self.row, set(self.keys), self.optional):
+            raise TypeError(f"the table of {self.row.__name__} {'; '.join(problems)}")
 
     @classmethod
     def of_frame(cls, frame: pd.DataFrame) -> TableType:
@@ -158,6 +170,11 @@ class TableType:
     def keys(self) -> list[str]:
         """The columns of the frame, in order."""
         return list(dict.fromkeys(key for column in self.columns for key in column.with_ends))
+
+    @property
+    def optional(self) -> set[str]:
+        """The columns that a frame may lack."""
+        return {key for column in self.columns if column.optional for key in column.with_ends}
 
     def frame(self, rows: Iterable[Mapping[str, Any] | Sequence[Any]]) -> pd.DataFrame:
         """A frame of rows, which are mappings by key, or cells in the order of the columns.
@@ -170,8 +187,7 @@ class TableType:
         rows = list(rows)
         frame = pd.DataFrame(rows, columns=self.keys)
         named = {key for row in rows if isinstance(row, Mapping) for key in row}
-        lacking = {key for column in self.columns if column.optional for key in column.with_ends}
-        frame = frame.drop(columns=list(lacking - named) if named else [])
+        frame = frame.drop(columns=list(self.optional - named) if named else [])
         numbers = {
             key
             for column in self.columns
@@ -185,16 +201,17 @@ class TableType:
         """The type of a copy that lacks some columns, as one passed on for privacy does."""
         known = set(keys)
         kept = (column for column in self.columns if column.key in known)
-        return replace(self, columns=tuple(_without_lost(column, known) for column in kept))
+        columns = tuple(_without_lost(column, known) for column in kept)
+        return replace(self, columns=columns, row=None)
 
     def validate(self, name: str, frame: pd.DataFrame) -> None:
         """Raise ArtifactError unless the frame has these columns, each with cells of its kind.
 
         name : of the table, for the message.
         """
-        optional = {key for column in self.columns if column.optional for key in column.with_ends}
+        known = {*frame, *self.optional}
         problems = [
-            *(f"has no column `{key}`" for key in self.keys if key not in {*frame, *optional}),
+            *(f"has no column `{key}`" for key in self.keys if key not in known),
             *(
                 f"has a column `{key}` that is not declared"
                 for key in frame
@@ -217,14 +234,14 @@ class TableType:
         return frame.assign(**dict.fromkeys(known, np.nan))
 
     def to_json(self) -> dict[str, object]:
-        """All fields that are not at their default; how it is released is no part of it."""
+        """All fields that are not at their default; how it is released or read is no part of it."""
         columns = [_non_default(column) for column in self.columns]
-        return {**_non_default(self, without=("release",)), "columns": columns}
+        return {**_non_default(self, without=_IN_CODE_ALONE), "columns": columns}
 
     @classmethod
     def from_json(cls, data: object) -> TableType:
         """Raise ArtifactError unless it is what `to_json` wrote."""
-        known = _checked(cls, data, without=("release",))
+        known = _checked(cls, data, without=_IN_CODE_ALONE)
         columns = known.pop("columns")
         if not isinstance(columns, list):
             raise ArtifactError("the columns of a table are no list")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.errors import ArtifactError
 
@@ -28,7 +28,7 @@ class WrittenTexts:
     """
 
     utf8: NDArray[np.uint8]
-    ends: NDArray[np.int64]
+    ends: Ints
     spans: NDArray[np.int32]
 
     @classmethod
@@ -39,7 +39,7 @@ class WrittenTexts:
         return cls(np.frombuffer(b"".join(encoded), np.uint8), ends, spans)
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> WrittenTexts:
+    def from_arrays(cls, arrays: dict[str, Array]) -> WrittenTexts:
         """From what `arrays` gave.
 
         Raises ArtifactError: an array is missing, or its shape or type is another.
@@ -51,11 +51,11 @@ class WrittenTexts:
             raise ArtifactError("the texts of a part are damaged; make the run again")
         return cls(utf8, ends, spans)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """What `from_arrays` reads."""
         return {"utf8": self.utf8, "ends": self.ends, "spans": self.spans}
 
-    def take(self, positions: NDArray[np.int64]) -> WrittenTexts:
+    def take(self, positions: Ints) -> WrittenTexts:
         """The texts of the instances at these positions, in this order."""
         return WrittenTexts.of([self.text(at) for at in positions.tolist()], self.spans[positions])
 
@@ -70,13 +70,13 @@ class WrittenTexts:
         start = int(self.ends[at - 1]) if at else 0
         return self.utf8[start : int(self.ends[at])].tobytes().decode("utf-8", "replace")
 
-    def span(self, at: int, columns: NDArray[np.int64]) -> Span:
+    def span(self, at: int, columns: Ints) -> Span:
         """From the first to the last of these tokens of one instance; `NOWHERE` if none stands."""
         places = self.spans[at][columns]
         places = places[places[:, 0] >= 0]
         return (int(places[:, 0].min()), int(places[:, 1].max())) if len(places) else NOWHERE
 
-    def words(self, at: int, columns: NDArray[np.int64]) -> str:
+    def words(self, at: int, columns: Ints) -> str:
         """These tokens of one instance as they are written; empty where nobody knows."""
         start, end = self.span(at, columns)
         return "" if start < 0 else self.text(at)[start:end]
@@ -141,7 +141,7 @@ def joined(tokens: Sequence[str]) -> str:
     return "".join((" " if gap else "") + legible(token) for token, gap in parts)
 
 
-def tokens_of(row: NDArray[np.float64], schema: Schema) -> list[str]:
+def tokens_of(row: Floats, schema: Schema) -> list[str]:
     """The tokens of a text, place by place, without the places behind its end."""
     words = schema.vocabulary
     return [words[int(value)] for value in row if not np.isnan(value)]

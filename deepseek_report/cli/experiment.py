@@ -140,7 +140,7 @@ def _decided(experiment: Experiment, *, quiet: bool = False) -> Experiment:
     experiment = decided(experiment, size)
     explain = experiment.settings.explain
     if not quiet:
-        words = words_for(experiment.single["report"].language, size.schema)
+        words = words_for(experiment.report.language, size.schema)
         say_choice(from_plain(explain.reasons), explain.evaluations, words)
     return experiment
 

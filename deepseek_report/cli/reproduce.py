@@ -103,7 +103,8 @@ def _in_own_environment(options: argparse.Namespace) -> int:
     from deepseek_report.runner.recorded_environment import Requirements, build, variables
     from deepseek_report.runner.run_folders.open_run import open_run
 
-    recorded = Requirements.of(open_run(options.run).run)
+    run = open_run(options.run).run
+    recorded = Requirements.of(run.versions, run.lock)
     with tempfile.TemporaryDirectory(prefix="deepseek-report-env-") as place:
         say_environment(recorded)
         python = build(recorded, Path(place), options.trust, options.package)

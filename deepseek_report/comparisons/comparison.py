@@ -13,7 +13,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.message import Message, Text, from_plain, message
+from deepseek_report.artifacts.message import Message, Text, message, plain, text_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
@@ -360,13 +360,27 @@ PAIRS = TableType(
         *columns_of("other_better:share concluded"),
     )
 )
-#: half : of the critical difference.
+
+
+@dataclass(frozen=True)
+class MethodRank:
+    """The mean rank of a method over data sets: a row of `compared_data_sets.ranks`.
+
+    half : of the critical difference.
+    """
+
+    method: str
+    rank: float
+    half: float
+
+
 RANKS = TableType(
     (
         *columns_of("method rank:number"),
         Column("half", "number", shown=False),
         Column("data_sets", "count"),
-    )
+    ),
+    row=MethodRank,
 )
 TYPES = {"data_sets": DATA_SETS, "pairs": PAIRS, "ranks": RANKS}
 #: In the column `concluded` of two methods that are alike for practical purposes.
@@ -679,7 +693,7 @@ def _verdicts(run: Results) -> dict[PromiseKey, Verdict]:
     return verdicts
 
 
-def _newly_critical(before: Results, after: Results) -> Iterator[Message]:
+def _newly_critical(before: Results, after: Results) -> Iterator[Text]:
     """The claims of critical findings of which the baseline has none of the same grade."""
     known = {
         (finding.id, finding.cause)
@@ -688,7 +702,7 @@ def _newly_critical(before: Results, after: Results) -> Iterator[Message]:
     }
     for finding in all_findings(after):
         if finding.severity == "high" and (finding.id, finding.cause) not in known:
-            yield message(f"findings.{finding.message}.claim", **from_plain(finding.values))
+            yield text_of(plain(finding.claim))
 
 
 def _same_data(first: Results, other: Results) -> bool:

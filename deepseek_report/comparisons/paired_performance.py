@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.score import Measurement
@@ -24,6 +25,40 @@ from deepseek_report.tasks.comparisons import RowMeasure
 #: Up to so many runs all pairs are compared, beyond it each with the baseline.
 _ALL_PAIRS = 8
 
+
+@dataclass(frozen=True)
+class MethodRun:
+    """What a run of a method reaches: a row of `compared_performance.values`."""
+
+    method: str
+    measure: str
+    value: Estimate
+
+
+@dataclass(frozen=True)
+class MethodPair:
+    """Two methods by a measure: a row of `compared_performance.methods`.
+
+    better : the label of the better one; empty where chance may explain the difference.
+    """
+
+    first: str
+    other: str
+    measure: str
+    better: str = ""
+
+
+@dataclass(frozen=True)
+class MethodSpread:
+    """What the seeds of a method reach: a row of `compared_performance.spread`."""
+
+    method: str
+    measure: str
+    seeds: int
+    mean: float
+    most: float
+
+
 VALUES = TableType(
     (
         Column("method", shown=False),
@@ -32,6 +67,7 @@ VALUES = TableType(
         Column("n", "count"),
     ),
     folded=True,
+    row=MethodRun,
 )
 FITTED = TableType(
     (
@@ -48,13 +84,15 @@ METHODS = TableType(
         Column("seeds", "count"),
         Column("p_value", "p_value", shown=False),
         *columns_of("p_adjusted:p_value better within_region:share seeds_needed:count"),
-    )
+    ),
+    row=MethodPair,
 )
 SPREAD = TableType(
     (
         *columns_of("method measure:metric seeds:count mean:number spread:number least:number"),
         *columns_of("most:number"),
-    )
+    ),
+    row=MethodSpread,
 )
 TYPES = {"values": VALUES, "fitted": FITTED, "methods": METHODS, "spread": SPREAD}
 

@@ -158,7 +158,7 @@ class Sources(StrictPart):
 
     def kinds_of(self, finding: Finding) -> frozenset[str]:
         """The kinds of evidence that a finding bears on."""
-        return frozenset(self.findings.get(finding.message, ()))
+        return frozenset(finding.bears_on or self.findings.get(finding.message, ()))
 
 
 @cache

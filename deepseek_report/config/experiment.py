@@ -20,13 +20,24 @@ from deepseek_report.artifacts.corrections import CorrectionItem, WrittenCorrect
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
+from deepseek_report.artifacts.protocols.datasets import DatasetPlugin
+from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
 from deepseek_report.artifacts.protocols.given import GivenInPython
-from deepseek_report.artifacts.protocols.launchers import Launcher
-from deepseek_report.artifacts.protocols.models import ComesFitted, FitsAnew, OnlyAnswered
+from deepseek_report.artifacts.protocols.metrics import MetricPlugin
+from deepseek_report.artifacts.protocols.models import (
+    ComesFitted,
+    FitsAnew,
+    ModelPlugin,
+    OnlyAnswered,
+    Trainer,
+)
+from deepseek_report.artifacts.protocols.progress import Launcher
+from deepseek_report.artifacts.protocols.sections import SectionPlugin, VisualizationPlugin
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.config.composed import Undecided
+from deepseek_report.config.config_files import MULTIPLE
 from deepseek_report.data_kinds import kind_of
 
 
@@ -102,7 +113,11 @@ class ExplainOptions:
         shown in any case are fewer.
     background : training rows that stand for a typical input.
     evaluations : rows that the model may evaluate for all explanations together, of which
-        `explainers=recommend` makes the best; null: what its candidates plan with their own sizes.
+        `explainers=recommend` makes the best; null: no bound where `seconds` is one, else what its
+        candidates plan with their own sizes.
+    seconds : CPU seconds that all explanations may take together, of which `explainers=recommend`
+        makes the best by what each method took on another machine, in one thread
+        (`runner/planning/measured_methods.yaml`); null: no bound.
     classes : of more than two classes those that every explainer explains instances for, beside the
         one that `dataset.positive` names. decided: each for the class that was decided of it, by
         which deletion and insertion judge a method, at most another explanation; "all", or names:
@@ -120,6 +135,7 @@ class ExplainOptions:
     pages: Annotated[int, Field(ge=0, le=200)] = 24
     background: Annotated[int, Field(ge=1, le=10_000)] = 64
     evaluations: Annotated[int, Field(ge=1)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=1e6)] | None = None
     classes: Literal["all", "decided"] | tuple[str, ...] | None = "decided"
     question: Literal["background", "baseline", "conditional"] | None = None
     reasons: Annotated[dict[str, Any], AfterValidator(_recommended)] = field(default_factory=dict)
@@ -209,7 +225,9 @@ class Experiment:
     """A valid configuration.
 
     raw : the resolved config as plain data, all defaults written out; it is what `run.json` keeps.
-    single, multiple : the built plug-ins by group, and by group and key.
+    dataset, model, trainer : the chosen plug-ins. report : `rendering.page_words.ReportOptions`.
+    explainers, metrics, visualizations, sections : plug-ins by key. frameworks : choices by key,
+        `compliance.framework.FrameworkChoice`.
     launcher : brings stages to processes; no part of `raw`, as no result hangs on it.
     refused : chosen parts that this model or data cannot have.
     named : ids of the parts that a person named one by one: `measures/latency`. Others are of sets.
@@ -225,8 +243,15 @@ class Experiment:
 
     settings: Settings
     raw: Mapping[str, Any]
-    single: Mapping[str, Any]
-    multiple: Mapping[str, Mapping[str, Any]]
+    dataset: DatasetPlugin
+    model: ModelPlugin
+    trainer: Trainer
+    report: Any
+    explainers: Mapping[str, ExplainerPlugin]
+    metrics: Mapping[str, MetricPlugin]
+    visualizations: Mapping[str, VisualizationPlugin]
+    sections: Mapping[str, SectionPlugin]
+    frameworks: Mapping[str, Any]
     launcher: Launcher
     refused: tuple[Refusal, ...] = ()
     named: frozenset[str] = frozenset()
@@ -251,7 +276,7 @@ class Experiment:
     @property
     def threshold_rule(self) -> ThresholdRule:
         """How the threshold is found: as declared, else a model that came fitted decides itself."""
-        decision, model = self.settings.decision, self.single["model"]
+        decision, model = self.settings.decision, self.model
         undeclared = decision.rule is None and decision.threshold is None
         if undeclared and isinstance(model, ComesFitted) and model.comes_fitted:
             return ThresholdRule("model", costs=decision.costs)
@@ -263,10 +288,13 @@ class Experiment:
 
         Such objects are never pickled, so every stage then runs in this process.
         """
-        several = (plugin for group in self.multiple.values() for plugin in group.values())
-        return any(
-            isinstance(plugin, GivenInPython) for plugin in (*self.single.values(), *several)
-        )
+        several = (plugin for group in MULTIPLE for plugin in self.plugins(group).values())
+        single = (self.dataset, self.model, self.trainer)
+        return any(isinstance(plugin, GivenInPython) for plugin in (*single, *several))
+
+    def plugins(self, group: str) -> dict[str, Any]:
+        """The plug-ins of a group of which several can be chosen, by key."""
+        return dict(getattr(self, group))
 
     @property
     def is_quick(self) -> bool:
@@ -305,7 +333,7 @@ class Experiment:
     @property
     def can_refit(self) -> bool:
         """Whether the model is fitted here, or somebody says how it is fitted again."""
-        model = self.single["model"]
+        model = self.model
         if isinstance(model, FitsAnew):
             return model.can_fit_anew
         fitted = isinstance(model, ComesFitted) and model.comes_fitted

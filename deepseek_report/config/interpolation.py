@@ -83,8 +83,10 @@ def only(allowed: Callable[[str], bool]) -> Iterator[list[tuple[str, str]]]:
     registered = BaseContainer._resolvers
     refused: list[tuple[str, str]] = []
 
-    def refusing(name: str) -> Callable[..., Any]:
-        def resolver(_config: Any, _parent: Any, _node: Any, _args: Any, texts: Any) -> object:
+    def refusing(name: str) -> Callable[..., object]:
+        def resolver(
+            _config: object, _parent: object, _node: object, _args: object, texts: Any
+        ) -> object:
             refused.append((name, ",".join(map(str, texts))))
             raise InterpolationResolutionError(f"`{name}` is not called here")
 
@@ -185,7 +187,7 @@ def _texts(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
 class _Growth:
     """How many characters a value has once its references are written out."""
 
-    def __init__(self, plain: Any) -> None:
+    def __init__(self, plain: object) -> None:
         self.root = plain
         self.known: dict[tuple[str, ...], int] = {}
         self.open: list[tuple[str, ...]] = []

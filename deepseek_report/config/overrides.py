@@ -13,6 +13,7 @@ from typing import Any
 from deepseek_report.artifacts.corrections import Correction, CorrectionItem, items_of
 from deepseek_report.artifacts.protocols.models import (
     BringsTrainer,
+    EditsFitted,
     KeepsDirections,
     NamesOthers,
     TrainsCorrected,
@@ -349,12 +350,11 @@ def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]
     if not experiment.settings.corrections:
         return experiment, []
     items = tuple(items_of(experiment.settings.corrections))
-    model = experiment.single["model"]
+    model = experiment.model
     problems: list[Problem] = []
-    fields = {field.name for field in dataclasses.fields(model)}
     if edits := [_edit(item) for item in items if item.kind == "rule"]:
-        if "edits" in fields:
-            model = dataclasses.replace(model, edits=(*model.edits, *edits))
+        if isinstance(model, EditsFitted):
+            model = model.edited(edits)
             wrong = model.problems(experiment.trusted) if isinstance(model, NamesOthers) else ()
             problems.extend(Problem("corrections", text) for text in wrong)
         else:
@@ -368,10 +368,7 @@ def with_corrections(experiment: Experiment) -> tuple[Experiment, list[Problem]]
         model = model.keeping(directions)
     plain = dataclasses.replace(experiment.settings, corrections=())
     before = dataclasses.replace(experiment, settings=plain)
-    single = {**experiment.single, "model": model}
-    return dataclasses.replace(
-        experiment, single=single, corrections=items, before=before
-    ), problems
+    return dataclasses.replace(experiment, model=model, corrections=items, before=before), problems
 
 
 def _edit(item: CorrectionItem) -> dict[str, object]:
@@ -384,6 +381,6 @@ def _edit(item: CorrectionItem) -> dict[str, object]:
 
 def trains_by_gradients(experiment: Experiment) -> bool:
     """Whether the model is trained by the configured trainer, and that can be given penalties."""
-    model = experiment.single["model"]
+    model = experiment.model
     own = model.own_trainer() if isinstance(model, BringsTrainer) else None
-    return own is None and isinstance(experiment.single["trainer"], TrainsCorrected)
+    return own is None and isinstance(experiment.trainer, TrainsCorrected)

@@ -7,7 +7,9 @@ for parts of sets in a list that unfolds, for a named part where nobody overlook
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import inspect
 import os
 import sys
 import tempfile
@@ -15,28 +17,37 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.finding import PARTS as PARTS_OF_FINDINGS
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, all_reasons, message
-from deepseek_report.artifacts.protocols.datasets import CutsIntoTokens, DataTraits, TellsNature
+from deepseek_report.artifacts.protocols.datasets import (
+    DESCRIBED,
+    CutsIntoTokens,
+    DataTraits,
+    TellsNature,
+)
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.models import (
     NamesOthers,
     OnlyAnswered,
     ReadsTokens,
+    TrainsOnSequences,
     name_of,
 )
+from deepseek_report.artifacts.protocols.sections import SaysTexts
 from deepseek_report.artifacts.protocols.traits import MetricPart, Part, PicturePart, traits_of
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.config import threshold_checks
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.composed import Composed, locate
+from deepseek_report.config.config_files import MULTIPLE
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.overrides import correction_problems, with_corrections
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.sets import BY_SETS
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.tasks import TASKS
-from deepseek_report.wording.words import DEFAULT_LANGUAGE, languages, wording
+from deepseek_report.wording.words import DEFAULT_LANGUAGE, languages, texts_of_kind, wording
 
 #: Files that a Linux system shows where it has a driver: CUDA, ROCm, WSL.
 _DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
@@ -65,7 +76,7 @@ def has_device(kind: str) -> bool:
 
 def nature_of(experiment: Experiment) -> DataTraits:
     """What the chosen data are; a table with classes where the plug-in does not say."""
-    dataset = experiment.single["dataset"]
+    dataset = experiment.dataset
     return dataset.nature if isinstance(dataset, TellsNature) else DataTraits()
 
 
@@ -206,7 +217,7 @@ def _device(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
 
 def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """A report is written in a language that has a catalogue, or not at all."""
-    language, known = experiment.single["report"].language, languages()
+    language, known = experiment.report.language, languages()
     if language not in known:
         where = locate(composed, ("report", "language"))
         todo = nearest(language, known) or f"set report.language={DEFAULT_LANGUAGE}"
@@ -217,12 +228,12 @@ def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
 
 def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     where = locate(composed, ("dataset",))
-    for text in experiment.single["dataset"].problems():
+    for text in experiment.dataset.problems():
         yield Problem(where, text)
 
 
 def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    model = experiment.single["model"]
+    model = experiment.model
     if isinstance(model, NamesOthers):
         where = locate(composed, ("model",))
         for text in model.problems(experiment.trusted):
@@ -230,20 +241,20 @@ def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Prob
 
 
 def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    model = experiment.single["model"]
+    model = experiment.model
     if reason := unfit_reason(model, nature_of(experiment)):
         yield Problem(
             locate(composed, ("model",)),
             f"{name_of(model)}: {wording().say(reason)}",
             todo="choose another model or dataset",
         )
-    elif problem := _other_tokens(experiment, composed):
+    elif problem := _other_tokens(experiment, composed) or _no_sequences(experiment, composed):
         yield problem
 
 
 def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
     """A checkpoint knows its own tokens alone; the texts must be cut into them."""
-    model, dataset = experiment.single["model"], experiment.single["dataset"]
+    model, dataset = experiment.model, experiment.dataset
     checkpoint = model.reads_tokens_of if isinstance(model, ReadsTokens) else None
     cut_by = dataset.tokenizer if isinstance(dataset, CutsIntoTokens) else checkpoint
     if checkpoint is None or cut_by == checkpoint:
@@ -252,6 +263,23 @@ def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
         locate(composed, ("dataset", "tokenizer")),
         f'the texts are cut into "{cut_by}", and the checkpoint reads its own tokens alone',
         todo="set dataset.tokenizer=${model.checkpoint} (in quotes on the command line)",
+    )
+
+
+def _no_sequences(experiment: Experiment, composed: Composed) -> Problem | None:
+    """A language model without a checkpoint learns from sequences that the data set draws."""
+    model = experiment.model
+    if not (isinstance(model, TrainsOnSequences) and model.needs_sequences):
+        return None
+    if nature_of(experiment).draws_sequences:
+        return None
+    return Problem(
+        locate(composed, ("model", "checkpoint")),
+        "no checkpoint is given, so the language model is trained here on sequences drawn from a "
+        "task, and these data are of no such task",
+        "dataset=recall, dataset=brackets, or a checkpoint with any texts",
+        "choose one of these data sets, or set model.checkpoint=FOLDER and "
+        "dataset.tokenizer=FOLDER to the folder of a causal language model of transformers",
     )
 
 
@@ -316,7 +344,12 @@ _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualization
 
 
 def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[Problem]]:
-    """The experiment without what cannot be applied, and the problems found."""
+    """The experiment without what cannot be applied, and the problems found.
+
+    Where texts are missing these are all of them: other problems may need them to be told.
+    """
+    if wordless := list(_wordless(experiment, composed)):
+        return experiment, wordless
     named = frozenset(_named_parts(experiment, composed))
     skipped = list(_skipped(composed))
     problems = list(problems_of_single_choices(experiment, composed))
@@ -325,7 +358,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         Refusal(ArtifactId.explanation(key), reason) for key, reason in composed.left_out.items()
     ]
     refused += skipped
-    multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
+    multiple: dict[str, Any] = {group: experiment.plugins(group) for group in MULTIPLE}
     for group in ("explainers", "metrics"):
         for key, reason in _refused(experiment, group):
             if composed.origin(group, key) == "command line":
@@ -344,7 +377,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     places = threshold_checks.places(composed)
     kept = dataclasses.replace(
         experiment,
-        multiple=multiple,
+        **multiple,
         threshold_places=places,
         expectation_places=tuple(
             locate(composed, ("behaviour", str(place)))
@@ -360,7 +393,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         del multiple["visualizations"][ArtifactId(refusal.artifact).name]
     problems.extend(_homeless(kept, composed))
     problems.extend(threshold_checks.measured(kept, composed, refused))
-    whole = dataclasses.replace(kept, multiple=multiple, refused=tuple(refused), named=named)
+    whole = dataclasses.replace(kept, **multiple, refused=tuple(refused), named=named)
     if problems:
         return whole, problems
     return with_corrections(whole)
@@ -382,7 +415,7 @@ def _causal_places(experiment: Experiment, composed: Composed) -> dict[str, str]
 def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
     for group, kind in _ARTIFACT.items():
         skipped = composed.skipped.get(group, {})
-        chosen = {key: composed.origin(group, key) for key in experiment.multiple[group]}
+        chosen = {key: composed.origin(group, key) for key in experiment.plugins(group)}
         for key, origin in {**skipped, **chosen}.items():
             if origin not in BY_SETS:
                 yield f"{kind}/{key}"
@@ -401,13 +434,13 @@ def _without_private(experiment: Experiment) -> tuple[Experiment, list[Refusal]]
     They are refused even where they were named: what a run folder holds must not hang on a list.
     """
     refused: list[Refusal] = []
-    multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
+    multiple: dict[str, Any] = {group: experiment.plugins(group) for group in MULTIPLE}
     for group, kind in _ARTIFACT.items():
-        for key, plugin in experiment.multiple[group].items():
+        for key, plugin in experiment.plugins(group).items():
             if reason := experiment.privacy.refuses(plugin):
                 refused.append(Refusal(f"{kind}/{key}", reason))
                 del multiple[group][key]
-    return dataclasses.replace(experiment, multiple=multiple), refused
+    return dataclasses.replace(experiment, **multiple), refused
 
 
 def _named(composed: Composed, group: str) -> str:
@@ -416,8 +449,8 @@ def _named(composed: Composed, group: str) -> str:
 
 
 def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, Text]]:
-    model, nature = experiment.single["model"], nature_of(experiment)
-    for key, plugin in experiment.multiple[group].items():
+    model, nature = experiment.model, nature_of(experiment)
+    for key, plugin in experiment.plugins(group).items():
         reason: Text | None = plugin.refuses(model, nature) if group == "explainers" else None
         reason = reason or misfit(plugin, nature) or inability(plugin, model)
         reason = reason or _cannot_ask(plugin, model, group)
@@ -432,10 +465,10 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, Text]]:
 def _judges_nothing(metric: object, experiment: Experiment) -> bool:
     """Whether a metric of explanations has none to judge."""
     of_model = traits_of(metric, MetricPart).scope == "model"
-    return not of_model and not experiment.multiple["explainers"]
+    return not of_model and not experiment.explainers
 
 
-def _cannot_ask(plugin: Any, model: Any, group: str) -> Text | None:
+def _cannot_ask(plugin: Any, model: object, group: str) -> Text | None:
     """Why a part that asks the model about rows cannot do so, or None."""
     if not isinstance(model, OnlyAnswered) or isinstance(plugin, GivenInPython):
         return None
@@ -444,7 +477,7 @@ def _cannot_ask(plugin: Any, model: Any, group: str) -> Text | None:
 
 
 def _lacking(experiment: Experiment, plugin: object) -> list[ArtifactId]:
-    metrics, explainers = experiment.multiple["metrics"], experiment.multiple["explainers"]
+    metrics, explainers = experiment.metrics, experiment.explainers
     lacking = []
     for need in map(ArtifactId, sorted(traits_of(plugin, PicturePart).needs)):
         name = need.rest
@@ -459,7 +492,7 @@ def _unmet_needs(
     experiment: Experiment, composed: Composed, group: str, refused: list[Refusal]
 ) -> Iterator[Problem]:
     reasons = {refusal.artifact: refusal.reason for refusal in refused}
-    for key, plugin in experiment.multiple[group].items():
+    for key, plugin in experiment.plugins(group).items():
         if composed.origin(group, key) != "command line":
             continue
         for need in _lacking(experiment, plugin):
@@ -473,8 +506,8 @@ def _unmet_needs(
 
 def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refusal]:
     reasons = {refusal.artifact: refusal.reason for refusal in refused}
-    model = experiment.single["model"]
-    for key, plugin in experiment.multiple["visualizations"].items():
+    model = experiment.model
+    for key, plugin in experiment.visualizations.items():
         if unfit := misfit(plugin, nature_of(experiment)):
             yield Refusal(ArtifactId.picture(key), unfit)
         elif unable := inability(plugin, model):
@@ -484,9 +517,57 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
             yield Refusal(ArtifactId.picture(key), all_reasons(why))
 
 
+def _wordless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """Kinds of data, metrics and sections of which texts are missing, each with all of them."""
+    words, kind = wording(), nature_of(experiment).modality
+    texts = [*texts_of_kind(kind, KINDS), *_texts_of(KINDS.get(kind, object))]
+    wanted = {
+        ("dataset", f'kind of data "{kind}"'): list(dict.fromkeys(texts)),
+        ("dataset", "the data set"): _texts_of(type(experiment.dataset)),
+    }
+    for key, metric in experiment.metrics.items():
+        declared = traits_of(metric, MetricPart).findings
+        keys = [f"findings.{name}.{part}" for name in declared for part in PARTS_OF_FINDINGS]
+        wanted["metrics", f'metric "{key}"'] = keys
+    for key, section in experiment.sections.items():
+        if isinstance(section, SaysTexts):
+            wanted["sections", f'section "{key}"'] = list(section.texts)
+    for (group, part), keys in wanted.items():
+        if lacking := [text for text in keys if not words.has(text)]:
+            fault = f"{part} lacks {len(lacking)} texts: {', '.join(lacking)}"
+            todo = f"write them in templates/locale/{DEFAULT_LANGUAGE}, in a file of its name"
+            yield Problem(_named(composed, group), fault, todo=todo)
+
+
+def _texts_of(cls: type) -> list[str]:
+    """The keys of the texts that the module of a class writes out, where its code is there."""
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[cls.__module__]))
+    except (OSError, TypeError):
+        return []
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args)
+    return list(dict.fromkeys(key for call in calls for key in _keys_in(call)))
+
+
+def _keys_in(call: ast.Call) -> Iterator[str]:
+    """Of `message("key")`, and of `shipped_description("name", limits=("key",))`."""
+    name, first = getattr(call.func, "id", ""), call.args[0]
+    if not isinstance(first, ast.Constant):
+        return
+    if name == "message":
+        yield str(first.value)
+    elif name == "shipped_description":
+        name_of = str(first.value)
+        fields = {keyword.arg: keyword.value for keyword in call.keywords}
+        yield from (f"data_sets.{name_of}.about.{part}" for part in DESCRIBED if part not in fields)
+        limits = ast.walk(fields["limits"]) if "limits" in fields else ()
+        keys = (str(node.value) for node in limits if isinstance(node, ast.Constant))
+        yield from (f"data_sets.{name_of}.limits.{key}" for key in keys)
+
+
 def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    known = {*groups(composed.roots)["sections"], *experiment.multiple["sections"]}
-    for key, plugin in experiment.multiple["visualizations"].items():
+    known = {*groups(composed.roots)["sections"], *experiment.sections}
+    for key, plugin in experiment.visualizations.items():
         section = traits_of(plugin, PicturePart).section
         if section in known:
             continue

@@ -93,7 +93,7 @@ def _misfit(place: tuple[str, ...], errors: Sequence[Any]) -> Misfit:
     return Misfit(place, str(first["type"]), first["input"], " or ".join(ways))
 
 
-def _place(hint: object, location: Sequence[Any]) -> Iterable[str]:
+def _place(hint: object, location: Sequence[object]) -> Iterable[str]:
     """The keys that lead to a value, without pydantic's names for alternatives (`literal[…]`)."""
     for part in location:
         alternatives = _alternatives(hint)
@@ -179,7 +179,7 @@ def shown_value(value: object) -> str:
 #: The class whose fields most people mean, of each group of which one is chosen.
 _USUAL = {
     "dataset": "deepseek_report.datasets.sources.csv.TableFile",
-    "trainer": "deepseek_report.training.settings.TrainingSettings",
+    "trainer": "deepseek_report.training.trainer.TrainingSettings",
     "report": "deepseek_report.rendering.page_words.ReportOptions",
 }
 #: {what other programs call it: what it is called here}.

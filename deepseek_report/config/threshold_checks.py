@@ -148,7 +148,7 @@ def _own_class(target: str) -> type | None:
 
 
 def _chosen(experiment: Experiment) -> _Sources:
-    return _sources(experiment.multiple["metrics"].items())
+    return _sources(experiment.metrics.items())
 
 
 def _sources(metrics: Iterable[tuple[str, object]]) -> dict[str, list[_Source]]:
@@ -280,7 +280,7 @@ def _about_explainer(
     """The explainer must be one that runs and that is judged by the metric."""
     if not (explainer := threshold.text("explainer")):
         return
-    running = [name for name in experiment.multiple["explainers"] if name != _CONTROL]
+    running = [name for name in experiment.explainers if name != _CONTROL]
     if all(source.of_model for source in sources):
         fault = "it is a number of the model, not of an explainer"
         yield threshold.problem(fault, "", "remove explainer")
@@ -298,7 +298,7 @@ def against_data(experiment: Experiment, schema: Schema) -> list[Problem]:
     chosen = _chosen(experiment)
     problems: list[Problem] = []
     places = experiment.threshold_places
-    for index, threshold in enumerate(experiment.single["report"].thresholds):
+    for index, threshold in enumerate(experiment.report.thresholds):
         where = places[index] if index < len(places) else "report.thresholds"
         declared = _Declared(vars(threshold), where)
         sources = chosen.get(declared.text("metric"), ())

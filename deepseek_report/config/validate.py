@@ -60,9 +60,7 @@ def validate(
         experiment, problems = rules.apply(draft, composed)
         if problems:
             raise ConfigProblems(problems)
-    return dataclasses.replace(
-        experiment, undecided=Undecided.of(composed, experiment.multiple["explainers"])
-    )
+    return dataclasses.replace(experiment, undecided=Undecided.of(composed, experiment.explainers))
 
 
 def built(
@@ -82,7 +80,7 @@ def built(
     if settings is None or checker.problems:
         raise ConfigProblems(checker.problems, checker.untrusted)
     single = {group: checker.plugin((group,), composed.raw.get(group)) for group in SINGLE}
-    multiple = {group: checker.several(group) for group in MULTIPLE}
+    multiple: dict[str, Any] = {group: checker.several(group) for group in MULTIPLE}
     launcher = checker.plugin(("launcher",), composed.launcher or _LOCAL)
     if checker.problems:
         raise ConfigProblems(checker.problems, checker.untrusted)
@@ -93,9 +91,9 @@ def built(
     return Experiment(
         settings,
         raw,
-        single,
-        multiple,
-        launcher,
+        **single,
+        **multiple,
+        launcher=launcher,
         trusted=trusted.packages,
         trusted_types=trusted.types,
     )
@@ -187,7 +185,7 @@ class _Checker:
             self.listed[group] = self._listed(group)
         return self.listed[group]
 
-    def _listed(self, group: str) -> dict[str, Any]:
+    def _listed(self, group: str) -> dict[str, object]:
         entries = self.composed.raw.get(group) or {}
         if not isinstance(entries, Mapping):
             fault = f"{group} is {shown_value(entries)}, and its choices are files"
@@ -335,7 +333,7 @@ def _forbid_extra(cls: object) -> None:
             _forbid_extra(nested)
 
 
-def _leaves(hint: object) -> Iterable[Any]:
+def _leaves(hint: object) -> Iterable[object]:
     arguments = typing.get_args(hint)
     return (leaf for argument in arguments for leaf in _leaves(argument)) if arguments else [hint]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation, Game
@@ -461,7 +460,7 @@ class Encoder:
     medians: Floats
     means: Floats
     spreads: Floats
-    owners: NDArray[np.int64]
+    owners: Ints
 
     @classmethod
     def fit(cls, features: Sequence[Feature], inputs: Floats) -> Encoder:

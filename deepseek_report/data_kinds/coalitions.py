@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import AnswersMixtures, AnswersMoves, Classifier
@@ -179,10 +178,10 @@ class Units:
 
     names: list[str]
     labels: list[str]
-    values: list[NDArray[np.float64]]
-    rows: list[NDArray[np.int64]]
+    values: list[Floats]
+    rows: list[Ints]
 
-    def within(self, chosen: NDArray[np.bool_], units: list[int]) -> Units:
+    def within(self, chosen: Bools, units: list[int]) -> Units:
         """Some units, in some instances alone."""
         return Units(
             [self.names[k] for k in units],

@@ -9,7 +9,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -74,18 +73,25 @@ class Replacement(ABC):
     def at(self, chosen: Ints) -> Replacement:
         """That of some of the instances; chosen : (chosen instance,) their positions."""
 
-    def answers(self, classifier: Classifier) -> Callable[[Bools, Ints], Floats]:
+    def answers(
+        self, classifier: Classifier, read: Callable[[Floats], Floats] = np.asarray
+    ) -> Callable[[Bools, Ints], Floats]:
         """What a classifier says of coalitions.
+
+        Parameters
+        ----------
+        read : callable
+            What is made of (coalition, class) probabilities, or the number, before the mean.
 
         Returns
         -------
-        A function of kept (coalition, player) and of which instance (coalition,) that gives
-        (coalition, class) probabilities, or the number, on average over the draws.
+        A function of kept (coalition, player) and of which instance (coalition,) that gives what
+        is read, on average over the draws.
         """
 
         def ask(kept: Bools, of: Ints) -> Floats:
             every = [self.rows(kept, of, draw) for draw in range(self.draws)]
-            outputs = each_once(classifier.probabilities, np.concatenate(every))
+            outputs = read(each_once(classifier.probabilities, np.concatenate(every)))
             return np.asarray(outputs.reshape(self.draws, len(of), -1).mean(axis=0))
 
         cells = len(self.owners) * self.draws
@@ -111,14 +117,18 @@ class FixedRows(Replacement):
     def at(self, chosen: Ints) -> FixedRows:
         return replace(self, inputs=self.inputs[chosen], references=self.references[:, chosen])
 
-    def answers(self, classifier: Classifier) -> Callable[[Bools, Ints], Floats]:
+    def answers(
+        self, classifier: Classifier, read: Callable[[Floats], Floats] = np.asarray
+    ) -> Callable[[Bools, Ints], Floats]:
         if not isinstance(classifier, AnswersMixtures):
-            return super().answers(classifier)
+            return super().answers(classifier, read)
         every = [
             PairedCoalitions(classifier, self.inputs, self.owners, references)
             for references in self.references
         ]
-        return lambda kept, of: np.mean([pairs.probabilities(kept, of) for pairs in every], axis=0)
+        return lambda kept, of: np.mean(
+            [read(pairs.probabilities(kept, of)) for pairs in every], axis=0
+        )
 
 
 @dataclass(frozen=True)
@@ -201,12 +211,14 @@ def _conditional(schema: Schema, inputs: Floats, training: Floats, sample: int) 
     return ConditionalRows("conditional", inputs, owners, copula, copula.scores(inputs), mirrored)
 
 
-def _baseline(classifier: Any, inputs: Floats, background: Floats, sample: int) -> Floats:
+def _baseline(classifier: Classifier, inputs: Floats, background: Floats, sample: int) -> Floats:
     del sample
     return kind_of(classifier.schema).baseline(inputs, background)[None]
 
 
-def _of_background(classifier: Any, inputs: Floats, background: Floats, sample: int) -> Floats:
+def _of_background(
+    classifier: Classifier, inputs: Floats, background: Floats, sample: int
+) -> Floats:
     """(draw, instance, column) systematic samples of the rows, which differ in the output alike.
 
     Which sample an instance gets hangs on its content alone.
@@ -219,7 +231,9 @@ def _of_background(classifier: Any, inputs: Floats, background: Floats, sample: 
     return np.asarray(background[samples[own].T])
 
 
-def _of_neighbours(classifier: Any, inputs: Floats, background: Floats, sample: int) -> Floats:
+def _of_neighbours(
+    classifier: Classifier, inputs: Floats, background: Floats, sample: int
+) -> Floats:
     """The same of rows whose players were dealt out anew, each for itself."""
     owners, size = classifier.schema.owners, len(background)
     rng = np.random.default_rng(_SEED)
@@ -228,7 +242,7 @@ def _of_neighbours(classifier: Any, inputs: Floats, background: Floats, sample: 
     return _of_background(classifier, inputs, mixed, sample)
 
 
-_PLAYED: dict[Game, Callable[[Any, Floats, Floats, int], Floats]] = {
+_PLAYED: dict[Game, Callable[[Classifier, Floats, Floats, int], Floats]] = {
     "background": _of_background,
     "baseline": _baseline,
     "neighbours": _of_neighbours,

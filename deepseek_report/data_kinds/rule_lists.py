@@ -106,8 +106,8 @@ class ValueSet:
         if not others:
             return "known"
         if feature.kind == "ordinal" and levels == tuple(range(levels[0], levels[-1] + 1)):
-            over = [f"over {feature.display(levels[0] - 1)}"] if levels[0] else []
-            up_to = [f"up to {feature.display(levels[-1])}"] if levels[-1] < every[-1] else []
+            over = [f"over “{feature.display(levels[0] - 1)}”"] if levels[0] else []
+            up_to = [f"up to “{feature.display(levels[-1])}”"] if levels[-1] < every[-1] else []
             return ", ".join([*over, *up_to])
         if len(others) < len(levels):
             return ("not " if len(others) == 1 else "neither ") + _listed(feature, others, "nor")

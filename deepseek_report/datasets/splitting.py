@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.schema import TaskName
@@ -171,7 +171,7 @@ def is_repeat(identity: Ints) -> Bools:
     return repeat
 
 
-def disagrees(identity: Ints, values: NDArray[Any]) -> Bools:
+def disagrees(identity: Ints, values: Array) -> Bools:
     """(instance,) whether a row that is the same has another value.
 
     >>> disagrees(np.array([0, 0, 1, 1]), np.array([5, 6, 7, 7])).tolist()

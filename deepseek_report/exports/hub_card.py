@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 
@@ -49,7 +48,7 @@ def write_card(run: ExportedRun) -> str:
 # --- what the hub reads ---------------------------------------------------------------------------
 
 
-def _metadata(run: ExportedRun) -> dict[str, Any]:
+def _metadata(run: ExportedRun) -> dict[str, object]:
     results = run.results
     task = _task(run)
     main = [score for score in run.scores if _is_of_all(score)]

@@ -19,7 +19,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage import bounded_yaml
@@ -27,7 +27,8 @@ from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.exports.exported_run import ExportedRun, one_line
 from deepseek_report.findings.explainer_verdicts import leading_for_cases, verdict_of
-from deepseek_report.findings.records import Row, explainer_inline, rows
+from deepseek_report.findings.records import explainer_inline
+from deepseek_report.metrics.cases.single_case_rows import CaseRow, ReasonCode
 from deepseek_report.sections.single_cases.case_pages import equals
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.labels import columns
@@ -115,19 +116,18 @@ def letters_of(
     are; it has passed, see `refuse_without_reasons`. language : one of `letter_languages`.
     """
     writer = _Writer(ExportedRun(results, ""), explainer, kind, letter_words(results, language))
-    letters = [
-        writer.letter(int(case["instance_id"]), case) for case in rows(results, "cases", "cases")
-    ]
+    cases = results.rows(*CaseRow.source, CaseRow)
+    letters = [writer.letter(case.instance_id, case) for case in cases]
     return sorted(letters, key=lambda letter: letter.row)
 
 
-def stated_reasons(codes: Sequence[Row]) -> list[Row]:
+def stated_reasons(codes: Sequence[ReasonCode]) -> list[ReasonCode]:
     """Of the reasons of a case, largest first, those that are certainly the largest ones.
 
     Behind the last rank that is certain another feature may count as much, so nothing is stated.
     """
     groups = equals(codes)
-    certain = [group for group in groups if group[-1]["order_certain"]]
+    certain = [group for group in groups if group[-1].order_certain]
     return [row for group in certain for row in group]
 
 
@@ -138,30 +138,30 @@ class _Writer:
     kind: LetterKind
     words: Wording
 
-    def letter(self, number: int, case: Row) -> Letter:
+    def letter(self, number: int, case: CaseRow) -> Letter:
         target = self.run.results.schema.target
-        if case["decision"] == target.favourable_class:
-            return self._refused(number, "favourable", decision=case["decision"])
+        if case.decision == target.favourable_class:
+            return self._refused(number, "favourable", decision=case.decision)
         codes = [
             row
-            for row in rows(self.run.results, "cases", "reason_codes")
-            if row["explainer"] == self.explainer and row["case"] == case["case"]
+            for row in self.run.results.rows(*ReasonCode.source, ReasonCode)
+            if row.explainer == self.explainer and row.case == case.case
         ]
-        chosen = sorted((r for r in codes if r["role"] == "reason"), key=lambda r: r["rank"])
+        chosen = sorted((r for r in codes if r.role == "reason"), key=lambda r: r.rank)
         stated = stated_reasons(chosen)
         if not stated:
             return self._refused(number, "not_stable", found=len(chosen))
-        least = min(float(row["shortfall"]) for row in stated)
-        above = [r for r in codes if r["role"] == "protected" and float(r["shortfall"]) >= least]
+        least = min(row.shortfall for row in stated)
+        above = [r for r in codes if r.role == "protected" and r.shortfall >= least]
         if above:
-            names = [self.run.words.name(str(row["label"])) for row in above]
+            names = [self.run.words.name(row.label) for row in above]
             return self._refused(number, "protected", names=names)
         return Letter(number, text="\n".join(self._lines(case, stated)) + "\n")
 
     def _refused(self, number: int, why: str, **values: object) -> Letter:
         return Letter(number, refusal=self.run.text(f"letters.refused.{why}", **values))
 
-    def _lines(self, case: Row, stated: Sequence[Row]) -> Iterator[str]:
+    def _lines(self, case: CaseRow, stated: Sequence[ReasonCode]) -> Iterator[str]:
         """The parts of the form in their order; `reasons` is a list."""
         values = self._values(case)
         for part in self.words.table(f"exports.letters.{self.kind}"):
@@ -172,14 +172,11 @@ class _Writer:
             elif text := self.words.text(f"exports.letters.{self.kind}.{part}", **values):
                 yield from (*self._wrapped(text), "")
 
-    def _reason(self, row: Row) -> str:
-        about = {
-            "label": self.words.name(str(row["label"])),
-            "display": self.words.name(str(row["display"])),
-        }
+    def _reason(self, row: ReasonCode) -> str:
+        about = {"label": self.words.name(row.label), "display": self.words.name(row.display)}
         return self.words.text(f"exports.letters.{self.kind}.reasons", **about)
 
-    def _values(self, case: Row) -> dict[str, Any]:
+    def _values(self, case: CaseRow) -> dict[str, object]:
         """What the law of the Union lets a person know of how the decision came about."""
         results = self.run.results
         target, threshold = results.schema.target, results.predicted.threshold
@@ -187,7 +184,7 @@ class _Writer:
             "n": len(results.schema.features),
             "target": target.label,
             "explained": target.explained_class,
-            "probability": float(case["probability"]) if threshold is not None else None,
+            "probability": case.probability if threshold is not None else None,
             "threshold": threshold,
             "is_good": target.explained == target.favourable,
             "method": self._method(),

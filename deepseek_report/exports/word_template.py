@@ -141,7 +141,7 @@ def template_fields(run: ExportedRun) -> dict[str, Any]:
     return plain
 
 
-def _section(run: ExportedRun, name: str) -> dict[str, Any]:
+def _section(run: ExportedRun, name: str) -> dict[str, object]:
     """What a section says; empty where the report has none, or could not write it."""
     content = run.sections.get(name)
     if content is None or content.failure:

@@ -10,10 +10,11 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import SEPARATOR
-from deepseek_report.findings.records import Row, attribute_label, first, rows
+from deepseek_report.findings.records import attribute_label, first
+from deepseek_report.metrics.failures.failure_rows import RefitWithout
+from deepseek_report.metrics.fairness.fairness_rows import GapOption
 from deepseek_report.metrics.fairness.options import OWN, TODAY
 from deepseek_report.tasks.task import REFERENCES
-from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
 _METRIC = "options"
@@ -31,13 +32,13 @@ def best_option(results: Results, attribute: str) -> dict[str, object]:
     `no_option` : then, that none of those measured is proposed; empty where none was measured.
     """
     measured = options_of(results, attribute)
-    today = first(row for row in measured if row["option"] == TODAY)
-    better = first(row for row in measured if bool(row["is_better"]))
+    today = first(row for row in measured if row.option == TODAY)
+    better = first(row for row in measured if row.is_better)
     if today is None:
         return dict(NO_OPTION)
     if better is None:
-        n = sum(row["option"] not in _NEVER_ADVISED for row in measured)
-        chosen = first(row for row in measured if bool(row["is_chosen"]))
+        n = sum(row.option not in _NEVER_ADVISED for row in measured)
+        chosen = first(row for row in measured if row.is_chosen)
         name = None if chosen is None else option_name(results, chosen)
         return {"option": "", "no_option": message("advice.no_option", n=n, name=name)}
     return {"option": _told(results, better, today), "no_option": ""}
@@ -53,9 +54,9 @@ def without_attributes(results: Results, attributes: list[str]) -> dict[str, obj
     sentences = []
     for attribute in attributes:
         measured = options_of(results, attribute)
-        today = first(row for row in measured if row["option"] == TODAY)
+        today = first(row for row in measured if row.option == TODAY)
         refit, own = (
-            first(row for row in measured if row["option"] == name)
+            first(row for row in measured if row.option == name)
             for name in ("without", f"{OWN}without")
         )
         tried = own or refit
@@ -67,9 +68,9 @@ def without_attributes(results: Results, attributes: list[str]) -> dict[str, obj
     return {"tried": sentences[0], "tested": sentences[1:]}
 
 
-def options_of(results: Results, attribute: str) -> list[Row]:
+def options_of(results: Results, attribute: str) -> list[GapOption]:
     """The options that were measured for an attribute, today's decisions first."""
-    return [row for row in rows(results, _METRIC, "options") if row["attribute"] == attribute]
+    return [r for r in results.rows(_METRIC, "options", GapOption) if r.attribute == attribute]
 
 
 def evidence_of_options(results: Results) -> tuple[str, ...]:
@@ -78,35 +79,32 @@ def evidence_of_options(results: Results) -> tuple[str, ...]:
     return (measured,) if results.has(measured) else ()
 
 
-def option_name(results: Results, row: Row) -> Message:
+def option_name(results: Results, row: GapOption) -> Message:
     """What is done in an option, as a sentence takes it."""
     words = words_of(results)
-    name = str(row["option"])
-    threshold = str(row["threshold"])
+    is_one = row.threshold and row.option != "threshold_per_group"
     return message(
-        f"option_names.{name}",
-        threshold=float(threshold) if threshold and name != "threshold_per_group" else None,
-        attribute=attribute_label(results, str(row["attribute"])),
-        inputs=[words.inline(label) for label in str(row["left_out"]).split(SEPARATOR) if label],
+        f"option_names.{row.option}",
+        threshold=float(row.threshold) if is_one else None,
+        attribute=attribute_label(results, row.attribute),
+        inputs=[words.inline(label) for label in row.left_out.split(SEPARATOR) if label],
     )
 
 
-def _told(results: Results, row: Row, today: Row) -> Message:
-    changes = {
-        name: estimates.of_row(row, name, name)
-        for name in (
-            *("ratio", "gap", "gap_change", "balanced_accuracy_change"),
-            *("auc_change", "cost_change"),
-        )
-    }
+def _told(results: Results, row: GapOption, today: GapOption) -> Message:
     return message(
         "advice.option",
         name=option_name(results, row),
-        by_threshold=str(row["option"]).startswith("threshold"),
-        before=float(today["gap"]),
-        level=row["level"],
-        reference=row["reference"],
-        **changes,
+        by_threshold=row.option.startswith("threshold"),
+        before=today.gap.value,
+        level=row.level,
+        reference=row.reference,
+        ratio=row.ratio,
+        gap=row.gap,
+        gap_change=row.gap_change,
+        balanced_accuracy_change=row.balanced_accuracy_change,
+        auc_change=row.auc_change,
+        cost_change=row.cost_change,
     )
 
 
@@ -125,7 +123,7 @@ def without_suspects(results: Results) -> dict[str, Any]:
     Returns `tried`, the first in a few words for beside the action, and `tested`, all in whole
     sentences.
     """
-    tried = [_told_refit(results, row) for row in rows(results, _REFITS, "refits")]
+    tried = [_told_refit(results, row) for row in results.rows(_REFITS, "refits", RefitWithout)]
     if not tried:
         return {"tried": message("advice.suspects_not_tried"), "tested": []}
     return {"tried": message("advice.short", **tried[0].values), "tested": tried}
@@ -137,14 +135,14 @@ def refits_of(results: Results) -> tuple[str, ...]:
     return (measured,) if results.has(measured) else ()
 
 
-def _told_refit(results: Results, row: Row) -> Message:
+def _told_refit(results: Results, row: RefitWithout) -> Message:
     words = words_of(results)
     return message(
         "advice.refitted",
         predictor=REFERENCES[_REFITTED],
-        inputs=[words.inline(name) for name in str(row["inputs"]).split(SEPARATOR)],
-        rows=int(row["rows"]),
-        metric=words.label("metrics", str(row["metric"])),
-        score=float(row["score"]),
-        score_change=estimates.of_row(row, "score_change", "score_change"),
+        inputs=[words.inline(name) for name in row.inputs.split(SEPARATOR)],
+        rows=row.rows,
+        metric=words.label("metrics", row.metric),
+        score=row.score,
+        score_change=row.score_change,
     )

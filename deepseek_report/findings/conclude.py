@@ -29,11 +29,11 @@ from deepseek_report.findings.explainer_verdicts import (
     leading_for_cases,
     verdicts,
 )
-from deepseek_report.findings.records import rows
 from deepseek_report.findings.rules_failures import failures
 from deepseek_report.findings.rules_performance import PROMISES
 from deepseek_report.findings.skill import SkillVerdict
 from deepseek_report.findings.thresholds import judge, unjudged
+from deepseek_report.metrics.performance.performance_rows import MeasuredFolds
 
 Rule = Callable[[Results], list[Finding]]
 
@@ -49,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     rules_groups.impact,
     rules_sources.direct_use,
     rules_language.prompt_groups,
+    rules_performance.alerts,
     rules_performance.baselines,
     rules_calibration.leaning,
     rules_calibration.within_groups,
@@ -83,6 +84,7 @@ RULES: tuple[Rule, ...] = (
     rules_bottlenecks.experts,
     rules_bottlenecks.heads,
     rules_bottlenecks.hot_spot,
+    lambda results: [finding for each in results.measurements for finding in each.findings],
 )
 
 
@@ -110,11 +112,12 @@ def over_folds(findings: Sequence[Finding], results: Results) -> list[Finding]:
     made = results.table(CROSS_VALIDATION, "findings")
     if made is None:
         return list(findings)
-    of = len(rows(results, CROSS_VALIDATION, "folds"))
+    folds = results.table(CROSS_VALIDATION, "folds")
+    of = 0 if folds is None else len(folds)
     measured = {
-        str(ArtifactId.measure(row["metric"]))
-        for row in rows(results, CROSS_VALIDATION, "measured")
-        if row["folds"] == of
+        str(ArtifactId.measure(row.metric))
+        for row in results.rows(CROSS_VALIDATION, "measured", MeasuredFolds)
+        if row.folds == of
     }
     times = dict(zip(made["finding"], made["held"], strict=True))
     return [

@@ -12,7 +12,8 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import ClassRates, PredictionSummary
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Target
-from deepseek_report.findings.records import first, rows, unit_of
+from deepseek_report.findings.records import first, unit_of
+from deepseek_report.metrics.performance.performance_rows import ComparedPredictor, CountedAlerts
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.estimates import of_score
@@ -83,23 +84,29 @@ def _who(summary: PredictionSummary, target: Target) -> Message:
     )
 
 
-def _alerts(results: Results) -> tuple[Message, ...]:
-    """How many of the alerts that people can look into are right, and what they hold."""
+def alerts_within_capacity(results: Results) -> dict[str, Any] | None:
+    """How many of the alerts that people can look into are right, and what they hold.
+
+    alerts, per : how many in each period. right, held : estimates; held is None where none of the
+    class is there. name : of the class. None where no alerts were ranked.
+    """
     right, held = (results.score(f"{name}_at_capacity") for name in ("precision", "recall"))
-    table = rows(results, "precision_at_capacity", "capacities")
-    declared = first(row for row in table if row["declared"])
+    table = results.rows("precision_at_capacity", "capacities", CountedAlerts)
+    declared = first(row for row in table if row.declared)
     if right is None or declared is None:
-        return ()
-    return (
-        message(
-            "decision_effect.alerts",
-            alerts=int(declared["alerts"]),
-            per=declared["per"],
-            right=of_score(right),
-            held=None if held is None else of_score(held),
-            name=results.schema.target.explained_class,
-        ),
-    )
+        return None
+    return {
+        "alerts": declared.alerts,
+        "per": declared.per,
+        "right": of_score(right),
+        "held": None if held is None else of_score(held),
+        "name": results.schema.target.explained_class,
+    }
+
+
+def _alerts(results: Results) -> tuple[Message, ...]:
+    values = alerts_within_capacity(results)
+    return () if values is None else (message("decision_effect.alerts", **values),)
 
 
 def _right(summary: PredictionSummary, target: Target) -> Message:
@@ -143,15 +150,15 @@ def _of_numbers(results: Results) -> tuple[Message, ...]:
         return ()
     simple = first(
         row
-        for row in rows(results, "baselines", "comparison")
-        if row["predictor"] in _ALWAYS_THE_SAME and row["metric"] == "mae"
+        for row in results.rows("baselines", "comparison", ComparedPredictor)
+        if row.predictor in _ALWAYS_THE_SAME and row.metric == "mae"
     )
     return (
         message(
             "decision_effect.numbers",
             n=results.predicted.n,
             error=score.value,
-            always=None if simple is None else simple["value"],
+            always=None if simple is None else simple.value.value,
             unit=unit_of(results),
         ),
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Protocol
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.explainer_verdicts import leading_explainer
-from deepseek_report.findings.records import Row, first, rows
+from deepseek_report.findings.records import first
+from deepseek_report.metrics.failures.failure_rows import CopyComparison, Slice
 from deepseek_report.statistics.graphical_procedure import FamilyOfTests, levels_of
 from deepseek_report.statistics.intervals import holm
 
@@ -33,19 +36,36 @@ def families(results: Results) -> dict[str, FamilyOfTests]:
     return {name: family(results) for name, family in _FAMILIES.items()}
 
 
-def is_under(row: Row, level: float) -> bool:
+@dataclass(frozen=True)
+class CorrectedTest:
+    """The corrected p-value of a row of any table."""
+
+    p_adjusted: float | None = None
+
+
+class Tested(Protocol):
+    """A row with a corrected p-value, or None where nothing was tested."""
+
+    @property
+    def p_adjusted(self) -> float | None: ...
+
+
+def is_under(row: Tested, level: float) -> bool:
     """Whether a corrected p-value is known and below a level."""
-    p = finite(row.get("p_adjusted"))
-    return p is not None and p < level
+    return row.p_adjusted is not None and row.p_adjusted < level
 
 
-def _family(p_values: Iterable[object]) -> FamilyOfTests:
+def _family(p_values: Iterable[float | None]) -> FamilyOfTests:
     known = tuple(p for each in p_values if (p := finite(each)) is not None)
     return FamilyOfTests(known, len(known))
 
 
+def _corrected(results: Results, metric: str, table: str) -> list[float | None]:
+    return [row.p_adjusted for row in results.rows(metric, table, CorrectedTest)]
+
+
 def _column(results: Results, *tables: tuple[str, str]) -> FamilyOfTests:
-    return _family(row.get("p_adjusted") for table in tables for row in rows(results, *table))
+    return _family(p for table in tables for p in _corrected(results, *table))
 
 
 def _group_differences(results: Results) -> FamilyOfTests:
@@ -61,9 +81,9 @@ def _group_differences(results: Results) -> FamilyOfTests:
 
 def _slices(results: Results) -> FamilyOfTests:
     """The table holds the clearest of all slices that were looked at."""
-    searched = [row for row in rows(results, "slices", "slices") if row.get("kind") != "errors"]
+    searched = [r for r in results.rows("slices", "slices", Slice) if r.kind != "errors"]
     score = results.score("slices_examined")
-    known = _family(row.get("p_adjusted") for row in searched)
+    known = _family(row.p_adjusted for row in searched)
     made = len(searched) if score is None else round(score.value)
     return FamilyOfTests(known.p_values, max(made, known.made))
 
@@ -74,24 +94,24 @@ def _stated(results: Results) -> FamilyOfTests:
         results.score(name)
         for name in ("expected_calibration_error", "prediction_interval_coverage")
     ]
-    groups = [row.get("p_adjusted") for row in rows(results, "prediction_intervals", "by_group")]
+    groups = _corrected(results, "prediction_intervals", "by_group")
     return _family([*(score.p_value for score in scores if score is not None), *groups])
 
 
 def _near_copies(results: Results) -> FamilyOfTests:
-    row = first(rows(results, "near_copies", "comparison")) or {}
-    return _family(near_copy_p_values(row).values())
+    compared = first(results.rows("near_copies", "comparison", CopyComparison))
+    return _family(near_copy_p_values(compared) if compared else ())
 
 
-def near_copy_p_values(row: Row) -> dict[str, float | None]:
+def near_copy_p_values(row: CopyComparison) -> tuple[float | None, float | None]:
     """Whether near copies are decided better, and have the same label, more often than by chance.
 
     The p-values are corrected for one another.
     """
-    names = ("loss_p_value", "same_p_value")
-    known = {name: p for name in names if (p := finite(row.get(name))) is not None}
-    corrected = dict(zip(known, holm(list(known.values())).tolist(), strict=True))
-    return {name: corrected.get(name) for name in names}
+    tested = (row.loss_p_value, row.same_p_value)
+    corrected = iter(holm([p for p in tested if p is not None]).tolist())
+    loss, same = (None if p is None else next(corrected) for p in tested)
+    return loss, same
 
 
 def _explained_groups(results: Results) -> FamilyOfTests:
@@ -104,9 +124,9 @@ def _explained_groups(results: Results) -> FamilyOfTests:
 def _causes(results: Results) -> FamilyOfTests:
     """Claims of a declared graph, and paths of gaps that a model may widen: two corrected sets."""
     tables = (("causal_claims", "claims"), ("causal_gaps", "paths"))
-    sets = [[row["p_adjusted"] for row in rows(results, *table)] for table in tables]
+    sets = [_corrected(results, *table) for table in tables]
     made = [each for each in sets if each]
-    return _family(min(1.0, len(made) * p) if finite(p) is not None else p for s in made for p in s)
+    return _family(None if p is None else min(1.0, len(made) * p) for s in made for p in s)
 
 
 _FAMILIES: Mapping[str, Callable[[Results], FamilyOfTests]] = {

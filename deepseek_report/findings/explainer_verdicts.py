@@ -356,10 +356,15 @@ def _place(results: Results, verdict: ExplainerVerdict) -> tuple[object, ...]:
 
 
 def _effect(results: Results, name: str) -> float:
-    """What puts the better of two methods with equal verdicts first: of what was measured the score
-    that goes with the true error best, in an older run the gain; 0 where nothing is known.
+    """What puts the better of two methods with equal verdicts first: the score that tells best
+    which method is nearer to the truth, in an older run another one; 0 where nothing is known.
     """
-    for metric in ("faithfulness_correlation", "deletion_effect", "deletion_gain"):
+    for metric in (
+        "shapley_cosine",
+        "faithfulness_correlation",
+        "deletion_effect",
+        "deletion_gain",
+    ):
         score = results.score(metric, explainer=name)
         if score is not None and finite(score.value) is not None:
             return score.value

@@ -151,11 +151,7 @@ def _promises(promises: Sequence[Verdict]) -> Message:
 
 def _before_use(finding: Finding) -> Message:
     todo = _BEFORE_USE.get(finding.message) or _BY_SEVERITY[finding.severity]
-    return message("verdict.finding", claim=_claim(finding), todo=todo)
-
-
-def _claim(finding: Finding) -> Message:
-    return Message(f"findings.{finding.message}.claim", finding.values)
+    return message("verdict.finding", claim=finding.claim, todo=todo)
 
 
 def _beyond_promises(promises: Sequence[Verdict], findings: Sequence[Finding]) -> list[Finding]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools
-from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import LEAST_READABLE, Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.written_texts import is_unknown
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import DataKind
-from deepseek_report.findings.records import Row, rows
 from deepseek_report.metrics.cases.reason_codes import ReasonCodeRule, told_of
+from deepseek_report.metrics.cases.single_case_rows import CaseReason, CaseRow, ReasonCode
 from deepseek_report.statistics.intervals import Z95
 from deepseek_report.tasks import task_of
 
@@ -23,16 +23,15 @@ from deepseek_report.tasks import task_of
 REASONS = 4
 
 
-def is_readable(row: Row) -> bool:
+def is_readable(row: CaseReason) -> bool:
     """Whether an attribution is beyond its sampling error, and large enough to be read.
 
     A word that the model does not know is none: nobody can read what it was.
     """
-    if is_unknown(str(row.get("display", ""))):
+    if is_unknown(row.display):
         return False
-    error = finite(row.get("error")) or 0.0
-    least = LEAST_READABLE[row["output_space"]]
-    return abs(float(row["attribution"])) > max(Z95 * error, least)
+    least = LEAST_READABLE[row.output_space]
+    return abs(row.attribution) > max(Z95 * (row.error or 0.0), least)
 
 
 def region_numbers(results: Results, explainer: str | None) -> Mapping[tuple[int, str], int]:
@@ -44,32 +43,35 @@ def region_numbers(results: Results, explainer: str | None) -> Mapping[tuple[int
     kind = kind_of(results.schema)
     if explainer is None or kind.named_columns or kind.quotes:
         return {}
-    against = _by_case(results, "reason_codes", explainer)
-    greatest = _by_case(results, "reasons", explainer)
+    against = _by_case(results.rows(*ReasonCode.source, ReasonCode), explainer)
+    greatest = _by_case(results.rows(*CaseReason.source, CaseReason), explainer)
     coded = results.score("reason_codes_kept", explainer=explainer) is not None
     numbers: dict[tuple[int, str], int] = {}
-    for case in rows(results, "cases", "cases"):
-        place = int(case["case"])
+    for case in results.rows(*CaseRow.source, CaseRow):
+        listed: list[str]
         if coded and _is_against(results, case):
-            listed = [row for row in against.get(place, ()) if row["role"] == "reason"]
+            listed = [row.label for row in against.get(case.case, ()) if row.role == "reason"]
         else:
-            listed = [row for row in greatest.get(place, ())[:REASONS] if is_readable(row)]
-        numbers |= {(place, str(row["label"])): at for at, row in enumerate(listed, 1)}
+            largest = greatest.get(case.case, ())[:REASONS]
+            listed = [row.label for row in largest if is_readable(row)]
+        numbers |= {(case.case, label): at for at, label in enumerate(listed, 1)}
     return numbers
 
 
-def _by_case(results: Results, table: str, explainer: str) -> dict[int, list[Row]]:
+Told = TypeVar("Told", CaseReason, ReasonCode)
+
+
+def _by_case(rows: Iterable[Told], explainer: str) -> dict[int, list[Told]]:
     """The rows of one method, by case, in their order."""
-    mine = [row for row in rows(results, "cases", table) if row["explainer"] == explainer]
-    by_case: dict[int, list[Row]] = {}
-    for row in sorted(mine, key=lambda row: row["rank"]):
-        by_case.setdefault(int(row["case"]), []).append(row)
+    by_case: dict[int, list[Told]] = {}
+    for row in sorted((row for row in rows if row.explainer == explainer), key=lambda r: r.rank):
+        by_case.setdefault(row.case, []).append(row)
     return by_case
 
 
-def _is_against(results: Results, case: Row) -> bool:
+def _is_against(results: Results, case: CaseRow) -> bool:
     target = results.schema.target
-    return target.favourable is not None and case["decision"] != target.classes[target.favourable]
+    return target.favourable is not None and case.decision != target.classes[target.favourable]
 
 
 def beyond_error(kind: DataKind, explanation: Explanation) -> Bools:

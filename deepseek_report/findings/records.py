@@ -1,33 +1,21 @@
-"""Rows of the tables that rules read, and the names of what they are about."""
+"""The names of what findings are about, and small questions on a run that many rules ask."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from deepseek_report.artifacts.conclusions import Verdict
-from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import records_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
-Row = dict[str, Any]
-
-
-def rows(results: Results, metric: str, table: str) -> list[Row]:
-    """The rows of a metric's table, or none where the table is not there."""
-    key = ("rows", metric, table)
-    if key not in results.derived:
-        frame = results.table(metric, table)
-        results.derived[key] = [] if frame is None else records_of(frame)
-    return [dict(row) for row in results.derived[key]]
+T = TypeVar("T")
 
 
 def is_share(measured: Score | Verdict) -> bool:
@@ -35,8 +23,8 @@ def is_share(measured: Score | Verdict) -> bool:
     return measured.unit == "share"
 
 
-def first(candidates: Iterable[Row]) -> Row | None:
-    """The first row, or None."""
+def first(candidates: Iterable[T]) -> T | None:
+    """The first of them, or None."""
     return next(iter(candidates), None)
 
 
@@ -44,30 +32,6 @@ def unit_of(results: Results) -> str:
     """The unit of the predicted number, with a space before it, or nothing."""
     unit = results.schema.target.unit if results.has("data") else None
     return f"\u00a0{words_of(results).name(unit)}" if unit else ""
-
-
-@dataclass(frozen=True)
-class SurestPair:
-    """The two levels that the test of a gap is about, and how far they lie apart.
-
-    Of three and more levels those that lie furthest apart may be others, of which one is small: no
-    difference of theirs is shown. Runs of older versions have these alone.
-    """
-
-    highest: str
-    lowest: str
-    gap: Estimate
-
-    @classmethod
-    def of(cls, row: Row) -> SurestPair:
-        """By the row of a table of gaps, see `metrics.fairness.group_gaps`."""
-        if finite(row.get("surest_gap")) is None:
-            highest, lowest = row.get("widest_level"), row.get("narrowest_level")
-            gap = estimates.of_row(row, "value")
-        else:
-            highest, lowest = row.get("surest_highest"), row.get("surest_lowest")
-            gap = estimates.of_row(row, "surest_gap", "surest")
-        return cls(str(highest), str(lowest), gap)
 
 
 def explainer_label(results: Results, name: str) -> str:
@@ -160,11 +124,6 @@ def setting(results: Results, group: str, name: str, field: str, default: float)
     chosen = (results.config.get(group) or {}).get(name) or {}
     value = chosen.get(field)
     return default if value is None else float(value)
-
-
-def is_crossing(row: Row) -> bool:
-    """Whether a row is about a crossing of two attributes."""
-    return bool(row.get("crossing")) or " × " in str(row.get("attribute", ""))
 
 
 def period_of(results: Results) -> Text:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from deepseek_report.artifacts.conclusions import Weight
-from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import Row, first, rows, share_of_cases, unit_of
-from deepseek_report.wording import estimates
+from deepseek_report.findings.records import first, share_of_cases, unit_of
+from deepseek_report.metrics.behaviour.behaviour_rows import (
+    JudgedExpectation,
+    OpenQuestion,
+    WorstCase,
+)
 
 _EVIDENCE = ("measures/behaviour",)
 #: How grave it is that an expectation of this weight is broken.
@@ -23,71 +26,70 @@ def broken(results: Results) -> list[Finding]:
     """Each declared expectation that the model breaks, as grave as whoever declared it says."""
     return [
         _broken(results, row)
-        for row in rows(results, "behaviour", "expectations")
-        if row["kind"] != "relation" and row["n"] and not row["held"]
+        for row in results.rows("behaviour", "expectations", JudgedExpectation)
+        if row.kind != "relation" and row.n and not row.held
     ]
 
 
-def _broken(results: Results, row: Row) -> Finding:
-    share = estimates.of_row(row, "broken")
+def _broken(results: Results, row: JudgedExpectation) -> Finding:
+    share = row.broken
+    touches = share.value * (share_of_cases(results, row.n) if row.kind == "minimum" else 1.0)
     return Finding(
-        id=f"behaviour-{int(row['place']) + 1}",
+        id=f"behaviour-{row.place + 1}",
         severity=_severity(row),
         message="expectation_broken",
         values={**claim_values(row), "share": share, **_worst(results, row)},
         evidence=_EVIDENCE,
         section="behaviour",
-        touches=share_of_cases(results, row["n"]) * share.value
-        if row["kind"] == "minimum"
-        else (share.value),
+        touches=touches,
     )
 
 
-def _severity(row: Row) -> Severity:
+def _severity(row: JudgedExpectation) -> Severity:
     """The declared weight where the share surely is above what is allowed; else one step less."""
-    grade = _SEVERITIES[row["weight"]]
-    sure = (finite(row["low"]) or 0.0) > float(row["allowed"])
+    grade = _SEVERITIES[row.weight]
+    sure = (row.broken.low or 0.0) > row.allowed
     return grade if sure else SEVERITIES[SEVERITIES.index(grade) + 1]
 
 
-def claim_values(row: Row) -> dict[str, object]:
+def claim_values(row: JudgedExpectation) -> dict[str, object]:
     """What a sentence on an expectation names."""
     return {
         "claim": claim(row),
-        "kind": row["kind"],
-        "outcome": row["outcome"],
-        "allowed": float(row["allowed"]),
-        "largest_points": finite(row.get("largest_points")),
-        "largest": finite(row.get("largest")),
+        "kind": row.kind,
+        "outcome": row.outcome,
+        "allowed": row.allowed,
+        "largest_points": row.largest_points,
+        "largest": row.largest,
     }
 
 
-def claim(row: Row) -> Text:
+def claim(row: JudgedExpectation) -> Text:
     """An expectation in the words of who declared it, else made of its parts."""
-    if row["says"]:
-        return str(row["says"])
+    if row.says:
+        return row.says
     return message(
-        f"behaviour.claims.{row['kind']}",
-        subject=row["subject"],
-        about=row["about"],
-        effect=row["effect"],
-        outcome=row["outcome"],
-        change=row["change"],
+        f"behaviour.claims.{row.kind}",
+        subject=row.subject,
+        about=row.about,
+        effect=row.effect,
+        outcome=row.outcome,
+        change=row.change,
     )
 
 
-def _worst(results: Results, row: Row) -> dict[str, object]:
+def _worst(results: Results, row: JudgedExpectation) -> dict[str, object]:
     """The case that breaks it most; empty where the run tells of no case."""
-    table = rows(results, "behaviour", "worst")
-    worst = first(each for each in table if each["place"] == row["place"]) or {}
+    table = results.rows("behaviour", "worst", WorstCase)
+    worst = first(each for each in table if each.place == row.place) or WorstCase(row.place, {})
     return {
-        "label": worst.get("label", ""),
-        "from_display": worst.get("from_display", ""),
-        "to_display": worst.get("to_display", ""),
-        "before": finite(worst.get("before_share")),
-        "after": finite(worst.get("after_share")),
-        "before_number": finite(worst.get("before")),
-        "after_number": finite(worst.get("after")),
+        "label": worst.label,
+        "from_display": worst.from_display,
+        "to_display": worst.to_display,
+        "before": worst.before_share,
+        "after": worst.after_share,
+        "before_number": worst.before,
+        "after_number": worst.after,
         "unit": unit_of(results),
     }
 
@@ -96,8 +98,8 @@ def relations(results: Results) -> list[Finding]:
     """Declared relations that many rows of the data themselves break."""
     table = [
         row
-        for row in rows(results, "behaviour", "expectations")
-        if row["kind"] == "relation" and row["n"] and 1 - float(row["broken"]) < _HOLDS
+        for row in results.rows("behaviour", "expectations", JudgedExpectation)
+        if row.kind == "relation" and row.n and 1 - row.broken.value < _HOLDS
     ]
     if not table:
         return []
@@ -105,15 +107,11 @@ def relations(results: Results) -> list[Finding]:
         Finding(
             id="behaviour-relations",
             severity=max(
-                (_SEVERITIES[row["weight"]] for row in table),
+                (_SEVERITIES[row.weight] for row in table),
                 key=lambda grade: -SEVERITIES.index(grade),
             ),
             message="relation_broken",
-            values={
-                "relations": [
-                    {"claim": claim(row), "share": estimates.of_row(row, "broken")} for row in table
-                ]
-            },
+            values={"relations": [{"claim": claim(row), "share": row.broken} for row in table]},
             evidence=_EVIDENCE,
             section="behaviour",
         )
@@ -140,7 +138,7 @@ def questions(results: Results) -> list[Finding]:
     ]
 
 
-def open_questions(results: Results) -> list[Row]:
+def open_questions(results: Results) -> list[OpenQuestion]:
     """The questions that the data do not answer by themselves, the largest movement first.
 
     That an answer still moves where hardly a row lies is true of most models, and stands in the
@@ -148,32 +146,27 @@ def open_questions(results: Results) -> list[Row]:
     """
     table = [
         row
-        for row in rows(results, "behaviour", "questions")
-        if row["question"] != "tail" and not row["borne_out"] and not row["declared"]
+        for row in results.rows("behaviour", "questions", OpenQuestion)
+        if row.question != "tail" and not row.borne_out and not row.declared
     ]
-    return sorted(table, key=lambda row: -abs(_moved(row)))
+    return sorted(table, key=lambda row: -abs(row.movement))
 
 
-def question(results: Results, row: Row) -> Message:
+def question(results: Results, row: OpenQuestion) -> Message:
     """One question in a sentence."""
-    decides = finite(row.get("moved_points")) is not None
+    decides = row.moved_points is not None
     return message(
-        f"behaviour.questions.{row['question']}",
-        label=row["label"],
-        start=row["from_display"],
-        end=row["to_display"],
-        rises=_moved(row) > 0,
-        points=100 * abs(_moved(row)) if decides else None,
-        moved=None if decides else abs(_moved(row)),
+        f"behaviour.questions.{row.question}",
+        label=row.label,
+        start=row.from_display,
+        end=row.to_display,
+        rises=row.movement > 0,
+        points=100 * abs(row.movement) if decides else None,
+        moved=None if decides else abs(row.movement),
         unit=unit_of(results),
-        n=int(row["n"]),
-        of=int(row["of"]),
+        n=row.n,
+        of=row.of,
         outcome=results.schema.target.explained_class,
-        observed=estimates.of_row(row, "observed_share", "observed_share", "n"),
-        beside=estimates.of_row(row, "beside_share", "beside_share", "n"),
+        observed=row.observed_share,
+        beside=row.beside_share,
     )
-
-
-def _moved(row: Row) -> float:
-    points = finite(row.get("moved_points"))
-    return points if points is not None else float(row["moved"])

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.modules import layer_kind, layer_name
+from deepseek_report.artifacts.protocols.modules import REPLACEMENTS, layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.error_budget import is_under, level_of
-from deepseek_report.findings.records import Row, cause_of, first, rows, setting, unit_of
+from deepseek_report.findings.records import cause_of, first, setting, unit_of
 from deepseek_report.findings.severity import (
     GAIN_WORTHWHILE,
     SIGNIFICANT,
@@ -22,6 +22,8 @@ from deepseek_report.findings.severity import (
     severity,
     size_of,
 )
+from deepseek_report.metrics.failures.failure_rows import LearntFrom, PerturbationEffect, Slice
+from deepseek_report.metrics.internals.internal_rows import AblatedPart, ProfiledLayer
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.wording import estimates
@@ -57,18 +59,18 @@ def worst_slice(results: Results) -> list[Finding]:
     if worst is None or loss is None:
         return _no_slice(results)
     values = {
-        "slice": worst["slice"],
-        "share": worst["share"],
-        "error": estimates.of_row(worst, loss.key),
-        "rest": float(worst[f"rest_{loss.key}"]),
-        "expected": finite(worst.get(f"expected_{loss.key}")),
-        "missed": finite(worst.get("missed_rate")),
-        "rest_missed": finite(worst.get("rest_missed_rate")),
-        "lean": finite(worst.get("mean_error")),
+        "slice": worst.slice,
+        "share": worst.share,
+        "error": worst.loss(loss.key),
+        "rest": worst.rest(loss.key),
+        "expected": worst.expected(loss.key),
+        "missed": worst.missed_rate,
+        "rest_missed": worst.rest_missed_rate,
+        "lean": worst.mean_error,
         "target": results.schema.target.explained_class,
         "examined": slices_examined(results),
-        "whole": bool(worst.get("whole")),
-        "p": finite(worst["p_adjusted"]),
+        "whole": worst.whole,
+        "p": worst.p_adjusted,
         "unit": unit_of(results),
     }
     return [
@@ -80,18 +82,18 @@ def worst_slice(results: Results) -> list[Finding]:
             evidence=("measures/slices",),
             section="bottlenecks",
             cause=cause_of(f"worst_slice_{loss.key}"),
-            touches=float(worst["share"]),
+            touches=worst.share,
         )
     ]
 
 
-def _size_of_slice(row: Row, loss: Loss) -> Size:
+def _size_of_slice(row: Slice, loss: Loss) -> Size:
     """How large the surplus is at least: as a share of decisions, or of the error elsewhere."""
-    rest = float(row[f"rest_{loss.key}"])
-    least = finite(row.get("surplus_low"))
-    least = float(row["low"]) - rest if least is None else least
+    rest = row.rest(loss.key)
+    least = row.surplus.low if row.surplus else None
+    least = row.low - rest if least is None else least
     size = size_of(least if loss.is_share else least / rest, *_SURPLUS[loss.is_share])
-    return "moderate" if size == "large" and row["share"] < GRAVE_SHARE else size
+    return "moderate" if size == "large" and row.share < GRAVE_SHARE else size
 
 
 def hard_slice(results: Results) -> list[Finding]:
@@ -101,46 +103,44 @@ def hard_slice(results: Results) -> list[Finding]:
         return []
     loss = task_of(results.schema.target).loss
     values = {
-        "slice": row["slice"],
-        "share": row["share"],
-        "error": estimates.of_row(row, loss.key),
-        "expected": float(row[f"expected_{loss.key}"]),
-        "rest": float(row[f"rest_{loss.key}"]),
+        "slice": row.slice,
+        "share": row.share,
+        "error": row.loss(loss.key),
+        "expected": row.expected(loss.key),
+        "rest": row.rest(loss.key),
     }
     evidence = ("measures/slices",)
     return [Finding("hard_slice", "info", "hard_slice", values, evidence, "bottlenecks")]
 
 
-def unexpected_slice(results: Results) -> Row | None:
+def unexpected_slice(results: Results) -> Slice | None:
     """The first slice that loses more than expected, after the correction for all looked at."""
     if not results.has("data"):
         return None
     loss = task_of(results.schema.target).loss
-    table = rows(results, "slices", "slices")
-    unexpected = (row for row in table if row.get("kind", "unexpected") == "unexpected")
+    table = results.rows("slices", "slices", Slice)
     level = level_of(results, "slices")
-    return first(row for row in unexpected if _is_clear(row, loss, level))
+    return first(row for row in table if row.kind == "unexpected" and _is_clear(row, loss, level))
 
 
-def expected_slice(results: Results) -> Row | None:
+def expected_slice(results: Results) -> Slice | None:
     """The first slice with clearly more errors than elsewhere, of which no more were expected."""
     if not results.has("data"):
         return None
     loss = task_of(results.schema.target).loss
     return first(
         row
-        for row in rows(results, "slices", "slices")
-        if row.get("kind") == "errors"
+        for row in results.rows("slices", "slices", Slice)
+        if row.kind == "errors"
         and _is_clear(row, loss, SIGNIFICANT)
-        and row["low"] <= row[f"expected_{loss.key}"] <= row["high"]
+        and row.low <= (row.expected(loss.key) or 0.0) <= row.high
     )
 
 
-def _is_clear(row: Row, loss: Loss, level: float) -> bool:
+def _is_clear(row: Slice, loss: Loss, level: float) -> bool:
     """Whether a slice does worse than it should, after the correction for many slices."""
-    surplus = finite(row.get("surplus"))
-    worse = row[loss.key] > row[f"rest_{loss.key}"] if surplus is None else surplus > 0
-    return is_under(row, level) and bool(worse)
+    surplus = row.surplus.value if row.surplus else row.loss(loss.key).value - row.rest(loss.key)
+    return is_under(row, level) and surplus > 0
 
 
 def slices_examined(results: Results) -> int | None:
@@ -190,7 +190,7 @@ def more_data(results: Results) -> list[Finding]:
     if gain is None or finite(gain.value) is None:
         return []
     helps = more_rows_help(gain)
-    curve = rows(results, "learning_curve", "curve")
+    curve = results.rows("learning_curve", "curve", LearntFrom)
     return [
         Finding(
             id="more_data",
@@ -199,8 +199,8 @@ def more_data(results: Results) -> list[Finding]:
             values={
                 "gain": estimates.of_score(gain),
                 "worthwhile": GAIN_WORTHWHILE,
-                "rows": max((int(row["rows"]) for row in curve), default=None),
-                "predictor": _predictor(results, curve[-1]["predictor"]) if curve else "",
+                "rows": max((row.rows for row in curve), default=None),
+                "predictor": _predictor(results, curve[-1].predictor) if curve else "",
             },
             evidence=("measures/learning_curve",),
             section="bottlenecks",
@@ -212,13 +212,9 @@ def _predictor(results: Results, name: str) -> str:
     return words_of(results).label("predictors", name)
 
 
-#: What takes the place of a part, see `Ablation`.
-_OF = ("zero", "mean", "swap")
-
-
-def part_rows(results: Results, kind: str) -> list[Row]:
+def part_rows(results: Results, kind: str) -> list[AblatedPart]:
     """What was measured of each part of a kind: "layer", "head", "experts", "expert" …"""
-    return [row for row in rows(results, "ablation", "parts") if row["kind"] == kind]
+    return [row for row in results.rows("ablation", "parts", AblatedPart) if row.kind == kind]
 
 
 def expert_needs(results: Results) -> dict[str, Any] | None:
@@ -233,29 +229,28 @@ def expert_needs(results: Results) -> dict[str, Any] | None:
     if not experts or not layers:
         return None
     whole, how = max(
-        ((row, name) for row in layers for name in _OF), key=lambda pair: float(pair[0][pair[1]])
+        ((row, name) for row in layers for name in REPLACEMENTS),
+        key=lambda pair: pair[0].rises[pair[1]].value,
     )
-    loaded = [row for row in experts if finite(row["load"]) is not None]
-    busiest = max(loaded, key=lambda row: float(row["load"]), default=None)
+    loaded = [(row.load, row) for row in experts if row.load is not None]
+    _, busiest = max(loaded, key=lambda pair: pair[0], default=(None, None))
     return {
         "experts": len(experts),
-        "needed": sum(row["verdict"] == "needed" for row in experts),
-        "spare": sum(row["verdict"] == "spare" for row in experts),
-        "is_needed": any(row["verdict"] == "needed" for row in layers),
-        "is_unsure": any((finite(row[f"{name}_low"]) or 0.0) > 0 for row in layers for name in _OF),
-        "layer": int(whole["layer"]) + 1,
+        "needed": sum(row.verdict == "needed" for row in experts),
+        "spare": sum(row.verdict == "spare" for row in experts),
+        "is_needed": any(row.verdict == "needed" for row in layers),
+        "is_unsure": any((rise.low or 0.0) > 0 for row in layers for rise in row.rises.values()),
+        "layer": whole.layer + 1,
         "layers": len(layers),
         "how": how,
-        "rise": estimates.of_row(whole, how, how),
-        "turned": estimates.of_row(whole, f"{how}_turned", f"{how}_turned")
-        if finite(whole[f"{how}_turned"]) is not None
-        else None,
+        "rise": whole.rises[how],
+        "turned": whole.turned[how] if whole.turned[how].is_defined else None,
         "busiest": busiest
         and {
-            "expert": int(busiest["number"]),
-            "layer": int(busiest["layer"]) + 1,
-            "load": float(busiest["load"]),
-            "verdict": busiest["verdict"],
+            "expert": busiest.number,
+            "layer": busiest.layer + 1,
+            "load": busiest.load,
+            "verdict": busiest.verdict,
         },
     }
 
@@ -294,12 +289,9 @@ def heads(results: Results) -> list[Finding]:
     share = results.score("removable_heads")
     if share is None or finite(share.value) is None or share.value < REMOVABLE:
         return []
-    units = part_rows(results, "head") or rows(results, "ablation", "units")
-    values = {
-        "share": share.value,
-        "removable": round(share.value * len(units)),
-        "heads": len(units),
-    }
+    older = results.table("ablation", "units")
+    heads = len(part_rows(results, "head")) or (0 if older is None else len(older))
+    values = {"share": share.value, "removable": round(share.value * heads), "heads": heads}
     return [
         Finding("heads", "low", "heads_removable", values, ("measures/ablation",), "bottlenecks")
     ]
@@ -307,15 +299,15 @@ def heads(results: Results) -> list[Finding]:
 
 def hot_spot(results: Results) -> list[Finding]:
     """The layer in which most of the time goes."""
-    layers = rows(results, "layer_profile", "layers")
-    hottest = max(layers, key=lambda row: row["share"], default=None)
-    if hottest is None or hottest["share"] < HOT:
+    layers = results.rows("layer_profile", "layers", ProfiledLayer)
+    hottest = max(layers, key=lambda row: row.share, default=None)
+    if hottest is None or hottest.share < HOT:
         return []
     whole = results.score("latency_ms")
     values = {
-        "layer": layer_name(hottest["layer"]),
-        "kind": layer_kind(hottest["kind"]),
-        "share": hottest["share"],
+        "layer": layer_name(hottest.layer),
+        "kind": layer_kind(hottest.kind),
+        "share": hottest.share,
         "latency": estimates.of_score(whole) if whole else None,
     }
     evidence = ("measures/layer_profile",)
@@ -344,9 +336,9 @@ def robustness(results: Results) -> list[Finding]:
             values={
                 "flips": estimates.of_score(flips),
                 "smooth": smooth,
-                "area": estimates.of_row(row, "roc_auc") if row else None,
-                "before": finite(row.get("before")) if row else None,
-                "lost": estimates.of_row(row, "lost", "lost") if row else None,
+                "area": (row.roc_auc or UNDEFINED) if row else None,
+                "before": row.before if row else None,
+                "lost": row.lost if row else None,
                 "noise": noise(results),
             },
             evidence=("measures/robustness",),
@@ -372,9 +364,9 @@ def moved(results: Results) -> list[Finding]:
                 "change": estimates.of_score(change),
                 "smooth": smooth,
                 "share": change.value / clean.value,
-                "noisy": estimates.of_row(row, "mae") if row else None,
-                "before": finite(row.get("before")) if row else None,
-                "lost": estimates.of_row(row, "lost", "lost") if row else None,
+                "noisy": (row.mae or UNDEFINED) if row else None,
+                "before": row.before if row else None,
+                "lost": row.lost if row else None,
                 "noise": noise(results),
                 "unit": unit_of(results),
             },
@@ -385,23 +377,22 @@ def moved(results: Results) -> list[Finding]:
     ]
 
 
-def _declared_noise(results: Results, moved_key: str) -> Row | None:
+def _declared_noise(results: Results, moved_key: str) -> PerturbationEffect | None:
     """The row of the table that the scores are from."""
     score = results.score(f"{moved_key}_under_noise")
-    table = rows(results, "robustness", "perturbations")
-    return first(
-        row
-        for row in table
-        if score is not None and row["perturbation"] == "noise" and row[moved_key] == score.value
-    )
+    for row in results.rows("robustness", "perturbations", PerturbationEffect):
+        moved_by = row.flipped if moved_key == "flipped" else row.change
+        if score and moved_by and row.perturbation == "noise" and moved_by.value == score.value:
+            return row
+    return None
 
 
-def _beyond_smooth(moved_by: Score, row: Row | None) -> tuple[float, float | None]:
+def _beyond_smooth(moved_by: Score, row: PerturbationEffect | None) -> tuple[float, float | None]:
     """How much more than a smooth model's a prediction moves at least, 0 if it may not; and that.
 
     What noise does to a smooth model is no fault: cases near the threshold are decided by little.
     """
-    smooth = finite(row.get("smooth")) if row else None
+    smooth = row.smooth if row else None
     if smooth is None or estimates.ends(moved_by)[0] <= ROUGH * smooth:
         return 0.0, smooth
     return estimates.ends(moved_by)[0] - smooth, smooth

@@ -15,11 +15,8 @@ from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.error_budget import is_under, level_of
 from deepseek_report.findings.records import (
-    Row,
     attribute_label,
     cause_of,
-    is_crossing,
-    rows,
     setting,
     share_of_cases,
     unit_of,
@@ -27,6 +24,8 @@ from deepseek_report.findings.records import (
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.findings.severity import SIGNIFICANT, gravest_of_doubt, severity, size_of
 from deepseek_report.findings.thresholds import within_promise
+from deepseek_report.metrics.fairness.fairness_rows import StatedGroup
+from deepseek_report.metrics.performance.performance_rows import GroupCoverage, IntervalCoverage
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import ends, positive
@@ -122,15 +121,15 @@ def within_groups(results: Results) -> list[Finding]:
     two attributes is told where it is off by more than its two groups are.
     """
     level = level_of(results, "group_calibration")
-    table = rows(results, "group_calibration", "groups")
+    table = results.rows("group_calibration", "groups", StatedGroup)
     off = [row for row in table if is_under(row, level) and _least_off(row) > 0]
-    single = [row for row in off if not is_crossing(row)]
-    apart = [row for row in off if not (is_crossing(row) and _is_explained(row, single))]
+    single = [row for row in off if not row.is_crossing]
+    apart = [row for row in off if not (row.is_crossing and _is_explained(row, single))]
     if not apart:
         return []
     apart.sort(key=lambda row: -_least_off(row))
     target = results.schema.target
-    attributes = list(dict.fromkeys(attribute_label(results, row["attribute"]) for row in apart))
+    attributes = list(dict.fromkeys(attribute_label(results, row.attribute) for row in apart))
     return [
         Finding(
             id="stated_off",
@@ -144,49 +143,47 @@ def within_groups(results: Results) -> list[Finding]:
             evidence=("measures/group_calibration",),
             section="bias",
             cause=_cause_in_slice(results, apart),
-            touches=max(share_of_cases(results, row["n"]) for row in apart),
+            touches=max(share_of_cases(results, row.n) for row in apart),
         )
     ]
 
 
-def _is_explained(crossing: Row, single: Sequence[Row]) -> bool:
+def _is_explained(crossing: StatedGroup, single: Sequence[StatedGroup]) -> bool:
     """Whether the interval of a crossing reaches what one of its groups is off by itself."""
-    names, levels = (str(crossing[key]).split(CROSS) for key in ("attribute", "level"))
+    names, levels = crossing.attribute.split(CROSS), crossing.level.split(CROSS)
     within = set(zip(names, levels, strict=False))
+    low, high = crossing.off.ends or (math.nan, math.nan)
     return any(
-        crossing["off_low"] <= row["off"] <= crossing["off_high"]
-        for row in single
-        if (row["attribute"], row["level"]) in within
+        low <= row.off.value <= high for row in single if (row.attribute, row.level) in within
     )
 
 
-def _least_off(row: Row) -> float:
+def _least_off(row: StatedGroup) -> float:
     """By how much the probabilities of a group are off at least, as a share; 0 if maybe not."""
-    low, high = finite(row.get("off_low")), finite(row.get("off_high"))
-    if low is None or high is None or low <= 0 <= high:
+    if row.off.ends is None or row.off.ends[0] <= 0 <= row.off.ends[1]:
         return 0.0
-    return min(abs(low), abs(high))
+    return min(map(abs, row.off.ends))
 
 
-def _stated_to(results: Results, row: Row) -> dict[str, object]:
+def _stated_to(results: Results, row: StatedGroup) -> dict[str, object]:
     return {
-        "attribute": attribute_label(results, row["attribute"]),
-        "level": row["level"],
-        "n": int(row["n"]),
-        "stated": float(row["stated"]),
-        "observed": estimates.of_row(row, "observed", "observed"),
-        "off": positive(estimates.of_row(row, "off", "off"), turn=float(row["off"]) < 0),
-        "p": finite(row["p_adjusted"]),
+        "attribute": attribute_label(results, row.attribute),
+        "level": row.level,
+        "n": row.n,
+        "stated": row.stated,
+        "observed": row.observed,
+        "off": positive(row.off, turn=row.off.value < 0),
+        "p": row.p_adjusted,
     }
 
 
-def _cause_in_slice(results: Results, apart: Sequence[Row]) -> str:
+def _cause_in_slice(results: Results, apart: Sequence[StatedGroup]) -> str:
     """The cause of the finding on the worst slice where that slice is the worst of these groups."""
     worst = unexpected_slice(results)
     first = apart[0]
-    if worst is None or worst["features"] != first["attribute"]:
+    if worst is None or worst.features != first.attribute:
         return ""
-    if f"“{first['level']}”" not in str(worst["slice"]):
+    if f"“{first.level}”" not in worst.slice:
         return ""
     return cause_of(f"worst_slice_{task_of(results.schema.target).loss.key}")
 
@@ -263,9 +260,8 @@ def coverage_verdict(results: Results) -> CoverageVerdict | None:
     coverage, row = results.score("prediction_interval_coverage"), interval_row(results)
     if coverage is None or row is None or finite(coverage.value) is None:
         return None
-    level = float(row["level"])
-    kind = _coverage_kind(results, coverage, level)
-    return CoverageVerdict(coverage, level, float(row["half_width"]), kind)
+    kind = _coverage_kind(results, coverage, row.level)
+    return CoverageVerdict(coverage, row.level, row.half_width, kind)
 
 
 def _coverage_kind(results: Results, coverage: Score, level: float) -> str:
@@ -285,22 +281,18 @@ def _grade_of_coverage(results: Results, coverage: Score, level: float) -> Sever
     return "low" if kind == "wide" else "info"
 
 
-def interval_row(results: Results) -> Row | None:
+def interval_row(results: Results) -> IntervalCoverage | None:
     """The row of the level that the config asks for; widths of several levels may be the same."""
-    table = rows(results, "prediction_intervals", "coverage")
+    table = results.rows("prediction_intervals", "coverage", IntervalCoverage)
     level = setting(results, "metrics", "prediction_intervals", "level", INTERVAL_LEVEL)
-    return min(table, key=lambda row: abs(row["level"] - level), default=None)
+    return min(table, key=lambda row: abs(row.level - level), default=None)
 
 
 def _short_groups(results: Results, level: float) -> list[dict[str, Any]]:
     """Groups that the intervals hold less than they say, and less than others, beyond chance."""
     chance = level_of(results, "stated")
     return [
-        {
-            "level": row["level"],
-            "attribute": row["attribute_label"],
-            "coverage": estimates.of_row(row, "coverage"),
-        }
-        for row in rows(results, "prediction_intervals", "by_group")
-        if row["high"] < level and is_under(row, chance)
+        {"level": row.level, "attribute": row.attribute_label, "coverage": row.coverage}
+        for row in results.rows("prediction_intervals", "by_group", GroupCoverage)
+        if row.high < level and is_under(row, chance)
     ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from deepseek_report.artifacts.estimate import Estimate
+import math
+
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.findings.error_budget import is_under, level_of
-from deepseek_report.findings.records import Row, attribute_label, rows, unit_of
-from deepseek_report.wording import estimates
+from deepseek_report.findings.records import attribute_label, unit_of
+from deepseek_report.metrics.causes.cause_rows import GapPath, TestedClaim, listed
 
 #: Contradictions that one finding tells.
 _TOLD = 3
@@ -17,22 +17,22 @@ _TOLD = 3
 _SETS = 2
 
 
-def contradicted_claims(results: Results) -> list[Row]:
+def contradicted_claims(results: Results) -> list[TestedClaim]:
     """The claims that the data contradict, those that go together most first."""
-    table = [row for row in rows(results, "causal_claims", "claims") if row["contradicted"]]
-    return sorted(table, key=lambda row: -abs(float(row["correlation"])))
+    claims = results.rows("causal_claims", "claims", TestedClaim)
+    return sorted((row for row in claims if row.contradicted), key=lambda r: -abs(r.correlation))
 
 
-def contradiction(row: Row) -> Message:
+def contradiction(row: TestedClaim) -> Message:
     """One contradiction in a sentence."""
     return message(
         "causes.contradiction",
-        first=row["first_label"],
-        second=row["second_label"],
-        held=row["held"].split(SEPARATOR) if row["held"] else [],
-        correlation=float(row["correlation"]),
-        p=float(row["p_adjusted"]),
-        n=int(row["n"]),
+        first=row.first_label,
+        second=row.second_label,
+        held=listed(row.held),
+        correlation=row.correlation,
+        p=math.nan if row.p_adjusted is None else row.p_adjusted,
+        n=row.n,
     )
 
 
@@ -49,7 +49,7 @@ def contradictions(results: Results) -> list[Finding]:
             message="graph_contradicted",
             values={
                 "n": len(against),
-                "of": len(rows(results, "causal_claims", "claims")),
+                "of": len(results.rows("causal_claims", "claims", TestedClaim)),
                 "pairs": [contradiction(row) for row in against[:_TOLD]],
             },
             evidence=("measures/causal_claims",),
@@ -62,40 +62,28 @@ def widened(results: Results) -> list[Finding]:
     """Each path of a gap that is wider in the model's answers than in the labels."""
     level = level_of(results, "causes") / _SETS
     findings = []
-    for row in rows(results, "causal_gaps", "paths"):
-        if not row["widened"] or row["path"] == "total":
+    for row in results.rows("causal_gaps", "paths", GapPath):
+        if not row.widened or row.path == "total":
             continue
-        parts = parts_of(row)
         findings.append(
             Finding(
-                id=f"path-widened-{row['attribute']}-{row['compared']}-{row['path']}",
+                id=f"path-widened-{row.attribute}-{row.compared}-{row.path}",
                 severity="medium" if is_under(row, level) else "low",
                 message="path_widened",
                 values={
-                    "attribute": attribute_label(results, row["attribute"]),
-                    "path": message(f"causes.ways.{row['path']}"),
-                    "kind": row["path"],
-                    "compared": row["compared"],
-                    "reference": row["reference"],
-                    "points": "labels_points" in row,
+                    "attribute": attribute_label(results, row.attribute),
+                    "path": message(f"causes.ways.{row.path}"),
+                    "kind": row.path,
+                    "compared": row.compared,
+                    "reference": row.reference,
+                    "points": row.in_points,
                     "unit": unit_of(results),
                     "outcome": results.schema.target.explained_class,
-                    "n": int(row["n"]),
-                    **parts,
+                    "n": row.n,
+                    **row.parts,
                 },
                 evidence=("measures/causal_gaps",),
                 section="causes",
             )
         )
     return findings
-
-
-def parts_of(row: Row) -> dict[str, Estimate]:
-    """{labels, answers, difference: estimate} of one path."""
-    of_classes: dict[str, object] = {
-        "labels": "labels_points",
-        "answers": "decisions_points",
-        "difference": "difference_points",
-    }
-    named = {key: name if name in row else key for key, name in of_classes.items()}
-    return {key: estimates.of_row(row, name, name) for key, name in named.items()}

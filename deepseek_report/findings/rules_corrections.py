@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.table import SEPARATOR
-from deepseek_report.findings.records import Row, rows, unit_of
+from deepseek_report.findings.records import unit_of
+from deepseek_report.metrics.behaviour.behaviour_rows import (
+    ChangedDecision,
+    Corrected,
+    CorrectionCost,
+    TakenOver,
+)
 from deepseek_report.metrics.behaviour.corrections import MOST_LEFT
 from deepseek_report.tasks import task_of
-from deepseek_report.wording import estimates
 
 _EVIDENCE = ("measures/corrections",)
 #: Names that a sentence lists.
@@ -33,8 +36,8 @@ def failed(results: Results) -> list[Finding]:
             evidence=_EVIDENCE,
             section="corrections",
         )
-        for place, row in enumerate(rows(results, "corrections", "corrected"))
-        if row["outcome"] == "failed"
+        for place, row in enumerate(results.rows("corrections", "corrected", Corrected))
+        if row.outcome == "failed"
     ]
 
 
@@ -43,7 +46,7 @@ def took_over(results: Results) -> list[Finding]:
     gained = gains(results)
     if not gained:
         return []
-    names = [str(row["label"]) for row in gained[:_NAMED]]
+    names = [row.label for row in gained[:_NAMED]]
     return [
         Finding(
             id="correction-took-over",
@@ -56,37 +59,38 @@ def took_over(results: Results) -> list[Finding]:
     ]
 
 
-def gains(results: Results) -> list[Row]:
+def gains(results: Results) -> list[TakenOver]:
     """The rows of what surely gained use, the largest gain first."""
-    return [row for row in rows(results, "corrections", "took_over") if row["sure"]]
+    return [row for row in results.rows("corrections", "took_over", TakenOver) if row.sure]
 
 
-def _gain(results: Results, row: Row) -> dict[str, object]:
+def _gain(results: Results, row: TakenOver) -> dict[str, object]:
     return {
-        "first": str(row["label"]),
-        "before": float(row["before"]),
-        "after": float(row["after"]),
+        "first": row.label,
+        "before": row.before,
+        "after": row.after,
         "decides": task_of(results.schema.target).decides,
     }
 
 
-def values(results: Results, row: Row) -> dict[str, Any]:
+def values(results: Results, row: Corrected) -> dict[str, Any]:
     """What a sentence on one correction names."""
     return {
-        **{name: str(row[name]) for name in ("kind", "how", "by", "on", "why", "outcome")},
-        "what": str(row["what"]).split(SEPARATOR)[:_NAMED],
-        "more": max(len(str(row["what"]).split(SEPARATOR)) - _NAMED, 0),
-        "before": _used(row, "before"),
-        "after": _used(row, "after"),
-        "n": int(row["n"]),
+        "kind": row.kind,
+        "how": row.how,
+        "by": row.by,
+        "on": row.on,
+        "why": row.why,
+        "outcome": row.outcome,
+        "what": row.names[:_NAMED],
+        "more": max(len(row.names) - _NAMED, 0),
+        "before": row.before,
+        "after": row.after,
+        "n": row.n,
         "most_left": MOST_LEFT,
         "decides": task_of(results.schema.target).decides,
         "outcome_class": results.schema.target.explained_class,
     }
-
-
-def _used(row: Row, key: str) -> Estimate:
-    return estimates.of_row(row, key, key)
 
 
 def lines(results: Results) -> tuple[Message, ...]:
@@ -95,7 +99,7 @@ def lines(results: Results) -> tuple[Message, ...]:
     What was corrected, by whom, when and why; whether it worked; what it cost; whose decisions
     changed; what took over.
     """
-    table = rows(results, "corrections", "corrected")
+    table = results.rows("corrections", "corrected", Corrected)
     if not table:
         return ()
     each_told = [
@@ -113,11 +117,10 @@ def lines(results: Results) -> tuple[Message, ...]:
 
 def _cost(results: Results) -> Iterator[Message]:
     """The main measure on the data as they are, and where what was corrected is drawn anew."""
-    table = rows(results, "corrections", "cost")
+    table = results.rows("corrections", "cost", CorrectionCost)
     key = _main(results)
-    by = {row["asked"]: row for row in table if row["metric"] == key}
-    if "shipped" in by:
-        facts = {data: _compared(row) for data, row in by.items()}
+    facts = {row.data: _compared(row) for row in table if row.metric == key}
+    if "shipped" in facts:
         yield message(
             "corrections.cost",
             metric=key,
@@ -136,27 +139,22 @@ def _is_share(results: Results, key: str) -> bool:
     return any(m.is_share for m in task_of(results.schema.target).by_rows if m.key == key)
 
 
-def _compared(row: Row) -> dict[str, Any]:
-    return {
-        "before": finite(row["before"]),
-        "after": finite(row["after"]),
-        "change": estimates.of_row(row, "change", "change"),
-    }
+def _compared(row: CorrectionCost) -> dict[str, Any]:
+    return {"before": row.before, "after": row.after, "change": row.change}
 
 
 def _changed(results: Results) -> Iterator[Message]:
-    table = rows(results, "corrections", "changed")
+    table = results.rows("corrections", "changed", ChangedDecision)
     if table:
-        n = int(table[0]["n"])
-        changed = sum(int(row["changed"]) for row in table)
+        n, changed = table[0].n, sum(row.changed for row in table)
         decides = task_of(results.schema.target).decides
         yield message("corrections.changed", n=n, changed=changed, decides=decides)
 
 
 def _took_over(results: Results) -> Iterator[Message]:
-    looked = rows(results, "corrections", "took_over")
+    looked = results.rows("corrections", "took_over", TakenOver)
     if looked:
         gained = gains(results)
-        names = [str(row["label"]) for row in gained[:_NAMED]]
+        names = [row.label for row in gained[:_NAMED]]
         counts = {"n": len(gained), "looked": len(looked)}
         yield message("corrections.took_over", names=names, **counts)

@@ -15,15 +15,10 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.best_option import NOTHING_TRIED, refits_of, without_suspects
 from deepseek_report.findings.error_budget import level_of, near_copy_p_values
 from deepseek_report.findings.explainer_verdicts import leading_explainer
-from deepseek_report.findings.records import (
-    Row,
-    explainer_label,
-    feature_inline,
-    first,
-    rows,
-    unit_of,
-)
+from deepseek_report.findings.records import explainer_label, feature_inline, first, unit_of
 from deepseek_report.findings.severity import severity, size_of
+from deepseek_report.metrics.explanations.explanation_rows import FeatureImportance
+from deepseek_report.metrics.failures.failure_rows import CopyComparison
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.wording import estimates
@@ -96,10 +91,10 @@ def _cues(results: Results, alike: list[DataIssue]) -> dict[str, Any]:
     leader = leading_explainer(results)
     table = [
         row
-        for row in rows(results, "importance", "importance")
-        if row["explainer"] == leader and row["feature"] in words
+        for row in results.rows("importance", "importance", FeatureImportance)
+        if row.explainer == leader and row.feature in words
     ]
-    table.sort(key=lambda row: row["rank"])
+    table.sort(key=lambda row: row.rank)
     hidden = (results.config.get("dataset") or {}).get("hide") or ()
     forms = [str(issue.values["form"]) for issue in named]
     hideable = [_HIDEABLE[form] for form in forms if form in _HIDEABLE]
@@ -109,11 +104,9 @@ def _cues(results: Results, alike: list[DataIssue]) -> dict[str, Any]:
         "hide": override("dataset.hide", shown) if shown else "",
         "method": leader,
         "explainer": explainer_label(results, leader) if leader else "",
-        "attributed": float(sum(row["share"] for row in table)),
+        "attributed": float(sum(row.share for row in table)),
         "strongest": [
-            message(
-                "data.attributed", name=feature_inline(results, row["label"]), share=row["share"]
-            )
+            message("data.attributed", name=feature_inline(results, row.label), share=row.share)
             for row in table[:STRONGEST]
         ],
     }
@@ -121,14 +114,16 @@ def _cues(results: Results, alike: list[DataIssue]) -> dict[str, Any]:
 
 def near_copies(results: Results) -> list[Finding]:
     """Test rows that are nearly training rows, by what they do to the score."""
-    share, row = results.score("near_copies"), first(rows(results, "near_copies", "comparison"))
+    share = results.score("near_copies")
+    row = first(results.rows("near_copies", "comparison", CopyComparison))
     if share is None or row is None or (share.low or 0.0) < NEAR_SHARE:
         return []
-    gains, alike = (_is_sure(results, row, name) for name in ("loss_p_value", "same_p_value"))
+    level = level_of(results, "near_copies")
+    gains, alike = (p is not None and p < level for p in near_copy_p_values(row))
     # Where cases were matched with like ones of the other class, near copies have the label of the
     # training row less often than other rows do.
-    alike = alike and row["same_label"] > row["other_same_label"]
-    loss, few = task_of(results.schema.target).loss, bool(row["by_chance"])
+    alike = alike and row.same_label > row.other_same_label
+    loss, few = task_of(results.schema.target).loss, row.by_chance
     without = results.score(f"{loss.key}_without_copies")
     return [
         Finding(
@@ -136,15 +131,15 @@ def near_copies(results: Results) -> list[Finding]:
             severity=_severity_of_copies(row, loss, few=few, alike=alike, gains=gains),
             message="near_copies",
             values={
-                "n": int(row["near"]),
-                "of": int(row["n"]),
+                "n": row.near,
+                "of": row.n,
                 "share": estimates.of_score(share),
-                "same": finite(row["same_label"]),
-                "other_same": finite(row["other_same_label"]),
+                "same": finite(row.same_label),
+                "other_same": finite(row.other_same_label),
                 "alike": alike,
                 "few": few,
                 "gains": gains,
-                "near_loss": finite(row["near_loss"]),
+                "near_loss": row.near_loss,
                 "without": estimates.of_score(without) if without and not few else None,
                 "is_share": loss.is_share,
                 "unit": unit_of(results),
@@ -155,7 +150,9 @@ def near_copies(results: Results) -> list[Finding]:
     ]
 
 
-def _severity_of_copies(row: Row, loss: Loss, *, few: bool, alike: bool, gains: bool) -> Severity:
+def _severity_of_copies(
+    row: CopyComparison, loss: Loss, *, few: bool, alike: bool, gains: bool
+) -> Severity:
     """By how much they flatter the score at least, where they do so beyond chance.
 
     Large where so few others are left that the score says nothing of new cases; of nothing that is
@@ -165,17 +162,12 @@ def _severity_of_copies(row: Row, loss: Loss, *, few: bool, alike: bool, gains: 
         return severity("decision", "large")
     if not gains:
         return severity("decision", "moderate" if alike else "small", certain=not alike)
-    others = finite(row.get("other_loss")) or 1.0
-    least = finite(row.get("flattered_low"))
+    others = row.other_loss or 1.0
+    least = row.flattered_low
     if least is None:  # runs of older versions hold no interval
-        least = row["near"] / row["n"] * (others - (finite(row.get("near_loss")) or 0.0))
+        least = row.near / row.n * (others - (row.near_loss or 0.0))
     least = least if loss.is_share else least / others
     return severity("decision", size_of(least, *FLATTERED[loss.is_share]))
-
-
-def _is_sure(results: Results, row: Row, name: str) -> bool:
-    p_value = near_copy_p_values(row)[name]
-    return p_value is not None and p_value < level_of(results, "near_copies")
 
 
 def labels(results: Results) -> list[Finding]:

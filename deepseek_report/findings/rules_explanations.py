@@ -22,14 +22,15 @@ from deepseek_report.findings.explainer_verdicts import (
     verdict_of,
     verdicts,
 )
-from deepseek_report.findings.records import (
-    by_explainer,
-    explainer_label,
-    feature_inline,
-    rows,
-    unit_of,
-)
+from deepseek_report.findings.records import by_explainer, explainer_label, feature_inline, unit_of
 from deepseek_report.findings.severity import SIGNIFICANT, severity
+from deepseek_report.metrics.explanations.agreement import ExplainerPair
+from deepseek_report.metrics.explanations.explanation_rows import (
+    FeatureImportance,
+    SelfCheckOutcome,
+    SkillShare,
+)
+from deepseek_report.metrics.explanations.localisation import LocalisedShare
 from deepseek_report.wording import estimates
 
 #: Mean rank correlation between trusted methods under which they tell different stories, or from
@@ -134,9 +135,9 @@ def _numbers(results: Results, name: str) -> dict[str, Any]:
         "explainer": explainer_label(results, name),
         "n": len(results.explanations[name]),
         "failed": [
-            row
-            for row in rows(results, "self_check", "checks")
-            if row["explainer"] == name and not row["passed"]
+            dict(row.cells)
+            for row in results.rows("self_check", "checks", SelfCheckOutcome)
+            if row.explainer == name and not row.passed
         ],
         **{
             metric: estimates.of_score(score)
@@ -153,16 +154,15 @@ def agreement(results: Results) -> list[Finding]:
     trusted = {name for name in answering(results) if judged[name].is_trusted}
     pairs = [
         row
-        for row in rows(results, "explainer_agreement", "pairs")
-        if {row["explainer_a"], row["explainer_b"]} <= trusted
-        and finite(row["spearman"]) is not None
+        for row in results.rows("explainer_agreement", "pairs", ExplainerPair)
+        if {row.explainer_a, row.explainer_b} <= trusted and row.spearman.is_defined
     ]
     if not pairs:
         return []
-    mean = float(sum(row["spearman"] for row in pairs) / len(pairs))
+    mean = float(sum(row.spearman.value for row in pairs) / len(pairs))
     if DISAGREE <= mean < AGREE:
         return []
-    least = min(pairs, key=lambda row: row["spearman"])
+    least = min(pairs, key=lambda row: row.spearman.value)
     return [
         Finding(
             id="agreement",
@@ -170,12 +170,12 @@ def agreement(results: Results) -> list[Finding]:
             message="disagree" if mean < DISAGREE else "agree",
             values={
                 "agreement": mean,
-                "n": int(least["n"]),
+                "n": least.spearman.n,
                 "pairs": len(pairs),
                 "least": {
-                    "a": explainer_label(results, least["explainer_a"]),
-                    "b": explainer_label(results, least["explainer_b"]),
-                    "spearman": estimates.of_row(least, "spearman"),
+                    "a": explainer_label(results, least.explainer_a),
+                    "b": explainer_label(results, least.explainer_b),
+                    "spearman": least.spearman,
                 },
                 "first": _same_first(results, trusted),
             },
@@ -188,9 +188,9 @@ def agreement(results: Results) -> list[Finding]:
 def _same_first(results: Results, names: Sequence[str] | set[str]) -> dict[str, object] | None:
     """The feature that most of these methods put first over all cases, and how many do."""
     firsts = [
-        feature_inline(results, row["label"])
-        for row in rows(results, "importance", "importance")
-        if row["rank"] == 1 and row["explainer"] in names
+        feature_inline(results, row.label)
+        for row in results.rows("importance", "importance", FeatureImportance)
+        if row.rank == 1 and row.explainer in names
     ]
     if len(firsts) < 2:
         return None
@@ -232,14 +232,14 @@ def unearned(results: Results) -> list[Finding]:
     if name is None or verdict_of(results, name).use not in TRUSTED | {"overall"}:
         return []
     attributed = {
-        row["feature"]: row["share"]
-        for row in rows(results, "importance", "importance")
-        if row["explainer"] == name and row["share"] >= LEAST_TOLD
+        row.feature: row.share
+        for row in results.rows("importance", "importance", FeatureImportance)
+        if row.explainer == name and row.share >= LEAST_TOLD
     }
     costly = [
         row
-        for row in rows(results, "sage", "features")
-        if row["feature"] in attributed and is_under(row, SIGNIFICANT)
+        for row in results.rows("sage", "features", SkillShare)
+        if row.feature in attributed and is_under(row, SIGNIFICANT)
     ]
     if not costly:
         return []
@@ -252,13 +252,13 @@ def unearned(results: Results) -> list[Finding]:
                 "explainer": explainer_label(results, name),
                 "features": [
                     {
-                        "name": feature_inline(results, row["label"]),
-                        "attributed": attributed[row["feature"]],
-                        "earned": estimates.of_row(row, "share", "share"),
+                        "name": feature_inline(results, row.label),
+                        "attributed": attributed[row.feature],
+                        "earned": row.share,
                     }
-                    for row in sorted(costly, key=lambda row: -attributed[row["feature"]])[:3]
+                    for row in sorted(costly, key=lambda row: -attributed[row.feature])[:3]
                 ],
-                "n": int(costly[0]["n"]),
+                "n": costly[0].n,
             },
             evidence=("measures/sage", ArtifactId.measure("importance", name)),
             section="explanations",
@@ -277,10 +277,14 @@ def overview(results: Results) -> list[Finding]:
     name = leading_explainer(results)
     if name is None or verdict_of(results, name).use not in TRUSTED | {"overall"}:
         return []
-    table = [r for r in rows(results, "importance", "importance") if r["explainer"] == name]
+    table = [
+        r
+        for r in results.rows("importance", "importance", FeatureImportance)
+        if r.explainer == name
+    ]
     if len(table) < 2:
         return []
-    table.sort(key=lambda row: row["rank"])
+    table.sort(key=lambda row: row.rank)
     return [
         Finding(
             id="main_reasons",
@@ -288,8 +292,8 @@ def overview(results: Results) -> list[Finding]:
             message="main_reasons",
             values={
                 "explainer": explainer_label(results, name),
-                "features": [feature_inline(results, row["label"]) for row in table[:3]],
-                "share": sum(row["share"] for row in table[:3]),
+                "features": [feature_inline(results, row.label) for row in table[:3]],
+                "share": sum(row.share for row in table[:3]),
                 "target": results.schema.target.explained_class,
                 "n": len(results.explanations[name]),
                 "first": _same_first(results, answering(results)),
@@ -358,14 +362,14 @@ def _hit(results: Results, gains: list[Score]) -> Finding:
 
 def _values(results: Results, gain: Score) -> dict[str, Any]:
     """The share of the attribution on the truth, what chance gives, and the main player's share."""
-    table = rows(results, "localisation", "localisation")
-    mine = {row["measure"]: row for row in table if row["explainer"] == gain.explainer}
+    table = results.rows("localisation", "localisation", LocalisedShare)
+    mine = {row.measure: row for row in table if row.explainer == gain.explainer}
     mass, pointing = mine.get("relevance_mass"), mine.get("pointing_game")
     return {
         "explainer": explainer_label(results, gain.explainer),
         "gain": estimates.of_score(gain),
-        "mass": estimates.of_row(mass, "value") if mass else None,
-        "chance": finite(mass["chance"]) if mass else None,
-        "pointing": estimates.of_row(pointing, "value") if pointing else None,
-        "pointing_chance": finite(pointing["chance"]) if pointing else None,
+        "mass": mass.value if mass else None,
+        "chance": finite(mass.chance) if mass else None,
+        "pointing": pointing.value if pointing else None,
+        "pointing_chance": finite(pointing.chance) if pointing else None,
     }

@@ -12,18 +12,13 @@ from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
-from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.findings.best_option import best_option, evidence_of_options
 from deepseek_report.findings.decision_effect import is_declared
-from deepseek_report.findings.error_budget import is_under, level_of
+from deepseek_report.findings.error_budget import Tested, is_under, level_of
 from deepseek_report.findings.records import (
-    Row,
-    SurestPair,
     attribute_label,
     cause_of,
     first,
-    is_crossing,
-    rows,
     setting,
     share_of_cases,
     subject,
@@ -31,14 +26,17 @@ from deepseek_report.findings.records import (
 )
 from deepseek_report.findings.severity import LARGE_GAP, severity, severity_of_gap
 from deepseek_report.findings.thresholds import judge, severity_of_promise, within_promise
+from deepseek_report.metrics.fairness.fairness_rows import (
+    GapTest,
+    GroupLevel,
+    GroupPair,
+    LabelledGap,
+)
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
-TOO_FEW = "too few to judge"
-#: Of a pair the columns of a group, of its size, and of whether it is too small.
-_SIDES = (("level", "n", "too_few"), ("reference", "n_reference", "reference_too_few"))
 _GRAVITY = ("clear below", "below but uncertain", "above but uncertain")
 RATES = ("measures/group_rates",)
 #: Scores of how evenly favourable decisions fall: one gap, seen in two ways.
@@ -66,11 +64,11 @@ def not_judged(results: Results) -> list[Finding]:
 
 def impact(results: Results) -> list[Finding]:
     """Favourable decisions by group: each attribute that is in doubt, and those that are not."""
-    pairs = rows(results, "impact_ratio", "pairs")
+    pairs = results.rows("impact_ratio", "pairs", GroupPair)
     gravest = gravest_pairs(results)
-    clear = [row for row in gravest if row["verdict"] == "clear below"]
-    unsure = [row for row in gravest if row["verdict"] in _GRAVITY and row not in clear]
-    fine = [row for row in gravest if row["verdict"] not in _GRAVITY]
+    clear = [row for row in gravest if row.is_clear]
+    unsure = [row for row in gravest if row.verdict in _GRAVITY and row not in clear]
+    fine = [row for row in gravest if row.verdict not in _GRAVITY]
     findings = [_impact(results, row) for row in clear]
     if unsure:
         findings.append(_impact_uncertain(results, sorted(unsure, key=_least_sure(results))))
@@ -78,67 +76,67 @@ def impact(results: Results) -> list[Finding]:
     return findings + _too_few(results, pairs) + _together(results)
 
 
-def gravest_pairs(results: Results) -> list[Row]:
+def gravest_pairs(results: Results) -> list[GroupPair]:
     """The pair with the gravest verdict of each attribute, and of all crossings in doubt.
 
     A crossing is told where it says more than its two attributes do, see `_is_explained`.
     """
-    pairs = rows(results, "impact_ratio", "pairs")
-    judged = [row for row in pairs if row["verdict"] != TOO_FEW]
-    plain = [row for row in judged if not is_crossing(row)]
-    names = dict.fromkeys(row["attribute"] for row in plain)
-    singles = [_gravest([row for row in plain if row["attribute"] == name]) for name in names]
+    pairs = results.rows("impact_ratio", "pairs", GroupPair)
+    judged = [row for row in pairs if row.is_judged]
+    plain = [row for row in judged if not row.is_crossing]
+    names = dict.fromkeys(row.attribute for row in plain)
+    singles = [_gravest([row for row in plain if row.attribute == name]) for name in names]
     crossed = [
         row
         for row in judged
-        if is_crossing(row) and _below(results, row) and not _is_explained(results, row, singles)
+        if row.is_crossing and _below(results, row) and not _is_explained(results, row, singles)
     ]
     return singles + ([_gravest(crossed)] if crossed else [])
 
 
-def told_pair(results: Results, *, crossings: bool) -> Row | None:
+def told_pair(results: Results, *, crossings: bool) -> GroupPair | None:
     """The two groups that stand for all decisions: those that the first finding on them names.
 
     None where no pair is judged. Pictures name the same pair as findings and tables.
     """
     judged = [
         row
-        for row in rows(results, "impact_ratio", "pairs")
-        if row["verdict"] != TOO_FEW and is_crossing(row) == crossings
+        for row in results.rows("impact_ratio", "pairs", GroupPair)
+        if row.is_judged and row.is_crossing == crossings
     ]
     if not judged:
         return None
-    names = dict.fromkeys(row["attribute"] for row in judged)
-    gravest = [_gravest([row for row in judged if row["attribute"] == name]) for name in names]
+    names = dict.fromkeys(row.attribute for row in judged)
+    gravest = [_gravest([row for row in judged if row.attribute == name]) for name in names]
     worst = _gravest(gravest)
-    if worst["verdict"] == "clear below" or worst["verdict"] not in _GRAVITY:
+    if worst.is_clear or worst.verdict not in _GRAVITY:
         return worst
-    return min((row for row in gravest if row["verdict"] in _GRAVITY), key=_least_sure(results))
+    return min((row for row in gravest if row.verdict in _GRAVITY), key=_least_sure(results))
 
 
-def _is_explained(results: Results, crossing: Row, singles: Sequence[Row]) -> bool:
+def _is_explained(results: Results, crossing: GroupPair, singles: Sequence[GroupPair]) -> bool:
     """Whether attributes that have a finding are cause enough for a crossing to be below.
 
     They are if the interval of the crossing reaches the product of their ratios: then nothing
     shows that being in both groups is worse than being in the one and in the other.
     """
-    parts = str(crossing["attribute"]).split(CROSS)
+    parts = crossing.attribute.split(CROSS)
     own = [
-        float(row["ratio"])
+        row.ratio
         for row in singles
-        if row["attribute"] in parts and row["verdict"] in _GRAVITY and _differs(results, row)
+        if row.attribute in parts and row.verdict in _GRAVITY and _differs(results, row)
     ]
-    return bool(own) and float(crossing["high"]) >= math.prod(own)
+    return bool(own) and crossing.high >= math.prod(own)
 
 
-def _differs(results: Results, row: Row) -> bool:
-    return row["verdict"] == "clear below" or is_beyond_chance(results, row)
+def _differs(results: Results, row: GroupPair) -> bool:
+    return row.is_clear or is_beyond_chance(results, row)
 
 
 def has_doubtful_ratio(results: Results, verdict: Verdict) -> bool:
     """Whether a promise is about decisions by an attribute that has a finding on them."""
     return verdict.metric in _OF_DECISIONS and any(
-        row["attribute"] == verdict.attribute and row["verdict"] in _GRAVITY
+        row.attribute == verdict.attribute and row.verdict in _GRAVITY
         for row in gravest_pairs(results)
     )
 
@@ -175,12 +173,12 @@ def gravest(severities: Iterable[Severity]) -> Severity:
     return min(severities, key=SEVERITIES.index)
 
 
-def _below(results: Results, row: Row) -> bool:
+def _below(results: Results, row: GroupPair) -> bool:
     """Whether a crossing is under the declared ratio, by its interval or beyond chance."""
-    return row["verdict"] in _GRAVITY[:2] and _differs(results, row)
+    return row.verdict in _GRAVITY[:2] and _differs(results, row)
 
 
-def is_beyond_chance(results: Results, row: Row) -> bool:
+def is_beyond_chance(results: Results, row: Tested) -> bool:
     """Whether a difference between groups is beyond chance, within the error budget of the report.
 
     The p-value of the row is corrected for all such differences.
@@ -188,26 +186,26 @@ def is_beyond_chance(results: Results, row: Row) -> bool:
     return is_under(row, level_of(results, "group_differences"))
 
 
-def _gravest(pairs: Sequence[Row]) -> Row:
+def _gravest(pairs: Sequence[GroupPair]) -> GroupPair:
     """The row with the gravest verdict; among these the one with the smallest ratio."""
 
-    def gravity(row: Row) -> tuple[int, float]:
-        verdict = row["verdict"]
+    def gravity(row: GroupPair) -> tuple[int, float]:
+        verdict = row.verdict
         rank = _GRAVITY.index(verdict) if verdict in _GRAVITY else len(_GRAVITY)
-        return rank, float(row["ratio"])
+        return rank, row.ratio
 
     return min(pairs, key=gravity)
 
 
-def _least_sure(results: Results) -> Callable[[Row], tuple[bool, float]]:
+def _least_sure(results: Results) -> Callable[[GroupPair], tuple[bool, float]]:
     """First what is beyond chance, then what lies surest below: by the end that is nearer to 1."""
     level = level_of(results, "group_differences")
-    return lambda row: (not is_under(row, level), float(row["high"]))
+    return lambda row: (not is_under(row, level), row.high)
 
 
-def _impact(results: Results, row: Row) -> Finding:
+def _impact(results: Results, row: GroupPair) -> Finding:
     return Finding(
-        id=f"impact-{row['attribute']}",
+        id=f"impact-{row.attribute}",
         severity=_severity(results, row),
         message="impact_below",
         values=_pair(results, row)
@@ -215,46 +213,47 @@ def _impact(results: Results, row: Row) -> Finding:
         | {"worst": _worst(results, row), "range": threshold_range(results, row)}
         | {"labelled": _beside_labels(results, row)}
         | {"promises": _promises(results, [row])}
-        | best_option(results, row["attribute"]),
+        | best_option(results, row.attribute),
         evidence=(*_IMPACT, *evidence_of_options(results)),
         section="bias",
         limits=_limits(results),
-        touches=share_of_cases(results, row["n"]),
+        touches=share_of_cases(results, row.n),
     )
 
 
-def _promises(results: Results, pairs: Sequence[Row]) -> list[dict[str, Any]]:
-    names = dict.fromkeys(row["attribute"] for row in pairs)
+def _promises(results: Results, pairs: Sequence[GroupPair]) -> list[dict[str, Any]]:
+    names = dict.fromkeys(row.attribute for row in pairs)
     kept_not = [verdict for name in names for verdict in unkept(results, _OF_DECISIONS, name)]
     return said_promises(results, kept_not)
 
 
 def labelled_gaps(results: Results) -> list[dict[str, object]]:
     """Where labels are decisions, the gaps of pairs of groups in them and in those of the model."""
-    return [_labelled_gap(results, row) for row in rows(results, "impact_ratio", "labelled")]
+    return [
+        _labelled_gap(results, row) for row in results.rows("impact_ratio", "labelled", LabelledGap)
+    ]
 
 
-def _labelled_gap(results: Results, row: Row) -> dict[str, object]:
-    shares = ("labelled", "labelled_reference", "decided", "decided_reference")
-    sizes = {name: int(row["n_reference" if "reference" in name else "n"]) for name in shares}
-    change = estimates.of_row(row, "change", "change")
-    if row["shown"] == "narrows":
-        low, high = change.ends or (change.value, change.value)
-        change = estimates.estimate(-change.value, -high, -low, change.n)
+def _labelled_gap(results: Results, row: LabelledGap) -> dict[str, object]:
     return {
-        "attribute": attribute_label(results, row["attribute"]),
-        "level": row["level"],
-        "reference": row["reference"],
-        **{name: rate(round(row[name] * n), n) for name, n in sizes.items()},
-        "labelled_gap": estimates.of_row(row, "labelled_gap", "labelled_gap"),
-        "change": change,
-        "shown": row["shown"],
+        "attribute": attribute_label(results, row.attribute),
+        "level": row.level,
+        "reference": row.reference,
+        "labelled": rate(round(row.labelled * row.n), row.n),
+        "labelled_reference": rate(
+            round(row.labelled_reference * row.n_reference), row.n_reference
+        ),
+        "decided": rate(round(row.decided * row.n), row.n),
+        "decided_reference": rate(round(row.decided_reference * row.n_reference), row.n_reference),
+        "labelled_gap": row.labelled_gap,
+        "change": row.change.negated() if row.shown == "narrows" else row.change,
+        "shown": row.shown,
     }
 
 
-def _beside_labels(results: Results, row: Row) -> dict[str, object] | None:
+def _beside_labels(results: Results, row: GroupPair) -> dict[str, object] | None:
     """The gap of a pair in the labels, where the model is shown to widen it."""
-    pair = {attribute_label(results, row["attribute"]), row["level"], row["reference"]}
+    pair = {attribute_label(results, row.attribute), row.level, row.reference}
     return first(
         gap
         for gap in labelled_gaps(results)
@@ -263,18 +262,18 @@ def _beside_labels(results: Results, row: Row) -> dict[str, object] | None:
     )
 
 
-def _label_rates(results: Results, row: Row) -> list[float]:
+def _label_rates(results: Results, row: GroupPair) -> list[float]:
     """Share of favourable labels in the group and in its reference, where both are known."""
     rates = {
-        group["level"]: finite(group.get("base_rate"))
-        for group in rows(results, "group_rates", "groups")
-        if group["attribute"] == row["attribute"]
+        group.level: group.base_rate
+        for group in results.rows("group_rates", "groups", GroupLevel)
+        if group.attribute == row.attribute
     }
-    both = [rates.get(row["level"]), rates.get(row["reference"])]
+    both = [rates.get(row.level), rates.get(row.reference)]
     return [rate for rate in both if rate is not None] if None not in both else []
 
 
-def _severity(results: Results, row: Row) -> Severity:
+def _severity(results: Results, row: GroupPair) -> Severity:
     """By the declared ratio, see `severity_of_gap`; not below that of a promise not kept.
 
     A ratio that lies above the declared one, and that chance explains, is a note: with some hundred
@@ -286,53 +285,55 @@ def _severity(results: Results, row: Row) -> Severity:
     rests_on_it = tried is not None and tried["most"] >= declared_ratio(results)
     own = severity_of_gap(
         beyond_chance=is_beyond_chance(results, row),
-        surely_large=row["verdict"] == "clear below" and not rests_on_it,
-        maybe_large=row["verdict"] == "below but uncertain" or is_beyond_chance(results, row),
+        surely_large=row.is_clear and not rests_on_it,
+        maybe_large=row.verdict == "below but uncertain" or is_beyond_chance(results, row),
     )
-    promises = unkept(results, _OF_DECISIONS, row["attribute"])
+    promises = unkept(results, _OF_DECISIONS, row.attribute)
     return gravest([own, *(severity_of_promise(promise) for promise in promises)])
 
 
-def threshold_range(results: Results, row: Row) -> dict[str, float] | None:
+def threshold_range(results: Results, row: GroupPair) -> dict[str, float] | None:
     """The ratio of a pair over other thresholds, where nobody declared the one in use.
 
     Returns the thresholds tried (`from`, `to`), and the `least` and the `most` that the ratio is at
     them.
     """
-    keys = ("threshold_from", "threshold_to", "ratio_least", "ratio_most")
-    known = [row.get(key) for key in keys]
-    if is_declared(results) or any(finite(value) is None for value in known[:3]):
+    tried, least = (row.threshold_from, row.threshold_to), row.ratio_least
+    if is_declared(results) or tried[0] is None or tried[1] is None or least is None:
         return None
-    return dict(zip(("from", "to", "least", "most"), map(float, known), strict=True))  # type: ignore[arg-type]
+    most = math.nan if row.ratio_most is None else row.ratio_most
+    return {"from": tried[0], "to": tried[1], "least": least, "most": most}
 
 
-def _worst(results: Results, row: Row) -> dict[str, object] | None:
+def _worst(results: Results, row: GroupPair) -> dict[str, object] | None:
     """The worst treated of the large groups that the attribute is part of, if it is another one.
 
     Crossings count; only groups whose ratio is clearly below or beyond chance, after correction.
     """
     about = [
         pair
-        for pair in rows(results, "impact_ratio", "pairs")
-        if row["attribute"] in str(pair["attribute"]).split(CROSS)
-        and pair["verdict"] != TOO_FEW
+        for pair in results.rows("impact_ratio", "pairs", GroupPair)
+        if row.attribute in pair.attribute.split(CROSS)
+        and pair.is_judged
         and _differs(results, pair)
     ]
-    worst = min(about, key=lambda pair: float(pair["ratio"]), default=row)
-    is_told = (worst["attribute"], worst["level"]) == (row["attribute"], row["level"])
+    worst = min(about, key=lambda pair: pair.ratio, default=row)
+    is_told = (worst.attribute, worst.level) == (row.attribute, row.level)
     return None if is_told else _pair(results, worst)
 
 
-def _also_below(results: Results, row: Row) -> list[dict[str, object]]:
+def _also_below(results: Results, row: GroupPair) -> list[dict[str, object]]:
     """The other groups of the attribute, or the other crossings, that are clearly below too."""
-    if row["verdict"] != "clear below":
+    if row.verdict != "clear below":
         return []
     return [
-        {"level": other["level"], "ratio": finite(other["ratio"])}
-        for other in sorted(rows(results, "impact_ratio", "pairs"), key=lambda pair: pair["ratio"])
-        if other["verdict"] == "clear below"
-        and other["level"] != row["level"]
-        and (is_crossing(other) if is_crossing(row) else other["attribute"] == row["attribute"])
+        {"level": other.level, "ratio": finite(other.ratio)}
+        for other in sorted(
+            results.rows("impact_ratio", "pairs", GroupPair), key=lambda pair: pair.ratio
+        )
+        if other.is_clear
+        and other.level != row.level
+        and (other.is_crossing if row.is_crossing else other.attribute == row.attribute)
     ]
 
 
@@ -340,7 +341,7 @@ def _limits(results: Results) -> tuple[str, ...]:
     return ("labels_are_decisions",) if results.schema.target.labels_are_decisions else ()
 
 
-def _impact_uncertain(results: Results, unsure: Sequence[Row]) -> Finding:
+def _impact_uncertain(results: Results, unsure: Sequence[GroupPair]) -> Finding:
     """One finding on all attributes whose ratio may be below the declared one, surest first."""
     return Finding(
         id="impact-uncertain",
@@ -349,40 +350,40 @@ def _impact_uncertain(results: Results, unsure: Sequence[Row]) -> Finding:
         values=_pairs(results, unsure)
         | {"worst": _worst(results, unsure[0]), "range": threshold_range(results, unsure[0])}
         | {"promises": _promises(results, unsure)}
-        | best_option(results, unsure[0]["attribute"]),
+        | best_option(results, unsure[0].attribute),
         evidence=(*_IMPACT, *evidence_of_options(results)),
         section="bias",
         limits=_limits(results),
-        touches=max(share_of_cases(results, row["n"]) for row in unsure),
+        touches=max(share_of_cases(results, row.n) for row in unsure),
     )
 
 
-def _pairs(results: Results, pairs: Sequence[Row]) -> dict[str, object]:
+def _pairs(results: Results, pairs: Sequence[GroupPair]) -> dict[str, object]:
     return {
         "pairs": [_pair(results, row) for row in pairs],
-        "attributes": [attribute_label(results, row["attribute"]) for row in pairs],
+        "attributes": [attribute_label(results, row.attribute) for row in pairs],
         "decision": results.schema.target.favourable_class,
         "bound": declared_ratio(results),
     }
 
 
-def _pair(results: Results, row: Row) -> dict[str, object]:
-    rate = _selection(results, row, "level", row["rate"], row["n"])
-    reference_rate = _selection(
-        results, row, "reference", row["reference_rate"], row["n_reference"]
+def _pair(results: Results, row: GroupPair) -> dict[str, object]:
+    rate = _selection(results, row.attribute, row.level) or Estimate.of(row.rate, n=row.n)
+    reference_rate = _selection(results, row.attribute, row.reference) or Estimate.of(
+        row.reference_rate, n=row.n_reference
     )
     return {
-        "attribute": attribute_label(results, row["attribute"]),
-        "level": row["level"],
-        "reference": row["reference"],
+        "attribute": attribute_label(results, row.attribute),
+        "level": row.level,
+        "reference": row.reference,
         "decision": results.schema.target.favourable_class,
         "rate": rate,
         "denied": rate.complement(),
         "reference_rate": reference_rate,
         "reference_denied": reference_rate.complement(),
-        "ratio": estimates.of_row(row, "ratio"),
-        "difference": finite(row.get("difference")),
-        "p": finite(row.get("p_adjusted")) if is_beyond_chance(results, row) else None,
+        "ratio": row.estimate,
+        "difference": row.difference,
+        "p": row.p_adjusted if is_beyond_chance(results, row) else None,
         "bound": declared_ratio(results),
     }
 
@@ -392,19 +393,15 @@ def declared_ratio(results: Results) -> float:
     return setting(results, "metrics", "impact_ratio", "threshold", 0.8)
 
 
-def _selection(results: Results, row: Row, side: str, rate: float, n: float) -> Estimate:
-    """The share of favourable decisions of one level, with its interval where it was measured."""
-    match = first(
-        group
-        for group in rows(results, "group_rates", "groups")
-        if group["attribute"] == row["attribute"] and group["level"] == row[side]
+def _selection(results: Results, attribute: str, level: str) -> Estimate | None:
+    """The share of favourable decisions of one group, with its interval where it was measured."""
+    groups = results.rows("group_rates", "groups", GroupLevel)
+    return next(
+        (g.selection_rate for g in groups if (g.attribute, g.level) == (attribute, level)), None
     )
-    if match is None:
-        return estimates.estimate(rate, n=n)
-    return estimates.of_row(match, "selection_rate", "selection")
 
 
-def _impact_fine(results: Results, gravest: Sequence[Row]) -> Finding:
+def _impact_fine(results: Results, gravest: Sequence[GroupPair]) -> Finding:
     return Finding(
         id="impact-fine",
         severity="info",
@@ -417,14 +414,14 @@ def _impact_fine(results: Results, gravest: Sequence[Row]) -> Finding:
 
 def _together(results: Results) -> list[Finding]:
     """The groups that are too small alone and so are judged together, by name."""
-    pools = [row for row in rows(results, "group_rates", "groups") if row.get("pooled")]
+    pools = [row for row in results.rows("group_rates", "groups", GroupLevel) if row.pooled]
     if not pools:
         return []
     groups: list[dict[str, Any]] = [
         {
-            "attribute": attribute_label(results, row["attribute"]),
-            "levels": str(row["pooled"]).split(SEPARATOR),
-            "n": int(row["n"]),
+            "attribute": attribute_label(results, row.attribute),
+            "levels": row.pooled_levels,
+            "n": row.n,
         }
         for row in pools
     ]
@@ -432,35 +429,33 @@ def _together(results: Results) -> list[Finding]:
     return [Finding("groups_together", "low", "groups_together", values, RATES, "bias")]
 
 
-def worst_and_best(levels: Sequence[Row], key: str) -> list[Row]:
+def worst_and_best(levels: Sequence[GroupLevel], key: str) -> list[GroupLevel]:
     """The rows of each attribute; of one with many levels those with the least and most of `key`.
 
     Groups that cannot be judged come after the others. What is left out stands in the files.
     """
-    kept: list[Row] = []
-    for name in dict.fromkeys(row["attribute"] for row in levels):
-        own = [row for row in levels if row["attribute"] == name]
+    kept: list[GroupLevel] = []
+    for name in dict.fromkeys(row.attribute for row in levels):
+        own = [row for row in levels if row.attribute == name]
         if len(own) > MOST_LEVELS_SHOWN:
-            judged = [r for r in own if not r.get("too_few") and finite(r.get(key)) is not None]
-            judged = sorted(judged or own, key=lambda row: float(row[key]))
+            judged = [r for r in own if not r.too_few and finite(r.cells.get(key)) is not None]
+            judged = sorted(judged or own, key=lambda row: float(row.cells[key]))
             half = MOST_LEVELS_SHOWN // 2
             own = judged[:half] + judged[half:][-half:]
         kept += own
     return kept
 
 
-def _too_few(results: Results, pairs: Sequence[Row]) -> list[Finding]:
-    """The groups that are too small, each once; one compared with such a group need not be.
-
-    Runs of older versions do not say which of two it is, and hold the group as the small one.
-    """
-    sizes = {
-        (row["attribute"], row[side]): int(row[n])
-        for row in pairs
-        if row["verdict"] == TOO_FEW and not is_crossing(row)
-        for side, n, few in _SIDES
-        if row.get(few, side == "level")
-    }
+def _too_few(results: Results, pairs: Sequence[GroupPair]) -> list[Finding]:
+    """The groups that are too small, each once; one compared with such a group need not be."""
+    sizes: dict[tuple[str, str], int] = {}
+    for row in pairs:
+        if row.is_judged or row.is_crossing:
+            continue
+        if row.too_few:
+            sizes[row.attribute, row.level] = row.n
+        if row.reference_too_few:
+            sizes[row.attribute, row.reference] = row.n_reference
     if not sizes:
         return []
     groups = [
@@ -486,39 +481,33 @@ def error_rates(results: Results) -> list[Finding]:
 def has_uneven_errors(results: Results, verdict: Verdict) -> bool:
     """Whether a promise is about errors by an attribute that has a finding on them."""
     return verdict.metric in _GAPS and any(
-        row["attribute"] == verdict.attribute and is_beyond_chance(results, row)
+        row.attribute == verdict.attribute and is_beyond_chance(results, row)
         for row in _surest_tests(results)
     )
 
 
-def _surest_tests(results: Results) -> list[Row]:
+def _surest_tests(results: Results) -> list[GapTest]:
     """Of each attribute the test that speaks most clearly for a difference."""
     tests = [
-        {"metric": metric, **row}
+        row
         for metric in _GAPS
-        for row in rows(results, metric, "tests")
-        if not is_crossing(row) and finite(row["value"]) is not None
+        for row in results.rows(metric, "tests", GapTest)
+        if not row.is_crossing and row.value.is_defined
     ]
-    names = dict.fromkeys(row["attribute"] for row in tests)
-    return [min((row for row in tests if row["attribute"] == name), key=_doubt) for name in names]
+    names = dict.fromkeys(row.attribute for row in tests)
+    return [min((row for row in tests if row.attribute == name), key=_doubt) for name in names]
 
 
-def _doubt(row: Row) -> float:
-    p = finite(row.get("p_adjusted"))
-    return 1.0 if p is None else p
+def _doubt(row: GapTest) -> float:
+    return 1.0 if row.p_adjusted is None else row.p_adjusted
 
 
-def _uneven(results: Results, tests: Sequence[Row]) -> Finding:
+def _uneven(results: Results, tests: Sequence[GapTest]) -> Finding:
     """One finding on all attributes whose errors differ; not below a promise that is not kept."""
-    promises = [v for row in tests for v in unkept(results, _GAPS, row["attribute"])]
+    promises = [v for row in tests for v in unkept(results, _GAPS, row.attribute)]
     graves = [
         *(
-            within_promise(
-                results,
-                _severity_of_errors(SurestPair.of(row).gap),
-                row["metric"],
-                row["attribute"],
-            )
+            within_promise(results, _severity_of_errors(row.gap), row.metric, row.attribute)
             for row in tests
         ),
         *(severity_of_promise(promise) for promise in promises),
@@ -548,23 +537,23 @@ def _severity_of_errors(gap: Estimate) -> Severity:
     )
 
 
-def _values(results: Results, tests: Sequence[Row]) -> dict[str, Any]:
+def _values(results: Results, tests: Sequence[GapTest]) -> dict[str, Any]:
     gaps = sorted((_gap(results, row) for row in tests), key=_largest_first)
     return {
         "gaps": gaps,
         "attributes": [gap["attribute"] for gap in gaps],
         "decision": results.schema.target.favourable_class,
         "threshold": len(results.schema.target.classes) == 2,
-        "one_kind": [kind for row in tests for kind in _one_kind(results, row["attribute"])],
+        "one_kind": [kind for row in tests for kind in _one_kind(results, row.attribute)],
     }
 
 
 def _one_kind(results: Results, attribute: str) -> list[dict[str, object]]:
     """Whose errors alone were compared, where of the others fewer than two groups have enough."""
     return [
-        {"attribute": attribute_label(results, attribute), "deserving": row["rates"] == "tpr"}
-        for row in rows(results, "equalized_odds_difference", "tests")
-        if row["attribute"] == attribute and row.get("rates") in {"tpr", "fpr"}
+        {"attribute": attribute_label(results, attribute), "deserving": row.rates == "tpr"}
+        for row in results.rows("equalized_odds_difference", "tests", GapTest)
+        if row.attribute == attribute and row.rates in {"tpr", "fpr"}
     ]
 
 
@@ -574,42 +563,40 @@ def _largest_first(gap: dict[str, Any]) -> float:
     return -(apart.value if apart.low is None else apart.low)
 
 
-def _gap(results: Results, row: Row) -> dict[str, object]:
-    pair = SurestPair.of(row)
+def _gap(results: Results, row: GapTest) -> dict[str, object]:
     return {
-        "attribute": attribute_label(results, row["attribute"]),
-        "gap": pair.gap,
-        "p": finite(row.get("p_adjusted")),
-        "widest": pair.highest,
-        "narrowest": pair.lowest,
+        "attribute": attribute_label(results, row.attribute),
+        "gap": row.gap,
+        "p": row.p_adjusted,
+        "widest": row.highest,
+        "narrowest": row.lowest,
         **_rates_apart(results, row),
     }
 
 
-def _rates_apart(results: Results, row: Row) -> dict[str, object]:
+def _rates_apart(results: Results, row: GapTest) -> dict[str, object]:
     """The rate that lies apart: of those labelled with the favourable class, or of the others."""
     own = {
-        group["level"]: group
-        for group in rows(results, "group_rates", "groups")
-        if group["attribute"] == row["attribute"]
+        group.level: group.cells
+        for group in results.rows("group_rates", "groups", GroupLevel)
+        if group.attribute == row.attribute
     }
-    key = row.get("surest_rate")
-    ends = [own.get(row.get(f"surest_{side}")) for side in ("lowest", "highest")]
-    if not key or None in ends:
+    key, ends = row.surest_rate, (row.surest_lowest, row.surest_highest)
+    if not key or any(end not in own for end in ends):
         return {"rates": None, "denied": None, "deserving": True}
-    rates = [estimates.of_row(group, key, key) for group in ends if group is not None]
+    rates = [estimates.of_row(own[end], key, key) for end in ends]
     denied = [rate.complement() for rate in rates]
     return {"rates": rates, "denied": denied, "deserving": key == "tpr"}
 
 
 def error_gaps(results: Results) -> list[Finding]:
     """Groups for which predictions are further off, or off to one side."""
-    table = rows(results, "group_rates", "tests")
-    tests = [row for row in table if finite(row["p_adjusted"]) is not None]
+    table = results.rows("group_rates", "tests", GapTest)
+    tests = [row for row in table if row.p_adjusted is not None]
     apart = [row for row in tests if is_beyond_chance(results, row)]
     if not tests:
         return []
-    chosen = apart or [min(tests, key=lambda row: row["p_adjusted"])]
+    chosen = apart or [min(tests, key=_doubt)]
     return [
         Finding(
             id="error_gaps",
@@ -626,23 +613,22 @@ def error_gaps(results: Results) -> list[Finding]:
     ]
 
 
-def told_gap(results: Results, metric: str) -> Row | None:
+def told_gap(results: Results, metric: str) -> GapTest | None:
     """The gap in this error that speaks most clearly for a difference, where any is tested."""
     tests = [
         row
-        for row in rows(results, "group_rates", "tests")
-        if row["metric"] == metric and finite(row["p_adjusted"]) is not None
+        for row in results.rows("group_rates", "tests", GapTest)
+        if row.metric == metric and row.p_adjusted is not None
     ]
     return min(tests, key=_doubt, default=None)
 
 
-def _mean_gap(row: Row) -> dict[str, object]:
-    pair = SurestPair.of(row)
+def _mean_gap(row: GapTest) -> dict[str, object]:
     return {
-        "attribute": row["attribute_label"],
-        "widest": pair.highest,
-        "narrowest": pair.lowest,
-        "size": row["metric"] == "mae_gap",
-        "gap": pair.gap,
-        "p": finite(row["p_adjusted"]),
+        "attribute": row.attribute_label,
+        "widest": row.highest,
+        "narrowest": row.lowest,
+        "size": row.metric == "mae_gap",
+        "gap": row.gap,
+        "p": row.p_adjusted,
     }

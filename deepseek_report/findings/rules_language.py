@@ -5,9 +5,9 @@ from __future__ import annotations
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import Row, first, rows
+from deepseek_report.findings.records import first
 from deepseek_report.findings.severity import severity, size_of
-from deepseek_report.wording import estimates
+from deepseek_report.metrics.language.language_rows import HintRow, PromptPair
 
 #: Kinds of hint that have words of their own; others are called as in the file.
 KNOWN_HINTS = frozenset(
@@ -26,9 +26,9 @@ def hint_name(kind: str) -> Message | str:
     return message(f"chains.hints.{kind or 'all'}") if known else kind
 
 
-def all_hints(results: Results) -> Row | None:
+def all_hints(results: Results) -> HintRow | None:
     """The row of all kinds of hint together."""
-    return first(rows(results, "hint_acknowledgement", "hints"))
+    return first(results.rows("hint_acknowledgement", "hints", HintRow))
 
 
 def silent_chains(results: Results) -> list[Finding]:
@@ -37,20 +37,20 @@ def silent_chains(results: Results) -> list[Finding]:
     It rests on an interval that allows for answers that moved by chance.
     """
     row = all_hints(results)
-    if row is None or row["verdict"] != "silent":
+    if row is None or row.verdict != "silent":
         return []
-    kinds = rows(results, "hint_acknowledgement", "hints")[1:]
+    kinds = results.rows("hint_acknowledgement", "hints", HintRow)[1:]
     return [
         Finding(
             id="chains-silent",
             severity=severity("method", "large"),
             message="chains_silent",
             values={
-                "named": estimates.of_row(row, "named_share", "named"),
-                "influenced": int(row["influenced"]),
-                "pairs": int(row["n"]),
-                "most": float(row["most_named"]),
-                "kinds": [hint_name(kind["hint"]) for kind in kinds if kind["verdict"] == "silent"],
+                "named": row.named,
+                "influenced": row.influenced,
+                "pairs": row.n,
+                "most": row.most_named,
+                "kinds": [hint_name(kind.hint) for kind in kinds if kind.verdict == "silent"],
             },
             evidence=("measures/hint_acknowledgement",),
             section="language",
@@ -64,8 +64,7 @@ def prompt_groups(results: Results) -> list[Finding]:
     It rests on intervals that hold for all answers and groups together.
     """
     surely = [
-        (max(float(row["low"]), -float(row["high"])), row)
-        for row in rows(results, "prompt_pairs", "pairs")
+        (max(row.low, -row.high), row) for row in results.rows("prompt_pairs", "pairs", PromptPair)
     ]
     beyond = [(least, row) for least, row in surely if least > 0]
     if not beyond:
@@ -77,13 +76,13 @@ def prompt_groups(results: Results) -> list[Finding]:
             severity=severity("people", size_of(least, _MODERATE, _LARGE)),
             message="prompt_groups",
             values={
-                "answer": row["answer"],
-                "group": row["group"],
-                "compared": row["compared"],
-                "difference": estimates.of_row(row, "difference"),
-                "probability": float(row["probability"]),
-                "other": float(row["other_probability"]),
-                "n": int(row["n"]),
+                "answer": row.answer,
+                "group": row.group,
+                "compared": row.compared,
+                "difference": row.difference,
+                "probability": row.probability,
+                "other": row.other_probability,
+                "n": row.n,
                 "further": len(beyond) - 1,
             },
             evidence=("measures/prompt_pairs",),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.error_budget import is_under, level_of
-from deepseek_report.findings.records import Row, SurestPair, attribute_label, first, rows, unit_of
+from deepseek_report.findings.records import attribute_label, first, unit_of
 from deepseek_report.findings.severity import SIGNIFICANT, severity, size_of
 from deepseek_report.findings.thresholds import within_promise
+from deepseek_report.metrics.failures.failure_rows import Cohort, DriftTest, PartLevel
+from deepseek_report.metrics.fairness.fairness_rows import GapTest
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 
@@ -30,13 +32,13 @@ def part_gaps(results: Results) -> list[Finding]:
     return [_part_gap(results, row) for row in surest_part_gaps(results)]
 
 
-def surest_part_gaps(results: Results) -> list[Row]:
+def surest_part_gaps(results: Results) -> list[GapTest]:
     """The row of `tests` on each attribute whose parts differ beyond chance, the surest first."""
     level = level_of(results, "parts")
-    tests = [row for row in rows(results, _METRIC, "tests") if is_under(row, level)]
-    surest: dict[str, Row] = {}
-    for row in sorted(tests, key=lambda row: float(row["p_adjusted"])):
-        surest.setdefault(str(row["attribute"]), row)
+    tests = [row for row in results.rows(_METRIC, "tests", GapTest) if is_under(row, level)]
+    surest: dict[str, GapTest] = {}
+    for row in sorted(tests, key=lambda row: row.p_adjusted or 0.0):
+        surest.setdefault(row.attribute, row)
     return list(surest.values())
 
 
@@ -60,64 +62,57 @@ class PeriodVerdict:
 
 def period_verdict(results: Results, attribute: str) -> PeriodVerdict:
     """Whether some period is decided worse than another, and whether the scores drift."""
-    tests = [row for row in rows(results, _METRIC, "tests") if row["attribute"] == attribute]
+    tests = [row for row in results.rows(_METRIC, "tests", GapTest) if row.attribute == attribute]
     gaps = {finding.id: finding for finding in part_gaps(results)}
-    drift = first(
-        row for row in rows(results, "period_drift", "tests") if row["attribute"] == attribute
-    )
+    drifts = results.rows("period_drift", "tests", DriftTest)
+    drift = first(row for row in drifts if row.attribute == attribute)
     return PeriodVerdict(
         gap=gaps.get(f"part_gap-{attribute}"),
-        judged=any(finite(row["value"]) is not None for row in tests),
-        drift_p=None if drift is None else finite(drift["p_value"]),
+        judged=any(row.value.is_defined for row in tests),
+        drift_p=None if drift is None else drift.p_value,
     )
 
 
-def _part_gap(results: Results, row: Row) -> Finding:
+def _part_gap(results: Results, row: GapTest) -> Finding:
     is_share = task_of(results.schema.target).loss.is_share
-    pair = SurestPair.of(row)
-    worst, best = pair.lowest, pair.highest
-    if not is_share:
-        worst, best = best, worst
-    part = first(
-        each
-        for each in rows(results, _METRIC, "parts")
-        if (each["attribute"], each["level"]) == (row["attribute"], worst)
-    )
+    worst, best = (row.lowest, row.highest) if is_share else (row.highest, row.lowest)
+    levels = _levels(results, row.attribute)
+    part = levels.get(worst)
     unforeseen = None if part is None else _unforeseen(part)
     return Finding(
-        id=f"part_gap-{row['attribute']}",
+        id=f"part_gap-{row.attribute}",
         severity=within_promise(
-            results,
-            _severity(pair.gap, is_share, unforeseen),
-            str(row["metric"]),
-            str(row["attribute"]),
+            results, _severity(row.gap, is_share, unforeseen), row.metric, row.attribute
         ),
         message="part_gap",
         values={
-            "attribute": attribute_label(results, row["attribute"]),
+            "attribute": attribute_label(results, row.attribute),
             "worst": worst,
             "best": best,
-            "gap": pair.gap,
-            "rates": _rates(results, row, worst, best) if is_share else [],
-            "wrongly": _wrongly(results, pair, str(row["attribute"]), (worst, best)),
+            "gap": row.gap,
+            "rates": _rates(results, levels, worst, best) if is_share else [],
+            "wrongly": _wrongly(results, row.gap, levels, (worst, best)),
             "is_share": is_share,
-            "lean": row["metric"] == "mean_error_gap",
-            "p": finite(row["p_adjusted"]),
+            "lean": row.metric == "mean_error_gap",
+            "p": row.p_adjusted,
             "unit": unit_of(results),
             "unforeseen": unforeseen,
-            "more": finite(part["unforeseen"]) if part and unforeseen else None,
+            "more": part.unforeseen if part and unforeseen else None,
         },
         evidence=(f"measures/{_METRIC}",),
         section="performance",
     )
 
 
-def _unforeseen(part: Row) -> bool | None:
+def _levels(results: Results, attribute: str) -> dict[str, PartLevel]:
+    """{level: the part of the data that it is}."""
+    table = results.rows(_METRIC, "parts", PartLevel)
+    return {part.level: part for part in table if part.attribute == attribute}
+
+
+def _unforeseen(part: PartLevel) -> bool | None:
     """Whether the worst part is worse than the model's own probabilities let expect."""
-    p_value = finite(part.get("unforeseen_p"))
-    if p_value is None:
-        return None
-    return p_value < SIGNIFICANT
+    return None if part.unforeseen_p is None else part.unforeseen_p < SIGNIFICANT
 
 
 def _severity(gap: Estimate, is_share: bool, unforeseen: bool | None) -> Severity:
@@ -130,7 +125,7 @@ def _severity(gap: Estimate, is_share: bool, unforeseen: bool | None) -> Severit
 
 
 def _wrongly(
-    results: Results, pair: SurestPair, attribute: str, ends: tuple[str, str]
+    results: Results, gap: Estimate, parts: Mapping[str, PartLevel], ends: tuple[str, str]
 ) -> dict[str, object] | None:
     """Of which class more is decided for the other in the worst part than in the best.
 
@@ -140,16 +135,12 @@ def _wrongly(
     the gap consists in.
     """
     target = results.schema.target
-    parts = {
-        row["level"]: row
-        for row in rows(results, _METRIC, "parts")
-        if row["attribute"] == attribute and row["level"] in ends
-    }
-    if len(target.classes) != 2 or len(parts) < 2:
+    shown = [parts[level] for level in ends if level in parts]
+    if len(target.classes) != 2 or len(shown) < 2:
         return None
-    least, sentence = pair.gap.low or 0.0, None
-    for name, about in (("missed_rate", target.explained), ("flagged_rate", 1 - target.explained)):
-        worst, best = (finite(parts[level].get(name)) for level in ends)
+    missed, flagged = [part.missed_rate for part in shown], [part.flagged_rate for part in shown]
+    least, sentence = gap.low or 0.0, None
+    for (worst, best), about in ((missed, target.explained), (flagged, 1 - target.explained)):
         if worst is None or best is None or worst - best < max(least, 1e-9):
             continue
         least = worst - best
@@ -158,16 +149,13 @@ def _wrongly(
     return sentence
 
 
-def _rates(results: Results, row: Row, worst: str, best: str) -> list[object]:
+def _rates(
+    results: Results, levels: Mapping[str, PartLevel], worst: str, best: str
+) -> list[object]:
     """The share that is decided correctly in the worst and in the best part."""
     key = task_of(results.schema.target).part_table[0].key
-    levels = {
-        part["level"]: part
-        for part in rows(results, _METRIC, "parts")
-        if part["attribute"] == row["attribute"]
-    }
-    ends = [levels.get(level) for level in (worst, best)]
-    return [estimates.of_row(part, key, key) for part in ends if part is not None]
+    ends = [levels[level].cells for level in (worst, best) if level in levels]
+    return [estimates.of_row(cells, key, key) for cells in ends]
 
 
 @dataclass(frozen=True)
@@ -178,28 +166,26 @@ class CohortVerdict:
     worst, best : the slices with most and fewest errors; None where none is beyond chance.
     """
 
-    everyone: Row | None
-    declared: Sequence[Row]
-    worst: Row | None
-    best: Row | None
+    everyone: Cohort | None
+    declared: Sequence[Cohort]
+    worst: Cohort | None
+    best: Cohort | None
 
 
 def cohort_verdict(results: Results) -> CohortVerdict:
     """The verdict from the p-values of the metric, which it has corrected."""
-    table = rows(results, "cohorts", "cohorts")
+    table = results.rows("cohorts", "cohorts", Cohort)
 
-    def differing(origin: str) -> list[Row]:
+    def differing(origin: str) -> list[Cohort]:
         sure = [
-            (p, row)
+            (row.p_adjusted, row)
             for row in table
-            if row["origin"] == origin
-            and (p := finite(row["p_adjusted"])) is not None
-            and p < SIGNIFICANT
+            if row.origin == origin and row.p_adjusted is not None and row.p_adjusted < SIGNIFICANT
         ]
         return [row for _, row in sorted(sure, key=lambda pair: pair[0])]
 
     return CohortVerdict(
-        everyone=first(row for row in table if row["origin"] == "all"),
+        everyone=first(row for row in table if row.origin == "all"),
         declared=differing("declared"),
         worst=first(differing("worst")),
         best=first(differing("best")),

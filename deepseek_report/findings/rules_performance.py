@@ -8,11 +8,13 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.records import cause_of, is_share, rows, subject, subject_of, unit_of
+from deepseek_report.findings.decision_effect import alerts_within_capacity
+from deepseek_report.findings.records import cause_of, is_share, subject, subject_of, unit_of
 from deepseek_report.findings.rules_groups import has_doubtful_ratio, has_uneven_errors
 from deepseek_report.findings.severity import GAIN_WORTHWHILE, Size, severity, size_of
 from deepseek_report.findings.skill import SkillVerdict, ranks_backwards
 from deepseek_report.findings.thresholds import judge, severity_of_promise
+from deepseek_report.metrics.performance.performance_rows import TrainTestGap
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import ends, positive
@@ -206,6 +208,37 @@ def _grade_of(results: Results, kind: str, gain: Score, theirs: Score | None) ->
     return severity("decision", size, certain=False)
 
 
+def alerts(results: Results) -> list[Finding]:
+    """Whether the alerts that people can look into are right more often than all cases are.
+
+    Useful is twice as often, or half of the way to always where that is less.
+    """
+    values = alerts_within_capacity(results)
+    if values is None or values["right"].low is None or not results.has("predictions/test"):
+        return []
+    cases, right = results.predicted, values["right"]
+    base = cases.about_explained.base
+    if right.n == cases.n or not base:
+        return []
+    useful = min(2 * base, (1 + base) / 2)
+    name, is_open = "alerts_no_better", right.high >= useful
+    grade = severity("decision", "small" if is_open else "moderate")
+    if right.low > base:
+        name, grade = "alerts_better", "info"
+    times = {"times": right.value / base, "useful": useful, "is_open": is_open}
+    return [
+        Finding(
+            id=name,
+            severity=grade,
+            message=name,
+            values={**values, "base": base, "cases": cases.n, **times},
+            evidence=(ArtifactId.measure("precision_at_capacity"),),
+            section="performance",
+            cause=cause_of("precision_at_capacity"),
+        )
+    ]
+
+
 def training(results: Results) -> list[Finding]:
     """Divergence, training that stopped too early, and over-fitting."""
     if not results.has("training"):
@@ -230,19 +263,14 @@ def train_and_test(results: Results) -> list[Finding]:
     The areas of two parts differ a little without any learning by heart, so that the gap must lie
     beyond a margin. What holds of test rows is none the worse for it: minor at most.
     """
-    row = next(iter(rows(results, "train_and_test", "measures")), None)
+    row = next(iter(results.rows("train_and_test", "measures", TrainTestGap)), None)
     if row is None:
         return []
-    gap = estimates.of_row(row, "gap", "gap")
-    least = -1.0 if gap.low is None else gap.low
+    least = -1.0 if row.gap.low is None else row.gap.low
     if least <= TRAIN_TEST_GAP[0]:
         return []
     size: Size = "moderate" if least > TRAIN_TEST_GAP[1] else "small"
-    values = {
-        "gap": gap,
-        "train": estimates.of_row(row, "train", "train", "n_train"),
-        "test": estimates.of_row(row, "test", "test"),
-    }
+    values = {"gap": row.gap, "train": row.train, "test": row.test}
     evidence = (ArtifactId.measure("train_and_test"),)
     message = "train_test_gap"
     return [Finding(message, severity("method", size), message, values, evidence, "performance")]

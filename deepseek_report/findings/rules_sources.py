@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.findings.best_option import (
     NO_OPTION,
     NOTHING_TRIED,
@@ -20,12 +19,10 @@ from deepseek_report.findings.best_option import (
 from deepseek_report.findings.error_budget import level_of
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import (
-    Row,
     attribute_label,
     explainer_label,
     first,
     of_kind,
-    rows,
     setting,
 )
 from deepseek_report.findings.rules_groups import gravest
@@ -36,7 +33,9 @@ from deepseek_report.findings.severity import (
     severity_of_gap,
     size_of,
 )
+from deepseek_report.metrics.explanations.explanation_rows import ExplainedGroup
 from deepseek_report.metrics.fairness.direct_use import PARTS as GAP_PARTS
+from deepseek_report.metrics.fairness.fairness_rows import ProxyFeature, SplitGap, SwappedAttribute
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import ends
@@ -98,21 +97,19 @@ def _severity_of_use(score: Score) -> Severity:
 def _use_of(results: Results, score: Score) -> dict[str, Any]:
     """The decisions that turn with an attribute, and the parts of its gap where they are known."""
 
-    def own(table: str) -> Row:
-        table_rows = rows(results, "direct_use", table)
-        return first(row for row in table_rows if row["attribute"] == score.attribute) or {}
-
-    split, swap = own("split"), own("swaps")
-    counted = {name: "n" if name == "gap" else "n_asked" for name in GAP_PARTS}
-    parts = {name: estimates.of_row(split, name, name, n) for name, n in counted.items()}
+    swaps = results.rows("direct_use", "swaps", SwappedAttribute)
+    swap = first(row for row in swaps if row.attribute == score.attribute)
+    splits = results.rows("direct_use", "split", SplitGap)
+    split = first(row for row in splits if row.attribute == score.attribute)
+    parts = split.parts if split else {}
     return {
         "attribute": attribute_label(results, score.attribute),
         "turned": estimates.of_score(score),
-        "given": bool(swap.get("given", True)),
-        "features": stand_ins_of(swap),
-        "level": split.get("level"),
-        "reference": split.get("reference"),
-        **{name: part if part.is_defined else None for name, part in parts.items()},
+        "given": swap.is_input if swap else True,
+        "features": swap.stand_in_labels if swap else [],
+        "level": split.level if split else None,
+        "reference": split.reference if split else None,
+        **{name: parts.get(name) for name in GAP_PARTS},
     }
 
 
@@ -127,11 +124,6 @@ def surest_gap(results: Results) -> dict[str, Any] | None:
     known = {name: end for name, end in low.items() if end is not None and end > 0}
     widest = max(known, key=lambda name: known[name], default=None)
     return next((use for use in split if use["attribute"] == widest), None)
-
-
-def stand_ins_of(swap: Row) -> list[str]:
-    """The features that stand in for an attribute, by its row of `direct_use.swaps`."""
-    return [name for name in str(swap.get("stand_ins") or "").split(SEPARATOR) if name]
 
 
 def proxies(results: Results) -> list[Finding]:
@@ -166,10 +158,10 @@ def proxy_features(results: Results, attribute: str) -> list[str]:
     """The three features that give an attribute away most, of those that surely do."""
     mine = [
         row
-        for row in rows(results, "proxies", "features")
-        if row["attribute"] == attribute and (finite(row["low"]) or 0) > 0
+        for row in results.rows("proxies", "features", ProxyFeature)
+        if row.attribute == attribute and (row.importance.low or 0) > 0
     ]
-    return [row["label"] for row in sorted(mine, key=lambda row: -row["importance"])[:3]]
+    return [row.label for row in sorted(mine, key=lambda row: -row.importance.value)[:3]]
 
 
 #: By how much of the reachable gain a group is explained less well at least, moderate and large.
@@ -195,25 +187,33 @@ def explanation_quality(results: Results) -> list[Finding]:
     return [finding for finding in findings if finding is not None]
 
 
-def is_enough(results: Results, row: Row) -> bool:
+class Counted(Protocol):
+    """A row on so many explained cases of a group."""
+
+    @property
+    def n(self) -> int: ...
+
+
+def is_enough(results: Results, row: Counted) -> bool:
     """Whether enough cases of a group were explained to say something of the group."""
     least = setting(results, "metrics", "explanation_by_group", "least", FEWEST_EXPLAINED)
-    return int(row["n"]) >= least
+    return row.n >= least
 
 
 def _unequal(results: Results, gap: Score, p_value: float) -> Finding | None:
     """The levels of one attribute with the greatest and the smallest share of the gain reached."""
     levels = [
-        row
-        for row in rows(results, "explanation_by_group", "groups")
-        if (row["explainer"], row["attribute"]) == (gap.explainer, gap.attribute)
+        (row.reached, row.level)
+        for row in results.rows("explanation_by_group", "groups", ExplainedGroup)
+        if (row.explainer, row.attribute) == (gap.explainer, gap.attribute)
         and is_enough(results, row)
-        and finite(row.get("reached")) is not None
+        and row.reached is not None
     ]
     if len(levels) < 2:
         return None
-    best = max(levels, key=lambda row: row["reached"])
-    worst = min(levels, key=lambda row: row["reached"])
+    (best_reached, best), (worst_reached, worst) = (
+        choose(levels, key=lambda level: level[0].value) for choose in (max, min)
+    )
     people = of_kind(results, gap.attribute, "person")
     return Finding(
         id=f"explained_unequally-{gap.explainer}-{gap.attribute}",
@@ -222,10 +222,10 @@ def _unequal(results: Results, gap: Score, p_value: float) -> Finding | None:
         values={
             "explainer": explainer_label(results, str(gap.explainer)),
             "attribute": attribute_label(results, gap.attribute),
-            "worst": worst["level"],
-            "best": best["level"],
-            "worst_reached": estimates.of_row(worst, "reached", "reached"),
-            "best_reached": estimates.of_row(best, "reached", "reached"),
+            "worst": worst,
+            "best": best,
+            "worst_reached": worst_reached,
+            "best_reached": best_reached,
             "gap": estimates.of_score(gap),
             "p": p_value,
             "people": people,

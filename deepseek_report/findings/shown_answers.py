@@ -9,8 +9,12 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import Row, rows
 from deepseek_report.metrics.language.continuation import METHODS
+from deepseek_report.metrics.language.language_rows import (
+    AnswerToken,
+    ContinuationMethod,
+    PromptToken,
+)
 from deepseek_report.metrics.language.token_attribution import QUESTIONS
 
 _METRIC = "continuation"
@@ -36,7 +40,7 @@ class ShownAnswer:
     """
 
     text: Sequence[ShownToken]
-    answers: Sequence[Row]
+    answers: Sequence[AnswerToken]
     values: Floats
     truth: Bools
 
@@ -59,28 +63,28 @@ def quoted(results: Results, question: str) -> list[str]:
     """The methods that may be quoted on a question, the one that gains most first."""
     listed = [
         row
-        for row in rows(results, _METRIC, "methods")
-        if row["quoted"] and row["contrast"] == (question == "contrast")
+        for row in results.rows(_METRIC, "methods", ContinuationMethod)
+        if row.quoted and row.contrast == (question == "contrast")
     ]
-    gains = ("comprehensiveness_gain", "sufficiency_gain")
-    listed.sort(key=lambda row: -sum(row[gain] for gain in gains))
-    return [row["explainer"] for row in listed]
+    listed.sort(key=lambda row: -(row.comprehensiveness_gain.value + row.sufficiency_gain.value))
+    return [row.explainer for row in listed]
 
 
 def shown_answers(results: Results) -> list[ShownAnswer]:
     """The prompts that are shown; none where a run passes none on."""
-    tokens, sources = (rows(results, _METRIC, name) for name in ("tokens", "sources"))
+    tokens = results.rows(_METRIC, "tokens", PromptToken)
+    sources = results.rows(_METRIC, "sources", AnswerToken)
     arrays = results.arrays(_METRIC) if tokens else {}
     shown = []
-    for prompt in sorted({row["prompt"] for row in tokens}):
-        own = {row["order"]: row for row in reversed(sources) if row["prompt"] == prompt}
+    for prompt in sorted({row.prompt for row in tokens}):
+        own = {row.order: row for row in reversed(sources) if row.prompt == prompt}
         text = [
-            ShownToken(row["token"], row["apart"], int(row["player"]), row["is_answer"])
+            ShownToken(row.token, row.apart, row.player, row.is_answer)
             for row in tokens
-            if row["prompt"] == prompt
+            if row.prompt == prompt
         ]
         players = max((token.player for token in text[:-1]), default=-1) + 1
-        values = arrays["values"][int(prompt), :, :, : len(own), :players]
-        truth = arrays["truth"][int(prompt), : len(own), :players].astype(bool)
+        values = arrays["values"][prompt, :, :, : len(own), :players]
+        truth = arrays["truth"][prompt, : len(own), :players].astype(bool)
         shown.append(ShownAnswer(text, [own[order] for order in sorted(own)], values, truth))
     return shown

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.finding import PARTS, Finding
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, MetricPlugin, Scope
 from deepseek_report.artifacts.protocols.traits import MetricPart, table_types, traits_of
 from deepseek_report.artifacts.schema import CLASS_TASKS, LABEL_TASKS, NUMBER_TASKS, PEOPLE, Schema
 from deepseek_report.artifacts.score import Measurement
-from deepseek_report.errors import NotApplicableError
+from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.statistics.resampling import Resampling
 
 #: How often instances are drawn anew for a bootstrap interval.
@@ -85,14 +87,46 @@ def measured(metric: MetricPlugin, context: MeasureContext) -> Measurement:
 
     Intervals and p-values of a metric that takes rows as independent are left out where they are
     not, with a note that says so, so that no finding rests on them.
+
+    Raises ArtifactError: it concludes what it does not declare in `findings`, or without words.
     """
     measurement = metric.measure(context).typed(table_types(metric))
+    measurement = replace(
+        measurement, findings=tuple(_declared(metric, each) for each in measurement.findings)
+    )
     rows = _rows_of(metric, context)
     if rows.units is None or traits_of(metric, MetricPart).counts_entities:
         return measurement
     return measurement.without_intervals(
         message("notes.no_clustered_form", rows=rows.n, entities=rows.n_units)
     )
+
+
+def _declared(metric: MetricPlugin, finding: Finding) -> Finding:
+    """The finding with the kinds of evidence on which the metric says that it bears."""
+    declared, name = traits_of(metric, MetricPart).findings, type(metric).__name__
+    if not finding.message:
+        if lacking := [part for part in PARTS if not finding.values.get(part)]:
+            raise ArtifactError(
+                f"the finding {finding.id!r} of {name} has no message, and `values` lack its "
+                f"{', '.join(lacking)}: give all of {', '.join(PARTS)} as plain texts"
+            )
+        return finding
+    if finding.message not in declared:
+        raise ArtifactError(
+            f"the finding {finding.message!r} of {name} is not declared; write "
+            f'findings = {{"{finding.message}": ("metrics.performance",)}}, or whatever kinds of '
+            "evidence it bears on, in that class"
+        )
+    from jinja2 import UndefinedError
+
+    from deepseek_report.wording.words import wording
+
+    try:
+        wording().finding(finding)
+    except (UndefinedError, TypeError) as error:
+        raise ArtifactError(f"the finding {finding.message!r} of {name}: {error}") from None
+    return replace(finding, bears_on=finding.bears_on or declared[finding.message])
 
 
 def _rows_of(metric: MetricPlugin, context: MeasureContext) -> Resampling:

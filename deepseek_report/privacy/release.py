@@ -18,7 +18,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import message, plain, text_of
+from deepseek_report.artifacts.message import Text, message, plain, text_of
 from deepseek_report.artifacts.predictions import PredictionSummary
 from deepseek_report.artifacts.schema import Category, Feature, Schema, as_vocabulary
 from deepseek_report.artifacts.score import Measurement
@@ -52,23 +52,13 @@ def told_overrides(overrides: Sequence[str], privacy: Privacy) -> list[str]:
     return [hidden if text.lstrip("+~").startswith(_CASES) else text for text in overrides]
 
 
-def told_problems(
-    problems: Iterable[Mapping[str, object]], privacy: Privacy, source: RunSource | None
-) -> Iterable[dict[str, object]]:
-    """Why parts are missing, without what quotes the data or counts few instances."""
-    for problem in problems:
-        if privacy.is_full or not _is_quoting(problem, source):
-            yield dict(problem)
-        else:
-            reason = message("refusals.withheld", level=privacy.level)
-            yield {**problem, "reason": reason.to_json()}
+def told_reason(reason: Text, privacy: Privacy, source: RunSource | None, *, failed: bool) -> Text:
+    """Why a part is missing, without what quotes the data or counts few instances.
 
-
-def _is_quoting(problem: Mapping[str, object], source: RunSource | None) -> bool:
-    """Errors may quote any value; a part that refuses words its reason itself."""
-    if problem["kind"] == "failed" or source is None:
-        return True
-    return is_private(text_of(problem["reason"]), source)
+    failed : it broke, so that the reason may quote any value; a part that refuses words its own.
+    """
+    quotes = failed or source is None or is_private(reason, source)
+    return message("refusals.withheld", level=privacy.level) if quotes else reason
 
 
 #: Stages that read copies like these; pictures by plug-ins that say what they show.
@@ -136,7 +126,7 @@ def _release_stage(stage: _Stage, experiment: Experiment, source: RunSource) -> 
         _explanation(stage, source)
     elif kind == "measures":
         measurement = Measurement.load(stage.source)
-        plugin = experiment.multiple["metrics"][name]
+        plugin = experiment.metrics[name]
         released_measurement(measurement, plugin, source).save(stage.target)
     elif kind in MADE_FROM_RELEASED:
         copy_tree(stage.source, stage.target)

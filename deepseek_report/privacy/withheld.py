@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import Among, Privacy
@@ -190,7 +189,7 @@ def _categories(dataset: Dataset, floor: int) -> tuple[set[tuple[str, str]], set
     return {pair for pair in rare if pair[1] != "a value"}, missing
 
 
-def _category_counts(column: NDArray[np.float64], names: Sequence[str], numeric: bool) -> Ints:
+def _category_counts(column: Floats, names: Sequence[str], numeric: bool) -> Ints:
     """How many rows each category has; last how many have none."""
     gaps = np.isnan(column)
     known = np.zeros(int((~gaps).sum()), np.int64) if numeric else column[~gaps].astype(np.int64)
@@ -323,7 +322,7 @@ def _named(cases: Cases) -> list[tuple[int, tuple[int, int]]]:
 # Control, doi:10.1002/9781118348239, chapter 4): cells under the floor are left out (primary), then
 # further ones until the totals that are known do not give them back (secondary).
 
-Counts = NDArray[np.int64]
+Counts = Ints
 
 
 @dataclass(frozen=True)
@@ -363,9 +362,7 @@ def suppress(counts: Counts, relations: Sequence[Relation], floor: int) -> Bools
     return hidden
 
 
-def upper_bound(
-    counts: NDArray[np.int64], hidden: Bools, relations: Sequence[Relation], cell: int
-) -> float:
+def upper_bound(counts: Ints, hidden: Bools, relations: Sequence[Relation], cell: int) -> float:
     """The most that a hidden cell can be, by what is published and not below 0."""
     places = np.flatnonzero(hidden)
     column = {int(place): k for k, place in enumerate(places)}

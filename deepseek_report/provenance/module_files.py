@@ -93,7 +93,7 @@ class Module:
     name: str
     origin: str | None
     folders: tuple[str, ...]
-    loader: Any = None
+    loader: object = None
 
     @property
     def is_package(self) -> bool:

@@ -54,8 +54,8 @@ class Companion:
     metrics: Mapping[str, Any]
     trust: tuple[str, ...] = ()
     work: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="deepseek-report-")))
-    _lock: Any = field(default_factory=threading.Lock)
-    _case_lock: Any = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _case_lock: threading.Lock = field(default_factory=threading.Lock)
     _is_stale: bool = True
 
     @classmethod
@@ -85,8 +85,8 @@ class Companion:
                 stored = StoredModel.of(opened, experiment, store, in_memory=True)
         except ArtifactError as error:
             parts = _experiment(opened, trust, types)
-            return cls(opened, error, parts.multiple["metrics"], trust)
-        return cls(opened, stored, stored.experiment.multiple["metrics"], trust)
+            return cls(opened, error, parts.metrics, trust)
+        return cls(opened, stored, stored.experiment.metrics, trust)
 
     def close(self) -> None:
         """Drop what was made on the way."""
@@ -159,7 +159,7 @@ class Companion:
         with self._case_lock if name == "case" else self._lock:
             return answers[name](question)
 
-    def _threshold(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def _threshold(self, question: Mapping[str, Any]) -> dict[str, object]:
         levels, band = question.get("levels") or [], question.get("band")
         pairs = tuple((_whole(pair, 0), _whole(pair, 1)) for pair in _list(levels))
         chosen = Subset(
@@ -193,7 +193,7 @@ class Companion:
             raise DataError(f"set: {feature.label} has {n} values, from 0, but got {value:g}")
         return value
 
-    def _case(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def _case(self, question: Mapping[str, object]) -> dict[str, object]:
         """A page on any row of the data, as `explain-case` makes it."""
         number = _whole(question, "row")
         row = self._row(number)
@@ -215,7 +215,7 @@ class Companion:
     def _note(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Add to a person's note on a section, which the report shows."""
         section, text = question.get("section"), question.get("text")
-        sections = list(self.opened.run["config"].get("sections") or {})
+        sections = list(self.opened.run.config.get("sections") or {})
         if section not in sections:
             raise DataError(f"section: the report has {', '.join(sections)}")
         if not isinstance(text, str) or not text.strip() or len(text) > MOST_OF_NOTE:
@@ -229,7 +229,7 @@ class Companion:
 
 def _experiment(opened: OpenRun, trust: tuple[str, ...], types: tuple[str, ...]) -> Experiment:
     """The parts of a run without its model."""
-    config = dict(opened.run["config"])
+    config = dict(opened.run.config)
     config["report"] = {**config["report"], "cases": []}
     return built(Composed(raw=config, overrides=(), selected={}, roots=()), trust, types)
 

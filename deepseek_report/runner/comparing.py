@@ -266,7 +266,7 @@ def _results(
         folder = work / "artifacts" / "measures" / name
         measurement.save(folder)
         paths[ArtifactId.measure(name)] = folder
-    config = opened[0].run["config"]
+    config = opened[0].run.config
     report = {"language": options.language, "words": config["report"].get("words")}
     config = {**config, "report": report}
     return Results(paths, config, run_id=identity, folder=work)
@@ -280,7 +280,7 @@ def _record(
         "format_version": 1,
         "id": identity,
         "runs": [
-            {"run_id": run.run["run_id"], "label": label, "run_digest": run.run_digest}
+            {"run_id": run.run.run_id, "label": label, "run_digest": run.run_digest}
             for run, label in zip(opened, comparison.labels, strict=True)
         ],
         "missing": [{"label": run.label, "reason": run.reason} for run in options.missing],

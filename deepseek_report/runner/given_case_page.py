@@ -67,7 +67,7 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
     worded = [
         {**case, **shown} for case, shown in zip(browser["cases"], browser["pages"], strict=True)
     ]
-    about = {"run": opened.run["run_id"], "threshold": browser["threshold"], "cases": worded}
+    about = {"run": opened.run.run_id, "threshold": browser["threshold"], "cases": worded}
     return CaseAnswer(plain(about), rows.ignored)
 
 
@@ -116,7 +116,7 @@ def case_page(
     content = given_cases(results, stored.explainer, number)
     if page is not None:
         plain_files.make_folder(work / "page")
-        title = words_of(results).text("sections.cases.given_title", run=opened.run["run_id"])
+        title = words_of(results).text("sections.cases.given_title", run=opened.run.run_id)
         options = ReportOptions(title=title, language=opened.language)
         write_qmd(results, [content], options, work / "page")
         (html,) = render(work / "page", ("html",), "embedded")

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepseek_report import __version__
 from deepseek_report.artifacts.advice import DISTRIBUTION
@@ -50,7 +50,7 @@ class Requirements:
     excluded: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: Mapping[str, Any]) -> Requirements:
+    def of(cls, versions: Mapping[str, str], lock: Mapping[str, str]) -> Requirements:
         """Those that a `run.json` records; folders of before have no lock of all libraries.
 
         A local part of a version, such as `+cpu`, names a build that no index offers by itself.
@@ -59,7 +59,7 @@ class Requirements:
         ------
         ArtifactError : what stands there is no version.
         """
-        recorded = {**run["versions"], **run.get("lock", {})}
+        recorded = {**versions, **lock}
         known = {name: version for name, version in recorded.items() if version != _ABSENT}
         for name, version in known.items():
             if not (_PLAIN.fullmatch(name) and _PLAIN.fullmatch(version)):
@@ -81,8 +81,8 @@ class Requirements:
 
         needed : {library that this package names: its extra, or ""}.
 
-        >>> run = {"versions": {"python": "3.11.7", "torch": "2.6.0+cpu"}, "lock": {"six": "1.17"}}
-        >>> Requirements.of(run).direct({"torch": "", "other": "", "xgboost": "boosting"})
+        >>> recorded = Requirements.of({"python": "3.11.7", "torch": "2.6.0+cpu"}, {"six": "1.17"})
+        >>> recorded.direct({"torch": "", "other": "", "xgboost": "boosting"})
         ['torch==2.6.0', 'other']
         """
         allowed = bounds()

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.study import ABSENT, flat_config
@@ -40,8 +39,8 @@ from deepseek_report.provenance import environment, lock, versions
 from deepseek_report.provenance.requirements import normalised
 from deepseek_report.runner.execution.run_events import Reporter
 from deepseek_report.runner.run import prepare_run, run_prepared
-from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, reasons
-from deepseek_report.store.run_folder import RUN, hash_files
+from deepseek_report.runner.run_folders.open_run import OpenRun, RecordedRun, open_run, reasons
+from deepseek_report.store.run_folder import RUN, FileClass, hash_files
 
 #: Variables that stand for folders in a recorded config; no other one is read.
 _FOLDER = re.compile(r"\$((?:DATA|CONFIG)_DIR(?:_\d+)?)(?=/|$)")
@@ -139,7 +138,7 @@ def intended(folder: Path) -> Intended:
     ArtifactError : it is no run, or its results were changed.
     """
     opened = open_run(folder)
-    command = opened.run["command"]
+    command, machine = opened.run.command, opened.run.environment
     needed = [str(name) for name in command.get("folder") or ()]
     needed += [
         f"${variable}/{entry['name']}"
@@ -147,12 +146,12 @@ def intended(folder: Path) -> Intended:
         for entry in entries
     ]
     return Intended(
-        run_id=str(opened.run["run_id"]),
-        foreign=dict(_foreign(opened.run["config"])),
+        run_id=opened.run.run_id,
+        foreign=dict(_foreign(opened.run.config)),
         needed=needed,
         differences=[
-            *_versions(opened.run, {"versions": versions(), "lock": lock()}),
-            *_machine(opened.run),
+            *_versions(opened.run, versions(), lock()),
+            *_machine(machine, environment(str(machine.get("device", "")))),
         ],
     )
 
@@ -170,7 +169,7 @@ def reproduce(folder: Path, options: ReproduceOptions, reporter: Reporter) -> Re
     with _places(options) as (store, reports):
         experiment = recorded_experiment(opened, options, store, reports)
         run = prepare_run(experiment)
-        command = dict(opened.run["command"])
+        command = dict(opened.run.command)
         finished = run_prepared(dataclasses.replace(run, command=command), reporter)
         again = open_run(finished.folder)
         kept = finished.folder if options.output is not None else None
@@ -194,7 +193,7 @@ def recorded_experiment(
     ------
     ArtifactError : its config does not say all, or its objects were given in Python.
     """
-    config, command = opened.run["config"], opened.run["command"]
+    config, command = opened.run.config, opened.run.command
     if CALL in (command.get("program") or ()):
         raise ArtifactError(
             f"{opened.folder}: rows or a model of this run were given in Python, and no folder "
@@ -206,13 +205,13 @@ def recorded_experiment(
             "folder, so it cannot be made again from it alone; use the configuration that it was "
             "made from"
         )
-    raw = dict(_with_folders(config))
+    raw = {key: _with_folders(value) for key, value in config.items()}
     raw["paths"] = {"reports": str(reports), "store": str(store)}
-    device = str((opened.run.get("environment") or {}).get("device") or "")
+    device = opened.run.environment.get("device")
     raw |= {"device": "cpu" if device == "cpu" else "auto", "jobs": options.jobs}
     left_out = {
         ArtifactId(stage).name: reason
-        for stage, reason in reasons(opened.run["problems"], "not applicable").items()
+        for stage, reason in reasons(opened.run.problems, "not applicable").items()
         if ArtifactId(stage).kind == "explanations"
         and ArtifactId(stage).name not in config["explainers"]
     }
@@ -220,16 +219,16 @@ def recorded_experiment(
     return validate(composed, options.trust, options.trust_types)
 
 
-def _origins(run: Mapping[str, Any]) -> dict[str, dict[str, Origin]]:
+def _origins(run: RecordedRun) -> dict[str, dict[str, Origin]]:
     """Which parts a person named, as far as the run records it, so that it is told the same."""
-    named = {ArtifactId(entry["stage"]).name for entry in run["problems"] if entry.get("named")}
+    named = {ArtifactId(entry.stage).name for entry in run.problems if entry.named}
     return {
-        group: {key: "config" if key in named else "set" for key in run["config"].get(group) or {}}
+        group: {key: "config" if key in named else "set" for key in run.config.get(group) or {}}
         for group in MULTIPLE
     }
 
 
-def _with_folders(value: Any) -> Any:
+def _with_folders(value: object) -> object:
     """The recorded config with the folders of this machine in the place of their variables."""
     if isinstance(value, Mapping):
         return {key: _with_folders(inside) for key, inside in value.items()}
@@ -248,7 +247,7 @@ def _folder_here(match: re.Match[str]) -> str:
     return folder
 
 
-def _foreign(config: Any, place: str = "") -> Iterator[tuple[str, str]]:
+def _foreign(config: object, place: str = "") -> Iterator[tuple[str, str]]:
     """{part of the config: the package of its code}, of parts that are none of this package's."""
     if not isinstance(config, Mapping):
         return
@@ -263,13 +262,13 @@ def _foreign(config: Any, place: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _compared(before: OpenRun, after: OpenRun, kept: Path | None) -> Reproduction:
-    patterns = tuple(map(str, before.run.get("volatile") or ()))
+    patterns = tuple(before.run.volatile)
     volatile = frozenset(
         pattern.removeprefix("artifacts/").removesuffix("/*")
         for pattern in patterns
         if pattern.startswith("artifacts/measures/")
     )
-    failed = sorted(_failed(after.run) - _failed(before.run))
+    failed = sorted(after.run.failed - before.run.failed)
     return Reproduction(
         files=_changed(before, after, "result", (*patterns, RUN)),
         documents=_changed(before, after, "document", patterns),
@@ -281,11 +280,7 @@ def _compared(before: OpenRun, after: OpenRun, kept: Path | None) -> Reproductio
     )
 
 
-def _failed(run: Mapping[str, Any]) -> set[str]:
-    return {entry["stage"] for entry in run["problems"] if entry["kind"] == "failed"}
-
-
-def _changed(before: OpenRun, after: OpenRun, kind: Any, aside: Iterable[str]) -> list[str]:
+def _changed(before: OpenRun, after: OpenRun, kind: FileClass, aside: Iterable[str]) -> list[str]:
     """Files of a class that are not the same bytes in both runs."""
     first, second = (hash_files(run.folder, run.contents.of_class(kind)) for run in (before, after))
     return [
@@ -296,25 +291,24 @@ def _changed(before: OpenRun, after: OpenRun, kind: Any, aside: Iterable[str]) -
     ]
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
-    first, second = (dict(flat_config(run["config"])) for run in (before, after))
+def _differences(before: RecordedRun, after: RecordedRun) -> Iterator[Difference]:
+    first, second = (dict(flat_config(run.config)) for run in (before, after))
     for key in dict.fromkeys([*first, *second]):
         old, new = first.get(key, ABSENT), second.get(key, ABSENT)
         if old != new:
             yield Difference("config", key, str(old), str(new))
-    if before["digests"]["data"] != after["digests"]["data"]:
-        pair = (run["digests"]["data"][:12] for run in (before, after))
-        yield Difference("data", "digest", *pair)
-    yield from _versions(before, after)
-    yield from _machine(before, after["environment"])
+    old, new = (run.digests["data"] for run in (before, after))
+    if old != new:
+        yield Difference("data", "digest", old[:12], new[:12])
+    yield from _versions(before, after.versions, after.lock)
+    yield from _machine(before.environment, after.environment)
     yield from _code(before, after)
 
 
-def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
+def _code(before: RecordedRun, after: RecordedRun) -> Iterator[Difference]:
     """Stages whose keys differ: keys are made from config, data, code and libraries."""
-    plans: list[Mapping[str, str]] = [before["plan"], after["plan"]]
-    names = list(dict.fromkeys([*plans[0], *plans[1]]))
-    changed = [name for name in names if plans[0].get(name) != plans[1].get(name)]
+    names = list(dict.fromkeys([*before.plan, *after.plan]))
+    changed = [name for name in names if before.plan.get(name) != after.plan.get(name)]
     if changed:
         more = len(changed) - _SHOWN
         shown = ", ".join(changed[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
@@ -322,15 +316,27 @@ def _code(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Diffe
         yield Difference("code", "stages made by other code, libraries or inputs", "", count)
 
 
-def _versions(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
-    """Each library that results rest on, and some of those that come with these."""
-    recorded, present = _libraries(before, before), _libraries(now, before)
+def _versions(
+    before: RecordedRun, now: Mapping[str, str], locked: Mapping[str, str]
+) -> Iterator[Difference]:
+    """Each library that results rest on, and some of those that come with these.
+
+    now : versions of those that decide results. locked : of all; a record of before lacks these.
+    """
+    first = {*before.versions, *now}
+    known = {normalised(name) for name in before.versions}
+
+    def libraries(versions: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+        decisive = known | {normalised(name) for name in versions}
+        return {**versions, **{n: each for n, each in others.items() if n not in decisive}}
+
+    recorded = libraries(before.versions, before.lock)
+    present = libraries(now, locked if before.lock else {})
     differing = [
         Difference("version", name, recorded.get(name, ABSENT), present.get(name, ABSENT))
         for name in dict.fromkeys([*recorded, *present])
         if recorded.get(name) != present.get(name)
     ]
-    first = {*before["versions"], *now["versions"]}
     yield from (each for each in differing if each.name in first)
     others = [each for each in differing if each.name not in first]
     yield from others[:_SHOWN]
@@ -338,19 +344,7 @@ def _versions(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Dif
         yield Difference("version", f"and {more} more that come with these", "", "")
 
 
-def _libraries(run: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, str]:
-    """{library: version}, those that decide results first; a record of before has no others."""
-    first: Mapping[str, str] = run["versions"]
-    others: Mapping[str, str] = run["lock"] if "lock" in recorded else {}
-    known = {normalised(name) for name in {**first, **recorded["versions"]}}
-    return {**first, **{name: each for name, each in others.items() if name not in known}}
-
-
-def _machine(
-    before: Mapping[str, Any], now: Mapping[str, Any] | None = None
-) -> Iterator[Difference]:
-    recorded: Mapping[str, Any] = before.get("environment") or {}
-    present = now or environment(str(recorded.get("device", "")))
+def _machine(recorded: Mapping[str, object], present: Mapping[str, object]) -> Iterator[Difference]:
     for name in dict.fromkeys([*recorded, *present]):
         old, new = recorded.get(name, ABSENT), present.get(name, ABSENT)
         if old != new:

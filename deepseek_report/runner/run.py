@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import PROVENANCE
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import empty_folder, remove
@@ -29,8 +31,8 @@ from deepseek_report.runner.execution.run_events import REPORT, Reporter
 from deepseek_report.runner.planning.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.planning.recommending import decided
 from deepseek_report.runner.run_folders.gather import assemble
+from deepseek_report.runner.run_folders.open_run import MissingPart
 from deepseek_report.runner.run_folders.sealing import writing_key
-from deepseek_report.runner.run_folders.store_hold import using
 from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.runner.run_folders.writing import (
     WriteOptions,
@@ -40,6 +42,7 @@ from deepseek_report.runner.run_folders.writing import (
     write_report,
 )
 from deepseek_report.store import Store, replace_folder
+from deepseek_report.store.folders import held
 from deepseek_report.store.remote_stages import remote_of_environment
 from deepseek_report.store.run_folder import DOCUMENTS_MANIFEST, carry_over, seal_results
 
@@ -63,8 +66,10 @@ class Finished:
     notices: Sequence[str] = ()
 
     @property
-    def failures(self) -> list[dict[str, str]]:
-        return [problem for problem in self.record["problems"] if problem["kind"] == "failed"]
+    def failures(self) -> dict[str, Text]:
+        """{stage: why it failed}."""
+        parts = map(MissingPart.from_json, self.record["problems"])
+        return {part.stage: part.reason for part in parts if part.kind == "failed"}
 
     @property
     def exit_code(self) -> int:
@@ -188,9 +193,9 @@ def write_run(run: PreparedRun, execution: Execution) -> Finished:
         identity = incomplete_id(identity, [outcome.stage for outcome in execution.failures])
         folder = folder.with_name(identity)
     command = run.command or _command(experiment, run.overrides, run.config_dir)
-    names = {"run_id": identity, "command": command}
     with run.store.lock("report", identity):
-        gather = partial(assemble, experiment, run.stages, execution, run.store, identity=names)
+        stages = run.stages, execution, run.store
+        gather = partial(assemble, experiment, *stages, run_id=identity, command=command)
         record = _record(experiment, run.started)
         with telling_of(folder, _work_folder(folder)):
             return _write(folder, gather, execution, record, experiment.trusted)
@@ -296,3 +301,24 @@ def _drop_if_damaged(store: Store, stage: Stage) -> None:
         store.verify(stage.place, stage.key)
     except ArtifactError:
         remove(store.folder(stage.place, stage.key))
+
+
+@contextmanager
+def using(stores: Iterable[Store], reporter: Reporter) -> Iterator[None]:
+    """`clean` takes nothing out of them meanwhile; at the end, what waits to be sent is sent.
+
+    What still cannot be sent is told: the next command that uses the store tries again.
+    """
+    stores = list(dict.fromkeys(stores))
+    with ExitStack() as stack:
+        for store in stores:
+            stack.enter_context(held(store.root))
+        yield
+        for store in stores:
+            unsent = store.send_waiting()
+            if unsent is not None:
+                stages = "1 stage" if unsent.stages == 1 else f"{unsent.stages} stages"
+                reporter.warned(
+                    f"{stages} could not be sent to the remote store, and the next run with this "
+                    f"paths.store sends what is left: {unsent.reason}"
+                )

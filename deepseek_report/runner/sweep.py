@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from deepseek_report.artifacts.message import Text, text_of
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.rounding import interval, number
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.rules import pick_device
@@ -20,14 +19,12 @@ from deepseek_report.runner.execution.execute import carry_out
 from deepseek_report.runner.execution.open_plan import Closing, OpenPlan
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.run_events import Reporter
-from deepseek_report.runner.planning.plan import make_plan
-from deepseek_report.runner.planning.preloading import modules_to_load
+from deepseek_report.runner.planning.plan import make_plan, modules_to_load
 from deepseek_report.runner.planning.processes import cores
 from deepseek_report.runner.planning.sweeping import SweepJob
-from deepseek_report.runner.run import Finished, PreparedRun, prepare_run, write_run
+from deepseek_report.runner.run import Finished, PreparedRun, prepare_run, using, write_run
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.past_runs import past_run
-from deepseek_report.runner.run_folders.store_hold import using
 from deepseek_report.store import Store
 from deepseek_report.wording.words import Wording
 
@@ -70,7 +67,7 @@ def job_result(differs: Sequence[str], finished: Finished) -> JobResult:
         score=_score(finished.folder),
         page=next(iter(finished.pages), None),
         folder=finished.folder,
-        failed={entry["stage"]: text_of(entry["reason"]) for entry in finished.failures},
+        failed=dict(finished.failures),
         details="\n".join(finished.details.values()),
     )
 
@@ -87,8 +84,7 @@ def failed_job(differs: Sequence[str], error: Exception) -> JobResult:
 
 
 def _score(folder: Path) -> tuple[str, str] | None:
-    run: dict[str, Any] = read_run(folder)
-    score = main_score(results_of(folder, run))
+    score = main_score(results_of(folder, read_run(folder)))
     if score is None:
         return None
     text = number(float(score.value), score.low, score.high)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import rows
 from deepseek_report.findings.rules_behaviour import claim, open_questions, question
+from deepseek_report.metrics.behaviour.behaviour_rows import (
+    JudgedExpectation,
+    OpenQuestion,
+    WorstCase,
+)
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.wording import estimates
 
 _USES = frozenset({"measures/behaviour", "pictures/behaviour"})
 #: Questions that the section lists; the table has all.
@@ -24,16 +28,18 @@ class BehaviourSection:
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("behaviour", results)
-        table = rows(results, "behaviour", "expectations")
+        table = results.rows("behaviour", "expectations", JudgedExpectation)
         if results.measurement("behaviour") is not None:
             _answer(draft, table)
-        says = {row["place"]: draft.words.say(claim(row)) for row in table}
-        for name, kept in (("expectations", table), ("worst", rows(results, "behaviour", "worst"))):
-            worded = [{**row, "says": says[row["place"]]} for row in kept]
+        says = {row.place: draft.words.say(claim(row)) for row in table}
+        kept: Sequence[JudgedExpectation | WorstCase]
+        worst = results.rows("behaviour", "worst", WorstCase)
+        for name, kept in (("expectations", table), ("worst", worst)):
+            worded = [{**row.cells, "says": says[row.place]} for row in kept]
             draft.values[name] = draft.metric_table("behaviour", name, worded) if worded else None
-        question_rows = rows(results, "behaviour", "questions")
+        question_rows = results.rows("behaviour", "questions", OpenQuestion)
         named = [
-            {**row, "question": draft.text(f"kinds.{row['question']}")} for row in question_rows
+            {**row.cells, "question": draft.text(f"kinds.{row.question}")} for row in question_rows
         ]
         draft.values["questions_table"] = (
             draft.metric_table("behaviour", "questions", named) if named else None
@@ -47,20 +53,17 @@ class BehaviourSection:
         return draft.content(self.needs, _USES)
 
 
-def _answer(draft: Draft, table: list[dict[str, object]]) -> None:
-    judged = [row for row in table if row["kind"] != "relation" and row["n"]]
-    without = [row for row in table if row["kind"] != "relation" and not row["n"]]
-    broken = [row for row in judged if not row["held"]]
+def _answer(draft: Draft, table: Sequence[JudgedExpectation]) -> None:
+    judged = [row for row in table if row.kind != "relation" and row.n]
+    without = [row for row in table if row.kind != "relation" and not row.n]
+    broken = [row for row in judged if not row.held]
     if not judged and not without:
         draft.answer("undeclared")
     else:
         draft.answer(
             "declared",
             n=len(judged),
-            broken=[
-                {"claim": draft.words.say(claim(row)), "share": estimates.of_row(row, "broken")}
-                for row in broken
-            ],
+            broken=[{"claim": draft.words.say(claim(row)), "share": row.broken} for row in broken],
             without=[draft.words.say(claim(row)) for row in without],
         )
     draft.answer("questions", n=len(open_questions(draft.results)))

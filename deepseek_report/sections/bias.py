@@ -7,24 +7,31 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.estimate import UNDEFINED
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.findings.best_option import best_option, option_name, options_of
-from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows, setting
+from deepseek_report.findings.best_option import best_option, option_name
+from deepseek_report.findings.records import attribute_label, setting
 from deepseek_report.findings.rules_groups import (
-    TOO_FEW,
     declared_ratio,
     is_beyond_chance,
     labelled_gaps,
     worst_and_best,
 )
-from deepseek_report.findings.rules_sources import proxy_features, stand_ins_of, surest_gap
+from deepseek_report.findings.rules_sources import proxy_features, surest_gap
 from deepseek_report.metrics.fairness.direct_use import PARTS as GAP_PARTS
+from deepseek_report.metrics.fairness.fairness_rows import (
+    GapOption,
+    GapTest,
+    GroupLevel,
+    GroupPair,
+    SplitGap,
+    SwappedAttribute,
+)
 from deepseek_report.metrics.fairness.groups import Grouping, groupings
 from deepseek_report.sections.chains import largest_prompt_gap
 from deepseek_report.sections.shared.draft import Draft
@@ -117,7 +124,7 @@ DIFFERENCES = (
 
 def decision_values(draft: Draft) -> Values:
     """The tables on what groups get; those on decisions are empty where nothing is decided."""
-    groups = rows(draft.results, "group_rates", "groups")
+    groups = draft.results.rows("group_rates", "groups", GroupLevel)
     task = task_of(draft.results.schema.target)
     return {
         **_groups(draft, groups),
@@ -137,13 +144,15 @@ def decision_values(draft: Draft) -> Values:
     }
 
 
-def _groups(draft: Draft, groups: list[Row]) -> dict[str, ShownTable]:
+def _groups(draft: Draft, groups: list[GroupLevel]) -> dict[str, ShownTable]:
     """What each group gets, against its reference where there is one; crossings apart."""
     pairs = _pairs(draft)
-    merged = [row | pairs.get((row["attribute"], row["level"]), {}) for row in groups]
     by = task_of(draft.results.schema.target).group_columns[0]
     single, crossed = (
-        _foremost([row for row in merged if is_crossing(row) == crossing], by)
+        [
+            {**row.cells, **pairs.get((row.attribute, row.level), {})}
+            for row in _foremost([row for row in groups if row.is_crossing == crossing], by)
+        ]
         for crossing in (False, True)
     )
     outcomes, errors = _views(draft)
@@ -161,11 +170,11 @@ def _groups(draft: Draft, groups: list[Row]) -> dict[str, ShownTable]:
     }
 
 
-def _foremost(levels: list[Row], key: str) -> list[Row]:
+def _foremost(levels: list[GroupLevel], key: str) -> list[GroupLevel]:
     """All rows; of an attribute with many levels the worst and the best come first."""
     first = worst_and_best(levels, key)
-    shown = {(row["attribute"], row["level"]) for row in first}
-    return first + [row for row in levels if (row["attribute"], row["level"]) not in shown]
+    shown = {(row.attribute, row.level) for row in first}
+    return first + [row for row in levels if (row.attribute, row.level) not in shown]
 
 
 def _views(draft: Draft) -> tuple[View, View]:
@@ -212,16 +221,13 @@ def _compared_columns(draft: Draft) -> tuple[Column, ...]:
     return tuple(known[key] for key in wanted if key in known)
 
 
-def _pairs(draft: Draft) -> dict[tuple[str, str], Row]:
+def _pairs(draft: Draft) -> dict[tuple[str, str], Values]:
     """{(attribute, level): the group against its reference}; a reference is named as such."""
-    pairs: dict[tuple[str, str], Row] = {}
-    for row in rows(draft.results, "impact_ratio", "pairs"):
-        judged = row | dict.fromkeys(_COMPARED) if row["verdict"] == TOO_FEW else row
-        chosen = {key: judged.get(key) for key in _PAIRED}
-        pairs[row["attribute"], row["level"]] = chosen
-        pairs.setdefault(
-            (row["attribute"], row["reference"]), {"ratio": draft.text("is_reference")}
-        )
+    pairs: dict[tuple[str, str], Values] = {}
+    for row in draft.results.rows("impact_ratio", "pairs", GroupPair):
+        judged = row.cells if row.is_judged else {**row.cells, **dict.fromkeys(_COMPARED)}
+        pairs[row.attribute, row.level] = {key: judged.get(key) for key in _PAIRED}
+        pairs.setdefault((row.attribute, row.reference), {"ratio": draft.text("is_reference")})
     return pairs
 
 
@@ -246,18 +252,18 @@ _PAIRED = (
 )
 
 
-def _options(draft: Draft) -> list[Row]:
+def _options(draft: Draft) -> list[Values]:
     """The rows of the options, each by its name in words."""
     return [
-        row | {"option": sentence_case(draft.words.say(option_name(draft.results, row)))}
-        for row in rows(draft.results, "options", "options")
+        {**row.cells, "option": sentence_case(draft.words.say(option_name(draft.results, row)))}
+        for row in draft.results.rows("options", "options", GapOption)
     ]
 
 
 def _option_view(draft: Draft) -> View:
     """What is shown of the options; expected costs where they are declared."""
-    measured = rows(draft.results, "options", "options")
-    costs = any(finite(row["cost"]) is not None for row in measured)
+    measured = draft.results.rows("options", "options", GapOption)
+    costs = any(row.cost is not None for row in measured)
     return View(
         "bias-options",
         "options.options",
@@ -281,19 +287,18 @@ def _own_refits(draft: Draft) -> str:
 
 def _proposed(draft: Draft) -> list[str]:
     """Of each attribute the option that narrows its gap, or that none is shown to."""
-    names = dict.fromkeys(row["attribute"] for row in rows(draft.results, "options", "options"))
+    first: dict[str, GapOption] = {}
+    for row in draft.results.rows("options", "options", GapOption):
+        first.setdefault(row.attribute, row)
     return [
         draft.text(
             "proposed",
             attribute=attribute_label(draft.results, name),
-            levels=[row[end] for row in options_of(draft.results, name)[:1] for end in _ENDS],
+            levels=[row.level, row.reference],
             **best_option(draft.results, name),
         )
-        for name in names
+        for name, row in first.items()
     ]
-
-
-_ENDS = ("level", "reference")
 
 
 # --- Whom the model treats differently, where that comes from, and what could be traded -----------
@@ -358,44 +363,44 @@ def _answer(draft: Draft) -> None:
         draft.answer("no_people", parts=parts)
     elif is_undeclared(results):
         answer_undeclared(draft)
-    pairs = rows(results, "impact_ratio", "pairs")
+    pairs = results.rows("impact_ratio", "pairs", GroupPair)
     if pairs:
-        judged = [row for row in pairs if row["verdict"] != TOO_FEW and not is_crossing(row)]
-        crossings = [row for row in pairs if row["verdict"] != TOO_FEW and is_crossing(row)]
-        below = [row for row in judged if row["verdict"] == "clear below"]
-        crossed = [row for row in crossings if row["verdict"] == "clear below"]
-        worst = min(crossed, key=lambda row: float(row["ratio"]), default={})
+        judged = [row for row in pairs if row.is_judged and not row.is_crossing]
+        crossings = [row for row in pairs if row.is_judged and row.is_crossing]
+        below = [row for row in judged if row.is_clear]
+        crossed = [row for row in crossings if row.is_clear]
+        worst = min(crossed, key=lambda row: row.ratio, default=None)
         draft.answer(
             "ratios",
             judged=len(judged),
-            below=[_levels(draft, row["attribute_label"], [row["level"]]) for row in below],
+            below=[_levels(draft, row.attribute_label, [row.level]) for row in below],
             beyond=_beyond(
-                draft, [r for r in judged if r not in below and is_beyond_chance(results, r)]
+                draft, [r for r in judged if not r.is_clear and is_beyond_chance(results, r)]
             ),
             crossings=len(crossings),
             crossed=len(crossed),
-            worst=worst | {"ratio": estimates.of_row(worst, "ratio")},
-            uncertain=sum("uncertain" in row["verdict"] for row in judged),
+            worst={**worst.cells, "ratio": worst.estimate} if worst else {"ratio": UNDEFINED},
+            uncertain=sum("uncertain" in row.verdict for row in judged),
             bound=declared_ratio(results),
             decision=results.schema.target.favourable_class,
         )
     for gap in labelled_gaps(results):
         draft.answer("labelled", **gap)
-    tests = [row for metric in DIFFERENCES[1:] for row in rows(results, metric, "tests")]
-    known = [row for row in tests if finite(row["value"]) is not None]
+    tests = [row for metric in DIFFERENCES[1:] for row in results.rows(metric, "tests", GapTest)]
+    known = [row for row in tests if row.value.is_defined]
     if tests:
-        apart = dict.fromkeys(row["attribute"] for row in tests if is_beyond_chance(results, row))
+        apart = dict.fromkeys(row.attribute for row in tests if is_beyond_chance(results, row))
         names = [attribute_label(results, name) for name in _uncrossed(list(apart))]
         draft.answer("errors", attributes=names, tests=len(known))
 
 
 def _answer_gaps(draft: Draft) -> None:
     """Whether errors fall evenly, where the task compares groups by them."""
-    table = rows(draft.results, "group_rates", "tests")
+    table = draft.results.rows("group_rates", "tests", GapTest)
     if not table:
         return
-    tests = [row for row in table if finite(row["p_adjusted"]) is not None]
-    apart = dict.fromkeys(row["attribute"] for row in tests if is_beyond_chance(draft.results, row))
+    tests = [row for row in table if row.p_adjusted is not None]
+    apart = dict.fromkeys(row.attribute for row in tests if is_beyond_chance(draft.results, row))
     names = [attribute_label(draft.results, name) for name in _uncrossed(list(apart))]
     draft.answer("gaps", judged=bool(tests), apart=names, tests=len(tests))
 
@@ -416,11 +421,11 @@ def _uncrossed(attributes: Sequence[str]) -> list[str]:
     ]
 
 
-def _beyond(draft: Draft, groups: Sequence[Row]) -> list[str]:
+def _beyond(draft: Draft, groups: Sequence[GroupPair]) -> list[str]:
     """The groups of each attribute: `“men” (sex)`."""
     levels: dict[str, list[str]] = {}
     for row in groups:
-        levels.setdefault(row["attribute_label"], []).append(row["level"])
+        levels.setdefault(row.attribute_label, []).append(row.level)
     return [_levels(draft, name, each) for name, each in levels.items()]
 
 
@@ -432,7 +437,7 @@ def _caveats(draft: Draft) -> None:
     target = draft.results.schema.target
     if target.labels_are_decisions:
         draft.caveat("labels_are_decisions", target=target.label)
-    few = [row for row in rows(draft.results, "group_rates", "groups") if row.get("too_few")]
+    few = [r for r in draft.results.rows("group_rates", "groups", GroupLevel) if r.too_few]
     if few:
         draft.caveat("too_few", n=len(few))
     if _people(draft.results):
@@ -443,8 +448,8 @@ def _direct_use(draft: Draft) -> dict[str, ShownTable]:
     """What swapping an attribute alone turns, and the parts of each gap."""
     numbers, words = draft.words.numbers, draft.words
     swaps = [
-        row | {"stand_ins": numbers.listing(words.named(stand_ins_of(row))) or None}
-        for row in rows(draft.results, "direct_use", "swaps")
+        {**row.cells, "stand_ins": numbers.listing(words.named(row.stand_in_labels)) or None}
+        for row in draft.results.rows("direct_use", "swaps", SwappedAttribute)
     ]
     swapped, split = (
         View(f"bias-{name}", f"direct_use.{name}", _OF_DIRECT_USE[name], folded=name == "swaps")
@@ -458,10 +463,10 @@ def _direct_use(draft: Draft) -> dict[str, ShownTable]:
 
 def _with_not_found(draft: Draft, split: ShownTable) -> ShownTable:
     """The parts of gaps, with words where no stand-ins were found: that is no part of 0 points."""
-    measured = rows(draft.results, "direct_use", "split")
+    measured = draft.results.rows("direct_use", "split", SplitGap)
     worded = tuple(
         cells | {"stand_ins": draft.text("answer.stand_ins_not_found")}
-        if finite(row["stand_ins"]) is None and finite(row["gap"]) is not None
+        if row.stand_ins is None and row.gap is not None
         else cells
         for cells, row in zip(split.rows, measured, strict=False)
     )

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.findings.explainer_verdicts import leading_explainer
-from deepseek_report.findings.records import Row, rows, unit_of
+from deepseek_report.findings.records import unit_of
 from deepseek_report.findings.rules_bottlenecks import (
     expected_slice,
     expert_needs,
@@ -21,6 +21,12 @@ from deepseek_report.findings.rules_bottlenecks import (
     unexpected_slice,
 )
 from deepseek_report.findings.severity import SIGNIFICANT
+from deepseek_report.metrics.failures.failure_rows import Cohort, CohortDriver, LearntFrom
+from deepseek_report.metrics.internals.internal_rows import (
+    AblatedInGroup,
+    AblatedPart,
+    ProfiledLayer,
+)
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.tasks import task_of
@@ -51,10 +57,10 @@ def _slice_sentence(draft: Draft) -> str:
     return draft.text(
         "slices.worst" if worst else "slices.none",
         examined=slices_examined(results),
-        slice=row["slice"] if row else "",
-        error=estimates.of_row(row, loss.key) if row else None,
-        rest=row[f"rest_{loss.key}"] if row else None,
-        expected=finite(row.get(f"expected_{loss.key}")) if row else None,
+        slice=row.slice if row else "",
+        error=row.loss(loss.key) if row else None,
+        rest=row.rest(loss.key) if row else None,
+        expected=row.expected(loss.key) if row else None,
         unit=unit_of(results),
     )
 
@@ -62,14 +68,14 @@ def _slice_sentence(draft: Draft) -> str:
 def data(draft: Draft) -> Values:
     """What more rows would bring, and what is wrong with those there are."""
     results = draft.results
-    curve = rows(results, "learning_curve", "curve")
+    curve = results.rows("learning_curve", "curve", LearntFrom)
     gain = results.score("learning_curve_gain")
     known = gain is not None and finite(gain.value) is not None
     return {
         "sentence": draft.text(
             "curve",
             gain=estimates.of_score(gain),
-            predictor=draft.words.label("predictors", curve[-1]["predictor"]) if curve else "",
+            predictor=draft.words.label("predictors", curve[-1].predictor) if curve else "",
         )
         if gain is not None and known
         else _part_not_measured(draft, "measures/learning_curve"),
@@ -110,8 +116,9 @@ _GROUPS = TableType(
 def capacity(draft: Draft) -> Values:
     """What each part is needed for, and by which cases."""
     results = draft.results
-    parts, groups = (rows(results, "ablation", name) for name in ("parts", "by_group"))
-    apart = [row for row in groups if (finite(row["p_adjusted"]) or 0.0) < SIGNIFICANT]
+    parts = results.rows("ablation", "parts", AblatedPart)
+    groups = results.rows("ablation", "by_group", AblatedInGroup)
+    apart = [row for row in groups if (row.p_adjusted or 0.0) < SIGNIFICANT]
     sentences = [_heads(draft), _experts(draft), _groups(draft, groups, apart)]
     return {
         "sentence": " ".join(filter(None, sentences)) or _not_measured(draft),
@@ -135,21 +142,21 @@ def _heads(draft: Draft) -> str:
     heads = part_rows(draft.results, "head")
     if not heads:
         return ""
-    spare, needed = (sum(row["verdict"] == mark for row in heads) for mark in ("spare", "needed"))
+    spare, needed = (sum(row.verdict == mark for row in heads) for mark in ("spare", "needed"))
     return draft.text("heads", spare=spare, needed=needed, heads=len(heads))
 
 
-def _part(draft: Draft, row: Row) -> Values:
+def _part(draft: Draft, row: AblatedPart | AblatedInGroup) -> Values:
     """A row of a table of parts, in words."""
-    number, verdict = finite(row["number"]), row.get("verdict")
-    where = {
-        "kind": row["kind"],
-        "layer": int(row["layer"]) + 1,
-        "branch": draft.words.name(row["branch"]) if row.get("branch") else "",
-        "number": None if number is None else int(number),
-    }
-    named = {"part": draft.text("part", **where)}
-    return row | named | ({"verdict": draft.text(f"verdict.{verdict}")} if verdict else {})
+    part = draft.text(
+        "part",
+        kind=row.kind,
+        layer=row.layer + 1,
+        branch=draft.words.name(row.branch) if row.branch else "",
+        number=row.number,
+    )
+    verdict = {"verdict": draft.text(f"verdict.{row.verdict}")} if row.verdict else {}
+    return {**row.cells, "part": part, **verdict}
 
 
 def _experts(draft: Draft) -> str:
@@ -163,7 +170,7 @@ def _experts(draft: Draft) -> str:
     return draft.text("load", imbalance=estimates.of_score(imbalance))
 
 
-def _groups(draft: Draft, groups: list[Row], apart: list[Row]) -> str:
+def _groups(draft: Draft, groups: list[AblatedInGroup], apart: list[AblatedInGroup]) -> str:
     """Whether an expert matters more to one part of the data than to the rest."""
     return draft.text("part_groups", looked_at=len(groups), apart=len(apart)) if groups else ""
 
@@ -171,19 +178,19 @@ def _groups(draft: Draft, groups: list[Row], apart: list[Row]) -> str:
 def compute(draft: Draft) -> Values:
     """Time by layer and by batch size, and memory."""
     results = draft.results
-    layers = rows(results, "layer_profile", "layers")
+    layers = results.rows("layer_profile", "layers", ProfiledLayer)
     return {"sentence": _sentence(draft, layers), "memory": _memory(draft)}
 
 
-def _sentence(draft: Draft, layers: list[Row]) -> str:
+def _sentence(draft: Draft, layers: list[ProfiledLayer]) -> str:
     latency, rate = draft.results.score("latency_ms"), draft.results.score("rows_per_second")
     sentences = []
     if latency is not None and rate is not None:
         each = estimates.of_score(latency)
         sentences.append(draft.text("latency", latency=each, rate=finite(rate.value)))
     if layers:
-        hottest = max(layers, key=lambda row: row["share"])
-        layer = {"layer": layer_name(hottest["layer"]), "share": hottest["share"]}
+        hottest = max(layers, key=lambda row: row.share)
+        layer = {"layer": layer_name(hottest.layer), "share": hottest.share}
         sentences.append(draft.text("hottest", **layer))
     return " ".join(sentences) or draft.text("not_measured")
 
@@ -207,24 +214,20 @@ def cohorts(draft: Draft) -> Values:
     results = draft.results
     leader = leading_explainer(results)
     drivers = [
-        {**row, "cohort": row["cohort"] if row["origin"] == "declared" else ""}  # told once, above
-        for row in rows(results, _METRIC, "drivers")
-        if row["explainer"] == leader
+        _worded(draft, row, row.cohort if row.origin == "declared" else "")  # told once, above
+        for row in results.rows(_METRIC, "drivers", CohortDriver)
+        if row.explainer == leader
     ]
+    table = [_worded(draft, row, row.cohort) for row in results.rows(_METRIC, "cohorts", Cohort)]
     return {
-        "table": draft.metric_table(
-            _METRIC, "cohorts", _worded(draft, rows(results, _METRIC, "cohorts"))
-        ),
-        "drivers": draft.metric_table(_METRIC, "drivers", _worded(draft, drivers)),
+        "table": draft.metric_table(_METRIC, "cohorts", table),
+        "drivers": draft.metric_table(_METRIC, "drivers", drivers),
     }
 
 
-def _worded(draft: Draft, table: list[Row]) -> list[Row]:
-    """The rows, with the cohorts as people call them."""
-    return [
-        {**row, "cohort": draft.text("cohort", origin=row["origin"], name=row["cohort"])}
-        for row in table
-    ]
+def _worded(draft: Draft, row: Cohort | CohortDriver, name: str) -> Values:
+    """The row, with the cohort as people call it."""
+    return {**row.cells, "cohort": draft.text("cohort", origin=row.origin, name=name)}
 
 
 #: A gain in ROC AUC below which a remedy is not worth its cost.

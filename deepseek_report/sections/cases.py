@@ -18,7 +18,8 @@ from deepseek_report.findings.explainer_verdicts import (
     listed_for_cases,
     verdict_of,
 )
-from deepseek_report.findings.records import Row, explainer_label, rows, setting
+from deepseek_report.findings.records import explainer_label, setting
+from deepseek_report.metrics.cases.single_case_rows import CaseRow, ChangeStep, RefusedCase
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values, compact, number_cell, percent_cell
 from deepseek_report.sections.single_cases.case_browser import browser
@@ -34,16 +35,14 @@ from deepseek_report.tasks import task_of
 
 # Every test row that was decided against a person, with its reasons, to be found by its number.
 
-_REASONS = ("reason_1", "reason_2", "reason_3", "reason_4")
 
-
-def refused_rows(pages: Pages) -> list[Row]:
+def refused_rows(pages: Pages) -> list[RefusedCase]:
     """Those of the method whose reasons are told."""
-    table = rows(pages.draft.results, "cases", "refused")
-    return [row for row in table if row["explainer"] == pages.explainer]
+    table = pages.draft.results.rows("cases", "refused", RefusedCase)
+    return [row for row in table if row.explainer == pages.explainer]
 
 
-def refused_data(draft: Draft, refused: Sequence[Row]) -> Values | None:
+def refused_data(draft: Draft, refused: Sequence[RefusedCase]) -> Values | None:
     """Plain data for the script, None where there are none.
 
     rows : {row: [probability, how many reasons are certainly the largest, whether they are rough,
@@ -51,16 +50,16 @@ def refused_data(draft: Draft, refused: Sequence[Row]) -> Values | None:
     """
     if not refused:
         return None
-    labels = sorted({row[name] for row in refused for name in _REASONS} - {""})
+    labels = sorted({label for row in refused for label in row.reasons})
     place = {label: at for at, label in enumerate(labels)}
     return {
         "labels": [draft.words.name(label) for label in labels],
         "rows": {
-            str(int(row["instance_id"])): [
-                compact(float(row["probability"])),
-                int(row["certain"]),
-                int(bool(row["rough"])),
-                [place[row[name]] for name in _REASONS if row[name]],
+            str(row.instance_id): [
+                compact(row.probability),
+                row.certain,
+                int(row.rough),
+                [place[label] for label in row.reasons],
             ]
             for row in refused
         },
@@ -78,15 +77,15 @@ def list_row(draft: Draft, case: ExplainedCase, page: Values) -> Values:
     row, numbers = case.row, draft.words.numbers
     cells = {
         "shown": page["title"],
-        "row": numbers.count(int(row["instance_id"])),
-        "decision": row["decision"],
-        "truth": row["label"],
+        "row": numbers.count(row.instance_id),
+        "decision": row.decision,
+        "truth": row.label,
         "counted": page["counted"],
         "change": page["change_in_short"],
     }
     if task_of(draft.results.schema.target).decides:
         return cells | percent_cell(numbers, "probability", stated(draft.results, case))
-    return cells | number_cell(numbers, "error", row.get("error"))
+    return cells | number_cell(numbers, "error", row.error)
 
 
 # --- Single cases: why this decision, and what would change it ------------------------------------
@@ -161,7 +160,7 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
     ]
     draft.values["list_caption"] = draft.text("list_caption", banded=not results.privacy.is_full)
     refused = refused_rows(pages)
-    draft.values["refused"] = draft.metric_table("cases", "refused", refused)
+    draft.values["refused"] = draft.metric_table("cases", "refused", [row.cells for row in refused])
     draft.values["browser"]["refused"] = refused_data(draft, refused)
     draft.values["is_number"] = not task_of(results.schema.target).decides
 
@@ -174,9 +173,12 @@ def _inputs(results: Results, cases: Sequence[ExplainedCase]) -> Floats:
     return np.asarray(results.test.inputs[positions])
 
 
+def _changes(results: Results) -> list[ChangeStep]:
+    return results.rows(*ChangeStep.source, ChangeStep)
+
+
 def _found_changes(results: Results) -> set[int]:
-    changes = rows(results, "cases", "counterfactuals")
-    return {row["case"] for row in changes if row["status"] == "found"}
+    return {row.case for row in _changes(results) if row.status == "found"}
 
 
 def _assumed_directions(draft: Draft) -> bool:
@@ -184,16 +186,14 @@ def _assumed_directions(draft: Draft) -> bool:
     features = [feature for feature in draft.results.schema.features if feature.can_move]
     ordered = [feature for feature in features if feature.kind != "categorical"]
     undeclared = all(feature.direction == "either" for feature in ordered)
-    return bool(ordered) and undeclared and bool(rows(draft.results, "cases", "counterfactuals"))
+    return bool(ordered) and undeclared and bool(_changes(draft.results))
 
 
-def _answer(draft: Draft, table: list[Row], n_explained: int, explainer: str | None) -> None:
+def _answer(draft: Draft, table: list[CaseRow], n_explained: int, explainer: str | None) -> None:
     """Table : the cases that have a page."""
-    changes = rows(draft.results, "cases", "counterfactuals")
+    changes = _changes(draft.results)
     changed = _found_changes(draft.results)
-    draft.answer(
-        "count", n=len(table), of=n_explained, wrong=sum(not row["correct"] for row in table)
-    )
+    draft.answer("count", n=len(table), of=n_explained, wrong=sum(not row.correct for row in table))
     leading = leading_for_cases(draft.results)
     if not explainer and leading:
         use = verdict_of(draft.results, leading).use
@@ -220,7 +220,7 @@ def _answer(draft: Draft, table: list[Row], n_explained: int, explainer: str | N
         _answer_changes(draft, changes, len(table))
 
 
-def _answer_changes(draft: Draft, changes: list[Row], total: int) -> None:
+def _answer_changes(draft: Draft, changes: list[ChangeStep], total: int) -> None:
     """For how many decisions a change is known; against the person alone where that is known."""
     if not task_of(draft.results.schema.target).decides:
         return
@@ -231,5 +231,5 @@ def _answer_changes(draft: Draft, changes: list[Row], total: int) -> None:
     elif share is not None:
         draft.answer("reachable", share=Estimate.of_score(share), most=most)
     elif draft.results.schema.target.favourable is None and changes:
-        n = len({row["case"] for row in changes if row["status"] == "found"})
+        n = len(_found_changes(draft.results))
         draft.answer("changes", n=n, total=total, most=most)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.table import SEPARATOR
-from deepseek_report.findings.records import Row, rows, unit_of
-from deepseek_report.findings.rules_causes import contradicted_claims, contradiction, parts_of
+from deepseek_report.findings.records import unit_of
+from deepseek_report.findings.rules_causes import contradicted_claims, contradiction
+from deepseek_report.metrics.causes.cause_rows import (
+    ClaimNode,
+    DeclaredEffect,
+    GapPath,
+    NegativeControl,
+    TestedClaim,
+    listed,
+)
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.wording import estimates
 
 _USES = frozenset(
     {
@@ -56,40 +60,37 @@ class CausesSection:
 
     def _claims(self, draft: Draft) -> None:
         results, against = draft.results, contradicted_claims(draft.results)
-        table = rows(results, "causal_claims", "claims")
+        table = results.rows("causal_claims", "claims", TestedClaim)
         draft.answer(
             "contradicted",
             n=len(against),
             of=len(table),
-            first=against[0]["first_label"] if against else "",
-            second=against[0]["second_label"] if against else "",
+            first=against[0].first_label if against else "",
+            second=against[0].second_label if against else "",
         )
         draft.values["contradictions"] = _say(draft, map(contradiction, against[:_LISTED]))
         draft.values["more_contradictions"] = max(len(against) - _LISTED, 0)
         draft.values["claims"] = draft.metric_table("causal_claims", "claims") if table else None
         draft.values["arrows"] = draft.metric_table("causal_claims", "arrows")
-        hidden = [
-            row["label"]
-            for row in rows(results, "causal_claims", "nodes")
-            if row["role"] == "unmeasured"
-        ]
+        nodes = results.rows("causal_claims", "nodes", ClaimNode)
+        hidden = [node.label for node in nodes if node.role == "unmeasured"]
         if hidden:
             draft.caveat("unmeasured", names=hidden)
 
 
-def _say(draft: Draft, sentences: Any) -> list[str]:
+def _say(draft: Draft, sentences: Iterable[Text]) -> list[str]:
     return [draft.words.say(sentence) for sentence in sentences]
 
 
 def _effects(draft: Draft) -> None:
-    table = rows(draft.results, "causal_effects", "effects")
-    controls = rows(draft.results, "causal_effects", "controls")
+    table = draft.results.rows("causal_effects", "effects", DeclaredEffect)
+    controls = draft.results.rows("causal_effects", "controls", NegativeControl)
     draft.values["effects_told"] = [
         " ".join(_say(draft, _told_effect(row, controls))) for row in table
     ]
     draft.values["effects"] = draft.metric_table("causal_effects", "effects") if table else None
     named = [
-        {**row, "control": draft.words.say(message(f"causes.controls.{row['control']}"))}
+        {**row.cells, "control": draft.words.say(message(f"causes.controls.{row.control}"))}
         for row in controls
     ]
     draft.values["controls"] = (
@@ -97,41 +98,40 @@ def _effects(draft: Draft) -> None:
     )
 
 
-def _told_effect(row: Row, controls: Sequence[Row]) -> list[Message]:
+def _told_effect(row: DeclaredEffect, controls: Sequence[NegativeControl]) -> list[Message]:
     """An effect, what is held alike, how far it can be trusted."""
-    points = "effect_points" in row and finite(row["effect_points"]) is not None
-    key, naive = ("effect_points", "naive_points") if points else ("effect", "naive")
-    effect = estimates.of_row(row, key, key)
+    points = row.effect_points is not None
+    effect, naive = row.effect_points or row.effect, row.naive_points if points else row.naive
     ends = effect.ends
     shown = ends is not None and (ends[0] > 0 or ends[1] < 0)
     rises = effect.value > 0
     size = effect if rises or not shown else effect.negated()
-    failed = [each for each in controls if each["place"] == row["place"] and not each["holds"]]
+    failed = [each for each in controls if each.place == row.place and not each.holds]
     sentences = [
         message(
             "causes.effect",
-            treatment=row["treatment"],
-            outcome=row["outcome_class"] or row["outcome"],
-            start=row["from_display"],
-            end=row["to_display"],
-            amount=row["amount"],
+            treatment=row.treatment,
+            outcome=row.outcome_class or row.outcome,
+            start=row.from_display,
+            end=row.to_display,
+            amount=row.amount,
             shown=shown,
             rises=rises,
             points=size if points else None,
             number=None if points else size,
-            naive=estimates.of_row(row, naive, naive),
-            unit=row["unit"],
+            naive=naive,
+            unit=row.unit,
         ),
         message(
             "causes.held",
-            held=row["adjusted_for"].split(SEPARATOR) if row["adjusted_for"] else [],
-            outside=float(row["outside"]) if float(row["outside"]) > _OUTSIDE else 0,
+            held=listed(row.adjusted_for),
+            outside=row.outside if row.outside > _OUTSIDE else 0,
         ),
         message(
             "causes.sensitivity",
-            robustness=finite(row["robustness"]) or 0,
-            times=finite(row["times"]),
-            strongest=row["strongest"],
+            robustness=row.robustness or 0,
+            times=row.times,
+            strongest=row.strongest,
         ),
     ]
     if failed:
@@ -140,49 +140,46 @@ def _told_effect(row: Row, controls: Sequence[Row]) -> list[Message]:
 
 
 def _gaps(draft: Draft) -> None:
-    table = rows(draft.results, "causal_gaps", "paths")
-    pairs = dict.fromkeys((row["place"], row["compared"]) for row in table)
+    table = draft.results.rows("causal_gaps", "paths", GapPath)
+    pairs = dict.fromkeys((row.place, row.compared) for row in table)
     draft.values["gaps_told"] = [
-        " ".join(
-            _say(draft, _told_gap(draft, [r for r in table if (r["place"], r["compared"]) == pair]))
-        )
+        " ".join(_say(draft, _told_gap(draft, [r for r in table if (r.place, r.compared) == pair])))
         for pair in pairs
     ]
     named = [
-        {**row, "path": draft.words.say(message(f"causes.paths.{row['path']}"))} for row in table
+        {**row.cells, "path": draft.words.say(message(f"causes.paths.{row.path}"))} for row in table
     ]
     draft.values["gaps"] = draft.metric_table("causal_gaps", "paths", named) if named else None
     draft.values["sets"] = draft.metric_table("causal_gaps", "sets") if table else None
     if table:
-        nodes = {row["name"] for row in rows(draft.results, "causal_claims", "nodes")}
+        nodes = {n.name for n in draft.results.rows("causal_claims", "nodes", ClaimNode)}
         others = [f.label for f in draft.results.schema.features if f.name not in nodes]
         more = [*others[:_NAMED], *(["…"] if len(others) > _NAMED else [])]
         if others:
             draft.caveat("not_in_graph", n=len(others), names=more)
 
 
-def _told_gap(draft: Draft, paths: Sequence[Row]) -> list[Message]:
+def _told_gap(draft: Draft, paths: Sequence[GapPath]) -> list[Message]:
     """The gap of one pair in the data, in the answers, and what the model widens."""
     total, *parts = paths
-    points = "labels_points" in total
     shared: dict[str, object] = {
         "outcome": draft.results.schema.target.explained_class,
-        "compared": total["compared"],
-        "reference": total["reference"],
-        "points": points,
+        "compared": total.compared,
+        "reference": total.reference,
+        "points": total.in_points,
         "unit": unit_of(draft.results),
     }
 
     def parts_in(key: str) -> dict[str, object]:
         return {
-            "total": parts_of(total)[key],
+            "total": total.parts[key],
             "parts": [
-                {"value": parts_of(row)[key], "path": message(f"causes.paths.{row['path']}")}
+                {"value": row.parts[key], "path": message(f"causes.paths.{row.path}")}
                 for row in parts
             ],
         }
 
-    wider: list[Text] = [message(f"causes.ways.{row['path']}") for row in parts if row["widened"]]
+    wider: list[Text] = [message(f"causes.ways.{row.path}") for row in parts if row.widened]
     return [
         message("causes.gap_of_labels", **shared, **parts_in("labels")),
         message("causes.gap_of_answers", **shared, **parts_in("answers")),

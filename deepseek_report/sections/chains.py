@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import Row, rows, setting
+from deepseek_report.findings.records import setting
 from deepseek_report.findings.rules_language import all_hints, hint_name
 from deepseek_report.metrics.language.chain_tests import CUT, chain_verdict
+from deepseek_report.metrics.language.language_rows import ChainTest, HintRow, PromptPair
 from deepseek_report.sections.shared.draft import Draft
-from deepseek_report.wording import estimates
+from deepseek_report.sections.shared.tables import Values
 
 #: Metrics of chains: of recorded traces, and of a model that is at hand.
 CHAIN_METRICS = ("hint_acknowledgement", "recorded_chain_tests", "chain_tests")
@@ -42,13 +42,13 @@ def _hints(draft: Draft) -> None:
         return
     draft.answer(
         "hints",
-        pairs=int(row["n"]),
-        followed=estimates.of_row(row, "followed_share", "followed"),
-        influenced=int(row["influenced"]),
-        named=estimates.of_row(row, "named_share", "named"),
-        verdict=row["verdict"],
+        pairs=row.n,
+        followed=row.followed,
+        influenced=row.influenced,
+        named=row.named,
+        verdict=row.verdict,
     )
-    table = rows(draft.results, "hint_acknowledgement", "hints")
+    table = draft.results.rows("hint_acknowledgement", "hints", HintRow)
     draft.values["hints"] = draft.metric_table(
         "hint_acknowledgement", "hints", [*_worded(draft, table)]
     )
@@ -57,40 +57,44 @@ def _hints(draft: Draft) -> None:
     draft.caveat("hints")
 
 
-def _worded(draft: Draft, table: list[Row]) -> Iterator[Row]:
+def _worded(draft: Draft, table: list[HintRow]) -> Iterator[Values]:
     for row in table:
         yield {
-            **row,
-            "hint": draft.words.say(hint_name(row["hint"])),
-            "verdict": draft.text(f"naming.{row['verdict']}"),
+            **row.cells,
+            "hint": draft.words.say(hint_name(row.hint)),
+            "verdict": draft.text(f"naming.{row.verdict}"),
         }
 
 
 def _tests(draft: Draft, metric: str) -> None:
-    table = rows(draft.results, metric, "tests")
+    table = draft.results.rows(metric, "tests", ChainTest)
     if not table:
         return
-    first = next((row for row in table if row["test"] == f"{CUT}0"), None)
-    same = None if first is None else estimates.of_row(first, "same_share", "same")
+    same = next((row.same for row in table if row.test == f"{CUT}0"), None)
     fewest = round(setting(draft.results, "metrics", metric, "fewest", 30))
     if same is not None:
         draft.answer("chains", same=same, n=same.n, verdict=chain_verdict(same, fewest))
-    named = [{**row, "change": draft.text(f"change.{row['change']}")} for row in table]
+    named = [{**r.cells, "change": draft.text(f"change.{r.change}")} for r in table]
     draft.values[metric] = draft.metric_table(metric, "tests", named)
     draft.caveat("chains")
 
 
-def largest_prompt_gap(results: Results) -> dict[str, Any]:
+def largest_prompt_gap(results: Results) -> Values:
     """What a word for a person changes most, beyond chance where anything is; empty without."""
-    table = rows(results, "prompt_pairs", "pairs")
-    beyond = [row for row in table if row["low"] > 0 or row["high"] < 0]
-    largest = max(beyond or table, key=lambda row: abs(float(row["difference"])), default=None)
+    table = results.rows("prompt_pairs", "pairs", PromptPair)
+    beyond = [row for row in table if row.low > 0 or row.high < 0]
+    largest = max(beyond or table, key=lambda row: abs(row.difference.value), default=None)
     if largest is None:
         return {}
-    named = {key: largest[key] for key in ("answer", "group", "compared")}
-    difference = estimates.of_row(largest, "difference")
-    counts = {"beyond": len(beyond), "of": len(table)}
-    return {**named, **counts, "difference": difference, "tested": difference.ends is not None}
+    return {
+        "answer": largest.answer,
+        "group": largest.group,
+        "compared": largest.compared,
+        "beyond": len(beyond),
+        "of": len(table),
+        "difference": largest.difference,
+        "tested": largest.difference.ends is not None,
+    }
 
 
 def _prompts(draft: Draft) -> None:

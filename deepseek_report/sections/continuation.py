@@ -8,12 +8,11 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.findings.records import rows
 from deepseek_report.findings.shown_answers import ShownAnswer, quoted, shown_answers
+from deepseek_report.metrics.language.language_rows import ContinuationMethod
 from deepseek_report.metrics.language.token_attribution import QUESTIONS
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
-from deepseek_report.wording import estimates
 
 #: Digits of an attribution that the page knows.
 _DIGITS = 4
@@ -23,18 +22,17 @@ _WIDEST = 0.3
 
 def continuation_answer(draft: Draft) -> None:
     """Say which method may be quoted, how surely, and whether it finds what is known."""
-    judged = rows(draft.results, "continuation", "methods")
+    judged = draft.results.rows("continuation", "methods", ContinuationMethod)
     if not judged:
         return
     names = quoted(draft.results, "contrast")
-    best = next((row for row in judged if row["contrast"] and row["explainer"] in names[:1]), None)
-    values: Values = {"n": int(judged[0]["n"]), "methods": names}
+    best = next((row for row in judged if row.contrast and row.explainer in names[:1]), None)
+    values: Values = {"n": judged[0].n, "methods": names}
     if best is not None:
-        right = estimates.of_row(best, "right", "right")
         values |= {
-            "gain": estimates.of_row(best, "comprehensiveness_gain", "comprehensiveness_gain"),
-            "right": right if _is_told(right) else None,
-            "known": int(best["known"]),
+            "gain": best.comprehensiveness_gain,
+            "right": best.right if _is_told(best.right) else None,
+            "known": best.known,
         }
     draft.answer("continuation", **values)
 
@@ -73,8 +71,7 @@ def _prompt(answer: ShownAnswer, by_question: dict[str, list[str]]) -> Values:
         "tokens": [[token.text, int(token.apart), token.player] for token in answer.text],
         "start": sum(not token.is_answer for token in answer.text),
         "answers": [
-            [row["token"], float(row["probability"]), row["rival"], float(row["difference"])]
-            for row in answer.answers
+            [row.token, row.probability, row.rival, row.difference] for row in answer.answers
         ],
         "truth": [np.flatnonzero(known).tolist() for known in answer.truth],
         "players": answer.players,

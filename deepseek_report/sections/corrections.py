@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import rows
+from deepseek_report.artifacts.table_rows import Cells, WholeRow
 from deepseek_report.findings.rules_corrections import lines
+from deepseek_report.metrics.behaviour.behaviour_rows import Corrected
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.tasks import task_of
 
@@ -23,24 +24,24 @@ class CorrectionsSection:
     def content(self, results: Results) -> SectionContent:
         draft = Draft("corrections", results)
         draft.answers.extend(map(draft.words.say, lines(results)))
-        items = rows(results, "corrections", "corrected")
+        items = results.rows("corrections", "corrected", Corrected)
         for name in ("corrected", "cost", "groups", "changed", "took_over"):
-            table = rows(results, "corrections", name)
-            worded = [_worded(draft, name, row) for row in table]
+            table = results.rows("corrections", name, WholeRow)
+            worded = [_worded(draft, name, row.cells) for row in table]
             draft.values[name] = draft.metric_table("corrections", name, worded) if worded else None
-        if any(row["kind"] == "label" for row in items):
+        if any(row.kind == "label" for row in items):
             draft.caveat("labels")
-        if any(row["outcome"] in {"worked", "failed", "unsure"} for row in items):
+        if any(row.outcome in {"worked", "failed", "unsure"} for row in items):
             decides = task_of(results.schema.target).decides
             draft.caveat("use", decides=decides)
-        if any(row["run"] for row in items):
-            runs = sorted({str(row["run"]) for row in items if row["run"]})
+        runs = sorted({row.run for row in items if row.run})
+        if runs:
             draft.caveat("marked", runs=runs)
         draft.notes(["corrections"])
         return draft.content(self.needs, _USES)
 
 
-def _worded(draft: Draft, table: str, row: dict[str, object]) -> dict[str, object]:
+def _worded(draft: Draft, table: str, row: Cells) -> dict[str, object]:
     """The row with what is a code in the run as words."""
     coded = {"corrected": ("kind", "how", "outcome"), "cost": ("asked",), "changed": ("end",)}
     worded = dict(row)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from deepseek_report.artifacts.conclusions import TRUSTED
 from deepseek_report.artifacts.estimate import finite
@@ -15,6 +15,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.artifacts.table import estimate as estimate_column
+from deepseek_report.artifacts.table_rows import WholeRow
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import (
     PREDICTIVE,
@@ -24,12 +25,18 @@ from deepseek_report.findings.explainer_verdicts import (
     question_of,
     verdict_of,
 )
-from deepseek_report.findings.records import Row, explainer_label, feature_inline, rows
+from deepseek_report.findings.records import explainer_label, feature_inline
 from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.metrics.explanations.explanation_rows import ClassImportance, FeatureImportance
+from deepseek_report.metrics.explanations.interactions import FeaturePair
+from deepseek_report.metrics.failures.failure_rows import RiskPattern
+from deepseek_report.metrics.failures.risk_windows import RiskWindow
+from deepseek_report.metrics.internals.internal_rows import NearPrototype
+from deepseek_report.metrics.internals.prototypes import PrototypeCase
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.sections.shared.task_columns import attribution
-from deepseek_report.wording.estimates import estimate, of_row, of_score
+from deepseek_report.wording.estimates import of_score
 
 #: How many features the table of ranks shows.
 SHOWN = 12
@@ -80,7 +87,8 @@ class ExplanationsSection:
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("explanations", results)
-        table = [r for r in rows(results, "importance", "importance") if r["explainer"] != CONTROL]
+        importance = results.rows("importance", "importance", FeatureImportance)
+        table = [row for row in importance if row.explainer != CONTROL]
         if table:
             _answer(draft, table)
         _question(draft)
@@ -127,8 +135,8 @@ def _measured(draft: Draft) -> Values:
 def _classes(draft: Draft) -> list[Values]:
     """The classes that the reader can switch to, the declared one first; empty where it is one."""
     target = draft.results.schema.target
-    further = rows(draft.results, "importance", "by_class")
-    names = list(dict.fromkeys(row["class"] for row in further))
+    further = draft.results.rows("importance", "by_class", ClassImportance)
+    names = list(dict.fromkeys(row.of_class for row in further))
     if not names:
         return []
     own = {"name": draft.words.name(target.explained_class), "suffix": ""}
@@ -138,7 +146,7 @@ def _classes(draft: Draft) -> list[Values]:
             "suffix": f"_class_{target.classes.index(name)}",
             "ranks": _ranks(
                 draft,
-                [r for r in further if r["class"] == name and r["explainer"] != CONTROL],
+                [r for r in further if r.of_class == name and r.explainer != CONTROL],
                 f"ranks-{target.classes.index(name)}",
             ),
         }
@@ -166,9 +174,9 @@ def _chosen(draft: Draft) -> Values:
     }
 
 
-def _answer(draft: Draft, table: list[Row]) -> None:
+def _answer(draft: Draft, table: Sequence[FeatureImportance]) -> None:
     kind = kind_of(draft.results.schema)
-    leader = leading_explainer(draft.results) or table[0]["explainer"]
+    leader = leading_explainer(draft.results) or table[0].explainer
     use = verdict_of(draft.results, leader).use
     if use == "no_skill" or (kind.named_columns and use not in _MAY_TELL):
         label = explainer_label(draft.results, leader)
@@ -177,21 +185,21 @@ def _answer(draft: Draft, table: list[Row]) -> None:
     if not kind.named_columns:
         draft.answer("no_features", noun=kind.noun, words=kind.quotes)
         return
-    ranked = sorted((r for r in table if r["explainer"] == leader), key=lambda row: row["rank"])
+    ranked = sorted((r for r in table if r.explainer == leader), key=lambda row: row.rank)
     draft.answer(
         "main",
-        features=[feature_inline(draft.results, row["label"]) for row in ranked[:3]],
-        share=sum(row["share"] for row in ranked[:3]),
+        features=[feature_inline(draft.results, row.label) for row in ranked[:3]],
+        share=sum(row.share for row in ranked[:3]),
         explainer=explainer_label(draft.results, leader),
         target=draft.results.schema.target.explained_class,
     )
     answering_it = answering(draft.results)
     first = {
-        row["explainer"]: feature_inline(draft.results, row["label"])
+        row.explainer: feature_inline(draft.results, row.label)
         for row in table
-        if row["rank"] == 1
-        and row["explainer"] in answering_it
-        and verdict_of(draft.results, row["explainer"]).use in _MAY_TELL
+        if row.rank == 1
+        and row.explainer in answering_it
+        and verdict_of(draft.results, row.explainer).use in _MAY_TELL
     }
     others = dict.fromkeys(label for label in first.values() if label != first.get(leader))
     draft.answer(
@@ -226,53 +234,54 @@ _GAMES = TableType(
 _APART, _TOGETHER = "shap", "conditional_shap"
 
 
-def _compared_games(draft: Draft, table: list[Row]) -> list[Values]:
+def _compared_games(draft: Draft, table: Sequence[FeatureImportance]) -> list[Values]:
     """The share of each feature in both games, and whether the intervals lie apart."""
     apart, together = (
-        {row["feature"]: row for row in table if row["explainer"] == name}
-        for name in (_APART, _TOGETHER)
+        {row.feature: row for row in table if row.explainer == name} for name in (_APART, _TOGETHER)
     )
-    shares = [
-        {
-            "label": apart[name]["label"],
-            **_share_of(apart[name], "apart"),
-            **_share_of(together[name], "together"),
-        }
-        for name in apart
-        if name in together
-    ]
-    for row in shares:
-        row["differs"] = bool(
-            row["apart_high"] < row["together_low"] or row["together_high"] < row["apart_low"]
-        )
-    differing = [row for row in shares if row["differs"]]
+    shares = [_Share(apart[name], together[name]) for name in apart if name in together]
+    differing = [pair for pair in shares if pair.differs]
     if shares:
-        largest = sorted(differing, key=lambda row: -abs(row["apart"] - row["together"]))
+        largest = sorted(differing, key=lambda pair: -abs(pair.apart.value - pair.together.value))
         draft.answer(
             "games",
             of=len(shares),
             n=len(differing),
             features=[
                 {
-                    "name": feature_inline(draft.results, row["label"]),
-                    "apart": of_row(row, "apart", "apart"),
-                    "together": of_row(row, "together", "together"),
+                    "name": feature_inline(draft.results, pair.label),
+                    "apart": pair.apart,
+                    "together": pair.together,
                 }
-                for row in largest[:2]
+                for pair in largest[:2]
             ],
         )
-    return sorted(shares, key=lambda row: (-row["differs"], -max(row["apart"], row["together"])))
+    ranked = sorted(
+        shares, key=lambda pair: (-pair.differs, -max(pair.apart.value, pair.together.value))
+    )
+    return [pair.cells for pair in ranked]
 
 
-def _share_of(row: Row, prefix: str) -> Values:
-    """The share of a feature in all attributions, with the ends of its interval."""
-    mean = float(row["mean_absolute"])
-    scale = float(row["share"]) / mean if mean > 0 else 0.0
-    return {
-        prefix: float(row["share"]),
-        f"{prefix}_low": float(row["low"]) * scale,
-        f"{prefix}_high": float(row["high"]) * scale,
-    }
+class _Share:
+    """The share of a feature in all attributions in two games, with intervals."""
+
+    def __init__(self, apart: FeatureImportance, together: FeatureImportance) -> None:
+        self.label = apart.label
+        self.apart, self.together = apart.share_estimate, together.share_estimate
+
+    @property
+    def differs(self) -> bool:
+        """Whether the intervals lie apart."""
+        (low, high), (other_low, other_high) = (
+            share.ends or (math.nan, math.nan) for share in (self.apart, self.together)
+        )
+        return high < other_low or other_high < low
+
+    @property
+    def cells(self) -> Values:
+        """As a row of a table."""
+        shares = self.apart.cells("apart", "apart") | self.together.cells("together", "together")
+        return {"label": self.label, **shares, "differs": self.differs}
 
 
 def _question(draft: Draft) -> None:
@@ -300,40 +309,40 @@ def _question(draft: Draft) -> None:
 
 
 def _interactions(draft: Draft) -> None:
-    pairs = rows(draft.results, "interactions", "pairs")
+    pairs = draft.results.rows("interactions", "pairs", FeaturePair)
     if not pairs:
         return
-    beyond = [row for row in pairs if row["interacts"]]
+    beyond = [row for row in pairs if row.interacts]
     strongest = (beyond or pairs)[0]
     draft.answer(
         "interaction" if beyond else "no_interaction",
-        first=feature_inline(draft.results, strongest["label_a"]),
-        second=feature_inline(draft.results, strongest["label_b"]),
-        share=estimate(strongest["share"], strongest["share_low"], strongest["share_high"]),
-        control=finite(strongest["control"]),
+        first=feature_inline(draft.results, strongest.label_a),
+        second=feature_inline(draft.results, strongest.label_b),
+        share=strongest.share,
+        control=finite(strongest.control),
         beyond=len(beyond),
-        looked_at=int(strongest["looked_at"]),
+        looked_at=strongest.looked_at,
     )
 
 
-def _more_frequent(draft: Draft, row: Mapping[str, Any]) -> dict[str, object]:
+def _more_frequent(draft: Draft, row: RiskPattern | RiskWindow) -> dict[str, object]:
     """The explained class among the cases of a pattern, and among the others."""
     return {
-        "pattern": draft.words.name(row["slice"]),
+        "pattern": draft.words.name(row.slice),
         "target": draft.results.schema.target.explained_class,
-        "rate": of_row(row, "rate", "rate"),
-        "n": int(row["n"]),
-        "rest": float(row["rest_rate"]),
+        "rate": row.rate,
+        "n": row.n,
+        "rest": row.rest_rate,
     }
 
 
 def _riskiest(draft: Draft) -> None:
     """The confirmed combination of values with the highest rate of the explained class."""
-    patterns = rows(draft.results, "risk_patterns", "patterns")
+    patterns = draft.results.rows("risk_patterns", "patterns", RiskPattern)
     if not patterns:
         return
-    riskiest = max(patterns, key=lambda row: float(row["rate_low"]))
-    draft.answer("riskiest", **_more_frequent(draft, riskiest), stated=float(riskiest["stated"]))
+    riskiest = max(patterns, key=lambda row: row.rate.low or 0.0)
+    draft.answer("riskiest", **_more_frequent(draft, riskiest), stated=riskiest.stated)
 
 
 def _as_rules(draft: Draft) -> None:
@@ -343,7 +352,7 @@ def _as_rules(draft: Draft) -> None:
     if fidelity is not None and finite(fidelity.value) is not None:
         draft.answer(
             "as_rules",
-            rules=len(rows(draft.results, "surrogate_rules", "rules")) - 1,
+            rules=len(draft.results.rows("surrogate_rules", "rules", WholeRow)) - 1,
             fidelity=of_score(fidelity),
             agreement=None if agreement is None else of_score(agreement),
         )
@@ -351,15 +360,12 @@ def _as_rules(draft: Draft) -> None:
 
 def _windows(draft: Draft) -> None:
     """The surest ranges of parameters in which the explained class is frequent."""
-    windows = rows(draft.results, "risk_windows", "windows")
+    windows = draft.results.rows("risk_windows", "windows", RiskWindow)
     if not windows:
         return
     surest = windows[0]
     draft.answer(
-        "windows",
-        **_more_frequent(draft, surest),
-        rows=int(surest["rows"]),
-        overall=float(surest["overall"]),
+        "windows", **_more_frequent(draft, surest), rows=surest.rows, overall=surest.overall
     )
 
 
@@ -382,38 +388,38 @@ def _caveats(draft: Draft) -> None:
         )
 
 
-def _ranks(draft: Draft, table: list[Row], name: str = "") -> ShownTable:
+def _ranks(draft: Draft, table: Sequence[FeatureImportance], name: str = "") -> ShownTable:
     """One row for each feature, one column with its share and rank for each method.
 
     name : of the table in the document, where it is not the first.
     """
     leader = leading_explainer(draft.results)
     quotes = kind_of(draft.results.schema).quotes if table else False
-    order = {row["feature"]: row["rank"] for row in table if row["explainer"] == leader}
-    features = {row["feature"]: row["label"] for row in table}
+    order = {row.feature: row.rank for row in table if row.explainer == leader}
+    features = {row.feature: row.label for row in table}
     shown = sorted(features, key=lambda name: order.get(name, len(features)))[:SHOWN]
     cells = [
         {"label": Verbatim(features[name]) if quotes else features[name]}
         | {
             key: cell
             for row in table
-            if row["feature"] == name
+            if row.feature == name
             for key, cell in _rank_cell(draft, row).items()
         }
         for name in shown
     ]
     methods = (
         Column(name, label=explainer_label(draft.results, name))
-        for name in dict.fromkeys(row["explainer"] for row in table)
+        for name in dict.fromkeys(row.explainer for row in table)
     )
     kind = TableType((Column("label"), *methods))
     shown_ranks = draft.table("ranks", kind, cells, feature=draft.text("feature"))
     return replace(shown_ranks, id=f"explanations-{name}") if name else shown_ranks
 
 
-def _rank_cell(draft: Draft, row: Row) -> Values:
-    rank, share = int(row["rank"]), draft.words.numbers.percent(finite(row["share"]))
-    return {row["explainer"]: f"{rank} ({share})", f"{row['explainer']}__sort": rank}
+def _rank_cell(draft: Draft, row: FeatureImportance) -> Values:
+    share = draft.words.numbers.percent(finite(row.share))
+    return {row.explainer: f"{row.rank} ({share})", f"{row.explainer}__sort": row.rank}
 
 
 _METHODS = TableType(
@@ -456,18 +462,18 @@ def _prototypes(draft: Draft) -> ShownTable:
     """Every case that the model compares with, and the test cases that are nearest to it."""
     numbers = draft.words.numbers
     nearest: dict[int, list[str]] = {}
-    for row in rows(draft.results, "prototypes", "nearest"):
-        nearest.setdefault(row["prototype"], []).append(
-            f"{numbers.count(int(row['instance_id']))} ({draft.words.name(row['label'])})"
+    for near in draft.results.rows("prototypes", "nearest", NearPrototype):
+        nearest.setdefault(near.prototype, []).append(
+            f"{numbers.count(near.instance_id)} ({draft.words.name(near.label)})"
         )
     cells = [
         {
-            "case": row["instance_id"],
-            "class": row["class_label"],
-            "decides": row["decides"],
-            "share": row["share"],
-            "nearest": numbers.listing(nearest.get(row["prototype"], [])),
+            "case": row.instance_id,
+            "class": row.class_label,
+            "decides": row.decides,
+            "share": row.share,
+            "nearest": numbers.listing(nearest.get(row.prototype, [])),
         }
-        for row in rows(draft.results, "prototypes", "prototypes")
+        for row in draft.results.rows("prototypes", "prototypes", PrototypeCase)
     ]
     return draft.table("prototypes", _PROTOTYPES, cells)

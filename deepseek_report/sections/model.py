@@ -11,7 +11,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import bounded
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.findings.records import rows
+from deepseek_report.artifacts.table_rows import WholeRow
 from deepseek_report.findings.rules_bottlenecks import expert_needs
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values
@@ -95,7 +95,8 @@ _LAYERS = TableType(
 
 def _layers(draft: Draft) -> ShownTable:
     results = draft.results
-    layers = rows(results, "parameters", "layers") or results.architecture.get("layers") or []
+    measured = [row.cells for row in results.rows("parameters", "layers", WholeRow)]
+    layers = measured or results.architecture.get("layers") or []
     total = sum(int(row.get("parameters") or 0) for row in layers) or 1
     shown = [
         {

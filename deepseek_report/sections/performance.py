@@ -11,9 +11,19 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.conclude import all_findings
-from deepseek_report.findings.records import Row, attribute_label, is_share, rows, unit_of
+from deepseek_report.findings.records import attribute_label, is_share, unit_of
 from deepseek_report.findings.rules_calibration import interval_row
-from deepseek_report.metrics.performance.cross_validation import SUBJECT
+from deepseek_report.metrics.failures.failure_rows import PartLevel
+from deepseek_report.metrics.fairness.fairness_rows import GapTest
+from deepseek_report.metrics.performance.performance_rows import (
+    ClassRecall,
+    ComparedPredictor,
+    Confusion,
+    CountedAlerts,
+    FoldSpread,
+    SweptThreshold,
+    TrainTestGap,
+)
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values, View, share_cell, value_cell
 from deepseek_report.sections.shared.task_columns import Levels, gap_table, levels_of
@@ -44,8 +54,8 @@ def answer_numbers(draft: Draft) -> None:
     if coverage is not None and row is not None:
         draft.answer(
             "intervals",
-            half=row["half_width"],
-            level=row["level"],
+            half=row.half_width,
+            level=row.level,
             coverage=estimates.of_score(coverage),
             unit=unit_of(results),
         )
@@ -56,8 +66,8 @@ def answer_numbers(draft: Draft) -> None:
 
 def class_values(draft: Draft) -> dict[str, ShownTable]:
     """What was decided: label by label for two classes, class by class for many."""
-    matrix = rows(draft.results, "confusion_matrix", "matrix")
-    names = list(dict.fromkeys(row["actual"] for row in matrix))
+    matrix = draft.results.rows("confusion_matrix", "matrix", Confusion)
+    names = list(dict.fromkeys(row.actual for row in matrix))
     if len(names) <= 2:
         nothing = {"classes": ShownTable("classes"), "grid": ShownTable("grid")}
         return {"matrix": draft.metric_table("confusion_matrix", "matrix"), **nothing}
@@ -68,13 +78,13 @@ def class_values(draft: Draft) -> dict[str, ShownTable]:
     }
 
 
-def _grid(draft: Draft, names: list[str], matrix: list[Row]) -> ShownTable:
+def _grid(draft: Draft, names: list[str], matrix: list[Confusion]) -> ShownTable:
     """Who is taken for whom: labels in rows, decisions in columns."""
     decided = (
         Column(f"c{k}", "count", label=draft.words.name(name)) for k, name in enumerate(names)
     )
     kind = TableType((Column("actual"), *decided), folded=True)
-    counts = {(row["actual"], row["decided"]): row["n"] for row in matrix}
+    counts = {(row.actual, row.decided): row.n for row in matrix}
     cells = [
         {"actual": actual}
         | {f"c{k}": counts.get((actual, name), 0) for k, name in enumerate(names)}
@@ -91,7 +101,8 @@ _METRIC = "part_performance"
 def part_values(draft: Draft) -> Values:
     """The tables on parts of the data; empty where the data name none."""
     judged_by = task_of(draft.results.schema.target).part_table[0]
-    table, tests = (rows(draft.results, _METRIC, name) for name in ("parts", "tests"))
+    table = draft.results.rows(_METRIC, "parts", PartLevel)
+    tests = draft.results.rows(_METRIC, "tests", GapTest)
     return {
         "parts": [
             part.values(table=_part(draft, part))
@@ -107,7 +118,9 @@ def _part(draft: Draft, part: Levels) -> ShownTable:
     shown = task_of(draft.results.schema.target).part_table
     columns = ("level", "n", *(column.key for column in shown))
     view = View(f"performance-parts-{part.name}", f"{_METRIC}.parts", columns)
-    return draft.metric_table(_METRIC, "parts", part.rows, view, by=part.inline)
+    return draft.metric_table(
+        _METRIC, "parts", [row.cells for row in part.rows], view, by=part.inline
+    )
 
 
 # --- How well the model decides on data that it has not seen --------------------------------------
@@ -242,23 +255,20 @@ def _answer_many(draft: Draft) -> None:
         draft.answer("ranking_many", area=estimates.of_score(area), classes=classes)
     if accuracy is None or balanced is None:
         return
-    recalls = [
-        {"class": row["class"], "recall": estimates.of_row(row, "recall", "recall")}
-        for row in rows(results, "confusion_matrix", "classes")
-        if row["n"]
-    ]
+    recalls = [row for row in results.rows("confusion_matrix", "classes", ClassRecall) if row.n]
+    worst = min(recalls, key=lambda row: row.recall.value, default=None)
     draft.answer(
         "decisions_many",
         accuracy=estimates.of_score(accuracy),
         balanced=estimates.of_score(balanced),
-        worst=min(recalls, key=lambda row: row["recall"].value, default=None),
+        worst={"class": worst.level, "recall": worst.recall} if worst else None,
     )
 
 
 def _alerts(draft: Draft) -> ShownTable:
     """What the alerts hold, by how many are looked into in each period."""
-    table = rows(draft.results, "precision_at_capacity", "capacities")
-    per = draft.words.label("alert_periods", table[0]["per"]) if table else ""
+    table = draft.results.rows("precision_at_capacity", "capacities", CountedAlerts)
+    per = draft.words.label("alert_periods", table[0].per) if table else ""
     return draft.metric_table("precision_at_capacity", "capacities", per=per)
 
 
@@ -333,12 +343,11 @@ def _named(draft: Draft, score: Score) -> str:
 
 
 def _comparison(draft: Draft) -> ShownTable:
-    table = rows(draft.results, "baselines", "comparison")
-    predictors: dict[str, Row] = {}
-    for row in table:
-        name = draft.words.label("predictor_names", row["predictor"])
-        cells = predictors.setdefault(row["predictor"], {"label": name})
-        cells[row["metric"]] = estimates.of_row(row, "value")
+    predictors: dict[str, Values] = {}
+    for row in draft.results.rows("baselines", "comparison", ComparedPredictor):
+        name = draft.words.label("predictor_names", row.predictor)
+        cells = predictors.setdefault(row.predictor, {"label": name})
+        cells[row.metric] = row.value
     compared = sorted(task_of(draft.results.schema.target).compared, key=_place)
     columns = tuple(replace(measure.column(), optional=True) for measure in compared)
     view = View("performance-baselines", "baselines.comparison", (Column("label"), *columns))
@@ -360,21 +369,20 @@ def _train_and_test(draft: Draft) -> ShownTable:
     """The area as a number, rates in per cent; beside the accuracy that of one answer for all."""
     numbers, threshold = draft.words.numbers, _threshold(draft.results)
     shown = []
-    for row in rows(draft.results, "train_and_test", "measures"):
-        train, test, gap = (estimates.of_row(row, part, part) for part in ("train", "test", "gap"))
-        is_area = row["metric"] == "roc_auc"
+    table = draft.results.rows("train_and_test", "measures", TrainTestGap)
+    for row in table:
+        is_area = row.metric == "roc_auc"
         write, write_gap = (
             (numbers.value, numbers.value) if is_area else (numbers.share, numbers.signed_gap)
         )
-        name = draft.words.label("metrics", row["metric"])
-        constant = finite(row["constant"])
-        if constant is not None:
-            name = draft.text("beside_constant", name=name, constant=constant)
-        texts = {"train": write(train), "test": write(test), "gap": write_gap(gap)}
-        shown.append(row | {"metric": name} | texts)
+        name = draft.words.label("metrics", row.metric)
+        if row.constant is not None:
+            name = draft.text("beside_constant", name=name, constant=row.constant)
+        texts = {"train": write(row.train), "test": write(row.test), "gap": write_gap(row.gap)}
+        shown.append({**row.cells, "metric": name, **texts})
     columns = (Column("metric"), Column("train"), Column("test"), Column("gap"))
     view = View("performance-train-and-test", "train_and_test.measures", columns)
-    slots = {"n_train": shown[0]["n_train"], "n_test": shown[0]["n"]} if shown else {}
+    slots = {"n_train": table[0].n_train, "n_test": table[0].n} if table else {}
     return draft.metric_table(
         "train_and_test", "measures", shown, view, threshold=threshold, **slots
     )
@@ -382,17 +390,17 @@ def _train_and_test(draft: Draft) -> ShownTable:
 
 def _sweep(draft: Draft) -> ShownTable:
     """Every tenth of the thresholds, and the one nearest to that in use."""
-    table = rows(draft.results, "threshold_sweep", "sweep")
+    table = draft.results.rows("threshold_sweep", "sweep", SweptThreshold)
     used = _threshold(draft.results)
     nearest = (
-        min(table, key=lambda row: abs(row["threshold"] - used))
+        min(table, key=lambda row: abs(row.threshold - used))
         if table and used is not None
         else None
     )
     shown = [
-        row | {"in_use": row is nearest}
+        {**row.cells, "in_use": row is nearest}
         for row in table
-        if row is nearest or _is_tenth(row["threshold"])
+        if row is nearest or _is_tenth(row.threshold)
     ]
     return draft.metric_table("threshold_sweep", "sweep", shown)
 
@@ -418,7 +426,8 @@ _TYPE = TableType(
 def fold_values(draft: Draft) -> Values:
     """Heading, sentences and tables; nothing where no folds were asked for."""
     results, words = draft.results, draft.words
-    folds = len(rows(results, CROSS_VALIDATION, "folds"))
+    trained = results.table(CROSS_VALIDATION, "folds")
+    folds = 0 if trained is None else len(trained)
     if not folds:
         return {}
     findings = [finding for finding in map(words.finding, all_findings(results)) if finding.folds]
@@ -452,8 +461,8 @@ def fold_ends(draft: Draft, score: Score) -> Values:
     row = _row_of(draft, score)
     if row is None:
         return {"least": None, "greatest": None, "folds": 0}
-    ends = {name: _written(draft, score, row[name]) for name in ("least", "greatest")}
-    return {**ends, "folds": row["folds"]}
+    least, greatest = (_written(draft, score, end) for end in (row.least, row.greatest))
+    return {"least": least, "greatest": greatest, "folds": row.folds}
 
 
 def fold_range(draft: Draft, score: Score) -> str:
@@ -462,10 +471,9 @@ def fold_range(draft: Draft, score: Score) -> str:
     return draft.text("folds.range", **ends) if ends["folds"] else ""
 
 
-def _row_of(draft: Draft, score: Score) -> Row | None:
-    subject = {name: getattr(score, name) for name in SUBJECT}
-    known = rows(draft.results, CROSS_VALIDATION, "spread")
-    return next((row for row in known if subject.items() <= row.items()), None)
+def _row_of(draft: Draft, score: Score) -> FoldSpread | None:
+    known = draft.results.rows(CROSS_VALIDATION, "spread", FoldSpread)
+    return next((row for row in known if row.is_of(score)), None)
 
 
 def _written(draft: Draft, score: Score, value: float) -> str:
@@ -475,29 +483,28 @@ def _written(draft: Draft, score: Score, value: float) -> str:
 
 def _fold_scores(draft: Draft) -> list[Values]:
     shown = []
-    for row in rows(draft.results, CROSS_VALIDATION, "spread"):
-        if row["predictor"] != "model" or row["level"] or row["slice"]:
+    for row in draft.results.rows(CROSS_VALIDATION, "spread", FoldSpread):
+        if row.predictor != "model" or row.level or row.slice:
             continue
-        where = {name: row[name] for name in SUBJECT if name != "metric"}
-        own = next(iter(draft.results.find(row["metric"], **where)), None)
+        own = next(filter(row.is_of, draft.results.find(row.metric)), None)
         if own is not None:
             shown.append(_fold_score(draft, own, row))
     return shown
 
 
-def _fold_score(draft: Draft, own: Score, row: Row) -> Values:
+def _fold_score(draft: Draft, own: Score, row: FoldSpread) -> Values:
     name = draft.words.label("metrics", own.metric)
     if own.attribute:
         attribute = attribute_label(draft.results, own.attribute)
         name = draft.text("folds.of_group", metric=name, attribute=attribute)
-    deviation, numbers = finite(row["deviation"]), draft.words.numbers
+    numbers = draft.words.numbers
     spread = numbers.points if is_share(own) else numbers.number
-    cells = {key: _written(draft, own, row[key]) for key in ("mean", "least", "greatest")}
+    mean, least, greatest = (_written(draft, own, x) for x in (row.mean, row.least, row.greatest))
     return {
         "metric": name,
         "value": _written(draft, own, own.value),
-        "mean": cells["mean"],
-        "range": draft.text("folds.range", **cells),
-        "deviation": None if deviation is None else spread(deviation),
-        "folds": row["folds"],
+        "mean": mean,
+        "range": draft.text("folds.range", mean=mean, least=least, greatest=greatest),
+        "deviation": None if row.deviation is None else spread(row.deviation),
+        "folds": row.folds,
     }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import Row, rows, unit_of
+from deepseek_report.findings.records import unit_of
 from deepseek_report.findings.rules_bottlenecks import noise
+from deepseek_report.metrics.failures.failure_rows import PerturbationEffect
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -24,7 +24,7 @@ class RobustnessSection:
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("robustness", results)
-        table = rows(results, "robustness", "perturbations")
+        table = results.rows("robustness", "perturbations", PerturbationEffect)
         if table:
             _answer(draft, table)
         draft.caveat("not_adversarial")
@@ -32,24 +32,24 @@ class RobustnessSection:
         return draft.content(self.needs, _USES)
 
 
-def _answer(draft: Draft, table: list[Row]) -> None:
+def _answer(draft: Draft, table: list[PerturbationEffect]) -> None:
     results = draft.results
     task, unit = task_of(results.schema.target), unit_of(results)
     moved = results.score(f"{task.moved.key}_under_noise")
     if moved is not None:
         draft.answer("noise", moved=estimates.of_score(moved), noise=noise(results), unit=unit)
-    changed = [row for row in table if row["level"]]
+    changed = [row for row in table if row.level]
     if not changed:
         return
     choose = min if task.held.direction == "higher" else max
-    worst = choose(changed, key=lambda row: float(row[task.held.key]))
+    worst = choose(changed, key=lambda row: float(row.cells[task.held.key]))
     draft.answer(
         "worst",
-        label=worst["label"],
-        level=worst["level"],
-        held=estimates.of_row(worst, task.held.key),
-        before=finite(worst.get("before")),
-        lost=estimates.of_row(worst, "lost", "lost"),
-        moved=estimates.of_row(worst, task.moved.key, task.moved.key),
+        label=worst.label,
+        level=worst.level,
+        held=estimates.of_row(worst.cells, task.held.key),
+        before=worst.before,
+        lost=worst.lost,
+        moved=estimates.of_row(worst.cells, task.moved.key, task.moved.key),
         unit=unit,
     )

@@ -23,10 +23,11 @@ from deepseek_report.config.portable import deepening
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.decision_effect import decision_effect
 from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
-from deepseek_report.findings.records import is_share, period_of, promise_name, rows
+from deepseek_report.findings.records import is_share, period_of, promise_name
 from deepseek_report.findings.rules_corrections import lines
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.metrics.cases.single_case_rows import Neighbour
 from deepseek_report.sections.chains import CHAIN_METRICS
 from deepseek_report.sections.performance import fold_ends
 from deepseek_report.sections.shared.draft import Draft
@@ -53,7 +54,7 @@ def privacy_line(draft: Draft) -> str:
         people=bool(results.schema.attributes_of("person")),
         tested=results.predicted.n if results.has("predictions/test") else 0,
         validation=_validated(results),
-        neighbours=len({row["instance_id"] for row in rows(results, "cases", "neighbours")}),
+        neighbours=len({row.instance_id for row in results.rows(*Neighbour.source, Neighbour)}),
         named=results.privacy.named,
         floor=results.privacy.floor,
         entity=(results.card.get("observations") or {}).get("entity"),

@@ -10,20 +10,19 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute
-from deepseek_report.artifacts.table import SEPARATOR
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.findings.decision_effect import declared_costs
-from deepseek_report.findings.records import Row, rows
-from deepseek_report.metrics.fairness.group_rates import STEPPED
+from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep, RatioStep
 from deepseek_report.metrics.fairness.groups import UNKNOWN, groupings
-from deepseek_report.metrics.performance.threshold_sweep import STEP_COUNTS, STEP_RATES, rates_at
+from deepseek_report.metrics.performance.performance_rows import SweptThreshold, ThresholdStep
+from deepseek_report.metrics.performance.threshold_sweep import STEP_RATES, rates_at
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import DASH, Values
-from deepseek_report.wording import estimates
 
 #: Different rows that a page holds at most; of more it holds the counts of the whole part alone.
 _MOST_ROWS = 40_000
@@ -43,19 +42,19 @@ def slider_data(draft: Draft) -> Values | None:
     if not steps:
         return None
     target, numbers = draft.results.schema.target, draft.words.numbers
-    levels, thresholds = _attribute_levels(draft), [row["threshold"] for row in steps]
+    levels, thresholds = _attribute_levels(draft), [row.threshold for row in steps]
     costs = declared_costs(draft.results)
     return {
         "classes": list(map(draft.words.name, target.classes)),
         "explained": target.explained,
         "favourable": target.favourable,
         "thresholds": _threshold_texts(draft, thresholds),
-        "in_use": next(at for at, row in enumerate(steps) if row["in_use"]),
-        "counts": [[int(row[name]) for row in steps] for name in STEP_COUNTS],
+        "in_use": next(at for at, row in enumerate(steps) if row.in_use),
+        "counts": [list(counted) for counted in zip(*(row.counts for row in steps), strict=True)],
         "rates": {
-            at: [_share_text(draft, estimates.of_row(row, name, name)) for name in STEP_RATES]
+            at: [_share_text(draft, rate or UNDEFINED) for rate in row.rates]
             for at, row in enumerate(steps)
-            if finite(row.get("accuracy")) is not None
+            if row.accuracy is not None
         },
         "attributes": [each.shown(draft) for each in levels],
         "groups": _groups(draft, levels, thresholds),
@@ -65,25 +64,23 @@ def slider_data(draft: Draft) -> Values | None:
     }
 
 
-def _steps(results: Results) -> list[Row]:
+def _steps(results: Results) -> list[ThresholdStep]:
     """The thresholds that a reader may step through, ascending, and what is known at each."""
-    return rows(results, "threshold_sweep", "steps") or _swept(results)
+    return results.rows("threshold_sweep", "steps", ThresholdStep) or _swept(results)
 
 
-def _swept(results: Results) -> list[Row]:
+def _swept(results: Results) -> list[ThresholdStep]:
     """Counts at the thresholds of the sweep, and at the one in use; no intervals.
 
     For folders that hold no rows, and for those of earlier versions.
     """
-    swept = rows(results, "threshold_sweep", "sweep")
+    swept = results.rows("threshold_sweep", "sweep", SweptThreshold)
     if not swept or not results.has("predictions/test"):
         return []
     summary = results.predicted
     used = 0.5 if summary.threshold is None else summary.threshold
     n, rates = summary.n, summary.about_explained
-    tried = {
-        row["threshold"]: (row["true_positive_rate"], row["false_positive_rate"]) for row in swept
-    }
+    tried = {row.threshold: (row.true_positive_rate, row.false_positive_rate) for row in swept}
     tried[used] = rates.recall, rates.flagged
     positives = round(rates.base * n)
     steps = []
@@ -93,25 +90,27 @@ def _swept(results: Results) -> list[Row]:
             for share, of in zip(tried[threshold], (positives, n - positives), strict=True)
         )
         counts = (hits, alarms, positives - hits, n - positives - alarms)
-        counted = dict(zip(STEP_COUNTS, counts, strict=True))
-        steps.append({"threshold": threshold, "in_use": threshold == used, **counted})
+        steps.append(ThresholdStep(threshold, threshold == used, *counts))
     return steps if results.privacy.is_full else _told_apart(steps, results.privacy.floor)
 
 
-def _told_apart(steps: Sequence[Row], floor: int) -> list[Row]:
+def _told_apart(steps: Sequence[ThresholdStep], floor: int) -> list[ThresholdStep]:
     """The steps that tell nothing of fewer cases than the floor beside the one in use.
 
     The table of the sweep is thinned by itself; the threshold in use lies between two of its rows.
     Empty where the one in use counts so few cases.
     """
-    in_use = next(step for step in steps if step["in_use"])
-    if any(0 < in_use[name] < floor for name in STEP_COUNTS):
+    in_use = next(step for step in steps if step.in_use)
+    if any(0 < count < floor for count in in_use.counts):
         return []
     return [
         step
         for step in steps
         if step is in_use
-        or not any(0 < abs(step[name] - in_use[name]) < floor for name in STEP_COUNTS)
+        or not any(
+            0 < abs(count - own) < floor
+            for count, own in zip(step.counts, in_use.counts, strict=True)
+        )
     ]
 
 
@@ -134,16 +133,15 @@ class _Levels:
     codes: Ints
 
     @classmethod
-    def of(cls, attribute: Attribute, codes: Ints, listed: Sequence[Row]) -> _Levels:
+    def of(cls, attribute: Attribute, codes: Ints, listed: Sequence[GroupLevel]) -> _Levels:
         """Small levels that the table takes together are one here too.
 
         codes : (row,) level in the data, -1 where it is unknown.
         """
-        names = tuple(row["level"] for row in listed) or (*attribute.levels, UNKNOWN)
+        names = tuple(row.level for row in listed) or (*attribute.levels, UNKNOWN)
         place = {name: at for at, name in enumerate(names)}
         for row in listed:
-            pooled = (row.get("pooled") or "").split(SEPARATOR)
-            place |= {name: place[row["level"]] for name in pooled if name}
+            place |= dict.fromkeys(row.pooled_levels, place[row.level])
         of_level = [place.get(name, -1) for name in (*attribute.levels, UNKNOWN)]
         return cls(attribute, names, np.array(of_level)[codes])
 
@@ -158,12 +156,12 @@ def _attribute_levels(draft: Draft) -> list[_Levels]:
     if not draft.results.has_rows:
         return []
     groups, schema = draft.results.predictions.groups, draft.results.schema
-    listed = rows(draft.results, "group_rates", "groups")
+    listed = draft.results.rows("group_rates", "groups", GroupLevel)
     levels = [
         _Levels.of(
             attribute,
             np.asarray(groups[attribute.name]),
-            [row for row in listed if row["attribute"] == attribute.name],
+            [row for row in listed if row.attribute == attribute.name],
         )
         for attribute in schema.attributes
         if attribute.name in groups
@@ -175,8 +173,8 @@ def _groups(draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]
     """Each level of people: {step: texts of its rates and its ratio, position of its reference}."""
     place = {threshold: at for at, threshold in enumerate(thresholds)}
     ratios = {
-        (row["threshold"], row["attribute"], row["level"]): row
-        for row in rows(draft.results, "impact_ratio", "steps")
+        (row.threshold, row.attribute, row.level): row
+        for row in draft.results.rows("impact_ratio", "steps", RatioStep)
     }
     stepped, listed = _stepped_levels(draft.results, levels)
     position = {key: at for at, (_, _, key) in enumerate(listed)}
@@ -184,25 +182,25 @@ def _groups(draft: Draft, levels: Sequence[_Levels], thresholds: Sequence[float]
     for at, k, key in listed:
         steps = {}
         for row in stepped[key]:
-            ratio = ratios.get((row["threshold"], *key))
-            reference = -1 if ratio is None else position.get((key[0], ratio["reference"]), -1)
+            ratio = ratios.get((row.threshold, *key))
+            reference = -1 if ratio is None else position.get((key[0], ratio.reference), -1)
             texts = _group_texts(draft, row, ratio, compared=bool(ratios))
-            steps[place[row["threshold"]]] = [*texts, reference]
+            steps[place[row.threshold]] = [*texts, reference]
         groups.append({"attribute": at, "level": k, "steps": steps})
     return groups
 
 
 def _stepped_levels(
     results: Results, levels: Sequence[_Levels]
-) -> tuple[dict[tuple[str, str], list[Row]], list[tuple[int, int, tuple[str, str]]]]:
+) -> tuple[dict[tuple[str, str], list[GroupStep]], list[tuple[int, int, tuple[str, str]]]]:
     """Rows of the levels that have rates at the steps, and these levels in the page's order.
 
     Returns {(attribute, level): rows}, and for each level its attribute's position, its own, and
     its key.
     """
-    stepped: dict[tuple[str, str], list[Row]] = {}
-    for row in rows(results, "group_rates", "steps"):
-        stepped.setdefault((row["attribute"], row["level"]), []).append(row)
+    stepped: dict[tuple[str, str], list[GroupStep]] = {}
+    for row in results.rows("group_rates", "steps", GroupStep):
+        stepped.setdefault((row.attribute, row.level), []).append(row)
     listed = [
         (at, k, (each.attribute.name, level))
         for at, each in enumerate(levels)
@@ -212,16 +210,16 @@ def _stepped_levels(
     return stepped, listed
 
 
-def _group_texts(draft: Draft, row: Row, ratio: Row | None, *, compared: bool) -> list[str]:
+def _group_texts(
+    draft: Draft, row: GroupStep, ratio: RatioStep | None, *, compared: bool
+) -> list[str]:
     """The three rates and the ratio as the tables of the section on bias write them."""
-    numbers = draft.words.numbers
-    if row["too_few"]:
+    if row.too_few:
         return [draft.words.text("cells.too_few"), DASH, DASH, DASH]
-    texts = [_share_text(draft, estimates.of_row(row, name, ends)) for name, ends in STEPPED]
+    texts = [_share_text(draft, rate) for rate in (row.selection_rate, row.tpr, row.fpr)]
     if ratio is None:
         return [*texts, draft.words.text("sections.bias.is_reference") if compared else DASH]
-    quotient = estimates.of_row(ratio, "ratio")
-    return [*texts, numbers.value(quotient) if quotient.is_defined else DASH]
+    return [*texts, draft.words.numbers.value(ratio.ratio) if ratio.ratio.is_defined else DASH]
 
 
 def _share_text(draft: Draft, rate: Estimate) -> str:
@@ -278,7 +276,7 @@ class LiveSlider:
     def __init__(self, draft: Draft, metrics: Mapping[str, Any]) -> None:
         self.draft = draft
         self.metrics = metrics
-        self.thresholds = np.array([row["threshold"] for row in _steps(draft.results)])
+        self.thresholds = np.array([row.threshold for row in _steps(draft.results)])
         self.levels = _attribute_levels(draft)
         self.groups = [key for _, _, key in _stepped_levels(draft.results, self.levels)[1]]
 
@@ -334,13 +332,10 @@ def _group_answers(
         pairs = None if compared is None else compared.ratios_at(taken, groups, good, at)
     except NotApplicableError:
         return {}
-    ratios = (
-        {}
-        if pairs is None
-        else {(row["attribute"], row["level"]): row for row in pairs.to_dict("records")}
-    )
+    steps = [] if pairs is None else read_rows(pairs, RatioStep)
+    ratios = {(row.attribute, row.level): row for row in steps}
     return {
         key: _group_texts(draft, row, ratios.get(key), compared=bool(ratios))
-        for row in table.to_dict("records")
-        for key in [(row["attribute"], row["level"])]
+        for row in read_rows(table, GroupStep)
+        for key in [(row.attribute, row.level)]
     }

@@ -21,9 +21,11 @@ from deepseek_report.findings.explainer_verdicts import (
     quoted,
     verdicts,
 )
-from deepseek_report.findings.records import Row, explainer_label, rows
+from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_explanations import hits, quotation, telling_gains
 from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.metrics.explanations.explanation_rows import JudgedGame
+from deepseek_report.metrics.explanations.localisation import LocalisedShare
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.sections.shared.task_columns import quality
@@ -54,7 +56,7 @@ _USES = frozenset(
 _FAITHFULNESS = ("deletion", "deletion_gain", "insertion", "insertion_gain")
 _EFFECTS = ("deletion_effect", "insertion_effect", "own_case_effect", "shared_order")
 _MASKED = (
-    *("faithfulness_correlation", "masked_infidelity", "f_fidelity"),
+    *("shapley_cosine", "faithfulness_correlation", "masked_infidelity", "f_fidelity"),
     *("comprehensiveness", "sufficiency", "retrained_loss"),
 )
 _SOUNDNESS = (
@@ -135,7 +137,7 @@ def _game(draft: Draft, name: str) -> Text:
 
 def _localised(draft: Draft) -> ShownTable:
     """How each method hits what is known to make the label; nothing where nobody knows."""
-    table = rows(draft.results, "localisation", "localisation")
+    table = draft.results.rows("localisation", "localisation", LocalisedShare)
     gains = telling_gains(draft.results)
     if gains:
         names = {
@@ -148,14 +150,14 @@ def _localised(draft: Draft) -> ShownTable:
         }
         draft.answer("localised", **names)
     measures = {
-        row["measure"]: draft.words.label("localisation_measures", row["measure"]) for row in table
+        row.measure: draft.words.label("localisation_measures", row.measure) for row in table
     }
-    shown: dict[str, Row] = {}
+    shown: dict[str, Values] = {}
     for row in table:
-        label = explainer_label(draft.results, row["explainer"])
-        cells = shown.setdefault(row["explainer"], {"explainer": label})
-        cells[row["measure"]] = estimates.of_row(row, "value")
-    chance = {row["measure"]: row["chance"] for row in table}
+        label = explainer_label(draft.results, row.explainer)
+        cells = shown.setdefault(row.explainer, {"explainer": label})
+        cells[row.measure] = row.value
+    chance = {row.measure: row.chance for row in table}
     last = {"explainer": draft.text("chance"), **chance}
     kind = TableType(
         (
@@ -178,7 +180,8 @@ def _truth(draft: Draft) -> ShownTable:
     worked out.
     """
     games = {
-        row["explainer"]: row["game"] for row in rows(draft.results, "true_error", "true_errors")
+        row.explainer: row.game
+        for row in draft.results.rows("true_error", "true_errors", JudgedGame)
     }
     if not games:
         return draft.table("truth", TableType(()), [])

@@ -95,7 +95,7 @@ def fit_logistic(
 
 
 def log_odds(chances: Floats) -> Floats:
-    """(instance,) log-odds of probabilities, which are kept 1e-9 away from 0 and 1.
+    """Log-odds of probabilities in an array of any shape, kept 1e-9 away from 0 and 1.
 
     >>> log_odds(np.array([0.5])).tolist()
     [0.0]

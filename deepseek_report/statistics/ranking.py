@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.intervals import Z95, blaker
@@ -54,7 +52,7 @@ def auc_influence(truths: Bools, scores: Floats) -> tuple[float, Floats]:
     return auc, influence
 
 
-def average_ranks(values: NDArray[Any]) -> Floats:
+def average_ranks(values: Array) -> Floats:
     """Ranks from 1 on along the last axis, equal values with the mean of theirs; none is missing.
 
     >>> average_ranks(np.array([[0.5, 0.1, 0.5], [3.0, 2.0, 1.0]])).tolist()
@@ -102,7 +100,7 @@ def spearman(values: Floats, columns: Sequence[int] | None = None) -> Floats:
     return np.asarray(np.clip(rho, -1, 1))
 
 
-def binary_auc(scores: NDArray[Any], positive: Bools, undefined: float = math.nan) -> float:
+def binary_auc(scores: Array, positive: Bools, undefined: float = math.nan) -> float:
     """Area under the ROC curve of one class; `undefined` where only one of the two is there.
 
     `(mean rank of the positives − (n₊ + 1)/2) / n₋`, ties share their rank.

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.predictions import Predictions
@@ -354,7 +353,7 @@ def draw_weights(strata: Ints, n_resamples: int, rng: np.random.Generator) -> It
             yield _counts(instances[start : start + size], n)
 
 
-def _counts(instances: NDArray[Any], n: int) -> Floats:
+def _counts(instances: Array, n: int) -> Floats:
     """(resample, instance) how often each of n instances is among the (resample, draw) drawn."""
     flat = instances + n * np.arange(len(instances))[:, None]
     counts = np.bincount(flat.ravel(), minlength=len(instances) * n)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
@@ -265,7 +264,7 @@ class Tally:
         return (self.true_positive_rate + 1 - self.false_positive_rate) / 2
 
 
-def tally(truths: NDArray[np.bool_], scores: Floats, thresholds: Floats) -> Tally:
+def tally(truths: Bools, scores: Floats, thresholds: Floats) -> Tally:
     """Count at each threshold how many scores reach it, and how many of these are positive."""
     every, positive = np.sort(scores), np.sort(scores[truths])
     return Tally(

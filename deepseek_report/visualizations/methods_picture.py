@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
+from deepseek_report.comparisons.comparison import MethodRank
+from deepseek_report.comparisons.paired_performance import MethodPair, MethodRun, MethodSpread
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, grouped, reach
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -25,42 +31,40 @@ def ranks_picture(results: Results) -> Picture | None:
 
     Reference: Demšar 2006, jmlr.org/papers/v7/demsar06a.html.
     """
-    table = results.table("compared_data_sets", "ranks")
-    if table is None:
+    table = results.rows("compared_data_sets", "ranks", MethodRank)
+    if not table:
         return None
     height, words = 0.85 + _ROW * len(table), words_of(results)
-    best = table.iloc[0]
-    apart = [row["method"] for _, row in table.iterrows() if not _overlap(best, row)]
+    best = table[0]
+    apart = [each.method for each in table if not _overlap(best, each)]
     return on_sheets(
         _RANKS,
         (height, height + 0.1 * len(table)),
         lambda sheet: _paint_ranks(sheet, table, words),
-        title=caption("compared_ranks.title", best=best["method"], apart=apart, of=len(table) - 1),
+        title=caption("compared_ranks.title", best=best.method, apart=apart, of=len(table) - 1),
         alt=caption(
             "compared_ranks.alt",
             rows=[
-                caption("compared_ranks.row", method=row["method"], rank=row["rank"])
-                for _, row in table.iterrows()
+                caption("compared_ranks.row", method=each.method, rank=each.rank) for each in table
             ],
         ),
-        how_to_read=caption("compared_ranks.how_to_read", distance=2 * float(best["half"])),
+        how_to_read=caption("compared_ranks.how_to_read", distance=2 * best.half),
         section="compared_data_sets",
     )
 
 
-def _overlap(first: pd.Series, other: pd.Series) -> bool:
-    return bool(abs(first["rank"] - other["rank"]) < first["half"] + other["half"])
+def _overlap(first: MethodRank, other: MethodRank) -> bool:
+    return abs(first.rank - other.rank) < first.half + other.half
 
 
-def _paint_ranks(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
-    labels, left = sheet.row_labels([str(method) for method in table["method"]], 48, 3.6)
-    across, foot = sheet.below(words.text("pictures.compared_ranks.axis"), left)
-    axes = sheet.axes(left, foot, 0.25, 0.15)
-    marks.rows(axes, labels)
-    places, ranks, half = np.arange(len(table)), table["rank"], table["half"]
-    marks.intervals(axes, places, ranks, (ranks - half, ranks + half), marks.MarkStyle(SERIES[0]))
-    for place, (rank, reach) in enumerate(zip(ranks, half, strict=True)):
-        marks.note(axes, words.numbers.number(rank), (rank + reach, place), (6, 0), va="center")
+def _paint_ranks(sheet: Sheet, table: Sequence[MethodRank], words: Wording) -> None:
+    across = words.text("pictures.compared_ranks.axis")
+    axes, across = _axes(sheet, [each.method for each in table], across)
+    ranks = [Estimate(each.rank, each.rank - each.half, each.rank + each.half) for each in table]
+    marks.intervals(axes, enumerate(ranks), marks.MarkStyle(SERIES[0]))
+    for place, rank in enumerate(ranks):
+        text = words.numbers.number(rank.value)
+        marks.note(axes, text, (reach(rank), place), (6, 0), va="center")
     marks.grid(axes, "x")
     low, high = axes.get_xlim()
     axes.set_xlim(low, high + (0.2 if sheet.is_narrow else 0.12) * (high - low))
@@ -76,70 +80,84 @@ _NAME = "compared_methods"
 
 def methods_picture(results: Results) -> Picture | None:
     """A row for each method: the mean with the interval over rows, and a dot for each seed."""
-    values = results.table("compared_performance", "values")
-    spread = results.table("compared_performance", "spread")
-    if values is None or spread is None:
+    values = results.rows("compared_performance", "values", MethodRun)
+    spread = results.rows("compared_performance", "spread", MethodSpread)
+    if not values or not spread:
         return None
-    measure = str(spread["measure"].iloc[0])
-    own = spread[spread["measure"] == measure]
+    measure = spread[0].measure
+    own = [each for each in spread if each.measure == measure]
+    single = grouped((run for run in values if run.measure == measure), lambda run: run.method)
     height, words = 0.85 + _ROW * len(own), words_of(results)
-    single = values[values["measure"] == measure]
-    best = own.loc[own["mean"].idxmax()]
+    best = max(own, key=lambda each: each.mean)
     label = message(f"metrics.{measure}")
     return on_sheets(
         _NAME,
         (height, height + 0.1 * len(own)),
-        lambda sheet: _paint(sheet, own, single, measure, words),
-        title=caption("compared_methods.title_one", measure=label, method=best["method"])
+        lambda sheet: _paint(sheet, own, single, words),
+        title=caption("compared_methods.title_one", measure=label, method=best.method)
         if len(own) == 1
-        else _title(results.table("compared_performance", "methods"), measure, label),
+        else _title(results, measure, label),
         alt=caption(
             "compared_methods.alt",
             measure=label,
-            rows=[_spoken(row) for _, row in own.iterrows()],
-            highest=best["method"],
+            rows=[
+                caption(
+                    "compared_methods.row", method=each.method, mean=each.mean, seeds=each.seeds
+                )
+                for each in own
+            ],
+            highest=best.method,
         ),
         how_to_read=caption("compared_methods.how_to_read"),
         section="compared",
     )
 
 
-def _title(table: pd.DataFrame | None, measure: str, label: Message) -> Message:
+def _title(results: Results, measure: str, label: Message) -> Message:
     """By the verdicts of the table on methods: the one that is better than each of the others."""
-    if table is not None:
-        own = table[table["measure"] == measure]
-        for method in dict.fromkeys([*own["first"], *own["other"]]):
-            mine = own[(own["first"] == method) | (own["other"] == method)]
-            if (mine["better"] == method).all():
-                return caption("compared_methods.title_better", better=method, measure=label)
+    pairs = results.rows("compared_performance", "methods", MethodPair)
+    pairs = [pair for pair in pairs if pair.measure == measure]
+    firsts, others = [pair.first for pair in pairs], [pair.other for pair in pairs]
+    for method in dict.fromkeys([*firsts, *others]):
+        mine = [pair for pair in pairs if method in (pair.first, pair.other)]
+        if all(pair.better == method for pair in mine):
+            return caption("compared_methods.title_better", better=method, measure=label)
     return caption("compared_methods.title_open", measure=label)
 
 
-def _spoken(row: pd.Series) -> Message:
-    return caption(
-        "compared_methods.row", method=row["method"], mean=row["mean"], seeds=int(row["seeds"])
-    )
-
-
 def _paint(
-    sheet: Sheet, spread: pd.DataFrame, values: pd.DataFrame, measure: str, words: Wording
+    sheet: Sheet,
+    spread: Sequence[MethodSpread],
+    runs: Mapping[str, Sequence[MethodRun]],
+    words: Wording,
 ) -> None:
-    labels, left = sheet.row_labels([str(method) for method in spread["method"]], 48, 3.6)
-    across, foot = sheet.below(words.label("metrics", measure), left)
-    axes = sheet.axes(left, foot, 0.25, 0.15)
-    marks.rows(axes, labels)
-    for place, (_, row) in enumerate(spread.iterrows()):
-        runs = values[values["method"] == row["method"]]
-        low, high = runs["low"].mean(), runs["high"].mean()
-        marks.intervals(
-            axes, np.array([place]), [row["mean"]], ([low], [high]), marks.MarkStyle(SERIES[0])
-        )
-        if len(runs) > 1:
-            marks.dots(axes, runs["value"], np.full(len(runs), place + 0.26), LIGHT["context"])
-        furthest = max(high, row["most"])
-        marks.note(axes, words.numbers.number(row["mean"]), (furthest, place), (6, 0), va="center")
+    axes, across = _axes(
+        sheet, [each.method for each in spread], words.label("metrics", spread[0].measure)
+    )
+    for place, each in enumerate(spread):
+        values, lows, highs = estimate_columns(run.value for run in runs[each.method])
+        mean = Estimate(each.mean, _mean(lows), _mean(highs))
+        marks.intervals(axes, [(place, mean)], marks.MarkStyle(SERIES[0]))
+        if len(values) > 1:
+            marks.dots(axes, values, np.full(len(values), place + 0.26), LIGHT.context)
+        furthest = max(reach(mean), each.most)
+        marks.note(axes, words.numbers.number(each.mean), (furthest, place), (6, 0), va="center")
     marks.grid(axes, "x")
     low, high = axes.get_xlim()
     axes.set_xlim(low, high + 0.12 * (high - low))
     marks.plain_ticks(axes, "x", words)
     axes.set_xlabel(across)
+
+
+def _mean(values: Floats) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def _axes(sheet: Sheet, methods: Sequence[str], across: str) -> tuple[Axes, str]:
+    """Axes with a row a method, and what stands below them."""
+    labels, left = sheet.row_labels(methods, 48, 3.6)
+    across, foot = sheet.below(across, left)
+    axes = sheet.axes(left, foot, 0.25, 0.15)
+    marks.rows(axes, labels)
+    return axes, across

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,47 +22,79 @@ if TYPE_CHECKING:
 Axes: TypeAlias = "matplotlib.axes.Axes"
 Figure: TypeAlias = "matplotlib.figure.Figure"
 
+#: Keyword arguments of Matplotlib, which it has no types for.
+Look: TypeAlias = dict[str, Any]
+
 #: A picture as (height, width, 3) of red, green, blue.
 Pixels = NDArray[np.uint8]
 
-#: {role: (on a light page, on a dark page)}. Every hex occurs once, so that a page can replace the
-#: light hex of an inlined SVG by a CSS variable. Text roles (ink, muted, series…, raises, lowers)
-#: have a contrast of at least 4.5 : 1 on both pages, marks at least 3 : 1; the hues are those of
-#: Okabe & Ito (2008), made darker or lighter until they pass. `heat1` to `heat6` are a scale of
-#: amounts that starts near the page, `value1` to `value5` one from low to high values.
-PALETTE: dict[str, tuple[str, str]] = {
-    "ink": ("#1f2430", "#e8eaef"),
-    "muted": ("#596070", "#a7aebb"),
-    "context": ("#848b98", "#7f8795"),
-    "grid": ("#dfe2e8", "#363c48"),
-    "series1": ("#0071b8", "#4aa8ec"),
-    "series2": ("#bb4b00", "#f0813f"),
-    "series3": ("#00493a", "#4fdcae"),
-    "series4": ("#a94f86", "#e58bbd"),
-    "series5": ("#5e4300", "#ffe28c"),
-    "series6": ("#2d2478", "#cfcaff"),
-    "series7": ("#8a5f4e", "#b98872"),
-    "series8": ("#4d7a12", "#a6c94d"),
-    "raises": ("#b03a2e", "#ff8f80"),
-    "lowers": ("#1d62ad", "#6cb1ff"),
-    "heat1": ("#dce9f3", "#1f3042"),
-    "heat2": ("#b5d0e6", "#264c6e"),
-    "heat3": ("#85b1d6", "#2f6d9f"),
-    "heat4": ("#5590c2", "#4a93cc"),
-    "heat5": ("#2f6da6", "#7fbcea"),
-    "heat6": ("#164a7c", "#c4e2fb"),
-    "value1": ("#2779b7", "#5fb0f0"),
-    "value2": ("#6a74b0", "#8fa3ea"),
-    "value3": ("#8d6b9e", "#b598d8"),
-    "value4": ("#ab5f7c", "#d990b0"),
-    "value5": ("#c24f4f", "#f98f85"),
-}
-LIGHT: dict[str, str] = {role: pair[0] for role, pair in PALETTE.items()}
-DARK: dict[str, str] = {role: pair[1] for role, pair in PALETTE.items()}
 
-SERIES = tuple(LIGHT[role] for role in LIGHT if role.startswith("series"))
-HEAT = tuple(LIGHT[role] for role in LIGHT if role.startswith("heat"))
-VALUE = tuple(LIGHT[role] for role in LIGHT if role.startswith("value"))
+@dataclass(frozen=True)
+class Palette:
+    """The colours of pictures on one page, each for one role.
+
+    Every hex occurs once, so that a page can replace the light hex of an inlined SVG by a CSS
+    variable. Text roles (ink, muted, series, raises, lowers) have a contrast of at least 4.5 : 1
+    on both pages, marks at least 3 : 1; the hues are those of Okabe & Ito (2008), made darker or
+    lighter until they pass. `heat` is a scale of amounts that starts near the page, `value` one
+    from low to high values.
+    """
+
+    ink: str
+    muted: str
+    context: str
+    grid: str
+    series: tuple[str, ...]
+    raises: str
+    lowers: str
+    heat: tuple[str, ...]
+    value: tuple[str, ...]
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """{role: hex}; those of a scale are numbered from 1, as in `heat1`."""
+        named: dict[str, str] = {}
+        for role in fields(self):
+            tone: str | tuple[str, ...] = getattr(self, role.name)
+            if isinstance(tone, str):
+                named[role.name] = tone
+            else:
+                named |= {f"{role.name}{i}": step for i, step in enumerate(tone, start=1)}
+        return named
+
+
+LIGHT = Palette(
+    ink="#1f2430",
+    muted="#596070",
+    context="#848b98",
+    grid="#dfe2e8",
+    series=(
+        *("#0071b8", "#bb4b00", "#00493a", "#a94f86"),
+        *("#5e4300", "#2d2478", "#8a5f4e", "#4d7a12"),
+    ),
+    raises="#b03a2e",
+    lowers="#1d62ad",
+    heat=("#dce9f3", "#b5d0e6", "#85b1d6", "#5590c2", "#2f6da6", "#164a7c"),
+    value=("#2779b7", "#6a74b0", "#8d6b9e", "#ab5f7c", "#c24f4f"),
+)
+DARK = Palette(
+    ink="#e8eaef",
+    muted="#a7aebb",
+    context="#7f8795",
+    grid="#363c48",
+    series=(
+        *("#4aa8ec", "#f0813f", "#4fdcae", "#e58bbd"),
+        *("#ffe28c", "#cfcaff", "#b98872", "#a6c94d"),
+    ),
+    raises="#ff8f80",
+    lowers="#6cb1ff",
+    heat=("#1f3042", "#264c6e", "#2f6d9f", "#4a93cc", "#7fbcea", "#c4e2fb"),
+    value=("#5fb0f0", "#8fa3ea", "#b598d8", "#d990b0", "#f98f85"),
+)
+#: {role: (on a light page, on a dark page)}.
+PALETTE = {role: (light, DARK.roles[role]) for role, light in LIGHT.roles.items()}
+
+SERIES, HEAT, VALUE = LIGHT.series, LIGHT.heat, LIGHT.value
 #: A second channel beside the colour, in the same order as `SERIES`.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 
@@ -70,7 +104,7 @@ CONTROL = "random"
 WIDTH, NARROW = 7.2, 4.3
 SMALL = 9.0
 
-_RC: dict[str, Any] = {
+_RC: Look = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": ["DejaVu Sans"],
@@ -81,9 +115,9 @@ _RC: dict[str, Any] = {
     "axes.titlepad": 8.0,
     "axes.labelpad": 5.0,
     "axes.facecolor": "none",
-    "axes.edgecolor": LIGHT["context"],
-    "axes.labelcolor": LIGHT["muted"],
-    "axes.titlecolor": LIGHT["ink"],
+    "axes.edgecolor": LIGHT.context,
+    "axes.labelcolor": LIGHT.muted,
+    "axes.titlecolor": LIGHT.ink,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.8,
@@ -92,16 +126,16 @@ _RC: dict[str, Any] = {
     "axes.formatter.useoffset": False,
     "figure.facecolor": "none",
     "figure.edgecolor": "none",
-    "grid.color": LIGHT["grid"],
+    "grid.color": LIGHT.grid,
     "grid.linewidth": 0.8,
     "lines.linewidth": 1.8,
     "lines.solid_capstyle": "round",
     "path.simplify": True,
-    "text.color": LIGHT["ink"],
-    "xtick.color": LIGHT["context"],
-    "ytick.color": LIGHT["context"],
-    "xtick.labelcolor": LIGHT["muted"],
-    "ytick.labelcolor": LIGHT["muted"],
+    "text.color": LIGHT.ink,
+    "xtick.color": LIGHT.context,
+    "ytick.color": LIGHT.context,
+    "xtick.labelcolor": LIGHT.muted,
+    "ytick.labelcolor": LIGHT.muted,
     "xtick.labelsize": SMALL,
     "ytick.labelsize": SMALL,
     "xtick.major.size": 0.0,
@@ -120,17 +154,25 @@ def draw_svg(
 
     The same painting gives the same bytes; no global setting of Matplotlib is left changed.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     from deepseek_report.visualizations.drawing.svg import compact_svg
 
-    settings: dict[Any, Any] = {**_RC, "svg.hashsalt": name}
-    with rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    with _settings(**{"svg.hashsalt": name}):
         figure = Figure(figsize=(width, height))
         paint(figure)
         return compact_svg(figure)
+
+
+@contextmanager
+def _settings(**changed: object) -> Iterator[None]:
+    """The settings of all pictures and these, until the end of the block."""
+    from matplotlib import rc_context
+
+    settings: Any = {**_RC, **changed}
+    with rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
 
 
 def draw_pixels(
@@ -140,14 +182,11 @@ def draw_pixels(
 
     dots : pixels an inch.
     """
-    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     faces = [*_RC["font.family"], *_further_faces()]
-    settings: dict[Any, Any] = {**_RC, "figure.facecolor": "white", "font.family": faces}
-    with rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    with _settings(**{"figure.facecolor": "white", "font.family": faces}):
         figure = Figure(figsize=(width, height), dpi=dots)
         canvas: Any = FigureCanvasAgg(figure)
         paint(figure)
@@ -191,7 +230,7 @@ def colours(names: Sequence[str]) -> dict[str, str]:
     """
     ordered = sorted(set(names) - {CONTROL})
     tones = {name: SERIES[i % len(SERIES)] for i, name in enumerate(ordered)}
-    return {name: tones.get(name, LIGHT["context"]) for name in names}
+    return {name: tones.get(name, LIGHT.context) for name in names}
 
 
 def markers(names: Sequence[str]) -> dict[str, str]:

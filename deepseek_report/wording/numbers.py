@@ -364,12 +364,12 @@ class NumberFormat:
         """Items of which one is enough: `a`, `a or b`, `a, b or c`."""
         return self._listed(items, "or")
 
-    def _listed(self, items: Sequence[Any], style: Literal["standard", "or"]) -> str:
+    def _listed(self, items: Sequence[object], style: Literal["standard", "or"]) -> str:
         if not self.closes_up:
             return format_list([str(item) for item in items], style=style, locale=self._locale)
         return closed_up(format_list(list(map(edged, items)), style=style, locale=self._locale))
 
-    def quoted(self, items: Sequence[Any]) -> list[str]:
+    def quoted(self, items: Sequence[object]) -> list[str]:
         """Each item in the quotation marks of the language: `“a”`."""
         return [self._fill("quoted", text=str(item)) for item in items]
 

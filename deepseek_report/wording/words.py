@@ -6,7 +6,7 @@ import copy
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -17,10 +17,10 @@ from jinja2 import Environment, StrictUndefined, Template, pass_context
 from jinja2.runtime import Context
 
 from deepseek_report.artifacts.advice import as_arguments
-from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.finding import PARTS, Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, from_plain
-from deepseek_report.artifacts.rounding import bounded, bounded_texts
+from deepseek_report.artifacts.rounding import TEXT, bounded, bounded_texts
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import ArtifactError
@@ -259,12 +259,11 @@ class Wording:
 
         `folds` says in how many folds of a cross-validation it was made, where that was looked at.
         """
-        values = from_plain(finding.values)
-        texts = {
-            part: self.text(f"findings.{finding.message}.{part}", **values)
-            for part in ("claim", "detail", "why", "do", "more")
-            if part != "more" or self.has(f"findings.{finding.message}.more")
-        }
+        values, key = from_plain(finding.values), f"findings.{finding.message}"
+        own = {part: bounded(str(values.get(part, "")), TEXT) for part in PARTS}
+        texts = {part: self.text(f"{key}.{part}", **values) for part in PARTS if finding.message}
+        if self.has(f"{key}.more"):
+            texts["more"] = self.text(f"{key}.more", **values)
         return WordedFinding(
             id=finding.id,
             severity=finding.severity,
@@ -274,7 +273,7 @@ class Wording:
             evidence=finding.evidence,
             limits=tuple(self.text(f"limits.{key}", **values) for key in finding.limits),
             folds=self.text("in_folds", **values) if "of_folds" in values else "",
-            **texts,
+            **own | texts,
         )
 
     def _look_up(self, key: str) -> Any:
@@ -354,6 +353,29 @@ def untranslated(language: str) -> list[str]:
         return []
     own = set(_keys(_catalog(_folder_of(language), language)))
     return [key for key in _keys(_catalog(_folders()[0], DEFAULT_LANGUAGE)) if key not in own]
+
+
+def texts_of_kind(kind: str, kinds: Iterable[str]) -> list[str]:
+    """The keys of the English texts that a kind of data must have: all that every other kind has.
+
+    kinds : all kinds. The first is the plainest: what it lacks is said of some kinds alone.
+    """
+    plainest, *further = kinds
+    others = {plainest, *further} - {kind}
+    english = _catalog(_folders()[0], DEFAULT_LANGUAGE)
+    return list(_by_kind(english, kind, others)) if kind != plainest else []
+
+
+def _by_kind(
+    texts: Mapping[str, Any], kind: str, others: Set[str], above: str = ""
+) -> Iterator[str]:
+    """The keys below every mapping whose keys are kinds of data, with this kind in their place."""
+    for key, inside in texts.items():
+        if isinstance(inside, Mapping):
+            yield from _by_kind(inside, kind, others, f"{above}{key}.")
+    if others <= texts.keys():
+        below = [set(_keys({"": texts[other]})) for other in others]
+        yield from sorted(f"{above}{kind}{key}" for key in set.intersection(*below))
 
 
 def _keys(texts: Mapping[str, object], above: str = "") -> Iterator[str]:

@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.traits import releases_of, table_types
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, estimate, records_of
+from deepseek_report.artifacts.table_rows import Cells, From, read_rows
 from deepseek_report.errors import ArtifactError
 
 TYPE = TableType(
@@ -112,3 +115,65 @@ def test_records_are_those_of_pandas_to_the_type_of_each_cell():
         assert [list(map(type, row.values())) for row in rows] == [
             list(map(type, row.values())) for row in expected
         ]
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    layer: str
+    ms: Estimate
+    cells: Cells
+    n: int | None = None
+    quick: bool = False
+    speed: Annotated[Literal["slow", "fast"], From("pace")] = "slow"
+
+
+def test_rows_are_instances_whose_fields_are_the_cells_of_their_columns():
+    table = frame(n=[3.0, np.nan], quick=[1, None], pace=["fast", None])
+    first, second = read_rows(table, LayerTime)
+    assert first == LayerTime("a", Estimate(1.0, 0.5, 1.5, 3), first.cells, 3, True, "fast")
+    assert second == LayerTime("b", Estimate(2.0, 1.5, None), second.cells, None, False, "slow")
+    assert first.cells["pace"] == "fast"
+    assert read_rows(frame().head(0), LayerTime) == []
+
+
+def test_a_field_with_a_default_has_it_where_an_older_table_lacks_its_column():
+    assert read_rows(frame(), LayerTime)[0].speed == "slow"
+    with pytest.raises(ArtifactError, match="the table 'layers' has no column `layer`"):
+        read_rows(frame().drop(columns="layer"), LayerTime, "layers")
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ({"layer": ["a", None]}, "is empty in column `layer`, row 2, where a text should be"),
+        ({"n": [1.5, 2]}, "holds 1.5 in column `n`, row 1, where a whole number should be"),
+        ({"quick": [True, 2]}, "holds 2 in column `quick`, row 2, where yes or no should be"),
+        ({"pace": ["fast", "so"]}, "holds 'so' in column `pace`, row 2, where 'slow' or 'fast'"),
+    ],
+)
+def test_a_cell_that_does_not_fit_its_field_is_named_with_its_table_column_and_row(cells, reason):
+    with pytest.raises(ArtifactError, match=f"the table 'layers' {reason}"):
+        read_rows(frame(**cells), LayerTime, "layers")
+
+
+def test_numbers_that_may_lack_are_none_and_others_not_a_number():
+    @dataclass(frozen=True)
+    class Numbers:
+        ms: float
+        high: float | None
+        whole: Annotated[Estimate | None, From("ms", "none")]
+
+    known, empty = read_rows(frame(ms=[np.inf, None]), Numbers)
+    assert (known.ms, known.high, known.whole) == (np.inf, 1.5, None)
+    assert np.isnan(empty.ms)
+    assert empty.high is None
+
+
+def test_a_row_class_that_does_not_fit_its_table_is_refused_where_it_is_declared():
+    columns = (*TYPE.columns, Column("n", "count"), Column("pace"))
+    assert TableType(columns, row=LayerTime).row is LayerTime
+    with pytest.raises(TypeError, match="LayerTime has no column `n`; has no column `pace`"):
+        TableType(TYPE.columns, row=LayerTime)
+    may_lack = (Column("layer", optional=True), *columns[1:])
+    with pytest.raises(TypeError, match="may lack the column `layer`"):
+        TableType(may_lack, row=LayerTime)

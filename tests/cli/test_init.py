@@ -128,7 +128,7 @@ def test_the_data_are_read_alike_with_and_without_what_was_written_out(
     arguments = ["--data", "loans.csv", "--target", "deny", "dataset.sensitive=[]"]
     assert run(["init", "study", *arguments]) == 0
     experiment = experiment_of(here / "study", monkeypatch)
-    declared = experiment.single["dataset"].load(1, Silent())
+    declared = experiment.dataset.load(1, Silent())
     named = {"sex": ColumnDeclaration(categories={"f": "female", "m": "male"})}
     table = TableFile(path=str(path), target="deny", favourable="no", columns=named)
     inferred = table.load(1, Silent())
@@ -229,8 +229,8 @@ def test_without_data_the_study_is_of_the_shipped_ones(
     assert run(["init", "first"]) == 0
     experiment = experiment_of(here / "first", monkeypatch)
     assert experiment.name == "first"
-    assert type(experiment.single["dataset"]).__name__ == "TaiwanCredit"
-    assert "typical_value" not in experiment.multiple["explainers"]
+    assert type(experiment.dataset).__name__ == "TaiwanCredit"
+    assert "typical_value" not in experiment.explainers
 
 
 @pytest.mark.parametrize(
@@ -299,13 +299,13 @@ def test_overrides_and_options_are_written_into_the_study(
     overrides += ["decision.threshold=0.4", "+dataset.columns.income.label=earnings"]
     assert run(["init", "study", *arguments, *overrides]) == 0
     experiment = experiment_of(here / "study", monkeypatch)
-    dataset = experiment.single["dataset"]
+    dataset = experiment.dataset
     assert dataset.drop == ("debt",)
     assert (dataset.favourable, dataset.test_share) == ("no", 0.3)
     assert dataset.columns["income"].label == "earnings"
     assert experiment.settings.decision.threshold == 0.4
-    assert experiment.single["report"].title == "Loans"
-    assert list(experiment.multiple["metrics"]) == ["roc_auc"]
+    assert experiment.report.title == "Loans"
+    assert list(experiment.metrics) == ["roc_auc"]
 
 
 def test_without_a_target_the_likeliest_is_taken_and_told(
@@ -356,7 +356,7 @@ def test_in_a_terminal_one_thing_is_asked_for_at_a_time(
     answers.extend(["nobody", "deny", "nr", "yes", "none", ""])
     assert run(["init", "study", "--data", "loans.csv"]) == 0
     assert answers == []
-    dataset = experiment_of(here / "study", monkeypatch).single["dataset"]
+    dataset = experiment_of(here / "study", monkeypatch).dataset
     assert (dataset.target, dataset.favourable, dataset.sensitive) == ("deny", "yes", ())
     assert "nr" in dataset.columns
 

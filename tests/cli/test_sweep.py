@@ -84,7 +84,7 @@ def test_what_two_jobs_share_is_computed_once(
     assert worked.count("data") == 1
     assert worked.count("training") == worked.count("explanations/shap") == 2
     runs = [read_run(folder) for folder in (tmp_path / "reports" / "credit_risk").iterdir()]
-    assert [len({run["plan"][stage] for run in runs}) for stage in ("data", "training")] == [1, 2]
+    assert [len({run.plan[stage] for run in runs}) for stage in ("data", "training")] == [1, 2]
 
 
 def test_a_failed_shared_stage_fails_every_job_that_needs_it_without_another_try(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pydoc import locate
 
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.compliance.evaluate import FrameworkReport, evaluate_results
 from deepseek_report.compliance.framework import FrameworkChoice, framework_ids
 from deepseek_report.compliance.sources import load_sources
+from deepseek_report.config.catalogue import target_of
 from deepseek_report.wording.words import DEFAULT_LANGUAGE, read_catalog
 
 from .conftest import Run
@@ -29,20 +32,33 @@ def rows_of(reports: tuple[FrameworkReport, ...], finding: str) -> set[str]:
     }
 
 
-def test_every_finding_that_has_words_says_what_it_bears_on() -> None:
-    assert set(load_sources().findings) == set(CATALOG["findings"])
+#: {message: kinds of evidence} of what metrics conclude themselves.
+OF_METRICS = {
+    name: kinds
+    for target in map(target_of, sorted((shipped("conf") / "metrics").glob("*.yaml")))
+    for name, kinds in traits_of(locate(target), MetricPart).findings.items()
+}
+
+
+def test_every_finding_that_has_words_says_once_what_it_bears_on() -> None:
+    assert set(load_sources().findings) | set(OF_METRICS) == set(CATALOG["findings"])
+    assert not set(load_sources().findings) & set(OF_METRICS)
+    assert {kind for kinds in OF_METRICS.values() for kind in kinds} <= set(load_sources().kinds)
 
 
 def test_every_finding_bears_on_a_row_of_the_shipped_frameworks() -> None:
     rows = [row for framework in SHIPPED for row in framework.rows]
     claims = [{*row.evidence, *row.need, *row.concerns} for row in rows]
-    named = load_sources().findings
+    named = {**load_sources().findings, **OF_METRICS}
     assert [name for name in named if not any(set(named[name]) & kinds for kinds in claims)] == []
 
 
 def test_every_critical_finding_stands_on_a_row_of_the_default_frameworks(run: Run) -> None:
-    messages = sorted(set(load_sources().findings) - set(NOTES))
-    findings = tuple(Finding(message, "high", message) for message in messages)
+    messages = sorted(set(CATALOG["findings"]) - set(NOTES))
+    findings = tuple(
+        Finding(message, "high", message, bears_on=OF_METRICS.get(message, ()))
+        for message in messages
+    )
     reports = evaluate_results(replace(run.results(), findings=findings)).frameworks
     assert [message for message in messages if not rows_of(reports, message)] == []
 

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence import Evidence
 from deepseek_report.compliance.evidence_record import evidence_record
-from deepseek_report.runner.run_folders.open_run import read_run, results_of
+from deepseek_report.runner.run_folders.open_run import RecordedRun, read_run, results_of
 from deepseek_report.runner.run_folders.writing import write_report
 from deepseek_report.store.run_folder import RUN, seal_results
 from tests.conftest import SmallRun
@@ -50,7 +50,8 @@ def folder(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def look(folder: Path, kind: str) -> Evidence:
-    return evidence_of_kind(results_of(folder, load_json(folder / RUN)), kind, 30)
+    run = RecordedRun.from_json(load_json(folder / RUN))
+    return evidence_of_kind(results_of(folder, run), kind, 30)
 
 
 @contextmanager
@@ -262,8 +263,8 @@ def test_people_who_sign_change_the_documents_and_no_result(folder: Path, tmp_pa
     before = results_of(copied, run).provenance
     write_report(copied)
     after = read_run(copied)
-    assert after["run_id"] == run["run_id"]
-    assert after["digests"] == run["digests"]
+    assert after.run_id == run.run_id
+    assert after.digests == run.digests
     assert results_of(copied, after).provenance["manifest"] == before["manifest"]
     text = (copied / "report.qmd").read_text(encoding="utf-8").replace("\\", "")
     assert "It ranks applications." in text

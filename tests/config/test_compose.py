@@ -15,7 +15,7 @@ from deepseek_report.config.validate import validate
 def test_the_default_configuration_is_valid() -> None:
     experiment = validate(compose())
     assert experiment.name == "credit_risk"
-    assert set(experiment.multiple["explainers"]) >= {"shap", "lime", "random"}
+    assert set(experiment.explainers) >= {"shap", "lime", "random"}
 
 
 def test_a_choice_of_several_and_a_field_of_one_can_be_overridden_together() -> None:
@@ -25,7 +25,7 @@ def test_a_choice_of_several_and_a_field_of_one_can_be_overridden_together() -> 
 
 
 def test_a_field_that_the_yaml_does_not_list_can_be_set_without_a_plus_sign() -> None:
-    assert validate(compose(["model.pool=mean"])).single["model"].pool == "mean"
+    assert validate(compose(["model.pool=mean"])).model.pool == "mean"
 
 
 def test_every_override_problem_is_reported_at_once() -> None:
@@ -44,7 +44,7 @@ def test_a_folder_of_ones_own_joins_the_shipped_one(tmp_path: Path) -> None:
     )
     experiment = validate(compose(["experiment=mine"], str(tmp_path)))
     assert (experiment.name, experiment.settings.seed) == ("mine", 9)
-    assert type(experiment.single["model"]).__name__ == "MLP"
+    assert type(experiment.model).__name__ == "MLP"
 
 
 def test_a_missing_folder_of_ones_own_is_named() -> None:
@@ -73,7 +73,7 @@ def test_other_data_leave_the_default_study_with_its_title_and_thresholds() -> N
 
 def test_a_study_may_hold_settings_of_parts_that_are_not_chosen() -> None:
     experiment = validate(compose(["metrics=[accuracy]", "report.thresholds=[]"]))
-    assert list(experiment.multiple["metrics"]) == ["accuracy"]
+    assert list(experiment.metrics) == ["accuracy"]
 
 
 def test_settings_of_a_part_that_does_not_exist_are_a_problem() -> None:

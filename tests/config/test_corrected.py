@@ -54,14 +54,14 @@ def test_nothing_of_a_configuration_without_corrections_is_other_than_before(
     plain: Experiment,
 ) -> None:
     assert "corrections" not in plain.raw
-    assert set(plain.multiple["metrics"]) == {"accuracy"}
+    assert set(plain.metrics) == {"accuracy"}
     assert plain.before is None
     assert not [stage for stage in make_plan(plain) if stage.kept_as]
 
 
 def test_corrections_bring_their_measure_and_their_section_behind_the_summary() -> None:
     experiment = of("corrections=[{must_not_matter: [AGE]}]", sections="data,summary")
-    assert "corrections" in experiment.multiple["metrics"]
+    assert "corrections" in experiment.metrics
     assert list(experiment.raw["sections"]) == ["summary", "corrections", "data"]
     assert experiment.raw["corrections"] == [{"must_not_matter": ["AGE"]}]
 
@@ -121,6 +121,6 @@ def test_a_file_of_marks_becomes_items_signed_by_who_made_it(tmp_path: Path) -> 
 
 def test_trees_are_kept_to_a_direction_by_the_model_itself() -> None:
     experiment = of("model=sklearn", "corrections=[{must_rise_with: PAY_0}]")
-    assert experiment.single["model"].directions == {"PAY_0": "rises"}
+    assert experiment.model.directions == {"PAY_0": "rises"}
     assert experiment.before is not None
-    assert not experiment.before.single["model"].directions
+    assert not experiment.before.model.directions

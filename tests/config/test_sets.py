@@ -220,7 +220,7 @@ def frameworks_of(*overrides: str) -> list[str]:
     """The frameworks of the default study with as little else as can be."""
     few = ["metrics=[accuracy]", "explainers=[]", "visualizations=[]", "sections=[]"]
     few.append("report.thresholds=[]")
-    return list(validate(compose([*overrides, *few])).multiple["frameworks"])
+    return list(validate(compose([*overrides, *few])).frameworks)
 
 
 def test_frameworks_are_chosen_by_the_declared_sector_and_places() -> None:

@@ -191,7 +191,7 @@ def test_a_rejection_fails_where_that_is_asked_for(rejected: int, code: int) -> 
 
 
 def test_every_score_of_a_run_is_declared_with_bounds_that_hold_it(small_run: Any) -> None:
-    metrics = validate(compose()).multiple["metrics"]
+    metrics = validate(compose()).metrics
     seen = set()
     for path in (small_run.folder / "artifacts" / "measures").rglob("scores.json"):
         key = path.relative_to(small_run.folder / "artifacts" / "measures").parts[0]

@@ -7,16 +7,9 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.config.compose import compose
-from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.rules import pick_device
 from deepseek_report.config.validate import validate
-from tests.worded import say
-
-
-def problems(*overrides: str, config_dir: str | None = None) -> str:
-    with pytest.raises(ConfigProblems) as caught:
-        validate(compose(overrides, config_dir))
-    return str(caught.value)
+from tests.worded import problems, say
 
 
 def test_unknown_keys_wrong_types_and_ranges_come_in_one_list() -> None:
@@ -65,7 +58,15 @@ def test_a_part_that_came_with_the_defaults_is_left_out_with_the_reason() -> Non
     reasons = {refusal.artifact: say(refusal.reason) for refusal in experiment.refused}
     assert "attention" in reasons["explanations/attention_rollout"]
     assert "pictures/attention_maps" in reasons
-    assert "attention_rollout" not in experiment.multiple["explainers"]
+    assert "attention_rollout" not in experiment.explainers
+
+
+def test_a_language_model_without_a_checkpoint_needs_data_whose_sequences_can_be_drawn() -> None:
+    text = problems("model=language_model", "dataset=tweets")
+    assert "these data are of no such task" in text
+    assert "allowed: dataset=recall, dataset=brackets, or a checkpoint with any texts" in text
+    assert "set model.checkpoint=FOLDER and dataset.tokenizer=FOLDER" in text
+    validate(compose(["model=language_model", "dataset=brackets"]))
 
 
 def test_what_compares_with_a_known_cause_is_left_out_with_one_reason_where_none_is_known() -> None:
@@ -90,7 +91,7 @@ def test_what_asks_for_two_classes_is_left_out_before_the_run_where_there_are_mo
 
 def test_what_compares_with_a_known_cause_stays_where_the_data_name_it() -> None:
     for dataset in ("histology", "surface_defects", "wide"):
-        assert "localisation" in validate(compose([f"dataset={dataset}"])).multiple["metrics"]
+        assert "localisation" in validate(compose([f"dataset={dataset}"])).metrics
 
 
 def test_what_compares_groups_is_left_out_with_one_reason_where_the_data_name_none() -> None:
@@ -108,7 +109,7 @@ def test_measures_of_groups_of_people_are_not_made_of_parts_of_texts() -> None:
     experiment = validate(compose(["dataset=tweets"]))
     left_out = {refusal.artifact for refusal in experiment.refused}
     assert {"measures/group_rates", "measures/impact_ratio"} <= left_out
-    assert {"part_performance", "explanation_by_group"} <= set(experiment.multiple["metrics"])
+    assert {"part_performance", "explanation_by_group"} <= set(experiment.metrics)
 
 
 def test_a_measure_of_groups_asked_for_where_there_are_none_is_a_problem() -> None:
@@ -197,7 +198,7 @@ def test_without_measuring_time_no_metric_of_time_or_memory_is_left() -> None:
     experiment = validate(compose(["measure_time=false"]))
     left_out = {refusal.artifact for refusal in experiment.refused}
     assert {"measures/latency", "measures/peak_memory", "pictures/layer_profile"} <= left_out
-    assert not any(metric.volatile for metric in experiment.multiple["metrics"].values())
+    assert not any(metric.volatile for metric in experiment.metrics.values())
 
 
 def test_a_metric_of_time_asked_for_without_measuring_time_is_a_problem() -> None:

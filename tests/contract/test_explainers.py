@@ -33,13 +33,13 @@ def parts(small_run: Any) -> tuple[Any, Any, Dataset]:
     keys = {stage["id"]: stage["key"] for stage in stages}
     data, training = (small_run.store / name / keys[name][:32] for name in ("data", "training"))
     dataset = Dataset.load(data)
-    model = experiment.single["model"]
+    model = experiment.model
     classifier = load_classifier(model, dataset.schema, dataset.train, training)
     return experiment, classifier, dataset
 
 
 def planned(parts: tuple[Any, Any, Dataset], name: str, **fields: Any) -> int:
-    explainer = replace(parts[0].multiple["explainers"][name], **fields)
+    explainer = replace(parts[0].explainers[name], **fields)
     return explainer.planned_calls(INSTANCES, len(parts[2].schema.features), 8)
 
 
@@ -58,7 +58,7 @@ def explain(parts: tuple[Any, Any, Dataset], name: str, **fields: Any) -> Explan
         question=experiment.question(dataset.schema),
     )
     try:
-        return replace(experiment.multiple["explainers"][name], **fields).explain(context)
+        return replace(experiment.explainers[name], **fields).explain(context)
     except NotApplicableError as refusal:  # what only an attempt tells, see `tests/explainers`
         pytest.skip(say(refusal.reason))
 
@@ -110,7 +110,7 @@ def test_where_alike_rows_are_asked_again_and_nothing_ends_early_it_names_all_ro
 @pytest.mark.parametrize("name", EXPLAINERS)
 def test_a_method_that_samples_gives_its_standard_error(parts, name: str) -> None:
     explanation = explain(parts, name)
-    if parts[0].multiple["explainers"][name].samples and name != "random":
+    if parts[0].explainers[name].samples and name != "random":
         assert explanation.standard_error is not None
         assert (explanation.standard_error >= 0).all()
 

@@ -117,15 +117,15 @@ def test_every_yaml_can_be_chosen_and_built(
         assert sorted(built) == sorted(names)
     if group not in {"dataset", "visualizations", "sections"}:
         experiment = validate(composed)
-        parts = experiment.multiple[group] if group in MULTIPLE else experiment.single
+        chosen = getattr(experiment, group)
         for name in names:
-            part = parts[name if group in MULTIPLE else group]
+            part = chosen[name] if group in MULTIPLE else chosen
             assert type(part) is plugin_class(group, name), name
 
 
 @pytest.mark.parametrize("name", groups([ROOT])["model"])
 def test_a_model_that_the_one_trainer_trains_hands_out_its_module(name: str) -> None:
-    model = validate(compose([f"model={name}", *company("model", name)])).single["model"]
+    model = validate(compose([f"model={name}", *company("model", name)])).model
     own = isinstance(model, BringsTrainer) and model.own_trainer() is not None
     assert own or "module" in model.capabilities
 

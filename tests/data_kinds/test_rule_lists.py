@@ -214,7 +214,7 @@ def test_an_edit_that_contradicts_itself_is_a_problem(edit: RuleEdit, reason: st
         (ValueSet(0, 2.0, 5.0, low_in=True, high_in=False), "Amount is from €\u00a02, below €"),
         (ValueSet(0, high=3.0, missing=True), "Amount is up to €\u00a03, or missing"),
         (ValueSet(0, low=9.0, high=1.0, missing=True), "Amount is missing"),
-        (ValueSet(1, levels=(2, 3)), "Months late is over 1 months"),
+        (ValueSet(1, levels=(2, 3)), "Months late is over “1 months”"),
         (ValueSet(2, levels=(0, 2)), "Colour is not “Rose”"),
         (ValueSet(2, levels=(1,)), "Colour is “Rose”"),
         (ValueSet(2, levels=(0, 1, 2)), "Colour is known"),

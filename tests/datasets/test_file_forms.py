@@ -389,7 +389,7 @@ def test_a_column_is_dropped_by_the_advice_as_it_is_printed(name: str, tmp_path:
     assert "every cell is empty" in text
     advice = text.split("drop it: `", 1)[1].rsplit("`", 1)[0]
     overrides = ["dataset=csv", f"dataset.path={path}", "dataset.target=outcome", "model=mlp"]
-    plugin = validate(compose([*overrides, *shlex.split(advice)])).single["dataset"]
+    plugin = validate(compose([*overrides, *shlex.split(advice)])).dataset
     dataset = plugin.load(1, Silent())
     assert name not in dataset.schema.names
     assert f"Left out as the config asks: “{name}”." in notes_of(dataset)

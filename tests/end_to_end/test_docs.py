@@ -115,7 +115,7 @@ def test_an_experiment_file_as_shown_is_valid(document: Path, tmp_path: Path) ->
     here = f"dataset.path={tmp_path / 'loans.csv'}"
     experiment = validate(compose(["experiment=loans", here], str(tmp_path)))
     assert experiment.name == "loans"
-    assert experiment.single["report"].thresholds[0].metric == "roc_auc"
+    assert experiment.report.thresholds[0].metric == "roc_auc"
 
 
 #: The files that the documents name as a user's own.

@@ -37,7 +37,7 @@ def test_sixty_rows_with_ten_explained_cases_give_a_report(tmp_path: Path) -> No
         *(f"paths.reports={tmp_path}/r", f"paths.store={tmp_path}/s"),
     ]
     finished = run_experiment(validate(compose(chosen)), NoReporter(), chosen)
-    assert finished.failures == []
+    assert not finished.failures
     assert finished.exit_code == 0
     reasons = [
         say(text_of(problem["reason"]))

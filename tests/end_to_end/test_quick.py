@@ -154,7 +154,7 @@ def test_rows_given_twice_are_refused(call: dict[str, Any]) -> None:
 
 def test_a_part_named_in_the_call_is_in_the_quick_report_too() -> None:
     made = validate(compose(["report=quick", "metrics=[+threshold_sweep]"]))
-    assert "threshold_sweep" in made.multiple["metrics"]
+    assert "threshold_sweep" in made.metrics
     assert made.is_quick
     assert not validate(compose([])).is_quick
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.message import text_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.execution.run_events import NoReporter
@@ -167,7 +166,7 @@ def test_a_broken_part_is_shown_and_the_exit_code_says_so(
         shutil.copytree(small_run.store / stage, tmp_path / "store" / stage)
     finished, _ = run(*overrides, *FEW)
     assert finished.exit_code == 1
-    reasons = {failure["stage"]: failure["reason"] for failure in finished.failures}
+    reasons = finished.failures
     assert "the disk ate it" in reasons["measures/roc_auc"]
     assert "pictures/roc_curve" in reasons
     page = (finished.folder / "report.html").read_text()
@@ -263,6 +262,6 @@ def test_a_killed_worker_costs_its_stages_and_not_the_report(
     finished, _ = run(*overrides, *FEW, "jobs=2")
     assert finished.exit_code == 1
     assert all(
-        "ended from outside" in say(text_of(failure["reason"])) for failure in finished.failures[:2]
+        "ended from outside" in say(reason) for reason in list(finished.failures.values())[:2]
     )
     assert (finished.folder / "report.html").exists()

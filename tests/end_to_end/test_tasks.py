@@ -53,7 +53,7 @@ def prose(finished: Finished) -> str:
 @pytest.mark.parametrize("which", ["number", "labels"])
 def test_nothing_that_was_asked_for_fails(which: str, request: pytest.FixtureRequest) -> None:
     finished: Finished = request.getfixturevalue(which)
-    assert finished.failures == []
+    assert not finished.failures
     assert finished.exit_code == 0
 
 

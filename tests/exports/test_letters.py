@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import ArtifactError
 from deepseek_report.exports import letters
 from deepseek_report.exports.letters import (
@@ -23,6 +24,7 @@ from deepseek_report.exports.letters import (
     refuse_without_reasons,
     stated_reasons,
 )
+from deepseek_report.metrics.cases.single_case_rows import ReasonCode
 from deepseek_report.visualizations.drawing.labels import columns
 from deepseek_report.wording.words import wording
 from tests.real_runs import small_results, with_table
@@ -69,8 +71,9 @@ def _like(old: pd.DataFrame, codes: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def test_stated_are_the_reasons_that_are_certainly_the_largest() -> None:
-    assert [row["label"] for row in stated_reasons(CERTAIN)] == ["First", "Second"]
-    assert stated_reasons(CERTAIN[2:]) == []
+    codes = read_rows(pd.DataFrame(CERTAIN).assign(case=0), ReasonCode)
+    assert [row.label for row in stated_reasons(codes)] == ["First", "Second"]
+    assert stated_reasons(codes[2:]) == []
 
 
 @pytest.mark.parametrize("kind", LETTERS)

@@ -884,7 +884,7 @@ def test_pictures_name_the_pair_that_the_finding_on_decisions_names_first(run) -
     results = run.measure("impact_ratio", pairs=[wide, sure]).results()
     (finding,) = rules_groups.impact(results)
     pair_named = rules_groups.told_pair(results, crossings=False)
-    assert pair_named["level"] == finding.values["pairs"][0]["level"] == "men"
+    assert pair_named.level == finding.values["pairs"][0]["level"] == "men"
 
 
 def option(name: str, **fields):

@@ -59,6 +59,18 @@ def test_parts_are_counted_one_by_one_and_people_are_left_to_others(toy) -> None
     assert 0 <= score.low <= score.value <= score.high
 
 
+def test_no_probability_is_judged_as_a_share_in_parts_that_only_one_class_has(toy) -> None:
+    context = of_regions_that_are_parts(toy())
+    p, schema = context.predictions, context.dataset.schema
+    kinds = replace(schema.attributes[1], partial=True)
+    schema = replace(schema, attributes=(schema.attributes[0], kinds))
+    p = replace(p, groups={**p.groups, "region": np.where(p.labels == 1, p.groups["region"], -1)})
+    of_one_class = replace(context, predictions=p, dataset=replace(context.dataset, schema=schema))
+    for judged, there in ((context, True), (of_one_class, False)):
+        table = PartPerformance(n_resamples=200).measure(judged).tables["parts"]
+        assert table["ece"].notna().all() == table["roc_auc"].notna().any() == there
+
+
 def test_a_part_in_which_every_decision_is_wrong_is_beyond_chance(toy) -> None:
     context = of_regions_that_are_parts(toy())
     p = context.predictions

@@ -546,7 +546,7 @@ def test_check_says_that_texts_must_be_cut_into_the_tokens_of_the_checkpoint(ber
     with pytest.raises(ConfigError, match=r"dataset.tokenizer=\$\{model.checkpoint\}"):
         validate(compose(chosen))
     own = validate(compose([*chosen, "dataset.tokenizer=${model.checkpoint}"]))
-    assert own.single["dataset"].tokenizer == str(bert)
+    assert own.dataset.tokenizer == str(bert)
 
 
 def test_every_layer_and_head_of_a_transformer_can_be_replaced(bert: Path) -> None:

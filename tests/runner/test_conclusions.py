@@ -23,7 +23,7 @@ from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.store import Store
 
 #: An experiment of which only the language counts.
-EXPERIMENT = SimpleNamespace(multiple={}, single={"report": SimpleNamespace(language="en")})
+EXPERIMENT = SimpleNamespace(report=SimpleNamespace(language="en"))
 #: Pictures that speak of the verdicts on explainers.
 READING = {
     "pictures/attribution_by_value",

@@ -79,8 +79,10 @@ def run(
     data = Deadly(folder / "marks", deaths, "data.b")
     experiment = SimpleNamespace(
         raw={"trainer": {"_target_": "none"}},
-        single={"dataset": data, "model": None, "report": SimpleNamespace(language="en")},
-        multiple={"metrics": {}},
+        dataset=data,
+        model=None,
+        report=SimpleNamespace(language="en"),
+        metrics={},
         config_of=config_of,
         settings=settings,
         seeds=Seeds(0, 0, 0, 0),

@@ -23,7 +23,7 @@ NEEDS = {"robustness": {"measures/robustness"}, "global_importance": {"measures/
 def run(tmp_path: Path) -> OpenPlan[None]:
     pictures = {name: SimpleNamespace(needs=frozenset(ids)) for name, ids in NEEDS.items()}
     report = SimpleNamespace(language="en")
-    experiment = SimpleNamespace(multiple={"visualizations": pictures}, single={"report": report})
+    experiment = SimpleNamespace(visualizations=pictures, report=report)
     return OpenPlan(experiment, [], Store(tmp_path), "cpu", NoReporter())
 
 

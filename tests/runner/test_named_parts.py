@@ -19,7 +19,7 @@ def test_a_part_that_the_config_names_is_marked_and_one_of_a_set_is_not() -> Non
     failed = StageOutcome("measures/gap/shap", reason="c")
     refused = StageOutcome("measures/gap/lime", reason="c", applicable=False)
     execution = Execution({outcome.stage: outcome for outcome in (failed, refused)})
-    problems = execution.problems(experiment)  # type: ignore[arg-type]
+    problems = [part.to_json() for part in execution.problems(experiment)]  # type: ignore[arg-type]
     assert [problem for problem in problems if "named" in problem] == [
         {"stage": "measures/latency", "reason": "a", "kind": "not applicable", "named": True},
         {"stage": "measures/gap/lime", "reason": "c", "kind": "not applicable", "named": True},
@@ -30,7 +30,7 @@ def test_a_part_that_the_config_names_is_marked_and_one_of_a_set_is_not() -> Non
 def test_how_a_list_is_written_changes_no_stage_and_no_run_id() -> None:
     fixed = ["report.thresholds=[]", "metrics=[accuracy,deletion]"]
     by_set = validate(compose(["explainers=[fast,-intrinsic]", *fixed]))
-    listed = ",".join(by_set.multiple["explainers"])
+    listed = ",".join(by_set.explainers)
     by_name = validate(compose([f"explainers=[{listed}]", *fixed]))
     assert by_set.named != by_name.named
     assert make_plan(by_set) == make_plan(by_name)

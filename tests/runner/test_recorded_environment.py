@@ -34,21 +34,21 @@ def wheel(folder: Path, name: str, version: str, needs: str = "") -> None:
 
 
 def test_what_is_needed_in_turn_has_its_recorded_version_too() -> None:
-    requirements = Requirements.of(recorded(numpy="2.1.0"))
+    requirements = Requirements.of(**recorded(numpy="2.1.0"))
     assert requirements.direct({"numpy": ""}) == ["numpy==2.1.0"]
     assert requirements.constraints == "numpy==2.1.0\nsix==1.17.0\n"
 
 
 def test_a_folder_without_a_lock_gives_what_it_has_and_the_rest_as_it_comes() -> None:
     run = recorded(numpy="2.1.0", pypandoc_binary="1.17", xgboost="not installed")
-    requirements = Requirements.of({"versions": run["versions"]})
+    requirements = Requirements.of(run["versions"], {})
     rich = recorded_environment.bounds()["rich"]
     needed = {"numpy": "", "pypandoc-binary": "", "rich": "", "xgboost": "boosting"}
     assert requirements.direct(needed) == ["numpy==2.1.0", "pypandoc-binary==1.17", f"rich{rich}"]
 
 
 def test_a_record_names_no_library_that_this_package_does_not_need() -> None:
-    assert Requirements.of(recorded(evil="1.0")).direct({"numpy": ""}) == [
+    assert Requirements.of(**recorded(evil="1.0")).direct({"numpy": ""}) == [
         f"numpy{recorded_environment.bounds()['numpy']}"
     ]
 
@@ -65,7 +65,7 @@ def test_a_record_names_no_library_that_this_package_does_not_need() -> None:
 )
 def test_no_record_speaks_to_pip_but_in_names_and_versions(name: str, version: str) -> None:
     with pytest.raises(ArtifactError, match="no library that pip could install"):
-        Requirements.of(recorded(**{name: version}))
+        Requirements.of(**recorded(**{name: version}))
 
 
 def test_it_has_the_recorded_versions_this_package_and_nothing_that_lies_beside_it(
@@ -80,7 +80,7 @@ def test_it_has_the_recorded_versions_this_package_and_nothing_that_lies_beside_
     monkeypatch.setattr(recorded_environment, "direct_requirements", lambda: {"upper": ""})
     run = recorded(upper="1.0") | {"lock": {"lower": "1.0"}}
     run["versions"]["python"] = recorded_environment.platform.python_version()
-    python = build(Requirements.of(run), tmp_path / "env")
+    python = build(Requirements.of(**run), tmp_path / "env")
     script = "import deepseek_report, upper, lower; print(upper.version, lower.version, end=' '); "
     script += "print(deepseek_report.__version__); "
     script += "from deepseek_report.provenance.requirements import direct_requirements; "
@@ -100,4 +100,4 @@ def test_an_environment_in_which_the_package_does_not_start_is_none(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     run = recorded(python=recorded_environment.platform.python_version())
     with pytest.raises(ArtifactError, match="cannot be built"):
-        build(Requirements.of(run), tmp_path / "env")
+        build(Requirements.of(**run), tmp_path / "env")

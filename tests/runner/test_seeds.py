@@ -78,7 +78,7 @@ def test_another_seed_of_the_explainers_repeats_those_that_draw_and_what_reads_t
 
 def test_another_seed_of_the_measures_repeats_the_metrics_that_draw_and_what_reads_them() -> None:
     again = changed("seeds.measure=2")
-    metrics = experiment().multiple["metrics"]
+    metrics = experiment().metrics
     drawing = {
         name
         for name in keys()

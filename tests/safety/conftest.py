@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.runner.planning.plan import identity_of
+from deepseek_report.runner.run_folders.open_run import RecordedRun
 from deepseek_report.runner.run_folders.sealing import seal_documents
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import hash_files, look_into, seal_results
@@ -56,7 +57,7 @@ def reseal(folder: Path) -> None:
         inside = folder / entry["path"]
         if inside.is_dir():
             entry["files"] = hash_files(inside, look_into(inside).files)
-    run["run_id"] = identity_of(run)
+    run["run_id"] = identity_of(RecordedRun.from_json(run))
     path.write_text(json.dumps(run), encoding="utf-8")
     seal_results(folder)
     digest = json.loads((folder / MANIFEST).read_text())["run_digest"]

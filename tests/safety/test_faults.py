@@ -140,11 +140,9 @@ def run(place: Path) -> None:
     """All stages, then the run folder."""
     store = Store(place / "store")
     settings = SimpleNamespace(jobs=1, measure_time=False)
-    single = {"report": SimpleNamespace(language="en")}
     experiment = SimpleNamespace(
         settings=settings,
-        multiple={},
-        single=single,
+        report=SimpleNamespace(language="en"),
         is_given=False,
         before=None,
         launcher=LocalLauncher(),

@@ -31,9 +31,8 @@ from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
-from deepseek_report.privacy.measures import edges
+from deepseek_report.privacy.measures import _thinned, edges, released
 from deepseek_report.privacy.release import released_card
-from deepseek_report.privacy.table_release import _thinned, released
 from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
@@ -441,9 +440,9 @@ def test_a_plug_in_that_does_not_declare_what_it_reveals_is_left_out(
     reasons = {refusal.artifact: refusal.reason for refusal in experiment.refused}
     for artifact in ("measures/silent", "pictures/drawn"):
         assert "does not declare what it reveals" in say(reasons[artifact])
-    assert "open" in experiment.multiple["metrics"]
-    assert "silent" not in experiment.multiple["metrics"]
-    assert "drawn" not in experiment.multiple["visualizations"]
+    assert "open" in experiment.metrics
+    assert "silent" not in experiment.metrics
+    assert "drawn" not in experiment.visualizations
 
 
 def shipped_parts() -> list[str]:
@@ -461,7 +460,7 @@ def test_every_part_of_the_package_declares_what_it_reveals(part: str) -> None:
 
 def test_at_level_full_nobody_has_to_declare_anything(runs: Runs, plug_ins: str) -> None:
     composed = compose([*runs.base, f"+metrics.silent._target_={plug_ins}.Silent"])
-    assert "silent" in validate(composed, trust=[plug_ins]).multiple["metrics"]
+    assert "silent" in validate(composed, trust=[plug_ins]).metrics
 
 
 # --- rows of entities -----------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def test_the_bounds_are_those_of_the_package() -> None:
     ],
 )
 def test_a_version_outside_of_the_bounds_is_not_asked_for(name: str, version: str) -> None:
-    requirements = Requirements.of(record(**{name: version}))
+    requirements = Requirements.of(**record(**{name: version}))
     known = name.lower().replace("_", "-")
     assert version.partition("+")[0] not in requirements.constraints
     assert requirements.direct({known: ""}) == [f"{known}{bounds()[known]}"]
@@ -78,7 +78,7 @@ def no_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_libraries")
 def test_another_version_of_this_package_is_never_taken_by_its_name(tmp_path: Path) -> None:
-    other = Requirements.of(record(**{"deepseek-report": "0.0.9"}))
+    other = Requirements.of(**record(**{"deepseek-report": "0.0.9"}))
     assert other.direct({}) == []
     with pytest.raises(ArtifactError, match="say where that version comes from: --package"):
         build(other, tmp_path / "env")
@@ -88,14 +88,14 @@ def test_another_version_of_this_package_is_never_taken_by_its_name(tmp_path: Pa
 @pytest.mark.usefixtures("no_libraries")
 @pytest.mark.parametrize("place", ["deepseek-report", "deepseek-report==0.0.9", "git+file:///x"])
 def test_a_name_is_no_place_to_take_it_from(place: str, tmp_path: Path) -> None:
-    other = Requirements.of(record(**{"deepseek-report": "0.0.9"}))
+    other = Requirements.of(**record(**{"deepseek-report": "0.0.9"}))
     with pytest.raises(ArtifactError, match="neither a wheel"):
         build(other, tmp_path / "env", package=place)
 
 
 @pytest.mark.usefixtures("no_libraries")
 def test_a_wheel_that_a_person_names_is_taken_if_it_is_the_recorded_version(tmp_path: Path) -> None:
-    other = Requirements.of(record(**{"deepseek-report": "0.0.9"}))
+    other = Requirements.of(**record(**{"deepseek-report": "0.0.9"}))
     path = wheel(tmp_path / "named", "0.0.9")
     assert build(other, tmp_path / "env", package=str(path)).is_file()
     path = wheel(tmp_path / "named", "0.0.8")
@@ -105,7 +105,7 @@ def test_a_wheel_that_a_person_names_is_taken_if_it_is_the_recorded_version(tmp_
 
 @pytest.mark.usefixtures("no_libraries")
 def test_an_index_that_a_person_names_is_the_only_one_that_is_asked(tmp_path: Path) -> None:
-    other = Requirements.of(record(**{"deepseek-report": "0.0.9"}))
+    other = Requirements.of(**record(**{"deepseek-report": "0.0.9"}))
     with pytest.raises(ArtifactError, match="cannot be built"):  # nobody listens there
         build(other, tmp_path / "env", package="http://127.0.0.1:9/simple")
 
@@ -141,7 +141,7 @@ def test_a_version_of_no_number_is_within_nothing() -> None:
 def test_what_lies_in_the_folder_where_the_command_is_given_is_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = Requirements.of(record(**{"deepseek-report": "0.0.9"}))
+    other = Requirements.of(**record(**{"deepseek-report": "0.0.9"}))
     path = wheel(tmp_path / "named", "0.0.9")
     planted = tmp_path / "here" / "deepseek_report"
     planted.mkdir(parents=True)

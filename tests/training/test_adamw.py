@@ -53,10 +53,10 @@ def test_training_does_not_load_the_compiler_of_torch():
         "from deepseek_report.config.compose import compose\n"
         "from deepseek_report.config.validate import validate\n"
         "fast = ['debug=fast', 'dataset.rows=600', 'trainer.tensorboard=true']\n"
-        "parts = validate(compose(fast)).single\n"
-        "dataset = parts['dataset'].load(1, Silent())\n"
-        "module = parts['model'].build(dataset.schema, dataset.train, 1)\n"
-        "parts['trainer'].fit(module, dataset, Path(tempfile.mkdtemp()), 1, 'cpu', Silent())\n"
+        "parts = validate(compose(fast))\n"
+        "dataset = parts.dataset.load(1, Silent())\n"
+        "module = parts.model.build(dataset.schema, dataset.train, 1)\n"
+        "parts.trainer.fit(module, dataset, Path(tempfile.mkdtemp()), 1, 'cpu', Silent())\n"
         "sys.exit('torch._dynamo' in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

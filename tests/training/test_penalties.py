@@ -20,7 +20,7 @@ from deepseek_report.metrics.behaviour.corrections import use_of
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.runner.execution.corrected_training import choose_weight
-from deepseek_report.training.penalties import CuePenalty
+from deepseek_report.training.penalties import CuePenalty, _combination
 from deepseek_report.training.trainer import GradientTrainer
 
 SCHEMA = Schema(
@@ -74,13 +74,42 @@ def test_a_swap_pays_the_squared_movement_of_the_centred_outputs() -> None:
     assert np.isclose(float(term), 3.0 * slow, rtol=1e-4)
 
 
-def test_the_gradient_of_the_log_probabilities_has_its_closed_form() -> None:
+def test_the_slope_of_a_straight_answer_pays_as_much_as_a_swap() -> None:
     rows = torch.tensor(ROWS, dtype=torch.float32)
-    term = penalty(InputCue((1,)), "penalty").of(linear(), rows, 0)
-    odds = ROWS @ np.array([1.0, -2.0, 0.5])
-    p = 1 / (1 + np.exp(-odds))
-    slope = -2.0 * ((1 - p) - p)  # of log p + log(1 − p)
-    assert np.isclose(term.item(), (slope**2).mean(), rtol=1e-4)
+    swap, slope = (
+        penalty(InputCue((1,)), how).of(linear(), rows, 5) for how in ("swap", "penalty")
+    )
+    assert np.isclose(slope.item(), swap.item(), rtol=1e-4)
+
+
+def test_the_slope_of_several_outputs_is_on_average_that_of_all_of_them() -> None:
+    of_vector = np.array([3.0, -1.0, -2.0])
+    weights = _combination((20_000, 3), np.random.default_rng(1))
+    assert np.allclose(weights.sum(axis=1), 0.0)
+    assert np.isclose(((weights @ of_vector) ** 2).mean(), 14.0, rtol=0.02)
+
+
+class Plateaus(Linear):
+    """Log-odds that are flat wherever a row lies, and steep between two rows."""
+
+    def forward_embedded(self, units: Tensor) -> Tensor:
+        odds = 2 * torch.sigmoid(40 * units[:, :, 0] @ self.weights)
+        return torch.stack([torch.zeros_like(odds), odds], dim=1)
+
+
+def test_who_is_flat_around_each_value_and_steep_in_between_pays_at_least_for_the_movement() -> (
+    None
+):
+    rows = np.zeros((4000, 3))
+    rows[:, 0] = np.resize([-1.0, 1.0], 4000)
+    module: Any = Plateaus(torch.tensor([1.0, 0.0, 0.0]))
+    inputs = torch.tensor(rows, dtype=torch.float32)
+    swap, slope = (
+        CuePenalty([(InputCue((0,)), how)], 1.0, rows, SCHEMA).of(module, inputs, 3).item()
+        for how in ("swap", "penalty")
+    )
+    assert swap > 0.9
+    assert slope > swap
 
 
 def test_a_direction_pays_for_movements_the_wrong_way_alone() -> None:

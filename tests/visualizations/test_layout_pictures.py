@@ -29,7 +29,7 @@ from deepseek_report.visualizations.cases.text_highlights import _OPACITY, TextH
 from deepseek_report.visualizations.drawing import rasters
 from deepseek_report.visualizations.explanations.localisation import LocalisationPicture
 from deepseek_report.visualizations.internals.prototypes import PrototypesPicture
-from deepseek_report.visualizations.style import DARK, LIGHT
+from deepseek_report.visualizations.style import DARK, LIGHT, Palette
 
 from .layouts import NUMBER, SCHEMAS, layout_results, series_schema, with_paths
 from .varied import copy_with
@@ -70,11 +70,9 @@ def _rgb(text: str) -> np.ndarray:
 
 @pytest.mark.parametrize(("palette", "page"), [(LIGHT, "#ffffff"), (DARK, "#14171d")])
 @pytest.mark.parametrize("role", ["raises", "lowers"])
-def test_words_on_the_strongest_shade_stay_legible(
-    palette: dict[str, str], page: str, role: str
-) -> None:
-    shade = max(_OPACITY) * _rgb(palette[role]) + (1 - max(_OPACITY)) * _rgb(page)
-    assert _contrast(_rgb(palette["ink"]), shade) >= 4.5
+def test_words_on_the_strongest_shade_stay_legible(palette: Palette, page: str, role: str) -> None:
+    shade = max(_OPACITY) * _rgb(palette.roles[role]) + (1 - max(_OPACITY)) * _rgb(page)
+    assert _contrast(_rgb(palette.ink), shade) >= 4.5
 
 
 def test_every_word_of_a_text_is_drawn_inside_the_page(build: Build) -> None:
@@ -207,9 +205,9 @@ def test_an_image_is_embedded_with_square_pixels(build: Build) -> None:
 def test_shading_is_red_where_values_raise_and_blue_where_they_lower() -> None:
     grey = np.full((1, 3, 3), 255, dtype=np.uint8)
     shaded = rasters.shaded(grey, np.array([[2.0, 0.0, -2.0]]))[0].astype(int)
-    assert shaded[0].tolist() == _rgb(LIGHT["raises"]).astype(int).tolist()
+    assert shaded[0].tolist() == _rgb(LIGHT.raises).astype(int).tolist()
     assert shaded[1].tolist() == [255, 255, 255]
-    assert shaded[2].tolist() == _rgb(LIGHT["lowers"]).astype(int).tolist()
+    assert shaded[2].tolist() == _rgb(LIGHT.lowers).astype(int).tolist()
 
 
 def test_the_truth_is_outlined_and_its_inside_left_alone() -> None:

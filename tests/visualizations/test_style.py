@@ -54,7 +54,7 @@ def test_the_first_seven_series_can_be_told_apart(page: int, vision: np.ndarray)
 def test_a_name_keeps_its_colour_whatever_the_order_and_the_control_is_grey() -> None:
     names = ["shap", "lime", CONTROL]
     assert colours(names) == colours(names[::-1])
-    assert colours(names)[CONTROL] == LIGHT["context"]
+    assert colours(names)[CONTROL] == LIGHT.context
     assert colours(names)["lime"] == SERIES[0]
     assert markers(names)["lime"] != markers(names)["shap"]
 

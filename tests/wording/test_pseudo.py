@@ -79,15 +79,15 @@ def test_every_text_of_the_marked_catalog_is_a_template_that_compiles(tmp_path: 
 def test_a_language_may_begin_with_one_text_and_says_how_many_stand_in_english(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "nl" / "sections").mkdir(parents=True)
+    (tmp_path / "qaa" / "sections").mkdir(parents=True)
     for name, text in {
         "sections/trust": "section_titles: {trust: Vertrouwen}",
         "common": 'formats: {locale: nl_NL}\nmetrics: {accuracy: "Nauwkeurigheid"}',
     }.items():
-        (tmp_path / "nl" / f"{name}.yaml").write_text(text, encoding="utf-8")
+        (tmp_path / "qaa" / f"{name}.yaml").write_text(text, encoding="utf-8")
     monkeypatch.setenv(CATALOGS, str(tmp_path))
-    dutch, english = wording("nl"), wording("en")
-    assert "nl" in languages()
+    dutch, english = wording("qaa"), wording("en")
+    assert "qaa" in languages()
     assert dutch.label("section_titles", "trust") == "Vertrouwen"
     assert dutch.label("section_titles", "bias") == english.label("section_titles", "bias")
     assert dutch.inline("Roc") == "Roc"  # English writes labels small inside of a sentence

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 
 #: What a model can hand out; explainers, metrics and pictures name what they need. "module": layers
 #: and weights of a torch module that was trained epoch by epoch; "trees": see `TreeClassifier`;
@@ -45,16 +47,16 @@ class Classifier(Protocol):
     capabilities: frozenset[Capability]
     calls: int
 
-    def logits(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def logits(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, class)."""
 
-    def probabilities(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, class), rows sum to 1."""
 
-    def log_odds(self, inputs: NDArray[np.float64], target: int) -> NDArray[np.float64]:
+    def log_odds(self, inputs: Floats, target: int) -> Floats:
         """(instance, feature) -> (instance,) log p / (1 - p) of the target class."""
 
-    def label_probabilities(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def label_probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, label) of a multi-label target, each in [0, 1]."""
 
     def randomised(self, seed: int) -> Classifier:
@@ -69,7 +71,7 @@ class TreeClassifier(Protocol):
     def trees(self) -> TreeEnsemble:
         """The trees, over one column per feature, with an output for each class or the number."""
 
-    def columns(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def columns(self, inputs: Floats) -> Floats:
         """(instance, feature) original units -> (instance, feature) as the trees read them."""
 
 
@@ -78,8 +80,8 @@ class AnswersMixtures(Protocol):
     """The optional part of a Classifier that answers for mixtures of two rows with little work."""
 
     def mixing(
-        self, row: NDArray[np.float64], references: NDArray[np.float64], owners: NDArray[np.int64]
-    ) -> Callable[[NDArray[np.bool_], NDArray[np.int64]], NDArray[np.float64]]:
+        self, row: Floats, references: Floats, owners: Ints
+    ) -> Callable[[Bools, Ints], Floats]:
         """What answers for the row of which some players keep their columns.
 
         Parameters
@@ -103,9 +105,7 @@ class AnswersMixtures(Protocol):
 class AnswersMoves(Protocol):
     """The optional part of a Classifier that answers for a few moved cells with little work."""
 
-    def moving(
-        self, rows: NDArray[np.float64]
-    ) -> Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]], NDArray[np.float64]]:
+    def moving(self, rows: Floats) -> Callable[[Ints, Ints, Floats], Floats]:
         """What answers for rows (row, column), in original units, of which a few cells are moved.
 
         Returns
@@ -120,7 +120,7 @@ class AnswersMoves(Protocol):
 class DecidesItself(Protocol):
     """The optional part of a Classifier that turns its probabilities into decisions itself."""
 
-    def decided(self, inputs: NDArray[np.float64]) -> NDArray[np.int64] | None:
+    def decided(self, inputs: Floats) -> Ints | None:
         """(instance, feature) -> (instance,) class of the schema; None where it names no class."""
 
 
@@ -128,7 +128,7 @@ class DecidesItself(Protocol):
 class AnswersRows(Protocol):
     """The optional part of a Classifier that knows the answers for the rows of its data alone."""
 
-    def logits_of(self, instance_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    def logits_of(self, instance_ids: Ints) -> Floats:
         """(instance, class) of these rows of the source; a number is (instance, 1)."""
 
 
@@ -136,9 +136,7 @@ class AnswersRows(Protocol):
 class TellsOwnTerms(Protocol):
     """The optional part of a Classifier with the capability "intrinsic" and no torch module."""
 
-    def own_terms(
-        self, inputs: NDArray[np.float64], target: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def own_terms(self, inputs: Floats, target: int) -> tuple[Floats, Floats]:
         """(instance, column) -> what each column adds, and base values; see `IntrinsicModule`."""
 
 
@@ -146,10 +144,43 @@ class TellsOwnTerms(Protocol):
 class TellsShapes(Protocol):
     """The optional part of a Classifier with "shape_functions" that adds up pairs as well."""
 
-    def curves(self, inputs: NDArray[np.float64], target: int) -> NDArray[np.float64]:
+    def curves(self, inputs: Floats, target: int) -> Floats:
         """(instance, column) -> (instance, column) what each adds by itself, without pairs."""
 
-    def surfaces(
-        self, target: int
-    ) -> Mapping[tuple[int, int], Callable[[NDArray[np.float64]], NDArray[np.float64]]]:
+    def surfaces(self, target: int) -> Mapping[tuple[int, int], Callable[[Floats], Floats]]:
         """{two columns: what the pair adds to rows (instance, column)}."""
+
+
+class LanguageModel(Protocol):
+    """A model that says after each token how likely each token of its vocabulary is to follow.
+
+    net : a causal language model of transformers (`AutoModelForCausalLM`), in evaluation mode,
+    float32, with attention computed openly ("eager"). tokens : (vocabulary,) the text of each
+    token.
+    """
+
+    net: PreTrainedModel
+    tokens: Sequence[str]
+
+    def next_logits(self, ids: Ints) -> Floats:
+        """(prompt, token) ids without padding -> (prompt, token, vocabulary) of what follows."""
+
+
+@runtime_checkable
+class ContinuesText(Protocol):
+    """The part of a Classifier with the capability "language_model".
+
+    Its classes are tokens that may come next, and a row is the text before the place that is asked
+    about.
+    """
+
+    @property
+    def language_model(self) -> LanguageModel:
+        """The model itself."""
+
+    @property
+    def class_tokens(self) -> Ints:
+        """(class,) the token of each class of the schema."""
+
+    def token_ids(self, inputs: Floats) -> list[Ints]:
+        """(instance, column) -> for each row its token ids, without padding, as the model reads."""

@@ -10,6 +10,9 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import AttributeKind, Modality, TaskName
 from deepseek_report.artifacts.split import Dataset
 
+#: What the catalogs say about a data set that ships, as `data_sets.<name>.about.<part>`.
+DESCRIBED = ("title", "description", "period", "population", "decision")
+
 
 @dataclass(frozen=True)
 class DataTraits:
@@ -18,6 +21,7 @@ class DataTraits:
     truth : whether the columns that make the label are known, see `Split.truth`.
     groups : the kinds of attributes that the data have; None where only reading them tells.
     classes : how many classes there are; None where that is not known before.
+    draws_sequences : whether more token sequences of the same task can be drawn to train on.
     """
 
     modality: Modality = "table"
@@ -25,6 +29,7 @@ class DataTraits:
     truth: bool = False
     groups: frozenset[AttributeKind] | None = None
     classes: int | None = None
+    draws_sequences: bool = False
 
 
 class DatasetPlugin(Protocol):

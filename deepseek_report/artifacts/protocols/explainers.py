@@ -8,9 +8,7 @@ from enum import IntEnum
 from functools import cached_property
 from typing import ClassVar, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation, Game, OutputSpace
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
@@ -39,16 +37,16 @@ class ExplainContext:
     """
 
     classifier: Classifier
-    inputs: NDArray[np.float64]
-    positions: NDArray[np.int64]
-    background: NDArray[np.float64]
+    inputs: Floats
+    positions: Ints
+    background: Floats
     target: int
     seed: int
     progress: Progress = field(default_factory=Silent)
-    instance_ids: NDArray[np.int64] | None = None
-    drawn_as: NDArray[np.float64] | None = None
+    instance_ids: Ints | None = None
+    drawn_as: Floats | None = None
     question: Game = "background"
-    training: NDArray[np.float64] | None = None
+    training: Floats | None = None
 
     @cached_property
     def draws(self) -> tuple[int, ...]:
@@ -63,7 +61,7 @@ class ExplainContext:
     def is_number(self) -> bool:
         return self.classifier.schema.target.is_number
 
-    def output(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def output(self, rows: Floats) -> Floats:
         """(row,) what sampling methods explain: the target's probability, or the number."""
         return self.classifier.probabilities(rows)[:, self.target]
 
@@ -71,7 +69,7 @@ class ExplainContext:
     def output_space(self) -> OutputSpace:
         return "value" if self.is_number else "probability"
 
-    def margin(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def margin(self, rows: Floats) -> Floats:
         """(row,) what gradient methods explain: the target's log-odds, or the number."""
         return self.classifier.log_odds(rows, self.target)
 

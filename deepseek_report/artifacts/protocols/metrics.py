@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.causal_declaration import CausalDeclaration
 from deepseek_report.artifacts.conclusions import AlertCapacity, Expectations
 from deepseek_report.artifacts.explanation import Explanation, Game
@@ -27,10 +25,10 @@ class ExplainAgain(Protocol):
     def __call__(
         self,
         classifier: Classifier,
-        inputs: NDArray[np.float64],
-        drawn_as: NDArray[np.float64] | None = None,
-        targets: NDArray[np.int64] | None = None,
-    ) -> NDArray[np.float64]:
+        inputs: Floats,
+        drawn_as: Floats | None = None,
+        targets: Ints | None = None,
+    ) -> Floats:
         """(instance, feature) values.
 
         drawn_as : (instance, feature) rows whose random draws the inputs get; their own without.
@@ -49,7 +47,7 @@ class FitChange:
     """
 
     withheld: tuple[int, ...] = ()
-    directions: NDArray[np.float64] | None = None
+    directions: Floats | None = None
 
 
 #: Fitted as in the run.
@@ -78,7 +76,7 @@ class Refits(Protocol):
         """Whether a fit can keep the directions of a `FitChange`."""
 
     def __call__(
-        self, rows: NDArray[np.int64], seed: int | None = None, change: FitChange = NO_CHANGE
+        self, rows: Ints, seed: int | None = None, change: FitChange = NO_CHANGE
     ) -> Classifier:
         """The model of these (row,) positions in the training part, drawn by this seed.
 
@@ -113,7 +111,7 @@ class FoldRun:
 class ReadsTexts(Protocol):
     """Cuts further texts as those of the data were cut."""
 
-    def __call__(self, texts: Sequence[str]) -> NDArray[np.float64]:
+    def __call__(self, texts: Sequence[str]) -> Floats:
         """(text, column) as the model reads them; NotApplicableError where it cannot be told."""
 
 
@@ -134,7 +132,7 @@ class ExplainRows(Protocol):
     def planned_calls(self, rows: int, cheaply: bool) -> int:
         """How many rows the model evaluates at most for so many."""
 
-    def explained(self, positions: NDArray[np.int64], cheaply: bool) -> Explanation:
+    def explained(self, positions: Ints, cheaply: bool) -> Explanation:
         """Explain rows of the test part; positions : (row,)."""
 
 
@@ -177,7 +175,7 @@ class MeasureContext:
     cases: Cases
     classifier: Classifier
     seed: int
-    background: NDArray[np.float64]
+    background: Floats
     explanation: Explanation | None = None
     control: Explanation | None = None
     explanations: Mapping[str, Explanation] = field(default_factory=dict)

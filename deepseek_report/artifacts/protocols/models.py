@@ -92,7 +92,7 @@ class ModelPlugin(Protocol):
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """A torch module (see ExplainableModule); statistics are taken from `train` alone."""
 
-    def wrap(self, module: Any, schema: Schema, device: str) -> Classifier: ...
+    def wrap(self, module: object, schema: Schema, device: str) -> Classifier: ...
 
 
 @runtime_checkable
@@ -143,6 +143,15 @@ class ReadsTokens(Protocol):
         """The checkpoint whose tokens the texts must be cut into; None where any will do."""
 
 
+@runtime_checkable
+class TrainsOnSequences(Protocol):
+    """The optional part of a ModelPlugin that learns from token sequences drawn as it trains."""
+
+    @property
+    def needs_sequences(self) -> bool:
+        """Whether the data must be of a task whose sequences can be drawn."""
+
+
 def name_of(model: ModelPlugin) -> str:
     """What sentences call a model: the class of its plug-in, or what it says in `called`."""
     return model.called if isinstance(model, HasName) else type(model).__name__
@@ -152,7 +161,7 @@ def name_of(model: ModelPlugin) -> str:
 class Restores(Protocol):
     """The optional part of a ModelPlugin whose models are not a state dict in safetensors."""
 
-    def restore(self, built: Any, train: Split, folder: Path) -> None:
+    def restore(self, built: object, train: Split, folder: Path) -> None:
         """Make what `build` gave the trained model of a folder; ArtifactError if it cannot be."""
 
 
@@ -184,7 +193,7 @@ class FitsAnew(Protocol):
     def can_fit_anew(self) -> bool:
         """Whether somebody says how it is fitted."""
 
-    def fitted_anew(self, schema: Schema, train: Split, seed: int | None) -> Any:
+    def fitted_anew(self, schema: Schema, train: Split, seed: int | None) -> object:
         """What `build` gives, fitted to these rows; without a seed drawn as it was.
 
         Raises NotApplicableError: the fit failed, or gave no model of the same kind.
@@ -203,7 +212,7 @@ class CountsTrees(Protocol):
 class KeepsDirections(Protocol):
     """The optional part of a ModelPlugin whose models may be kept to directions as they are."""
 
-    def keeping(self, directions: Mapping[str, Any]) -> ModelPlugin:
+    def keeping(self, directions: Mapping[str, object]) -> ModelPlugin:
         """The same, whose answer only "rises" or only "falls" with columns, by their names."""
 
 
@@ -223,8 +232,11 @@ class EditsFitted(Protocol):
     """The optional part of a ModelPlugin of which a person changes what was fitted."""
 
     @property
-    def edits(self) -> Sequence[Any]:
+    def edits(self) -> Sequence[object]:
         """What the person changes."""
+
+    def edited(self, edits: Sequence[object]) -> ModelPlugin:
+        """The same with further edits."""
 
     def misfits_of_edits(self, schema: Schema, train: Split, fitted: Path | None) -> Sequence[str]:
         """What edits name that there is not; `fitted` holds the model without them, if stored."""

@@ -57,6 +57,15 @@ class SectionPlugin(Protocol):
     def content(self, results: Results) -> SectionContent: ...
 
 
+@runtime_checkable
+class SaysTexts(Protocol):
+    """A part that knows which texts it asks the catalogs for."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Their keys."""
+
+
 # What a regulatory framework says of the use that a run declares, so that one can be chosen.
 
 

@@ -6,6 +6,7 @@ written. A part of a user need not: whoever asks for a trait asks `traits_of`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals
@@ -77,6 +78,9 @@ class MetricPart(Part):
     """Least and greatest value of each score; None for one score of its own key, without limits."""
     tables: ClassVar[TableTypes] = {}
     """What its tables hold."""
+    findings: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """{message: kinds of evidence that it bears on} of what it concludes itself, as
+    `Measurement.findings`; the texts are `findings.<message>` in `templates/locale`."""
     released_arrays: ClassVar[frozenset[str]] = frozenset()
     """Arrays that are passed on below `report.privacy: full`."""
 

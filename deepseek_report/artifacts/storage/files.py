@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Array
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.storage.memory_bound import most_bytes, parse, refuse_beyond
 from deepseek_report.artifacts.storage.plain_files import open_file, read_bytes, write_whole
@@ -32,6 +32,8 @@ from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
     from jsonschema import Draft202012Validator
 
 
@@ -120,7 +122,7 @@ def _reading(path: Path) -> Iterator[None]:
         raise ArtifactError(f"{path}: damaged ({error})") from None
 
 
-def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+def save_arrays(path: Path, **arrays: Array) -> None:
     """Like `numpy.savez_compressed`, but with no clock in the file and never a pickle."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -185,7 +187,7 @@ _KINDS = frozenset("biufUS")
 _READ = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def read_arrays(path: Path, stream: BinaryIO) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path, stream: BinaryIO) -> dict[str, Array]:
     """All arrays by name.
 
     Raises
@@ -215,7 +217,7 @@ def _check_list(stream: BinaryIO) -> None:
         raise ValueError("it has more members than may be")
 
 
-def _array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+def _array(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
     with archive.open(member) as stream:
         version = npy.read_magic(stream)
         if version not in _READ:
@@ -282,7 +284,7 @@ class Unpacked:
     longest: int
 
 
-def unpacked(stream: BinaryIO, metadata: Any) -> Unpacked:
+def unpacked(stream: BinaryIO, metadata: pq.FileMetaData) -> Unpacked:
     """What all pages hold, by their own heads.
 
     metadata : as `pyarrow.parquet.ParquetFile` gives it.
@@ -309,7 +311,7 @@ class _PageHead:
     size: int
 
 
-def _pages(stream: BinaryIO, column: Any) -> Iterator[_PageHead]:
+def _pages(stream: BinaryIO, column: pq.ColumnChunkMetaData) -> Iterator[_PageHead]:
     """The pages of a column chunk, until they hold all of its values, as Arrow reads them."""
     start = column.data_page_offset
     if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
@@ -358,7 +360,7 @@ def _page(head: dict[int, Any]) -> _PageHead:
     return _PageHead(about[1] if data else 0, head[2])
 
 
-def refuse_types(schema: Any) -> None:
+def refuse_types(schema: pa.Schema) -> None:
     """Raise ValueError where an Arrow schema has a type that no table of this package has."""
     import pyarrow.types as kinds
 
@@ -376,7 +378,7 @@ def holds_texts(kind: object) -> bool:
     return bool(kinds.is_string(kind) or kinds.is_large_string(kind))
 
 
-def expanded(table: Any) -> int:
+def expanded(table: pa.Table) -> int:
     """Bytes of the texts of an Arrow table once each row has its own copy of a repeated one."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -409,7 +411,7 @@ class _Thrift:
             fields[number] = kind == 1 if kind <= 2 else self._value(kind, level)
         return fields
 
-    def _value(self, kind: int, level: int) -> Any:
+    def _value(self, kind: int, level: int) -> object:
         if kind in {4, 5, 6}:
             return self._integer()
         if kind == 8:
@@ -461,7 +463,7 @@ class _Thrift:
 _ADDRESSES = {"rfc3987_syntax": "is_valid_syntax", "rfc3986_validator": "validate_rfc3986"}
 
 
-def validator_of(schema: Any) -> Draft202012Validator:
+def validator_of(schema: Mapping[str, object]) -> Draft202012Validator:
     """The validator of a shipped JSON schema, which names no formats of texts.
 
     Of the libraries by which jsonschema checks formats, those of addresses take longer to load than

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
-from deepseek_report.artifacts.array_types import Bools, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.schema import (
@@ -85,7 +84,7 @@ class EncodedTarget:
     """
 
     target: Target
-    labels: NDArray[Any]
+    labels: Array
     all_labels: Ints | None = None
     notes: tuple[Text, ...] = ()
 

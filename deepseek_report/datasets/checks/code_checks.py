@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
-from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Attribute, Feature
 from deepseek_report.artifacts.split import DataIssue
@@ -37,7 +36,7 @@ class MissingCode:
     rows: int
 
 
-def suspected_codes(values: NDArray[np.float64]) -> list[tuple[float, int]]:
+def suspected_codes(values: Floats) -> list[tuple[float, int]]:
     """The numbers of a column that probably mean "missing", each with its number of rows.
 
     Looked at are the two ends of the column. An end is suspected if its size is 1e30 or more; or if
@@ -292,7 +291,7 @@ def _small(facts: DataFacts, attribute: Attribute, code: int, level: str) -> Dat
     test = facts.parts["test"]
     inside = test.groups[attribute.name] == code
     n = int(inside.sum())
-    if not task_of(facts.schema.target).decides:
+    if not task_of(facts.schema.target).decides or _of_one_class(facts, attribute):
         return _small_by_size(attribute, level, n)
     classes = np.bincount(test.labels[inside], minlength=len(facts.schema.target.classes))
     fewest = int(np.argmin(classes))
@@ -321,8 +320,14 @@ def _small(facts: DataFacts, attribute: Attribute, code: int, level: str) -> Dat
     )
 
 
+def _of_one_class(facts: DataFacts, attribute: Attribute) -> bool:
+    """Whether an attribute is known of one class alone, such as the kind of a defect."""
+    known = facts.whole.groups[attribute.name] >= 0
+    return attribute.partial and len(np.unique(facts.whole.labels[known])) == 1
+
+
 def _small_by_size(attribute: Attribute, level: str, n: int) -> DataIssue | None:
-    """A group is too small to compare errors of numbers in."""
+    """A group is too small to compare errors in, whatever the classes."""
     if n >= SMALL_GROUP:
         return None
     return DataIssue(

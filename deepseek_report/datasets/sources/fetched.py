@@ -48,7 +48,9 @@ class Fetched:
         return self.file.with_suffix(".json")
 
 
-def from_cache(cls: type[_File], plugin: Any, kept: Fetched, published: Mapping[str, Any]) -> _File:
+def from_cache(
+    cls: type[_File], plugin: Any, kept: Fetched, published: Mapping[str, object]
+) -> _File:
     """The plug-in that reads the cached file with the settings of another one.
 
     published : what the publisher says, by the settings for which it stands where nothing is set.

@@ -48,7 +48,14 @@ class TokenTaskData(Shares):
     @property
     def nature(self) -> DataTraits:
         classes = len(self.task.answers)
-        return DataTraits("text", "classification", truth=True, groups=frozenset(), classes=classes)
+        return DataTraits(
+            "text",
+            "classification",
+            truth=True,
+            groups=frozenset(),
+            classes=classes,
+            draws_sequences=True,
+        )
 
     def problems(self) -> list[str]:
         return self.rule.problems()

@@ -19,7 +19,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Ints
+from deepseek_report.artifacts.array_types import Array, Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
@@ -41,7 +41,7 @@ from deepseek_report.datasets.splitting import Duplicates, GroupConstraint, Spli
 from deepseek_report.errors import DataError
 
 
-def read_npz(file: FileBytes, names: Sequence[str], limits: ReadLimits) -> dict[str, NDArray[Any]]:
+def read_npz(file: FileBytes, names: Sequence[str], limits: ReadLimits) -> dict[str, Array]:
     """The named arrays; no object is ever unpickled.
 
     Raises DataError: more members or bytes than are allowed; KeyError: an array is missing;

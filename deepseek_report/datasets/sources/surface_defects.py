@@ -6,13 +6,12 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
@@ -33,6 +32,10 @@ from deepseek_report.datasets.assembly.layouts import (
 from deepseek_report.datasets.data_card import NOT_STATED, shipped_description
 from deepseek_report.datasets.sources.packages import package_problem, packaged_file
 from deepseek_report.datasets.splitting import GroupConstraint, Shares
+
+if TYPE_CHECKING:
+    pass
+
 
 _TEXTURES = ("skimage", "scikit-image")
 _DEFECTS = ("defect_synthesis", "defect-synthesis")
@@ -117,14 +120,14 @@ class SurfaceDefects(Shares):
         origin = Origin(", ".join(f"{name}.png" for name in self.textures), digest, DESCRIPTION)
         return load_arrays(lambda: self._arrays(seed), origin, self.rule, seed, progress)
 
-    def _cut(self, texture: Texture) -> tuple[NDArray[Any], Cuts]:
+    def _cut(self, texture: Texture) -> tuple[Array, Cuts]:
         from skimage.io import imread
 
         picture = imread(packaged_file(*_TEXTURES, f"data/{texture}.png"))
         places = bands(picture.shape[1], self.rule, self.gap)
         return picture, cut(picture.shape, self.size, (self.stride,) * 3, places)
 
-    def _draw(self, clean: NDArray[Any], seed: int) -> tuple[Floats, Bools, Ints]:
+    def _draw(self, clean: Array, seed: int) -> tuple[Floats, Bools, Ints]:
         """Crops and masks (crop, row, column), and the kind of each defect, -1 for none."""
         chance = np.random.default_rng([seed, 3])
         defective = chance.random(len(clean)) < self.defective_share
@@ -225,7 +228,7 @@ def _makers(size: int) -> dict[Kind, object]:
     }
 
 
-def _with_defect(crop: NDArray[Any], maker: Any) -> tuple[Floats, Bools]:
+def _with_defect(crop: Array, maker: Any) -> tuple[Floats, Bools]:
     """The crop with a defect, and which of its pixels the drawing has changed.
 
     The package's own mask leaves out soft edges and rims, by which a defect can be seen too.

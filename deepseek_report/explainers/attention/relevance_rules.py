@@ -115,7 +115,7 @@ def _constant(func: Any, *args: object, **kwargs: object) -> object:
 
 
 def _layer_norm(
-    func: Any,
+    func: object,
     x: Tensor,
     normalized_shape: Any,
     weight: Tensor | None = None,
@@ -132,7 +132,7 @@ def _layer_norm(
 
 
 def _rms_norm(
-    func: Any,
+    func: object,
     x: Tensor,
     normalized_shape: Any,
     weight: Tensor | None = None,
@@ -146,7 +146,7 @@ def _rms_norm(
 
 
 #: {name of a function of torch: how relevance goes through it}; all others as gradients do.
-_RULES: Mapping[str, Callable[..., Any]] = {
+_RULES: Mapping[str, Callable[..., object]] = {
     **dict.fromkeys(("gelu", "silu", "relu", "relu_", "leaky_relu", "elu", "mish"), _activation),
     **dict.fromkeys(("tanh", "hardtanh", "relu6", "softsign"), _activation),
     **dict.fromkeys(("matmul", "__matmul__", "bmm", "mm", "mv", "dot", "mul", "__mul__"), _product),
@@ -182,7 +182,7 @@ def check_rules(output: Tensor) -> None:
 
     Raises NotApplicableError : naming the function.
     """
-    open_steps, seen = [output.grad_fn], set[Any]()
+    open_steps, seen = [output.grad_fn], set[object]()
     while open_steps:
         step = open_steps.pop()
         if step is None or step in seen:

@@ -22,6 +22,11 @@ from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, column
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import relation_in_words
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.behaviour.behaviour_rows import (
+    JudgedExpectation,
+    OpenQuestion,
+    WorstCase,
+)
 from deepseek_report.metrics.behaviour.expected import (
     Breaches,
     ExpectationTest,
@@ -255,6 +260,23 @@ def _apart(first: Estimate, other: Estimate, sign: float) -> bool:
 
 
 @dataclass(frozen=True)
+class AnswerPoint:
+    """The mean answer at a value of an ordered feature: a row of `behaviour.curves`.
+
+    n : training rows with that value. turned : whether it lies within a turn of the answer.
+    """
+
+    feature: str
+    label: str
+    value: float
+    display: str
+    answer: Estimate
+    n: int
+    turned: bool
+    unit: str = ""
+
+
+@dataclass(frozen=True)
 class Behaviour(ModelMetric):
     """Declared expectations of the model, and turns, jumps and bare ends of its answers.
 
@@ -288,6 +310,7 @@ class Behaviour(ModelMetric):
                 Column("held", "yes_no"),
             ),
             release=TableRelease(counts=("n",)),
+            row=JudgedExpectation,
         ),
         "worst": TableType(
             (
@@ -297,6 +320,7 @@ class Behaviour(ModelMetric):
                 *columns_of("after:number", optional=True),
             ),
             folded=True,
+            row=WorstCase,
         ),
         "questions": TableType(
             (
@@ -317,6 +341,7 @@ class Behaviour(ModelMetric):
             ),
             folded=True,
             release=TableRelease(counts=("n",)),
+            row=OpenQuestion,
         ),
         "curves": TableType(
             (
@@ -325,6 +350,7 @@ class Behaviour(ModelMetric):
                 *columns_of("n:count turned:yes_no"),
             ),
             release=TableRelease(counts=("n",), values=("value",)),
+            row=AnswerPoint,
         ),
     }
     bounds = {"broken_expectations": (0, None)}
@@ -543,7 +569,7 @@ _OF_SHARES = {
 }
 
 
-def _frame(rows: Sequence[dict[str, Any]], kind: TableType, decides: bool) -> pd.DataFrame:
+def _frame(rows: Sequence[dict[str, object]], kind: TableType, decides: bool) -> pd.DataFrame:
     """The rows with the columns of the type that there are for such a target."""
     other = set(_OF_SHARES) if decides else set(_OF_SHARES.values())
     keys = [key for key in kind.keys if key not in other]

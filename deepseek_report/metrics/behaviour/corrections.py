@@ -28,6 +28,12 @@ from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, es
 from deepseek_report.data_kinds.corrected_data import ItemCue, ResolvedCorrections
 from deepseek_report.data_kinds.cues import InputCue, changes, grid_of, wrong_way
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.behaviour.behaviour_rows import (
+    ChangedDecision,
+    Corrected,
+    CorrectionCost,
+    TakenOver,
+)
 from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.statistics.resampling import Resampling
@@ -70,6 +76,7 @@ class Corrections(ModelMetric):
                 *columns_of("outcome n:count"),
             ),
             release=WHOLE,
+            row=Corrected,
         ),
         "cost": TableType(
             (
@@ -78,6 +85,7 @@ class Corrections(ModelMetric):
                 *columns_of("n:count"),
             ),
             release=WHOLE,
+            row=CorrectionCost,
         ),
         "groups": TableType(
             (
@@ -86,7 +94,7 @@ class Corrections(ModelMetric):
                 *columns_of("n:count"),
             )
         ),
-        "changed": TableType(columns_of("start end changed:count n:count")),
+        "changed": TableType(columns_of("start end changed:count n:count"), row=ChangedDecision),
         "took_over": TableType(
             (
                 *columns_of("label before:number after:number"),
@@ -94,6 +102,7 @@ class Corrections(ModelMetric):
                 *columns_of("sure:yes_no n:count"),
             ),
             release=WHOLE,
+            row=TakenOver,
         ),
     }
     max_rows: Rows = 2000
@@ -168,7 +177,7 @@ class _Comparison:
 
     # --- what was corrected, and whether it worked ------------------------------------------------
 
-    def corrected(self) -> Iterator[dict[str, Any]]:
+    def corrected(self) -> Iterator[dict[str, object]]:
         for each in self.corrections.cues:
             before, after = self.use_before(each.cue), self.use_after(each.cue)
             was, now = self.mean(before), self.mean(after)
@@ -243,7 +252,7 @@ class _Comparison:
 
     def _compared(
         self, data: str, before: Predictions, after: Predictions
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[dict[str, object]]:
         for measure in task_of(self.schema.target).by_rows:
             change, _ = measure.difference(after, before)
             yield {
@@ -381,7 +390,7 @@ def _moves(before: Ints, after: Ints, among: Bools) -> list[tuple[int, int, int]
     return moves or [(0, 0, 0)]
 
 
-def _said(item: CorrectionItem, what: str, how: str) -> dict[str, Any]:
+def _said(item: CorrectionItem, what: str, how: str) -> dict[str, object]:
     entry = {name: getattr(item, name) for name in ("kind", "by", "on", "why", "run")}
     return {**entry, "what": what, "how": how}
 

@@ -20,6 +20,7 @@ from deepseek_report.artifacts.written_texts import is_unknown, legible
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule
+from deepseek_report.metrics.cases.single_case_rows import Anchor, AnchorTerm
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.ranking import most_telling, thin
 from deepseek_report.statistics.resampling import Resampling
@@ -200,10 +201,12 @@ class Anchors(ClassMetric):
                 estimate("coverage", "share", "coverage"),
             ),
             release=OF_CASES,
+            row=Anchor,
         ),
         "conditions": TableType(
             columns_of("case:place order:count feature label relation:code display"),
             release=OF_CASES,
+            row=AnchorTerm,
         ),
     }
     conditions: Annotated[int, Field(ge=1, le=5)] = 3

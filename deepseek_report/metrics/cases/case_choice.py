@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.predictions import FURTHER, Cases, Predictions
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.data_kinds import kind_of
@@ -340,7 +338,7 @@ def _assign(roles: dict[str, int], role: str, preference: Floats) -> None:
         roles[role] = int(free.argmax())
 
 
-def _stratified(labels: NDArray[Any], instances: int, seed: int) -> Ints:
+def _stratified(labels: Array, instances: int, seed: int) -> Ints:
     """A random sample in random order with the labels' own shares, at least one of each class."""
     generator = np.random.default_rng([seed, 20_207])
     order = generator.permutation(len(labels))

@@ -47,6 +47,20 @@ from deepseek_report.metrics.cases.reason_codes import (
     codes_of,
     told_of,
 )
+from deepseek_report.metrics.cases.single_case_rows import (
+    CaseAgreement,
+    CaseContrast,
+    CaseInput,
+    CaseReason,
+    CaseRow,
+    ChangeStep,
+    Consequence,
+    ErrorsLikeThis,
+    NearestAccepted,
+    Neighbour,
+    OtherWay,
+    ReasonCode,
+)
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
@@ -78,18 +92,22 @@ _TABLES = {
             Column("error", "quantity", unit=OF_TARGET),
         ),
         release=OF_CASES,
+        row=CaseRow,
     ),
-    "inputs": TableType((_CASE, *_FEATURE, *columns_of("display typical")), release=OF_CASES),
+    "inputs": TableType(
+        (_CASE, *_FEATURE, *columns_of("display typical")), release=OF_CASES, row=CaseInput
+    ),
     "neighbours": TableType(
         (
             _CASE,
             *columns_of("rank:count instance_id:row distance:number label probability:share"),
             Column("prediction", "quantity", unit=OF_TARGET),
             Column("text"),
-        )
+        ),
+        row=Neighbour,
     ),
-    "reasons": TableType(_ATTRIBUTION, release=OF_CASES),
-    "contrasts": TableType((*_ATTRIBUTION, Column("against")), release=OF_CASES),
+    "reasons": TableType(_ATTRIBUTION, release=OF_CASES, row=CaseReason),
+    "contrasts": TableType((*_ATTRIBUTION, Column("against")), release=OF_CASES, row=CaseContrast),
     "reason_codes": TableType(
         (
             _CASE,
@@ -98,6 +116,7 @@ _TABLES = {
             *columns_of("display shortfall:number error:number order_certain:yes_no output_space"),
         ),
         release=OF_CASES,
+        row=ReasonCode,
     ),
     "refused": REFUSED,
     "counterfactuals": TableType(
@@ -109,6 +128,7 @@ _TABLES = {
             *columns_of("movable:count margin:share near:number"),
         ),
         release=OF_CASES,
+        row=ChangeStep,
     ),
     "other_ways": TableType(
         (
@@ -119,10 +139,12 @@ _TABLES = {
             *columns_of("near:number"),
         ),
         release=OF_CASES,
+        row=OtherWay,
     ),
     "consequences": TableType(
         (_CASE, Column("way", "count"), *_FEATURE, *columns_of("from_display to_display")),
         release=OF_CASES,
+        row=Consequence,
     ),
     "nearest_accepted": TableType(
         (
@@ -130,7 +152,8 @@ _TABLES = {
             *columns_of("rank:count instance_id:row distance:number probability:share"),
             *_FEATURE,
             *columns_of("from_display to_display differing:count"),
-        )
+        ),
+        row=NearestAccepted,
     ),
     "agreement": TableType(
         (
@@ -139,10 +162,12 @@ _TABLES = {
             *columns_of("top3_overlap:share"),
         ),
         release=OF_CASES,
+        row=CaseAgreement,
     ),
     "errors_like_this": TableType(
         (_CASE, *columns_of("slice n:count error_rate:share rest_error_rate:share")),
         release=OF_CASES,
+        row=ErrorsLikeThis,
     ),
 }
 

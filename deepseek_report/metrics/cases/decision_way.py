@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.cases.single_case_rows import TreeQuestion, TreeSum, WayStep
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.tasks import task_of
 
@@ -144,14 +145,16 @@ class DecisionWay(ModelMetric):
     reads = frozenset({"dataset", "predictions", "cases", "classifier"})
     tables = {
         "steps": TableType(
-            (_CASE, *columns_of("layer:count kind branch number:count weight:share added:number"))
+            (_CASE, *columns_of("layer:count kind branch number:count weight:share added:number")),
+            row=WayStep,
         ),
         "trees": TableType(
             (
                 _CASE,
                 *columns_of("space base:number trees:count for_n:count for_added:number"),
                 *columns_of("against_n:count against_added:number"),
-            )
+            ),
+            row=TreeSum,
         ),
         "paths": TableType(
             (
@@ -159,7 +162,8 @@ class DecisionWay(ModelMetric):
                 *columns_of(
                     "tree:count added:number depth:count feature label display relation bound"
                 ),
-            )
+            ),
+            row=TreeQuestion,
         ),
     }
 
@@ -191,7 +195,7 @@ def _step_table(classifier: Classifier, rows: Floats, targets: Ints) -> pd.DataF
     """One row a case and step."""
     import torch
 
-    module: Any = classifier.module
+    module = classifier.module
     device = next(module.parameters()).device
     parts = []
     for target in np.unique(targets):

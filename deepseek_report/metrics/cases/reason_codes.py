@@ -26,6 +26,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_tables import Row
+from deepseek_report.metrics.cases.single_case_rows import RefusedCase
 from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import effective_threshold
@@ -359,6 +360,7 @@ REFUSED = TableType(
         *columns_of("certain:count rough:yes_no"),
     ),
     folded=True,
+    row=RefusedCase,
 )
 
 

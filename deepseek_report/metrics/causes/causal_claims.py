@@ -13,6 +13,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.causes.cause_rows import ClaimNode, GraphArrow, TestedClaim
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.causes.independence import independence_tests
@@ -57,9 +58,12 @@ class CausalClaims(ModelMetric):
     reads = frozenset({"dataset", "seed", "causal"})
     bounds = {"contradicted_claims": (0, None)}
     tables = {
-        "nodes": TableType((*columns_of("name", shown=False), *columns_of("label role"))),
+        "nodes": TableType(
+            (*columns_of("name", shown=False), *columns_of("label role")), row=ClaimNode
+        ),
         "arrows": TableType(
-            (*columns_of("start end", shown=False), *columns_of("start_label end_label"))
+            (*columns_of("start end", shown=False), *columns_of("start_label end_label")),
+            row=GraphArrow,
         ),
         "claims": TableType(
             (
@@ -67,7 +71,8 @@ class CausalClaims(ModelMetric):
                 *columns_of("first_label second_label held"),
                 *columns_of("correlation:number n:count p_value:p_value"),
                 *columns_of("p_adjusted:p_value contradicted:yes_no"),
-            )
+            ),
+            row=TestedClaim,
         ),
     }
 

@@ -18,11 +18,17 @@ from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.metrics.causes.causal_claims import graph_of, questions_of
+from deepseek_report.metrics.causes.cause_rows import DeclaredEffect, NegativeControl
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
 from deepseek_report.metrics.plugin import ModelMetric
-from deepseek_report.statistics.causes.controls import controls_of
 from deepseek_report.statistics.causes.cross_fitting import CausalData
-from deepseek_report.statistics.causes.effects import CausalEffect, MoveBy, SetTo, effect_of_setting
+from deepseek_report.statistics.causes.effects import (
+    CausalEffect,
+    MoveBy,
+    SetTo,
+    controls_of,
+    effect_of_setting,
+)
 from deepseek_report.statistics.causes.graph import CausalRefusal
 from deepseek_report.statistics.causes.sensitivity import sensitivity_of
 
@@ -70,7 +76,8 @@ class CausalEffects(ModelMetric):
                 *columns_of("robustness:share e_value:number strongest", shown=False),
                 *columns_of("times:number", shown=False),
                 Column("controls_hold", "yes_no"),
-            )
+            ),
+            row=DeclaredEffect,
         ),
         "controls": TableType(
             (
@@ -79,7 +86,8 @@ class CausalEffects(ModelMetric):
                 estimate("value_points", "points", "value_points", optional=True),
                 estimate("value", "number", "value", optional=True),
                 Column("holds", "yes_no"),
-            )
+            ),
+            row=NegativeControl,
         ),
     }
 
@@ -110,7 +118,7 @@ class CausalEffects(ModelMetric):
         return Measurement(tuple(scores), tables, notes=tuple(refused))
 
 
-def _frame(rows: list[dict[str, Any]], kind: TableType) -> Any:
+def _frame(rows: list[dict[str, object]], kind: TableType) -> object:
     """The rows; columns of a kind of outcome that none of them has are left out."""
     yes_no = {column.key for column in kind.columns if column.kind == "yes_no"}
     return kind.frame(rows).astype(dict.fromkeys(yes_no, bool))
@@ -148,7 +156,7 @@ class EffectAnswer:
         return " → ".join(labels)
 
     @property
-    def _pair(self) -> dict[str, Any]:
+    def _pair(self) -> dict[str, object]:
         treatment, outcome = self.declared.labels((self.effect.treatment, self.effect.outcome))
         return {"place": self.place, "treatment": treatment, "outcome": outcome}
 
@@ -190,7 +198,7 @@ class EffectAnswer:
             "controls_hold": all(row["holds"] for row in self.control_rows()),
         }
 
-    def control_rows(self) -> list[dict[str, Any]]:
+    def control_rows(self) -> list[dict[str, object]]:
         """Of the table `controls`; a control that could not be made has no row."""
         controls = self._controls
         return [

@@ -17,6 +17,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.metrics.causes.causal_claims import graph_of, questions_of
 from deepseek_report.metrics.causes.causal_effects import refusal
+from deepseek_report.metrics.causes.cause_rows import GapPath
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
@@ -76,7 +77,8 @@ class CausalGaps(ModelMetric):
                 Column("p_adjusted", "p_value", shown=False),
                 Column("widened", "yes_no"),
                 Column("n", "count"),
-            )
+            ),
+            row=GapPath,
         ),
         "sets": TableType(
             (
@@ -198,7 +200,7 @@ class SplitByPath:
         return cls(place, attribute, labels, answers, wider, declared, least)
 
     @property
-    def _about(self) -> dict[str, Any]:
+    def _about(self) -> dict[str, object]:
         levels = self.attribute.levels
         return {
             "place": self.place,
@@ -226,7 +228,7 @@ class SplitByPath:
             for path in PATHS
         ]
 
-    def set_row(self) -> dict[str, Any]:
+    def set_row(self) -> dict[str, object]:
         """Of the table `sets`."""
         sets: PathSets = self.labels.sets
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -253,7 +253,7 @@ class DeclaredGraph:
         """A reason of the statistics with the labels of nodes in place of their names."""
         return Message(reason.id, {key: self._relabelled(v) for key, v in reason.values.items()})
 
-    def _relabelled(self, value: Any) -> Any:
+    def _relabelled(self, value: object) -> object:
         if isinstance(value, str):
             return self.label(value)
         return [self._relabelled(each) for each in value] if isinstance(value, list) else value

@@ -10,6 +10,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -28,6 +29,20 @@ from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import average_ranks
 
 _KRISHNA = "Krishna et al. 2022, arXiv:2202.01602"
+
+
+@dataclass(frozen=True)
+class ExplainerPair:
+    """Two explainers, and how alike they rank the players: a row of `explainer_agreement.pairs`."""
+
+    explainer_a: str
+    explainer_b: str
+    spearman: Estimate
+
+    @property
+    def has_control(self) -> bool:
+        """Whether one of them is the random control."""
+        return CONTROL in (self.explainer_a, self.explainer_b)
 
 
 def rowwise_spearman(a: Floats, b: Floats) -> Floats:
@@ -112,6 +127,7 @@ class ExplainerAgreement(ExplanationMetric):
             section="trust",
             folded=True,
             release=TableRelease(counts=("n",)),
+            row=ExplainerPair,
         ),
         "per_case": TableType(
             (

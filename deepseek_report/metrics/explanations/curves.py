@@ -8,24 +8,26 @@ input without any player, in the direction of the prediction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.explanation import Explanation, Game
+from deepseek_report.artifacts.explanation import Explanation, Game, OutputSpace
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import MOST_CELLS
 from deepseek_report.data_kinds.replacement import Replacement
+from deepseek_report.statistics.logistic import log_odds
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
 
 Mode = Literal["deletion", "insertion"]
+_SPACES: tuple[OutputSpace, ...] = get_args(OutputSpace)
 
 
 def rank_features(explanation: Explanation, toward: Floats, schema: Schema) -> Ints:
@@ -43,6 +45,11 @@ def rank_features(explanation: Explanation, toward: Floats, schema: Schema) -> I
     values = kind_of(schema).by_player(explanation.values, explanation.inputs)
     speaks = values * toward[:, None] if explanation.signed else np.abs(values)
     return np.argsort(np.where(np.isnan(values), np.inf, -speaks), axis=1, kind="stable")
+
+
+def _with_log_odds(probabilities: Floats) -> Floats:
+    """(row, class) -> (row, 2 · class), the log-odds of each class behind the probabilities."""
+    return np.concatenate([probabilities, log_odds(probabilities)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -143,6 +150,20 @@ class Perturbation:
             return np.asarray(outputs[np.arange(len(of)), self.decided[of]])
         away = outputs[:, 0] - self._without_any[of]
         return np.asarray(away * self.directions[of] / self.spread)
+
+    def outcomes_by_space(self, kept: Bools, of: Ints) -> Mapping[OutputSpace, Floats]:
+        """{output that an attribution may be about: what is watched of it}, from the same answers.
+
+        Of an explanation of log-odds the log-odds of the decided class are watched, of all others
+        what `outcomes` gives. kept, of : see `outcomes`.
+        """
+        if not task_of(self.schema.target).decides:
+            return dict.fromkeys(_SPACES, self.outcomes(kept, of))
+        both = self.replacement.answers(self.classifier, _with_log_odds)
+        outputs = both(kept | ~self._present[of], of)
+        classes, rows, own = outputs.shape[1] // 2, np.arange(len(of)), self.decided[of]
+        spaces = dict.fromkeys(_SPACES, np.asarray(outputs[rows, own]))
+        return {**spaces, "logit": np.asarray(outputs[rows, classes + own])}
 
     @cached_property
     def _answer(self) -> Callable[[Bools, Ints], Floats]:

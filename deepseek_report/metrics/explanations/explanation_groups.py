@@ -28,6 +28,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ratio_of_means,
     without_control,
 )
+from deepseek_report.metrics.explanations.explanation_rows import ExplainedGroup
 from deepseek_report.metrics.explanations.faithfulness import (
     CURVES,
     Steps,
@@ -76,6 +77,7 @@ class ExplanationByGroup(ExplanationMetric):
                 Column("too_few", "yes_no", shown=False),
             ),
             release=TableRelease(counts=("n",), lines=(("explainer", "attribute"),)),
+            row=ExplainedGroup,
         )
     }
 

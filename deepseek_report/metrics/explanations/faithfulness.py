@@ -102,6 +102,16 @@ def order_of(explanation: Explanation, replacing: Perturbation) -> Ints:
 
 
 @dataclass(frozen=True)
+class RemovedShare:
+    """The mean output with a share of the players taken away, or put back: a row of `curve`."""
+
+    explainer: str
+    removed_share: float
+    mean: Estimate
+    n: int
+
+
+@dataclass(frozen=True)
 class RemovalMetric(ExplanationMetric):
     """Defaults of a metric that takes players away, or puts them back, by their attributions."""
 
@@ -113,6 +123,7 @@ class RemovalMetric(ExplanationMetric):
                 Column("n", "count"),
             ),
             release=WHOLE,
+            row=RemovedShare,
         )
     }
     reads = CURVES | {"cases", "explanation", "control"}

@@ -12,12 +12,14 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import From
 from deepseek_report.data_kinds.coalitions import MovedRows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import compared, without_control
@@ -41,10 +43,61 @@ Method = Literal["ale", "pdp"]
 Output = Callable[[Ints, int, Floats], Floats]
 
 
+@dataclass(frozen=True)
+class FeatureEffect:
+    """A feature whose effect is measured: a row of `feature_effects.effects`.
+
+    partner : the feature that it goes with, for which it has accumulated local effects; empty for
+    one with partial dependence. correlation : with the feature that it goes with most.
+    """
+
+    feature: str
+    label: str
+    correlation: float
+    partner: str = ""
+
+
+@dataclass(frozen=True)
+class EffectPoint:
+    """The effect of one value of a feature: a row of `feature_effects.curves`.
+
+    share : of the training rows; of a category. unit : empty where there is none.
+    """
+
+    feature: str
+    kind: str
+    unit: str
+    value: float
+    display: str
+    effect: Estimate
+    share: float
+
+
+@dataclass(frozen=True)
+class DensityBar:
+    """The share of the training rows whose number is from `start` to `end`: a row of `density`."""
+
+    feature: str
+    start: Annotated[float, From("from")]
+    end: Annotated[float, From("to")]
+    share: float
+
+
+@dataclass(frozen=True)
+class CaseEffect:
+    """A point of the curve of a single case: a row of `feature_effects.lines`."""
+
+    feature: str
+    line: int
+    value: float
+    effect: float
+
+
 #: Where the values of numbers lie, see `density`.
 DENSITY = TableType(
     columns_of("feature from:number to:number share:share"),
     release=TableRelease(values=("from", "to")),
+    row=DensityBar,
 )
 
 
@@ -85,6 +138,7 @@ class FeatureEffects(ModelMetric):
             section="explanations",
             folded=True,
             release=TableRelease(),
+            row=FeatureEffect,
         ),
         "curves": TableType(
             (
@@ -93,9 +147,12 @@ class FeatureEffects(ModelMetric):
                 *columns_of("share:share n:count"),
             ),
             release=TableRelease(counts=("n",), values=("value",)),
+            row=EffectPoint,
         ),
         "density": DENSITY,
-        "lines": TableType(columns_of("feature line:count value:number effect:number")),
+        "lines": TableType(
+            columns_of("feature line:count value:number effect:number"), row=CaseEffect
+        ),
     }
     bounds = {}
     category = "explanation"

@@ -26,6 +26,11 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     judged,
     ratio_of_means,
 )
+from deepseek_report.metrics.explanations.explanation_rows import (
+    ClassImportance,
+    FeatureImportance,
+    GroupImportance,
+)
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
 
@@ -56,6 +61,7 @@ class Importance(ExplanationMetric):
                 *columns_of("mean_signed:number share:share n:count rank:count"),
             ),
             release=TableRelease(counts=("n",)),
+            row=FeatureImportance,
         ),
         "by_class": TableType(
             (
@@ -70,6 +76,7 @@ class Importance(ExplanationMetric):
                 Column("rank", "count"),
             ),
             release=TableRelease(counts=("n",)),
+            row=ClassImportance,
         ),
         "by_group": TableType(
             (
@@ -84,6 +91,7 @@ class Importance(ExplanationMetric):
             ),
             folded=True,
             release=TableRelease(counts=("n",), lines=(("explainer", "attribute", "feature"),)),
+            row=GroupImportance,
         ),
     }
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
@@ -19,6 +20,7 @@ from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import From
 from deepseek_report.data_kinds.coalitions import each_once
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric
@@ -234,6 +236,42 @@ class PairSizes:
 
 
 @dataclass(frozen=True)
+class FeaturePair:
+    """Two features, and how much of the output they move together: a row of `interactions.pairs`.
+
+    control : the share that two features of chance have. interacts : whether it is beyond that.
+    looked_at : how many pairs were looked at.
+    """
+
+    label_a: str
+    label_b: str
+    share: Annotated[Estimate, From(prefix="share")]
+    control: float
+    interacts: bool
+    looked_at: int
+    space: OutputSpace
+
+
+@dataclass(frozen=True)
+class EffectBeside:
+    """The mean output at a value of one feature, for a value of another: `interactions.effects`."""
+
+    label: str
+    kind: str
+    unit: str
+    value: float
+    display: str
+    by_label: str
+    by_display: str
+    output: float
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the first feature is a number."""
+        return self.kind == "numeric"
+
+
+@dataclass(frozen=True)
 class Interactions(ModelMetric):
     """Which pairs of features act together in the model, and how strongly.
 
@@ -275,6 +313,7 @@ class Interactions(ModelMetric):
             section="explanations",
             folded=True,
             release=TableRelease(counts=("n",)),
+            row=FeaturePair,
         ),
         "effects": TableType(
             (
@@ -282,6 +321,7 @@ class Interactions(ModelMetric):
                 *columns_of("output:number"),
             ),
             release=TableRelease(values=("value",)),
+            row=EffectBeside,
         ),
     }
     bounds = {"strongest_interaction": (0.0, None)}

@@ -46,6 +46,20 @@ _MEASURES = {
 
 
 @dataclass(frozen=True)
+class LocalisedShare:
+    """How much of a method lies on the truth by one measure: a row of `localisation.localisation`.
+
+    chance : what an explanation that points anywhere reaches.
+    """
+
+    explainer: str
+    measure: str
+    value: Estimate
+    chance: float
+    n: int | None
+
+
+@dataclass(frozen=True)
 class Localisation(ExplanationMetric):
     """How much of an explanation lies on the columns that are known to make the label.
 
@@ -72,6 +86,7 @@ class Localisation(ExplanationMetric):
                 *columns_of("chance:number control:number n:count"),
             ),
             release=TableRelease(counts=("n",)),
+            row=LocalisedShare,
         )
     }
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
@@ -29,11 +29,13 @@ from deepseek_report.metrics.explanations.faithfulness import (
     order_of,
     perturbation,
 )
+from deepseek_report.metrics.explanations.true_error import cosines
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import thin
 
 _BHATT = "Bhatt, Weller & Moura 2020, arXiv:2005.00631"
 _YEH = "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, arXiv:1901.09392"
+_CASTRO = "Castro, Gómez & Tejada 2009, doi:10.1016/j.cor.2008.04.004"
 _DEYOUNG = "DeYoung et al. 2020, arXiv:1911.03429"
 #: Points of a curve where none is drawn.
 NO_STEPS = 2
@@ -45,12 +47,13 @@ class MaskedAnswers:
 
     One set of masks and of answers serves every explanation of the same game, and both scores.
 
-    replacing : of the instances. removed : (instance, mask, player) what is taken away.
+    replacing : of the instances. removed : (instance, mask, player) what is taken away. drops :
+    {output that is explained: (instance, mask) how much the outcome drops}.
     """
 
     replacing: Perturbation
     removed: Bools
-    drops: Floats
+    drops: Mapping[OutputSpace, Floats]
 
     @classmethod
     def of(cls, replacing: Perturbation, masks: int, seed: int) -> MaskedAnswers:
@@ -58,21 +61,54 @@ class MaskedAnswers:
         present = kind_of(replacing.schema).present(replacing.inputs)
         removed = random_halves(present, masks, np.random.default_rng([seed, 6]))
         of = np.arange(len(present))
-        whole = replacing.outcomes(np.ones_like(present), of)
+        whole = replacing.outcomes_by_space(np.ones_like(present), of)
         kept = ~removed.reshape(-1, present.shape[1])
-        answers = replacing.outcomes(kept, np.repeat(of, masks)).reshape(-1, masks)
-        return cls(replacing, removed, whole[:, None] - answers)
+        answers = replacing.outcomes_by_space(kept, np.repeat(of, masks))
+        drops = {k: whole[k][:, None] - answers[k].reshape(-1, masks) for k in whole}
+        return cls(replacing, removed, drops)
 
     def predicted(self, explanation: Explanation) -> Floats:
         """(instance, mask) how much the attributions say that the outcome drops.
 
         explanation : of the same instances; sizes alone where it has no signs.
         """
-        kind = kind_of(self.replacing.schema)
-        values = np.nan_to_num(kind.by_player(explanation.values, explanation.inputs))
-        toward = self.replacing.toward(explanation.target)
-        speaks = values * toward[:, None] if explanation.signed else np.abs(values)
+        speaks = speaking(explanation, self.replacing)
         return np.asarray(np.einsum("imp,ip->im", self.removed, speaks))
+
+
+def speaking(explanation: Explanation, replacing: Perturbation) -> Floats:
+    """(instance, player) how much each player is said to raise the outcome, 0 where there is none;
+    sizes alone of an explanation without signs.
+    """
+    values = kind_of(replacing.schema).by_player(explanation.values, explanation.inputs)
+    values, toward = np.nan_to_num(values), replacing.toward(explanation.target)
+    return np.asarray(values * toward[:, None] if explanation.signed else np.abs(values))
+
+
+def walked(replacing: Perturbation, seed: int) -> Mapping[OutputSpace, Floats]:
+    """{output that is explained: (instance, player) what each player adds to the outcome on a walk
+    that takes the players in a random order, and on the walk back}, the mean of both.
+
+    It is one draw of the Shapley values of the game, right on average over orders, and its sum is
+    the outcome less that without any player. It asks about 2 · (players + 1) coalitions of each
+    instance, four of which are two.
+
+    Reference: Castro, Gómez & Tejada 2009, doi:10.1016/j.cor.2008.04.004; Mitchell, Cooper, Frank
+    & Holmes 2022, arXiv:2104.12199 (walks in pairs).
+    """
+    present = kind_of(replacing.schema).present(replacing.inputs)
+    drawn = np.random.default_rng([seed, 7]).random(present.shape)
+    rank = np.argsort(np.argsort(np.where(present, drawn, np.inf), axis=1), axis=1)
+    first = rank[:, None, :] < np.arange(present.shape[1] + 1)[:, None]
+    kept = np.concatenate([first, ~first], axis=1)
+    of = np.repeat(np.arange(len(kept)), kept.shape[1])
+    answers = replacing.outcomes_by_space(kept.reshape(len(of), -1), of)
+    values = {}
+    for space, outcomes in answers.items():
+        there, back = np.split(outcomes.reshape(len(kept), -1), 2, axis=1)
+        added = (np.diff(there, axis=1) - np.diff(back, axis=1)) / 2
+        values[space] = np.where(present, np.take_along_axis(added, rank, axis=1), 0.0)
+    return values
 
 
 def random_halves(present: Bools, masks: int, rng: np.random.Generator) -> Bools:
@@ -141,10 +177,16 @@ class FaithfulnessCorrelation(ExplanationMetric):
     drop, 0 by chance. `masked_infidelity` is, of the same masks, Σ (c · attributions − drop)² /
     Σ drop² with the best scale c ≥ 0: 0 where they account for every drop, 1 where they say
     nothing. What stands for the players that are taken away is that of the explanation's own game;
-    all explanations of one game share masks and answers.
+    all explanations of one game share masks and answers. f is the output that is explained: of an
+    explanation of log-odds the log-odds of the decided class, else what `deletion` watches.
 
-    Both are averaged over at most `instances` instances, and over fewer, but at least 8, where that
-    would take more than `evaluations` coalitions of each game.
+    `shapley_cosine` is, for each instance, the cosine between the attributions and one draw of the
+    Shapley values of the game (`walked`). The draw is right on average and the same for every
+    method, so that the method nearer to the Shapley values gets more on average; how near to 1 the
+    exact ones come hangs on the model. It puts methods of one game in order (docs/explanations.md).
+
+    All are averaged over at most `instances` instances, and over fewer, but at least 8, where that
+    would take more than `evaluations` coalitions of each game; the cosine over half as many.
 
     Yeh et al. take any perturbation; here it is a random mask, and the error is divided by what is
     lost, so that models and units compare. Bhatt et al. replace by a baseline.
@@ -154,22 +196,25 @@ class FaithfulnessCorrelation(ExplanationMetric):
 
     reveals = "aggregate"
 
-    masks: Annotated[int, Field(ge=8, le=10_000)] = 24
+    masks: Annotated[int, Field(ge=8, le=10_000)] = 16
     instances: Annotated[int, Field(ge=8)] = 32
     evaluations: Annotated[int, Field(ge=64)] = 2000
     resamples: Resamples = 2000
 
-    bounds = {"faithfulness_correlation": (-1.0, 1.0), "masked_infidelity": (0.0, 1.0)}
+    bounds = {
+        "faithfulness_correlation": (-1.0, 1.0),
+        "masked_infidelity": (0.0, 1.0),
+        "shapley_cosine": (-1.0, 1.0),
+    }
     scope = "explainers"
     reads = CURVES | {"cases", "explanations"}
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanations = compared(context)
-        most = max(min(self.instances, self.evaluations // self.masks), _FEWEST)
         scores = [
             score
             for names in by_game(context, explanations)
-            for score in self._of_one_game(context, {n: explanations[n] for n in names}, most)
+            for score in self._of_one_game(context, {n: explanations[n] for n in names})
         ]
         return Measurement(
             scores=tuple(
@@ -179,23 +224,42 @@ class FaithfulnessCorrelation(ExplanationMetric):
         )
 
     def _of_one_game(
-        self, context: MeasureContext, group: Mapping[str, Explanation], most: int
+        self, context: MeasureContext, group: Mapping[str, Explanation]
     ) -> list[Score]:
         first = next(iter(group.values()))
-        chosen = thin(len(first), most)
+        chosen = thin(len(first), self._most(self.masks, self.instances))
         replacing = perturbation(context, first.at(chosen), NO_STEPS)
         answers = MaskedAnswers.of(replacing, self.masks, context.seed)
+        few = thin(len(chosen), self._most(2 * replacing.counts.max() + 2, len(chosen) // 2))
+        on_walk = replacing.at(few)
+        values = walked(on_walk, context.seed)
         scores: list[Score] = []
         for name, explanation in group.items():
             if not np.array_equal(explanation.positions, first.positions):
                 raise NotApplicableError(message("refusals.other_cases"))
-            scores += self._scores(
-                name, answers.predicted(explanation.at(chosen)), answers, context
-            )
+            space, own = explanation.output_space, explanation.at(chosen)
+            scores += self._scores(name, answers.predicted(own), answers.drops[space], context)
+            spoken = speaking(own.at(few), on_walk)
+            scores.append(self._cosine(name, cosines(spoken, values[space], own.signed), context))
         return scores
 
+    def _most(self, coalitions: int, instances: int) -> int:
+        """How many instances are asked about so many coalitions each."""
+        return max(min(instances, self.evaluations // int(coalitions)), _FEWEST)
+
+    def _cosine(self, name: str, values: Floats, context: MeasureContext) -> Score:
+        return self.mean_score(
+            "shapley_cosine",
+            values,
+            (self.resamples, context.seed),
+            "higher",
+            message("notes.faithfulness_correlation.cosine"),
+            explainer=name,
+            reference=_CASTRO,
+        )
+
     def _scores(
-        self, name: str, predicted: Floats, answers: MaskedAnswers, context: MeasureContext
+        self, name: str, predicted: Floats, drops: Floats, context: MeasureContext
     ) -> tuple[Score, Score]:
         draws = self.resamples, context.seed
         note = message("notes.faithfulness_correlation.masks", n=self.masks)
@@ -203,7 +267,7 @@ class FaithfulnessCorrelation(ExplanationMetric):
         return (
             self.mean_score(
                 "faithfulness_correlation",
-                correlations(predicted, answers.drops),
+                correlations(predicted, drops),
                 draws,
                 "higher",
                 note,
@@ -212,7 +276,7 @@ class FaithfulnessCorrelation(ExplanationMetric):
             ),
             self.mean_score(
                 "masked_infidelity",
-                scaled_infidelity(predicted, answers.drops),
+                scaled_infidelity(predicted, drops),
                 draws,
                 "lower",
                 scaled,

@@ -24,6 +24,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric, judged
+from deepseek_report.metrics.explanations.explanation_rows import SelfCheckOutcome
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
 
@@ -156,6 +157,7 @@ class SelfCheck(ExplanationMetric):
                 *columns_of("passed:yes_no"),
             ),
             release=WHOLE,
+            row=SelfCheckOutcome,
         )
     }
     bounds = {"self_check_failures": (0.0, 4.0)}

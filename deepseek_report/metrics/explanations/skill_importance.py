@@ -29,6 +29,7 @@ from deepseek_report.data_kinds.coalitions import (
     in_parts,
 )
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.explanation_rows import SkillShare
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.statistics.games.skill_game import (
     AdditiveStandIn,
@@ -212,6 +213,7 @@ class Sage(ModelMetric):
             section="explanations",
             folded=True,
             release=TableRelease(counts=("n",)),
+            row=SkillShare,
         ),
         "groups": TableType(
             (

@@ -35,6 +35,44 @@ _REFERENCE = "Craven & Shavlik 1995; Bastani et al. 2017, arXiv:1705.08504"
 
 
 @dataclass(frozen=True)
+class SurrogateLeaf:
+    """A leaf with the way to it as a rule: a row of `surrogate_tree.rules`.
+
+    share : of the sampled rows. value_share : the model's mean probability there, or value : its
+    mean number.
+    """
+
+    rule: str
+    share: float
+    value_share: float | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class SurrogateNode:
+    """A node of the tree, whose number is its place: a row of `surrogate_tree.nodes`.
+
+    parent : the number of the node above it; below 0 for the root. goes_left : whether it is the
+    left of the two below that. label, split : the feature that divides it and where; the label is
+    empty for a leaf.
+    """
+
+    parent: float
+    goes_left: bool
+    depth: int
+    is_category: bool
+    value: float
+    share: float
+    label: str = ""
+    split: str = ""
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it is not divided."""
+        return not self.label
+
+
+@dataclass(frozen=True)
 class SurrogateTree(ModelMetric):
     """A small regression tree fitted to the model's output, and its fidelity on the test part.
 
@@ -61,6 +99,7 @@ class SurrogateTree(ModelMetric):
             section="explanations",
             folded=True,
             release=TableRelease(counts=("n",), lines=((),)),
+            row=SurrogateLeaf,
         ),
         "nodes": TableType(
             (
@@ -68,6 +107,7 @@ class SurrogateTree(ModelMetric):
                 *columns_of("is_category:yes_no value:number share:share n:count"),
             ),
             release=TableRelease(counts=("n",), lines=(("depth",),)),
+            row=SurrogateNode,
         ),
     }
     bounds = {"surrogate_fidelity": (None, 1.0), "surrogate_agreement": SHARE}

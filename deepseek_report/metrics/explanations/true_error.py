@@ -30,6 +30,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     compared,
     ratio_of_means,
 )
+from deepseek_report.metrics.explanations.explanation_rows import JudgedGame
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.games.formula import Formula, enumerated_values
 from deepseek_report.statistics.ranking import thin
@@ -103,6 +104,23 @@ def formula_answers(formula: Formula, decides: bool) -> Mapping[str, Answer]:
     return {**dict.fromkeys(("probability", "none"), probability), "logit": formula.value}
 
 
+def cosines(values: Floats, truth: Floats, signed: bool) -> Floats:
+    """(instance,) cosine of attributions and true values; of a method without signs the correlation
+    of its sizes with the true sizes. 0 where nothing is attributed, NaN where the truth is 0
+    throughout.
+
+    values, truth : (instance, player).
+    """
+    if not signed:
+        values, truth = np.abs(values), np.abs(truth)
+        values = values - values.mean(axis=1, keepdims=True)
+        truth = truth - truth.mean(axis=1, keepdims=True)
+    sizes = np.linalg.norm(values, axis=1) * np.linalg.norm(truth, axis=1)
+    products = (values * truth).sum(axis=1)
+    known = np.divide(products, sizes, out=np.zeros(len(values)), where=sizes > 0)
+    return np.where(np.linalg.norm(truth, axis=1) > 0, known, np.nan)
+
+
 def direction_errors(values: Floats, truth: Floats, signed: bool) -> Floats:
     """(instance,) how much of the truth cannot be had from attributions, whatever their unit.
 
@@ -114,16 +132,7 @@ def direction_errors(values: Floats, truth: Floats, signed: bool) -> Floats:
 
     values, truth : (instance, player).
     """
-    if not signed:
-        values, truth = np.abs(values), np.abs(truth)
-        values = values - values.mean(axis=1, keepdims=True)
-        truth = truth - truth.mean(axis=1, keepdims=True)
-    sizes = np.linalg.norm(values, axis=1) * np.linalg.norm(truth, axis=1)
-    cosine = np.divide(
-        (values * truth).sum(axis=1), sizes, out=np.zeros(len(values)), where=sizes > 0
-    )
-    errors = np.sqrt(1 - np.clip(cosine, 0.0, 1.0) ** 2)
-    return np.where(np.linalg.norm(truth, axis=1) > 0, errors, np.nan)
+    return np.asarray(np.sqrt(1 - np.clip(cosines(values, truth, signed), 0.0, 1.0) ** 2))
 
 
 @dataclass(frozen=True)
@@ -166,6 +175,7 @@ class TrueError(ExplanationMetric):
                 *columns_of("n:count"),
             ),
             release=TableRelease(counts=("n",)),
+            row=JudgedGame,
         )
     }
     bounds = {

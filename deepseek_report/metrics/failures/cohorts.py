@@ -24,6 +24,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import ConditionError, RowCondition, read_condition
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.metrics.explanations.explanation_plugin import without_control
+from deepseek_report.metrics.failures.failure_rows import Cohort, CohortDriver
 from deepseek_report.metrics.failures.slices import Slices, SliceSearch
 from deepseek_report.metrics.fairness.groups import MinCell
 from deepseek_report.metrics.plugin import ModelMetric
@@ -81,6 +82,7 @@ class Cohorts(ModelMetric):
                 Column("too_few", "yes_no", shown=False),
             ),
             release=TableRelease(counts=("n",), overlapping=True),
+            row=Cohort,
         ),
         "drivers": TableType(
             (
@@ -92,6 +94,7 @@ class Cohorts(ModelMetric):
                 Column("n", "count"),
             ),
             release=TableRelease(counts=("n",), overlapping=True),
+            row=CohortDriver,
         ),
     }
     bounds = {}

@@ -16,6 +16,7 @@ from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import Column, TableType, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.failures.failure_rows import LearntFrom
 from deepseek_report.metrics.performance.baselines import fit_predictor, limits_of
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.classification_errors import require_both
@@ -46,6 +47,7 @@ class LearningCurve(ClassMetric):
             section="bottlenecks",
             folded=True,
             release=WHOLE,
+            row=LearntFrom,
         )
     }
     bounds = {"learning_curve_gain": (-1.0, 1.0)}

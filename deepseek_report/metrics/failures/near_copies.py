@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Array, Bools, Floats
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -17,6 +15,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.data_kinds.base import encoding_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.failures.failure_rows import CopyComparison
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE, compare_rates, difference_of_means
 from deepseek_report.statistics.nearness import CHANCE, near_copies
@@ -52,6 +51,7 @@ class NearCopies(ModelMetric):
             ),
             section="bottlenecks",
             release=WHOLE,
+            row=CopyComparison,
         )
     }
     category = "data"
@@ -107,7 +107,7 @@ class NearCopies(ModelMetric):
         return Measurement(scores, {"comparison": pd.DataFrame([row])}, notes=tuple(notes))
 
 
-def _same_label(labels: NDArray[Any], others: NDArray[Any]) -> Bools:
+def _same_label(labels: Array, others: Array) -> Bools:
     """(row,) whether two labels are one class, or nearly one number."""
     return np.asarray(np.abs(labels - others) <= _SAME * max(float(np.std(labels)), 1e-12))
 

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.schema import PARTS, Attribute, Target
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.failures.failure_rows import DriftTest, PartLevel, PeriodLevel
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps, tested
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
@@ -29,6 +30,9 @@ from deepseek_report.tasks.task import Task
 
 #: Rows of a class in a part without which no rate of errors is told of them.
 FEWEST_OF_A_CLASS = 20
+#: What cannot be told of parts that are known of one class alone, such as kinds of a defect: there
+#: no probability is a share.
+_OF_ONE_CLASS = {"ece": math.nan}
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class PartPerformance(ModelMetric):
                 *columns_of("unforeseen:number unforeseen_p:p_value", shown=False),
             ),
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
+            row=PartLevel,
         ),
         "tests": GAPS,
     }
@@ -93,6 +98,7 @@ class PartPerformance(ModelMetric):
         p, task = context.predictions, task_of(context.dataset.schema.target)
         judged = gaps.judged(part, gaps.statistics[0], p).levels
         losses, expected = task.loss.of(p), task.loss.expected(p)
+        labels = p.labels[part.codes >= 0]
         kept = [k for k, level in enumerate(part.levels) if level in judged]
         more = {k: _more(losses, expected, part.codes == k, part.drawn) for k in kept}
         corrected = holm([p_value for _, p_value in more.values()])
@@ -104,6 +110,7 @@ class PartPerformance(ModelMetric):
                 "level": level,
                 "n": int((part.codes == k).sum()),
                 **task.part_facts(p, part.codes == k),
+                **(_OF_ONE_CLASS if task.decides and len(np.unique(labels)) == 1 else {}),
                 **_kinds_of_error(p, context.dataset.schema.target, part.codes == k),
                 "too_few": level not in judged,
                 "unforeseen": more[k][0] if k in more else math.nan,
@@ -166,8 +173,9 @@ class PeriodDrift(ModelMetric):
                 Column("too_few", "yes_no", shown=False),
             ),
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
+            row=PeriodLevel,
         ),
-        "tests": TableType(columns_of("attribute:attribute p_value:p_value")),
+        "tests": TableType(columns_of("attribute:attribute p_value:p_value"), row=DriftTest),
     }
     category = "slices"
     reads = frozenset({"predictions", "dataset"})

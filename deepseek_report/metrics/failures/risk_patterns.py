@@ -28,6 +28,7 @@ from deepseek_report.metrics.failures.conditions import (
     all_conditions,
     frequent,
 )
+from deepseek_report.metrics.failures.failure_rows import RiskPattern
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.excess import larger_share_p_value, share_scores
 from deepseek_report.statistics.intervals import wilson
@@ -77,6 +78,7 @@ class RiskPatterns(ClassMetric):
             section="explanations",
             folded=True,
             release=TableRelease(counts=("n",), overlapping=True),
+            row=RiskPattern,
         )
     }
     bounds = {}

@@ -14,11 +14,13 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import From
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Quantity
 from deepseek_report.errors import NotApplicableError
@@ -317,6 +319,46 @@ def shortest_between(low: float, high: float) -> float:
 
 
 @dataclass(frozen=True)
+class RiskWindow:
+    """A range of parameters in which the class is more frequent: a row of `risk_windows.windows`.
+
+    rest_rate : how frequent it is in all other rows. rows : those that were looked at, of which a
+    share `overall` is of that class.
+    """
+
+    slice: str
+    n: int
+    rate: Annotated[Estimate, From(prefix="rate")]
+    rest_rate: float
+    rows: int
+    overall: float
+
+
+@dataclass(frozen=True)
+class RiskCell:
+    """A cell of two parameters of the surest range: a row of `risk_windows.cells`.
+
+    across, down : the parameters; an open end is NaN. rate : NaN where too few rows are. inside :
+    whether it lies in the range.
+    """
+
+    slice: str
+    row: int
+    column: int
+    across: str
+    down: str
+    across_from: float
+    across_to: float
+    down_from: float
+    down_to: float
+    inside: bool
+    n: int
+    rate: float
+    across_unit: str = ""
+    down_unit: str = ""
+
+
+@dataclass(frozen=True)
 class RiskWindows(ClassMetric):
     """Ranges of up to three parameters in which the explained class is most frequent, in all rows.
 
@@ -353,6 +395,7 @@ class RiskWindows(ClassMetric):
             section="explanations",
             folded=True,
             release=TableRelease(counts=("n",), shares=(("rate", "n"),), overlapping=True),
+            row=RiskWindow,
         ),
         "cells": TableType(
             (
@@ -363,6 +406,7 @@ class RiskWindows(ClassMetric):
             release=TableRelease(
                 counts=("n",), shares=(("rate", "n"),), lines=((), ("row",), ("column",))
             ),
+            row=RiskCell,
         ),
     }
     bounds = {}

@@ -19,6 +19,7 @@ from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Disturbance, Levels
+from deepseek_report.metrics.failures.failure_rows import PerturbationEffect
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
@@ -65,6 +66,7 @@ class Robustness(ModelMetric):
             ),
             section="robustness",
             release=TableRelease(counts=("n",)),
+            row=PerturbationEffect,
         )
     }
     bounds = {

@@ -33,6 +33,7 @@ from deepseek_report.metrics.failures.conditions import (
     indicator_matrix,
     joined,
 )
+from deepseek_report.metrics.failures.failure_rows import Slice
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.excess import Excess, Totals
 from deepseek_report.statistics.intervals import SHARE
@@ -156,6 +157,7 @@ class Slices(ModelMetric):
             section="bottlenecks",
             folded=True,
             release=TableRelease(counts=("n",), overlapping=True),
+            row=Slice,
         )
     }
     bounds = {

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.failures.failure_rows import RefitWithout
 from deepseek_report.metrics.performance.baselines import reference_predictions
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.tasks import task_of
@@ -54,6 +55,7 @@ class WithoutInputs(ModelMetric):
             section="bottlenecks",
             folded=True,
             release=WHOLE,
+            row=RefitWithout,
         )
     }
     bounds = {}

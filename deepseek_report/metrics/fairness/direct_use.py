@@ -19,6 +19,7 @@ from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.metrics.fairness.fairness_rows import SplitGap, SwappedAttribute
 from deepseek_report.metrics.fairness.group_gaps import WidestPair
 from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.fairness.proxies import permutation_importance
@@ -441,6 +442,7 @@ class DirectUse(PeopleMetric, ClassMetric):
                 Column("n", "count"),
             ),
             release=TableRelease(counts=("n",)),
+            row=SwappedAttribute,
         ),
         "split": TableType(
             (
@@ -451,6 +453,7 @@ class DirectUse(PeopleMetric, ClassMetric):
                 *columns_of("n:count n_asked:count"),
             ),
             release=WHOLE,
+            row=SplitGap,
         ),
     }
     bounds = {"decisions_turned": SHARE, "direct_gap": (-1.0, 1.0)}

@@ -12,6 +12,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.metrics.fairness.fairness_rows import StatedGroup
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.logistic import GroupShifts, recalibrated, share_off
@@ -52,6 +53,7 @@ class GroupCalibration(PeopleMetric, ClassMetric):
             section="bias",
             folded=True,
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
+            row=StatedGroup,
         )
     }
     bounds = {"stated_off": (-1.0, 1.0)}

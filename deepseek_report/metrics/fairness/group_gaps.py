@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import WHOLE
@@ -20,6 +19,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.metrics.fairness.fairness_rows import GapTest
 from deepseek_report.metrics.fairness.groups import (
     Grouping,
     MinCell,
@@ -53,6 +53,7 @@ GAPS = TableType(
         estimate("surest_gap", prefix="surest", shown=False, optional=True),
     ),
     release=WHOLE,
+    row=GapTest,
 )
 #: Kinds of comparisons of how people are decided about, for all of which p-values are corrected:
 #: of favourable decisions, and of errors.
@@ -111,7 +112,7 @@ def rate_table(grouping: Grouping, hits: Bools, among: Bools) -> RateTable:
     return RateTable.of(hits, among, grouping.codes, len(grouping.levels), grouping.drawn)
 
 
-def only(grouping: Grouping, kept: NDArray[np.bool_]) -> Grouping:
+def only(grouping: Grouping, kept: Bools) -> Grouping:
     """The grouping with some levels alone; the instances of the others are in none."""
     place = np.where(kept, np.cumsum(kept) - 1, -1)
     levels = tuple(level for level, keep in zip(grouping.levels, kept, strict=True) if keep)

@@ -17,6 +17,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps, tested
 from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.plugin import PeopleMetric, Resamples
@@ -54,6 +55,7 @@ class GroupRates(PeopleMetric):
                 Column("pooled", shown=False, optional=True),
             ),
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
+            row=GroupLevel,
         ),
         "tests": GAPS,
         "steps": TableType(
@@ -62,7 +64,8 @@ class GroupRates(PeopleMetric):
                     "threshold:number attribute:attribute level too_few:yes_no", shown=False
                 ),
                 *(estimate(rate, "share", prefix=ends, shown=False) for rate, ends in STEPPED),
-            )
+            ),
+            row=GroupStep,
         ),
     }
     bounds = {"selection_rate": SHARE, "mae_gap": (0.0, None), "mean_error_gap": (0.0, None)}

@@ -20,6 +20,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.fairness.fairness_rows import GroupPair, LabelledGap, RatioStep
 from deepseek_report.metrics.fairness.group_gaps import (
     DRAWS_A_TEST,
     KINDS_OF_COMPARISONS,
@@ -59,6 +60,7 @@ LABELLED = TableType(
         Column("shown", shown=False),
     ),
     release=TableRelease(counts=("n", "n_reference")),
+    row=LabelledGap,
 )
 
 
@@ -434,12 +436,14 @@ class ImpactRatio(PeopleMetric, ClassMetric):
                 *_OVER_THRESHOLDS,
             ),
             release=TableRelease(counts=("n", "n_reference")),
+            row=GroupPair,
         ),
         "steps": TableType(
             (
                 *columns_of("threshold:number attribute:attribute level reference", shown=False),
                 estimate("ratio", shown=False),
-            )
+            ),
+            row=RatioStep,
         ),
         "labelled": LABELLED,
     }
@@ -503,7 +507,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         """
         floor = (self.min_cell, self.min_events)
         counts: dict[float, list[tuple[int, int, int, int]]] = {}
-        rows: list[tuple[dict[str, Any], float, int]] = []
+        rows: list[tuple[dict[str, object], float, int]] = []
         for threshold in thresholds:
             moved = Outcomes.of(at_threshold(predictions, threshold), favourable)
             for grouping in (each for each in compared if not each.crossing):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -26,6 +26,7 @@ from deepseek_report.data_kinds.input_changes import columns_named
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.expected import outcome_of
 from deepseek_report.metrics.fairness.direct_use import TellingColumns, told_together
+from deepseek_report.metrics.fairness.fairness_rows import GapOption
 from deepseek_report.metrics.fairness.group_gaps import WidestPair, rate_table
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.performance.baselines import Predictor, fitted_reference
@@ -138,8 +139,9 @@ class Options(PeopleMetric, ClassMetric):
     tolerance : balanced accuracy that an option which does not reach the ratio may cost. max_rows :
     training rows of a plain predictor. most_work : rows × trees × inputs of all plain predictors
     together; those beyond it are left out. refits : of the model itself: "bounded" as many as stay
-    within the counted work of `Refits.most_work`, "all", or "none". costs : of wrong decisions;
-    without them the price is balanced accuracy.
+    within the counted work of `Refits.most_work`, first those that the validation part speaks for
+    with the plain predictor, "all", or "none". costs : of wrong decisions; without them the price
+    is balanced accuracy.
     """
 
     counts_entities = True
@@ -164,6 +166,7 @@ class Options(PeopleMetric, ClassMetric):
                 *columns_of("p_adjusted:p_value"),
             ),
             release=WHOLE,
+            row=GapOption,
         )
     }
     bounds = {"gap_without": (-1.0, 1.0)}
@@ -187,13 +190,15 @@ class Options(PeopleMetric, ClassMetric):
             raise NotApplicableError(message("refusals.few_people", least=self.min_cell))
         wanted = self._wanted(context, compared)
         fitted, n_left = self._plain(context, wanted)
-        own, own_note = self._own(context, wanted)
         today = Option(
             TODAY,
             context.validation_predictions,
             context.predictions,
             _written(context.predictions.threshold),
         )
+        spoken_for = self._spoken_for(today, fitted, compared)
+        first = sorted(wanted, key=lambda refit: (refit.attribute, refit.name) not in spoken_for)
+        own, own_note = self._own(context, first)
         rows: list[dict[str, object]] = []
         for groups in compared:
             options = (
@@ -305,10 +310,29 @@ class Options(PeopleMetric, ClassMetric):
             context.progress.advance()
         return options, len(wanted) - len(kept)
 
+    def _spoken_for(
+        self, today: Option, fitted: Mapping[str, list[Option]], compared: Sequence[ComparedGroups]
+    ) -> set[tuple[str, str]]:
+        """(attribute, "" of all; refit) that the validation part speaks for, of plain predictors.
+
+        Where the model itself can be fitted few times, these fits come first.
+        """
+        spoken_for = set()
+        for groups in compared:
+            known = [
+                (name, each) for name in ("", groups.test.name) for each in fitted.get(name, ())
+            ]
+            chosen = self._chosen((today, *(each for _, each in known)), groups)
+            spoken_for |= {(name, each.name) for name, each in known if each is chosen}
+        return spoken_for
+
     def _own(
         self, context: MeasureContext, wanted: Sequence[Refit]
     ) -> tuple[dict[str, list[Option]], Text]:
-        """{attribute, "" of all: the model itself, fitted anew}, and what is said of that."""
+        """{attribute, "" of all: the model itself, fitted anew}, and what is said of that.
+
+        wanted : in the order in which they are fitted, as far as the bound allows.
+        """
         refits = context.refits
         if refits is None or self.refits == "none":
             return {}, _own_note("unknown" if refits is None else "none")

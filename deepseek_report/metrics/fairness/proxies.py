@@ -19,6 +19,7 @@ from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.fairness.fairness_rows import ProxyFeature
 from deepseek_report.metrics.performance.baselines import Predict, fit_predictor
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
@@ -98,6 +99,7 @@ class Proxies(ModelMetric):
                 estimate("importance"),
             ),
             release=WHOLE,
+            row=ProxyFeature,
         )
     }
     bounds = {"proxy_auc": SHARE}

@@ -25,6 +25,7 @@ from deepseek_report.artifacts.protocols.modules import (
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.internals.internal_rows import AblatedInGroup, AblatedPart
 from deepseek_report.metrics.internals.tracing import array, torch_module
 from deepseek_report.metrics.performance.predicting import softmax
 from deepseek_report.metrics.plugin import ComputeMetric, Rows
@@ -68,6 +69,7 @@ class Ablation(ComputeMetric):
                 *columns_of("p_adjusted:p_value verdict"),
             ),
             release=WHOLE,
+            row=AblatedPart,
         ),
         "by_group": TableType(
             (
@@ -78,6 +80,7 @@ class Ablation(ComputeMetric):
                 *columns_of("n:count p_adjusted:p_value"),
             ),
             release=TableRelease(counts=("n",)),
+            row=AblatedInGroup,
         ),
     }
     bounds = {"removable_heads": SHARE, "removable_experts": SHARE, "needed_experts": SHARE}

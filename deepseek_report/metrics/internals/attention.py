@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -63,7 +62,7 @@ def _place(kind: DataKind, columns: Sequence[int]) -> str:
     return " × ".join(_span(word, axis) for word, axis in zip(kind.axes, places, strict=False))
 
 
-def _span(word: str, places: NDArray[np.int64]) -> str:
+def _span(word: str, places: Ints) -> str:
     """`step 3`, `steps 3–7`; people count from 1."""
     first, last = int(places.min()) + 1, int(places.max()) + 1
     return f"{word} {first}" if first == last else f"{word}s {first}–{last}"
@@ -74,14 +73,30 @@ _THERE = 0.5
 
 
 @dataclass(frozen=True)
+class AttentionToken:
+    """What a token is called, in the order of the maps: a row of `attention.tokens`."""
+
+    label: str
+
+
+@dataclass(frozen=True)
+class AttentionBranch:
+    """A branch of attention, in the order of the maps: a row of `attention.branches`."""
+
+    branch: str
+
+
+@dataclass(frozen=True)
 class Attention(ModelMetric):
     """Mean attention between features in every head, over the explained cases."""
 
     counts_entities = True
     reveals = "aggregate"
     tables = {
-        "tokens": TableType(columns_of("token:place feature label"), release=WHOLE),
-        "branches": TableType((Column("branch"),), release=WHOLE),
+        "tokens": TableType(
+            columns_of("token:place feature label"), release=WHOLE, row=AttentionToken
+        ),
+        "branches": TableType((Column("branch"),), release=WHOLE, row=AttentionBranch),
     }
     released_arrays = frozenset({"mean", "even", "there"})
     bounds = {"attention_entropy": SHARE}

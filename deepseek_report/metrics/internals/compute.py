@@ -18,6 +18,7 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.metrics.internals.internal_rows import ProfiledLayer
 from deepseek_report.metrics.internals.tracing import (
     Stopwatch,
     median_interval,
@@ -105,6 +106,7 @@ class LayerProfile(ComputeMetric):
             section="bottlenecks",
             folded=True,
             release=WHOLE,
+            row=ProfiledLayer,
         )
     }
     bounds = {"forward_ms": (0.0, None)}

@@ -70,6 +70,23 @@ def principal_components(points: Floats) -> tuple[Floats, Floats]:
 
 
 @dataclass(frozen=True)
+class WeightVector:
+    """A row of a weight matrix on three principal components: `parameter_projection.points`."""
+
+    layer: str
+    parameter: str
+    row: int
+    pc1: float
+    pc2: float
+    pc3: float
+
+    @property
+    def place(self) -> tuple[float, float, float]:
+        """Where it lies."""
+        return self.pc1, self.pc2, self.pc3
+
+
+@dataclass(frozen=True)
 class ParameterProjection(ComputeMetric):
     """Vectors of the weight matrices as points on three principal components."""
 
@@ -81,6 +98,7 @@ class ParameterProjection(ComputeMetric):
                 *(Column(f"pc{k + 1}", "number") for k in range(_COMPONENTS)),
             ),
             release=WHOLE,
+            row=WeightVector,
         )
     }
     bounds = {"explained_variance": SHARE}

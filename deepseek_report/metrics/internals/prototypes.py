@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,13 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.modules import HasPrototypes
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.metrics.cases.single_case_rows import ComparedPrototype
+from deepseek_report.metrics.internals.internal_rows import NearPrototype
 from deepseek_report.metrics.internals.tracing import contributions, torch_module
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE
@@ -23,6 +26,36 @@ from deepseek_report.statistics.intervals import SHARE
 _BATCH = 1024
 #: Prototypes of the class decided for that are told of a case.
 _TOLD = 3
+
+
+@dataclass(frozen=True)
+class PrototypeCase:
+    """A training case that others are compared with: a row of `prototypes.prototypes`.
+
+    decides : for how many test cases it decides, `share` of all. shift : places that a case may be
+    moved by to fit it.
+    """
+
+    prototype: int
+    instance_id: int
+    class_label: str
+    decides: int
+    share: float
+    shift: int
+
+
+@dataclass(frozen=True)
+class PrototypeInput:
+    """The value of a feature of a prototype: a row of `prototypes.inputs`.
+
+    rank : of the feature, from 1.
+    """
+
+    prototype: int
+    feature: str
+    label: str
+    display: str
+    rank: int
 
 
 @dataclass(frozen=True)
@@ -44,20 +77,25 @@ class Prototypes(ModelMetric):
                     "prototype:count instance_id:row class_label decides:count share:share"
                 ),
                 *columns_of("mean_evidence:number n:count shift:count"),
-            )
+            ),
+            row=PrototypeCase,
         ),
-        "inputs": TableType(columns_of("prototype:count feature label display rank:count")),
+        "inputs": TableType(
+            columns_of("prototype:count feature label display rank:count"), row=PrototypeInput
+        ),
         "nearest": TableType(
             (
                 *columns_of("prototype:count rank:count instance_id:row distance:number label"),
                 *columns_of("decision"),
-            )
+            ),
+            row=NearPrototype,
         ),
         "compared": TableType(
             (
                 *columns_of("instance_id:row rank:count prototype_id:row class_label"),
                 *columns_of("for_decision:yes_no share:share"),
-            )
+            ),
+            row=ComparedPrototype,
         ),
     }
     category = "explanation"
@@ -121,7 +159,7 @@ class Prototypes(ModelMetric):
         )
 
 
-def _evidence(module: Any, inputs: Floats) -> tuple[Floats, Floats]:
+def _evidence(module: HasPrototypes, inputs: Floats) -> tuple[Floats, Floats]:
     import torch
 
     device = next(module.parameters()).device

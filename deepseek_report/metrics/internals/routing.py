@@ -40,6 +40,45 @@ from deepseek_report.tasks import task_of
 
 
 @dataclass(frozen=True)
+class ExpertShare:
+    """The share of a layer's work that an expert is given: a row of `expert_load.load`."""
+
+    layer: int
+    expert: int
+    share: Estimate
+
+
+@dataclass(frozen=True)
+class AskedExpert:
+    """How often an expert is given a kind of token or of case: a row of `expert_load.asked`.
+
+    attribute : of cases; empty for tokens. load : the expert's share of all work of its layer.
+    """
+
+    layer: int
+    expert: int
+    attribute: str
+    label: str
+    share: float
+    load: float
+
+    @property
+    def times(self) -> float:
+        """As a multiple of its share of all work."""
+        return self.share / max(self.load, 1e-9)
+
+
+@dataclass(frozen=True)
+class HeadWeight:
+    """The weight that the router gives a head: a row of `route_entropy.routes`."""
+
+    layer: int
+    branch: str
+    head: int
+    weight: Estimate
+
+
+@dataclass(frozen=True)
 class ExpertLoad(ComputeMetric):
     """How the work falls on the experts: how evenly, and which tokens and cases each is given.
 
@@ -55,6 +94,7 @@ class ExpertLoad(ComputeMetric):
             section="bottlenecks",
             folded=True,
             release=WHOLE,
+            row=ExpertShare,
         ),
         "asked": TableType(
             (
@@ -68,6 +108,7 @@ class ExpertLoad(ComputeMetric):
             folded=True,
             most=12,
             release=TableRelease(counts=("n",)),
+            row=AskedExpert,
         ),
     }
     bounds = {"expert_load_imbalance": (1.0, None), "unused_experts": (0.0, None)}
@@ -230,6 +271,7 @@ class RouteEntropy(ComputeMetric):
             section="explanations",
             folded=True,
             release=WHOLE,
+            row=HeadWeight,
         ),
         "by_class": TableType(
             columns_of("layer:place branch head:place class weight:share"), release=WHOLE

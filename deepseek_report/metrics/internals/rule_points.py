@@ -14,6 +14,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds.rule_lists import RuleList
+from deepseek_report.metrics.cases.single_case_rows import FiredRule
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
@@ -47,7 +48,9 @@ class RulePoints(ModelMetric):
             most=50,
             release=TableRelease(counts=("n",), overlapping=True),
         ),
-        "fired": TableType(columns_of("instance_id:row rule:count when points:number")),
+        "fired": TableType(
+            columns_of("instance_id:row rule:count when points:number"), row=FiredRule
+        ),
     }
     bounds = {}
     category = "explanation"

@@ -27,6 +27,42 @@ _GRID = 8
 
 
 @dataclass(frozen=True)
+class ShapePoint:
+    """What a value of a feature adds to the output: a row of `shape_functions.curves`.
+
+    rank : of the feature, from 1. value : NaN for a missing one. share : of the training rows; of
+    a category.
+    """
+
+    feature: str
+    label: str
+    kind: str
+    rank: int
+    unit: str
+    value: float
+    display: str
+    contribution: float
+    share: float
+
+
+@dataclass(frozen=True)
+class PairPoint:
+    """What a pair of values of two features adds: a row of `shape_functions.pairs`.
+
+    rank : of the pair, from 1. at_a, at_b : the place of each value on the grid.
+    """
+
+    label_a: str
+    label_b: str
+    rank: int
+    at_a: int
+    at_b: int
+    display_a: str
+    display_b: str
+    contribution: float
+
+
+@dataclass(frozen=True)
 class ShapeFunctions(ModelMetric):
     """The function of each of the most important features, and where the training part lies.
 
@@ -47,13 +83,15 @@ class ShapeFunctions(ModelMetric):
                 *columns_of("contribution:number share:share"),
             ),
             release=TableRelease(values=("value",)),
+            row=ShapePoint,
         ),
         "density": DENSITY,
         "pairs": TableType(
             (
                 *columns_of("feature_a feature_b label_a label_b rank:count spread:number"),
                 *columns_of("at_a:count at_b:count display_a display_b contribution:number"),
-            )
+            ),
+            row=PairPoint,
         ),
     }
     bounds = {}

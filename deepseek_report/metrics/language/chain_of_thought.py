@@ -18,6 +18,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.language.language_rows import HintRow
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
@@ -191,7 +192,8 @@ class HintAcknowledgement(ModelMetric):
                 estimate("anyway_share", "share", prefix="anyway"),
                 *columns_of("least_named:share most_named:share", shown=False),
                 *columns_of("verdict"),
-            )
+            ),
+            row=HintRow,
         )
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,12 +13,13 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.language_models import ContinuesText, LanguageModel
+from deepseek_report.artifacts.protocols.classifier import ContinuesText, LanguageModel
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.language.chain_of_thought import AFTER, WITH
+from deepseek_report.metrics.language.language_rows import ChainTest
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
@@ -34,7 +35,8 @@ _TESTS = TableType(
         *columns_of("test", shown=False),
         *columns_of("change kept:share n:count"),
         estimate("same_share", "share", prefix="same"),
-    )
+    ),
+    row=ChainTest,
 )
 _BOUNDS = {"answers_before_chain": SHARE, "chain_dependence": SHARE}
 
@@ -123,7 +125,7 @@ class ChainAnswers:
         drawn = self.rows.take(among)
         return drawn.mean(np.asarray(area), message("interval_methods.students_of_mean"))
 
-    def rows_of_table(self, fewest: int) -> Iterator[Mapping[str, Any]]:
+    def rows_of_table(self, fewest: int) -> Iterator[Mapping[str, object]]:
         """A row for each change, those that cut most first."""
         for name, same in self.kept.items():
             n = int((same >= 0).sum())

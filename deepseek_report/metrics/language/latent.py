@@ -22,6 +22,7 @@ from deepseek_report.metrics.language.inside_plugin import (
     prompts_of,
     some_prompts,
 )
+from deepseek_report.metrics.language.language_rows import LatentLayer
 from deepseek_report.metrics.plugin import Rows
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.statistics.resampling import Resampling
@@ -63,6 +64,7 @@ class Latent(InsideMetric):
                 *columns_of("p_adjusted:p_value n:count"),
             ),
             release=WHOLE,
+            row=LatentLayer,
         )
     }
     max_rows: Rows = 100

@@ -27,6 +27,7 @@ from deepseek_report.metrics.language.inside_plugin import (
     some_prompts,
     weights_of,
 )
+from deepseek_report.metrics.language.language_rows import LensLayer
 from deepseek_report.metrics.plugin import Rows
 from deepseek_report.statistics.resampling import Resampling
 
@@ -70,6 +71,7 @@ class Lens(InsideMetric):
                 *columns_of("n:count"),
             ),
             release=WHOLE,
+            row=LensLayer,
         ),
         "patching": TableType(
             (
@@ -124,7 +126,7 @@ class Lens(InsideMetric):
     def _patching(self, patched: Mapping[str, Restored], drawn: Resampling) -> pd.DataFrame:
         from deepseek_report.metrics.language.residual_stream import SPANS
 
-        cells: list[dict[str, Any]] = []
+        cells: list[dict[str, object]] = []
         for corruption, restored in patched.items():
             for layer, spans in enumerate(restored.regained):
                 for span, regained in zip(SPANS, spans, strict=True):
@@ -141,9 +143,9 @@ class Lens(InsideMetric):
     ) -> pd.DataFrame:
         """A row for each state: what can be read at the last token, and what it brings back."""
         last = patching[patching["span"] == "last"].set_index(["corruption", "layer"])
-        cells: list[dict[str, Any]] = []
+        cells: list[dict[str, object]] = []
         for layer, reading in enumerate(readings):
-            row: dict[str, Any] = {"layer": layer, "n": drawn.n}
+            row: dict[str, object] = {"layer": layer, "n": drawn.n}
             for name, (right, log_probability) in reading.items():
                 row |= drawn.rate(right).cells(name, name)
                 key = f"{name}_log_probability"
@@ -195,10 +197,10 @@ def _corruptions(
     weight = stream.net.get_input_embeddings().weight.detach()
     noise = rng.normal(0, _NOISE * float(weight.std()), (len(prompts), weight.shape[1]))
 
-    def of_token(batch: Prompts, part: slice) -> Any:
+    def of_token(batch: Prompts, part: slice) -> object:
         return stream.embed(with_token(batch.ids, places[part], tokens[part]))
 
-    def of_noise(batch: Prompts, part: slice) -> Any:
+    def of_noise(batch: Prompts, part: slice) -> object:
         embedded = stream.embed(batch.ids).clone()
         added = torch.as_tensor(noise[part], dtype=embedded.dtype, device=embedded.device)
         embedded[torch.arange(len(batch)), torch.as_tensor(places[part])] += added

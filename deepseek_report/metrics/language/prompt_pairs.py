@@ -22,6 +22,7 @@ from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.language.language_rows import PromptPair
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE, holm, mean_p_value
 from deepseek_report.statistics.resampling import Resampling
@@ -129,6 +130,7 @@ class PromptPairs(ModelMetric):
             ),
             section="bias",
             release=TableRelease(counts=("n",)),
+            row=PromptPair,
         ),
         "templates": TableType(
             columns_of("template answer group compared n:count difference:points"),
@@ -216,7 +218,9 @@ class PromptPairs(ModelMetric):
         drawn = Resampling.by(None, len(kept))
         return PairedPrompts(attribute.levels, kept, drawn, np.arange(len(kept)), False)
 
-    def _by_template(self, prompts: PairedPrompts, answers: Sequence[str]) -> list[dict[str, Any]]:
+    def _by_template(
+        self, prompts: PairedPrompts, answers: Sequence[str]
+    ) -> list[dict[str, object]]:
         """The mean difference in each template, the largest first."""
         rows: list[dict[str, Any]] = []
         for at, template in enumerate(self.templates):

@@ -166,8 +166,8 @@ def at_end(states: Tensor, lengths: Ints) -> Tensor:
     return states[torch.arange(len(states), device=states.device), last]
 
 
-def _on_output(change: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
-    def hook(part: nn.Module, inputs: Any, output: Any) -> Any:
+def _on_output(change: Callable[[Tensor], Tensor]) -> Callable[..., object]:
+    def hook(part: nn.Module, inputs: object, output: Any) -> object:
         del part, inputs
         if isinstance(output, Tensor):
             return change(output)

@@ -25,6 +25,7 @@ from deepseek_report.metrics.language.inside_plugin import (
     prompts_of,
     some_prompts,
 )
+from deepseek_report.metrics.language.language_rows import ExpertKind
 from deepseek_report.metrics.plugin import Rows
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.statistics.resampling import Resampling
@@ -66,6 +67,7 @@ class TokenExperts(InsideMetric):
                 *columns_of("p_adjusted:p_value verdict n:count"),
             ),
             release=WHOLE,
+            row=ExpertKind,
         )
     }
     max_rows: Rows = 100

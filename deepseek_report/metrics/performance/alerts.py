@@ -17,6 +17,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.performance.performance_rows import CountedAlerts
 from deepseek_report.metrics.performance.predicting import periods_of
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.intervals import SHARE
@@ -54,6 +55,7 @@ class PrecisionAtCapacity(ClassMetric):
                 *columns_of("declared:yes_no per:text periods:count", shown=False),
             ),
             release=TableRelease(counts=("n",), shares=(("precision", "n"),), overlapping=True),
+            row=CountedAlerts,
         ),
         "months": TableType(
             (

@@ -6,13 +6,12 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
@@ -23,7 +22,9 @@ from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds.base import MOST_WORDS, encoding_of
+from deepseek_report.metrics.performance.performance_rows import ComparedPredictor
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
+from deepseek_report.statistics.one_thread import one_thread
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import Task, task_of
 from deepseek_report.tasks.classification import TREES, iterations
@@ -49,7 +50,7 @@ def fit_predictor(
     kind: Predictor,
     features: Sequence[Feature],
     inputs: Floats,
-    labels: NDArray[Any],
+    labels: Array,
     n_outputs: int,
     seed: int,
 ) -> Predict:
@@ -79,7 +80,7 @@ def fit_monotone(
     task: Task,
     features: Sequence[Feature],
     inputs: Floats,
-    labels: NDArray[Any],
+    labels: Array,
     directions: Floats,
     seed: int,
 ) -> Predict:
@@ -109,15 +110,12 @@ def _in_blocks(predict: Predict) -> Predict:
 
 
 def _on_one_thread(function: Callable[..., Result]) -> Callable[..., Result]:
-    """The same function without threads of OpenMP and BLAS.
-
-    These fits are small: threads gain little on an idle machine, lose a hundredfold where other
-    work holds the cores, and add up floats in another order.
-    """
-    from threadpoolctl import threadpool_limits
+    """The same function without threads, see `one_thread`."""
+    import sklearn.ensemble
+    import sklearn.linear_model  # noqa: F401 - both loaded before, so that their threads are known
 
     def limited(*args: object) -> Result:
-        with threadpool_limits(limits=1):
+        with one_thread():
             return function(*args)
 
     return limited
@@ -127,7 +125,7 @@ def _fit_linear(
     task: Task,
     features: Sequence[Feature],
     inputs: Floats,
-    labels: NDArray[Any],
+    labels: Array,
     n_outputs: int,
     seed: int,
 ) -> Predict:
@@ -145,7 +143,7 @@ def _fit_boosting(
     task: Task,
     features: Sequence[Feature],
     inputs: Floats,
-    labels: NDArray[Any],
+    labels: Array,
     n_outputs: int,
     seed: int,
     directions: Floats | None = None,
@@ -159,7 +157,7 @@ def _fit_boosting(
 
 
 def _boosted_columns(
-    task: Task, features: Sequence[Feature], inputs: Floats, labels: NDArray[Any]
+    task: Task, features: Sequence[Feature], inputs: Floats, labels: Array
 ) -> tuple[Predict, list[bool]]:
     """What makes the columns that boosting sees, and which of them are categories."""
     if _are_words(features):
@@ -227,6 +225,7 @@ class Baselines(ModelMetric):
         "comparison": TableType(
             (*columns_of("predictor metric:metric"), estimate("value"), Column("n", "count")),
             release=WHOLE,
+            row=ComparedPredictor,
         )
     }
     category = "performance"

@@ -17,6 +17,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import From
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE
@@ -198,6 +199,20 @@ def _widened_to_whole(error: Estimate, share: Estimate, scores: Floats) -> Estim
 
 
 @dataclass(frozen=True)
+class ProbabilityBin:
+    """Cases with like probabilities: a row of `expected_calibration_error.bins`.
+
+    predicted : their mean probability. observed : the share of them that has the class.
+    """
+
+    start: Annotated[float, From("from")]
+    end: Annotated[float, From("to")]
+    n: int
+    predicted: float
+    observed: Estimate
+
+
+@dataclass(frozen=True)
 class ExpectedCalibrationError(ClassMetric):
     """Mean distance between predicted probability and observed share, with slope and intercept."""
 
@@ -210,6 +225,7 @@ class ExpectedCalibrationError(ClassMetric):
                 estimate("observed", "share"),
             ),
             release=TableRelease(counts=("n",), lines=((),), ends=("from", "to")),
+            row=ProbabilityBin,
         )
     }
     bounds = {

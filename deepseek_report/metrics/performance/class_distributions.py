@@ -21,6 +21,7 @@ from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import From
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.ranking import auc_estimate
@@ -36,6 +37,33 @@ _TAIL, _FEWEST_BINS, _MOST_BINS = 0.01, 6, 16
 _CATEGORIES, _LEAST_SHARE, _CLASSES, _FEWEST = 8, 0.01, 4, 10
 #: A predicted number is cut into so many bands of like size.
 _BANDS = 3
+
+
+@dataclass(frozen=True)
+class FeatureSeparation:
+    """How well a feature tells the class by itself: a row of `class_distributions.separation`."""
+
+    feature: str
+    label: str
+    roc_auc: Estimate
+
+
+@dataclass(frozen=True)
+class ClassShare:
+    """The share of a class in a bin or a category: a row of `class_distributions.distributions`.
+
+    class_name : empty for all classes but the one that is told. start, end : of a bin of a number.
+    display : of a category.
+    """
+
+    feature: str
+    kind: str
+    class_name: Annotated[str, From("class")]
+    start: Annotated[float, From("from")]
+    end: Annotated[float, From("to")]
+    share: Estimate
+    unit: str = ""
+    display: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +93,7 @@ class ClassDistributions(ModelMetric):
             section="data",
             folded=True,
             release=TableRelease(counts=("n",)),
+            row=FeatureSeparation,
         ),
         "distributions": TableType(
             (
@@ -73,6 +102,7 @@ class ClassDistributions(ModelMetric):
                 Column("n", "count"),
             ),
             release=TableRelease(counts=("n",), values=("from", "to")),
+            row=ClassShare,
         ),
     }
     bounds = {}

@@ -11,11 +11,14 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Direction, Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import From
+from deepseek_report.metrics.performance.performance_rows import ClassRecall, Confusion
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
@@ -30,6 +33,45 @@ from deepseek_report.statistics.resampling import Resampling, bootstrap, weighte
 from deepseek_report.tasks.loss import tally
 
 _CURVE_ROWS = 200
+
+
+@dataclass(frozen=True)
+class RocPoint:
+    """A point of the ROC curve: a row of `roc_auc.curve`."""
+
+    false_positive_rate: float
+    true_positive_rate: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class RecallPoint:
+    """A point of the curve of precision by recall: a row of `average_precision.curve`."""
+
+    recall: float
+    precision: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class PrecisionBand:
+    """The interval of precision at a recall: a row of `ranking_curves.precision_recall`."""
+
+    recall: float
+    precision: Annotated[Estimate, From(prefix="precision")]
+
+
+@dataclass(frozen=True)
+class GainDepth:
+    """What is found among the cases with the highest scores: a row of `ranking_curves.gain`.
+
+    depth : the share of the cases taken. gain : share of the explained class that is among them.
+    lift : as a multiple of what is found by taking cases by chance.
+    """
+
+    depth: float
+    gain: Annotated[Estimate, From(prefix="gain")]
+    lift: Annotated[Estimate, From(prefix="lift")]
 
 
 def _many_classes(schema: Schema, metric: str) -> tuple[Text, ...]:
@@ -112,6 +154,7 @@ class RocAuc(ClassMetric):
     tables = {
         "curve": TableType(
             columns_of("false_positive_rate:share true_positive_rate:share threshold:number"),
+            row=RocPoint,
             release=TableRelease(
                 coarse={"true_positive_rate": "explained", "false_positive_rate": "others"},
                 rounded=("threshold",),
@@ -157,6 +200,7 @@ class AveragePrecision(ClassMetric):
     tables = {
         "curve": TableType(
             columns_of("recall:share precision:share threshold:number"),
+            row=RecallPoint,
             release=TableRelease(coarse={"recall": "explained"}, rounded=("threshold",)),
         )
     }
@@ -208,6 +252,7 @@ class ConfusionMatrix(ClassMetric):
         "matrix": TableType(
             columns_of("actual decided n:count share:share"),
             release=TableRelease(counts=("n",), lines=(("actual",), ("decided",))),
+            row=Confusion,
         ),
         "classes": TableType(
             (
@@ -217,6 +262,7 @@ class ConfusionMatrix(ClassMetric):
                 estimate("precision", "share", "precision"),
             ),
             release=TableRelease(counts=("n", "decided"), lines=((),)),
+            row=ClassRecall,
         ),
     }
     bounds = {
@@ -320,9 +366,11 @@ class RankingCurves(ClassMetric):
             section="performance",
             folded=True,
             release=TableRelease(counts=("n",)),
+            row=GainDepth,
         ),
         "precision_recall": TableType(
             (Column("recall", "share"), estimate("precision", "share", "precision")),
+            row=PrecisionBand,
             release=TableRelease(coarse={"recall": "explained"}),
         ),
     }

@@ -19,6 +19,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.performance.performance_rows import FoldSpread, MeasuredFolds
 from deepseek_report.metrics.plugin import ModelMetric
 
 #: What is measured again in each fold: all that judges decisions, and none that explains them.
@@ -70,6 +71,7 @@ class CrossValidation(ModelMetric):
             columns_of(f"{_SUBJECTS} folds:count mean:number least:number greatest:number")
             + columns_of("deviation:number"),
             release=WHOLE,
+            row=FoldSpread,
         ),
         "by_fold": TableType(
             columns_of(f"{_SUBJECTS} fold:place n:count value:number"),
@@ -86,7 +88,9 @@ class CrossValidation(ModelMetric):
             release=TableRelease(counts=("n", "least")),
         ),
         "findings": TableType(columns_of("finding:code held:count")),
-        "measured": TableType(columns_of("metric:code folds:count"), release=WHOLE),
+        "measured": TableType(
+            columns_of("metric:code folds:count"), release=WHOLE, row=MeasuredFolds
+        ),
     }
     bounds = {}
     category = "performance"
@@ -149,7 +153,7 @@ def _facts(fold: int, run: FoldRun) -> dict[str, Any]:
     return {"fold": fold, **sizes, "threshold": threshold}
 
 
-def _groups(runs: Sequence[FoldRun]) -> Iterator[dict[str, Any]]:
+def _groups(runs: Sequence[FoldRun]) -> Iterator[dict[str, object]]:
     """The groups of people, with the fewest rows that any fold tests of them."""
     for attribute in runs[0].parts.schema.attributes_of("person"):
         codes = [run.parts.test.groups.get(attribute.name) for run in runs]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Direction, Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import From
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.predicting import choose_threshold
 from deepseek_report.metrics.plugin import LabelsMetric, Resamples
@@ -61,6 +62,20 @@ def _f1(hits: Floats, missed: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
+class PredictedLabel:
+    """How well one of several labels is predicted: a row of `labels_table.labels`.
+
+    reported : whether the report is about it. prevalence : share of the cases that have it.
+    """
+
+    label: str
+    reported: bool
+    prevalence: float
+    roc_auc: Annotated[Estimate, From(prefix="roc_auc")]
+    f1: Annotated[Estimate, From(prefix="f1")]
+
+
+@dataclass(frozen=True)
 class LabelsTable(LabelsMetric):
     """Each label's ROC AUC, average precision and F1, and how well whole sets are predicted.
 
@@ -83,6 +98,7 @@ class LabelsTable(LabelsMetric):
             ),
             section="performance",
             release=TableRelease(counts=("n",), shares=(("prevalence", "n"),)),
+            row=PredictedLabel,
         )
     }
     category = "performance"

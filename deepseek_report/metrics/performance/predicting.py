@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.conclusions import AlertCapacity, DecisionCosts, ThresholdRule
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
@@ -29,10 +28,7 @@ MODELS_OWN = "model"
 
 
 def choose_threshold(
-    rule: str,
-    scores: NDArray[np.float64],
-    truths: NDArray[np.bool_],
-    costs: DecisionCosts | None = None,
+    rule: str, scores: Floats, truths: Bools, costs: DecisionCosts | None = None
 ) -> float:
     """The threshold that a rule gives on validation data.
 
@@ -88,7 +84,7 @@ def threshold_of_capacity(scores: Floats, periods: Ints, alerts: int) -> float:
     return float((ordered[wanted - 1] + ordered[wanted]) / 2)
 
 
-def threshold_of(decided: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+def threshold_of(decided: Bools, scores: Floats) -> float:
     """The threshold that gives these decisions, or as many of them as a threshold can give.
 
     decided : (instance,) whether it is decided for the explained class. scores : (instance,) its
@@ -103,12 +99,7 @@ def threshold_of(decided: NDArray[np.bool_], scores: NDArray[np.float64]) -> flo
     return choose_threshold("accuracy", scores, decided)
 
 
-def _gain(
-    rule: str,
-    true_positives: NDArray[np.int64],
-    false_positives: NDArray[np.int64],
-    sizes: tuple[int, int],
-) -> NDArray[np.float64]:
+def _gain(rule: str, true_positives: Ints, false_positives: Ints, sizes: tuple[int, int]) -> Floats:
     positives, negatives = sizes
     decided = true_positives + false_positives
     if rule == "balanced_accuracy":

@@ -21,6 +21,7 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.groups import MinCell, groupings
+from deepseek_report.metrics.performance.performance_rows import GroupCoverage, IntervalCoverage
 from deepseek_report.metrics.plugin import NumberMetric
 from deepseek_report.statistics.intervals import SHARE, compare_rates, holm
 from deepseek_report.statistics.resampling import Resampling
@@ -93,6 +94,7 @@ class PredictionIntervals(NumberMetric):
             ),
             section="performance",
             release=WHOLE,
+            row=IntervalCoverage,
         ),
         "by_group": TableType(
             (
@@ -106,6 +108,7 @@ class PredictionIntervals(NumberMetric):
             section="performance",
             folded=True,
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
+            row=GroupCoverage,
         ),
     }
     category = "calibration"

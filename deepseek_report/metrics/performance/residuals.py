@@ -10,11 +10,13 @@ import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import From
 from deepseek_report.metrics.plugin import NumberMetric, Resamples
 from deepseek_report.statistics.regression_errors import MEASURES, Tails, error_estimates
 from deepseek_report.statistics.resampling import Resampling
@@ -98,6 +100,17 @@ class MedianAbsoluteError(ErrorMetric):
 
 
 @dataclass(frozen=True)
+class PredictionBin:
+    """Cases with like predictions, from `start` to `end`: a row of `residuals.bins`."""
+
+    start: Annotated[float, From("from")]
+    end: Annotated[float, From("to")]
+    n: int
+    predicted: float
+    mean_error: Estimate
+
+
+@dataclass(frozen=True)
 class Residuals(NumberMetric):
     """The mean error, the error along the range of predictions, and the largest errors.
 
@@ -119,6 +132,7 @@ class Residuals(NumberMetric):
             section="performance",
             folded=True,
             release=TableRelease(counts=("n",), lines=((),), ends=("from", "to")),
+            row=PredictionBin,
         ),
         "largest": TableType(
             (

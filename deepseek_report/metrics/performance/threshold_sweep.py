@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -16,6 +15,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.metrics.performance.performance_rows import SweptThreshold, ThresholdStep
 from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.loss import ThresholdSteps, tally
@@ -50,13 +50,15 @@ class ThresholdSweep(ClassMetric):
             release=TableRelease(
                 coarse={"true_positive_rate": "explained", "false_positive_rate": "others"}
             ),
+            row=SweptThreshold,
         ),
         "steps": TableType(
             (
                 *columns_of("threshold:number in_use:yes_no", shown=False),
                 *(Column(name, "count", shown=False) for name in STEP_COUNTS),
                 *(estimate(name, "share", prefix=name, shown=False) for name in STEP_RATES),
-            )
+            ),
+            row=ThresholdStep,
         ),
     }
     bounds = {}
@@ -83,9 +85,7 @@ class ThresholdSweep(ClassMetric):
         )
 
 
-def threshold_table(
-    truths: NDArray[np.bool_], scores: NDArray[np.float64], explained_is_favourable: bool
-) -> pd.DataFrame:
+def threshold_table(truths: Bools, scores: Floats, explained_is_favourable: bool) -> pd.DataFrame:
     """Rates at the thresholds 0.01, 0.02, …, 0.99 of the explained class's probability."""
     thresholds = np.round(np.arange(1, 100) / 100, 2)
     counts = tally(truths, scores, thresholds)

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.performance.performance_rows import TrainTestGap
 from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.classification_errors import require_both
@@ -51,6 +52,7 @@ class TrainAndTest(ClassMetric):
                 *columns_of("n_train:count n:count"),
             ),
             release=WHOLE,
+            row=TrainTestGap,
         )
     }
     bounds = {"train_test_gap": (-1.0, 1.0)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Literal
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.schema import TaskName
@@ -36,7 +36,7 @@ TREES = {
     "LGBMRegressor": True,
 }
 #: Settings with which an ensemble is not a plain sum of trees.
-_NOT_A_SUM: Mapping[str, set[Any]] = {
+_NOT_A_SUM: Mapping[str, set[object]] = {
     "booster": {"gblinear", "dart"},
     "boosting_type": {"dart"},
     "linear_tree": {True},
@@ -58,7 +58,7 @@ _OF_WORDS = {
     "numbers": "sklearn.linear_model.Ridge",
 }
 #: One thread, so that the result is the same everywhere, and nothing printed.
-_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+_SETTINGS: Mapping[str, Mapping[str, object]] = {
     "xgboost": {"n_jobs": 1},
     "lightgbm": {"n_jobs": 1, "verbose": -1, "deterministic": True},
 }
@@ -81,7 +81,7 @@ def is_booster_file(library: Library, file: str | None) -> bool:
     return file is not None and file.lower().endswith(BOOSTER_FILES.get(library, ("\0",)))
 
 
-def settings_of(dotted: str) -> Mapping[str, Any]:
+def settings_of(dotted: str) -> Mapping[str, object]:
     """Parameters that an estimator gets where the configuration does not set them."""
     return _SETTINGS.get(dotted.partition(".")[0], {})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -63,6 +63,10 @@ class RuleModel:
         """Edits may be given as mappings, as corrections give them."""
         edits = (edit if isinstance(edit, RuleEdit) else RuleEdit(**edit) for edit in self.edits)
         object.__setattr__(self, "edits", tuple(edits))
+
+    def edited(self, edits: Sequence[Any]) -> RuleModel:
+        """See `EditsFitted`."""
+        return replace(self, edits=(*self.edits, *edits))
 
     def build(self, schema: Schema, train: Split, seed: int) -> FittedRules:
         """The model without its list, which `fit` makes."""
@@ -140,7 +144,7 @@ class FittedRules(AddedOutputs):
 
     def fit(self, train: Split) -> None:
         """Find the rules on the training part and fit their points."""
-        from deepseek_report.models.estimators.estimator import one_thread
+        from deepseek_report.statistics.one_thread import one_thread
 
         targets = targets_of(self.schema, train)
         with one_thread():
@@ -173,7 +177,7 @@ class FittedRules(AddedOutputs):
         """See `RuleList.terms`."""
         return self.fitted.terms(inputs, mix)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """The content of `architecture.json`, with the list itself."""
         rules = self.fitted.rules
         edited = sum(rule.edited for rule in rules)

@@ -120,9 +120,7 @@ class AdditiveClassifier(TorchClassifier):
         return terms
 
 
-def few_values(
-    rows: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.int64], Codes] | None:
+def few_values(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], Ints, Codes] | None:
     """The different values of every column, and which of them each row has.
 
     Returns values (value, column), the first row's before all others, where a column with fewer

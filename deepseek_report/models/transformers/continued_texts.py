@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.checkpoint import (
     around,
@@ -26,6 +26,12 @@ from deepseek_report.models.transformers.checkpoint_net import (
 )
 from deepseek_report.models.transformers.transformer_module import PretrainedStart
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transformers import PreTrainedModel
+
+
 #: Prompts that are continued at once; logits of a large vocabulary take much memory.
 _AT_ONCE = 16
 
@@ -36,10 +42,10 @@ class ContinuedTexts:
     net : a causal language model of transformers. tokens : (vocabulary,) the text of each token.
     """
 
-    def __init__(self, net: Any, tokens: Sequence[str]) -> None:
+    def __init__(self, net: PreTrainedModel, tokens: Sequence[str]) -> None:
         self.net, self.tokens = net, tokens
 
-    def next_logits(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    def next_logits(self, ids: Ints) -> Floats:
         """(prompt, token) ids without padding -> (prompt, token, vocabulary) of what follows."""
         done = []
         with torch.inference_mode():
@@ -59,11 +65,11 @@ class LanguageClassifier(TorchClassifier):
         return ContinuedTexts(self.module.net, self.schema.vocabulary)
 
     @property
-    def class_tokens(self) -> NDArray[np.int64]:
+    def class_tokens(self) -> Ints:
         """(class,) the token of each class."""
         return np.asarray(self.module.start.order, dtype=np.int64)
 
-    def token_ids(self, inputs: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    def token_ids(self, inputs: Floats) -> list[Ints]:
         """(instance, column) -> the ids of each row, with what stands before every text."""
         before = np.asarray(self.module.start.before, dtype=np.int64)
         return [np.concatenate([before, row[~np.isnan(row)].astype(np.int64)]) for row in inputs]
@@ -86,8 +92,7 @@ def new_language_start(
         tie_word_embeddings=False,
         use_cache=False,
     )
-    auto: Any = AutoModelForCausalLM
-    net = auto.from_config(config, attn_implementation="eager")
+    net = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
     return PretrainedStart(net=net, name=name, order=order, continues=True)
 
 
@@ -114,7 +119,7 @@ def language_start(
     )
 
 
-def _loaded(folder: Any) -> Any:
+def _loaded(folder: Path) -> PreTrainedModel:
     """The network in float32, all of whose weights are in the folder."""
     from transformers import AutoModelForCausalLM
 
@@ -128,7 +133,7 @@ def _loaded(folder: Any) -> Any:
     return net
 
 
-def _check_head(net: Any, folder: Any) -> None:
+def _check_head(net: PreTrainedModel, folder: Path) -> None:
     """Raise ConfigError where the answer is not what the last layer of the net alone makes of it.
 
     (Some families scale or cap the logits behind that layer.)

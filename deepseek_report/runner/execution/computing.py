@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, plain, text_of
@@ -19,7 +17,7 @@ from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.privacy.release import MADE_FROM_RELEASED, released
 from deepseek_report.provenance import versions
 from deepseek_report.runner.execution.outcomes import StageOutcome
-from deepseek_report.runner.execution.run_events import StageProgress
+from deepseek_report.runner.execution.run_events import Send, StageProgress
 from deepseek_report.runner.execution.stages import StageJob, artifact_paths, run_stage
 from deepseek_report.runner.execution.workers import give_memory_back
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
@@ -30,9 +28,7 @@ from deepseek_report.store import Store
 _RESUMABLE = frozenset({"training"})
 
 
-def run_locked(
-    store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
-) -> StageOutcome:
+def run_locked(store: Store, stage: Stage, job: StageJob, send: Send) -> StageOutcome:
     """Compute one stage unless another process has done so meanwhile; never raises."""
     try:
         with store.lock(stage.place, stage.key):
@@ -47,9 +43,7 @@ def run_locked(
         )
 
 
-def _find_or_compute(
-    store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
-) -> StageOutcome:
+def _find_or_compute(store: Store, stage: Stage, job: StageJob, send: Send) -> StageOutcome:
     started = time.perf_counter()
     if (stored := stage.folder(store)) is not None:
         return kept_outcome(store, stage, stored)
@@ -75,11 +69,11 @@ def _refuse(store: Store, stage: Stage, reason: Text) -> StageOutcome:
     return StageOutcome(stage.id, reason=reason, applicable=False)
 
 
-def _compute(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
+def _compute(store: Store, stage: Stage, job: StageJob, send: Send) -> Path:
     started = time.perf_counter()
     work = _run_or_resume(store, stage, job, send)
     give_memory_back()
-    facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
+    facts: dict[str, object] = {"inputs": list(stage.inputs), "versions": versions()}
     facts["device"] = job.device
     facts["work"] = work_facts(job.experiment, stage, job.inputs.get("data", work))
     if job.experiment.settings.measure_time:
@@ -88,7 +82,7 @@ def _compute(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], No
     return store.publish(stage.place, stage.key, work, facts)
 
 
-def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
+def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Send) -> Path:
     """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
     work = store.work_folder(stage.place, stage.key, resume=stage.kind in _RESUMABLE)
     resumed = any(entries(work))

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.ids import BEFORE
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.models import FitsAnew, Penalty, TrainsCorrected
+from deepseek_report.artifacts.protocols.models import FitsAnew, Penalty, Trainer, TrainsCorrected
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import load_json, save_json
@@ -48,7 +48,7 @@ def sort_of(experiment: Experiment, data: Dataset) -> ModelSort:
     """Which kind of model is corrected."""
     if trains_by_gradients(experiment):
         return "network"
-    model = (experiment.before or experiment).single["model"]
+    model = (experiment.before or experiment).model
     if isinstance(model, FitsAnew):
         return "fitted"
     built = model.build(data.schema, data.train, 0)
@@ -64,13 +64,13 @@ def classifier_before(before: Experiment, data: Dataset, training: Path, device:
     """The model as it was before corrections."""
     from deepseek_report.models.shared.loading import load_classifier
 
-    return load_classifier(before.single["model"], data.schema, data.train, training, device)
+    return load_classifier(before.model, data.schema, data.train, training, device)
 
 
 def train_corrected(
     experiment: Experiment,
     dataset: Dataset,
-    trainer: Any,
+    trainer: Trainer,
     place: CorrectedPlace,
     progress: Progress,
 ) -> None:
@@ -82,7 +82,8 @@ def train_corrected(
     """
     original = Dataset.load(place.inputs[BEFORE["data"]])
     resolved = resolved_corrections(experiment, original)
-    if not resolved.trained_away or resolved.sort != "network":
+    penalised = resolved.trained_away and resolved.sort == "network"
+    if not penalised or not isinstance(trainer, TrainsCorrected):
         module = _built(experiment, dataset, place.seed)
         trainer.fit(module, dataset, place.folder, place.seed, place.device, progress)
         return
@@ -95,9 +96,7 @@ def train_corrected(
         module = _built(experiment, dataset, place.seed)
         penalty = trainer.penalty_on(_pairs(resolved.trained_away), weight, dataset)
         trainer.fit(module, dataset, place.folder, place.seed, place.device, progress, penalty)
-        classifier: Classifier = experiment.single["model"].wrap(
-            module, dataset.schema, place.device
-        )
+        classifier: Classifier = experiment.model.wrap(module, dataset.schema, place.device)
         return classifier
 
     chosen = choose_weight(fitted, before, resolved, dataset, place.seed)
@@ -110,7 +109,7 @@ def choose_weight(
     resolved: ResolvedCorrections,
     corrected: Dataset,
     seed: int,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Train with one factor of the penalty after the other, until each use has fallen enough.
 
     Parameters
@@ -124,7 +123,7 @@ def choose_weight(
     `corrected`. tried : for each factor the uses before and after, on validation rows.
     """
     uses = _uses_before(before, resolved, seed)
-    tried: list[dict[str, Any]] = []
+    tried: list[dict[str, object]] = []
     for weight in WEIGHTS:
         classifier = fitted(weight)
         left = [_use(classifier, corrected, each.cue, seed) for each in resolved.trained_away]
@@ -136,7 +135,7 @@ def choose_weight(
 
 
 def _built(experiment: Experiment, dataset: Dataset, seed: int) -> Any:
-    model = experiment.single["model"]
+    model = experiment.model
     if isinstance(model, FitsAnew):
         return model.fitted_anew(dataset.schema, dataset.train, None)
     return model.build(dataset.schema, dataset.train, seed)
@@ -169,7 +168,7 @@ def penalty_of(experiment: Experiment, training: Path, data: Dataset) -> Penalty
 
     training : the folder of that training. data : corrected data of the same schema.
     """
-    trainer = experiment.single["trainer"]
+    trainer = experiment.trainer
     if not is_file(training / CORRECTIONS_FILE) or not isinstance(trainer, TrainsCorrected):
         return None
     chosen = load_json(training / CORRECTIONS_FILE)

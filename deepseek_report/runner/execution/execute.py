@@ -16,12 +16,18 @@ from typing import Any
 
 from deepseek_report.artifacts.message import message
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.runner.execution.open_plan import OpenPlan, Send, WorkItem
+from deepseek_report.runner.execution.open_plan import OpenPlan, WorkItem
 from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
-from deepseek_report.runner.execution.run_events import REPORT, Reporter, event_name
+from deepseek_report.runner.execution.run_events import (
+    REPORT,
+    Event,
+    Reporter,
+    Send,
+    Work,
+    event_name,
+)
 from deepseek_report.runner.execution.workers import one_thread, tell
-from deepseek_report.runner.planning.plan import Stage
-from deepseek_report.runner.planning.preloading import modules_to_load
+from deepseek_report.runner.planning.plan import Stage, modules_to_load
 from deepseek_report.store import Store
 
 _DIED_ONCE = message("refusals.died_once")
@@ -79,7 +85,7 @@ class _Schedule:
 
     def __init__(
         self,
-        plans: Sequence[OpenPlan[Any]],
+        plans: Sequence[OpenPlan[object]],
         reporter: Reporter,
         meanwhile: Callable[[], None] | None = None,
     ) -> None:
@@ -149,16 +155,16 @@ class _Schedule:
                 else:
                     yield task
 
-    def take(self, task: WorkItem, result: Any) -> None:
+    def take(self, task: WorkItem, result: object) -> None:
         if isinstance(result, StageOutcome):
             self.ended[task.id] = result
         task.plan.returned(task.stage, result)
         self.tell_cost()
 
-    def start(self, pool: ProcessPoolExecutor, task: WorkItem) -> Future[Any]:
+    def start(self, pool: ProcessPoolExecutor, task: WorkItem) -> Future[object]:
         return pool.submit(_in_worker, task.name, task.plan.work(task.stage))
 
-    def returned(self, task: WorkItem, future: Future[Any]) -> None:
+    def returned(self, task: WorkItem, future: Future[object]) -> None:
         if (error := future.exception()) is None:
             self.take(task, future.result())
         else:
@@ -192,14 +198,14 @@ class _Schedule:
         self.processes = min(parallel, default=1)
         self.reporter.planned(dict(expected.values()), self.processes)
 
-    def on_message(self, message: Any) -> None:
-        if message[0] == "started":
-            self.reporter.started(message[1])
-            if self.meanwhile is not None and message[1] == "training":
+    def on_message(self, event: Event) -> None:
+        if event[0] == "started":
+            self.reporter.started(event[1])
+            if self.meanwhile is not None and event[1] == "training":
                 threading.Thread(target=_quietly, args=(self.meanwhile,), daemon=True).start()
                 self.meanwhile = None
         else:
-            self.reporter.advanced(*message[1:])
+            self.reporter.advanced(*event[1:])
 
 
 def _quietly(work: Callable[[], None]) -> None:
@@ -207,15 +213,15 @@ def _quietly(work: Callable[[], None]) -> None:
         work()
 
 
-def _here(task: WorkItem, send: Send) -> Any:
+def _here(task: WorkItem, send: Send) -> object:
     return task.plan.work(task.stage)(partial(_as_named, task.name, send))
 
 
-def _in_worker(name: str, work: Any) -> Any:
+def _in_worker(name: str, work: Work) -> object:
     tell(("started", name))
     return work(partial(_as_named, name, tell))
 
 
-def _as_named(name: str, send: Send, message: Any) -> None:
+def _as_named(name: str, send: Send, event: Event) -> None:
     """A stage tells its id; in a sweep the number of its job belongs to its name."""
-    send((message[0], name, *message[2:]))
+    send((event[0], name) if event[0] == "started" else (event[0], name, *event[2:]))

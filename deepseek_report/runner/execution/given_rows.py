@@ -22,7 +22,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.metrics import MeasureContext, MetricPlugin
 from deepseek_report.artifacts.protocols.models import OnlyAnswered, model_digest
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
@@ -55,7 +55,11 @@ from deepseek_report.runner.run_folders.open_run import OpenRun
 from deepseek_report.store import Store, digest, hash_folder
 
 #: What is measured of a case, and by what where the run's config does not say.
-_METRICS = {"cases": CasePages(), "what_if": WhatIf(), "decision_way": DecisionWay()}
+_METRICS: Mapping[str, Any] = {
+    "cases": CasePages(),
+    "what_if": WhatIf(),
+    "decision_way": DecisionWay(),
+}
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class StoredModel:
         ------
         ArtifactError : they are not there or not those of the run, or there is no model to ask.
         """
-        if isinstance(experiment.single["model"], OnlyAnswered):
+        if isinstance(experiment.model, OnlyAnswered):
             raise ArtifactError(
                 f"{opened.folder}: this run was made from predictions, so there is no model to ask"
             )
@@ -90,9 +94,9 @@ class StoredModel:
                 f"{opened.folder}: its model was given in Python and is in no store; `run.serve()` "
                 "asks it, in the Python process that made the run"
             )
-        keys = {stage["id"]: str(stage["key"]) for stage in opened.run["stages"]}
+        keys = {stage["id"]: str(stage["key"]) for stage in opened.run.stages}
         stages = {name: _stage(store, name, keys.get(name, "")) for name in ("data", "training")}
-        digests = opened.run["digests"]
+        digests = opened.run.digests
         here = {
             "data": digest(hash_folder(stages["data"])),
             "weights": model_digest(hash_folder(stages["training"])),
@@ -201,7 +205,7 @@ class StoredModel:
         new: Ints,
     ) -> Explanation:
         """What the method says of the rows, of more than two classes about each one's decision."""
-        explainer = self.experiment.multiple["explainers"][self.explainer]
+        explainer = self.experiment.explainers[self.explainer]
         context = explain_context(job, explainer, classifier, inputs, new, Silent())
         explanation: Explanation = explainer.explain(context)
         if len(self.dataset.schema.target.classes) > 2:
@@ -235,7 +239,7 @@ class StoredModel:
         """{artifact: its folder} of what applies to these data and this model."""
         paths = {}
         for name, default in _METRICS.items():
-            metric = self.experiment.multiple["metrics"].get(name, default)
+            metric: MetricPlugin = self.experiment.metrics.get(name, default)
             if not traits_of(metric, MetricPart).accepts(self.dataset.schema.modality):
                 continue
             try:
@@ -265,7 +269,7 @@ def stored_model(
     ------
     ConfigProblems, ArtifactError : the config names what is not trusted, or see `StoredModel.of`.
     """
-    config = dict(opened.run["config"])
+    config = dict(opened.run.config)
     config["report"] = {**config["report"], "cases": []}
     composed = Composed(raw=config, overrides=(), selected={}, roots=())
     return StoredModel.of(opened, built(composed, tuple(trust), tuple(trust_types)), store)

@@ -20,12 +20,12 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DataError, DeepseekReportError
 from deepseek_report.runner.execution.computing import kept_outcome, run_locked
 from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
-from deepseek_report.runner.execution.run_events import REPORT, Reporter, event_name
+from deepseek_report.runner.execution.run_events import REPORT, Reporter, Send, Work, event_name
 from deepseek_report.runner.execution.stages import StageJob
 from deepseek_report.runner.planning.against_data import refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, cost_left
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
-from deepseek_report.runner.run_folders.open_run import disclosed_problems, problem, reasons
+from deepseek_report.runner.run_folders.open_run import MissingPart, disclosed_problems, reasons
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import wording
 
@@ -34,8 +34,6 @@ _TELLING = frozenset({"data", "training"})
 #: Stages that give data: the run's own, and those before corrections.
 _DATA = frozenset({"data", BEFORE["data"]})
 T = TypeVar("T")
-#: What a piece of work calls with each of its messages.
-Send = Callable[[Any], None]
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class OpenPlan(Generic[T]):
     ) -> None:
         self.experiment, self.store, self.device = experiment, store, device
         self.reporter, self.number, self.closing = reporter, job, closing
-        self.words = wording(experiment.single["report"].language)
+        self.words = wording(experiment.report.language)
         self.execution = Execution()
         self.waiting = {stage.id: stage for stage in stages}
         self.order = [stage.id for stage in stages]
@@ -140,13 +138,13 @@ class OpenPlan(Generic[T]):
             return WorkItem((name,), name, self, stage)
         return WorkItem((self.store.root, stage.place, self.as_made(stage).key), name, self, stage)
 
-    def work(self, stage: Stage) -> Callable[[Send], Any]:
+    def work(self, stage: Stage) -> Work:
         """What is to be done for a piece of work, wherever it is done."""
         if stage.id == REPORT and self.closing is not None:
             return partial(_close, self.closing.make, self.in_order)
         return partial(run_locked, self.store, self.as_made(stage), self.job(stage))
 
-    def returned(self, stage: Stage, result: Any) -> None:
+    def returned(self, stage: Stage, result: object) -> None:
         """Take what a piece of work gave."""
         if isinstance(result, Exception):
             self.stop(result)
@@ -156,7 +154,7 @@ class OpenPlan(Generic[T]):
             self.reporter.finished(event_name(self.number, REPORT), result.seconds, "")
             if self.closing is not None:
                 self.closing.on_made(result.result)
-        else:
+        elif isinstance(result, StageOutcome):
             self.done(result)
 
     def broken(self, stage: Stage, reason: Text) -> StageOutcome | Exception:
@@ -216,13 +214,13 @@ class OpenPlan(Generic[T]):
         failures, refused = reasons(missing, "failed"), reasons(missing, "not applicable")
         return dataclasses.replace(job, failures=failures, refused=refused)
 
-    def missing(self, stage: Stage) -> list[dict[str, str]]:
+    def missing(self, stage: Stage) -> list[MissingPart]:
         """Why inputs of a stage are missing, as the run folder will tell it."""
         execution = self.execution
         known = {refusal.artifact for refusal in self.experiment.refused} | set(stage.inputs)
         return disclosed_problems(
             self.experiment,
-            [entry for entry in execution.problems(self.experiment) if entry["stage"] in known],
+            [entry for entry in execution.problems(self.experiment) if entry.stage in known],
             execution.folders,
         )
 
@@ -233,7 +231,9 @@ class OpenPlan(Generic[T]):
         """
         outcomes, made = self.execution.outcomes, self.execution.made
         less = {
-            name: made[name].key if name in made else problem(name, outcomes[name].reason, "failed")
+            name: made[name].key
+            if name in made
+            else MissingPart.of(name, outcomes[name].reason, "failed").to_json()
             for name in stage.inputs
             if name in made or (outcomes[name].folder is None and outcomes[name].applicable)
         }
@@ -291,7 +291,7 @@ class OpenPlan(Generic[T]):
 
     def needed(self, stage: Stage) -> list[list[str]]:
         """For each need of a picture the inputs that it stands for."""
-        picture = self.experiment.multiple["visualizations"][stage.name]
+        picture = self.experiment.visualizations[stage.name]
         return [
             [name for name in stage.inputs if ArtifactId(name).is_within(need)]
             for need in sorted(traits_of(picture, PicturePart).needs)
@@ -351,13 +351,13 @@ class OpenPlan(Generic[T]):
 
 
 @dataclass(frozen=True)
-class _Closed:
+class _Closed(Generic[T]):
     """What the closing of a plan gave, and the seconds that it took."""
 
-    result: Any
+    result: T
     seconds: float
 
 
-def _close(closing: Callable[[Execution], Any], execution: Execution, _: Send) -> _Closed:
+def _close(closing: Callable[[Execution], T], execution: Execution, _: Send) -> _Closed[T]:
     started = time.perf_counter()
     return _Closed(closing(execution), time.perf_counter() - started)

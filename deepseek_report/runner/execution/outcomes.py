@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.message import Text
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.planning.plan import Stage
-from deepseek_report.runner.run_folders.open_run import not_applicable, problem
+from deepseek_report.runner.run_folders.open_run import MissingPart
 
 
 @dataclass(frozen=True)
@@ -51,16 +50,16 @@ class Execution:
     def refused(self) -> list[StageOutcome]:
         return [o for o in self.outcomes.values() if o.folder is None and not o.applicable]
 
-    def problems(self, experiment: Experiment) -> list[dict[str, Any]]:
+    def problems(self, experiment: Experiment) -> list[MissingPart]:
         """Why parts are missing: left out by the config, refused by a part, failed."""
+        refused = [
+            *((refusal.artifact, refusal.reason) for refusal in experiment.refused),
+            *((outcome.stage, outcome.reason) for outcome in self.refused),
+        ]
         return [
             *(
-                not_applicable(experiment, refusal.artifact, refusal.reason)
-                for refusal in experiment.refused
+                MissingPart.of(part, reason, "not applicable", named=experiment.is_named(part))
+                for part, reason in refused
             ),
-            *(
-                not_applicable(experiment, outcome.stage, outcome.reason)
-                for outcome in self.refused
-            ),
-            *(problem(outcome.stage, outcome.reason, "failed") for outcome in self.failures),
+            *(MissingPart.of(each.stage, each.reason, "failed") for each in self.failures),
         ]

@@ -12,9 +12,11 @@ import queue
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, Protocol
+from multiprocessing.queues import Queue
+from typing import Protocol
 
 from deepseek_report.runner.execution.open_plan import WorkItem
+from deepseek_report.runner.execution.run_events import Event
 from deepseek_report.runner.execution.workers import Processes, signals_held, workers
 
 
@@ -25,13 +27,13 @@ class Schedule(Protocol):
         """The tasks that are not finished and have all of their inputs."""
         ...
 
-    def take(self, task: WorkItem, result: Any) -> None:
+    def take(self, task: WorkItem, result: object) -> None:
         """A task gave this."""
         ...
 
-    def start(self, pool: ProcessPoolExecutor, task: WorkItem) -> Future[Any]: ...
+    def start(self, pool: ProcessPoolExecutor, task: WorkItem) -> Future[object]: ...
 
-    def returned(self, task: WorkItem, future: Future[Any]) -> None:
+    def returned(self, task: WorkItem, future: Future[object]) -> None:
         """A task came to its end, by a result or an error."""
         ...
 
@@ -39,7 +41,7 @@ class Schedule(Protocol):
         """The process of a task was ended from outside; `for_good` if it is not tried again."""
         ...
 
-    def on_message(self, message: Any) -> None: ...
+    def on_message(self, event: Event) -> None: ...
 
 
 class Pool:
@@ -50,7 +52,7 @@ class Pool:
 
     def __init__(self, schedule: Schedule, jobs: int, modules: Sequence[str] = ()) -> None:
         self.schedule, self.jobs, self.modules = schedule, jobs, modules
-        self.running: dict[Future[Any], WorkItem] = {}
+        self.running: dict[Future[object], WorkItem] = {}
         self.again: list[WorkItem] = []
         self.died: set[Hashable] = set()
 
@@ -61,7 +63,7 @@ class Pool:
             with workers(self.jobs, self.modules) as (processes, messages):
                 whole = self._run_until_broken(processes, messages)
 
-    def _run_until_broken(self, processes: Processes, messages: Any) -> bool:
+    def _run_until_broken(self, processes: Processes, messages: Queue[Event]) -> bool:
         """Whether it came to its end; False if a process was ended and the pool is of no use."""
         while self._fill(processes):
             if not self.running:
@@ -120,7 +122,7 @@ class Pool:
             self.again.append(task)
         self.schedule.lost(task, for_good=for_good)
 
-    def _listen(self, messages: Any) -> None:
+    def _listen(self, messages: Queue[Event]) -> None:
         while True:
             try:
                 message = messages.get_nowait()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from deepseek_report.artifacts.protocols.models import (
     CountsTrees,
     FitsAnew,
     PlansRows,
+    Trainer,
+    TrainsCorrected,
 )
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
@@ -27,10 +29,16 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds.base import typical_row
 from deepseek_report.runner.execution.corrected_training import penalty_of
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from deepseek_report.artifacts.protocols.modules import ExplainableModule
+
+
 #: Parameters of an estimator that say how many trees it grows.
 _TREES = ("n_estimators", "max_iter", "num_boost_round", "iterations")
 #: Counted work of all fits of one metric: rows × trees, and rows × parameters × epochs of networks.
-MOST_OF_ESTIMATORS, MOST_OF_NETWORKS = 100_000_000, 1_000_000_000
+MOST_OF_ESTIMATORS, MOST_OF_NETWORKS = 100_000_000, 3_000_000_000
 
 
 @dataclass(frozen=True)
@@ -51,14 +59,14 @@ class ModelRefits:
 
     @cached_property
     def work(self) -> int:
-        model, train = self.experiment.single["model"], self.dataset.train
+        model, train = self.experiment.model, self.dataset.train
         if isinstance(model, CountsTrees):
             return len(train) * model.trees_grown(self.training)
         built = model.build(self.dataset.schema, train, 0)
         if self._own_trainer is not None:
             return len(train) * _trees(built)
         parameters = sum(parameter.numel() for parameter in built.parameters())
-        trainer, seen = self.experiment.single["trainer"], len(train)
+        trainer, seen = self.experiment.trainer, len(train)
         if isinstance(trainer, PlansRows):
             seen = trainer.planned_rows(seen)
         return int(seen * parameters)
@@ -71,7 +79,7 @@ class ModelRefits:
     def keeps_directions(self) -> bool:
         if self.is_network:
             return False
-        built = self.experiment.single["model"].build(self.dataset.schema, self.dataset.train, 0)
+        built = self.experiment.model.build(self.dataset.schema, self.dataset.train, 0)
         return bool(getattr(built, "keeps_directions", False))
 
     def __call__(
@@ -92,7 +100,7 @@ class ModelRefits:
 
         Without a seed it is drawn by that of the run.
         """
-        model = self.experiment.single["model"]
+        model = self.experiment.model
         if isinstance(model, FitsAnew):
             fitted = model.fitted_anew(data.schema, data.train, seed)
         else:
@@ -101,14 +109,14 @@ class ModelRefits:
         return classifier
 
     def checkpoints(self, count: int) -> list[Classifier]:
-        model, data = self.experiment.single["model"], self.dataset
+        model, data = self.experiment.model, self.dataset
         if not self.is_network or isinstance(model, FitsAnew):
             return []
         seed = self.experiment.seeds.training
         built = model.build(data.schema, data.train, seed)
         kept = _Snapshots(built, count)
         with TemporaryDirectory(prefix="deepseek-report-") as folder:
-            trainer = self.experiment.single["trainer"]
+            trainer = self.experiment.trainer
             trainer.fit(built, data, Path(folder), seed, self.device, kept)
         classifiers = []
         for state in kept.states:
@@ -120,24 +128,24 @@ class ModelRefits:
     def _trained(self, data: Dataset, seed: int | None, change: FitChange) -> Any:
         """The model after a training like that of the run."""
         seed = self.experiment.seeds.training if seed is None else seed
-        built = self.experiment.single["model"].build(data.schema, data.train, seed)
+        built = self.experiment.model.build(data.schema, data.train, seed)
         if change.directions is not None:
             built.keep_directions(change.directions)
-        trainer = self._own_trainer or self.experiment.single["trainer"]
+        trainer = self._own_trainer or self.experiment.trainer
         with TemporaryDirectory(prefix="deepseek-report-") as folder:
             place = Path(folder), seed, self.device, Silent()
             penalty = None
             if self.experiment.corrections and change == NO_CHANGE:
                 penalty = penalty_of(self.experiment, self.training, data)
-            if penalty is None:
-                trainer.fit(built, data, *place)
-            else:
+            if penalty is not None and isinstance(trainer, TrainsCorrected):
                 trainer.fit(built, data, *place, penalty)
+            else:
+                trainer.fit(built, data, *place)
         return built
 
     @cached_property
-    def _own_trainer(self) -> Any:
-        model = self.experiment.single["model"]
+    def _own_trainer(self) -> Trainer | None:
+        model = self.experiment.model
         return model.own_trainer() if isinstance(model, BringsTrainer) else None
 
 
@@ -147,11 +155,11 @@ class _Snapshots:
     A trainer tells it of every step once the step is done.
     """
 
-    def __init__(self, module: Any, count: int) -> None:
+    def __init__(self, module: ExplainableModule, count: int) -> None:
         self._module, self._count = module, count
         self._due: list[int] = []
         self._steps = 0
-        self.states: list[Any] = []
+        self.states: list[dict[str, Tensor]] = []
 
     def start(self, what: str, total: int | None) -> None:
         parts = range(1, self._count + 1)
@@ -211,7 +219,7 @@ def refits_of(
     return ModelRefits(experiment, dataset, device, training) if experiment.can_refit else None
 
 
-def _trees(built: Any) -> int:
+def _trees(built: object) -> int:
     """How many trees an estimator grows, 1 where it grows none; steps of a pipeline are asked."""
     estimator = getattr(built, "estimator", built)
     known = estimator.get_params() if hasattr(estimator, "get_params") else {}

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Literal, Protocol
+
+#: What a piece of work tells: that it has begun; how far it is, of how much, and doing what.
+Event = tuple[Literal["started"], str] | tuple[Literal["advanced"], str, int, int | None, str]
+Send = Callable[[Event], None]
+#: A piece of work, which sends its events as it goes on.
+Work = Callable[[Send], object]
 
 #: What the last piece of work of a run is called.
 REPORT = "report"
@@ -75,7 +81,7 @@ class StageProgress:
     """A `Progress` that hands on what it hears, at most a hundred times a stage."""
 
     stage: str
-    send: Any
+    send: Send
     total: int | None = None
     done: int = 0
     sent: int = 0

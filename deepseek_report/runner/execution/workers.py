@@ -13,12 +13,14 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import active_children, forkserver, get_context
-from typing import Any
+from multiprocessing.context import BaseContext
+from multiprocessing.queues import Queue
 
 from deepseek_report.config.local_code import install, installed
 from deepseek_report.runner.execution.rare_collections import BETWEEN_COLLECTIONS
+from deepseek_report.runner.execution.run_events import Event
 
-_MESSAGES: Any = None
+_MESSAGES: Queue[Event] | None = None
 _THREADS = "OMP_NUM_THREADS"
 #: Parameters of `mallopt`, as malloc.h numbers them.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -44,7 +46,7 @@ class Processes:
     def __init__(self, jobs: int, start: Callable[[int], ProcessPoolExecutor]) -> None:
         self.training: ProcessPoolExecutor | None = start(1)
         self.others = start(jobs)
-        self._trained: Future[Any] | None = None
+        self._trained: Future[object] | None = None
 
     def executor(self, *, trains: bool) -> ProcessPoolExecutor:
         """Where the next task runs."""
@@ -52,7 +54,7 @@ class Processes:
             return self.training
         return self.others
 
-    def started(self, executor: ProcessPoolExecutor, future: Future[Any]) -> None:
+    def started(self, executor: ProcessPoolExecutor, future: Future[object]) -> None:
         """A task was given to an executor.
 
         An executor starts a process after it has told its watching thread of a new task, and so
@@ -63,7 +65,7 @@ class Processes:
         if executor is self.training:
             self._trained = future
 
-    def end_of(self, future: Future[Any]) -> None:
+    def end_of(self, future: Future[object]) -> None:
         """A task has ended: the process that trained is not needed any more."""
         if future is self._trained and self.training is not None:
             self.training.shutdown(wait=False, cancel_futures=True)
@@ -77,7 +79,7 @@ class Processes:
 
 
 @contextmanager
-def workers(jobs: int, modules: Sequence[str] = ()) -> Iterator[tuple[Processes, Any]]:
+def workers(jobs: int, modules: Sequence[str] = ()) -> Iterator[tuple[Processes, Queue[Event]]]:
     """Processes with one thread each, so that a sum is the same whatever the number of cores.
 
     modules : what they will need. The process that they are forked from imports it once, unless it
@@ -85,7 +87,7 @@ def workers(jobs: int, modules: Sequence[str] = ()) -> Iterator[tuple[Processes,
     """
     context = _context()
     with _interrupts_ignored():
-        messages = context.Queue()
+        messages: Queue[Event] = context.Queue()
     load_shared(modules)
     known = messages, os.getpid(), installed()
     processes = Processes(jobs, lambda n: ProcessPoolExecutor(n, context, _start_worker, known))
@@ -113,7 +115,7 @@ def load_shared(modules: Sequence[str]) -> None:
             forkserver.ensure_running()
 
 
-def _context() -> Any:
+def _context() -> BaseContext:
     return get_context("spawn" if os.name == "nt" else "forkserver")
 
 
@@ -144,7 +146,7 @@ def signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(messages: Any, parent: int, local: Mapping[str, str]) -> None:
+def _start_worker(messages: Queue[Event], parent: int, local: Mapping[str, str]) -> None:
     global _MESSAGES  # noqa: PLW0603 - one queue a process, set once at its start
     _MESSAGES = messages
     gc.set_threshold(*BETWEEN_COLLECTIONS)  # where no process has been forked
@@ -197,7 +199,7 @@ def give_memory_back() -> None:
         trim(0)
 
 
-def _of_c_library(name: str) -> Any:
+def _of_c_library(name: str) -> Callable[..., object] | None:
     """A function of the C library of Linux, None elsewhere or where it has none of this name."""
     import ctypes
 
@@ -219,6 +221,7 @@ def _alive(process: int) -> bool:
     return True
 
 
-def tell(message: Any) -> None:
-    """Send a message from a worker to the process that started it."""
-    _MESSAGES.put(message)
+def tell(event: Event) -> None:
+    """Send an event from a worker to the process that started it."""
+    if _MESSAGES is not None:
+        _MESSAGES.put(event)

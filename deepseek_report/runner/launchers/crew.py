@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from deepseek_report.errors import DeepseekReportError
 from deepseek_report.runner.execution.open_plan import WorkItem
@@ -115,7 +115,7 @@ class Crew:
             self._worker_ended(number, [piece for piece, has in taken.items() if has == number])
         return bool(answered or ended)
 
-    def _answered(self, piece: int, result: Any) -> None:
+    def _answered(self, piece: int, result: object) -> None:
         """Take a result; one that comes after its worker was thought to have ended is dropped."""
         item = self.pending.pop(piece, None)
         if item is None:
@@ -172,6 +172,6 @@ def carry_out_elsewhere(schedule: Schedule, cluster: Cluster, most: int) -> None
     ----------
     most : workers at a time.
     """
-    first: Any = next(iter(schedule.startable()), None)
+    first = next(iter(schedule.startable()), None)
     if first is not None:
         Crew(schedule, cluster, Outbox.make(first.plan.store.root), most).run()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from deepseek_report.config.local_code import install, installed
 from deepseek_report.errors import DeepseekReportError
 from deepseek_report.runner.execution.pool import Schedule
+from deepseek_report.runner.execution.run_events import Event, Work
 from deepseek_report.runner.execution.workers import one_thread
 
 
@@ -44,7 +45,7 @@ class JoblibLauncher:
             for item, result in zip(items, self._results(works, processes), strict=True):
                 schedule.take(item, result)
 
-    def _results(self, works: Sequence[Callable[[Any], Any]], processes: int) -> Any:
+    def _results(self, works: Sequence[Work], processes: int) -> Iterator[object]:
         from joblib import Parallel, delayed, parallel_config
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -61,12 +62,12 @@ class JoblibLauncher:
             ) from None
 
 
-def _work(local: Mapping[str, str], pickled: bytes) -> Any:
+def _work(local: Mapping[str, str], pickled: bytes) -> object:
     """One piece of work in a process of joblib; trusted local code is found before it is read."""
     install(local)
     with one_thread():
         return pickle.loads(pickled)(_unheard)  # noqa: S301 - of the process that started this one
 
 
-def _unheard(message: Any) -> None:
-    del message
+def _unheard(event: Event) -> None:
+    del event

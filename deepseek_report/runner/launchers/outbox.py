@@ -24,21 +24,29 @@ import pickle
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.config.local_code import installed
 from deepseek_report.errors import ArtifactError
 from deepseek_report.provenance import versions
+from deepseek_report.runner.execution.run_events import Work
 
 #: Folder of a store that holds outboxes.
 SENT = ".sent"
 _PARTS = ("waiting", "taken", "results", "refusals", "logs")
-Work = Callable[[Callable[[Any], None]], Any]
+
+
+@dataclass(frozen=True)
+class SharedFacts:
+    """What all pieces share: trusted local code, versions, and the hash of the package's code."""
+
+    local: Mapping[str, str]
+    versions: Mapping[str, str]
+    package: str
 
 
 @dataclass(frozen=True)
@@ -62,8 +70,8 @@ class Outbox:
         box = cls(Path(tempfile.mkdtemp(dir=place)).absolute())  # for its owner alone
         for part in _PARTS:
             (box.folder / part).mkdir(mode=0o700)
-        plan = {"local": installed(), "versions": versions(), "package": package_digest()}
-        save_json(box.folder / "plan.json", plan)
+        shared = SharedFacts(installed(), versions(), package_digest())
+        save_json(box.folder / "plan.json", shared)
         (box.folder / "open").touch()
         return box
 
@@ -110,10 +118,10 @@ class Outbox:
         """The numbers of the pieces whose results are there."""
         return [int(name) for name in self._names("results")]
 
-    def answer(self, number: int) -> Any:
+    def answer(self, number: int) -> object:
         """The result of a piece; the piece and its result are forgotten."""
         path = self.folder / "results" / str(number)
-        result = pickle.loads(path.read_bytes())  # noqa: S301 - of this user's own worker
+        result: object = pickle.loads(path.read_bytes())  # noqa: S301 - of this user's own worker
         self.forget(number)
         path.unlink()
         return result
@@ -129,8 +137,8 @@ class Outbox:
 
     # --- of a worker ------------------------------------------------------------------------------
 
-    def plan(self) -> Mapping[str, Any]:
-        return dict(load_json(self.folder / "plan.json"))
+    def shared(self) -> SharedFacts:
+        return SharedFacts(**load_json(self.folder / "plan.json"))
 
     def take(self, worker: int) -> tuple[int, bytes] | None:
         """The first piece that nobody has, as (its number, its pickle)."""
@@ -143,7 +151,7 @@ class Outbox:
             return number, taken.read_bytes()
         return None
 
-    def give(self, number: int, result: Any) -> None:
+    def give(self, number: int, result: object) -> None:
         self._write("results", str(number), result)
 
     def refuse(self, worker: int, reason: str) -> None:
@@ -154,7 +162,7 @@ class Outbox:
         names = (path.name for path in (self.folder / part).iterdir())
         return [name for name in names if not name.startswith(".")]
 
-    def _write(self, part: str, name: str, content: Any) -> None:
+    def _write(self, part: str, name: str, content: object) -> None:
         path = self.folder / part / f".{name}"
         path.write_bytes(pickle.dumps(content))
         path.rename(path.with_name(name))

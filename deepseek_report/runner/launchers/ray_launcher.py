@@ -7,7 +7,9 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from importlib import import_module
+from types import ModuleType
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -90,17 +92,16 @@ class RayLauncher:
                 raise ConnectionError(str(error)) from None
 
 
-def _ray() -> Any:
+def _ray() -> ModuleType:
     try:
-        import ray
+        return import_module("ray")
     except ImportError:
         raise DeepseekReportError(f"launcher=ray needs Ray: {pip_install('ray')}") from None
-    return ray
 
 
 @dataclass(frozen=True)
 class _Task:
-    reference: Any
+    reference: object
 
     def has_ended(self) -> bool:
         return bool(_ray().wait([self.reference], timeout=0)[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,9 @@ from deepseek_report.runner.execution.pool import Schedule
 from deepseek_report.runner.launchers.crew import Worker, carry_out_elsewhere
 from deepseek_report.runner.launchers.outbox import Outbox
 from deepseek_report.runner.launchers.worker import take_pieces
+
+if TYPE_CHECKING:
+    from submitit import AutoExecutor, Job
 
 _PLAIN = r"^[A-Za-z0-9_.,:=&|*\[\]-]*$"
 Name = Annotated[str, Field(pattern=_PLAIN)]
@@ -60,7 +63,7 @@ class SubmititLauncher:
         job = self.executor(box).submit(take_pieces, str(box.folder), number, self.minutes * 30.0)
         return _Job(job)
 
-    def executor(self, box: Outbox) -> Any:
+    def executor(self, box: Outbox) -> AutoExecutor:
         """What submits a job, as submitit has it.
 
         Raises
@@ -97,7 +100,7 @@ class SubmititLauncher:
 
 @dataclass(frozen=True)
 class _Job:
-    job: Any
+    job: Job[None]
 
     def has_ended(self) -> bool:
         return bool(self.job.done())

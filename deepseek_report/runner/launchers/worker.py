@@ -5,13 +5,12 @@ from __future__ import annotations
 import pickle
 import platform
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from deepseek_report.config.local_code import install
 from deepseek_report.provenance import versions
+from deepseek_report.runner.execution.run_events import Event, Work
 from deepseek_report.runner.execution.workers import keep_freed_memory, one_thread
-from deepseek_report.runner.launchers.outbox import Broken, Outbox, package_digest
+from deepseek_report.runner.launchers.outbox import Broken, Outbox, SharedFacts, package_digest
 
 #: Seconds that a worker waits for another piece before it ends.
 _PATIENCE = 20.0
@@ -27,11 +26,11 @@ def take_pieces(folder: str, worker: int, seconds: float) -> None:
     seconds : after which no further piece is taken.
     """
     box = Outbox.enter(folder)
-    plan = box.plan()
-    if difference := _difference(plan):
+    shared = box.shared()
+    if difference := _difference(shared):
         box.refuse(worker, difference)
         return
-    install(plan["local"])  # before a piece is read, which imports trusted packages
+    install(shared.local)  # before a piece is read, which imports trusted packages
     keep_freed_memory()
     started = last = time.monotonic()
     with one_thread():
@@ -45,26 +44,26 @@ def take_pieces(folder: str, worker: int, seconds: float) -> None:
                 time.sleep(_PAUSE)
 
 
-def _result_of(pickled: bytes) -> Any:
+def _result_of(pickled: bytes) -> object:
     try:
-        work = pickle.loads(pickled)  # noqa: S301 - of the same user, see `Outbox.enter`
+        work: Work = pickle.loads(pickled)  # noqa: S301 - of the same user, see `Outbox.enter`
         return work(_unheard)
     except Exception as error:  # one piece that breaks must not take its worker with it
         return Broken(f"{type(error).__name__}: {error}")
 
 
-def _difference(plan: Mapping[str, Any]) -> str:
+def _difference(shared: SharedFacts) -> str:
     """How this machine differs from that of the command in what decides results, or ""."""
-    own, expected = versions(), plan["versions"]
+    own, expected = versions(), shared.versions
     other = [
         f"{name} {own.get(name, 'not installed')} instead of {expected.get(name, 'none')}"
         for name in sorted({*own, *expected})
         if own.get(name) != expected.get(name)
     ]
-    if not other and package_digest() != plan["package"]:
+    if not other and package_digest() != shared.package:
         other = ["other code of deepseek-report under the same version"]
     return f"{platform.node()} has {', '.join(other)}" if other else ""
 
 
-def _unheard(message: Any) -> None:
-    del message
+def _unheard(event: Event) -> None:
+    del event

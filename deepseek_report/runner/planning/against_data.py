@@ -97,7 +97,7 @@ def fitted_model_problems(
     experiment: Experiment, schema: Schema, load: Callable[[Part], Split]
 ) -> list[Problem]:
     """Why a model from a file does not fit the classes or the columns of the data."""
-    model = experiment.single["model"]
+    model = experiment.model
     if not isinstance(model, ComesFitted) or not model.comes_fitted:
         return []
     return [Problem("model", text) for text in model.misfits(schema, load("train"))]
@@ -107,7 +107,7 @@ def edit_problems(
     experiment: Experiment, schema: Schema, load: Callable[[Part], Split], before: Path | None
 ) -> list[Problem]:
     """What edits of a fitted model name that there is not, as far as it is known by now."""
-    model = experiment.single["model"]
+    model = experiment.model
     if not isinstance(model, EditsFitted) or not model.edits:
         return []
     where = "corrections" if experiment.corrections else "model"
@@ -251,7 +251,7 @@ def _too_many_folds(whole: Split, schema: Schema, folds: int) -> tuple[str, int]
 
 def case_problems(experiment: Experiment, load: Callable[[Part], Split]) -> list[Problem]:
     """Rows that are named for pages of their own, and that are not in the test part."""
-    if not (named := experiment.single["report"].cases):
+    if not (named := experiment.report.cases):
         return []
     rows = {int(row) for row in load("test").instance_ids}
     return [
@@ -278,7 +278,7 @@ def undeclared_thresholds(experiment: Experiment, schema: Schema) -> list[Proble
         return []
     wanted = [
         threshold.metric
-        for threshold in experiment.single["report"].thresholds
+        for threshold in experiment.report.thresholds
         if threshold.metric in FAVOURABLE_SCORES
     ]
     return [
@@ -300,7 +300,7 @@ def not_judged(experiment: Experiment, schema: Schema) -> list[tuple[str, Text]]
     reason = message("refusals.declare_favourable", overrides=list(_overrides(schema)))
     return [
         (ArtifactId.measure(key), reason)
-        for key, plugin in experiment.multiple["metrics"].items()
+        for key, plugin in experiment.metrics.items()
         if traits_of(plugin, MetricPart).needs_favourable
     ]
 

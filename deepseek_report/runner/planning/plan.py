@@ -9,7 +9,7 @@ from typing import Any
 
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
-from deepseek_report.artifacts.protocols.models import NamesOthers
+from deepseek_report.artifacts.protocols.models import ImportsLibraries, NamesOthers
 from deepseek_report.artifacts.protocols.traits import (
     ExplainerPart,
     MetricPart,
@@ -24,8 +24,9 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import PortablePaths
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.findings.conclude import concluded_from
+from deepseek_report.privacy.release import told_config
 from deepseek_report.provenance import PACKAGE, code_of
-from deepseek_report.runner.run_folders.recorded_config import recorded_config
+from deepseek_report.runner.run_folders.open_run import RecordedRun, reasons
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import texts_digest
 
@@ -122,12 +123,12 @@ class _Planner:
         self._before()
         self.data()
         self.model()
-        for explainer in self.experiment.multiple["explainers"]:
+        for explainer in self.experiment.explainers:
             self._explainer(explainer)
-        for metric in taken_first(self.experiment.multiple["metrics"]):
+        for metric in taken_first(self.experiment.metrics):
             self._metric(metric)
         self._conclusions()
-        for picture in self.experiment.multiple["visualizations"]:
+        for picture in self.experiment.visualizations:
             self._picture(picture)
         return list(self.stages.values())
 
@@ -140,7 +141,7 @@ class _Planner:
                 "data", items, inputs, f"{_CORRECTED}.ResolvedCorrections", seed=self.seeds.data
             )
             return self.stages["data"]
-        raw, dataset = self.config, self.experiment.single["dataset"]
+        raw, dataset = self.config, self.experiment.dataset
         source = dataset.source_digest()
         self.add("data", [raw["dataset"], source], (), self.target("dataset"), seed=self.seeds.data)
         self.stages["data"] = replace(self.stages["data"], source=source)
@@ -163,7 +164,7 @@ class _Planner:
         raw = self.config
         targets = (self.target("model"), self.target("trainer"))
         trained = [raw["model"], raw["trainer"]]
-        model = self.experiment.single["model"]
+        model = self.experiment.model
         others = model.source_digest() if isinstance(model, NamesOthers) else ""
         if isinstance(model, NamesOthers):
             trained.append(others)
@@ -186,13 +187,13 @@ class _Planner:
         shared = (explain[field] for field in ("background", "classes", "question"))
         config = [raw["explainers"][name], *shared]
         inputs = ("data", "training", "predictions")
-        explainer: ExplainerPlugin = self.experiment.multiple["explainers"][name]
+        explainer: ExplainerPlugin = self.experiment.explainers[name]
         seed = self.seeds.explain if traits_of(explainer, ExplainerPart).samples else None
         target = self.target("explainers", name)
         self.add(ArtifactId.explanation(name), config, inputs, target, seed=seed)
 
     def _metric(self, name: str) -> None:
-        plugin = self.experiment.multiple["metrics"][name]
+        plugin = self.experiment.metrics[name]
         traits = traits_of(plugin, MetricPart)
         config = self.config["metrics"][name]
         if "expectations" in plugin.reads:
@@ -212,9 +213,7 @@ class _Planner:
         base: tuple[str, ...] = ("data", "training", "predictions")
         if set(plugin.reads) <= {"dataset", "seed", "causal"}:
             base = ("data",)
-        everything = tuple(
-            ArtifactId.explanation(key) for key in self.experiment.multiple["explainers"]
-        )
+        everything = tuple(ArtifactId.explanation(key) for key in self.experiment.explainers)
         if traits.scope == "model":
             taken = map(ArtifactId.measure, sorted(traits.takes))
             inputs = (*base, *before, *(measure for measure in taken if measure in self.stages))
@@ -233,11 +232,11 @@ class _Planner:
                 artifact = ArtifactId.measure(name, subject)
                 self.add(artifact, config, inputs, *targets, explainer, seed=seed)
 
-    def _of_folds(self, targets: list[str]) -> dict[str, Any]:
+    def _of_folds(self, targets: list[str]) -> dict[str, object]:
         """What each fold measures and concludes; their code joins the targets."""
         from deepseek_report.metrics.performance.cross_validation import judged_in_folds
 
-        judged = judged_in_folds(self.experiment.multiple["metrics"])
+        judged = judged_in_folds(self.experiment.metrics)
         targets += [f"{_FOLDS}.run_folds", *(self.target("metrics", name) for name in judged)]
         expectations = self.config["behaviour"]
         concluded = concluded_from(self.config)
@@ -258,7 +257,7 @@ class _Planner:
         inputs = tuple(name for name in self.stages if name not in of_before)
         self._released(CONCLUSIONS, config, inputs, f"{_CONCLUDING}.run_conclusions")
 
-    def _released(self, name: str, config: Any, inputs: tuple[str, ...], target: str) -> None:
+    def _released(self, name: str, config: object, inputs: tuple[str, ...], target: str) -> None:
         """Plan a stage that reads no more than the level of privacy allows."""
         privacy = self.experiment.privacy
         if privacy.is_full:
@@ -268,7 +267,7 @@ class _Planner:
             self.add(name, withheld, inputs, target, f"{RELEASE}.release")
 
     def _picture(self, name: str) -> None:
-        plugin = self.experiment.multiple["visualizations"][name]
+        plugin = self.experiment.visualizations[name]
         inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
         config = self.config["visualizations"][name]
         config = {"picture": config, "texts": self.texts}
@@ -276,7 +275,7 @@ class _Planner:
             ArtifactId.picture(name), config, inputs, self.target("visualizations", name)
         )
 
-    def _drawn_from(self, plugin: Any) -> Iterator[str]:
+    def _drawn_from(self, plugin: object) -> Iterator[str]:
         traits = traits_of(plugin, PicturePart)
         for need in sorted({*traits.needs, *traits.also}):
             for stage in self.stages:
@@ -284,7 +283,7 @@ class _Planner:
                     yield stage
 
 
-def taken_first(metrics: Mapping[str, Any]) -> list[str]:
+def taken_first(metrics: Mapping[str, object]) -> list[str]:
     """Metrics in their order, but each behind those whose measurements it takes."""
     order, waiting = dict[str, None](), set[str]()
 
@@ -319,7 +318,7 @@ def run_id(experiment: Experiment, stages: list[Stage]) -> str:
     """Twelve hexadecimal digits that name a run: the same config on the same data, the same id."""
     plan = {stage.id: stage.key for stage in stages}
     refused = [refusal.artifact for refusal in experiment.refused]
-    chosen = experiment.multiple["frameworks"].values()
+    chosen = experiment.frameworks.values()
     own = {
         choice.id: sha256_file(choice.file, links=True)
         for choice in chosen
@@ -333,7 +332,7 @@ def beside_config(experiment: Experiment) -> dict[str, str]:
 
     Raises ConfigError: a file is no policy, or no seal.
     """
-    report = experiment.single["report"]
+    report = experiment.report
     files: dict[str, str] = {}
     try:
         if report.policy is not None:
@@ -347,24 +346,19 @@ def beside_config(experiment: Experiment) -> dict[str, str]:
     return files
 
 
-def identity_of(run: Mapping[str, Any]) -> str:
+def identity_of(run: RecordedRun) -> str:
     """The run id that follows from the content of `run.json`."""
-    failed = [problem["stage"] for problem in run["problems"] if problem["kind"] == "failed"]
-    refused = [
-        problem["stage"]
-        for problem in run["problems"]
-        if problem["kind"] == "not applicable" and problem["stage"] not in run["plan"]
-    ]
+    refused = [stage for stage in reasons(run.problems, "not applicable") if stage not in run.plan]
     own = {
-        ArtifactId(name).rest: entry["files"].get(FRAMEWORK_FILE, "")
-        for name, entry in run["artifacts"].items()
+        ArtifactId(name).rest: entry.files.get(FRAMEWORK_FILE, "")
+        for name, entry in run.artifacts.items()
         if ArtifactId(name).kind == "frameworks"
     }
     for name, file in (("policy", POLICY_FILE), (SEAL, SEAL_FILE)):
-        if entry := run["artifacts"].get(name):
-            own[name] = entry["files"].get(file, "")
-    whole = _identity(run["experiment"], run["plan"], run["config"], refused, own)
-    return incomplete_id(whole, failed) if failed else whole
+        if entry := run.artifacts.get(name):
+            own[name] = entry.files.get(file, "")
+    whole = _identity(run.experiment, run.plan, run.config, refused, own)
+    return incomplete_id(whole, run.failed) if run.failed else whole
 
 
 def incomplete_id(whole: str, failed: Iterable[str]) -> str:
@@ -395,3 +389,23 @@ def _identity(
     if "seeds" in config:  # runs of older versions have one seed alone
         content["seeds"] = config["seeds"]
     return digest(content)[:12]
+
+
+def recorded_config(experiment: Experiment) -> dict[str, Any]:
+    """The resolved config without what belongs to one machine or must not be told."""
+    return told_config(PortablePaths(experiment.raw, Path.cwd()).config, experiment.privacy)
+
+
+def modules_to_load(experiment: Experiment, stages: Iterable[Stage]) -> list[str]:
+    """The modules of this package that these stages run, and the libraries of the model.
+
+    Others are left to the processes, which load them while the model is trained: nothing begins
+    before all of these are there. So are modules of a person's own.
+    """
+    needed = {(stage.group, stage.name) for stage in stages if stage.group}
+    chosen = [*((group, "") for group in ("dataset", "model", "trainer")), *sorted(needed)]
+    targets = [experiment.config_of(group, name)["_target_"] for group, name in chosen]
+    own = [module_of(target) for target in targets if target.startswith(f"{PACKAGE}.")]
+    model = experiment.model
+    libraries = model.libraries if isinstance(model, ImportsLibraries) else ()
+    return list(dict.fromkeys([*own, *libraries]))

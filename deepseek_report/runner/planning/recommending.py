@@ -5,15 +5,22 @@ offers itself in sizes (`OffersSizes`), each with its turn. Turn by turn the rec
 the budget still pays for: the control; an account of the whole output, exact where model or data
 allow it; gradients as a second opinion at a small part of its price; what costs next to nothing;
 then the sizes that the files name; a local surrogate where there are no gradients; more coalitions
-before a third opinion at the price of the first. What a person named or set comes before all this,
-as it was set. The choice follows from model, data and configuration alone; no clock is read.
+before a third opinion at the price of the first; of what comes at the same turn, the method nearer
+to the truth first. What a person named or set comes before all this, as it was set.
+
+A second budget may say how many seconds all explanations may take. What a method takes and how far
+it is from the truth was measured, and ships with the program (`MEASURED`): the choice follows from
+model, data and configuration alone; no clock is read.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +36,8 @@ from deepseek_report.artifacts.protocols.explainers import (
 )
 from deepseek_report.artifacts.protocols.models import capabilities_of
 from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.storage import bounded_yaml
 from deepseek_report.config.composed import Undecided, locate
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem
@@ -42,6 +51,46 @@ from deepseek_report.runner.planning.work import (
     size_of,
 )
 from deepseek_report.store import Store
+
+#: What `benchmarks/method_prices.py` measured of the shipped methods.
+MEASURED = Path(__file__).with_name("measured_methods.yaml")
+
+
+@lru_cache(maxsize=1)
+def measured() -> Mapping[str, Any]:
+    """The table of `MEASURED`: `errors` {kind of data: {game: {explainer: mean true error}}},
+    `microseconds` {kind of data: {class of the model: {explainer: CPU time of a planned row}}},
+    and the `machine` and `date` of these.
+    """
+    return dict(bounded_yaml.load(MEASURED))
+
+
+def true_error(experiment: Experiment, schema: Schema, explainer: str) -> float | None:
+    """The mean true error of a shipped method on such data, where the truth was known; 0 is exact,
+    1 has nothing of it. None where it was not measured in the game that the run asks about.
+    """
+    games = measured()["errors"].get(schema.modality, {})
+    known: float | None = games.get(experiment.question(schema), {}).get(explainer)
+    return known
+
+
+def seconds_a_row(experiment: Experiment, schema: Schema, explainer: str) -> float | None:
+    """CPU seconds in which a shipped method deals with one row that it plans, on the machine of the
+    table: of such data and such a model, else of the slowest model that was measured. None where
+    the method was not measured, on such data or on any.
+    """
+    by_kind = measured()["microseconds"]
+    model = type(experiment.model).__name__
+    same = by_kind.get(schema.modality, {})
+    for models in ([same[model]] if model in same else [], [*same.values()], _all_of(by_kind)):
+        known = [prices[explainer] for prices in models if explainer in prices]
+        if known:
+            return float(max(known)) / 1e6
+    return None
+
+
+def _all_of(by_kind: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, float]]:
+    return [prices for models in by_kind.values() for prices in models.values()]
 
 
 def decided(experiment: Experiment, size: Size | None = None) -> Experiment:
@@ -62,7 +111,7 @@ def decided(experiment: Experiment, size: Size | None = None) -> Experiment:
     composed = experiment.undecided.decided(
         explainers={key: _plain(offer.explainer) for key, offer in budget.taken.items()},
         left_out=budget.refused,
-        evaluations=budget.rows,
+        evaluations=int(budget.spent.rows if budget.allowed.rows == inf else budget.allowed.rows),
         reasons=dict(budget.reasons()),
     )
     return validate(composed, experiment.trusted, experiment.trusted_types)
@@ -78,7 +127,7 @@ def size_before_run(experiment: Experiment) -> Size:
     store = Store(Path(experiment.settings.paths.store).absolute())
     if (folder := data_stage(experiment).folder(store)) is not None:
         return size_of(folder)
-    dataset = experiment.single["dataset"].load(experiment.seeds.data, Silent())
+    dataset = experiment.dataset.load(experiment.seeds.data, Silent())
     return Size.of(dataset.schema, dataset.card)
 
 
@@ -86,31 +135,47 @@ def _plain(explainer: ExplainerPlugin) -> dict[str, Any]:
     return dict(TypeAdapter(type(explainer)).dump_python(explainer, mode="json"))
 
 
+@dataclass(frozen=True)
+class _Price:
+    """Rows that the model evaluates, and CPU seconds of the machine of the table."""
+
+    rows: float = 0
+    seconds: float = 0
+
+    def __add__(self, other: _Price) -> _Price:
+        return _Price(self.rows + other.rows, self.seconds + other.seconds)
+
+    def __sub__(self, other: _Price) -> _Price:
+        return _Price(self.rows - other.rows, self.seconds - other.seconds)
+
+    def within(self, allowed: _Price) -> bool:
+        return self.rows <= allowed.rows and self.seconds <= allowed.seconds
+
+
 @dataclass
 class _Budget:
-    """Rows that the model may evaluate, and what was taken for them so far.
+    """What all explanations may cost, and what was taken for it so far.
 
     offers : {candidate: its offers}. taken : {candidate: the offer that is paid for}. refused :
-    {candidate: why none is}. others : how many explainers are no candidates; spent counts
-    their rows as well.
+    {candidate: why none is}. others : explainers that are no candidates; spent counts them as well.
     """
 
     experiment: Experiment
     undecided: Undecided
     size: Size
     offers: Mapping[str, list[Offer]]
-    rows: int
-    spent: int
-    others: int
+    others: Sequence[str]
+    allowed: _Price = field(default_factory=_Price)
+    spent: _Price = field(default_factory=_Price)
     taken: dict[str, Offer] = field(default_factory=dict)
     refused: dict[str, Message] = field(default_factory=dict)
 
     @classmethod
     def of(cls, experiment: Experiment, undecided: Undecided, size: Size) -> _Budget:
         """What is taken for the budget that the configuration declares."""
-        explainers = experiment.multiple["explainers"]
+        explainers = experiment.explainers
         situation = Situation(
-            capabilities_of(experiment.single["model"], size.schema),
+            capabilities_of(experiment.model, size.schema),
             size.schema,
             background_of(experiment, size),
         )
@@ -119,18 +184,35 @@ class _Budget:
             for key, fields in undecided.candidates.items()
         }
         others = [key for key in explainers if key not in offers]
-        cost = {key: _cost(experiment, size, explainers[key]) for key in explainers}
-        budget = cls(
-            experiment,
-            undecided,
-            size,
-            offers,
-            rows=experiment.settings.explain.evaluations or sum(cost.values()),
-            spent=sum(cost[key] for key in others),
-            others=len(others),
-        )
+        budget = cls(experiment, undecided, size, offers, others)
+        budget.allowed = budget.declared
+        for key in others:
+            budget.spent += budget.cost(key, explainers[key])
         budget.spend()
         return budget
+
+    @property
+    def declared(self) -> _Price:
+        """What the configuration allows: rows, seconds, or both; by itself as many rows as the
+        candidates plan that are more than a finer form of another.
+        """
+        explain = self.experiment.settings.explain
+        seconds = explain.seconds or inf
+        if explain.evaluations or explain.seconds:
+            return _Price(explain.evaluations or inf, seconds)
+        usual = [
+            self.cost(key, explainer).rows
+            for key, explainer in self.experiment.explainers.items()
+            if key in self.others or self.offers[key][0].turn != Turn.FINER
+        ]
+        return _Price(sum(usual), seconds)
+
+    def cost(self, key: str, explainer: ExplainerPlugin) -> _Price:
+        """What an explainer plans, and how long that takes; 0 seconds where nobody measured it."""
+        cases = instances_of(self.experiment, self.size)
+        rows = planned_calls(self.experiment, explainer, self.size, cases)
+        each = seconds_a_row(self.experiment, self.size.schema, key)
+        return _Price(rows, rows * (each or 0.0))
 
     def spend(self) -> None:
         """Take what was set, then offer by offer in turn; refuse a budget that explains nothing."""
@@ -138,14 +220,21 @@ class _Budget:
             self.take(key, self.offers[key][0])
         self.refuse_less_than(self.spent)
         every = [(key, offer) for key, offers in self.offers.items() for offer in offers]
-        for key, offer in sorted(every, key=lambda entry: entry[1].turn):
+        for key, offer in sorted(every, key=self.place):
             if self.pays_for(key, offer):
                 self.take(key, offer)
             elif key not in self.taken:
                 self.refused.setdefault(key, self.refusal(key, offer))
         accounts = [(key, offer) for key, offer in every if offer.turn == Turn.ACCOUNT]
         if accounts and not self.explains:
-            self.refuse_less_than(self.spent + min(self.price(*account) for account in accounts))
+            least = min((self.price(*account) for account in accounts), key=lambda p: p.rows)
+            self.refuse_less_than(self.spent + least)
+
+    def place(self, entry: tuple[str, Offer]) -> tuple[Turn, float]:
+        """By its turn, then the nearer to the truth the sooner."""
+        key, offer = entry
+        error = true_error(self.experiment, self.size.schema, key)
+        return offer.turn, inf if error is None else error
 
     @property
     def must(self) -> list[str]:
@@ -159,34 +248,37 @@ class _Budget:
     @property
     def explains(self) -> bool:
         """Whether there is an explanation that may stand beside the control alone."""
-        return self.others > 0 or any(offer.alone for offer in self.taken.values())
+        return bool(self.others) or any(offer.alone for offer in self.taken.values())
 
-    def price(self, key: str, offer: Offer) -> int:
-        """Rows that an offer needs beyond the smaller size that it takes the place of."""
+    def price(self, key: str, offer: Offer) -> _Price:
+        """What an offer needs beyond the smaller size that it takes the place of."""
         before = self.taken.get(key)
-        already = _cost(self.experiment, self.size, before.explainer) if before else 0
-        return _cost(self.experiment, self.size, offer.explainer) - already
+        already = self.cost(key, before.explainer) if before else _Price()
+        return self.cost(key, offer.explainer) - already
 
     def pays_for(self, key: str, offer: Offer) -> bool:
         beside = offer.alone or self.explains
-        return beside and self.spent + self.price(key, offer) <= self.rows
+        return beside and (self.spent + self.price(key, offer)).within(self.allowed)
 
     def take(self, key: str, offer: Offer) -> None:
         self.spent += self.price(key, offer)
         self.taken[key] = offer
 
-    def refuse_less_than(self, needed: int) -> None:
-        if self.rows >= needed:
+    def refuse_less_than(self, needed: _Price) -> None:
+        if needed.within(self.allowed):
             return
+        name = "evaluations" if needed.rows > self.allowed.rows else "seconds"
+        allowed = getattr(self.experiment.settings.explain, name)
+        least = int(needed.rows) if name == "evaluations" else math.ceil(10 * needed.seconds) / 10
         cases = instances_of(self.experiment, self.size)
         raise ConfigProblems(
             [
                 Problem(
-                    locate(self.undecided.composed, ("explain", "evaluations")),
-                    f"explain.evaluations is {self.rows}, which does not pay for an explanation of "
+                    locate(self.undecided.composed, ("explain", name)),
+                    f"explain.{name} is {allowed}, which does not pay for an explanation of "
                     f"{cases} instances",
-                    f"at least {needed}, or null",
-                    "allow more evaluations, or set explain.instances to fewer",
+                    f"at least {least}, or null",
+                    f"allow more {name}, or set explain.instances to fewer",
                 )
             ]
         )
@@ -197,15 +289,29 @@ class _Budget:
             if (offer := self.taken.get(key)) is not None:
                 is_set = self.undecided.candidates[key] and len(self.offers[key]) == 1
                 why = message("recommendation.set") if is_set else offer.reason
-                rows = _cost(self.experiment, self.size, offer.explainer)
-                yield key, message("recommendation.taken", why=why, rows=rows)
+                yield key, self.told(key, offer, why)
+
+    def told(self, key: str, offer: Offer, why: Message) -> Message:
+        """The reason with what the offer costs, and how far from the truth the method was."""
+        schema, cost = self.size.schema, self.cost(key, offer.explainer)
+        rows, error = int(cost.rows), true_error(self.experiment, schema, key)
+        if seconds_a_row(self.experiment, schema, key) is None:
+            return message("recommendation.taken", why=why, rows=rows)
+        if error is None:
+            return message("recommendation.timed", why=why, rows=rows, seconds=cost.seconds)
+        measured = {"seconds": cost.seconds, "error": error}
+        return message("recommendation.measured", why=why, rows=rows, **measured)
 
     def refusal(self, key: str, offer: Offer) -> Message:
         """Why the smallest offer of a candidate is not taken when its turn has come."""
         if not offer.alone and not self.explains:
             return message("recommendation.not_alone")
-        left, least = self.rows - self.spent, self.price(key, offer)
-        return message("recommendation.left_out", least=least, left=left, of=self.rows)
+        left, least, of = self.allowed - self.spent, self.price(key, offer), self.allowed
+        if least.rows > left.rows:
+            rows = {"least": int(least.rows), "left": int(left.rows), "of": int(of.rows)}
+            return message("recommendation.left_out", **rows)
+        seconds = {"least": least.seconds, "left": left.seconds, "of": of.seconds}
+        return message("recommendation.too_slow", **seconds)
 
 
 def _as_set(
@@ -221,7 +327,3 @@ def _as_set(
         if all(getattr(offer.explainer, name) == getattr(explainer, name) for name in fields)
     ]
     yield from kept or [dataclasses.replace(offers[0], explainer=explainer)]
-
-
-def _cost(experiment: Experiment, size: Size, explainer: ExplainerPlugin) -> int:
-    return planned_calls(experiment, explainer, size, instances_of(experiment, size))

@@ -13,7 +13,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from deepseek_report.config.compose import Composer
 from deepseek_report.config.composed import Composed, locate
@@ -194,7 +193,7 @@ def _axes(base: Composed) -> list[_Axis]:
     ]
 
 
-def _axis_problems(base: Composed, key: str, values: Any) -> Iterator[Problem]:
+def _axis_problems(base: Composed, key: str, values: object) -> Iterator[Problem]:
     where = locate(base, (BLOCK, key))
     if key.partition(".")[0] in _NO_AXES:
         yield Problem(
@@ -208,7 +207,7 @@ def _axis_problems(base: Composed, key: str, values: Any) -> Iterator[Problem]:
         yield Problem(where, f"{BLOCK}.{key} is {shown}", "a list of values, such as [1, 2, 3]")
 
 
-def override_text(value: Any) -> str:
+def override_text(value: object) -> str:
     """A plain value as the grammar of the command line writes it.
 
     >>> override_text(["mlp", 3, None, {"a b": 0.5}])

@@ -101,7 +101,7 @@ def planned_calls(
     experiment: Experiment, explainer: ExplainerPlugin, size: Size, instances: int
 ) -> int:
     """How many rows the model evaluates while an explainer explains so many instances."""
-    schema, model = size.schema, experiment.single["model"]
+    schema, model = size.schema, experiment.model
     capabilities = capabilities_of(model, schema)
     explainer = suited(explainer, capabilities, schema, experiment.question(schema))
     background = background_of(experiment, size)
@@ -114,7 +114,7 @@ def background_of(experiment: Experiment, size: Size) -> int:
 
 
 def _explaining(experiment: Experiment, name: str, size: Size, instances: int) -> int:
-    return planned_calls(experiment, experiment.multiple["explainers"][name], size, instances)
+    return planned_calls(experiment, experiment.explainers[name], size, instances)
 
 
 def calls_of(experiment: Experiment, name: str, size: Size) -> int:
@@ -133,7 +133,7 @@ def instances_of(experiment: Experiment, size: Size) -> int:
 
 def trained_rows(experiment: Experiment, size: Size) -> int:
     """How many rows the training evaluates at most; those of one fit where nothing is repeated."""
-    model, trainer = experiment.single["model"], experiment.single["trainer"]
+    model, trainer = experiment.model, experiment.trainer
     own = model.own_trainer() if isinstance(model, BringsTrainer) else None
     if own is None and isinstance(trainer, PlansRows):
         return trainer.planned_rows(size.train)
@@ -141,7 +141,7 @@ def trained_rows(experiment: Experiment, size: Size) -> int:
 
 
 def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
-    metric, instances = experiment.multiple["metrics"][stage.name], instances_of(experiment, size)
+    metric, instances = experiment.metrics[stage.name], instances_of(experiment, size)
     if "folds" in metric.reads:
         return trained_rows(experiment, size) * (experiment.settings.split.folds or 1)
     if stage.subject and isinstance(metric, ExplainsAgain):
@@ -149,7 +149,7 @@ def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
     if stage.subject:
         return instances * size.players
     if traits_of(metric, MetricPart).scope == "explainers":
-        return instances * size.players * len(experiment.multiple["explainers"])
+        return instances * size.players * len(experiment.explainers)
     return size.test if "predictions" in stage.inputs else size.rows * size.players
 
 

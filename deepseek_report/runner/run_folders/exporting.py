@@ -91,7 +91,7 @@ def export_run(
 
 def _content(opened: OpenRun, form: ExportFormat, template: bytes) -> bytes:
     results = opened.results
-    libraries = {**(opened.run.get("lock") or {}), **(opened.run.get("versions") or {})}
+    libraries = {**opened.run.lock, **opened.run.versions}
     sections = _sections(results, form.sections)
     return form.write(ExportedRun(results, opened.run_digest, libraries, sections), template)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,12 @@ from deepseek_report.provenance import environment, lock, versions
 from deepseek_report.rendering.markdown import slug
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.stages import artifact_paths
-from deepseek_report.runner.planning.plan import Stage
-from deepseek_report.runner.run_folders.open_run import FORMAT_VERSION, disclosed_problems
-from deepseek_report.runner.run_folders.recorded_config import recorded_config
+from deepseek_report.runner.planning.plan import Stage, recorded_config
+from deepseek_report.runner.run_folders.open_run import (
+    CopiedArtifact,
+    RecordedRun,
+    disclosed_problems,
+)
 from deepseek_report.store import MANIFEST, Store, copy_tree, digest, hash_folder
 from deepseek_report.store.run_folder import (
     ARTIFACTS,
@@ -72,11 +75,13 @@ def assemble(
     execution: Execution,
     store: Store,
     folder: Path,
-    identity: Mapping[str, Any],
+    *,
+    run_id: str,
+    command: Mapping[str, object],
 ) -> None:
     """Copy the artifacts into `folder` and write `run.json`, `config.yaml` and `scores.parquet`.
 
-    identity : {"run_id": …, "command": how to repeat the run, see `PortablePaths.command`}.
+    command : how to repeat the run, see `PortablePaths.command`.
     """
     _copy(experiment, execution, folder)
     privacy = experiment.privacy
@@ -85,28 +90,25 @@ def assemble(
     write_text(folder / CONFIG, text)
     artifacts = _artifacts(execution, folder) | _frameworks(experiment, folder)
     artifacts |= _beside_config(experiment, folder)
-    run = {
-        "format": "deepseek-report/run",
-        "format_version": FORMAT_VERSION,
-        **identity,
-        "experiment": experiment.name,
-        "config": config,
-        "artifacts": artifacts,
-        "problems": disclosed_problems(
-            experiment, execution.problems(experiment), execution.folders
-        ),
-        "privacy": {"level": privacy.level, "floor": privacy.floor},
-        "digests": _digests(artifacts, config, stages, store),
-        "versions": versions(),
-        "lock": lock(),
-        "environment": environment(_device(store, stages, execution)),
-        "plan": {stage.id: stage.key for stage in stages},
-        "stages": list(_stages(stages, execution, store)),
-        "volatile": list(_volatile(experiment)),
-    }
-    save_json(folder / RUN, run)
+    run = RecordedRun(
+        run_id=run_id,
+        command=command,
+        experiment=experiment.name,
+        config=config,
+        artifacts=artifacts,
+        problems=disclosed_problems(experiment, execution.problems(experiment), execution.folders),
+        privacy={"level": privacy.level, "floor": privacy.floor},
+        digests=_digests(artifacts, config, stages, store),
+        versions=versions(),
+        lock=lock(),
+        environment=environment(_device(store, stages, execution)),
+        plan={stage.id: stage.key for stage in stages},
+        stages=list(_stages(stages, execution, store)),
+        volatile=list(_volatile(experiment)),
+    )
+    save_json(folder / RUN, run.to_json())
     measured = (name for name in artifacts if ArtifactId(name).kind == "measures")
-    scores = (load_scores(folder / artifacts[name]["path"]) for name in measured)
+    scores = (load_scores(folder / artifacts[name].path) for name in measured)
     save_table(folder / SCORES, score_table(list(chain.from_iterable(scores))))
 
 
@@ -155,64 +157,61 @@ def _volatile(experiment: Experiment) -> Iterator[str]:
     yield from _VOLATILE
     measured = [
         ArtifactId.measure(name)
-        for name, metric in experiment.multiple["metrics"].items()
+        for name, metric in experiment.metrics.items()
         if traits_of(metric, MetricPart).volatile
     ]
     yield from (f"{ARTIFACTS}/{artifact}/*" for artifact in measured)
-    for name, metric in experiment.multiple["metrics"].items():
+    for name, metric in experiment.metrics.items():
         for table, kind in table_types(metric).items():
             if traits_of(metric, MetricPart).volatile and kind.section:
                 yield f"tables/{slug('-'.join(dict.fromkeys((kind.section, name, table))))}*"
-    for name, picture in experiment.multiple["visualizations"].items():
+    for name, picture in experiment.visualizations.items():
         if set(measured) & set(traits_of(picture, PicturePart).needs):
             yield f"{ARTIFACTS}/pictures/{name}/*"
             yield f"figures/*{slug(name)}*"
 
 
-def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:
+def _artifacts(execution: Execution, folder: Path) -> dict[str, CopiedArtifact]:
     paths = {stage: folder / ARTIFACTS / stage for stage in execution.folders}
     stages = {stage: path for stage, path in paths.items() if path.is_dir()}
-    return {
-        name: {"path": path.relative_to(folder).as_posix(), "files": hash_folder(path)}
-        for name, path in artifact_paths(stages).items()
-    }
+    return {name: _copied(path, folder) for name, path in artifact_paths(stages).items()}
 
 
-def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
+def _copied(path: Path, folder: Path) -> CopiedArtifact:
+    return CopiedArtifact(path.relative_to(folder).as_posix(), hash_folder(path))
+
+
+def _frameworks(experiment: Experiment, folder: Path) -> dict[str, CopiedArtifact]:
     """Copies of the frameworks of one's own, so that the run can be written again anywhere."""
-    copies: dict[str, Any] = {}
-    for choice in experiment.multiple["frameworks"].values():
+    copies: dict[str, CopiedArtifact] = {}
+    for choice in experiment.frameworks.values():
         if choice.file is not None:
             target = folder / ARTIFACTS / "frameworks" / choice.id
             copy_file(choice.file, target / FRAMEWORK_FILE, links=True)
-            copies[ArtifactId.of("frameworks", choice.id)] = {
-                "path": target.relative_to(folder).as_posix(),
-                "files": hash_folder(target),
-            }
+            copies[ArtifactId.of("frameworks", choice.id)] = _copied(target, folder)
     return copies
 
 
-def _beside_config(experiment: Experiment, folder: Path) -> dict[str, Any]:
+def _beside_config(experiment: Experiment, folder: Path) -> dict[str, CopiedArtifact]:
     """Copies of a policy of one's own, and of the seal that the run starts from."""
-    report = experiment.single["report"]
+    report = experiment.report
     files = {"policy": [(report.policy, POLICY_FILE)], SEAL: [(report.seal, SEAL_FILE)]}
     if report.seal is not None:
         signature = report.seal.with_name(report.seal.stem + ".dsse.json")
         if signature.is_file():
             files[SEAL].append((signature, SEAL_SIGNATURE))
-    copies: dict[str, Any] = {}
+    copies: dict[str, CopiedArtifact] = {}
     for name, sources in files.items():
         target = folder / ARTIFACTS / name
         for source, file in sources:
             if source is not None:
                 copy_file(source, target / file, links=True)
-                path = target.relative_to(folder).as_posix()
-                copies[name] = {"path": path, "files": hash_folder(target)}
+                copies[name] = _copied(target, folder)
     return copies
 
 
 def _digests(
-    artifacts: Mapping[str, Any], config: Mapping[str, Any], stages: Sequence[Stage], store: Store
+    artifacts: Collection[str], config: Mapping[str, Any], stages: Sequence[Stage], store: Store
 ) -> dict[str, str]:
     keys = {stage.id: stage.key for stage in stages}
     trained = (
@@ -236,7 +235,7 @@ def _device(store: Store, stages: Sequence[Stage], execution: Execution) -> str:
 
 def _stages(
     stages: Sequence[Stage], execution: Execution, store: Store
-) -> Iterable[dict[str, Any]]:
+) -> Iterable[dict[str, object]]:
     """{id, key, seconds} of each finished stage; seconds is null where time was not measured."""
     for stage in stages:
         if stage.id in execution.folders:

@@ -7,9 +7,9 @@ folder whose results are not those that the run wrote is refused.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from deepseek_report.artifacts.storage.local_paths import shipped, without_local
 from deepseek_report.compliance.statements import latest_day
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DeepseekReportError
-from deepseek_report.privacy.release import source_of, told_problems
+from deepseek_report.privacy.release import source_of, told_reason
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
     RUN,
@@ -45,6 +45,103 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True)
+class CopiedArtifact:
+    """An artifact in a run folder. path : relative to it. files : {name: SHA-256}."""
+
+    path: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class MissingPart:
+    """Why a part of a run is missing. kind : "failed", or "not applicable".
+
+    named : a person named the part one by one.
+    """
+
+    stage: str
+    reason: Text
+    kind: str
+    named: bool = False
+
+    @classmethod
+    def of(cls, stage: str, reason: Text, kind: str, *, named: bool = False) -> MissingPart:
+        """The part, its reason without absolute paths."""
+        return cls(stage, text_of(plain(without_local_paths(reason))), kind, named)
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> MissingPart:
+        """What `to_json` wrote."""
+        reason = text_of(entry["reason"])
+        return cls(entry["stage"], reason, entry["kind"], bool(entry.get("named")))
+
+    def to_json(self) -> dict[str, object]:
+        """An entry of `problems` in `run.json`; `named` is there where it is true alone."""
+        named = {"named": True} if self.named else {}
+        return {"stage": self.stage, "reason": plain(self.reason), "kind": self.kind, **named}
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """The content of `run.json`; `templates/schemas/run.schema.json` says what each field holds.
+
+    Folders of older versions lack the fields that have a default here, and those behind them.
+    """
+
+    run_id: str
+    command: Mapping[str, Any]
+    experiment: str
+    config: Mapping[str, Any]
+    artifacts: Mapping[str, CopiedArtifact]
+    problems: Sequence[MissingPart]
+    digests: Mapping[str, str]
+    versions: Mapping[str, str]
+    environment: Mapping[str, object]
+    privacy: Mapping[str, object] = field(default_factory=dict)
+    lock: Mapping[str, str] = field(default_factory=dict)
+    plan: Mapping[str, str] = field(default_factory=dict)
+    stages: Sequence[Mapping[str, Any]] = ()
+    volatile: Sequence[str] = ()
+    overrides: Sequence[str] | None = None
+    format_version: int = FORMAT_VERSION
+
+    @classmethod
+    def from_json(cls, run: Mapping[str, Any]) -> RecordedRun:
+        """A content that agrees with its schema; what was concluded beside it is left out."""
+        names = {each.name for each in fields(cls)}
+        known = {name: value for name, value in run.items() if name in names}
+        known["artifacts"] = {
+            name: CopiedArtifact(**entry) for name, entry in run["artifacts"].items()
+        }
+        known["problems"] = [MissingPart.from_json(entry) for entry in run["problems"]]
+        return cls(**{"command": {}, **known})
+
+    def to_json(self) -> dict[str, object]:
+        """The content of the file, in its order."""
+        head = {"format": "deepseek-report/run", "format_version": self.format_version}
+        order = (
+            *("run_id", "command", "experiment", "config", "artifacts", "problems", "privacy"),
+            *("digests", "versions", "lock", "environment", "plan", "stages", "volatile"),
+        )
+        problems = [entry.to_json() for entry in self.problems]
+        return head | {name: getattr(self, name) for name in order} | {"problems": problems}
+
+    @property
+    def failed(self) -> set[str]:
+        """Stages that broke."""
+        return {entry.stage for entry in self.problems if entry.kind == "failed"}
+
+    @property
+    def file_hashes(self) -> dict[str, str]:
+        """{file of an artifact, relative to the run folder: SHA-256}."""
+        return {
+            f"{entry.path}/{name}": sha256
+            for entry in self.artifacts.values()
+            for name, sha256 in entry.files.items()
+        }
+
+
+@dataclass(frozen=True)
 class OpenRun:
     """A run folder whose results are as the run wrote them. run : the content of `run.json`.
 
@@ -52,7 +149,7 @@ class OpenRun:
     """
 
     folder: Path
-    run: Mapping[str, Any]
+    run: RecordedRun
     contents: Contents
     run_digest: str
     day: dt.date | None = None
@@ -60,13 +157,13 @@ class OpenRun:
     @property
     def language(self) -> str:
         """The language that its report is written in."""
-        return str(self.run["config"]["report"].get("language") or DEFAULT_LANGUAGE)
+        return str(self.run.config["report"].get("language") or DEFAULT_LANGUAGE)
 
     def in_language(self, language: str) -> OpenRun:
         """The same results, of which a report in another language is to be written."""
-        config = self.run["config"]
+        config = self.run.config
         config = {**config, "report": {**config["report"], "language": language}}
-        return replace(self, run={**self.run, "config": config})
+        return replace(self, run=replace(self.run, config=config))
 
     @property
     def results(self) -> Results:
@@ -96,8 +193,13 @@ def open_run(folder: Path) -> OpenRun:
     return OpenRun(folder, run, contents, run_digest(listed_results(manifest)))
 
 
-def read_run(folder: Path, contents: Contents | None = None) -> dict[str, Any]:
-    """`run.json` of a run folder, valid by the schema of its format version.
+def read_run(folder: Path, contents: Contents | None = None) -> RecordedRun:
+    """`run.json` of a run folder; see `run_content`."""
+    return RecordedRun.from_json(run_content(folder, contents))
+
+
+def run_content(folder: Path, contents: Contents | None = None) -> dict[str, Any]:
+    """`run.json` of a run folder as plain data, valid by the schema of its format version.
 
     Raises
     ------
@@ -133,33 +235,28 @@ def _validator(version: int) -> Draft202012Validator:
     return validator_of(load_json(shipped("templates") / "schemas" / _SCHEMAS[version], links=True))
 
 
-def results_of(folder: Path, run: Mapping[str, Any], day: dt.date | None = None) -> Results:
+def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Results:
     """The results that a run folder holds; day : what counts as today, for what people wrote."""
     return Results(
-        paths={name: folder / entry["path"] for name, entry in run["artifacts"].items()},
-        config=run["config"],
-        failures=reasons(run["problems"], "failed"),
-        refused=reasons(run["problems"], "not applicable"),
+        paths={name: folder / entry.path for name, entry in run.artifacts.items()},
+        config=run.config,
+        failures=reasons(run.problems, "failed"),
+        refused=reasons(run.problems, "not applicable"),
         provenance=_provenance(folder, run),
-        run_id=run["run_id"],
-        named=frozenset(entry["stage"] for entry in run["problems"] if entry.get("named")),
+        run_id=run.run_id,
+        named=frozenset(entry.stage for entry in run.problems if entry.named),
         folder=folder,
         today=day or latest_day(),
     )
 
 
-def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
-    manifest = {
-        f"{entry['path']}/{name}": sha256
-        for entry in run["artifacts"].values()
-        for name, sha256 in entry["files"].items()
-    }
+def _provenance(folder: Path, run: RecordedRun) -> dict[str, Any]:
     kept = (
         *("run_id", "digests", "versions", "environment", "stages", "overrides", "command"),
         *("volatile", "plan"),
     )
-    known = {name: run.get(name) for name in kept}
-    return known | {"manifest": manifest, "record": read_record(folder)}
+    known = {name: getattr(run, name) for name in kept}
+    return known | {"manifest": run.file_hashes, "record": read_record(folder)}
 
 
 @contextmanager
@@ -199,26 +296,22 @@ def _is_readable(folder: Path) -> bool:
 # Why parts of a run are missing, as its folder tells it.
 
 
-def not_applicable(experiment: Experiment, stage: str, reason: Text) -> dict[str, Any]:
-    """The entry of a part that cannot be applied; `named` is true where a person named it."""
-    entry: dict[str, Any] = problem(stage, reason, "not applicable")
-    return entry | {"named": True} if experiment.is_named(stage) else entry
-
-
-def problem(stage: str, reason: Text, kind: str) -> dict[str, Any]:
-    """One entry of `problems` in `run.json`."""
-    return {"stage": stage, "reason": plain(without_local_paths(reason)), "kind": kind}
-
-
-def reasons(problems: Iterable[Mapping[str, Any]], kind: str) -> dict[str, Text]:
+def reasons(problems: Iterable[MissingPart], kind: str) -> dict[str, Text]:
     """{stage: reason} of the problems of one kind."""
-    return {entry["stage"]: text_of(entry["reason"]) for entry in problems if entry["kind"] == kind}
+    return {entry.stage: entry.reason for entry in problems if entry.kind == kind}
 
 
 def disclosed_problems(
-    experiment: Experiment, problems: Iterable[Mapping[str, Any]], folders: Mapping[str, Path]
-) -> list[dict[str, Any]]:
+    experiment: Experiment, problems: Iterable[MissingPart], folders: Mapping[str, Path]
+) -> list[MissingPart]:
     """The problems without what the level of privacy keeps; `folders` are the finished stages."""
     privacy = experiment.privacy
-    source = source_of(folders, privacy) if not privacy.is_full and "data" in folders else None
-    return list(told_problems(problems, privacy, source))
+    if privacy.is_full:
+        return list(problems)
+    source = source_of(folders, privacy) if "data" in folders else None
+    return [
+        replace(
+            each, reason=told_reason(each.reason, privacy, source, failed=each.kind == "failed")
+        )
+        for each in problems
+    ]

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.rounding import interval, number
@@ -83,7 +82,7 @@ class _Changes:
     words: Wording
 
     def lines(self) -> Iterator[str]:
-        runs = {"before": self.before.run["run_id"], "after": self.after.run["run_id"]}
+        runs = {"before": self.before.run.run_id, "after": self.after.run.run_id}
         yield f"# {escape(self._text('title', **runs))}"
         yield ""
         yield self._text("runs", before=self.before.run_digest, after=self.after.run_digest)
@@ -98,28 +97,28 @@ class _Changes:
             yield from ("", f"## {self._text(f'heads.{name}')}", "")
             yield from list(lines) or [self._text("nothing")]
 
-    def _text(self, key: str, /, **values: Any) -> str:
+    def _text(self, key: str, /, **values: object) -> str:
         return self.words.text(f"changes.{key}", **values)
 
     def _made_of(self) -> Iterator[str]:
         """Data, weights, code, and versions of libraries."""
-        old, new = (run.run.get("digests") or {} for run in (self.before, self.after))
+        old, new = (run.run.digests for run in (self.before, self.after))
         digests = {"before": old, "after": new}
         for name in ("data", "weights", "config", "code"):
             label = self.words.label("digest_subjects", name)
             shown = {key: str(d.get(name) or "–")[:12] for key, d in digests.items()}
             same = old.get(name) == new.get(name)
             yield f"- {self._text('same' if same else 'digest', name=label, **shown)}"
-        for name, version in sorted((self.after.run.get("versions") or {}).items()):
-            known = (self.before.run.get("versions") or {}).get(name)
+        for name, version in sorted(self.after.run.versions.items()):
+            known = self.before.run.versions.get(name)
             if known != version:
-                about = {"name": str(name), "before": str(known or "–"), "after": str(version)}
+                about = {"name": name, "before": known or "–", "after": version}
                 yield f"- {escape(self._text('version', **about))}"
 
     def _scores(self) -> Iterator[str]:
         volatile = frozenset(
-            str(pattern).removeprefix("artifacts/").removesuffix("/*")
-            for pattern in self.after.run.get("volatile") or ()
+            pattern.removeprefix("artifacts/").removesuffix("/*")
+            for pattern in self.after.run.volatile
         )
         old, new = self.before.results, self.after.results
         ends = {moved.name: moved for moved in moved_scores(new, old, volatile)}
@@ -186,7 +185,7 @@ class _Changes:
                 yield f"- {escape(self._text('decided', **_about(each.decision, new, self.words)))}"
 
 
-def _about(decision: Decision, report: ComplianceReport, words: Wording) -> dict[str, Any]:
+def _about(decision: Decision, report: ComplianceReport, words: Wording) -> dict[str, object]:
     return {
         "name": decision.name,
         "date": decision.date,

@@ -41,7 +41,7 @@ class Remade:
     reasons: Sequence[str] = ()
 
 
-def remade(opened: OpenRun, record: Mapping[str, Any], trust: Sequence[str] = ()) -> Remade:
+def remade(opened: OpenRun, record: Mapping[str, object], trust: Sequence[str] = ()) -> Remade:
     """Make the documents of a run again in a folder of their own, and compare.
 
     opened : a run whose results are as the run wrote them. record : the content of
@@ -67,15 +67,15 @@ def remade(opened: OpenRun, record: Mapping[str, Any], trust: Sequence[str] = ()
     return Remade(same, different, reasons)
 
 
-def _recorded_day(record: Mapping[str, Any]) -> dt.date | None:
+def _recorded_day(record: Mapping[str, object]) -> dt.date | None:
     """The day on which the documents were written; today where it is not recorded."""
     day = record.get("day")
     return parse_date(day) if isinstance(day, str) else None
 
 
-def _recorded_language(opened: OpenRun, record: Mapping[str, Any]) -> str:
+def _recorded_language(opened: OpenRun, record: Mapping[str, object]) -> str:
     """The language by the hash of what wrote, where an older version did not name it."""
-    config = opened.run["config"]
+    config = opened.run.config
     keys = {writing_key(config, language): language for language in languages()}
     return keys.get(str(record.get("writing")), opened.language)
 
@@ -83,7 +83,7 @@ def _recorded_language(opened: OpenRun, record: Mapping[str, Any]) -> str:
 def _reasons(
     opened: OpenRun, record: Mapping[str, Any], language: str, trust: Sequence[str]
 ) -> Iterator[str]:
-    config = opened.run["config"]
+    config = opened.run.config
     if record.get("writing") != writing_key(config, language or language_of(config)):
         yield "other code wrote them, by their record"
     recorded, here = record.get("libraries"), writing_libraries()

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.storage.plain_files import read_bytes, write_bytes
 from deepseek_report.compliance.people import read_people
@@ -69,10 +68,10 @@ def sign_run(folder: Path, key: SigningKey, decision: Path | None = None) -> Pat
     return path
 
 
-def _content(opened: OpenRun) -> dict[str, Any]:
+def _content(opened: OpenRun) -> dict[str, object]:
     documents = readable_manifest(opened.folder / DOCUMENTS_MANIFEST) or {}
     return {
-        "run_id": str(opened.run["run_id"]),
+        "run_id": str(opened.run.run_id),
         "run_digest": opened.run_digest,
         "document_digest": str(documents.get("document_digest") or ""),
     }
@@ -97,7 +96,7 @@ def _is_shown(folder: Path, file: Path) -> bool:
     )
 
 
-def _decisions(opened: OpenRun, decision: Path) -> list[dict[str, Any]]:
+def _decisions(opened: OpenRun, decision: Path) -> list[dict[str, object]]:
     """The decisions that a file holds, each with its digest."""
     human = read_people(opened.results)
     file = f"{PEOPLE}/{decision.name}"

@@ -27,7 +27,7 @@ from deepseek_report.provenance.signatures import (
     open_envelope,
 )
 from deepseek_report.runner.planning.plan import identity_of
-from deepseek_report.runner.run_folders.open_run import OpenRun, read_run
+from deepseek_report.runner.run_folders.open_run import OpenRun, RecordedRun, read_run
 from deepseek_report.runner.run_folders.remaking import Remade, remade
 from deepseek_report.runner.run_folders.sealing import document_digest
 from deepseek_report.runner.run_folders.signing import Signatures, check_signatures
@@ -274,14 +274,14 @@ def _missing(each: Requirement, report: ComplianceReport, words: Wording) -> str
 
 def _seal(opened: OpenRun, report: ComplianceReport, keys: Mapping[str, KnownKey]) -> Iterator[str]:
     """What is proved of limits, frameworks and data having been fixed before the results."""
-    entry = opened.run["artifacts"].get(SEAL)
+    entry = opened.run.artifacts.get(SEAL)
     if entry is None:
         yield (
             "Seal: none, so it is not provable that limits, frameworks and data were fixed before "
             "the results."
         )
         return
-    folder = opened.folder / entry["path"]
+    folder = opened.folder / entry.path
     digest = sha256_file(folder / SEAL_FILE)
     signers = _sealed_by(folder, digest, keys)
     by = (
@@ -344,20 +344,16 @@ def _foreign(contents: Contents) -> dict[str, str]:
     return foreign | {name: deep if name.endswith("/") else link for name in contents.strange}
 
 
-def agreement_problems(run: Mapping[str, Any], listed: Mapping[str, str]) -> list[str]:
+def agreement_problems(run: RecordedRun, listed: Mapping[str, str]) -> list[str]:
     """Where the manifest, the hashes of the artifacts in `run.json` and its stage keys differ."""
-    artifacts = {
-        f"{entry['path']}/{name}": sha256
-        for entry in run["artifacts"].values()
-        for name, sha256 in entry["files"].items()
-    }
+    artifacts = run.file_hashes
     problems = [
         f"{name}: {RUN} and {MANIFEST} do not say the same of it"
         for name in sorted(artifacts.keys() | {file for file in listed if _is_artifact(file)})
         if artifacts.get(name) != listed.get(name)
     ]
-    if run["format_version"] > 1 and run["run_id"] != identity_of(run):
-        problems.append(f"{RUN}: the run id {run['run_id']} is not the one of its stage keys")
+    if run.format_version > 1 and run.run_id != identity_of(run):
+        problems.append(f"{RUN}: the run id {run.run_id} is not the one of its stage keys")
     return problems
 
 
@@ -365,10 +361,10 @@ def _is_artifact(name: str) -> bool:
     return name.startswith(f"{ARTIFACTS}/")
 
 
-def _compare_contents(folder: Path, run: Mapping[str, Any], verified: Verified) -> None:
+def _compare_contents(folder: Path, run: RecordedRun, verified: Verified) -> None:
     """Compare what says the same thing twice: the config, and the table of scores."""
     comparisons: tuple[tuple[str, str, Callable[[], bool]], ...] = (
-        (CONFIG, f"it is not the config in {RUN}", lambda: _config(folder) == run["config"]),
+        (CONFIG, f"it is not the config in {RUN}", lambda: _config(folder) == run.config),
         (SCORES, "it does not hold the scores of the artifacts", lambda: _same_scores(folder, run)),
     )
     for name, problem, agrees in comparisons:
@@ -384,12 +380,12 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _same_scores(folder: Path, run: Mapping[str, Any]) -> bool:
+def _same_scores(folder: Path, run: RecordedRun) -> bool:
     measured = [
         score
-        for name, entry in run["artifacts"].items()
+        for name, entry in run.artifacts.items()
         if ArtifactId(name).kind == "measures"
-        for score in load_scores(folder / entry["path"])
+        for score in load_scores(folder / entry.path)
     ]
     return bool(_unworded(score_table(measured)).equals(_unworded(load_table(folder / SCORES))))
 
@@ -399,7 +395,7 @@ def _unworded(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.drop(columns=list(WORDED), errors="ignore")
 
 
-def _config(folder: Path) -> Any:
+def _config(folder: Path) -> object:
     import yaml
 
     try:

@@ -43,14 +43,15 @@ from deepseek_report.rendering.document import write_brief, write_qmd
 from deepseek_report.rendering.page_words import FORMATS, Engine, Format, ReportOptions, page_of
 from deepseek_report.rendering.paper import bibtex
 from deepseek_report.rendering.render import render
+from deepseek_report.runner.planning.plan import recorded_config
 from deepseek_report.runner.run_folders.open_run import (
     FORMAT_VERSION,
+    MissingPart,
     OpenRun,
     open_run,
-    read_run,
+    run_content,
     run_schema_problems,
 )
-from deepseek_report.runner.run_folders.recorded_config import recorded_config
 from deepseek_report.runner.run_folders.sealing import drawn_again, publish, writing_key
 from deepseek_report.runner.run_folders.section_plugins import OWN, write_section
 from deepseek_report.sections.summary import SummarySection
@@ -94,7 +95,7 @@ class Written:
 
     pages: list[Path]
     verdicts: list[Verdict]
-    problems: list[dict[str, str]]
+    problems: list[MissingPart]
     kept: list[str]
     notices: list[str]
     run_digest: str
@@ -103,7 +104,7 @@ class Written:
 
     @property
     def failed(self) -> bool:
-        return any(problem["kind"] == "failed" for problem in self.problems)
+        return any(part.kind == "failed" for part in self.problems)
 
 
 def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
@@ -127,14 +128,14 @@ def load_for_writing(experiment: Experiment) -> None:
     """Load what the report of an experiment is written with, but what needs a result of the run."""
     modules = (
         str(experiment.config_of("sections", name).get("_target_", "")).rpartition(".")[0]
-        for name in experiment.multiple["sections"]
+        for name in experiment.sections
     )
     for module in modules:
         if module.startswith(OWN["section"]):
             import_module(module)
     run_schema_problems({"format_version": FORMAT_VERSION})
     writing_key(recorded_config(experiment))
-    for choice in experiment.multiple["frameworks"].values():
+    for choice in experiment.frameworks.values():
         choice.load()
 
 
@@ -187,7 +188,7 @@ def _write_documents(folder: Path, options: WriteOptions) -> Written:
         notices=made.notices,
         run_digest=opened.run_digest,
         document_digest=sealed,
-        rejected=made.rejected and bool(opened.run["config"]["report"].get("fail_on")),
+        rejected=made.rejected and bool(opened.run.config["report"].get("fail_on")),
     )
 
 
@@ -203,7 +204,7 @@ class MadeDocuments:
     formats: Sequence[Format]
     engine: Engine
     verdicts: list[Verdict]
-    problems: list[dict[str, str]]
+    problems: list[MissingPart]
     notices: list[str]
     rejected: bool
 
@@ -211,7 +212,7 @@ class MadeDocuments:
 def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDocuments:
     """Make every document of a run in the folder `work`, which is empty; reads the run alone."""
     stored, opened = opened.language, opened.in_language(options.language or opened.language)
-    report = report_options(opened.run["config"]["report"])
+    report = report_options(opened.run.config["report"])
     formats = tuple(options.formats) or report.formats
     others = [name for name in _formats_there(opened) if name not in formats]
     _copy_people(opened, work)
@@ -231,7 +232,7 @@ def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDo
     return MadeDocuments(opened, formats, engine, verdicts, problems, notices, rejected)
 
 
-def _decided(results: Results) -> Mapping[str, Any]:
+def _decided(results: Results) -> Mapping[str, object]:
     """The state of decisions; empty where it cannot be told, which its section says."""
     try:
         return decisions_record(evaluate_results(results))
@@ -244,10 +245,10 @@ def _decided(results: Results) -> Mapping[str, Any]:
 def _citation(opened: OpenRun) -> str:
     """The report's BibTeX entry; its year where the run records times."""
     run, finished = opened.run, read_record(opened.folder).finished
-    title = str(run["config"]["report"].get("title") or run["experiment"])
-    version = str(run["versions"].get("deepseek-report", ""))
+    title = str(run.config["report"].get("title") or run.experiment)
+    version = run.versions.get("deepseek-report", "")
     year = "" if finished is None else str(finished.year)
-    return bibtex(str(run["run_id"]), title, version, opened.run_digest, year)
+    return bibtex(run.run_id, title, version, opened.run_digest, year)
 
 
 def _copy_people(opened: OpenRun, work: Path) -> None:
@@ -336,7 +337,7 @@ def _write_compliance(document: Path, results: Results) -> dict[str, str]:
     return {}
 
 
-def report_options(config: Mapping[str, Any]) -> ReportOptions:
+def report_options(config: Mapping[str, object]) -> ReportOptions:
     """The report's options from a resolved config.
 
     Raises
@@ -362,13 +363,12 @@ def _write_conclusions(
     opened: OpenRun,
     results: Results,
     verdicts: Iterable[Verdict],
-    decided: Mapping[str, Any],
-) -> list[dict[str, str]]:
+    decided: Mapping[str, object],
+) -> list[MissingPart]:
     """`findings.json`, for machines; returns every problem of the run and of its report."""
-    recorded = [dict(problem) for problem in opened.run["problems"]]
-    known = {problem["stage"] for problem in recorded}
+    known = {part.stage for part in opened.run.problems}
     broken = [
-        {"stage": stage, "reason": plain(reason), "kind": "failed"}
+        MissingPart(stage, reason, "failed")
         for stage, reason in results.failures.items()
         if stage not in known
     ]
@@ -376,18 +376,18 @@ def _write_conclusions(
         "format": "deepseek-report/findings",
         "format_version": 1,
         "run_digest": opened.run_digest,
-        "findings": [plain(vars(finding)) for finding in results.findings],
+        "findings": [finding.to_json() for finding in results.findings],
         "thresholds": [plain(vars(verdict)) for verdict in verdicts],
         "decisions": plain(decided),
-        "problems": broken,
+        "problems": [part.to_json() for part in broken],
     }
     save_json(work / CONCLUSIONS, conclusions)
-    return recorded + broken
+    return [*opened.run.problems, *broken]
 
 
 def concluded_record(folder: Path) -> dict[str, Any]:
     """`run.json` with what was concluded from it: findings, thresholds, all problems."""
-    run = read_run(folder)
+    run = run_content(folder)
     concluded = load_json(folder / CONCLUSIONS)
     if not isinstance(concluded, dict):
         raise ArtifactError(f"{folder / CONCLUSIONS}: not what a render writes; render again")

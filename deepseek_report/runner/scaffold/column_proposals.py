@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -286,7 +286,7 @@ def within_reach(features: Sequence[Feature]) -> Iterator[tuple[Feature, str]]:
             yield feature, direction
 
 
-def dataset_fields(seen: TableSeen, target: str) -> dict[str, Any]:
+def dataset_fields(seen: TableSeen, target: str) -> dict[str, object]:
     """What the data set's settings must be for the target to be read: limits of classes."""
     different = seen.column(target).different
     many = 20 < different <= _MOST_CLASSES and target not in seen.numeric

@@ -87,7 +87,7 @@ def value(anything: Any) -> str:
     return _plain(_escaped(anything))
 
 
-def _escaped(anything: Any) -> Any:
+def _escaped(anything: object) -> object:
     """The same with every text as a text; tuples become lists."""
     if isinstance(anything, str):
         return _INTERPOLATION.sub(lambda match: 2 * match[1] + "\\${", anything)
@@ -234,9 +234,9 @@ def _columns(draft: StudyDraft, dataset: Dataset) -> Iterator[str]:
         yield f"    # {count(len(features) - _MOST_COLUMNS)} more columns are inferred when read"
 
 
-def _column(feature: Feature) -> dict[str, Any]:
+def _column(feature: Feature) -> dict[str, object]:
     """What is proposed of a column: its kind, and what its name and its codes tell."""
-    known: dict[str, Any] = {"kind": feature.kind}
+    known: dict[str, object] = {"kind": feature.kind}
     if (label := proposed_label(feature.name)) != readable_name(feature.name):
         known["label"] = label
     if feature.is_numeric:

@@ -6,21 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deepseek_report.artifacts.estimate import Estimate, finite
-from deepseek_report.artifacts.schema import AttributeKind
+from deepseek_report.artifacts.schema import CROSS, AttributeKind
 from deepseek_report.artifacts.table import Column
 from deepseek_report.findings.error_budget import is_under, level_of
 from deepseek_report.findings.explainer_verdicts import leading_explainer
-from deepseek_report.findings.records import (
-    Row,
-    SurestPair,
-    attribute_label,
-    is_crossing,
-    of_kind,
-    rows,
-    unit_of,
-)
+from deepseek_report.findings.records import attribute_label, of_kind, unit_of
 from deepseek_report.findings.rules_sources import is_enough
 from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.metrics.explanations.explanation_rows import (
+    ExplainedGroup,
+    FeatureImportance,
+    GroupImportance,
+)
+from deepseek_report.metrics.failures.failure_rows import PartLevel
+from deepseek_report.metrics.fairness.fairness_rows import GapTest
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values, View
 from deepseek_report.wording import estimates
@@ -37,14 +36,16 @@ _REACHED = ("explainer", "attribute", "level", "reached", "n")
 def attribution(draft: Draft, identity: str, kind: AttributeKind) -> ShownTable:
     """Mean strength of the leading features in each level, by the leading method."""
     leader = leading_explainer(draft.results)
-    table = [r for r in rows(draft.results, "importance", "by_group") if r["explainer"] == leader]
-    whole = [r for r in rows(draft.results, "importance", "importance") if r["explainer"] == leader]
-    leading = {r["feature"] for r in sorted(whole, key=lambda r: r["rank"])[:FEATURES]}
+    table = draft.results.rows("importance", "by_group", GroupImportance)
+    importance = draft.results.rows("importance", "importance", FeatureImportance)
+    whole = sorted((r for r in importance if r.explainer == leader), key=lambda r: r.rank)
+    leading = {r.feature for r in whole[:FEATURES]}
     shown = [
-        row
+        row.cells
         for row in table
-        if row["feature"] in leading
-        and of_kind(draft.results, row["attribute"], kind)
+        if row.explainer == leader
+        and row.feature in leading
+        and of_kind(draft.results, row.attribute, kind)
         and is_enough(draft.results, row)
     ]
     view = View(identity, f"importance.{_WORDS[kind]}", _STRENGTH, folded=True)
@@ -54,12 +55,12 @@ def attribution(draft: Draft, identity: str, kind: AttributeKind) -> ShownTable:
 def quality(draft: Draft, identity: str, kind: AttributeKind) -> ShownTable:
     """What each method reaches in deletion in each level; nothing where that is not told."""
     shown = [
-        row
-        for row in rows(draft.results, "explanation_by_group", "groups")
-        if row["explainer"] != CONTROL
-        and of_kind(draft.results, row["attribute"], kind)
+        row.cells
+        for row in draft.results.rows("explanation_by_group", "groups", ExplainedGroup)
+        if row.explainer != CONTROL
+        and of_kind(draft.results, row.attribute, kind)
         and is_enough(draft.results, row)
-        and finite(row.get("reached")) is not None
+        and row.reached is not None
     ]
     view = View(identity, f"explanation_by_group.{_WORDS[kind]}", _REACHED, folded=True)
     return draft.metric_table("explanation_by_group", "groups", shown, view)
@@ -82,7 +83,7 @@ class Levels:
     name: str
     label: str
     inline: str
-    rows: tuple[Row, ...]
+    rows: tuple[PartLevel, ...]
     sentence: str
 
     def values(self, **tables: ShownTable) -> Values:
@@ -91,18 +92,22 @@ class Levels:
 
 
 def levels_of(
-    draft: Draft, table: Sequence[Row], judged_by: Column, texts: str, tests: Sequence[Row]
+    draft: Draft,
+    table: Sequence[PartLevel],
+    judged_by: Column,
+    texts: str,
+    tests: Sequence[GapTest],
 ) -> list[Levels]:
     """The levels of every attribute of a table of parts of the data; crossings of two are left out.
 
     texts : key of the texts `one_level` and `spread`, with a dot at the end, or nothing.
     """
-    names = dict.fromkeys(row["attribute"] for row in table if not is_crossing(row))
+    names = dict.fromkeys(row.attribute for row in table if CROSS not in row.attribute)
     levels = []
     for name in names:
-        mine = [row for row in table if row["attribute"] == name]
+        mine = [row for row in table if row.attribute == name]
         label = attribute_label(draft.results, name)
-        own = [row for row in tests if row["attribute"] == name]
+        own = [row for row in tests if row.attribute == name]
         sentence = _spread(draft, mine, judged_by, texts, own)
         levels.append(
             Levels(name, sentence_case(label), draft.words.inline(label), tuple(mine), sentence)
@@ -111,10 +116,10 @@ def levels_of(
 
 
 def _spread(
-    draft: Draft, levels: Sequence[Row], column: Column, texts: str, tests: Sequence[Row]
+    draft: Draft, levels: Sequence[PartLevel], column: Column, texts: str, tests: Sequence[GapTest]
 ) -> str:
     """Two levels with their values of a column, see `_ends`."""
-    judged = [r for r in levels if not r["too_few"] and finite(r[column.key]) is not None]
+    judged = [r for r in levels if not r.too_few and finite(r.cells[column.key]) is not None]
     if len(judged) < 2:
         return draft.text(f"{texts}one_level")
     beyond = bool(tests) and is_under(tests[0], level_of(draft.results, "parts"))
@@ -122,27 +127,27 @@ def _spread(
     target = draft.results.schema.target
     values: Values = {}
     for name, row in zip(("most", "least"), ends, strict=True):
-        values[name] = row["level"]
-        low, high = row.get(column.low), row.get(column.high)
-        values[f"{name}_value"] = Estimate.of(row[column.key], low, high, row["n"])
-        values[f"{name}_base"] = estimates.of_row(row, "base_rate", "base")
+        values[name] = row.level
+        low, high = row.cells.get(column.low), row.cells.get(column.high)
+        values[f"{name}_value"] = Estimate.of(row.cells[column.key], low, high, row.n)
+        values[f"{name}_base"] = estimates.of_row(row.cells, "base_rate", "base")
     return draft.text(
         f"{texts}spread",
         **values,
         decision=target.favourable_class if target.is_judged else "",
-        p=finite(tests[0]["p_adjusted"]) if tests else None,
+        p=tests[0].p_adjusted if tests else None,
         beyond=beyond,
         unit=unit_of(draft.results),
     )
 
 
-def _ends(judged: Sequence[Row], column: Column, tests: Sequence[Row]) -> list[Row]:
+def _ends(judged: Sequence[PartLevel], column: Column, tests: Sequence[GapTest]) -> list[PartLevel]:
     """The two levels that a test shows to differ, else those with most and least of a column."""
     if tests:
-        pair, known = SurestPair.of(tests[0]), {row["level"]: row for row in judged}
+        pair, known = tests[0], {row.level: row for row in judged}
         if {pair.highest, pair.lowest} <= set(known):
             return [known[pair.highest], known[pair.lowest]]
-    return [choose(judged, key=lambda row: float(row[column.key])) for choose in (max, min)]
+    return [choose(judged, key=lambda row: float(row.cells[column.key])) for choose in (max, min)]
 
 
 #: What is shown of a gap; the levels that it lies between are made of two columns.
@@ -153,9 +158,9 @@ def gap_table(
     draft: Draft, identity: str, words: str, metrics: Iterable[str], *, folded: bool = False
 ) -> ShownTable:
     """The gaps that these metrics tested, beside what chance alone would give."""
-    measured = {metric: rows(draft.results, metric, "tests") for metric in metrics}
+    measured = {metric: draft.results.rows(metric, "tests", GapTest) for metric in metrics}
     tested = [
-        {"metric": metric, **row, "levels": _apart(draft, row)}
+        {"metric": metric, **row.cells, "levels": _apart(draft, row)}
         for metric, gaps in measured.items()
         for row in gaps
     ]
@@ -163,6 +168,5 @@ def gap_table(
     return draft.metric_table(first, "tests", tested, View(identity, words, _OF_GAP, folded))
 
 
-def _apart(draft: Draft, row: Row) -> str:
-    ends = {"least": row["narrowest_level"], "most": row["widest_level"]}
-    return draft.words.text("cells.from_to", **ends)
+def _apart(draft: Draft, row: GapTest) -> str:
+    return draft.words.text("cells.from_to", least=row.narrowest_level, most=row.widest_level)

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds.row_conditions import relation_in_words
 from deepseek_report.findings.explainer_verdicts import leading_for_cases, verdict_of
-from deepseek_report.findings.records import Row
+from deepseek_report.metrics.cases.single_case_rows import ChangeStep
 from deepseek_report.metrics.cases.what_if import WhatIfAnswers
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values, compact, compact_list
@@ -75,7 +74,7 @@ class WhatIfData:
             ],
         }
 
-    def of_case(self, place: int, steps: list[Row]) -> Values | None:
+    def of_case(self, place: int, steps: list[ChangeStep]) -> Values | None:
         """The answers about one case; steps : its rows of the table `counterfactuals`."""
         (cases,) = np.nonzero(self.answers.places == place)
         if not len(cases):
@@ -110,24 +109,28 @@ class WhatIfData:
         results = self.draft.results
         return results.test.inputs[int(results.cases.explained[place])]
 
-    def _change(self, steps: list[Row]) -> Mapping[str, Any] | None:
+    def _change(self, steps: list[ChangeStep]) -> Mapping[str, Any] | None:
         """The change that was found, and what the model answered to it."""
-        if not steps or steps[0]["status"] != "found":
+        if not steps or steps[0].status != "found":
             return None
         names = self.draft.results.schema.names
         columns = self.answers.columns.tolist()
-        values = [finite(step.get("to_value")) for step in steps]
-        wanted = [names.index(step["feature"]) for step in steps]
+        values = [step.to_value for step in steps]
+        wanted = [names.index(step.feature) for step in steps]
         if None in values or any(j not in columns for j in wanted):
             return None
         return {
             "set": [[columns.index(j), value] for j, value in zip(wanted, values, strict=True)],
-            "output": compact_list([steps[-1]["probability_after"]]),
+            "output": compact_list([_number(steps[-1].probability_after)]),
         }
 
     def _display(self, column: int, value: float) -> str:
         feature = self.draft.results.schema.features[column]
         return self.draft.words.name(feature.display(float(value)))
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _known(values: Any) -> Any:
@@ -184,7 +187,7 @@ def _threshold(draft: Draft, cases: Sequence[ExplainedCase]) -> float | None:
     target = draft.results.schema.target
     if not task_of(target).decides or len(target.classes) != 2:
         return None
-    stated = finite(cases[0].row.get("threshold")) if cases else None
+    stated = cases[0].row.threshold if cases else None
     return 0.5 if stated is None else stated
 
 
@@ -216,21 +219,21 @@ def _entry(pages: Pages, glances: Glances, case: ExplainedCase) -> Values:
     draft, row = pages.draft, case.row
     target = draft.results.schema.target
     entry: Values = {
-        "id": int(row["instance_id"]),
-        "name": case_sentences.row_of(draft, row),
+        "id": row.instance_id,
+        "name": case_sentences.row_of(draft, row.instance_id),
         "probability": compact(stated(draft.results, case)),
-        "decision": row["decision"],
-        "truth": row["label"],
+        "decision": row.decision,
+        "truth": row.label,
         "groups": _levels(draft, case),
     }
     if task_of(target).decides:
-        known = bool(row["label"])
+        known = bool(row.label)
         entry |= {
-            "right": bool(row["correct"]) if known else None,
-            "decided": target.classes.index(row["decision"]),
+            "right": row.correct if known else None,
+            "decided": target.classes.index(row.decision),
         }
     else:
-        entry |= {"error": compact(float(row["error"]))}
+        entry |= {"error": compact(_number(row.error))}
     alike = case_sentences.fits_alike(draft.results, case)
     if alike is not None and alike[0] < alike[1]:
         entry |= {"alike": list(alike)}
@@ -265,4 +268,4 @@ def _levels(draft: Draft, case: ExplainedCase) -> list[int]:
 def _answers(what_if: WhatIfData | None, pages: Pages, case: ExplainedCase) -> Values | None:
     if what_if is None or case.place is None:
         return None
-    return what_if.of_case(case.place, pages.rows("counterfactuals", case.row["case"]))
+    return what_if.of_case(case.place, pages.rows(ChangeStep, case.row.case))

@@ -9,13 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import FURTHER
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.records import Row, rows
 from deepseek_report.metrics.cases.case_choice import NO_PERSON
+from deepseek_report.metrics.cases.single_case_rows import (
+    CaseInput,
+    CaseReason,
+    CaseRow,
+    ChangeStep,
+    ErrorsLikeThis,
+    Neighbour,
+    ReasonCode,
+    TreeQuestion,
+    TreeSum,
+    WayStep,
+)
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values, compact
 from deepseek_report.sections.single_cases import case_sentences
@@ -29,29 +40,29 @@ from deepseek_report.wording.case_words import CaseWords
 _WORDS = re.compile(r"(?:[^\W\d_A-Z]{4,}|age|sex|of|in|per|to|at)(?: (?:[^\W\d_A-Z]{2,}))*")
 
 
-def codes(pages: Pages, case: Row) -> Values | None:
+def codes(pages: Pages, case: CaseRow) -> Values | None:
     """The reasons against the person and what limits them.
 
     None where the decision is favourable, or no method tells amounts for or against a class.
     """
-    draft, table = pages.draft, pages.rows("reason_codes", case["case"])
+    draft, table = pages.draft, pages.rows(ReasonCode, case.case)
     if not is_against(draft, case) or not _judged(pages):
         return None
-    mine = [row for row in table if row["explainer"] == pages.explainer]
-    chosen = sorted((row for row in mine if row["role"] == "reason"), key=lambda row: row["rank"])
+    mine = [row for row in table if row.explainer == pages.explainer]
+    chosen = sorted((row for row in mine if row.role == "reason"), key=lambda row: row.rank)
     accepted = method_of(draft) == "shortfall_from_accepted"
     return {
         "by": draft.text("codes.by", method=pages.label(pages.explainer), accepted=accepted),
         "items": [_item(pages, group) for group in equals(chosen)],
         "players": [pages.marks.listed(group) for group in equals(chosen)],
-        "limits": _limits(pages, chosen, [row for row in mine if row["role"] == "protected"]),
+        "limits": _limits(pages, chosen, [row for row in mine if row.role == "protected"]),
     }
 
 
-def is_against(draft: Draft, case: Row) -> bool:
+def is_against(draft: Draft, case: CaseRow) -> bool:
     """Whether the favourable class is declared, and the case was decided otherwise."""
     favourable = favourable_class(draft)
-    return favourable is not None and case["decision"] != favourable
+    return favourable is not None and case.decision != favourable
 
 
 def favourable_class(draft: Draft) -> str | None:
@@ -91,41 +102,41 @@ def _judged(pages: Pages) -> bool:
     explainer = pages.explainer
     if explainer is None:
         return False
-    codes = rows(results, "cases", "reason_codes")
-    return any(row["explainer"] == explainer for row in codes)
+    codes = results.rows(*ReasonCode.source, ReasonCode)
+    return any(row.explainer == explainer for row in codes)
 
 
-def equals(chosen: Sequence[Row]) -> list[list[Row]]:
+def equals(chosen: Sequence[ReasonCode]) -> list[list[ReasonCode]]:
     """The reasons in their order, those together whose order among them is not certain."""
-    groups: list[list[Row]] = [[]]
+    groups: list[list[ReasonCode]] = [[]]
     for row in chosen:
         groups[-1].append(row)
-        if row["order_certain"]:
+        if row.order_certain:
             groups.append([])
     return [group for group in groups if group]
 
 
-def _item(pages: Pages, group: list[Row]) -> str:
+def _item(pages: Pages, group: list[ReasonCode]) -> str:
     sentences = [_sentence(pages, row) for row in group]
     return sentences[0] if len(group) == 1 else pages.draft.text("codes.equally", reasons=sentences)
 
 
-def _sentence(pages: Pages, row: Row) -> str:
-    feature, display = featured(pages, row, row["display"])
+def _sentence(pages: Pages, row: ReasonCode) -> str:
+    feature, display = featured(pages, row, row.display)
     return pages.draft.text(
-        f"codes.{row['output_space']}",
+        f"codes.{row.output_space}",
         feature=feature,
         display=display,
-        size=float(row["shortfall"]),
-        factor=math.exp(min(float(row["shortfall"]), 50.0)),
+        size=row.shortfall,
+        factor=math.exp(min(row.shortfall, 50.0)),
         favourable=favourable_class(pages.draft),
     )
 
 
-def _limits(pages: Pages, chosen: list[Row], protected: list[Row]) -> str:
+def _limits(pages: Pages, chosen: list[ReasonCode], protected: list[ReasonCode]) -> str:
     """What the list does not say for certain, and what may not stand on it."""
     draft, groups = pages.draft, equals(chosen)
-    is_open = bool(chosen) and not chosen[-1]["order_certain"]
+    is_open = bool(chosen) and not chosen[-1].order_certain
     hidden = [_inside(pages, row) for row in protected]
     return draft.text(
         "codes.limits",
@@ -136,7 +147,7 @@ def _limits(pages: Pages, chosen: list[Row], protected: list[Row]) -> str:
     )
 
 
-def _without_words(pages: Pages, chosen: list[Row]) -> list[str]:
+def _without_words(pages: Pages, chosen: list[ReasonCode]) -> list[str]:
     """The columns of these reasons that are only called as in the data, by no words of a language.
 
     Lower-case words of four letters and more are taken for words.
@@ -145,17 +156,17 @@ def _without_words(pages: Pages, chosen: list[Row]) -> list[str]:
     if not kind_of(schema).named_columns:
         return []
     features = {feature.name: feature for feature in schema.features}
-    named = [features[row["feature"]] for row in chosen if row["feature"] in features]
+    named = [features[row.feature] for row in chosen if row.feature in features]
     labels = [feature.label for feature in named if feature.is_named_as_in_data]
     return [label for label in labels if not _WORDS.fullmatch(label)]
 
 
-def _inside(pages: Pages, row: Row) -> str:
+def _inside(pages: Pages, row: ReasonCode) -> str:
     """What a reason is called inside of a sentence."""
     words, kind = pages.draft.words, kind_of(pages.draft.results.schema)
     if kind.named_columns or kind.quotes:
-        return words.inline(words.name(row["label"]))
-    return words.inline(featured(pages, row, row["display"])[0])
+        return words.inline(words.name(row.label))
+    return words.inline(featured(pages, row, row.display)[0])
 
 
 # --- The way of a decision through the model, as the page's script draws it -----------------------
@@ -164,31 +175,28 @@ def _inside(pages: Pages, row: Row) -> str:
 _NAMED = 4
 
 
-def way_of(pages: Pages, case: Row) -> Values | None:
+def way_of(pages: Pages, case: CaseRow) -> Values | None:
     """Steps from nothing to the output, with the path through a tree; None where none was asked.
 
     head : what the numbers are. steps : [name, weight of a router, what it adds], which add up to
     the output; layers : [first step, name] of each. path : sentences.
     """
-    steps = pages.rows("steps", case["case"])
-    if steps:
+    if steps := pages.rows(WayStep, case.case):
         return _through_layers(pages, case, steps)
-    trees = pages.rows("trees", case["case"])
+    trees = pages.rows(TreeSum, case.case)
     return _through_trees(pages, case, trees[0]) if trees else None
 
 
-def _through_layers(pages: Pages, case: Row, steps: list[Row]) -> Values:
+def _through_layers(pages: Pages, case: CaseRow, steps: list[WayStep]) -> Values:
     text, numbers = pages.draft.text, pages.draft.words.numbers
-    shown = [row for row in steps if row["kind"] != "expert" or float(row["weight"]) > 0]
+    shown = [row for row in steps if row.kind != "expert" or (row.weight or 0.0) > 0]
     return {
-        "head": text(
-            "way.layers", decided=case["decision"], number=finite(case["probability"]) is None
-        ),
+        "head": text("way.layers", decided=case.decision, number=case.probability is None),
         "steps": [
             [
-                text(f"way.steps.{row['kind']}", **_named(row)),
-                _share(numbers, row["weight"]),
-                compact(float(row["added"])),
+                text(f"way.steps.{row.kind}", branch=row.branch, number=row.number),
+                "" if row.weight is None else numbers.percent(row.weight),
+                compact(row.added),
             ]
             for row in shown
         ],
@@ -197,61 +205,44 @@ def _through_layers(pages: Pages, case: Row, steps: list[Row]) -> Values:
     }
 
 
-def _named(row: Row) -> Values:
-    return {"branch": row["branch"], "number": int(row["number"])}
-
-
-def _share(numbers: Any, weight: object) -> str:
-    known = finite(weight)
-    return "" if known is None else numbers.percent(known)
-
-
-def _layers(pages: Pages, shown: list[Row]) -> list[list[Any]]:
+def _layers(pages: Pages, shown: list[WayStep]) -> list[list[object]]:
     marks: list[list[object]] = []
     for at, row in enumerate(shown):
-        layer = int(row["layer"])
-        if layer and (at == 0 or int(shown[at - 1]["layer"]) != layer):
-            marks.append([at, pages.draft.text("way.layer", n=layer)])
+        if row.layer and (at == 0 or shown[at - 1].layer != row.layer):
+            marks.append([at, pages.draft.text("way.layer", n=row.layer)])
     return marks
 
 
-def _through_trees(pages: Pages, case: Row, summary: Row) -> Values:
+def _through_trees(pages: Pages, case: CaseRow, whole: TreeSum) -> Values:
     text = pages.draft.text
-    path = pages.rows("paths", case["case"])
+    path = pages.rows(TreeQuestion, case.case)
     steps = [
-        [text("way.trees.base"), "", compact(float(summary["base"]))],
-        [text("way.trees.for", n=int(summary["for_n"])), "", compact(float(summary["for_added"]))],
-        [
-            text("way.trees.against", n=int(summary["against_n"])),
-            "",
-            compact(float(summary["against_added"])),
-        ],
+        [text("way.trees.base"), "", compact(whole.base)],
+        [text("way.trees.for", n=whole.for_n), "", compact(whole.for_added)],
+        [text("way.trees.against", n=whole.against_n), "", compact(whole.against_added)],
     ]
-    about = {"decided": case["decision"], "space": summary["space"], "n": int(summary["trees"])}
+    about = {"decided": case.decision, "space": whole.space, "n": whole.trees}
+    head = ""
+    if path:
+        tree = {"tree": path[0].tree, "of": whole.trees, "added": path[0].added}
+        head = text("way.trees.path_head", **tree)
     return {
         "head": text("way.trees.head", **about),
         "steps": steps,
         "layers": [],
-        "path": [text("way.trees.path", **_question(pages, row)) for row in path],
-        "path_head": text(
-            "way.trees.path_head",
-            tree=int(path[0]["tree"]),
-            of=about["n"],
-            added=float(path[0]["added"]),
-        )
-        if path
-        else "",
+        "path": [text("way.trees.path", **_question(row)) for row in path],
+        "path_head": head,
     }
 
 
-def _question(pages: Pages, row: Row) -> Values:
+def _question(row: TreeQuestion) -> Values:
     """One node on the way: what was asked, and where the value lies."""
-    names = str(row["bound"]).split(SEPARATOR) if row["relation"] == "among" else []
+    names = row.bound.split(SEPARATOR) if row.relation == "among" else []
     return {
-        "label": row["label"],
-        "display": row["display"],
-        "relation": row["relation"],
-        "bound": row["bound"],
+        "label": row.label,
+        "display": row.display,
+        "relation": row.relation,
+        "bound": row.bound,
         "names": names if len(names) <= _NAMED else [],
         "n": len(names),
     }
@@ -268,12 +259,12 @@ _BESIDE, _COMPARED = 5, 6
 def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> Values:
     """Everything that is said of a case with a page, worded."""
     draft, row = pages.draft, case.row
-    number = row["case"]
+    number = row.case
     return {
-        "number": int(number),
+        "number": number,
         "title": _title(pages, row),
         "pair": _pair(pages, row),
-        "called": case_sentences.row_of(draft, row),
+        "called": case_sentences.row_of(draft, row.instance_id),
         "summary": case_sentences.summary(draft, row),
         "text": "" if case.position is None else glances.whole_text(case.position),
         "sure": case_sentences.sure(pages, case),
@@ -296,7 +287,7 @@ def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> Values:
         "counted": case_sentences.counted(pages, row),
         "change_in_short": case_sentences.change_in_short(pages, row),
         "errors": [
-            case_sentences.error(draft, error) for error in pages.rows("errors_like_this", number)
+            case_sentences.error(draft, error) for error in pages.rows(ErrorsLikeThis, number)
         ],
         "inputs": _inputs(pages, number),
         "way": way_of(pages, row),
@@ -309,37 +300,36 @@ def case_page(pages: Pages, glances: Glances, case: ExplainedCase) -> Values:
     }
 
 
-def _title(pages: Pages, row: Row) -> str:
+def _title(pages: Pages, row: CaseRow) -> str:
     """Why the case is shown; of decisions against it in the words of the config, where it has any.
 
     Only people have decisions taken against them.
     """
-    role = str(row["role"]).removeprefix(FURTHER).partition(":")[0]
+    role = row.role.removeprefix(FURTHER).partition(":")[0]
     results = pages.draft.results
     own = CaseWords.of((results.config.get("report") or {}).get("words")).unfavourable
     if role in NO_PERSON and (own or not results.schema.attributes_of("person")):
-        return pages.draft.text(f"role.{role}", own=own, decision=row["decision"])
-    return str(row["role_label"])
+        return pages.draft.text(f"role.{role}", own=own, decision=row.decision)
+    return row.role_label
 
 
-def _pair(pages: Pages, row: Row) -> Values | None:
+def _pair(pages: Pages, row: CaseRow) -> Values | None:
     """The case that is alike in everything but the group and was decided otherwise."""
-    role = str(row["role"])
-    if not role.startswith("pair:"):
+    if not row.role.startswith("pair:"):
         return None
-    attribute = role.split(":", 2)[1]
+    attribute = row.role.split(":", 2)[1]
     others = [
         other
         for other in pages.cases
-        if str(other["role"]).startswith(f"pair:{attribute}:") and other["role"] != role
+        if other.role.startswith(f"pair:{attribute}:") and other.role != row.role
     ]
     if not others:
         return None
     label = pages.draft.results.schema.attribute(attribute).label
     sentence = pages.draft.text(
-        "pair", attribute=label, other=case_sentences.row_of(pages.draft, others[0])
+        "pair", attribute=label, other=case_sentences.row_of(pages.draft, others[0].instance_id)
     )
-    return {"number": int(others[0]["case"]), "text": sentence}
+    return {"number": others[0].case, "text": sentence}
 
 
 def _changed(pages: Pages, glances: Glances, case: ExplainedCase) -> Values | None:
@@ -347,15 +337,15 @@ def _changed(pages: Pages, glances: Glances, case: ExplainedCase) -> Values | No
 
     marks : [text, whether it is taken away], piece by piece.
     """
-    number, results = int(case.row["case"]), pages.draft.results
-    steps = [row for row in pages.rows("counterfactuals", number) if row["status"] == "found"]
+    number, results = case.row.case, pages.draft.results
+    steps = [row for row in pages.rows(ChangeStep, number) if row.status == "found"]
     kind, changed = kind_of(results.schema), results.arrays("cases").get("changed_inputs")
     if kind.named_columns or not steps or case.position is None:
         return None
     if not kind.quotes:
         return None if changed is None else {"glance": glances.of(changed[[number]])[0]}
     labels = results.schema.player_labels
-    gone = [labels.index(row["label"]) for row in steps]
+    gone = [labels.index(row.label) for row in steps]
     return {"marks": _marks(results, case.position, gone)} if results.test.texts else None
 
 
@@ -372,18 +362,18 @@ def _marks(results: Results, position: int, gone: list[int]) -> list[list[object
     return [piece for piece in (*pieces, [whole[behind:], False]) if piece[0]]
 
 
-def _inputs(pages: Pages, number: object) -> list[list[str]]:
+def _inputs(pages: Pages, number: int) -> list[list[str]]:
     """[label, value, typical value] of a table, the reasons first where not all are listed.
 
     A text, an image or a series is seen in its picture.
     """
     if not kind_of(pages.draft.results.schema).named_columns:
         return []
-    inputs = pages.rows("inputs", number)
+    inputs = pages.rows(CaseInput, number)
     if len(inputs) > _INPUTS:
-        reasons = {row["feature"] for row in pages.rows("reasons", number)}
-        inputs = sorted(inputs, key=lambda row: row["feature"] not in reasons)[:_INPUTS]
-    return [[row["label"], row["display"], row["typical"]] for row in inputs]
+        reasons = {row.feature for row in pages.rows(CaseReason, number)}
+        inputs = sorted(inputs, key=lambda row: row.feature not in reasons)[:_INPUTS]
+    return [[row.label, row.display, row.typical] for row in inputs]
 
 
 def _like(pages: Pages, glances: Glances, case: ExplainedCase) -> Values | None:
@@ -392,15 +382,15 @@ def _like(pages: Pages, glances: Glances, case: ExplainedCase) -> Values | None:
     heads : what the columns are called. rows : [label, this case, others…]. words, glances : what
     the others are where they are no table.
     """
-    near = pages.rows("neighbours", case.row["case"])[:_BESIDE]
+    near = pages.rows(Neighbour, case.row.case)[:_BESIDE]
     if not near:
         return None
     numbers = pages.draft.words.numbers
-    own = finite(case.row["probability"]), finite(case.row.get("prediction"))
-    stated = [own, *((finite(n["probability"]), finite(n.get("prediction"))) for n in near)]
-    in_unit, target = own[0] is None, pages.draft.results.schema.target
+    own = (case.row.probability, case.row.prediction)
+    stated = [own, *((row.probability, row.prediction) for row in near)]
+    in_unit, target = case.row.probability is None, pages.draft.results.schema.target
     outputs = [numbers.number(n) if in_unit else numbers.percent(p) for p, n in stated]
-    text, texts = pages.draft.text, [n.get("text") or "" for n in near]
+    text, texts = pages.draft.text, [n.text for n in near]
     head = (
         text("like.prediction")
         if in_unit
@@ -409,11 +399,11 @@ def _like(pages: Pages, glances: Glances, case: ExplainedCase) -> Values | None:
     shown = in_unit or len(target.classes) == 2
     return {
         "text": case_sentences.neighbours(pages, case.row),
-        "heads": [text("like.this"), *(text("like.other", n=n["rank"]) for n in near)],
+        "heads": [text("like.this"), *(text("like.other", n=n.rank) for n in near)],
         "rows": [
-            [text("like.happened"), case.row["label"], *(n["label"] for n in near)],
+            [text("like.happened"), case.row.label, *(n.label for n in near)],
             *([[head, *outputs]] if shown else []),
-            [text("like.distance"), "", *(numbers.number(n["distance"]) for n in near)],
+            [text("like.distance"), "", *(numbers.number(n.distance) for n in near)],
             *_values_beside(pages, case, len(near)),
         ],
         "words": texts,
@@ -425,7 +415,7 @@ def _neighbours(pages: Pages, case: ExplainedCase, most: int) -> Any:
     """(neighbour, column) their inputs; none where the run folder does not hold them."""
     stored = pages.draft.results.arrays("cases").get("neighbour_inputs")
     columns = len(pages.draft.results.schema.features)
-    return np.zeros((0, columns)) if stored is None else stored[int(case.row["case"])][:most]
+    return np.zeros((0, columns)) if stored is None else stored[case.row.case][:most]
 
 
 def _values_beside(pages: Pages, case: ExplainedCase, most: int) -> list[list[str]]:

@@ -6,19 +6,18 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats
-from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import row_digests
-from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import shrunk
@@ -30,14 +29,34 @@ from deepseek_report.findings.listed_reasons import (
     is_readable,
     region_numbers,
 )
-from deepseek_report.findings.records import Row, explainer_inline, rows, unit_of
+from deepseek_report.findings.records import explainer_inline, unit_of
+from deepseek_report.metrics.cases.single_case_rows import (
+    Anchor,
+    AnchorTerm,
+    CaseAgreement,
+    CaseContrast,
+    CaseReason,
+    CaseRow,
+    ChangeStep,
+    ComparedPrototype,
+    Consequence,
+    ErrorsLikeThis,
+    FiredRule,
+    NearestAccepted,
+    Neighbour,
+    OfCase,
+    OfPlayer,
+    OtherWay,
+    Push,
+    Pushed,
+    ReasonCode,
+)
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.sections.single_cases.explained_cases import ExplainedCase
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import calibration_subject
-from deepseek_report.wording import estimates
 from deepseek_report.wording.numbers import NumberFormat
 
 # --- What happened to test cases that were stated about as likely as one case ---------------------
@@ -102,17 +121,8 @@ class StatedBands:
 CONTRASTS = 3
 #: How many features are named in the list of cases.
 _NAMED = 3
-_TABLES = {
-    "cases": (
-        *("inputs", "reasons", "contrasts", "neighbours"),
-        *("reason_codes", "counterfactuals", "other_ways", "nearest_accepted"),
-        "consequences",
-        *("agreement", "errors_like_this"),
-    ),
-    "decision_way": ("steps", "trees", "paths"),
-    "anchors": ("rules", "conditions"),
-    "tracin": ("pushes", "pushed"),
-}
+#: A row of a table on cases.
+C = TypeVar("C", bound=OfCase)
 
 
 @dataclass(frozen=True)
@@ -145,35 +155,43 @@ class Pages:
         return region_numbers(self.draft.results, self.explainer)
 
     @cached_property
-    def cases(self) -> list[Row]:
+    def cases(self) -> list[CaseRow]:
         """The cases that have a page."""
-        return rows(self.draft.results, "cases", "cases")
+        return self.draft.results.rows(*CaseRow.source, CaseRow)
 
     def written(self, case: int, label: str) -> str:
         """A word of the text of a case as it was written, by the label of its place."""
         results = self.draft.results
         if not (results.has_rows and results.has("cases")):
             return ""
-        row = next(row for row in self.cases if int(row["case"]) == case)
-        position = int(results.cases.explained[int(row["position"])])
+        row = next(row for row in self.cases if row.case == case)
+        position = int(results.cases.explained[row.position])
         return results.written(position, results.schema.player_labels.index(label))
 
     @cached_property
-    def tables(self) -> dict[tuple[str, int], list[Row]]:
-        """{(table, case): rows}."""
-        by_case: dict[tuple[str, int], list[Row]] = {}
-        for metric, name in ((metric, name) for metric, names in _TABLES.items() for name in names):
-            for row in rows(self.draft.results, metric, name):
-                by_case.setdefault((name, int(row["case"])), []).append(row)
-        return by_case
+    def _by_case(self) -> dict[type[OfCase], dict[int, list[Any]]]:
+        return {}
 
-    def rows(self, table: str, number: Any) -> list[Row]:
+    def rows(self, of: type[C], number: int) -> list[C]:
         """The rows of one table about one case."""
-        return self.tables.get((table, int(number)), [])
+        if of not in self._by_case:
+            by_case = self._by_case[of] = {}
+            for row in self.draft.results.rows(*of.source, of):
+                by_case.setdefault(row.case, []).append(row)
+        return self._by_case[of].get(number, [])
 
     def label(self, explainer: str | None) -> str:
         """The name of a method inside a sentence."""
         return explainer_inline(self.draft.results, explainer) if explainer else ""
+
+
+class Labelled(Protocol):
+    """A row on a player of a case."""
+
+    @property
+    def case(self) -> int: ...
+    @property
+    def label(self) -> str: ...
 
 
 def can_change(draft: Draft) -> bool:
@@ -181,36 +199,36 @@ def can_change(draft: Draft) -> bool:
     return any(feature.can_move for feature in draft.results.schema.features)
 
 
-def featured(pages: Pages, row: Row, display: str) -> tuple[str, str]:
+def featured(pages: Pages, row: Labelled, display: str) -> tuple[str, str]:
     """What a player is called in a sentence, and what stands beside it in brackets.
 
     A region of an image, or a span of a series, goes by the number that it bears in the picture.
     """
     draft, kind = pages.draft, kind_of(pages.draft.results.schema)
     if kind.quotes:
-        display = pages.written(int(row["case"]), str(row["label"])) or display
-    name, beside = kind.mention(row["label"], display)
-    number = pages.numbers.get((int(row["case"]), str(row["label"])))
+        display = pages.written(row.case, row.label) or display
+    name, beside = kind.mention(row.label, display)
+    number = pages.numbers.get((row.case, row.label))
     if not (kind.named_columns or kind.quotes):
         beside = ""
     return draft.text(f"player.{kind.name}", label=name, number=number), draft.words.name(beside)
 
 
-def row_of(draft: Draft, row: Row) -> str:
+def row_of(draft: Draft, instance_id: int) -> str:
     """What a case is called in a sentence: its row, or its number where no row may be told."""
-    return draft.text("row", id=int(row["instance_id"]), banded=not draft.results.privacy.is_full)
+    return draft.text("row", id=instance_id, banded=not draft.results.privacy.is_full)
 
 
-def summary(draft: Draft, row: Row) -> str:
+def summary(draft: Draft, row: CaseRow) -> str:
     """What was decided, with which probability or number, and what was true."""
-    error = finite(row.get("error"))
+    error = row.error
     unit = draft.words.name(draft.results.schema.target.unit or "")
     return draft.text(
         "summary",
-        decision=row["decision"],
-        label=row["label"],
-        correct=bool(row["correct"]),
-        **_apart(draft.words.numbers, finite(row["probability"]), finite(row["threshold"])),
+        decision=row.decision,
+        label=row.label,
+        correct=row.correct,
+        **_apart(draft.words.numbers, row.probability, row.threshold),
         error=error,
         size="" if error is None else draft.words.numbers.quantity(abs(error), unit),
         target=draft.results.schema.target.explained_class,
@@ -221,10 +239,10 @@ def summary(draft: Draft, row: Row) -> str:
 def sure(pages: Pages, case: ExplainedCase) -> str:
     """How far from the threshold the case lies, and how often such cases turn out as stated."""
     draft, row = pages.draft, case.row
-    target, stated = draft.results.schema.target, finite(row["probability"])
+    target, stated = draft.results.schema.target, row.probability
     if stated is None:
         return ""
-    threshold, many = finite(row["threshold"]), len(target.classes) > 2
+    threshold, many = row.threshold, len(target.classes) > 2
     if many and case.position is not None:
         stated = float(draft.results.predictions.probabilities[case.position].max())
     band = pages.bands.of(stated) if pages.bands else None
@@ -250,42 +268,52 @@ def fits_alike(results: Results, case: ExplainedCase) -> tuple[int, int] | None:
     return int(arrays["alike"][case.position]), int(arrays["fits"][0])
 
 
-def counted(pages: Pages, case: Row) -> str:
-    """The names of what counted most: the reasons against a person, or the greatest ones."""
-    against = [row for row in pages.rows("reason_codes", case["case"]) if row["role"] == "reason"]
-    table = against or pages.rows("reasons", case["case"])
-    mine = [row for row in table if row["explainer"] == pages.explainer]
-    mine.sort(key=lambda row: row["rank"])
-    shown = [row for row in mine if against or is_readable(row)][:_NAMED]
-    return pages.draft.words.numbers.listing(
-        [featured(pages, row, row["display"])[0] for row in shown]
-    )
+def counted(pages: Pages, case: CaseRow) -> str:
+    """The names of what counted most: the reasons against a person, or the greatest ones.
+
+    It is told in a list of cases, beside no picture, so that regions and spans go by their place.
+    """
+    codes = pages.rows(ReasonCode, case.case)
+    against: Sequence[ReasonCode | CaseReason] = [row for row in codes if row.role == "reason"]
+    mine = [
+        row
+        for row in against or pages.rows(CaseReason, case.case)
+        if row.explainer == pages.explainer
+    ]
+    mine.sort(key=lambda row: row.rank)
+    shown = [r for r in mine if isinstance(r, ReasonCode) or is_readable(r)][:_NAMED]
+    kind, words = kind_of(pages.draft.results.schema), pages.draft.words
+    if kind.named_columns or kind.quotes:
+        names = [featured(pages, row, row.display)[0] for row in shown]
+    else:
+        names = [words.name(row.label) for row in shown]
+    return words.numbers.listing(names)
 
 
-def change_in_short(pages: Pages, case: Row) -> str:
+def change_in_short(pages: Pages, case: CaseRow) -> str:
     """What would change the decision, in a few words; empty where nothing was looked for."""
-    steps = pages.rows("counterfactuals", case["case"])
+    steps = pages.rows(ChangeStep, case.case)
     kind = kind_of(pages.draft.results.schema)
     if not steps or not (kind.named_columns or kind.quotes):
         return ""
     if kind.named_columns and not can_change(pages.draft):
         return ""
     changed = [
-        {"feature": featured(pages, row, row["from_display"])[0], "after": row["to_display"]}
+        {"feature": featured(pages, row, row.from_display)[0], "after": row.to_display}
         for row in steps
-        if row["status"] == "found"
+        if row.status == "found"
     ]
     return pages.draft.text("change.short", steps=changed)
 
 
-def _own_probability(results: Results, row: Row) -> float | None:
+def _own_probability(results: Results, row: CaseRow) -> float | None:
     """The probability of the class that was decided, where it is not the explained one of many."""
     target = results.schema.target
-    if len(target.classes) < 3 or row["decision"] == target.explained_class:
+    if len(target.classes) < 3 or row.decision == target.explained_class:
         return None
     if not results.has_rows:
         return None
-    (places,) = (results.predictions.instance_ids == int(row["instance_id"])).nonzero()
+    (places,) = (results.predictions.instance_ids == row.instance_id).nonzero()
     if not len(places):
         return None
     return float(results.predictions.probabilities[places[0]].max())
@@ -301,62 +329,66 @@ def _apart(
     return {"probability": shown[0], "threshold": None if threshold is None else shown[1]}
 
 
-def reasons(pages: Pages, case: Row) -> list[str]:
+def reasons(pages: Pages, case: CaseRow) -> list[str]:
     """The main reasons as sentences."""
     return [_reason(pages, row) for row in reason_rows(pages, case)]
 
 
-def reason_rows(pages: Pages, case: Row) -> list[Row]:
+def reason_rows(pages: Pages, case: CaseRow) -> list[CaseReason]:
     """The main reasons as rows of the table `reasons`, the greatest first."""
-    ranked = [r for r in pages.rows("reasons", case["case"]) if r["explainer"] == pages.explainer]
-    ranked.sort(key=lambda row: row["rank"])
-    return [row for row in ranked[:REASONS] if is_readable(row)]
+    return [row for row in _ranked(pages, CaseReason, case)[:REASONS] if is_readable(row)]
 
 
-def contrasts(pages: Pages, case: Row) -> Values | None:
+Reason = TypeVar("Reason", bound=CaseReason)
+
+
+def _ranked(pages: Pages, of: type[Reason], case: CaseRow) -> list[Reason]:
+    """What the told method says of a case, the greatest first."""
+    mine = [row for row in pages.rows(of, case.case) if row.explainer == pages.explainer]
+    return sorted(mine, key=lambda row: row.rank)
+
+
+def contrasts(pages: Pages, case: CaseRow) -> Values | None:
     """What speaks for the decided class and against the second one; None of two classes."""
-    mine = [r for r in pages.rows("contrasts", case["case"]) if r["explainer"] == pages.explainer]
-    mine.sort(key=lambda row: row["rank"])
-    main = [row for row in mine[:CONTRASTS] if is_readable(row)]
-    if not main or main[0]["output_space"] == "none":
+    main = [row for row in _ranked(pages, CaseContrast, case)[:CONTRASTS] if is_readable(row)]
+    if not main or main[0].output_space == "none":
         return None
-    text, decided = pages.draft.text, main[0]["class_name"]
+    text, decided = pages.draft.text, main[0].class_name
     return {
-        "head": text("contrast.head", decided=decided, second=main[0]["against"]),
+        "head": text("contrast.head", decided=decided, second=main[0].against),
         "items": [_contrast(pages, row) for row in main],
     }
 
 
-def _attributed(pages: Pages, row: Row) -> Values:
+def _attributed(pages: Pages, row: CaseReason) -> Values:
     """What every sentence on an attribution names: the feature, and which way and how far."""
-    value = float(row["attribution"])
-    feature, display = featured(pages, row, row["display"])
+    feature, display = featured(pages, row, row.display)
     return {
         "feature": feature,
         "display": display,
-        "up": value > 0,
-        "size": abs(value),
-        "factor": math.exp(min(abs(value), 50.0)),
+        "up": row.attribution > 0,
+        "size": abs(row.attribution),
+        "factor": math.exp(min(abs(row.attribution), 50.0)),
     }
 
 
-def _contrast(pages: Pages, row: Row) -> str:
+def _contrast(pages: Pages, row: CaseContrast) -> str:
     return pages.draft.text(
-        f"contrast.{row['output_space']}",
+        f"contrast.{row.output_space}",
         **_attributed(pages, row),
-        decided=row["class_name"],
-        second=row["against"],
+        decided=row.class_name,
+        second=row.against,
     )
 
 
-def _reason(pages: Pages, row: Row) -> str:
+def _reason(pages: Pages, row: CaseReason) -> str:
     draft = pages.draft
     return draft.text(
-        f"reason.{row['output_space']}",
+        f"reason.{row.output_space}",
         **_attributed(pages, row),
         unit=unit_of(draft.results),
-        target=row.get("class_name") or draft.results.schema.target.explained_class,
-        rank=int(row["rank"]),
+        target=row.class_name or draft.results.schema.target.explained_class,
+        rank=row.rank,
     )
 
 
@@ -373,14 +405,14 @@ def _reference(schema: Schema, explanation: Explanation) -> str:
     return "logit" if kind.mask is None else "masked"
 
 
-def start(draft: Draft, case: Row, explainer: str | None) -> str:
+def start(draft: Draft, case: CaseRow, explainer: str | None) -> str:
     """What the reasons start from: the output at the reference."""
     if explainer not in draft.results.explanations:
         return ""
     explanation = case_explanation(draft.results, explainer)
     if explanation.base_values is None:
         return ""
-    place = int(case["position"])
+    place = case.position
     if not 0 <= place < len(explanation) or explanation.output_space == "none":
         return ""
     instance = explanation.of_case(place)
@@ -410,15 +442,15 @@ def _class_told(schema: Schema, explanation: Explanation, instance: Explanation)
     )
 
 
-def agreement(pages: Pages, number: object) -> str:
+def agreement(pages: Pages, number: int) -> str:
     """How far the other methods of the same question agree with the told reasons on this case."""
     ranked = set(answering(pages.draft.results))
     pairs = [
         _pair(pages, row)
-        for row in pages.rows("agreement", number)
-        if pages.explainer in (row["explainer_a"], row["explainer_b"])
-        and {row["explainer_a"], row["explainer_b"]} <= ranked
-        and finite(row["spearman"]) is not None
+        for row in pages.rows(CaseAgreement, number)
+        if pages.explainer in (row.explainer_a, row.explainer_b)
+        and {row.explainer_a, row.explainer_b} <= ranked
+        and row.spearman is not None
     ]
     if not pairs:
         return ""
@@ -426,88 +458,81 @@ def agreement(pages: Pages, number: object) -> str:
     return pages.draft.text("agreement", pairs=pairs, shared=shared)
 
 
-def _pair(pages: Pages, row: Row) -> Values:
-    other = row["explainer_b"] if row["explainer_a"] == pages.explainer else row["explainer_a"]
-    overlap = float(row["top3_overlap"])
+def _pair(pages: Pages, row: CaseAgreement) -> Values:
+    other = row.explainer_b if row.explainer_a == pages.explainer else row.explainer_a
+    overlap = row.top3_overlap
     return {
         "other": pages.label(other),
         "overlap": round(overlap * 3 if overlap <= 1 else overlap),
-        "spearman": finite(row["spearman"]),
+        "spearman": row.spearman,
     }
 
 
-def compared(draft: Draft, case: Row) -> str:
+def compared(draft: Draft, case: CaseRow) -> str:
     """Which training cases a prototype model decided by; empty for other models."""
-    table = rows(draft.results, "prototypes", "compared")
-    mine = [row for row in table if row["instance_id"] == case["instance_id"]]
+    table = draft.results.rows("prototypes", "compared", ComparedPrototype)
+    mine = [row for row in table if row.instance_id == case.instance_id]
     if not mine:
         return ""
     known = [
         {
-            "row": draft.words.numbers.count(int(row["prototype_id"])),
-            "share": row["share"],
-            "label": row["class_label"],
+            "row": draft.words.numbers.count(row.prototype_id),
+            "share": row.share,
+            "label": row.class_label,
         }
         for row in mine
     ]
-    split = sum(bool(row["for_decision"]) for row in mine)
-    return draft.text(
-        "compared", own=known[:split], others=known[split:], decision=case["decision"]
-    )
+    split = sum(row.for_decision for row in mine)
+    return draft.text("compared", own=known[:split], others=known[split:], decision=case.decision)
 
 
-def fired(draft: Draft, case: Row) -> Values | None:
+def fired(draft: Draft, case: CaseRow) -> Values | None:
     """The rules of a model of rules that hold for a case; None for other models.
 
     items : of each rule its number, what it says (`when`), and both with its points (`text`).
     """
-    table = rows(draft.results, "rules", "fired")
-    mine = [row for row in table if row["instance_id"] == case["instance_id"]]
+    table = draft.results.rows("rules", "fired", FiredRule)
+    mine = [row for row in table if row.instance_id == case.instance_id]
     if not mine:
         return None
-    start = next((row["points"] for row in mine if not int(row["rule"])), 0.0)
-    held = [row for row in mine if int(row["rule"])]
+    start = next((row.points for row in mine if not row.rule), 0.0)
+    held = [row for row in mine if row.rule]
     items = [
         {
-            "number": int(row["rule"]),
-            "when": row["when"],
-            "text": draft.text(
-                "fired.item", rule=int(row["rule"]), points=row["points"], when=row["when"]
-            ),
+            "number": row.rule,
+            "when": row.when,
+            "text": draft.text("fired.item", rule=row.rule, points=row.points, when=row.when),
         }
         for row in held
     ]
-    decides = task_of(draft.results.schema.target).decides
-    total = start + sum(row["points"] for row in held)
     head = draft.text(
         "fired.head",
         n=len(held),
         start=start,
-        total=total,
-        decision=case["decision"],
-        decides=decides,
+        total=start + sum(row.points for row in held),
+        decision=case.decision,
+        decides=task_of(draft.results.schema.target).decides,
     )
     return {"head": head, "items": items}
 
 
-def neighbours(pages: Pages, case: Row) -> str:
+def neighbours(pages: Pages, case: CaseRow) -> str:
     """What happened in the nearest cases."""
-    near = pages.rows("neighbours", case["case"])
+    near = pages.rows(Neighbour, case.case)
     if not near:
         return ""
-    same = sum(row["label"] == case["decision"] for row in near)
     return pages.draft.text(
         "neighbours",
         n=len(near),
-        same=same,
-        decision=case["decision"],
-        labels=[row["label"] for row in near],
+        same=sum(row.label == case.decision for row in near),
+        decision=case.decision,
+        labels=[row.label for row in near],
     )
 
 
-def change(pages: Pages, case: Row) -> str:
+def change(pages: Pages, case: CaseRow) -> str:
     """The smallest change that alters the decision, as a sentence."""
-    draft, steps = pages.draft, pages.rows("counterfactuals", case["case"])
+    draft, steps = pages.draft, pages.rows(ChangeStep, case.case)
     kind = kind_of(draft.results.schema)
     if not kind.named_columns:
         return _masked(pages, case, steps) if steps and _can_be_shown(pages, steps) else ""
@@ -516,25 +541,28 @@ def change(pages: Pages, case: Row) -> str:
         return _joined(draft.text("answer.unchangeable"), nearest(pages, case)) if decides else ""
     if not steps:
         return ""
-    if steps[0]["status"] != "found":
-        within = str(steps[0]["status"]).removeprefix("none ")
-        movable, margin = finite(steps[0].get("movable")), finite(steps[0].get("margin"))
+    if steps[0].status != "found":
+        within, movable = steps[0].status.removeprefix("none "), steps[0].movable
         named = [f.label for f in draft.results.schema.features if f.can_move]
         names = named if len(named) == movable else []
-        none = draft.text("change.none", within=within, movable=movable, margin=margin, names=names)
+        none = draft.text(
+            "change.none", within=within, movable=movable, margin=steps[0].margin, names=names
+        )
         return _joined(none, nearest(pages, case))
     return _change_sentence(pages, case, steps, "change.found")
 
 
-def other_ways(pages: Pages, case: Row) -> list[str]:
+def other_ways(pages: Pages, case: CaseRow) -> list[str]:
     """Further changes that alter the decision, a sentence each."""
-    ways: dict[int, list[Row]] = {}
-    for row in pages.rows("other_ways", case["case"]):
-        ways.setdefault(int(row["way"]), []).append(row)
+    ways: dict[int, list[OtherWay]] = {}
+    for row in pages.rows(OtherWay, case.case):
+        ways.setdefault(row.way, []).append(row)
     return [_change_sentence(pages, case, ways[way], "change.other") for way in sorted(ways)]
 
 
-def _change_sentence(pages: Pages, case: Row, steps: list[Row], words: str) -> str:
+def _change_sentence(
+    pages: Pages, case: CaseRow, steps: Sequence[ChangeStep | OtherWay], words: str
+) -> str:
     """What would have to be otherwise, and the probability then."""
     draft = pages.draft
     numbers = {f.label for f in draft.results.schema.features if f.is_numeric}
@@ -542,97 +570,98 @@ def _change_sentence(pages: Pages, case: Row, steps: list[Row], words: str) -> s
         words,
         steps=[
             {
-                "feature": row["label"],
-                "before": row["from_display"],
-                "after": row["to_display"],
-                "is_number": row["label"] in numbers,
+                "feature": row.label,
+                "before": row.from_display,
+                "after": row.to_display,
+                "is_number": row.label in numbers,
             }
             for row in steps
         ],
-        probability=_apart(
-            draft.words.numbers, finite(steps[-1]["probability_after"]), finite(case["threshold"])
-        )["probability"],
+        probability=_apart(draft.words.numbers, steps[-1].probability_after, case.threshold)[
+            "probability"
+        ],
         target=draft.results.schema.target.explained_class,
     )
-    way = int(steps[0].get("way", 1))
-    following = [r for r in pages.rows("consequences", case["case"]) if int(r["way"]) == way]
+    following = [r for r in pages.rows(Consequence, case.case) if r.way == steps[0].way]
     return _joined(sentence, draft.words.say(_follows(following)) if following else "")
 
 
-def _follows(rows: list[Row]) -> Message:
+def _follows(rows: list[Consequence]) -> Message:
     """What would move with a change, by the declared graph of causes."""
-    named = ("label", "from_display", "to_display")
-    return message("causes.follows", moves=[{key: row[key] for key in named} for row in rows])
+    moves = [
+        {"label": row.label, "from_display": row.from_display, "to_display": row.to_display}
+        for row in rows
+    ]
+    return message("causes.follows", moves=moves)
 
 
-def enough(pages: Pages, case: Row) -> str:
+def enough(pages: Pages, case: CaseRow) -> str:
     """The rule that is enough for the decision; empty where none was looked for."""
-    rules = pages.rows("rules", case["case"])
+    rules = pages.rows(Anchor, case.case)
     if not rules:
         return ""
     (rule,) = rules
-    conditions = pages.rows("conditions", case["case"])
-    tested = (rule[key] for key in ("precision", "precision_low", "precision_high", "n"))
-    kept = Estimate.of(*tested) if conditions and int(rule["n"]) else None
+    conditions = pages.rows(AnchorTerm, case.case)
     return pages.draft.text(
         "rule",
         conditions=[
-            {key: row[key] for key in ("label", "relation", "display")} for row in conditions
+            {"label": row.label, "relation": row.relation, "display": row.display}
+            for row in conditions
         ],
-        decision=rule["decision"],
-        kept=kept,
-        n=int(rule["n"]),
-        covered=finite(rule["coverage"]),
-        everywhere=float(rule["everywhere"]),
-        enough=bool(rule["enough"]),
+        decision=rule.decision,
+        kept=rule.precision if conditions and rule.n else None,
+        n=rule.n,
+        covered=rule.coverage,
+        everywhere=rule.everywhere,
+        enough=rule.enough,
     )
 
 
-def pushed(pages: Pages, case: Row) -> Values | None:
+def pushed(pages: Pages, case: CaseRow) -> Values | None:
     """The training cases that pushed the decision, and those that pushed back."""
-    totals = pages.rows("pushed", case["case"])
+    totals = pages.rows(Pushed, case.case)
     if not totals:
         return None
     (total,), text = totals, pages.draft.text
     decides = task_of(pages.draft.results.schema.target).decides
     sides: dict[bool, list[str]] = {True: [], False: []}
-    for row in pages.rows("pushes", case["case"]):
+    for row in pages.rows(Push, case.case):
         sentence = text(
             "pushed.row",
-            row=row_of(pages.draft, row),
-            label=row["label"],
-            share=float(row["share"]),
+            row=row_of(pages.draft, row.instance_id),
+            label=row.label,
+            share=row.share,
             decides=decides,
-            common=list(filter(None, str(row.get("common") or "").split(SEPARATOR))),
+            common=row.in_common,
         )
-        sides[bool(row["toward"])].append(sentence)
+        sides[row.toward].append(sentence)
     return {
-        "text": text("pushed.text", rows=int(total["rows"]), covered=float(total["covered"])),
+        "text": text("pushed.text", rows=total.rows, covered=total.covered),
         "sides": [
-            [text("pushed.side", toward=toward, decision=total["decision"]), items]
+            [text("pushed.side", toward=toward, decision=total.decision), items]
             for toward, items in sides.items()
             if items
         ],
     }
 
 
-def nearest(pages: Pages, case: Row) -> str:
+def nearest(pages: Pages, case: CaseRow) -> str:
     """The real case most like this one that was decided otherwise; empty where none is known."""
-    differences = pages.rows("nearest_accepted", case["case"])
+    differences = pages.rows(NearestAccepted, case.case)
     if not differences:
         return ""
     draft = pages.draft
     return draft.text(
         "change.nearest",
-        row=row_of(draft, differences[0]),
-        probability=float(differences[0]["probability"]),
+        row=row_of(draft, differences[0].instance_id),
+        probability=differences[0].probability,
         target=draft.results.schema.target.explained_class,
-        others=int(differences[0]["differing"]) - len(differences),
+        others=differences[0].differing - len(differences),
         steps=[
             {
-                "feature": row["label"],
-                "before": draft.words.name(row["from_display"]),
-                "after": draft.words.name(row["to_display"]),
+                "feature": row.label,
+                "before": draft.words.name(row.from_display),
+                "after": draft.words.name(row.to_display),
             }
             for row in differences
         ],
@@ -643,17 +672,14 @@ def _joined(*sentences: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _masked(pages: Pages, case: Row, steps: list[Row]) -> str:
+def _masked(pages: Pages, case: CaseRow, steps: list[ChangeStep]) -> str:
     """Which words carry the decision, as a sentence; of an image or a series, how many places."""
     draft = pages.draft
-    if steps[0]["status"] != "found":
-        within = str(steps[0]["status"]).removeprefix("none within ")
-        return draft.text("change.unmasked", within=within)
-    named = [featured(pages, row, row["from_display"]) for row in steps]
+    if steps[0].status != "found":
+        return draft.text("change.unmasked", within=steps[0].status.removeprefix("none within "))
+    named = [featured(pages, row, row.from_display) for row in steps]
     many = len(draft.results.schema.target.classes) > 2
-    after = _apart(
-        draft.words.numbers, finite(steps[-1]["probability_after"]), finite(case["threshold"])
-    )
+    after = _apart(draft.words.numbers, steps[-1].probability_after, case.threshold)
     if not kind_of(draft.results.schema).quotes:
         target = draft.results.schema.target.explained_class
         probability = after["probability"]
@@ -663,7 +689,7 @@ def _masked(pages: Pages, case: Row, steps: list[Row]) -> str:
     return draft.text(
         "change.masked",
         steps=[
-            {"name": f"{name} ({beside})", "after": row["to_display"]}
+            {"name": f"{name} ({beside})", "after": row.to_display}
             for row, (name, beside) in zip(steps, named, strict=True)
         ],
         probability=after["probability"],
@@ -672,23 +698,23 @@ def _masked(pages: Pages, case: Row, steps: list[Row]) -> str:
     )
 
 
-def _can_be_shown(pages: Pages, steps: list[Row]) -> bool:
+def _can_be_shown(pages: Pages, steps: list[ChangeStep]) -> bool:
     """Whether words can be quoted, or the changed image or series is there to be drawn.
 
     A list of places is no answer to a person.
     """
     results = pages.draft.results
-    drawn = steps[0]["status"] == "found" and "changed_inputs" in results.arrays("cases")
+    drawn = steps[0].status == "found" and "changed_inputs" in results.arrays("cases")
     return drawn or kind_of(results.schema).quotes
 
 
-def error(draft: Draft, row: Row) -> str:
+def error(draft: Draft, row: ErrorsLikeThis) -> str:
     """A part of the data that the case lies in and where errors are more frequent."""
     return draft.text(
         "error",
-        slice=row["slice"],
-        rate=estimates.estimate(row["error_rate"], n=row["n"]),
-        rest=finite(row["rest_error_rate"]),
+        slice=row.slice,
+        rate=Estimate.of(row.error_rate, n=row.n),
+        rest=row.rest_error_rate,
     )
 
 
@@ -756,7 +782,7 @@ class CaseMarks:
         results = self.draft.results
         (digest,) = row_digests(results.test.inputs[[case.position]])
         target = results.schema.target
-        if not case.row["label"] or target.labels:
+        if not case.row.label or target.labels:
             return {"row": digest}
         label = results.predictions.labels[case.position]
         return {"row": digest, "was": int(label) if task_of(target).decides else float(label)}
@@ -769,7 +795,7 @@ class CaseMarks:
         """
         if not self.names_rows or case.position is None:
             return {}
-        own = int(case.row["case"])
+        own = case.row.case
         listed = {
             str(self._players[label]): number
             for (of_case, label), number in numbers.items()
@@ -785,22 +811,17 @@ class CaseMarks:
             return {**drawn(row.reshape(kind.shape)), "numbers": listed}
         return {"numbers": listed} if listed else {}
 
-    def listed(self, rows: Sequence[Row]) -> list[int]:
+    def listed(self, rows: Sequence[OfPlayer]) -> list[int]:
         """The players that these rows of a table of reasons are about."""
-        return [self._players[str(row[self._key])] for row in rows if self._is_player(row)]
-
-    @property
-    def _key(self) -> str:
-        return "feature" if kind_of(self.draft.results.schema).named_columns else "label"
-
-    def _is_player(self, row: Row) -> bool:
-        return str(row[self._key]) in self._players
+        named = kind_of(self.draft.results.schema).named_columns
+        keys = [row.feature if named else row.label for row in rows]
+        return [self._players[key] for key in keys if key in self._players]
 
     @cached_property
     def _players(self) -> dict[str, int]:
         """{how tables of reasons call a player: its position}."""
         schema = self.draft.results.schema
-        names = schema.names if self._key == "feature" else schema.player_labels
+        names = schema.names if kind_of(schema).named_columns else schema.player_labels
         return {name: at for at, name in enumerate(names)}
 
     @cached_property

@@ -17,8 +17,8 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Glance
 from deepseek_report.findings.listed_reasons import base_of, beyond_error, case_explanation
-from deepseek_report.findings.records import Row, rows
 from deepseek_report.metrics.cases.case_choice import ALERT, NAMED
+from deepseek_report.metrics.cases.single_case_rows import CaseRow
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values, compact
 from deepseek_report.tasks import task_of
@@ -190,7 +190,7 @@ def waterfalls_toward(draft: Draft, explainer: str, case: ExplainedCase) -> Valu
     drawn = {
         str(place): waterfall_data(draft, explainer, case, place)
         for place in range(len(target.classes))
-        if target.classes[place] != case.row["decision"]
+        if target.classes[place] != case.row.decision
     }
     return {place: steps for place, steps in drawn.items() if steps is not None}
 
@@ -249,10 +249,10 @@ class ExplainedCase:
 
     row : what the table `cases` says of it. place : within the explained cases, None where the run
     folder holds no rows. position : in the test part, None likewise. has_page : whether it has a
-    page of its own; then `row["case"]` is its number.
+    page of its own; then `row.case` is its number.
     """
 
-    row: Row
+    row: CaseRow
     place: int | None
     position: int | None
     has_page: bool
@@ -260,14 +260,11 @@ class ExplainedCase:
 
 def explained_cases(results: Results) -> list[ExplainedCase]:
     """Those with a page in the order in which they are read, then the others."""
-    paged = sorted(rows(results, "cases", "cases"), key=_order)
+    paged = sorted(results.rows(*CaseRow.source, CaseRow), key=_order)
     if not results.has_rows or not results.has("cases"):
         return [ExplainedCase(row, None, None, True) for row in paged]
     explained = results.cases.explained
-    shown = [
-        ExplainedCase(row, int(row["position"]), int(explained[int(row["position"])]), True)
-        for row in paged
-    ]
+    shown = [ExplainedCase(row, row.position, int(explained[row.position]), True) for row in paged]
     taken = {case.place for case in shown}
     others = [
         ExplainedCase(
@@ -279,45 +276,39 @@ def explained_cases(results: Results) -> list[ExplainedCase]:
     return [*shown, *others]
 
 
-def _order(row: Row) -> tuple[int, int, int]:
+def _order(row: CaseRow) -> tuple[int, int, int]:
     """Errors and decisions against people first, then groups in the order of the schema."""
-    role = str(row["role"])
-    kind = role.removeprefix(FURTHER).partition(":")[0]
-    if role.startswith(ALERT):
-        return -1, False, int(row["case"])
-    first = _FIRST.index(kind) if kind in _FIRST else len(_FIRST) - role.startswith(NAMED)
-    return first, role.startswith(FURTHER), int(row["case"])
+    kind = row.role.removeprefix(FURTHER).partition(":")[0]
+    if row.role.startswith(ALERT):
+        return -1, False, row.case
+    first = _FIRST.index(kind) if kind in _FIRST else len(_FIRST) - row.role.startswith(NAMED)
+    return first, row.role.startswith(FURTHER), row.case
 
 
-def _row(predictions: Predictions, target: Target, position: int) -> Row:
+def _row(predictions: Predictions, target: Target, position: int) -> CaseRow:
     """What the table `cases` says of a case that has no page."""
     task = task_of(target)
-    about = {
-        "instance_id": int(predictions.instance_ids[position]),
-        "label": task.display(target, predictions.labels[position]),
-        "probability": math.nan,
-        "threshold": math.nan,
-        "prediction": math.nan,
-        "error": math.nan,
-    }
+    instance = int(predictions.instance_ids[position])
+    label = task.display(target, predictions.labels[position])
     if not task.decides:
         value, error = float(predictions.values[position]), float(predictions.errors[position])
         shown = task.display(target, np.float64(value))
-        return about | {"decision": shown, "correct": False, "prediction": value, "error": error}
-    threshold = math.nan if predictions.threshold is None else predictions.threshold
-    return about | {
-        "decision": target.classes[predictions.decisions[position]],
-        "correct": bool(predictions.correct[position]),
-        "probability": float(predictions.scores[position]),
-        "threshold": threshold,
-    }
+        return CaseRow(-1, instance, label, shown, prediction=value, error=error)
+    return CaseRow(
+        -1,
+        instance,
+        label,
+        decision=target.classes[predictions.decisions[position]],
+        correct=bool(predictions.correct[position]),
+        probability=float(predictions.scores[position]),
+        threshold=predictions.threshold,
+    )
 
 
 def stated(results: Results, case: ExplainedCase) -> float:
     """The probability of the explained class of two, of the decided one of more, or the number."""
     target, row = results.schema.target, case.row
-    if not task_of(target).decides:
-        return float(row["prediction"])
-    if len(target.classes) > 2 and case.position is not None:
-        return float(results.predictions.probabilities[case.position].max())
-    return float(row["probability"])
+    stated = row.probability if task_of(target).decides else row.prediction
+    if task_of(target).decides and len(target.classes) > 2 and case.position is not None:
+        stated = float(results.predictions.probabilities[case.position].max())
+    return math.nan if stated is None else stated

@@ -10,9 +10,8 @@ from math import comb
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 
@@ -316,7 +315,7 @@ def _beta(x: int, y: int) -> float:
 # arXiv:2511.09376.
 
 #: A set of features of a path, a bit each; Python's integers where there are more than 64.
-Codes = NDArray[Any]
+Codes = Array
 _WIDTHS: tuple[tuple[int, Any], ...] = (
     (8, np.uint8), (16, np.uint16), (32, np.uint32), (64, np.uint64),
 )  # fmt: skip

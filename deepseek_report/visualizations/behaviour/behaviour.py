@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
+from deepseek_report.metrics.behaviour.behaviour import AnswerPoint
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.labels import caption, in_unit, short, spoken
 from deepseek_report.visualizations.drawing.marks import grid, percent_ticks, value_ticks
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, grouped, required
 from deepseek_report.visualizations.drawing.sheet import Multiples
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
@@ -43,24 +43,48 @@ class BehaviourPicture(PicturePart):
     most: Annotated[int, Field(ge=1, le=12)] = 6
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        curves = required(results, "behaviour", "curves")
-        if not len(curves):
-            return []
+        curves = required(results, "behaviour", "curves", AnswerPoint)
         view = _View.of(results, curves, self.most)
         return [view.multiples.picture("behaviour", title=view.title(), alt=view.alt())]
 
 
 @dataclass(frozen=True)
+class _Part:
+    """The answers along one feature."""
+
+    curve: Sequence[AnswerPoint]
+
+    @property
+    def label(self) -> str:
+        return spoken(self.curve[0].label)
+
+    @property
+    def turn(self) -> list[AnswerPoint]:
+        """What lies within a turn."""
+        return [point for point in self.curve if point.turned]
+
+    @property
+    def fall(self) -> float:
+        """How far the answer moves within the turn; 0 without one."""
+        return abs(self.turn[-1].answer.value - self.turn[0].answer.value) if self.turn else 0.0
+
+    @property
+    def moved(self) -> float:
+        """How far the answer moves at most."""
+        return float(np.ptp([point.answer.value for point in self.curve]))
+
+
+@dataclass(frozen=True)
 class _View:
-    parts: list[pd.DataFrame]
+    parts: list[_Part]
     outcome: str
     in_numbers: bool
     words: Wording
 
     @classmethod
-    def of(cls, results: Results, curves: pd.DataFrame, most: int) -> _View:
-        parts = [part.reset_index(drop=True) for _, part in curves.groupby("feature", sort=False)]
-        parts.sort(key=lambda part: (-_fall(part), -float(np.ptp(part["answer"]))))
+    def of(cls, results: Results, curves: Sequence[AnswerPoint], most: int) -> _View:
+        parts = [_Part(curve) for curve in grouped(curves, lambda at: at.feature).values()]
+        parts.sort(key=lambda part: (-part.fall, -part.moved))
         target = results.schema.target
         in_numbers = not task_of(target).decides
         return cls(parts[:most], short(target.explained_class, 30), in_numbers, words_of(results))
@@ -70,35 +94,32 @@ class _View:
         heading = self.words.text(
             "pictures.behaviour.heading", outcome=self.outcome, number=self.in_numbers
         )
-        titles = [
-            in_unit(spoken(part["label"].iloc[0]), str(part["unit"].iloc[0]) or None, self.words)
-            for part in self.parts
-        ]
+        titles = [in_unit(part.label, part.curve[0].unit, self.words) for part in self.parts]
         key = [(self.words.text("pictures.behaviour.turned"), SERIES[1])] if self._turning else []
         return Multiples(titles, self._paint, [0.46] * len(titles), heading, key, foot=0.62)
 
     @property
-    def _turning(self) -> list[pd.DataFrame]:
-        return [part for part in self.parts if part["turned"].any()]
+    def _turning(self) -> list[_Part]:
+        return [part for part in self.parts if part.turn]
 
     def _paint(self, axes: Axes, place: int) -> None:
-        part = self.parts[place]
-        at = np.arange(len(part))
-        low, high = self._span
-        tall = 0.25 * (high - low) / max(float(np.log1p(part["n"]).max()), 1e-9)
-        axes.bar(at, np.log1p(part["n"]) * tall, 0.8, low, color=LIGHT["grid"])
-        axes.fill_between(at, part["low"], part["high"], color=LIGHT["heat2"])
-        axes.plot(at, part["answer"], color=SERIES[0])
-        turned = part["turned"].to_numpy(bool)
+        curve = self.parts[place].curve
+        at, (low, high) = np.arange(len(curve)), self._span
+        rows = np.log1p([point.n for point in curve])
+        tall = 0.25 * (high - low) / max(float(rows.max()), 1e-9)
+        axes.bar(at, rows * tall, 0.8, low, color=LIGHT.grid)
+        answers, *ends = estimate_columns(point.answer for point in curve)
+        axes.fill_between(at, *ends, color=LIGHT.heat[1])
+        axes.plot(at, answers, color=SERIES[0])
+        turned = np.array([point.turned for point in curve])
         if turned.any():
-            axes.plot(at[turned], part["answer"][turned], color=SERIES[1], linewidth=2.4)
+            axes.plot(at[turned], answers[turned], color=SERIES[1], linewidth=2.4)
         axes.set_ylim(low, high)
-        axes.set_xlim(-0.6, len(part) - 0.4)
+        axes.set_xlim(-0.6, len(curve) - 0.4)
         axes.set_xticks([])
-        for k, side, beyond in ((0, "left", -_LEFT), (len(part) - 1, "right", _RIGHT)):
-            rows = self.words.numbers.count(int(part["n"][k]))
+        for k, side, beyond in ((0, "left", -_LEFT), (len(curve) - 1, "right", _RIGHT)):
             axes.annotate(
-                f"{short(part['display'][k], _COLUMNS)}\nn = {rows}",
+                f"{short(curve[k].display, _COLUMNS)}\nn = {self.words.numbers.count(curve[k].n)}",
                 (k, 0),
                 (beyond, -3),
                 xycoords=("data", "axes fraction"),
@@ -106,7 +127,7 @@ class _View:
                 ha=side,
                 va="top",
                 fontsize=SMALL - 1.5,
-                color=LIGHT["ink"],
+                color=LIGHT.ink,
             )
         grid(axes, "y")
         (value_ticks if self.in_numbers else percent_ticks)(axes, "y", self.words, 4)
@@ -114,9 +135,7 @@ class _View:
     @property
     def _span(self) -> tuple[float, float]:
         """Common limits, with room for the counts below."""
-        ends = np.concatenate(
-            [part[["low", "high"]].to_numpy(float).ravel() for part in self.parts]
-        )
+        ends = estimate_columns(at.answer for part in self.parts for at in part.curve)[1:]
         known = ends[np.isfinite(ends)]
         low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
         height = (high - low) or 1.0
@@ -128,40 +147,32 @@ class _View:
             return caption("behaviour.title_none", n=len(self.parts))
         return caption("behaviour.title", **self._told(turning[0]))
 
-    def _told(self, part: pd.DataFrame) -> dict[str, object]:
-        inside = part[part["turned"]]
-        first, last = inside.iloc[0], inside.iloc[-1]
-        beyond = part[part["value"] > first["value"]]
+    def _told(self, part: _Part) -> dict[str, object]:
+        first, last = part.turn[0], part.turn[-1]
         return {
-            "label": spoken(part["label"].iloc[0]),
-            "start": spoken(first["display"]),
-            "end": spoken(last["display"]),
-            "before": float(first["answer"]),
-            "after": float(last["answer"]),
+            "label": part.label,
+            "start": spoken(first.display),
+            "end": spoken(last.display),
+            "before": first.answer.value,
+            "after": last.answer.value,
             "is_number": self.in_numbers,
             "outcome": self.outcome,
-            "n": int(beyond["n"].sum()),
-            "of": int(part["n"].sum()),
+            "n": sum(point.n for point in part.curve if point.value > first.value),
+            "of": sum(point.n for point in part.curve),
         }
 
     def alt(self) -> Message:
         features = [
             caption(
                 "behaviour.alt_feature",
-                label=spoken(part["label"].iloc[0]),
-                first=float(part["answer"].iloc[0]),
-                last=float(part["answer"].iloc[-1]),
-                start=spoken(part["display"].iloc[0]),
-                end=spoken(part["display"].iloc[-1]),
+                label=part.label,
+                first=part.curve[0].answer.value,
+                last=part.curve[-1].answer.value,
+                start=spoken(part.curve[0].display),
+                end=spoken(part.curve[-1].display),
                 is_number=self.in_numbers,
-                turned=bool(part["turned"].any()),
+                turned=bool(part.turn),
             )
             for part in self.parts
         ]
         return caption("behaviour.alt", n=len(features), outcome=self.outcome, features=features)
-
-
-def _fall(part: pd.DataFrame) -> float:
-    """How far the answer moves within the turn; 0 without one."""
-    inside = part["answer"][part["turned"]]
-    return float(abs(inside.iloc[-1] - inside.iloc[0])) if len(inside) > 1 else 0.0

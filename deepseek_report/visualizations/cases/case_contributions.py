@@ -274,10 +274,10 @@ def _paint(
     axes = panel(figure, left, foot, right, height - 1.1)
     marks.rows(axes, labels)
     values = view.effects
-    tones = [LIGHT["raises"] if value > 0 else LIGHT["lowers"] for value in values]
+    tones = [LIGHT.raises if value > 0 else LIGHT.lowers for value in values]
     axes.barh(range(len(values)), values, height=0.66, color=tones)
     marks.grid(axes, "x")
-    axes.axvline(0, color=LIGHT["context"], linewidth=1)
+    axes.axvline(0, color=LIGHT.context, linewidth=1)
     _effects(axes, view, span, right - left)
     ticks = marks.point_ticks if view.space == "probability" else marks.value_ticks
     ticks(axes, "x", view.words, 5 if wide else 3)
@@ -294,7 +294,7 @@ def _effects(axes: Axes, view: BarView, span: tuple[float, float], width: float)
     axes.set_xlim(-below - room * scale * (below > 0), above + room * scale * (above > 0))
     for row, (value, text) in enumerate(zip(values, texts, strict=True)):
         side, offset = ("left", 4) if value >= 0 else ("right", -4)
-        look = {"ha": side, "va": "center", "color": LIGHT["ink"]}
+        look = {"ha": side, "va": "center", "color": LIGHT.ink}
         marks.note(axes, text, (value, row), (offset, 0), **look)
 
 
@@ -306,13 +306,13 @@ def _strip(axes: Axes, view: BarView) -> None:
     axes.tick_params(pad=5)
     (marks.value_ticks if view.in_unit else marks.percent_ticks)(axes, "x", view.words, 4)
     rising = view.base is None or view.output >= view.base
-    tone = LIGHT["raises"] if rising else LIGHT["lowers"]
+    tone = LIGHT.raises if rising else LIGHT.lowers
     if view.base is not None:
         axes.plot([view.base, view.output], [0, 0], color=tone, linewidth=4)
-        axes.plot(view.base, 0, "o", color=LIGHT["muted"], markersize=6, clip_on=False)
+        axes.plot(view.base, 0, "o", color=LIGHT.muted, markersize=6, clip_on=False)
     axes.plot(view.output, 0, "D", color=tone, markersize=7, clip_on=False)
     if view.threshold is not None:
-        axes.vlines(view.threshold, -0.1, 0.9, colors=LIGHT["ink"], linewidth=1.4)
+        axes.vlines(view.threshold, -0.1, 0.9, colors=LIGHT.ink, linewidth=1.4)
     marks.note(axes, _heading(view), (1, 1), (0, 4), xycoords="axes fraction", ha="right")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -17,20 +17,20 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.cases import case_views
 from deepseek_report.visualizations.drawing import rasters
 from deepseek_report.visualizations.drawing.labels import attribution, caption, wrapped
-from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, Figure, draw_svg
+from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, Figure, Look, draw_svg
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 _LEFT, _BETWEEN, _HEAD, _FOOT = 0.08, 0.14, 0.5, 0.62
 _LARGEST, _ABREAST_NARROW = 2.4, 2
 #: A number on a region, readable on any picture.
-_MARK: dict[str, Any] = {
+_MARK: Look = {
     "fontsize": SMALL,
     "fontweight": "bold",
-    "color": LIGHT["ink"],
+    "color": LIGHT.ink,
     "ha": "center",
     "va": "center_baseline",
-    "bbox": {"boxstyle": "round,pad=0.12", "facecolor": LIGHT["grid"], "edgecolor": "none"},
+    "bbox": {"boxstyle": "round,pad=0.12", "facecolor": LIGHT.grid, "edgecolor": "none"},
 }
 #: Words beside the scale of colours.
 _LEGEND = ("lowers", "raises")
@@ -164,12 +164,7 @@ def _paint(
 ) -> None:
     """The words of the picture; the panels end so many inches `below` its top."""
     width, height = figure.get_size_inches()
-    text: dict[str, Any] = {
-        "fontsize": SMALL,
-        "color": LIGHT["ink"],
-        "va": "bottom",
-        "linespacing": 1.3,
-    }
+    text: Look = {"fontsize": SMALL, "color": LIGHT.ink, "va": "bottom", "linespacing": 1.3}
     for (left, top, _, _), head in zip(boxes, panels.heads, strict=True):
         lines = "\n".join(wrapped(line, 26, 1) for line in head.split("\n"))
         figure.text(left / width, 1 - (top - 0.06) / height, lines, **text)
@@ -178,7 +173,7 @@ def _paint(
         place = ((left + across * side) / width, 1 - (top + down * tall) / height)
         figure.text(*place, str(number), **_MARK)
     low = 1 - (below + 0.28) / height
-    quiet: dict[str, Any] = {"fontsize": SMALL, "color": LIGHT["muted"], "va": "center"}
+    quiet: Look = {"fontsize": SMALL, "color": LIGHT.muted, "va": "center"}
     if "lowers" in legend:
         figure.text(_LEFT / width, low, legend["lowers"], **{**quiet, "ha": "left"})
         figure.text((_LEFT + 2.88) / width, low, legend["raises"], **quiet)

@@ -145,12 +145,12 @@ def _paint(figure: Figure, channels: Sequence[_Channel], words: Wording) -> None
 
 def _curve(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
     for first, last, value in channel.windows:
-        tone = LIGHT["raises"] if value > 0 else LIGHT["lowers"]
+        tone = LIGHT.raises if value > 0 else LIGHT.lowers
         share = abs(value) / most
         if share > 0.05:
             axes.axvspan(first + 0.5, last + 1.5, color=tone, alpha=0.35 * share, linewidth=0)
     steps, values = _thinned(channel.curve)
-    axes.plot(steps + 1, values, color=LIGHT["ink"], linewidth=1.2)
+    axes.plot(steps + 1, values, color=LIGHT.ink, linewidth=1.2)
     grid(axes, "y")
     value_ticks(axes, "y", words, 3)
     axes.set_xlim(0.5, len(channel.curve) + 0.5)
@@ -160,7 +160,7 @@ def _curve(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
         first, last, _ = channel.windows[at]
         middle, edges = (first + last) / 2 + 1, (first + 0.5, last + 1.5)
         for edge in edges:
-            axes.axvline(edge, color=LIGHT["muted"], linewidth=0.7, linestyle=(0, (2, 2)))
+            axes.axvline(edge, color=LIGHT.muted, linewidth=0.7, linestyle=(0, (2, 2)))
         axes.text(
             middle,
             0.98,
@@ -183,7 +183,7 @@ def _mark(axes: Axes, truth: Bools) -> None:
             (1, 1),
             transform=axes.get_xaxis_transform(),
             solid_capstyle="butt",
-            color=LIGHT["ink"],
+            color=LIGHT.ink,
             linewidth=4,
         )
 
@@ -209,11 +209,11 @@ def _steps(axes: Axes, words: Wording) -> None:
 def _bars(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
     for raises in (True, False):
         mine = [window for window in channel.windows if (window[2] > 0) == raises]
-        tone = LIGHT["raises"] if raises else LIGHT["lowers"]
+        tone = LIGHT.raises if raises else LIGHT.lowers
         starts = [first + 0.5 for first, _, _ in mine]
         widths = [last - first + 1 for first, last, _ in mine]
         axes.bar(starts, [v for _, _, v in mine], widths, align="edge", color=tone, linewidth=0)
-    axes.axhline(0, color=LIGHT["context"], linewidth=0.8)
+    axes.axhline(0, color=LIGHT.context, linewidth=0.8)
     axes.spines["bottom"].set_visible(False)
     axes.spines["left"].set_visible(False)
     axes.set_ylim(-1.08 * most, 1.08 * most)

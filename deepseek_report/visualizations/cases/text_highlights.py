@@ -313,7 +313,7 @@ def _paint(figure: Figure, blocks: Sequence[_TextBlock], words: Wording) -> None
     axes.set_axis_off()
     top = 0.0
     for block in blocks:
-        axes.text(_LEFT, top + 12, block.heading, fontsize=9, color=LIGHT["muted"], va="baseline")
+        axes.text(_LEFT, top + 12, block.heading, fontsize=9, color=LIGHT.muted, va="baseline")
         ends: dict[int, float] = {}
         for word in block.words:
             baseline = _baseline(word, top)
@@ -349,7 +349,7 @@ def _shades(axes: Axes, block: _TextBlock, top: float) -> None:
             boxes += [(left - 1, above), (right + 1, above), (right + 1, below), (left - 1, below)]
             boxes.append((left - 1, above))
             lines += [(left, baseline + 5), (right, baseline + 5)]
-        tone = LIGHT["raises"] if raises else LIGHT["lowers"]
+        tone = LIGHT.raises if raises else LIGHT.lowers
         codes = [Path.MOVETO, *[Path.LINETO] * 3, Path.CLOSEPOLY] * len(words)
         shade = {"facecolor": tone, "alpha": _OPACITY[level], "linewidth": 0}
         axes.add_patch(PathPatch(Path(boxes, codes), clip_on=False, **shade))
@@ -361,7 +361,7 @@ def _shades(axes: Axes, block: _TextBlock, top: float) -> None:
 def _line_style(*, raises: bool, level: int) -> dict[str, object]:
     """Of the line below a word: whole where it raises the output, broken where it lowers it."""
     return {
-        "edgecolor": LIGHT["raises"] if raises else LIGHT["lowers"],
+        "edgecolor": LIGHT.raises if raises else LIGHT.lowers,
         "linewidth": _THICKNESS[level],
         "linestyle": "solid" if raises else (0, (2.2, 1.4)),
         "capstyle": "butt",
@@ -373,9 +373,9 @@ def _word(axes: Axes, word: _Word, baseline: float) -> None:
 
     if word.framed:
         box = ((word.x - 1.5, baseline - 12), word.width + 3, 20)
-        frame = Rectangle(*box, fill=False, edgecolor=LIGHT["ink"], linewidth=1, clip_on=False)
+        frame = Rectangle(*box, fill=False, edgecolor=LIGHT.ink, linewidth=1, clip_on=False)
         axes.add_patch(frame)
-    tone = LIGHT["ink" if word.read else "muted"]
+    tone = LIGHT.ink if word.read else LIGHT.muted
     axes.text(word.x, baseline, word.text, fontsize=_SIZE, va="baseline", color=tone)
 
 
@@ -384,7 +384,7 @@ def _number(axes: Axes, word: _Word, baseline: float, taken: float) -> float:
     width = _width(word.number, _SMALL)
     right = float(axes.get_xlim()[1]) - _LEFT
     x = min(max(word.x + (word.width - width) / 2, taken + 4), right - width)
-    tone = LIGHT["raises"] if word.raises else LIGHT["lowers"]
+    tone = LIGHT.raises if word.raises else LIGHT.lowers
     axes.text(x, baseline - 13.5, word.number, fontsize=_SMALL, va="baseline", color=tone)
     return x + width
 
@@ -399,11 +399,11 @@ def _legend(axes: Axes, y: float, words: Wording, *, framed: bool) -> None:
         stroke = Path([(x, y - 3), (x + 22, y - 3)])
         look = _line_style(raises=raises, level=3)
         axes.add_patch(PathPatch(stroke, fill=False, clip_on=False, **look))
-        axes.text(x + 27, y, text, fontsize=9, color=LIGHT["muted"], va="baseline")
+        axes.text(x + 27, y, text, fontsize=9, color=LIGHT.muted, va="baseline")
         x += 150
     if framed:
         text = words.text("pictures.text_highlights.framed")
-        axes.text(_LEFT, y + 14, text, fontsize=9, color=LIGHT["muted"], va="baseline")
+        axes.text(_LEFT, y + 14, text, fontsize=9, color=LIGHT.muted, va="baseline")
 
 
 def _alt(case: Case, blocks: Sequence[_TextBlock]) -> Message:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -14,7 +14,8 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import Row, rows
+from deepseek_report.findings.rules_causes import contradicted_claims
+from deepseek_report.metrics.causes.cause_rows import ClaimNode, GraphArrow, TestedClaim
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing.labels import caption, spoken, wrapped
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
@@ -50,9 +51,9 @@ class CausalGraphPicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View(
-            {row["name"]: row for row in rows(results, "causal_claims", "nodes")},
-            [(row["start"], row["end"]) for row in rows(results, "causal_claims", "arrows")],
-            [row for row in rows(results, "causal_claims", "claims") if row["contradicted"]],
+            {node.name: node for node in results.rows("causal_claims", "nodes", ClaimNode)},
+            [(a.start, a.end) for a in results.rows("causal_claims", "arrows", GraphArrow)],
+            contradicted_claims(results),
             self.most,
         )
         heights = tuple(len(view.placed_rows(narrow)) * _ROW + 0.1 for narrow in (False, True))
@@ -69,11 +70,13 @@ class CausalGraphPicture(PicturePart):
 
 @dataclass(frozen=True)
 class _View:
-    """nodes : rows by their names. arrows : (start, end). contradicted : rows of such claims."""
+    """nodes : rows by their names. arrows : (start, end). contradicted : such claims, those that
+    go together most first.
+    """
 
-    nodes: Mapping[str, Row]
+    nodes: Mapping[str, ClaimNode]
     arrows: list[tuple[str, str]]
-    contradicted: list[Row]
+    contradicted: list[TestedClaim]
     most: int
 
     @cached_property
@@ -112,15 +115,10 @@ class _View:
         for start, end in self.arrows:
             passes = round((boxes[end].y - boxes[start].y) / _ROW) > 1
             _joined(axes, boxes[start], boxes[end], passes, _ARROW)
-        for row in self._drawn:
-            _joined(axes, boxes[row["first"]], boxes[row["second"]], True, _AGAINST)
+        for row in self.contradicted[: self.most]:
+            _joined(axes, boxes[row.first], boxes[row.second], True, _AGAINST)
         for name, box in boxes.items():
-            box.paint(axes, str(self.nodes[name]["role"]))
-
-    @cached_property
-    def _drawn(self) -> list[Row]:
-        strongest = sorted(self.contradicted, key=lambda row: -abs(float(row["correlation"])))
-        return strongest[: self.most]
+            box.paint(axes, self.nodes[name].role)
 
     def _boxes(self, sheet: Sheet) -> dict[str, _Box]:
         _, columns = _SIDE_BY_SIDE[sheet.is_narrow]
@@ -132,39 +130,36 @@ class _View:
                 aside = _ASIDE * (place % 2 - 0.5)
                 across = [(k + 0.5 + aside) / len(names) for k in range(len(names))]
             for name, part in zip(names, across, strict=True):
-                text = wrapped(self.nodes[name]["label"], columns, 3)
+                text = wrapped(self.nodes[name].label, columns, 3)
                 boxes[name] = _Box(text, sheet.width * part, _ROW * (place + 0.5))
         return boxes
 
     def title(self) -> Message:
-        contradicted = self._drawn
-        pairs = [
-            [spoken(row["first_label"]), spoken(row["second_label"])] for row in contradicted[:1]
-        ]
+        first = self.contradicted[0] if self.contradicted and self.most else None
         return caption(
             "causal_graph.title",
             n=len(self.contradicted),
             nodes=len(self.nodes),
             arrows=len(self.arrows),
-            first=pairs[0][0] if pairs else "",
-            second=pairs[0][1] if pairs else "",
+            first=spoken(first.first_label) if first else "",
+            second=spoken(first.second_label) if first else "",
         )
 
     def alt(self) -> Message:
         nodes = [
             caption(
                 "causal_graph.alt_node",
-                label=spoken(row["label"]),
-                parents=[spoken(self.nodes[a]["label"]) for a, b in self.arrows if b == name],
-                role=str(row["role"]),
+                label=spoken(node.label),
+                parents=[spoken(self.nodes[a].label) for a, b in self.arrows if b == name],
+                role=node.role,
             )
-            for name, row in self.nodes.items()
+            for name, node in self.nodes.items()
         ]
         against = [
             caption(
                 "causal_graph.alt_pair",
-                first=spoken(row["first_label"]),
-                second=spoken(row["second_label"]),
+                first=spoken(row.first_label),
+                second=spoken(row.second_label),
             )
             for row in self.contradicted
         ]
@@ -196,11 +191,11 @@ class _Box:
         )
         return self.x + dx * scale, self.y + dy * scale
 
-    def paint(self, axes: Any, role: str) -> None:
-        look: dict[str, Any] = {
+    def paint(self, axes: style.Axes, role: str) -> None:
+        look: style.Look = {
             "boxstyle": "round,pad=0.32",
-            "facecolor": style.HEAT[1] if role == "target" else style.LIGHT["grid"],
-            "edgecolor": style.LIGHT["context"] if role == "unmeasured" else "none",
+            "facecolor": style.HEAT[1] if role == "target" else style.LIGHT.grid,
+            "edgecolor": style.LIGHT.context if role == "unmeasured" else "none",
             "linestyle": (0, (2, 2)),
         }
         if role == "unmeasured":
@@ -212,29 +207,29 @@ class _Box:
             ha="center",
             va="center",
             fontsize=style.SMALL - 1.2,
-            color=style.LIGHT["ink"],
+            color=style.LIGHT.ink,
             bbox=look,
             zorder=3,
         )
 
 
-_ARROW: Mapping[str, Any] = {
+_ARROW: style.Look = {
     "arrowstyle": "-|>",
     "mutation_scale": 8,
-    "color": style.LIGHT["context"],
+    "color": style.LIGHT.context,
     "linewidth": 0.9,
     "zorder": 1,
 }
-_AGAINST: Mapping[str, Any] = {
+_AGAINST: style.Look = {
     "arrowstyle": "-",
-    "color": style.LIGHT["raises"],
+    "color": style.LIGHT.raises,
     "linewidth": 2.2,
     "linestyle": (0, (4, 2)),
     "zorder": 2,
 }
 
 
-def _joined(axes: Any, start: _Box, end: _Box, bent: bool, look: Mapping[str, Any]) -> None:
+def _joined(axes: style.Axes, start: _Box, end: _Box, bent: bool, look: style.Look) -> None:
     """A line between two nodes that ends at their edges."""
     from matplotlib.patches import FancyArrowPatch
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
+from deepseek_report.metrics.performance.class_distributions import ClassShare, FeatureSeparation
 from deepseek_report.tasks import task_of
-from deepseek_report.visualizations.drawing.labels import caption, in_unit, measured, short, spoken
+from deepseek_report.visualizations.drawing.labels import caption, in_unit, short, spoken
 from deepseek_report.visualizations.drawing.marks import MarkStyle, grid, intervals, percent_ticks
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import (
@@ -52,7 +52,7 @@ class ClassDistributionsPicture(PicturePart):
                 alt=view.alt(),
                 how_to_read=caption(
                     "class_distributions.how_to_read",
-                    has_numbers=any(view.is_numeric(name) for name in view.features),
+                    has_numbers=any(view.is_numeric(each.feature) for each in view.separations),
                 ),
             )
         ]
@@ -62,40 +62,36 @@ class ClassDistributionsPicture(PicturePart):
 class _View:
     """Shares of bins and categories within each class, and how well each feature tells one."""
 
-    shares: pd.DataFrame
-    separation: pd.DataFrame
+    shares: Sequence[ClassShare]
+    separations: Sequence[FeatureSeparation]
     separated: str
     words: Wording
 
     @classmethod
     def of(cls, results: Results, most: int) -> _View:
-        separation = required(results, "class_distributions", "separation").head(most)
-        shares = required(results, "class_distributions", "distributions")
-        shares = shares[shares["feature"].isin(separation["feature"])]
-        classes = list(dict.fromkeys(shares["class"]))
+        metric = "class_distributions"
+        separations = required(results, metric, "separation", FeatureSeparation)[:most]
+        names = [each.feature for each in separations]
+        shares = required(results, metric, "distributions", ClassShare)
+        shares = [share for share in shares if share.feature in names]
+        classes = [share.class_name for share in shares]
         target = results.schema.target
         separated = target.explained_class if task_of(target).decides else classes[-1]
-        return cls(shares, separation, separated, words_of(results))
-
-    @property
-    def features(self) -> list[str]:
-        known = set(self.shares["feature"])
-        return [name for name in self.separation["feature"] if name in known]
+        known = {share.feature for share in shares}
+        separations = [each for each in separations if each.feature in known]
+        return cls(shares, separations, separated, words_of(results))
 
     @property
     def classes(self) -> list[str]:
         """In the order of the target; "" stands for all but the class that is told."""
-        return list(dict.fromkeys(self.shares["class"]))
+        return list(dict.fromkeys(share.class_name for share in self.shares))
 
     def is_numeric(self, name: str) -> bool:
-        return bool(self._of(name)["kind"].iloc[0] == "numeric")
+        return self._of(name)[0].kind == "numeric"
 
-    def _of(self, name: str, class_name: str | None = None) -> pd.DataFrame:
-        own = self.shares[self.shares["feature"] == name]
-        return own if class_name is None else own[own["class"] == class_name]
-
-    def _area(self, name: str) -> pd.Series[Any]:
-        return self.separation[self.separation["feature"] == name].iloc[0]
+    def _of(self, name: str, class_name: str | None = None) -> list[ClassShare]:
+        own = [share for share in self.shares if share.feature == name]
+        return own if class_name is None else [s for s in own if s.class_name == class_name]
 
     @property
     def _looks(self) -> dict[str, MarkStyle]:
@@ -111,28 +107,28 @@ class _View:
     def multiples(self) -> Multiples:
         text = self.words.text
         titles, notes = [], []
-        for name in self.features:
-            area, unit = self._area(name), self._of(name)["unit"].iloc[0]
-            titles.append(in_unit(spoken(area["label"]), unit, self.words))
-            separated = measured(area, "roc_auc")
-            notes.append(text("pictures.class_distributions.panel", area=separated))
+        for each in self.separations:
+            titles.append(in_unit(spoken(each.label), self._of(each.feature)[0].unit, self.words))
+            notes.append(text("pictures.class_distributions.panel", area=each.roc_auc))
         key = [
             (f"■ {short(name or text('pictures.class_distributions.others'), 24)}", look.colour)
             for name, look in self._looks.items()
         ]
-        lefts = [0.42 if self.is_numeric(name) else CATEGORIES for name in self.features]
+        lefts = [0.42 if self.is_numeric(e.feature) else CATEGORIES for e in self.separations]
         heading = text("pictures.class_distributions.heading")
         return Multiples(titles, self._paint, lefts, heading, key, notes)
 
     def _paint(self, axes: Axes, place: int) -> None:
-        name = self.features[place]
+        name = self.separations[place].feature
         (self._number if self.is_numeric(name) else self._categories)(axes, name)
 
     def _number(self, axes: Axes, name: str) -> None:
         for class_name, look in self._looks.items():
             part = self._of(name, class_name)
-            edges = [*part["from"], part["to"].iloc[-1]]
-            axes.stairs(part["share"], edges, color=look.colour, linewidth=1.4)
+            edges = [*(share.start for share in part), part[-1].end]
+            axes.stairs(
+                [share.share.value for share in part], edges, color=look.colour, linewidth=1.4
+            )
         axes.set_ylim(0, self._highest)
         grid(axes, "y")
         percent_ticks(axes, "y", self.words, 3)
@@ -141,57 +137,55 @@ class _View:
     @property
     def _highest(self) -> float:
         """The common end of the shares of bins of numbers."""
-        bins = self.shares[self.shares["kind"] == "numeric"]
-        return 1.05 * max(float(bins["share"].max()), 1e-9)
+        bins = (share.share.value for share in self.shares if share.kind == "numeric")
+        return 1.05 * max(*bins, 1e-9)
 
     def _categories(self, axes: Axes, name: str) -> None:
         steps = np.linspace(-0.22, 0.22, len(self.classes))
         for step, (class_name, look) in zip(steps, self._looks.items(), strict=True):
             part = self._of(name, class_name)
-            places = np.arange(len(part)) + step
-            intervals(axes, places, part["share"], (part["low"], part["high"]), look)
-        labels = [
-            short(text, CATEGORY_LETTERS) for text in self._of(name, self.classes[0])["display"]
-        ]
-        axes.set_yticks(range(len(labels)), labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
+            intervals(axes, [(at + step, share.share) for at, share in enumerate(part)], look)
+        first = self._of(name, self.classes[0])
+        labels = [short(share.display, CATEGORY_LETTERS) for share in first]
+        axes.set_yticks(range(len(labels)), labels, color=LIGHT.ink, fontsize=SMALL - 1.5)
         axes.set_ylim(len(labels) - 0.4, -0.6)
         axes.set_xlim(-0.06, 1.06)  # a mark at an end is whole
         grid(axes, "x")
         percent_ticks(axes, "x", self.words, 3)
 
     def title(self) -> Message:
-        area = self._area(self.features[0])
+        first = self.separations[0]
+        low, _ = first.roc_auc.ends or (0.0, 1.0)
         return caption(
             "class_distributions.title",
-            feature=spoken(area["label"]),
+            feature=spoken(first.label),
             class_name=spoken(self.separated),
-            area=measured(area, "roc_auc"),
-            tells=bool(area["low"] > 0.5),
+            area=first.roc_auc,
+            tells=low > 0.5,
         )
 
     def alt(self) -> Message:
         features = [
             caption(
                 "class_distributions.alt_feature",
-                feature=spoken(self._area(name)["label"]),
-                area=measured(self._area(name), "roc_auc"),
-                classes=[self._most_frequent(name, class_name) for class_name in self.classes],
+                feature=spoken(each.label),
+                area=each.roc_auc,
+                classes=[self._most_frequent(each.feature, name) for name in self.classes],
             )
-            for name in self.features
+            for each in self.separations
         ]
         class_name = spoken(self.separated)
         return caption("class_distributions.alt", class_name=class_name, features=features)
 
     def _most_frequent(self, name: str, class_name: str) -> Message:
         """Where most rows of a class lie: the bin or the category with the largest share."""
-        part = self._of(name, class_name)
-        row = part.loc[part["share"].idxmax()]
+        most = max(self._of(name, class_name), key=lambda share: share.share.value)
         return caption(
             "class_distributions.alt_class",
             class_name=spoken(class_name) if class_name else "",
-            share=float(row["share"]),
-            low=float(row["from"]),
-            high=float(row["to"]),
-            unit=str(row["unit"]) or None,
-            display=spoken(row["display"]) if row["display"] else "",
+            share=most.share.value,
+            low=most.start,
+            high=most.end,
+            unit=most.unit or None,
+            display=spoken(most.display) if most.display else "",
         )

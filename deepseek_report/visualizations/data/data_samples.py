@@ -136,7 +136,7 @@ def _names(figure: style.Figure, shown: Sequence[_Row], middles: Sequence[float]
     for row, middle in zip(shown, middles, strict=True):
         x, y = _MARGIN / width, 1 - middle / height
         figure.text(
-            x, y, short(row.label, 24), va="center", fontsize=style.SMALL, color=style.LIGHT["ink"]
+            x, y, short(row.label, 24), va="center", fontsize=style.SMALL, color=style.LIGHT.ink
         )
 
 
@@ -179,7 +179,7 @@ def _curve(axes: style.Axes, series: Floats, limits: tuple[float, float]) -> Non
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
-        spine.set(visible=True, color=style.LIGHT["grid"])
+        spine.set(visible=True, color=style.LIGHT.grid)
 
 
 # --- words ----------------------------------------------------------------------------------------

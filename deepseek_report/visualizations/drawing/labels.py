@@ -5,34 +5,31 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.rounding import bounded
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.wording.estimates import estimate
 from deepseek_report.wording.words import Wording
 
 # --- What pictures say in messages: their titles, alternative texts and how to read them ----------
 
 
-def caption(name: str, /, **values: Any) -> Message:
+def caption(name: str, /, **values: object) -> Message:
     """The text `pictures.<name>` of the catalogs, its numbers plain: NaN becomes None.
 
     The value `unit` is made short and printable, since it may come from somebody's data.
     """
-    if isinstance(values.get("unit"), str):
-        values["unit"] = unit_label(values["unit"])
+    if isinstance(unit := values.get("unit"), str):
+        values |= {"unit": unit_label(unit)}
     return message(f"pictures.{name}", **{key: _plain(value) for key, value in values.items()})
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):
@@ -42,14 +39,9 @@ def _plain(value: object) -> Any:
     return [_plain(inside) for inside in value] if isinstance(value, list | tuple) else value
 
 
-def measured(row: Any, value: str, low: str = "low", high: str = "high") -> Estimate:
-    """The estimate in a row of a table: the columns of its value and of its interval's ends."""
-    return estimate(row[value], row[low], row[high])
-
-
-def attribution(value: float, space: OutputSpace) -> dict[str, Any]:
+def attribution(value: float | None, space: OutputSpace) -> dict[str, object]:
     """An attribution with the space that it counts in, as `NumberFormat.attribution` writes it."""
-    return {"value": float(value), "space": space}
+    return {"value": None if value is None else float(value), "space": space}
 
 
 def player(label: object, schema: Schema) -> Text:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.labels import caption, extent, in_unit
-from deepseek_report.visualizations.style import LIGHT, SMALL, Axes
-from deepseek_report.wording.estimates import estimate
+from deepseek_report.visualizations.drawing.read_results import estimate_columns
+from deepseek_report.visualizations.style import LIGHT, SMALL, Axes, Look
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -30,19 +31,16 @@ class MarkStyle:
     hollow: bool = False
 
 
-def intervals(
-    axes: Axes,
-    rows: ArrayLike,
-    values: ArrayLike,
-    ends: tuple[ArrayLike, ArrayLike],
-    look: MarkStyle,
-) -> None:
-    """Points at (value, row), each with a horizontal line from its low to its high end.
+#: A point of a picture: where it stands, and what is drawn there.
+Placed = Iterable[tuple[float, Estimate]]
+
+
+def intervals(axes: Axes, placed: Placed, look: MarkStyle) -> None:
+    """Points at (value, place), each with a horizontal line from its low to its high end.
 
     A missing end leaves the line away, a missing value the point.
     """
-    y, x = np.asarray(rows, float), np.asarray(values, float)
-    low, high = np.asarray(ends[0], float), np.asarray(ends[1], float)
+    y, x, low, high = _columns(placed)
     whole = np.isfinite(low) & np.isfinite(high)
     if whole.any():
         axes.hlines(y[whole], low[whole], high[whole], colors=look.colour, linewidth=1.6)
@@ -50,16 +48,9 @@ def intervals(
     axes.plot(x[present], y[present], linestyle="none", **_marker(look))
 
 
-def upright_intervals(
-    axes: Axes,
-    places: ArrayLike,
-    values: ArrayLike,
-    ends: tuple[ArrayLike, ArrayLike],
-    look: MarkStyle,
-) -> None:
+def upright_intervals(axes: Axes, placed: Placed, look: MarkStyle) -> None:
     """Like `intervals`, with the values on the upright axis."""
-    x, y = np.asarray(places, float), np.asarray(values, float)
-    low, high = np.asarray(ends[0], float), np.asarray(ends[1], float)
+    x, y, low, high = _columns(placed)
     whole = np.isfinite(low) & np.isfinite(high)
     if whole.any():
         axes.vlines(x[whole], low[whole], high[whole], colors=look.colour, linewidth=1.6)
@@ -67,7 +58,14 @@ def upright_intervals(
     axes.plot(x[present], y[present], linestyle="none", **_marker(look))
 
 
-def _marker(look: MarkStyle) -> dict[str, Any]:
+def _columns(placed: Placed) -> Floats:
+    """(4, point) places, values and the ends of their intervals; NaN where something is missing."""
+    pairs = list(placed)
+    places = np.array([place for place, _ in pairs], float)
+    return np.vstack([places, estimate_columns(estimate for _, estimate in pairs)])
+
+
+def _marker(look: MarkStyle) -> Look:
     face = "none" if look.hollow else look.colour
     edge: dict[str, object] = {"markeredgecolor": look.colour, "markeredgewidth": 1.2}
     return {"marker": look.marker, "markersize": look.size, "markerfacecolor": face, **edge}
@@ -75,7 +73,7 @@ def _marker(look: MarkStyle) -> dict[str, Any]:
 
 def note(axes: Axes, text: str, place: Any, offset: tuple[float, float], **look: Any) -> None:
     """A small text beside a place of the axes, `offset` points away from it."""
-    common = {"fontsize": SMALL, "color": LIGHT["muted"], "annotation_clip": False}
+    common = {"fontsize": SMALL, "color": LIGHT.muted, "annotation_clip": False}
     axes.annotate(text, place, xytext=offset, textcoords="offset points", **{**common, **look})
 
 
@@ -93,14 +91,14 @@ def grid(axes: Axes, along: Literal["x", "y", "both"]) -> None:
     if along == "x":
         axes.spines["left"].set_visible(False)
     else:
-        axes.spines["left"].set_color(LIGHT["grid"])
-    axes.spines["bottom"].set_color(LIGHT["context"] if along != "x" else LIGHT["grid"])
+        axes.spines["left"].set_color(LIGHT.grid)
+    axes.spines["bottom"].set_color(LIGHT.context if along != "x" else LIGHT.grid)
 
 
 def rows(axes: Axes, labels: Sequence[str]) -> None:
     """One row a label, the first at the top, labels in ink; an empty one draws nothing."""
     shown = [place for place, label in enumerate(labels) if label]
-    axes.set_yticks(shown, [labels[place] for place in shown], color=LIGHT["ink"])
+    axes.set_yticks(shown, [labels[place] for place in shown], color=LIGHT.ink)
     axes.set_ylim(len(labels) - 0.5, -0.5)
 
 
@@ -156,14 +154,21 @@ def percent_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: in
     axis.set_major_formatter(FuncFormatter(lambda value, _: _percentage(value, words)))
 
 
+def inches_of(axes: Axes) -> tuple[float, float]:
+    """Width and height of the axes."""
+    figure: Any = axes.figure
+    width, height = figure.get_size_inches()
+    box = axes.get_position()
+    return box.width * width, box.height * height
+
+
 def keep_ticks_apart(axes: Axes, size: float = SMALL, beyond: float = 0.04) -> None:
     """Leaves out labels below the axes that would touch another; those at the ends turn inwards.
 
     The limits of the axes and how ticks are written must stand already. size : points.
     beyond : inches that a label may leave the axes by.
     """
-    figure: Any = axes.figure
-    width = axes.get_position().width * figure.get_size_inches()[0]
+    width, _ = inches_of(axes)
     low, high = axes.get_xlim()
     places = [place for place in axes.get_xticks() if min(low, high) <= place <= max(low, high)]
     texts = axes.xaxis.get_major_formatter().format_ticks(places)
@@ -238,8 +243,7 @@ def end_labels(axes: Axes, labels: Sequence[EndLabel], gap: float = 11.5) -> Non
     """
     if not labels:
         return
-    figure: Any = axes.figure
-    height = axes.get_position().height * figure.get_size_inches()[1] * 72
+    height = inches_of(axes)[1] * 72
     bottom, top = axes.get_ylim()
     scale = height / (top - bottom)
     ordered = sorted(labels, key=lambda label: label.y)
@@ -348,27 +352,28 @@ class Scale:
         unit = None if measure.is_share else results.schema.target.unit
         return cls(measure.is_share, unit, words_of(results))
 
-    def plain(self, value: float, low: float | None = None, high: float | None = None) -> Message:
+    def plain(self, value: Estimate) -> Message:
         """The value without its unit, as precise as its interval allows."""
         name = "percent" if self.is_share else "number"
-        return caption(f"common.measured.{name}", value=value, low=low, high=high)
+        ends = {"low": value.low, "high": value.high}
+        return caption(f"common.measured.{name}", value=value.value, **ends)
 
-    def full(self, value: float, low: float | None = None, high: float | None = None) -> Message:
+    def full(self, value: Estimate) -> Message:
         """The value with its unit."""
         if self.is_share:
-            return self.plain(value, low, high)
-        return caption("common.measured.quantity", value=value, low=low, high=high, unit=self.unit)
+            return self.plain(value)
+        ends = {"low": value.low, "high": value.high, "unit": self.unit}
+        return caption("common.measured.quantity", value=value.value, **ends)
 
-    def with_interval(self, value: float, low: float | None, high: float | None) -> Message:
+    def with_interval(self, value: Estimate) -> Message:
         """The value with the ends of its interval in brackets."""
-        name = "share" if self.is_share else "value"
-        return caption(f"common.measured.{name}", estimate=estimate(value, low, high))
+        return caption(f"common.measured.{'share' if self.is_share else 'value'}", estimate=value)
 
     def distance(self, value: float) -> Message:
         """How far two values are apart."""
         if self.is_share:
-            return caption("common.measured.gap", estimate=estimate(value))
-        return self.full(value)
+            return caption("common.measured.gap", estimate=Estimate(value))
+        return self.full(Estimate(value))
 
     def ticks(self, axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
         """At most so many ticks of an axis, as such values are written."""

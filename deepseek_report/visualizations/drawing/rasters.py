@@ -51,15 +51,14 @@ def shaded(image: Image, values: Floats, *, signed: bool = True) -> Image:
     most = float(np.abs(values).max()) or 1.0
     grey = image.mean(axis=2, keepdims=True) / 255
     base = 255 * (1 - _PALE * (1 - grey)) * np.ones(3)
-    raising = _rgb("raises" if signed else "series3")
-    tone = np.where(values[..., None] > 0, raising, _rgb("lowers"))
+    raising = _rgb(LIGHT.raises if signed else LIGHT.series[2])
+    tone = np.where(values[..., None] > 0, raising, _rgb(LIGHT.lowers))
     weight = (np.abs(values) / most)[..., None] ** 0.7
     return np.asarray((1 - weight) * base + weight * tone).round().astype(np.uint8)
 
 
-def _rgb(role: str) -> Floats:
-    text = LIGHT[role].lstrip("#")
-    return np.array([int(text[at : at + 2], 16) for at in (0, 2, 4)], dtype=np.float64)
+def _rgb(tone: str) -> Floats:
+    return np.array([int(tone[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)
 
 
 def enlarged(image: Image) -> Image:

@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
-import pandas as pd
+import numpy as np
 
+from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.predictions import PredictionSummary
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table_rows import R
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.visualizations.style import CONTROL
 from deepseek_report.wording.of_results import words_of
 
+K = TypeVar("K")
 
-def required(results: Results, metric: str, name: str) -> pd.DataFrame:
-    """A table that a picture cannot do without.
+
+def required(results: Results, metric: str, name: str, of: type[R]) -> list[R]:
+    """The rows of a table that a picture cannot do without, see `read_rows`.
 
     Raises ArtifactError : the metric was not measured, or has no such table.
     NotApplicableError : the table has no rows, so there is nothing to draw.
     """
-    table = results.table(metric, name)
-    if table is None:
+    if rows := results.rows(metric, name, of):
+        return rows
+    if results.table(metric, name) is None:
         reason = words_of(results).say(results.why_missing(ArtifactId.measure(metric)))
         raise ArtifactError(
             f"measures/{metric}: the table `{name}` is not there ({reason}); "
             f"add `{metric}` to the metrics, or leave this picture out"
         )
-    if table.empty:
-        notes = list(results.notes(metric)) or [message("refusals.nothing_to_list")]
-        raise NotApplicableError(message("refusals.empty_table", notes=notes))
-    return table.reset_index(drop=True)
+    notes = list(results.notes(metric)) or [message("refusals.nothing_to_list")]
+    raise NotApplicableError(message("refusals.empty_table", notes=notes))
+
+
+def grouped(rows: Iterable[R], key: Callable[[R], K]) -> dict[K, list[R]]:
+    """{key: its rows}, keys and rows in the order in which they come."""
+    groups: dict[K, list[R]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups
+
+
+def reach(estimate: Estimate) -> float:
+    """The upper end of its interval, or the value where that is beyond it or there is none."""
+    return max(estimate.value, estimate.value if estimate.high is None else estimate.high)
+
+
+def estimate_columns(estimates: Iterable[Estimate]) -> Floats:
+    """(3, estimate) values and the ends of their intervals; NaN where something is missing."""
+    cells = [(each.value, each.low, each.high) for each in estimates]
+    return np.array(cells, dtype=np.float64).reshape(-1, 3).T
 
 
 def signed_explainers(results: Results) -> list[str]:
@@ -72,13 +95,3 @@ def named_or(results: Results, explainer: str, choose: Callable[[Results], str])
         return explainer
     names = list(results.names("explanations"))
     raise NotApplicableError(message("refusals.unknown_explainer", name=explainer, names=names))
-
-
-def operating_point(predicted: PredictionSummary) -> dict[str, float]:
-    """Rates of the decisions as they are taken, the explained class being the one to find.
-
-    Returns fpr : share of the other cases that are flagged; tpr : share of the class that is found;
-    precision : share of the flagged that are right. NaN where there is nothing to count.
-    """
-    rates = predicted.about_explained
-    return {"fpr": rates.flagged, "tpr": rates.recall, "precision": rates.right}

@@ -202,10 +202,10 @@ class Multiples:
                 write(*entry)
             for place, (text, cell) in enumerate(zip(titles, cells, strict=True)):
                 top, begin = head + cell.row * row, cell.begin
-                write(begin + 0.02, top, text, LIGHT["ink"])
+                write(begin + 0.02, top, text, LIGHT.ink)
                 if self.notes:
                     down = top + _PANEL_LINE * (text.count("\n") + 1)
-                    write(begin + 0.02, down, self.notes[place], LIGHT["muted"])
+                    write(begin + 0.02, down, self.notes[place], LIGHT.muted)
                 upper = height - top - above
                 box = (begin + self.lefts[place], upper - self.tall, begin + cell.wide - _RIGHT)
                 axes = panel(figure, *box, upper)
@@ -229,7 +229,7 @@ class Multiples:
     def _heading(self, page: float) -> list[tuple[float, float, str, str]]:
         """Inches from the left and from the top, text and colour of the heading and of the key."""
         placed, begins, down = list[tuple[float, float, str, str]](), 0.02, 0.02
-        first = [(self.heading, LIGHT["muted"])] if self.heading else []
+        first = [(self.heading, LIGHT.muted)] if self.heading else []
         for text, colour in (*first, *self.key):
             wide = extent([text])
             if placed and begins + wide > page:

@@ -9,9 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.visualizations.drawing.read_results import estimate_columns
 from deepseek_report.visualizations.style import LIGHT
 from deepseek_report.wording.words import Wording
 
+#: One trace of a figure, or keyword arguments for one, as plain JSON.
+Trace = dict[str, Any]
 Kind = Literal["scatter", "bar", "heatmap", "scatter3d"]
 
 
@@ -25,7 +29,7 @@ def text(value: object) -> str:
     return str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def trace(kind: Kind, **fields: Any) -> dict[str, Any]:
+def trace(kind: Kind, **fields: object) -> Trace:
     """One trace; hovering shows its `text` alone, or nothing."""
     hover = (
         {"hovertemplate": "%{text}<extra></extra>"} if "text" in fields else {"hoverinfo": "skip"}
@@ -33,35 +37,39 @@ def trace(kind: Kind, **fields: Any) -> dict[str, Any]:
     return {"type": kind, **hover, **fields}
 
 
-def points(x: ArrayLike, y: ArrayLike, colour: str, **fields: Any) -> dict[str, Any]:
+def points(
+    x: ArrayLike, y: ArrayLike, colour: str, look: Trace | None = None, **fields: object
+) -> Trace:
     """Dots of one colour; without a `name` they stay out of the legend."""
-    marker = {"color": colour, "size": 9, **fields.pop("marker", {})}
+    marker = {"color": colour, "size": 9, **(look or {})}
     places = {"x": rounded(x), "y": rounded(y)}
     return trace("scatter", **places, mode="markers", marker=marker, **_legend(fields))
 
 
-def line(x: ArrayLike, y: ArrayLike, colour: str, **fields: Any) -> dict[str, Any]:
+def line(
+    x: ArrayLike, y: ArrayLike, colour: str, look: Trace | None = None, **fields: object
+) -> Trace:
     """A line of one colour; without a `name` it stays out of the legend."""
-    look = {"color": colour, "width": 2.5, **fields.pop("line", {})}
+    stroke = {"color": colour, "width": 2.5, **(look or {})}
     places = {"x": rounded(x), "y": rounded(y)}
-    return trace("scatter", **places, mode="lines", line=look, **_legend(fields))
+    return trace("scatter", **places, mode="lines", line=stroke, **_legend(fields))
 
 
-def context(x: ArrayLike, y: ArrayLike, **fields: object) -> dict[str, Any]:
+def context(x: ArrayLike, y: ArrayLike, **fields: object) -> Trace:
     """A thin, broken grey line to compare with."""
-    return line(x, y, LIGHT["context"], line={"width": 1, "dash": "dash"}, **fields)
+    return line(x, y, LIGHT.context, {"width": 1, "dash": "dash"}, **fields)
 
 
-def _legend(fields: dict[str, Any]) -> dict[str, object]:
+def _legend(fields: Trace) -> dict[str, object]:
     if "name" not in fields:
         return {"showlegend": False, **fields}
     return {**fields, "name": text(fields["name"])}
 
 
-def axis(title: str, **fields: Any) -> dict[str, object]:
+def axis(title: str, **fields: object) -> dict[str, object]:
     """An axis of a twin in the report's style."""
-    quiet = {"gridcolor": LIGHT["grid"], "linecolor": LIGHT["context"], "zeroline": False}
-    head = {"text": text(title), "font": {"color": LIGHT["muted"], "size": 12}}
+    quiet = {"gridcolor": LIGHT.grid, "linecolor": LIGHT.context, "zeroline": False}
+    head = {"text": text(title), "font": {"color": LIGHT.muted, "size": 12}}
     return {"title": head, **quiet, "automargin": True, **fields}
 
 
@@ -93,7 +101,7 @@ def twin(
     common = {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": LIGHT["ink"], "size": 12},
+        "font": {"color": LIGHT.ink, "size": 12},
         "margin": {"l": 60, "r": 20, "t": 20, "b": 50},
         "hovermode": "closest",
         "height": height,
@@ -103,9 +111,9 @@ def twin(
     return {"data": list(map(dict, traces)), "layout": {**common, **layout}}
 
 
-def error_bars(values: ArrayLike, low: ArrayLike, high: ArrayLike) -> dict[str, object]:
+def error_bars(estimates: Iterable[Estimate]) -> dict[str, object]:
     """The ends of intervals as Plotly wants them: distances from the value."""
-    value = np.asarray(values, float)
-    up, down = np.asarray(high, float) - value, value - np.asarray(low, float)
-    ends = {"array": rounded(np.nan_to_num(up)), "arrayminus": rounded(np.nan_to_num(down))}
-    return {"type": "data", "symmetric": False, "thickness": 1.4, "width": 0, **ends}
+    value, low, high = estimate_columns(estimates)
+    ends = {"array": high - value, "arrayminus": value - low}
+    lengths = {key: rounded(np.nan_to_num(length)) for key, length in ends.items()}
+    return {"type": "data", "symmetric": False, "thickness": 1.4, "width": 0, **lengths}

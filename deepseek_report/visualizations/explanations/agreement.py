@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
+from deepseek_report.metrics.explanations.agreement import ExplainerPair
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.labels import caption, measured
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.labels import caption
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, reach, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES
+from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
 
@@ -33,84 +33,68 @@ class AgreementPicture(PicturePart):
     needs = frozenset({"measures/explainer_agreement"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "explainer_agreement", "pairs")
-        control = (table["explainer_a"] == CONTROL) | (table["explainer_b"] == CONTROL)
-        ordered = table.assign(control=control).sort_values(
-            ["control", "spearman"], ascending=[True, False], kind="stable"
+        pairs = required(results, "explainer_agreement", "pairs", ExplainerPair)
+        undefined = [_pair(pair) for pair in pairs if not pair.spearman.is_defined]
+        ordered = sorted(
+            (pair for pair in pairs if pair.spearman.is_defined),
+            key=lambda pair: (pair.has_control, -pair.spearman.value),
         )
-        undefined = ordered[ordered["spearman"].isna()]
-        ordered = ordered[ordered["spearman"].notna()]
         words, n = words_of(results), len(ordered)
         return [
             on_sheets(
                 "agreement",
                 (0.85 + _ROW * n, 0.85 + _ROW_NARROW * n),
                 lambda sheet: _paint(sheet, ordered, words),
-                title=_title(ordered, undefined),
+                title=_title(ordered, none_ranks=bool(undefined)),
                 alt=_alt(ordered),
-                how_to_read=caption(
-                    "agreement.how_to_read", undefined=[_pair(row) for row in _rows(undefined)]
-                ),
+                how_to_read=caption("agreement.how_to_read", undefined=undefined),
             )
         ]
 
 
-def _rows(table: pd.DataFrame) -> Iterator[pd.Series]:
-    return (row for _, row in table.iterrows())
+def _pair(pair: ExplainerPair) -> Message:
+    return caption("agreement.pair", a=pair.explainer_a, b=pair.explainer_b)
 
 
-def _pair(row: pd.Series) -> Message:
-    return caption("agreement.pair", a=row["explainer_a"], b=row["explainer_b"])
-
-
-def _paint(sheet: Sheet, table: pd.DataFrame, words: Wording) -> None:
-    pairs = [sentence_case(words.say(_pair(row))) for row in _rows(table)]
-    labels, left = sheet.row_labels(pairs, 48, 3.6)
+def _paint(sheet: Sheet, pairs: Sequence[ExplainerPair], words: Wording) -> None:
+    names = [sentence_case(words.say(_pair(pair))) for pair in pairs]
+    labels, left = sheet.row_labels(names, 48, 3.6)
     across, foot = sheet.below(words.text("pictures.agreement.axis"), left)
     axes = sheet.axes(left, foot, 0.45 if sheet.is_narrow else 0.25, 0.15)
     marks.rows(axes, labels)
-    places = np.arange(len(table))
     for control in (False, True):
-        part, own = table[table["control"] == control], places[table["control"] == control]
-        look = marks.MarkStyle(LIGHT["context"] if control else SERIES[0])
-        marks.intervals(axes, own, part["spearman"], (part["low"], part["high"]), look)
-        for place, row in zip(own, part.itertuples(), strict=True):
-            marks.note(
-                axes,
-                words.numbers.number(row.spearman, row.low, row.high),
-                (np.nanmax([row.spearman, row.high]), place),
-                (6, 0),
-                va="center",
-            )
+        own = [(at, pair.spearman) for at, pair in enumerate(pairs) if pair.has_control == control]
+        marks.intervals(axes, own, marks.MarkStyle(LIGHT.context if control else SERIES[0]))
+        for place, rank in own:
+            text = words.numbers.number(rank.value, rank.low, rank.high)
+            marks.note(axes, text, (reach(rank), place), (6, 0), va="center")
     marks.grid(axes, "x")
-    axes.axvline(0, color=LIGHT["context"], linewidth=1)
-    axes.set_xlim(min(-0.1, float(table[["spearman", "low"]].min().min()) - 0.05), 1.1)
+    axes.axvline(0, color=LIGHT.context, linewidth=1)
+    values, lows, _ = estimate_columns(pair.spearman for pair in pairs)
+    axes.set_xlim(min(-0.1, float(np.nanmin([values, lows], initial=1.0)) - 0.05), 1.1)
     axes.set_xticks([at for at in (-1, -0.5, 0, 0.25, 0.5, 0.75, 1) if at >= axes.get_xlim()[0]])
     marks.plain_ticks(axes, "x", words)
     axes.set_xlabel(across)
 
 
-def _title(table: pd.DataFrame, undefined: pd.DataFrame) -> Message:
-    pairs = table[~table["control"]]
-    if pairs.empty and not undefined.empty:
-        return caption("agreement.title_none_ranks")
-    if pairs.empty:
-        return caption("agreement.title_alone")
-    best, worst = (pairs.iloc[place] for place in (0, -1))
+def _title(ordered: Sequence[ExplainerPair], *, none_ranks: bool) -> Message:
+    pairs = [pair for pair in ordered if not pair.has_control]
+    if not pairs:
+        return caption("agreement.title_none_ranks" if none_ranks else "agreement.title_alone")
+    best = _judged(pairs[0], "best")
     if len(pairs) == 1:
-        return caption("agreement.title_one_pair", **_judged(best, "best"))
-    return caption("agreement.title", **_judged(best, "best"), **_judged(worst, "worst"))
+        return caption("agreement.title_one_pair", **best)
+    return caption("agreement.title", **best, **_judged(pairs[-1], "worst"))
 
 
-def _judged(row: pd.Series, name: str) -> dict[str, Any]:
+def _judged(pair: ExplainerPair, name: str) -> dict[str, Message | Estimate]:
     """The pair and its correlation, under the name that a title has for them."""
-    pair = caption("agreement.two", a=row["explainer_a"], b=row["explainer_b"])
-    return {name: pair, f"{name}_correlation": measured(row, "spearman")}
+    two = caption("agreement.two", a=pair.explainer_a, b=pair.explainer_b)
+    return {name: two, f"{name}_correlation": pair.spearman}
 
 
-def _alt(table: pd.DataFrame) -> Message:
-    pairs = [
-        caption("agreement.alt_pair", pair=_pair(row), correlation=measured(row, "spearman"))
-        for row in _rows(table)
+def _alt(pairs: Sequence[ExplainerPair]) -> Message:
+    listed = [
+        caption("agreement.alt_pair", pair=_pair(pair), correlation=pair.spearman) for pair in pairs
     ]
-    return caption("agreement.alt", n=len(pairs), pairs=pairs)
+    return caption("agreement.alt", n=len(listed), pairs=listed)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
@@ -76,10 +76,10 @@ class _Panel:
         known = np.isfinite(values)
         return cls(feature, values[known], attributions[known])
 
-    def ends(self, space: OutputSpace) -> dict[str, Any]:
+    def ends(self, space: OutputSpace) -> dict[str, object]:
         """The least and the greatest attribution, and the values that have them."""
         places = {"least": self.attributions.argmin(), "most": self.attributions.argmax()}
-        values: dict[str, Any] = {"feature": spoken(self.feature.label)}
+        values: dict[str, object] = {"feature": spoken(self.feature.label)}
         for name, place in places.items():
             values[name] = attribution(self.attributions[place], space)
             values[f"{name}_at"] = spoken(self.feature.display(float(self.values[place])))
@@ -135,7 +135,7 @@ class _View:
         (self._number if panel.feature.is_numeric else self._categories)(axes, panel)
 
     def _number(self, axes: Axes, panel: _Panel) -> None:
-        axes.axhline(0, color=LIGHT["context"], linewidth=0.8)
+        axes.axhline(0, color=LIGHT.context, linewidth=0.8)
         dots(axes, panel.values, panel.attributions, SERIES[0], 3.0)
         low, high = (float(end) for end in (panel.values.min(), panel.values.max()))
         margin = 0.04 * ((high - low) or 1.0)
@@ -147,12 +147,12 @@ class _View:
 
     def _categories(self, axes: Axes, panel: _Panel) -> None:
         levels = panel.levels
-        axes.axvline(0, color=LIGHT["context"], linewidth=0.8)
+        axes.axvline(0, color=LIGHT.context, linewidth=0.8)
         for row, level in enumerate(levels):
             own = np.sort(panel.attributions[panel.values == level])
             dots(axes, own, row + 0.3 * np.sin(2.4 * np.arange(len(own))), SERIES[0], 3.0)
         labels = [short(panel.feature.display(float(level)), CATEGORY_LETTERS) for level in levels]
-        axes.set_yticks(range(len(levels)), labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
+        axes.set_yticks(range(len(levels)), labels, color=LIGHT.ink, fontsize=SMALL - 1.5)
         axes.set_ylim(len(levels) - 0.4, -0.6)
         axes.set_xlim(*self._span)
         grid(axes, "x")
@@ -165,7 +165,7 @@ class _View:
         margin = 0.06 * ((high - low) or 1.0)
         return low - margin, high + margin
 
-    def _ticks(self, axes: Axes, along: Any) -> None:
+    def _ticks(self, axes: Axes, along: Literal["x", "y"]) -> None:
         write = point_ticks if self.space == "probability" else value_ticks
         write(axes, along, self.words, 4)
 
@@ -182,7 +182,7 @@ class _View:
         return caption("attribution_by_value.alt", **values, features=features)
 
 
-def _panels(explanation: Explanation, schema: Schema, most: int, cases: Any) -> list[_Panel]:
+def _panels(explanation: Explanation, schema: Schema, most: int, cases: Ints) -> list[_Panel]:
     order = np.argsort(-np.abs(explanation.values).mean(axis=0), kind="stable")[:most]
     panels = [
         _Panel.of(

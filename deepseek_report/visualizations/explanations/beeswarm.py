@@ -33,7 +33,7 @@ from deepseek_report.wording.words import Wording
 _ROW = 0.31
 _TWIN_POINTS = 1500
 #: By level; the last one, -1, is for values without order.
-_TONES = (*VALUE, LIGHT["context"])
+_TONES = (*VALUE, LIGHT.context)
 
 
 @dataclass(frozen=True)
@@ -158,10 +158,10 @@ def _paint(sheet: Sheet, view: _View, words: Wording) -> None:
         min(view.values.min() * 1.08, -0.15 * most), max(view.values.max() * 1.08, 0.15 * most)
     )
     marks.grid(axes, "x")
-    axes.axvline(0, color=LIGHT["context"], linewidth=1)
+    axes.axvline(0, color=LIGHT.context, linewidth=1)
     heights = np.column_stack([_swarm(column, axes.get_xlim()) for column in view.values.T])
     heights += np.arange(len(view.features))
-    for level, colour in enumerate((LIGHT["context"], *VALUE), start=-1):
+    for level, colour in enumerate((LIGHT.context, *VALUE), start=-1):
         chosen_dots = view.levels == level
         marks.dots(axes, view.values[chosen_dots], heights[chosen_dots], colour)
     ticks = marks.point_ticks if view.space == "probability" else marks.value_ticks
@@ -225,9 +225,9 @@ def _twin(view: _View, words: Wording) -> dict[str, object]:
         tones = [_TONES[level] for level in view.levels[cases, row]]
         look = {"color": tones, "size": 6, "opacity": 0.8}
         heights, hover = row + _swarm(x, limits), _hover(view, row, cases, words)
-        traces.append(twin.points(scale * x, heights, "", text=hover, marker=look))
+        traces.append(twin.points(scale * x, heights, "", look, text=hover))
     layout = {
-        "xaxis": twin.axis(words.say(view.across), zeroline=True, zerolinecolor=LIGHT["context"]),
+        "xaxis": twin.axis(words.say(view.across), zeroline=True, zerolinecolor=LIGHT.context),
         "yaxis": twin.row_axis([short(feature.label, 34) for feature in view.features]),
     }
     return twin.twin(traces, layout, words, height=100 + 34 * len(view.features))

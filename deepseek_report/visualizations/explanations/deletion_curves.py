@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
@@ -14,6 +13,7 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.explainer_verdicts import plays
+from deepseek_report.metrics.explanations.faithfulness import RemovedShare
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, known, wrapped
@@ -66,7 +66,7 @@ class _View:
     has_skill : whether the model is shown to beat a constant, so that its explanations are of use.
     """
 
-    curves: dict[str, pd.DataFrame]
+    curves: dict[str, list[RemovedShare]]
     gains: dict[str, dict[str, Score]]
     names: list[str]
     is_share: bool
@@ -82,15 +82,17 @@ class _View:
 
     @classmethod
     def of(cls, results: Results) -> _View:
-        curves = {"deletion": required(results, "deletion", "curve")}
-        inserted = results.table("insertion", "curve")
-        if inserted is not None and len(inserted):
+        curves = {"deletion": required(results, "deletion", "curve", RemovedShare)}
+        if inserted := results.rows("insertion", "curve", RemovedShare):
             curves["insertion"] = inserted
         verdicts = results.conclusions.explainers
         others = [verdict.explainer for verdict in verdicts if verdict.other_game is not None]
         if any(plays(results, verdict.explainer) for verdict in verdicts):
-            curves = {name: own[~own["explainer"].isin(others)] for name, own in curves.items()}
-        names = list(dict.fromkeys(curves["deletion"]["explainer"]))
+            curves = {
+                name: [point for point in curve if point.explainer not in others]
+                for name, curve in curves.items()
+            }
+        names = list(dict.fromkeys(point.explainer for point in curves["deletion"]))
         gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
         judged = [verdict for verdict in verdicts if verdict.explainer in names]
         elsewhere = [v.explainer for v in verdicts if v not in judged and v.beats_random]
@@ -120,10 +122,10 @@ def _paint(sheet: Sheet, view: _View) -> None:
     else:
         _gain_panel(sheet.axes(5.95, 0.6, 0.15, 0.4), view)
     step, across = (1.8, 1.45) if sheet.is_narrow else (2.02, 1.58)
-    for place, (metric, table) in enumerate(view.curves.items()):
+    for place, (metric, curve) in enumerate(view.curves.items()):
         left = 0.75 + step * place
         axes = sheet.axes(left, below, sheet.width - left - across, 0.4)
-        _curves(axes, table, view)
+        _curves(axes, curve, view)
         axes.set_title(view.words.text(f"pictures.deletion_curves.{metric}"))
         axes.set(ylim=limits)
         axes.set_xlabel(view.words.text(f"pictures.deletion_curves.across_{metric}"))
@@ -136,18 +138,21 @@ def _paint(sheet: Sheet, view: _View) -> None:
 
 def _limits(view: _View) -> tuple[float, float]:
     """Around the mean curves, whose differences count."""
-    means = np.concatenate([table["mean"].dropna().to_numpy() for table in view.curves.values()])
+    values = [point.mean.value for curve in view.curves.values() for point in curve]
+    means = np.array(values)[np.isfinite(values)]
     room = 0.15 * float(np.ptp(means)) + 0.005
     most = float(means.max()) + room
     return max(float(means.min()) - room, 0.0), min(most, 1.0) if view.is_share else most
 
 
-def _curves(axes: Axes, table: pd.DataFrame, view: _View) -> None:
+def _curves(axes: Axes, curve: Sequence[RemovedShare], view: _View) -> None:
     tone = colours(view.names)
     for name in sorted(view.names, key=lambda explainer: explainer != CONTROL):
-        own = table[table["explainer"] == name].sort_values("removed_share")
+        own = sorted(
+            (point.removed_share, point.mean.value) for point in curve if point.explainer == name
+        )
         width = 2.6 if name == CONTROL else 1.7
-        axes.plot(own["removed_share"], own["mean"], color=tone[name], linewidth=width)
+        axes.plot(*zip(*own, strict=True), color=tone[name], linewidth=width)
     marks.grid(axes, "y")
     axes.set_xlim(0, 1)
     marks.percent_ticks(axes, "x", view.words, 2)
@@ -163,18 +168,13 @@ def _gain_panel(axes: Axes, view: _View) -> None:
             score = view.gains.get(metric, {}).get(name)
             if score is not None:
                 look = marks.MarkStyle(tone[name], size=5, hollow=metric == "insertion")
-                ends = ([_end(score.low)], [_end(score.high)])
-                marks.intervals(axes, [row + aside], [score.value], ends, look)
+                marks.intervals(axes, [(row + aside, of_score(score))], look)
     marks.grid(axes, "x")
-    axes.axvline(0, color=LIGHT["context"], linewidth=2)
+    axes.axvline(0, color=LIGHT.context, linewidth=2)
     marks.value_ticks(axes, "x", view.words, 2)
     marks.keep_ticks_apart(axes)
     axes.set_title(view.words.text("pictures.deletion_curves.gain"), fontsize=SMALL)
     axes.set_xlabel(view.words.text("pictures.deletion_curves.area"))
-
-
-def _end(value: float | None) -> float:
-    return np.nan if value is None else value
 
 
 def _title(view: _View) -> Message:
@@ -195,8 +195,8 @@ def _alt(view: _View) -> Message:
     deletion = view.curves["deletion"]
     return caption(
         "deletion_curves.alt",
-        n=deletion["n"].max(),
-        start=deletion.loc[deletion["removed_share"].idxmin(), "mean"],
+        n=max(point.n for point in deletion),
+        start=min(deletion, key=lambda point: point.removed_share).mean.value,
         gains=[_alt_gains(view, metric) for metric, gains in view.gains.items() if gains],
     )
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.explanation import OutputSpace
@@ -15,6 +14,13 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
+from deepseek_report.metrics.explanations.explanation_rows import FeatureImportance
+from deepseek_report.metrics.explanations.feature_effects import (
+    CaseEffect,
+    DensityBar,
+    EffectPoint,
+    FeatureEffect,
+)
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import (
@@ -25,7 +31,12 @@ from deepseek_report.visualizations.drawing.labels import (
     short,
     spoken,
 )
-from deepseek_report.visualizations.drawing.read_results import leading, required
+from deepseek_report.visualizations.drawing.read_results import (
+    estimate_columns,
+    grouped,
+    leading,
+    required,
+)
 from deepseek_report.visualizations.drawing.sheet import (
     CATEGORIES,
     CATEGORY_LETTERS,
@@ -68,57 +79,58 @@ class FeatureEffectsPicture(PicturePart):
 class _EffectPanel:
     """One feature: its curve, the density of the training rows, and curves of single cases."""
 
-    curve: pd.DataFrame
-    effect: pd.Series[Any]
-    density: pd.DataFrame | None
-    lines: pd.DataFrame | None
+    effect: FeatureEffect
+    curve: Sequence[EffectPoint]
+    density: Sequence[DensityBar]
+    lines: Sequence[CaseEffect]
 
     @property
     def label(self) -> str:
-        return spoken(self.effect["label"])
+        return spoken(self.effect.label)
 
     @property
     def partner(self) -> str | None:
         """The feature that it goes with, for which it has accumulated local effects."""
-        return spoken(self.effect["partner"]) if self.effect["partner"] else None
+        return spoken(self.effect.partner) if self.effect.partner else None
 
     @property
     def is_numeric(self) -> bool:
-        return bool(self.curve["kind"].iloc[0] == "numeric")
+        return self.curve[0].kind == "numeric"
 
     @property
     def extremes(self) -> list[float]:
         """What its panel must hold."""
-        ends = self.curve[["effect", "low", "high"]].to_numpy(float).ravel()
-        single = [] if self.lines is None else self.lines["effect"].to_numpy(float)
+        ends = estimate_columns(point.effect for point in self.curve).ravel()
+        single = (point.effect for point in self.lines)
         return [value for value in (*ends, *single) if np.isfinite(value)]
 
     @property
-    def least(self) -> pd.Series[Any]:
-        return self.curve.loc[self.curve["effect"].idxmin()]
+    def least(self) -> EffectPoint:
+        return min(self.curve, key=lambda point: point.effect.value)
 
     @property
-    def most(self) -> pd.Series[Any]:
-        return self.curve.loc[self.curve["effect"].idxmax()]
+    def most(self) -> EffectPoint:
+        return max(self.curve, key=lambda point: point.effect.value)
 
     @property
     def moves(self) -> bool:
         """Whether the intervals of its least and its greatest effect lie apart."""
-        return bool(self.least["high"] < self.most["low"])
+        high, low = self.least.effect.high, self.most.effect.low
+        return high is not None and low is not None and high < low
 
     @property
     def spread(self) -> float:
-        return float(self.most["effect"] - self.least["effect"])
+        return self.most.effect.value - self.least.effect.value
 
-    def ends(self, space: OutputSpace) -> dict[str, Any]:
+    def ends(self, space: OutputSpace) -> dict[str, object]:
         """What the values with the least and the greatest effect are, and what they do."""
-        values: dict[str, Any] = {"feature": self.label}
-        for name, row in (("least", self.least), ("most", self.most)):
+        values: dict[str, object] = {"feature": self.label}
+        for name, point in (("least", self.least), ("most", self.most)):
             values |= {
-                name: attribution(row["effect"], space),
-                f"{name}_low": attribution(row["low"], space),
-                f"{name}_high": attribution(row["high"], space),
-                f"{name}_at": spoken(row["display"]),
+                name: attribution(point.effect.value, space),
+                f"{name}_low": attribution(point.effect.low, space),
+                f"{name}_high": attribution(point.effect.high, space),
+                f"{name}_at": spoken(point.display),
             }
         return values
 
@@ -135,21 +147,18 @@ class _View:
 
     @classmethod
     def of(cls, results: Results, most: int) -> _View:
-        effects = required(results, "feature_effects", "effects")
-        tables = {
-            name: results.table("feature_effects", name) for name in ("curves", "density", "lines")
+        effects = {
+            effect.feature: effect
+            for effect in required(results, "feature_effects", "effects", FeatureEffect)
         }
+        curves = grouped(results.rows("feature_effects", "curves", EffectPoint), _feature)
+        density = grouped(results.rows("feature_effects", "density", DensityBar), _feature)
+        lines = grouped(results.rows("feature_effects", "lines", CaseEffect), _feature)
         target = results.schema.target
         space: OutputSpace = "probability" if task_of(target).decides else "value"
-        order = _important(results, effects["feature"].tolist())[:most]
         parts = [
-            _EffectPanel(
-                _of_feature(tables["curves"], name).reset_index(drop=True),
-                effects[effects["feature"] == name].iloc[0],
-                _of_feature(tables["density"], name),
-                _of_feature(tables["lines"], name),
-            )
-            for name in order
+            _EffectPanel(effects[name], curves[name], density.get(name, []), lines.get(name, []))
+            for name in _important(results, list(effects))[:most]
         ]
         name = short(target.explained_class, 30)
         return cls(parts, space, name, change(space, name, target.unit), words_of(results))
@@ -161,7 +170,7 @@ class _View:
         return Multiples([self._heading(part) for part in self.parts], self._paint, lefts, heading)
 
     def _heading(self, part: _EffectPanel) -> str:
-        unit = str(part.curve["unit"].iloc[0]) or None
+        unit = part.curve[0].unit or None
         name = "pdp" if part.partner is None else "ale"
         label = in_unit(part.label, unit, self.words)
         return self.words.text(f"pictures.feature_effects.{name}", label=label)
@@ -172,17 +181,20 @@ class _View:
 
     def _number(self, axes: Axes, part: _EffectPanel) -> None:
         low, high = self._span
-        curve = part.curve
-        if part.density is not None and len(part.density):
-            tall = 0.22 * (high - low) / max(float(part.density["share"].max()), 1e-9)
-            width = (part.density["to"] - part.density["from"]) * 0.96
-            heights, begin = part.density["share"] * tall, part.density["from"]
-            axes.bar(begin, heights, width, low, align="edge", color=LIGHT["grid"])
-        axes.axhline(0, color=LIGHT["context"], linewidth=0.8)
-        for _, line in _single(part):
-            axes.plot(line["value"], line["effect"], color=LIGHT["context"], lw=0.5, alpha=0.6)
-        axes.fill_between(curve["value"], curve["low"], curve["high"], color=LIGHT["heat2"])
-        axes.plot(curve["value"], curve["effect"], color=SERIES[0])
+        if part.density:
+            shares = np.array([bar.share for bar in part.density])
+            tall = 0.22 * (high - low) / max(float(shares.max()), 1e-9)
+            begin = [bar.start for bar in part.density]
+            width = [(bar.end - bar.start) * 0.96 for bar in part.density]
+            axes.bar(begin, shares * tall, width, low, align="edge", color=LIGHT.grid)
+        axes.axhline(0, color=LIGHT.context, linewidth=0.8)
+        for line in _single(part):
+            values, effects = [at.value for at in line], [at.effect for at in line]
+            axes.plot(values, effects, color=LIGHT.context, lw=0.5, alpha=0.6)
+        values = [point.value for point in part.curve]
+        effect, least, most = estimate_columns(point.effect for point in part.curve)
+        axes.fill_between(values, least, most, color=LIGHT.heat[1])
+        axes.plot(values, effect, color=SERIES[0])
         axes.set_ylim(low, high)
         marks.grid(axes, "y")
         self._ticks(axes, "y")
@@ -191,16 +203,17 @@ class _View:
     def _categories(self, axes: Axes, part: _EffectPanel) -> None:
         curve, places = part.curve, np.arange(len(part.curve))
         low, high = self._span
-        tall = 0.3 * (high - low) / max(float(curve["share"].max()), 1e-9)
-        axes.barh(places, curve["share"] * tall, left=low, height=0.8, color=LIGHT["grid"])
-        axes.axvline(0, color=LIGHT["context"], linewidth=0.8)
-        for _, line in _single(part):
-            rows = np.searchsorted(curve["value"], line["value"])
-            axes.plot(line["effect"], rows, color=LIGHT["context"], lw=0.5, alpha=0.6)
-        ends = curve["low"], curve["high"]
-        marks.intervals(axes, places, curve["effect"], ends, marks.MarkStyle(SERIES[0], size=4.5))
-        labels = [short(text, CATEGORY_LETTERS) for text in curve["display"]]
-        axes.set_yticks(places, labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
+        shares = np.array([point.share for point in curve])
+        tall = 0.3 * (high - low) / max(float(shares.max()), 1e-9)
+        axes.barh(places, shares * tall, left=low, height=0.8, color=LIGHT.grid)
+        axes.axvline(0, color=LIGHT.context, linewidth=0.8)
+        for line in _single(part):
+            rows = np.searchsorted([point.value for point in curve], [at.value for at in line])
+            axes.plot([at.effect for at in line], rows, color=LIGHT.context, lw=0.5, alpha=0.6)
+        effects = enumerate(point.effect for point in curve)
+        marks.intervals(axes, effects, marks.MarkStyle(SERIES[0], size=4.5))
+        labels = [short(point.display, CATEGORY_LETTERS) for point in curve]
+        axes.set_yticks(places, labels, color=LIGHT.ink, fontsize=SMALL - 1.5)
         axes.set_ylim(len(curve) - 0.4, -0.6)
         axes.set_xlim(low, high)
         marks.grid(axes, "x")
@@ -214,7 +227,7 @@ class _View:
         height = (high - low) or 1.0
         return low - 0.15 * height, high + 0.05 * height
 
-    def _ticks(self, axes: Axes, along: Any) -> None:
+    def _ticks(self, axes: Axes, along: Literal["x", "y"]) -> None:
         write = marks.point_ticks if self.space == "probability" else marks.value_ticks
         write(axes, along, self.words, 4)
 
@@ -235,7 +248,7 @@ class _View:
                 "feature_effects.alt_feature",
                 **part.ends(self.space),
                 partner=part.partner,
-                correlation=float(part.effect["correlation"]),
+                correlation=part.effect.correlation,
             )
             for part in self.parts
         ]
@@ -245,31 +258,32 @@ class _View:
     def how_to_read(self) -> Message:
         """Which of the two is shown, and why, with the features that go together most."""
         pairs = [part for part in self.parts if part.partner is not None]
-        pair = max(pairs, key=lambda part: abs(part.effect["correlation"]), default=None)
+        pair = max(pairs, key=lambda part: abs(part.effect.correlation), default=None)
         return caption(
             "feature_effects.how_to_read",
             pdp=len(pairs) < len(self.parts),
             ale=pair is not None,
             feature=pair and pair.label,
             partner=pair and pair.partner,
-            correlation=pair and float(pair.effect["correlation"]),
+            correlation=pair and pair.effect.correlation,
         )
 
 
-def _single(part: _EffectPanel) -> Any:
-    """(number, curve) of single cases, where the run tells of them."""
-    return [] if part.lines is None else part.lines.groupby("line", sort=True)
+def _feature(row: EffectPoint | DensityBar | CaseEffect) -> str:
+    return row.feature
 
 
-def _of_feature(table: pd.DataFrame | None, name: str) -> Any:
-    return None if table is None else table[table["feature"] == name]
+def _single(part: _EffectPanel) -> list[list[CaseEffect]]:
+    """The curves of single cases, where the run tells of them."""
+    lines = grouped(part.lines, lambda point: point.line)
+    return [lines[number] for number in sorted(lines)]
 
 
 def _important(results: Results, features: list[str]) -> list[str]:
     """The features by falling share in the attributions of the leading explainer."""
-    table = results.table("importance", "importance")
-    if table is None:
+    table = results.rows("importance", "importance", FeatureImportance)
+    if not table:
         return features
-    own = table[table["explainer"] == leading(results)]
-    shares = dict(zip(own["feature"], own["share"], strict=True))
+    own = leading(results)
+    shares = {row.feature: row.share for row in table if row.explainer == own}
     return sorted(features, key=lambda name: -shares.get(name, 0.0))

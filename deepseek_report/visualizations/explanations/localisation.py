@@ -7,21 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_explanations import hits, telling_gains
-from deepseek_report.visualizations.drawing.labels import (
-    caption,
-    extent,
-    known,
-    measured,
-    short,
-    wrapped,
-)
+from deepseek_report.metrics.explanations.localisation import LocalisedShare
+from deepseek_report.visualizations.drawing.labels import caption, extent, known, short, wrapped
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,
     grid,
@@ -29,7 +22,7 @@ from deepseek_report.visualizations.drawing.marks import (
     rows,
     value_ticks,
 )
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.read_results import grouped, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
@@ -52,21 +45,38 @@ class LocalisationPicture(PicturePart):
     needs_truth = True
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "localisation", "localisation")
         words = words_of(results)
-        table = table.assign(label=[_label(measure, words) for measure in table["measure"]])
-        measures = list(dict.fromkeys(table["measure"]))
-        names = sorted(dict.fromkeys(table["explainer"]), key=lambda name: name == CONTROL)
+        table = required(results, "localisation", "localisation", LocalisedShare)
+        names = list(dict.fromkeys(row.explainer for row in table))
+        names.sort(key=lambda name: name == CONTROL)
+        measures = [
+            _Measured(measure, _label(measure, words), {row.explainer: row for row in own})
+            for measure, own in grouped(table, lambda row: row.measure).items()
+        ]
         line = _line(names)
         return [
             on_sheets(
                 "localisation",
                 (line, line * math.ceil(len(measures) / _ABREAST)),
-                lambda sheet: _paint(sheet, table, names, measures, words),
-                title=_title(results, table, names),
-                alt=_alt(table, names, measures),
+                lambda sheet: _paint(sheet, names, measures, words),
+                title=_title(results, measures),
+                alt=_alt(names, measures),
             )
         ]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A measure with its short title, and what each explainer reaches by it."""
+
+    key: str
+    label: str
+    explainers: dict[str, LocalisedShare]
+
+    @property
+    def name(self) -> Message:
+        """What was measured, as texts name it."""
+        return caption("localisation.measure", key=self.key, label=short(self.label, 50))
 
 
 def _label(measure: str, words: Wording) -> str:
@@ -81,7 +91,7 @@ def _line(names: Sequence[str]) -> float:
 
 
 def _paint(
-    sheet: Sheet, table: pd.DataFrame, names: Sequence[str], measures: Sequence[str], words: Wording
+    sheet: Sheet, names: Sequence[str], measures: Sequence[_Measured], words: Wording
 ) -> None:
     labels = [words.explainer(name) for name in names]
     left, line = extent(labels) + 0.12, _line(names)
@@ -94,73 +104,58 @@ def _paint(
         axes = sheet.axes(
             left + at * step + 0.1, _FOOT + lines_below * line, right, _HEAD + lines_above * line
         )
-        mine = _of(table, measure, names)
         rows(axes, labels if at == 0 else [""] * len(labels))
-        _points(axes, mine, names, words)
-        title = wrapped(sentence_case(str(mine["label"].iloc[0])), max(9, int(step * 10)), 3)
+        _points(axes, measure, names, words)
+        title = wrapped(sentence_case(measure.label), max(9, int(step * 10)), 3)
         axes.set_title(title, fontsize=SMALL)
 
 
-def _of(table: pd.DataFrame, measure: str, names: Sequence[str]) -> pd.DataFrame:
-    """The rows of one measure, one an explainer, missing ones empty."""
-    mine = table[table["measure"] == measure].set_index("explainer")
-    aligned = mine.loc[~mine.index.duplicated()].reindex(list(names))
-    return aligned.assign(label=aligned["label"].dropna().iloc[0])
-
-
-def _points(axes: Axes, mine: pd.DataFrame, names: Sequence[str], words: Wording) -> None:
-    chance = mine["chance"].dropna()
-    if len(chance):
+def _points(axes: Axes, measure: _Measured, names: Sequence[str], words: Wording) -> None:
+    chances = [row.chance for row in measure.explainers.values() if known(row.chance)]
+    if chances:
         dashes = (0, (3, 3))
-        axes.axvline(float(chance.mean()), color=LIGHT["context"], linewidth=1, linestyle=dashes)
-    for row, name in enumerate(names):
-        score = mine.loc[name]
-        look = MarkStyle(LIGHT["context"], hollow=True) if name == CONTROL else MarkStyle(SERIES[0])
-        intervals(axes, [row], [score["value"]], ([score["low"]], [score["high"]]), look)
+        axes.axvline(float(np.mean(chances)), color=LIGHT.context, linewidth=1, linestyle=dashes)
+    for at, name in enumerate(names):
+        look = MarkStyle(LIGHT.context, hollow=True) if name == CONTROL else MarkStyle(SERIES[0])
+        row = measure.explainers.get(name)
+        intervals(axes, [(at, row.value)] if row else [], look)
     axes.set_xlim(-0.06, 1.06)  # a mark at an end is whole
     grid(axes, "x")
     value_ticks(axes, "x", words, 3)
 
 
-def _title(results: Results, table: pd.DataFrame, names: Sequence[str]) -> Message:
+def _title(results: Results, measures: Sequence[_Measured]) -> Message:
     """The method that hits the truth best, by what is concluded of the gains over chance."""
     gains = telling_gains(results)
     if not gains:
         return caption("localisation.title_open")
     best = next(filter(hits, gains), gains[0])
-    row = _of(table, _CONCLUDED, names).loc[str(best.explainer)]
+    concluded = next(measure for measure in measures if measure.key == _CONCLUDED)
+    row = concluded.explainers[best.explainer]
     return caption(
         "localisation.title",
-        explainer=str(best.explainer),
+        explainer=best.explainer,
         above=hits(best),
-        measure=_measure(_CONCLUDED, row["label"]),
-        value=measured(row, "value"),
-        chance=row["chance"],
+        measure=concluded.name,
+        value=row.value,
+        chance=row.chance,
     )
 
 
-def _measure(measure: str, label: str) -> Message:
-    """What was measured, as texts name it."""
-    return caption("localisation.measure", key=measure, label=short(label, 50))
-
-
-def _alt(table: pd.DataFrame, names: Sequence[str], measures: Sequence[str]) -> Message:
-    cases = table["n"].dropna()
+def _alt(names: Sequence[str], measures: Sequence[_Measured]) -> Message:
+    cases = (row.n for measure in measures for row in measure.explainers.values())
     return caption(
         "localisation.alt",
-        measures=[_alt_measure(table, names, measure) for measure in measures],
-        n=int(np.max(cases)) if len(cases) else None,
+        measures=[_alt_measure(names, measure) for measure in measures],
+        n=max((n for n in cases if n is not None), default=None),
     )
 
 
-def _alt_measure(table: pd.DataFrame, names: Sequence[str], measure: str) -> Message:
-    mine = _of(table, measure, names)
+def _alt_measure(names: Sequence[str], measure: _Measured) -> Message:
+    reached = {name: measure.explainers[name].value for name in names if name in measure.explainers}
     explainers = [
-        caption(
-            "localisation.alt_explainer", explainer=name, value=measured(mine.loc[name], "value")
-        )
-        for name in names
-        if known(mine.loc[name, "value"])
+        caption("localisation.alt_explainer", explainer=name, value=value)
+        for name, value in reached.items()
+        if value.is_defined
     ]
-    label = _measure(measure, mine["label"].iloc[0])
-    return caption("localisation.alt_measure", measure=label, explainers=explainers)
+    return caption("localisation.alt_measure", measure=measure.name, explainers=explainers)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, message
@@ -17,11 +15,22 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import CLASS_TASKS
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.visualizations.drawing.labels import caption, in_unit, measured, short, spoken
+from deepseek_report.metrics.failures.risk_windows import RiskCell, RiskWindow
+from deepseek_report.visualizations.drawing.labels import caption, in_unit, known, short, spoken
 from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import picture_of
-from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, WIDTH, Figure, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    HEAT,
+    LIGHT,
+    SMALL,
+    WIDTH,
+    Axes,
+    Figure,
+    Look,
+    draw_svg,
+    panel,
+)
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -41,15 +50,13 @@ class RiskWindowsPicture(PicturePart):
     needs = frozenset({"measures/risk_windows"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "risk_windows", "cells")
-        windows = required(results, "risk_windows", "windows")
-        if table.empty or windows.empty:
-            raise NotApplicableError(message("refusals.no_windows", confirmed=len(windows)))
-        target = results.schema.target.explained_class
-        mapped = windows[windows["slice"] == table["slice"].iloc[0]]
-        if mapped.empty:  # left out for privacy
+        table = required(results, "risk_windows", "cells", RiskCell)
+        windows = required(results, "risk_windows", "windows", RiskWindow)
+        mapped = [window for window in windows if window.slice == table[0].slice]
+        if not mapped:  # left out for privacy
             raise NotApplicableError(message("refusals.no_windows", confirmed=0))
-        view = _View(table, mapped.iloc[0], target, words_of(results))
+        target = results.schema.target.explained_class
+        view = _View(table, mapped[0], target, words_of(results))
         return [picture_of(view, "risk_windows")]
 
 
@@ -57,27 +64,26 @@ class RiskWindowsPicture(PicturePart):
 class _View:
     """The cells, the range that it shows, and the class."""
 
-    table: pd.DataFrame
-    window: pd.Series
+    table: Sequence[RiskCell]
+    window: RiskWindow
     target: str
     words: Wording
 
-    def _grid(self, column: str, empty: float) -> Floats:
-        """(row, column) of a column of the table; what it lacks is `empty`."""
-        shape = int(self.table["row"].max()) + 1, int(self.table["column"].max()) + 1
+    def _grid(self, value: Callable[[RiskCell], float], empty: float) -> Floats:
+        """(row, column) of a number of each cell; what the table lacks is `empty`."""
+        shape = max(cell.row for cell in self.table) + 1, max(c.column for c in self.table) + 1
         grid = np.full(shape, empty)
-        grid[self.table["row"].to_numpy(int), self.table["column"].to_numpy(int)] = self.table[
-            column
-        ].to_numpy(float)
+        for cell in self.table:
+            grid[cell.row, cell.column] = value(cell)
         return grid
 
     @property
     def counts(self) -> Ints:
-        return self._grid("n", 0).astype(np.int64)
+        return self._grid(lambda cell: cell.n, 0.0).astype(np.int64)
 
     @property
     def rates(self) -> Floats:
-        return self._grid("rate", np.nan)
+        return self._grid(lambda cell: cell.rate, np.nan)
 
     @property
     def levels(self) -> Ints:
@@ -89,7 +95,7 @@ class _View:
 
     @property
     def inside(self) -> Bools:
-        return self._grid("inside", 0).astype(bool)
+        return self._grid(lambda cell: cell.inside, 0.0).astype(bool)
 
     def drawn(self, page: float) -> str:
         rows, columns = self.counts.shape
@@ -106,17 +112,17 @@ class _View:
 
         return draw_svg("risk_windows", height, paint, page)
 
-    def _numbers(self, axes: Any, width: float) -> None:
+    def _numbers(self, axes: Axes, width: float) -> None:
         """In each cell the rate above the number of rows; a dash where too few rows are."""
         numbers, size = self.words.numbers, SMALL - (2 if width < 0.6 else 1)
         for (row, column), n in np.ndenumerate(self.counts):
             level = self.levels[row, column]
             rate = float(self.rates[row, column])
             text = "–" if not level else f"{numbers.percent(rate)}\n{numbers.count(int(n))}"
-            tone = LIGHT["ink"] if level <= _LIGHT_SHADES else _SHADES[0]
+            tone = LIGHT.ink if level <= _LIGHT_SHADES else _SHADES[0]
             axes.text(column, row, text, ha="center", va="center", fontsize=size, color=tone)
 
-    def _frame(self, axes: Any) -> None:
+    def _frame(self, axes: Axes) -> None:
         rows, columns = np.nonzero(self.inside)
         if not len(rows):
             return
@@ -124,61 +130,61 @@ class _View:
             (places.min() - 0.5, places.max() + 0.5) for places in (rows, columns)
         )
         corners = ([left, right, right, left, left], [low, low, high, high, low])
-        axes.plot(*corners, color=LIGHT["ink"], linewidth=2, clip_on=False)
+        axes.plot(*corners, color=LIGHT.ink, linewidth=2, clip_on=False)
 
-    def _ticks(self, axes: Any, is_narrow: bool) -> None:
+    def _ticks(self, axes: Axes, is_narrow: bool) -> None:
         size = SMALL - 1 if is_narrow else SMALL
-        for side, place, spot in (("across", "column", axes.xaxis), ("down", "row", axes.yaxis)):
-            borders = self._borders(side, place)
-            spot.set_ticks([k + 0.5 for k in range(len(borders))])
-            look: dict[str, Any] = {"fontsize": size, "color": LIGHT["ink"]}
-            if side == "across" and is_narrow:
+        first = self.table[0]
+        across = {cell.column: cell.across_to for cell in reversed(self.table)}
+        down = {cell.row: cell.down_to for cell in reversed(self.table)}
+        for axis, ends, label, unit in (
+            (axes.xaxis, across, first.across, first.across_unit),
+            (axes.yaxis, down, first.down, first.down_unit),
+        ):
+            borders = [quantity(end, None) for _, end in sorted(ends.items()) if known(end)]
+            axis.set_ticks([k + 0.5 for k in range(len(borders))])
+            look: Look = {"fontsize": size, "color": LIGHT.ink}
+            if axis is axes.xaxis and is_narrow:
                 look |= {"rotation": 40, "ha": "right"}
-            spot.set_ticklabels([self.words.name(border) for border in borders], **look)
-            label, unit = (self.table[key].iloc[0] for key in (side, f"{side}_unit"))
-            name = in_unit(short(self.words.name(label), 40), unit or None, self.words)
-            spot.set_label_text(name, fontsize=SMALL)
-
-    def _borders(self, side: str, place: str) -> list[str]:
-        """What stands at the borders between neighbouring cells."""
-        ends = self.table.groupby(place)[f"{side}_to"].first().sort_index().dropna()
-        return [quantity(float(end), None) for end in ends]
+            axis.set_ticklabels([self.words.name(border) for border in borders], **look)
+            name = in_unit(short(self.words.name(label), 40), unit, self.words)
+            axis.set_label_text(name, fontsize=SMALL)
 
     def title(self) -> Message:
         return caption(
             "risk_windows.title",
             target=spoken(self.target),
-            pattern=spoken(self.words.name(self.window["slice"])),
-            rate=measured(self.window, "rate", "rate_low", "rate_high"),
-            n=int(self.window["n"]),
-            rest=float(self.window["rest_rate"]),
+            pattern=spoken(self.words.name(self.window.slice)),
+            rate=self.window.rate,
+            n=self.window.n,
+            rest=self.window.rest_rate,
         )
 
     def alt(self) -> Message:
-        known = self.table[self.table["rate"].notna()]
-        highest = known.sort_values("rate", ascending=False, kind="stable").head(_TOLD)
+        rated = [cell for cell in self.table if known(cell.rate)]
+        highest = sorted(rated, key=lambda cell: -cell.rate)[:_TOLD]
         return caption(
             "risk_windows.alt",
             target=spoken(self.target),
-            across=spoken(self.table["across"].iloc[0]),
-            down=spoken(self.table["down"].iloc[0]),
+            across=spoken(self.table[0].across),
+            down=spoken(self.table[0].down),
             cells=len(self.table),
-            empty=int(self.table["rate"].isna().sum()),
+            empty=len(self.table) - len(rated),
             highest=[
                 caption(
                     "risk_windows.alt_cell",
-                    rate=float(row["rate"]),
-                    n=int(row["n"]),
-                    across=self._span(row, "across"),
-                    down=self._span(row, "down"),
+                    rate=cell.rate,
+                    n=cell.n,
+                    across=_between(
+                        cell.across, cell.across_from, cell.across_to, cell.across_unit
+                    ),
+                    down=_between(cell.down, cell.down_from, cell.down_to, cell.down_unit),
                 )
-                for _, row in highest.iterrows()
+                for cell in highest
             ],
         )
 
-    def _span(self, row: pd.Series, side: str) -> Message:
-        low, high = (
-            None if np.isnan(row[key]) else quantity(float(row[key]), row[f"{side}_unit"] or None)
-            for key in (f"{side}_from", f"{side}_to")
-        )
-        return caption("risk_windows.between", name=spoken(row[side]), low=low, high=high)
+
+def _between(name: str, low: float, high: float, unit: str) -> Message:
+    start, end = (quantity(value, unit or None) if known(value) else None for value in (low, high))
+    return caption("risk_windows.between", name=spoken(name), low=start, high=end)

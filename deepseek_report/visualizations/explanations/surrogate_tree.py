@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.metrics.explanations.surrogate_tree import SurrogateLeaf, SurrogateNode
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing.labels import caption, clean, short, spoken, wrapped
@@ -70,8 +70,8 @@ class _Shares:
 
 @dataclass(frozen=True)
 class _View:
-    nodes: pd.DataFrame
-    rules: pd.DataFrame
+    nodes: Sequence[SurrogateNode]
+    leaves: Sequence[SurrogateLeaf]
     fidelity: Score | None
     agreement: Score | None
     class_name: str
@@ -82,8 +82,8 @@ class _View:
     def of(cls, results: Results) -> _View:
         target = results.schema.target
         return cls(
-            required(results, "surrogate_tree", "nodes"),
-            required(results, "surrogate_tree", "rules"),
+            required(results, "surrogate_tree", "nodes", SurrogateNode),
+            required(results, "surrogate_tree", "rules", SurrogateLeaf),
             results.score("surrogate_fidelity"),
             results.score("surrogate_agreement"),
             spoken(target.explained_class),
@@ -97,11 +97,11 @@ class _View:
     @cached_property
     def _leaves(self) -> list[int]:
         """The nodes that are not divided, from left to right."""
-        return [place for place in self._in_order(0) if not self.nodes["label"].iloc[place]]
+        return [place for place in self._in_order(0) if self.nodes[place].is_leaf]
 
     def _children(self, place: int) -> list[int]:
-        below = self.nodes[self.nodes["parent"] == place]
-        return list(below.sort_values("goes_left", ascending=False, kind="stable").index)
+        below = [at for at, node in enumerate(self.nodes) if node.parent == place]
+        return sorted(below, key=lambda at: not self.nodes[at].goes_left)
 
     def _in_order(self, place: int) -> list[int]:
         return [place, *(node for child in self._children(place) for node in self._in_order(child))]
@@ -114,7 +114,7 @@ class _View:
         return float(np.mean([self._across(child) for child in children]))
 
     def tree(self) -> str:
-        depth = int(self.nodes["depth"].max())
+        depth = max(node.depth for node in self.nodes)
         height = (depth + 1) * _LEVEL
 
         def paint(figure: style.Figure) -> None:
@@ -126,45 +126,41 @@ class _View:
 
         return style.draw_svg("surrogate_tree", height, paint)
 
-    def _node(self, axes: Any, place: int) -> None:
-        row, x = self.nodes.iloc[place], self._across(place)
-        y = float(row["depth"])
+    def _node(self, axes: style.Axes, place: int) -> None:
+        node, x, y = self.nodes[place], self._across(place), self.nodes[place].depth
         for child, answer in zip(self._children(place), ("left", "right"), strict=False):
             end = self._across(child)
-            share = float(self.nodes["share"].iloc[child])
-            look: dict[str, Any] = {"color": style.LIGHT["context"], "zorder": 0}
-            axes.plot([x, end], [y, y + 1], linewidth=0.6 + 5 * share, **look)
+            wide = 0.6 + 5 * self.nodes[child].share
+            axes.plot([x, end], [y, y + 1], linewidth=wide, color=style.LIGHT.context, zorder=0)
             aside = -0.06 if answer == "left" else 0.06
-            small: dict[str, Any] = {"fontsize": style.SMALL - 2, "color": style.LIGHT["muted"]}
+            small: style.Look = {"fontsize": style.SMALL - 2, "color": style.LIGHT.muted}
             beside = "right" if answer == "left" else "left"
             place_of = (x + 0.55 * (end - x) + aside, y + 0.5)
             axes.text(*place_of, self.text(answer), ha=beside, va="center", **small)
-        leaf = not row["label"]
-        shown = self._leaf(row) if leaf else self._question(row)
-        tone, ink = (
-            self._shade(float(row["value"])) if leaf else (style.LIGHT["grid"], style.LIGHT["ink"])
-        )
+        shown, tone, ink = self._question(node), style.LIGHT.grid, style.LIGHT.ink
+        if node.is_leaf:
+            shown, (tone, ink) = self._leaf(node), self._shade(node.value)
         box = {"boxstyle": "round,pad=0.25", "facecolor": tone, "edgecolor": "none"}
         axes.text(
             x, y, shown, ha="center", va="center", fontsize=style.SMALL - 1.8, color=ink, bbox=box
         )
 
-    def _question(self, row: pd.Series[Any]) -> str:
-        name = "is_not" if row["is_category"] else "up_to"
-        split = self.text(name, split=short(row["split"], _WIDE))
-        return f"{wrapped(row['label'], _WIDE, 3)}\n{split}"
+    def _question(self, node: SurrogateNode) -> str:
+        name = "is_not" if node.is_category else "up_to"
+        split = self.text(name, split=short(node.split, _WIDE))
+        return f"{wrapped(node.label, _WIDE, 3)}\n{split}"
 
-    def _leaf(self, row: pd.Series[Any]) -> str:
-        share = self.words.numbers.percent(float(row["share"]))
-        return f"{self.words.say(self.scale.plain(float(row['value'])))}\n({share})"
+    def _leaf(self, node: SurrogateNode) -> str:
+        share = self.words.numbers.percent(node.share)
+        return f"{self.words.say(self.scale.plain(Estimate(node.value)))}\n({share})"
 
     def _shade(self, value: float) -> tuple[str, str]:
         """The shade of a value among those of all leaves, and the ink to be read on it."""
-        values = self.nodes["value"].iloc[self._leaves]
-        low, high = float(values.min()), float(values.max())
+        values = [node.value for node in self.nodes if node.is_leaf]
+        low, high = min(values), max(values)
         level = round(3 * (value - low) / ((high - low) or 1.0))
         shades = (style.HEAT[0], style.HEAT[1], style.HEAT[2], style.HEAT[4])
-        return shades[level], style.LIGHT["ink"] if level < 3 else style.HEAT[0]
+        return shades[level], style.LIGHT.ink if level < 3 else style.HEAT[0]
 
     def outline(self) -> str:
         """The tree as an indented list, a row for each branch, with the value of each leaf."""
@@ -180,20 +176,21 @@ class _View:
 
         return style.draw_svg("surrogate_tree", height, paint, style.NARROW)
 
-    def _branch(self, axes: Any, line: int, place: int) -> None:
-        row, above = self.nodes.iloc[place], self.nodes.iloc[int(self.nodes["parent"].iloc[place])]
-        name = f"{'category' if above['is_category'] else 'number'}_{_side(row)}"
-        text = self.text(name, label=spoken(above["label"]), split=short(above["split"], 24))
-        begin = 0.22 * (float(row["depth"]) - 1)
-        leaf = not row["label"]
-        wide = int((style.NARROW - begin - (1.05 if leaf else 0.2)) * 15)
-        look: dict[str, Any] = {"va": "center", "fontsize": style.SMALL - 1.5}
-        axes.text(begin, line, wrapped(text, wide, 2), color=style.LIGHT["ink"], **look)
-        if leaf:
-            tone, ink = self._shade(float(row["value"]))
+    def _branch(self, axes: style.Axes, line: int, place: int) -> None:
+        node = self.nodes[place]
+        above = self.nodes[int(node.parent)]
+        side = "left" if node.goes_left else "right"
+        name = f"{'category' if above.is_category else 'number'}_{side}"
+        text = self.text(name, label=spoken(above.label), split=short(above.split, 24))
+        begin = 0.22 * (node.depth - 1)
+        wide = int((style.NARROW - begin - (1.05 if node.is_leaf else 0.2)) * 15)
+        look: style.Look = {"va": "center", "fontsize": style.SMALL - 1.5}
+        axes.text(begin, line, wrapped(text, wide, 2), color=style.LIGHT.ink, **look)
+        if node.is_leaf:
+            tone, ink = self._shade(node.value)
             box = {"boxstyle": "round,pad=0.25", "facecolor": tone, "edgecolor": "none"}
             place_of = (style.NARROW - 0.5, line)
-            axes.text(*place_of, self._leaf(row), ha="center", color=ink, bbox=box, **look)
+            axes.text(*place_of, self._leaf(node), ha="center", color=ink, bbox=box, **look)
 
     def title(self) -> Message:
         fidelity = self.fidelity
@@ -209,18 +206,15 @@ class _View:
         )
 
     def alt(self) -> Message:
-        column = "value_share" if self.scale.is_share else "value"
         leaves = [
             caption(
                 "surrogate_tree.alt_leaf",
-                rule=clean(row["rule"])[:300],
-                value=self.scale.full(float(row[column])),
-                share=float(row["share"]),
+                rule=clean(leaf.rule)[:300],
+                value=self.scale.full(
+                    Estimate.of(leaf.value_share if self.scale.is_share else leaf.value)
+                ),
+                share=leaf.share,
             )
-            for row in self.rules.to_dict("records")
+            for leaf in self.leaves
         ]
         return caption("surrogate_tree.alt", leaves=leaves)
-
-
-def _side(row: pd.Series[Any]) -> str:
-    return "left" if row["goes_left"] else "right"

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError
+from deepseek_report.metrics.internals.attention import AttentionBranch, AttentionToken
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
@@ -54,11 +55,12 @@ class AttentionMapsPicture(PicturePart):
                 raise ArtifactError(
                     f"measures/attention: the array `{name}` is not there; measure it again"
                 )
-        tokens = [spoken(label) for label in required(results, "attention", "tokens")["label"]]
-        branches = [spoken(label) for label in required(results, "attention", "branches")["branch"]]
+        tokens = required(results, "attention", "tokens", AttentionToken)
+        branches = required(results, "attention", "branches", AttentionBranch)
+        names = [spoken(token.label) for token in tokens], [spoken(b.branch) for b in branches]
         words = words_of(results)
         return [
-            _picture(_View(layer, maps, even, arrays["there"], tokens, branches, words))
+            _picture(_View(layer, maps, even, arrays["there"], *names, words))
             for layer, (maps, even) in enumerate(zip(arrays["mean"], arrays["even"], strict=True))
         ]
 
@@ -146,13 +148,13 @@ def _paint(figure: Figure, view: _View, side: float) -> None:
             cells(axes, view.levels(branch, head), HEAT)
             _dress(axes, view, (branch, head), first=column == 0, width=side)
     across = view.words.text("pictures.attention_maps.across")
-    figure.text(0.5 / width, 0.1 / height, across, fontsize=SMALL, color=LIGHT["muted"])
+    figure.text(0.5 / width, 0.1 / height, across, fontsize=SMALL, color=LIGHT.muted)
 
 
 def _dress(axes: Axes, view: _View, which: tuple[int, int], *, first: bool, width: float) -> None:
     axes.set(xticks=[], yticks=[])
     for side in axes.spines.values():
-        side.set(visible=True, color=LIGHT["grid"])
+        side.set(visible=True, color=LIGHT.grid)
     token, share = view.favourite(*which)
     fitting = int(width * 72 / 5.6)
     head = view.words.text("pictures.attention_maps.head", head=which[1] + 1, share=share)
@@ -172,14 +174,14 @@ def _key(figure: Figure, words: Wording) -> None:
         1 - 0.14 / height,
         words.text("pictures.attention_maps.key"),
         fontsize=SMALL,
-        color=LIGHT["muted"],
+        color=LIGHT.muted,
         va="center",
     )
     for place, (step, colour) in enumerate(zip(_STEPS, HEAT, strict=True)):
         x = (0.5 + 0.62 * place) / width
         figure.text(x, y, "■", fontsize=11, color=colour, va="center")
         times = f"{words.numbers.declared(step)}+"
-        figure.text(x + 0.15 / width, y, times, fontsize=SMALL, color=LIGHT["muted"], va="center")
+        figure.text(x + 0.15 / width, y, times, fontsize=SMALL, color=LIGHT.muted, va="center")
 
 
 def _title(view: _View) -> Message:

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.internals.internal_rows import AblatedPart
+from deepseek_report.metrics.internals.routing import AskedExpert
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, spoken
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.read_results import grouped, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, colours, markers
 from deepseek_report.wording.of_results import words_of
@@ -32,22 +34,21 @@ class ExpertEffectsPicture(PicturePart):
     also = frozenset({"measures/expert_load"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        parts = required(results, "ablation", "parts")
-        experts = parts[(parts["kind"] == "expert") & parts["load"].notna()]
-        if experts.empty:
+        parts = required(results, "ablation", "parts", AblatedPart)
+        experts = [part for part in parts if part.kind == "expert" and part.load is not None]
+        if not experts:
             raise NotApplicableError(message("refusals.nothing_to_list"))
         words = words_of(results)
-        busiest = experts.loc[experts["load"].idxmax()]
-        most = experts.loc[experts["mean"].idxmax()]
-        needed = int((experts["verdict"] == "needed").sum())
+        busiest = max(experts, key=_load)
+        most = max(experts, key=lambda part: part.mean.value)
         values = {
             "experts": len(experts),
-            "needed": needed,
-            "spare": int((experts["verdict"] == "spare").sum()),
+            "needed": sum(part.verdict == "needed" for part in experts),
+            "spare": sum(part.verdict == "spare" for part in experts),
             "busiest": _named(busiest),
-            "load": float(busiest["load"]),
+            "load": _load(busiest),
             "most": _named(most),
-            "rise": float(most["mean"]),
+            "rise": most.mean.value,
         }
         return [
             on_sheets(
@@ -60,39 +61,43 @@ class ExpertEffectsPicture(PicturePart):
         ]
 
 
-def _named(row: pd.Series) -> dict[str, int]:
-    return {"expert": int(row["number"]), "layer": int(row["layer"]) + 1}
+def _load(part: AblatedPart) -> float:
+    return part.load or 0.0
+
+
+def _named(part: AblatedPart) -> dict[str, int]:
+    return {"expert": part.number or 0, "layer": part.layer + 1}
 
 
 #: Inches left and right of the axes.
 _LEFT, _RIGHT = 0.95, 0.15
 
 
-def _scatter(sheet: Sheet, experts: pd.DataFrame, words: Wording) -> None:
-    layers = [str(layer) for layer in sorted(set(experts["layer"]))]
+def _scatter(sheet: Sheet, experts: Sequence[AblatedPart], words: Wording) -> None:
+    layers = [str(layer) for layer in sorted({part.layer for part in experts})]
     names = [words.text("pictures.routing.layer", layer=int(layer) + 1) for layer in layers]
     step = 6 * max(map(len, names)) + 8
     across = max(1, int(72 * (sheet.width - _LEFT - _RIGHT) // step))
     lines = -(-len(names) // across)
     axes = sheet.axes(_LEFT, 0.55, _RIGHT, 0.2 + 0.15 * lines)
     tone, shape = colours(layers), markers(layers)
-    axes.axhline(0, color=LIGHT["context"], linewidth=1.2, linestyle=(0, (3, 2)))
+    axes.axhline(0, color=LIGHT.context, linewidth=1.2, linestyle=(0, (3, 2)))
     for layer in layers:
         for is_needed in (True, False):
-            own = experts[
-                (experts["layer"].astype(str) == layer)
-                & ((experts["verdict"] == "needed") == is_needed)
+            own = [
+                (_load(part), part.mean)
+                for part in experts
+                if str(part.layer) == layer and (part.verdict == "needed") == is_needed
             ]
             look = marks.MarkStyle(tone[layer], shape[layer], hollow=not is_needed)
-            ends = (own["mean_low"], own["mean_high"])
-            marks.upright_intervals(axes, own["load"], own["mean"], ends, look)
+            marks.upright_intervals(axes, own, look)
     for place, (layer, name) in enumerate(zip(layers, names, strict=True)):
         line, column = divmod(place, across)
         offset = (step * column, 6 + 0.15 * 72 * (lines - 1 - line))
         marks.note(axes, name, (0, 1), offset, xycoords="axes fraction", color=tone[layer])
-    for row in experts.nlargest(3, "mean").itertuples():
-        number = words.numbers.count(int(row.number))
-        marks.note(axes, number, (row.load, row.mean), (6, 2))
+    for part in sorted(experts, key=lambda part: -part.mean.value)[:3]:
+        number = words.numbers.count(part.number or 0)
+        marks.note(axes, number, (_load(part), part.mean.value), (6, 2))
     marks.grid(axes, "y")
     marks.value_ticks(axes, "x", words)
     marks.value_ticks(axes, "y", words)
@@ -115,46 +120,49 @@ class ExpertTokensPicture(PicturePart):
     needs = frozenset({"measures/expert_load"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        subjects = required(results, "expert_load", "asked")
-        tokens = subjects[subjects["attribute"] == ""]
-        words = words_of(results)
-        several = tokens.groupby("layer")["label"].transform("nunique") > 1
-        if not several.any():
+        asked = required(results, "expert_load", "asked", AskedExpert)
+        layers = grouped((each for each in asked if not each.attribute), lambda each: each.layer)
+        several = [own for own in layers.values() if len({each.label for each in own}) > 1]
+        if not several:
             raise NotApplicableError(message("refusals.nothing_to_list"))
-        tokens = tokens[several].assign(times=tokens["share"] / tokens["load"].clip(lower=1e-9))
-        layer = tokens.loc[tokens["times"].idxmax(), "layer"]
-        return [_token_picture(tokens[tokens["layer"] == layer], words)]
+        own = max(several, key=lambda own: max(each.times for each in own))
+        return [_token_picture(own, words_of(results))]
 
 
-def _token_picture(own: pd.DataFrame, words: Wording) -> Picture:
-    order = own.groupby("label", sort=False)["times"].max().nlargest(_ROWS).index
-    times = own.pivot_table(index="label", columns="expert", values="times", sort=False)
-    times = times.reindex(index=order).sort_index(axis=1)
-    top = own.loc[own["times"].idxmax()]
+def _token_picture(own: Sequence[AskedExpert], words: Wording) -> Picture:
+    labels = grouped(own, lambda each: each.label)
+    most = {label: max(each.times for each in rows) for label, rows in labels.items()}
+    shown = sorted(most, key=lambda label: -most[label])[:_ROWS]
+    experts = sorted({each.expert for each in own})
+    times = np.zeros((len(shown), len(experts)))
+    for row, label in enumerate(shown):
+        for each in labels[label]:
+            times[row, experts.index(each.expert)] = each.times
+    top = max(own, key=lambda each: each.times)
     values = {
-        "layer": int(top["layer"]) + 1,
-        "expert": int(top["expert"]) + 1,
-        "label": spoken(top["label"]),
-        "share": float(top["share"]),
-        "load": float(top["load"]),
+        "layer": top.layer + 1,
+        "expert": top.expert + 1,
+        "label": spoken(top.label),
+        "share": top.share,
+        "load": top.load,
     }
     return on_sheets(
         "expert_tokens",
         0.95 + 0.2 * len(times),
-        lambda sheet: _heat(sheet, times, words),
+        lambda sheet: _heat(sheet, times, (shown, experts), words),
         title=caption("expert_tokens.title", **values),
         alt=caption("expert_tokens.alt", rows=len(times), **values),
     )
 
 
-def _heat(sheet: Sheet, times: pd.DataFrame, words: Wording) -> None:
-    labels, left = sheet.row_labels([spoken(label) for label in times.index], 34, 3.0)
+def _heat(sheet: Sheet, times: Floats, names: tuple[list[str], list[int]], words: Wording) -> None:
+    """Times : (label, expert). names : of both."""
+    labels, left = sheet.row_labels([spoken(label) for label in names[0]], 34, 3.0)
     axes = sheet.axes(left, 0.5, 0.15, 0.45)
-    marks.cells(axes, np.digitize(times.fillna(0).to_numpy(), np.array(_STEPS)), HEAT)
+    marks.cells(axes, np.digitize(times, np.array(_STEPS)), HEAT)
     axes.set_yticks(range(len(labels)), labels)
-    axes.set_xticks(
-        range(times.shape[1]), [words.numbers.count(int(expert) + 1) for expert in times.columns]
-    )
+    experts = [words.numbers.count(expert + 1) for expert in names[1]]
+    axes.set_xticks(range(len(experts)), experts)
     axes.set_xlabel(words.text("pictures.routing.expert"))
     for place, (step, colour) in enumerate(zip(_STEPS, HEAT, strict=True)):
         x = (left + 0.6 * place) / sheet.width
@@ -162,5 +170,5 @@ def _heat(sheet: Sheet, times: pd.DataFrame, words: Wording) -> None:
         sheet.figure.text(x, y, "■", fontsize=11, color=colour, va="center")
         key = f"{words.numbers.declared(step)}+"
         sheet.figure.text(
-            x + 0.15 / sheet.width, y, key, fontsize=SMALL, color=LIGHT["muted"], va="center"
+            x + 0.15 / sheet.width, y, key, fontsize=SMALL, color=LIGHT.muted, va="center"
         )

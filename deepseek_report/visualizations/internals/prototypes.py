@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
@@ -17,6 +16,7 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import DataKind, kind_of
+from deepseek_report.metrics.internals.prototypes import PrototypeCase, PrototypeInput
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import cells
@@ -62,8 +62,8 @@ class PrototypesPicture(PicturePart):
     columns: Annotated[int, Field(ge=1, le=20)] = 8
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "prototypes", "prototypes")
-        shown = table.head(self.most)
+        table = required(results, "prototypes", "prototypes", PrototypeCase)
+        shown = table[: self.most]
         wide, narrow = (self._drawn(results, shown, page) for page in _PAGES)
         return [
             Picture(
@@ -76,11 +76,11 @@ class PrototypesPicture(PicturePart):
             )
         ]
 
-    def _drawn(self, results: Results, shown: pd.DataFrame, page: _Page) -> str:
+    def _drawn(self, results: Results, shown: Sequence[PrototypeCase], page: _Page) -> str:
         kind, words = kind_of(results.schema), words_of(results)
         if kind.named_columns:
-            values = required(results, "prototypes", "inputs")
-            values = values[values["rank"] <= self.columns].sort_values(["rank", "prototype"])
+            values = required(results, "prototypes", "inputs", PrototypeInput)
+            values = [each for each in values if each.rank <= self.columns]
             blocks = _blocks(shown, values, page, words)
             height = sum(_block_height(block) for block in blocks)
             return style.draw_svg(
@@ -88,14 +88,14 @@ class PrototypesPicture(PicturePart):
             )
         inputs = results.arrays("prototypes")["inputs"][: len(shown)]
         height = _tiles_height(len(shown), page)
-        heads = [_head(row, words) for row in shown.itertuples()]
+        heads = [_head(row, words) for row in shown]
         return style.draw_svg(
             "prototypes", height, lambda fig: _tiles(fig, heads, inputs, kind, page), page.width
         )
 
 
-def _how_to_read(schema: Schema, table: pd.DataFrame) -> Message:
-    kind, shift = kind_of(schema), int(table["shift"].max())
+def _how_to_read(schema: Schema, table: Sequence[PrototypeCase]) -> Message:
+    kind, shift = kind_of(schema), max(row.shift for row in table)
     return caption(
         "prototypes.how_to_read",
         drawn=caption(f"prototypes.drawn.{kind.views[0]}"),
@@ -149,7 +149,7 @@ def _frame(axes: style.Axes) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(True)
-        spine.set_color(style.LIGHT["grid"])
+        spine.set_color(style.LIGHT.grid)
 
 
 def _levels(image: Floats, span: tuple[float, float]) -> Ints:
@@ -169,16 +169,17 @@ class _PrototypeBlock:
 
 
 def _blocks(
-    shown: pd.DataFrame, values: pd.DataFrame, page: _Page, words: Wording
+    shown: Sequence[PrototypeCase], values: Sequence[PrototypeInput], page: _Page, words: Wording
 ) -> list[_PrototypeBlock]:
-    labels = values.drop_duplicates("feature").set_index("feature")["label"]
-    displays = values.set_index(["prototype", "feature"])["display"]
+    ranked = sorted(values, key=lambda each: (each.rank, each.prototype))
+    labels = {each.feature: each.label for each in ranked}
+    displays = {(each.prototype, each.feature): each.display for each in values}
     size = (style.SMALL - 1) * 0.6 / 72
     for_label = int(page.labels / size)
     for_value = int((page.width - page.labels) / page.columns / size)
     blocks = []
     for start in range(0, len(shown), page.columns):
-        part = list(shown.iloc[start : start + page.columns].itertuples())
+        part = shown[start : start + page.columns]
         lines = [
             (
                 wrapped(label, for_label, 3),
@@ -205,49 +206,49 @@ def _tables(figure: style.Figure, blocks: Sequence[_PrototypeBlock], page: _Page
     axes.set_xlim(0, page.width)
     axes.set_ylim(0, height)
     width = (page.width - page.labels) / page.columns
-    plain: dict[str, Any] = {"fontsize": style.SMALL - 1, "va": "center", "linespacing": 1.15}
+    plain: style.Look = {"fontsize": style.SMALL - 1, "va": "center", "linespacing": 1.15}
     y = height
     for block in blocks:
         for column, head in enumerate(block.heads):
             x = page.labels + column * width
-            axes.text(x, y - _HEAD / 2 - 0.03, head, **plain, color=style.LIGHT["ink"])
+            axes.text(x, y - _HEAD / 2 - 0.03, head, **plain, color=style.LIGHT.ink)
         y -= _HEAD + 0.06
         for label, *values in block.lines:
-            axes.hlines(y, 0, page.width, colors=style.LIGHT["grid"], linewidth=0.6)
+            axes.hlines(y, 0, page.width, colors=style.LIGHT.grid, linewidth=0.6)
             tall = _line_height((label, *values))
-            axes.text(0, y - tall / 2, label, **plain, color=style.LIGHT["muted"])
+            axes.text(0, y - tall / 2, label, **plain, color=style.LIGHT.muted)
             for column, value in enumerate(values):
                 x = page.labels + column * width
-                axes.text(x, y - tall / 2, value, **plain, color=style.LIGHT["ink"])
+                axes.text(x, y - tall / 2, value, **plain, color=style.LIGHT.ink)
             y -= tall
         y -= 0.24
 
 
-def _head(row: Any, words: Wording) -> str:
-    case = words.text("pictures.prototypes.case", case=int(row.instance_id))
-    return f"{short(row.class_label, 15)}\n{case}\n{words.numbers.percent(float(row.share))}"
+def _head(row: PrototypeCase, words: Wording) -> str:
+    case = words.text("pictures.prototypes.case", case=row.instance_id)
+    return f"{short(row.class_label, 15)}\n{case}\n{words.numbers.percent(row.share)}"
 
 
-def _title(table: pd.DataFrame) -> Message:
-    first = table.iloc[0]
+def _title(table: Sequence[PrototypeCase]) -> Message:
+    first = table[0]
     return caption(
         "prototypes.title",
-        case=first["instance_id"],
-        class_name=spoken(first["class_label"]),
-        share=first["share"],
-        used=(table["decides"] > 0).sum(),
+        case=first.instance_id,
+        class_name=spoken(first.class_label),
+        share=first.share,
+        used=sum(row.decides > 0 for row in table),
         n=len(table),
     )
 
 
-def _alt(shown: pd.DataFrame, table: pd.DataFrame) -> Message:
+def _alt(shown: Sequence[PrototypeCase], table: Sequence[PrototypeCase]) -> Message:
     prototypes = [
         caption(
             "prototypes.alt_prototype",
-            case=row["instance_id"],
-            class_name=spoken(row["class_label"]),
-            share=row["share"],
+            case=row.instance_id,
+            class_name=spoken(row.class_label),
+            share=row.share,
         )
-        for _, row in shown.iterrows()
+        for row in shown
     ]
     return caption("prototypes.alt", shown=len(shown), n=len(table), prototypes=prototypes)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.message import Message, Text
@@ -15,6 +14,8 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Target
+from deepseek_report.metrics.explanations.feature_effects import DensityBar
+from deepseek_report.metrics.internals.shape_functions import PairPoint, ShapePoint
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.labels import (
     attribution,
@@ -24,7 +25,7 @@ from deepseek_report.visualizations.drawing.labels import (
     unit_label,
 )
 from deepseek_report.visualizations.drawing.marks import grid, value_ticks
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.read_results import grouped, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets, quantity_ticks
 from deepseek_report.visualizations.style import LIGHT, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
@@ -52,12 +53,13 @@ class ShapeFunctionsPicture(PicturePart):
     most: Annotated[int, Field(ge=1, le=12)] = 8
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        curves = required(results, "shape_functions", "curves")
-        density = results.table("shape_functions", "density")
-        names = list(dict.fromkeys(curves.sort_values("rank", kind="stable")["feature"]))
+        curves = required(results, "shape_functions", "curves", ShapePoint)
+        ranked = grouped(sorted(curves, key=lambda point: point.rank), lambda point: point.feature)
+        density = grouped(
+            results.rows("shape_functions", "density", DensityBar), lambda bar: bar.feature
+        )
         parts = [
-            _Part(curves[curves["feature"] == name], _own(density, name))
-            for name in names[: self.most]
+            _Part(curve, density.get(name, [])) for name, curve in [*ranked.items()][: self.most]
         ]
         target, words = results.schema.target, words_of(results)
         unit = _unit(target)
@@ -71,21 +73,19 @@ class ShapeFunctionsPicture(PicturePart):
                 how_to_read=caption("shape_functions.how_to_read", unit=unit),
             )
         ]
-        pairs = results.table("shape_functions", "pairs")
-        return [
-            *drawn,
-            *([_pairs_picture(pairs, unit)] if pairs is not None and len(pairs) else []),
-        ]
+        pairs = results.rows("shape_functions", "pairs", PairPoint)
+        return [*drawn, *([_pairs_picture(pairs, unit)] if pairs else [])]
 
 
-def _pairs_picture(table: pd.DataFrame, unit: Text) -> Picture:
+def _pairs_picture(points: Sequence[PairPoint], unit: Text) -> Picture:
     """The strongest pairs: at each pair of values a square, as large as what it adds."""
-    pairs = [table[table["rank"] == rank] for rank in sorted(set(table["rank"]))[:_PAIRS]]
+    ranks = grouped(points, lambda point: point.rank)
+    pairs = [ranks[rank] for rank in sorted(ranks)[:_PAIRS]]
 
     def paint(sheet: Sheet) -> None:
         abreast = 1 if sheet.is_narrow else _ABREAST
         width = sheet.width / abreast
-        largest = max(float(pair["contribution"].abs().max()) for pair in pairs) or 1.0
+        largest = max(abs(point.contribution) for pair in pairs for point in pair) or 1.0
         for place, pair in enumerate(pairs):
             block, column = divmod(place, abreast)
             top, begin = _HEAD + block * _PAIR, column * width
@@ -109,34 +109,37 @@ def _pairs_picture(table: pd.DataFrame, unit: Text) -> Picture:
     )
 
 
-def _squares(axes: Axes, pair: pd.DataFrame, largest: float) -> None:
-    added = pair["contribution"].to_numpy(float)
-    tones = [LIGHT["raises"] if amount > 0 else LIGHT["lowers"] for amount in added]
+def _squares(axes: Axes, pair: Sequence[PairPoint], largest: float) -> None:
+    added = np.array([point.contribution for point in pair])
+    tones = [LIGHT.raises if amount > 0 else LIGHT.lowers for amount in added]
     sizes = 150 * np.abs(added) / largest
-    axes.scatter(pair["at_a"], pair["at_b"], s=sizes, c=tones, marker="s", linewidths=0)
-    for name, side, most in (("x", "a", 12), ("y", "b", 16)):
-        shown = pair.drop_duplicates(f"at_{side}").sort_values(f"at_{side}", kind="stable")
-        places = shown[f"at_{side}"].to_numpy(float)
-        labels = [short(text, most) for text in shown[f"display_{side}"]]
-        some = slice(None, None, 2 if name == "x" and len(places) > 6 else 1)
-        axis = axes.xaxis if name == "x" else axes.yaxis
-        axis.set_ticks(places[some], labels[some], fontsize=SMALL - 1.5)
+    across, up = ([point.at_a for point in pair], [point.at_b for point in pair])
+    axes.scatter(across, up, s=sizes, c=tones, marker="s", linewidths=0)
+    below = sorted({point.at_a: short(point.display_a, 12) for point in pair}.items())
+    beside = sorted({point.at_b: short(point.display_b, 16) for point in pair}.items())
+    for axis, ticks in ((axes.xaxis, below[:: 2 if len(below) > 6 else 1]), (axes.yaxis, beside)):
+        places, labels = zip(*ticks, strict=True)
+        axis.set_ticks(places, labels, fontsize=SMALL - 1.5)
     axes.tick_params(axis="x", rotation=30)
-    axes.set_xlim(-0.7, float(pair["at_a"].max()) + 0.7)
-    axes.set_ylim(-0.7, float(pair["at_b"].max()) + 0.7)
-    axes.set_xlabel(short(spoken(pair["label_a"].iloc[0]), 44), fontsize=SMALL - 1)
-    axes.set_title(short(spoken(pair["label_b"].iloc[0]), 40), fontsize=9, loc="left")
+    axes.set_xlim(-0.7, max(across) + 0.7)
+    axes.set_ylim(-0.7, max(up) + 0.7)
+    axes.set_xlabel(short(spoken(pair[0].label_a), 44), fontsize=SMALL - 1)
+    axes.set_title(short(spoken(pair[0].label_b), 40), fontsize=9, loc="left")
 
 
-def _extremes(pair: pd.DataFrame) -> dict[str, object]:
+def _extremes(pair: Sequence[PairPoint]) -> dict[str, object]:
     """Where a pair adds most and least, and how much."""
-    values: dict[str, object] = {}
-    for side in "ab":
-        values[f"label_{side}"] = spoken(pair[f"label_{side}"].iloc[0])
-    for name, place in (("most", "idxmax"), ("least", "idxmin")):
-        row = pair.loc[getattr(pair["contribution"], place)()]
-        values[name] = attribution(row["contribution"], "value")
-        values |= {f"{name}_{side}": spoken(row[f"display_{side}"]) for side in "ab"}
+    values: dict[str, object] = {
+        "label_a": spoken(pair[0].label_a),
+        "label_b": spoken(pair[0].label_b),
+    }
+    for name, choose in (("most", max), ("least", min)):
+        point = choose(pair, key=lambda point: point.contribution)
+        values |= {
+            name: attribution(point.contribution, "value"),
+            f"{name}_a": spoken(point.display_a),
+            f"{name}_b": spoken(point.display_b),
+        }
     return values
 
 
@@ -151,32 +154,32 @@ def _unit(target: Target) -> Text:
 class _Part:
     """One feature: its curve and, for a number, the density of the training rows."""
 
-    curve: pd.DataFrame
-    density: pd.DataFrame | None
+    curve: Sequence[ShapePoint]
+    density: Sequence[DensityBar]
 
     @property
     def label(self) -> str:
-        return spoken(self.curve["label"].iloc[0])
+        return spoken(self.curve[0].label)
 
     @property
     def is_numeric(self) -> bool:
-        return bool(self.curve["kind"].iloc[0] == "numeric")
+        return self.curve[0].kind == "numeric"
 
     @property
-    def known(self) -> pd.DataFrame:
-        return self.curve[self.curve["value"].notna()]
-
-    @property
-    def shown(self) -> pd.DataFrame:
+    def shown(self) -> list[ShapePoint]:
         """The values of a number, or the categories that occur most often and missing values."""
         if self.is_numeric:
-            return self.known
-        common = self.curve.nlargest(_CATEGORIES, "share", keep="first")
-        return common.sort_index()
+            return [point for point in self.curve if np.isfinite(point.value)]
+        order = sorted(range(len(self.curve)), key=lambda at: -self.curve[at].share)
+        return [self.curve[at] for at in sorted(order[:_CATEGORIES])]
 
+    @property
+    def least(self) -> ShapePoint:
+        return min(self.shown, key=lambda point: point.contribution)
 
-def _own(density: pd.DataFrame | None, name: str) -> pd.DataFrame | None:
-    return None if density is None else density[density["feature"] == name]
+    @property
+    def most(self) -> ShapePoint:
+        return max(self.shown, key=lambda point: point.contribution)
 
 
 def _height(parts: Sequence[_Part], abreast: int) -> float:
@@ -205,41 +208,44 @@ def _paint(sheet: Sheet, parts: Sequence[_Part], unit: str, words: Wording) -> N
 
 
 def _span(parts: Sequence[_Part]) -> tuple[float, float]:
-    values = np.concatenate([part.shown["contribution"].to_numpy(float) for part in parts])
-    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    values = [point.contribution for part in parts for point in part.shown]
+    low, high = min(*values, 0.0), max(*values, 0.0)
     margin = 0.08 * ((high - low) or 1.0)
     return low - margin, high + margin
 
 
 def _curve(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) -> None:
-    shown = part.shown
-    if part.density is not None and len(part.density):
-        tall = 0.3 * (span[1] - span[0]) / max(float(part.density["share"].max()), 1e-9)
+    if part.density:
+        shares = np.array([bar.share for bar in part.density])
+        tall = 0.3 * (span[1] - span[0]) / max(float(shares.max()), 1e-9)
         axes.bar(
-            part.density["from"],
-            part.density["share"] * tall,
-            width=(part.density["to"] - part.density["from"]) * 0.96,
+            [bar.start for bar in part.density],
+            shares * tall,
+            width=[(bar.end - bar.start) * 0.96 for bar in part.density],
             bottom=span[0],
             align="edge",
-            color=LIGHT["grid"],
+            color=LIGHT.grid,
         )
-    axes.axhline(0, color=LIGHT["context"], linewidth=0.8)
-    axes.plot(shown["value"], shown["contribution"], color=LIGHT["series1"])
+    axes.axhline(0, color=LIGHT.context, linewidth=0.8)
+    values, added = zip(*((point.value, point.contribution) for point in part.shown), strict=True)
+    axes.plot(values, added, color=LIGHT.series[0])
     axes.set_ylim(*span)
     grid(axes, "y")
     value_ticks(axes, "y", words, 4)
-    quantity_ticks(axes, str(part.curve["unit"].iloc[0]) or None, words)
+    quantity_ticks(axes, part.curve[0].unit or None, words)
 
 
 def _bars(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) -> None:
     shown = part.shown
     places = np.arange(len(shown))
-    added = shown["contribution"].to_numpy(float)
-    tones = [LIGHT["raises"] if amount > 0 else LIGHT["lowers"] for amount in added]
-    axes.barh(places, added, height=0.3 + 0.5 * np.sqrt(shown["share"]), color=tones)
-    axes.axvline(0, color=LIGHT["context"], linewidth=0.8)
-    labels = [short(text, 20) for text in shown["display"]]
-    axes.set_yticks(places, labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
+    added = [point.contribution for point in shown]
+    tones = [LIGHT.raises if amount > 0 else LIGHT.lowers for amount in added]
+    axes.barh(
+        places, added, height=0.3 + 0.5 * np.sqrt([point.share for point in shown]), color=tones
+    )
+    axes.axvline(0, color=LIGHT.context, linewidth=0.8)
+    labels = [short(point.display, 20) for point in shown]
+    axes.set_yticks(places, labels, color=LIGHT.ink, fontsize=SMALL - 1.5)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(*span)
     grid(axes, "x")
@@ -251,21 +257,14 @@ def _title(parts: Sequence[_Part]) -> Message:
     return caption("shape_functions.title", feature=first.label, **_ends(first))
 
 
-def _ends(part: _Part) -> dict[str, Any]:
+def _ends(part: _Part) -> dict[str, object]:
     """What the least and the most adding values are, and what they add."""
-    most, least = _end(part, "max"), _end(part, "min")
     return {
-        "least": attribution(least["contribution"], "value"),
-        "least_at": spoken(least["display"]),
-        "most": attribution(most["contribution"], "value"),
-        "most_at": spoken(most["display"]),
+        "least": attribution(part.least.contribution, "value"),
+        "least_at": spoken(part.least.display),
+        "most": attribution(part.most.contribution, "value"),
+        "most_at": spoken(part.most.display),
     }
-
-
-def _end(part: _Part, which: str) -> pd.Series:
-    shown = part.shown.reset_index(drop=True)
-    added = shown["contribution"]
-    return shown.iloc[int(added.argmax() if which == "max" else added.argmin())]
 
 
 def _alt(parts: Sequence[_Part], target: Target) -> Message:

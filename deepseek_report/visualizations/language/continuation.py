@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -24,6 +24,7 @@ from deepseek_report.visualizations.style import (
     WIDTH,
     Axes,
     Figure,
+    Look,
     draw_svg,
     panel,
 )
@@ -90,10 +91,10 @@ def _drawn(answer: ShownAnswer, values: Floats, places: Ints, width: float, word
         axes = panel(figure, _LEFT, 0.1, right, height - _TOP)
         _cells(axes, values[:columns][:, places], words)
         labels = [short(answer.players[place], 18) for place in places]
-        axes.set_yticks(range(len(places)), labels, color=LIGHT["ink"], fontsize=SMALL)
+        axes.set_yticks(range(len(places)), labels, color=LIGHT.ink, fontsize=SMALL)
         heads = [
-            f"{short(row['token'], 10)}\n"
-            + words.text("pictures.continuation.rival", rival=short(row["rival"], 8))
+            f"{short(row.token, 10)}\n"
+            + words.text("pictures.continuation.rival", rival=short(row.rival, 8))
             for row in answer.answers
         ]
         axes.set_xticks(range(columns), heads[:columns], fontsize=SMALL)
@@ -110,22 +111,22 @@ def _cells(axes: Axes, values: Floats, words: Wording) -> None:
     axes.set(xlim=(-0.5, len(values) - 0.5), ylim=(values.shape[1] - 0.5, -0.5))
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.hlines(np.arange(values.shape[1]) + 0.5, -0.5, len(values) - 0.5, LIGHT["grid"], lw=0.5)
+    axes.hlines(np.arange(values.shape[1]) + 0.5, -0.5, len(values) - 0.5, LIGHT.grid, lw=0.5)
     for column, own in enumerate(values):
         most = np.nanmax(np.abs(own))
         for row in np.flatnonzero(np.isfinite(own)).tolist():
             level = min(int(5 * abs(own[row]) / most), 4) if most else 0
-            tone = LIGHT["raises"] if own[row] > 0 else LIGHT["lowers"]
+            tone = LIGHT.raises if own[row] > 0 else LIGHT.lowers
             box = (column - 0.47, row - 0.45)
-            shade: dict[str, Any] = {"facecolor": tone, "alpha": _OPACITY[level], "linewidth": 0}
+            shade: Look = {"facecolor": tone, "alpha": _OPACITY[level], "linewidth": 0}
             if level:
                 axes.add_patch(Rectangle(box, 0.94, 0.9, **shade))
             if level >= _NUMBERED:
                 text = words.numbers.attribution(
                     {"value": float(own[row]), "space": "logit"}, unit=False
                 )
-                look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL - 1}
-                axes.text(column, row, text, color=LIGHT["ink"], **look)
+                look: Look = {"ha": "center", "va": "center", "fontsize": SMALL - 1}
+                axes.text(column, row, text, color=LIGHT.ink, **look)
 
 
 def _alt(answer: ShownAnswer, values: Floats) -> Message:
@@ -135,8 +136,8 @@ def _alt(answer: ShownAnswer, values: Floats) -> Message:
         tokens.append(
             caption(
                 "continuation.alt_token",
-                token=spoken(answer.answers[order]["token"]),
-                rival=spoken(answer.answers[order]["rival"]),
+                token=spoken(answer.answers[order].token),
+                rival=spoken(answer.answers[order].rival),
                 source=spoken(answer.players[best]),
                 effect={"value": float(own[best]), "space": "logit"},
             )

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.visualizations.drawing.labels import caption, extent, measured, short, spoken
+from deepseek_report.metrics.performance.performance_rows import ClassRecall, Confusion
+from deepseek_report.visualizations.drawing.labels import caption, extent, short, spoken
 from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import picture_of
-from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, WIDTH, Figure, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    HEAT,
+    LIGHT,
+    SMALL,
+    WIDTH,
+    Axes,
+    Figure,
+    Look,
+    draw_svg,
+    panel,
+)
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -40,8 +49,8 @@ class ConfusionMatrixPicture(PicturePart):
     needs = frozenset({"measures/confusion_matrix"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        matrix = required(results, "confusion_matrix", "matrix")
-        rates = required(results, "confusion_matrix", "classes")
+        matrix = required(results, "confusion_matrix", "matrix", Confusion)
+        rates = required(results, "confusion_matrix", "classes", ClassRecall)
         view = _View.of(matrix, rates, words_of(results))
         return [picture_of(view, "confusion_matrix")]
 
@@ -53,16 +62,18 @@ class _View:
     classes: list[str]
     counts: Ints
     shares: Floats
-    rates: pd.DataFrame
+    rates: Sequence[ClassRecall]
     words: Wording
 
     @classmethod
-    def of(cls, matrix: pd.DataFrame, rates: pd.DataFrame, words: Wording) -> _View:
-        names = list(dict.fromkeys(matrix["actual"]))[:_MOST]
-        shape = matrix.pivot_table(index="actual", columns="decided", values="n", sort=False)
-        counts = shape.reindex(index=names, columns=names).fillna(0).to_numpy().astype(np.int64)
+    def of(cls, matrix: Sequence[Confusion], rates: Sequence[ClassRecall], words: Wording) -> _View:
+        names = list(dict.fromkeys(cell.actual for cell in matrix))[:_MOST]
+        counts = np.zeros((len(names), len(names)), dtype=np.int64)
+        for cell in matrix:
+            if cell.actual in names and cell.decided in names:
+                counts[names.index(cell.actual), names.index(cell.decided)] = cell.n
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        return cls(names, counts, shares, rates.set_index("class"), words)
+        return cls(names, counts, shares, rates, words)
 
     @property
     def _levels(self) -> Ints:
@@ -82,7 +93,7 @@ class _View:
             height = float(figure.get_size_inches()[1])
             axes = panel(figure, left, foot, left + n * cell, height - 0.1)
             cells(axes, self._levels, _SHADES)
-            axes.set_yticks(range(n), labels, color=LIGHT["ink"], fontsize=SMALL - (n > _NUMBERED))
+            axes.set_yticks(range(n), labels, color=LIGHT.ink, fontsize=SMALL - (n > _NUMBERED))
             axes.spines[:].set_visible(False)
             if n <= _NUMBERED:
                 self._numbers(axes, cell)
@@ -90,13 +101,13 @@ class _View:
             axes.set_xticks(range(n) if n <= _NUMBERED else [])
             if n <= _NUMBERED:
                 below = [short(name, 14) for name in labels]
-                look: dict[str, Any] = {"rotation": 35, "ha": "right"} if turned else {}
-                axes.set_xticklabels(below, color=LIGHT["ink"], fontsize=SMALL, **look)
+                look: Look = {"rotation": 35, "ha": "right"} if turned else {}
+                axes.set_xticklabels(below, color=LIGHT.ink, fontsize=SMALL, **look)
             axes.set_xlabel(self.words.text("pictures.confusion_matrix.decided"), fontsize=SMALL)
 
         return draw_svg("confusion_matrix", foot + n * tall + 0.1, paint, page)
 
-    def _numbers(self, axes: Any, cell: float) -> None:
+    def _numbers(self, axes: Axes, cell: float) -> None:
         """In each cell its share, and below it the count where there is room."""
         small = len(self.classes) > 5
         for (row, column), count in np.ndenumerate(self.counts):
@@ -105,7 +116,7 @@ class _View:
             text = self.words.numbers.count(int(count))
             if not small:
                 text = f"{self.words.numbers.percent(float(self.shares[row, column]))}\n{text}"
-            tone = LIGHT["ink"] if self._levels[row, column] <= _LIGHT_SHADES else _SHADES[0]
+            tone = LIGHT.ink if self._levels[row, column] <= _LIGHT_SHADES else _SHADES[0]
             size = SMALL - 2 if cell < 0.4 else SMALL
             axes.text(column, row, text, ha="center", va="center", fontsize=size, color=tone)
 
@@ -119,15 +130,15 @@ class _View:
 
     def title(self) -> Message:
         """The class that is found least often, and the error that is made most often."""
-        known = self.rates[self.rates["n"] > 0]
-        hardest = known.loc[known["recall"].idxmin()]
+        known = [row for row in self.rates if row.n > 0]
+        hardest = min(known, key=lambda row: row.recall.value)
         confusions = self.confusions
         actual, decided = confusions[0] if confusions else (0, 0)
         return caption(
             "confusion_matrix.title",
-            hardest=spoken(hardest.name),
-            recall=measured(hardest, "recall", "recall_low", "recall_high"),
-            of=int(hardest["n"]),
+            hardest=spoken(hardest.level),
+            recall=hardest.recall,
+            of=hardest.n,
             actual=spoken(self.classes[actual]),
             decided=spoken(self.classes[decided]),
             n=int(self.counts[actual, decided]) if confusions else 0,
@@ -138,12 +149,9 @@ class _View:
     def alt(self) -> Message:
         classes = [
             caption(
-                "confusion_matrix.alt_class",
-                name=spoken(name),
-                n=int(row["n"]),
-                recall=measured(row, "recall", "recall_low", "recall_high"),
+                "confusion_matrix.alt_class", name=spoken(row.level), n=row.n, recall=row.recall
             )
-            for name, row in self.rates.iterrows()
+            for row in self.rates
         ]
         errors = [
             caption(

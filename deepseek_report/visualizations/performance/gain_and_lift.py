@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
+from deepseek_report.metrics.performance.classification_scores import GainDepth
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.labels import caption, measured, short, spoken
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.labels import caption, short, spoken
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, required
 from deepseek_report.visualizations.drawing.sheet import Multiples
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes, Look
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -35,9 +34,8 @@ class GainAndLiftPicture(PicturePart):
     needs = frozenset({"measures/ranking_curves"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "ranking_curves", "gain")
         view = _View(
-            table,
+            required(results, "ranking_curves", "gain", GainDepth),
             spoken(results.schema.target.explained_class),
             results.predicted.about_explained.base,
             words_of(results),
@@ -49,7 +47,7 @@ class GainAndLiftPicture(PicturePart):
 class _View:
     """Gain and lift by the share of cases taken; `base` is the share of the class among all."""
 
-    table: pd.DataFrame
+    table: Sequence[GainDepth]
     class_name: str
     base: float
     words: Wording
@@ -57,9 +55,9 @@ class _View:
     def text(self, name: str) -> str:
         return self.words.text(f"pictures.gain_and_lift.{name}", class_name=self.class_name)
 
-    def row(self, depth: float) -> pd.Series[Any]:
+    def row(self, depth: float) -> GainDepth:
         """The depth that is nearest."""
-        return self.table.loc[(self.table["depth"] - depth).abs().idxmin()]
+        return min(self.table, key=lambda row: abs(row.depth - depth))
 
     @property
     def multiples(self) -> Multiples:
@@ -72,30 +70,24 @@ class _View:
         axes.set_xlabel(short(self.text("taken"), 44), fontsize=SMALL)
 
     def _gain(self, axes: Axes) -> None:
-        context: dict[str, Any] = {"color": LIGHT["context"], "linewidth": 1}
+        context: Look = {"color": LIGHT.context, "linewidth": 1}
         axes.plot([0, 1], [0, 1], linestyle=(0, (3, 3)), **context)
         if np.isfinite(self.base):
             axes.plot([0, self.base, 1], [0, 1, 1], linestyle=(0, (1, 2)), **context)
-        depth, gain, low, high = self._from_nothing
-        axes.fill_between(depth, low, high, color=LIGHT["heat2"])
+        gain, low, high = np.hstack(
+            [np.zeros((3, 1)), estimate_columns(row.gain for row in self.table)]
+        )
+        depth = [0.0, *(row.depth for row in self.table)]
+        axes.fill_between(depth, low, high, color=LIGHT.heat[1])
         axes.plot(depth, gain, color=SERIES[0])
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
         marks.grid(axes, "both")
         marks.percent_ticks(axes, "y", self.words)
 
-    @property
-    def _from_nothing(self) -> tuple[list[float], ...]:
-        """Depth, gain and the ends of its interval, beginning where no case is taken."""
-        names = ("depth", "gain", "gain_low", "gain_high")
-        return tuple([0.0, *self.table[name].tolist()] for name in names)
-
     def _lift(self, axes: Axes) -> None:
-        part = self.table[self.table["depth"] >= min(_DRAWN)]
-        axes.axhline(1, color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
-        ends = part["lift_low"], part["lift_high"]
-        marks.upright_intervals(
-            axes, part["depth"], part["lift"], ends, marks.MarkStyle(SERIES[0], size=4.5)
-        )
+        lifts = [(row.depth, row.lift) for row in self.table if row.depth >= min(_DRAWN)]
+        axes.axhline(1, color=LIGHT.context, linewidth=1, linestyle=(0, (3, 3)))
+        marks.upright_intervals(axes, lifts, marks.MarkStyle(SERIES[0], size=4.5))
         axes.set_xlim(0, 1.02)
         axes.set_ylim(bottom=0)
         marks.grid(axes, "both")
@@ -103,24 +95,20 @@ class _View:
 
     def title(self) -> Message:
         row = self.row(_TOLD)
+        low, high = row.lift.ends or (1.0, 1.0)
         return caption(
             "gain_and_lift.title",
-            depth=float(row["depth"]),
-            gain=measured(row, "gain", "gain_low", "gain_high"),
-            lift=measured(row, "lift", "lift_low", "lift_high"),
-            more=bool(row["lift_low"] > 1),
-            fewer=bool(row["lift_high"] < 1),
+            depth=row.depth,
+            gain=row.gain,
+            lift=row.lift,
+            more=low > 1,
+            fewer=high < 1,
             class_name=self.class_name,
         )
 
     def alt(self) -> Message:
         depths = [
-            caption(
-                "gain_and_lift.alt_depth",
-                depth=float(row["depth"]),
-                gain=measured(row, "gain", "gain_low", "gain_high"),
-                lift=measured(row, "lift", "lift_low", "lift_high"),
-            )
+            caption("gain_and_lift.alt_depth", depth=row.depth, gain=row.gain, lift=row.lift)
             for row in map(self.row, _DRAWN)
         ]
         return caption("gain_and_lift.alt", class_name=self.class_name, depths=depths)

@@ -111,9 +111,9 @@ def _paint(sheet: Sheet, view: _View) -> None:
     ends = np.array([low - pad, high + pad])
     if view.half is not None:
         axes.fill_between(
-            ends, ends - view.half, ends + view.half, color=LIGHT["grid"], linewidth=0, alpha=0.6
+            ends, ends - view.half, ends + view.half, color=LIGHT.grid, linewidth=0, alpha=0.6
         )
-    axes.plot(ends, ends, color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
+    axes.plot(ends, ends, color=LIGHT.context, linewidth=1, linestyle=(0, (3, 3)))
     dots(axes, view.true, view.predicted, SERIES[0])
     axes.set(xlim=tuple(ends), ylim=tuple(ends))
     grid(axes, "both")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.ids import ArtifactId
@@ -16,9 +15,10 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.rules_calibration import calibration_verdict
+from deepseek_report.metrics.performance.calibration import ProbabilityBin
 from deepseek_report.visualizations.drawing import marks, twin
-from deepseek_report.visualizations.drawing.labels import caption, known, measured, short
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.labels import caption, known, short
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, reach, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.estimates import estimate, of_score
@@ -59,7 +59,7 @@ class _View:
     probable one. class_name : the explained class, empty where it is the most probable one.
     """
 
-    bins: pd.DataFrame
+    bins: Sequence[ProbabilityBin]
     probabilities: Floats
     class_name: str
     score: Score | None
@@ -67,11 +67,11 @@ class _View:
 
     @classmethod
     def of(cls, results: Results) -> _View:
-        bins = required(results, _METRIC, "bins")
+        bins = required(results, _METRIC, "bins", ProbabilityBin)
         two = len(results.schema.target.classes) == 2
         name = short(results.schema.target.explained_class, 24)
         return cls(
-            bins=bins[bins["n"] > 0].reset_index(drop=True),
+            bins=[each for each in bins if each.n > 0],
             probabilities=_probabilities(results, two),
             class_name=name if two else "",
             score=results.score(_METRIC),
@@ -92,8 +92,8 @@ class _View:
     @property
     def most(self) -> float:
         """The end of both axes: a little over the greatest value, at most 1.02."""
-        shown = self.bins[["predicted", "observed", "high"]].to_numpy(float)
-        greatest = max(float(np.nanmax(shown)), float(self.probabilities.max(initial=0.0)))
+        ends = (max(each.predicted, reach(each.observed)) for each in self.bins)
+        greatest = max(*ends, float(self.probabilities.max(initial=0.0)))
         return min(1.02, greatest * 1.04)
 
 
@@ -107,15 +107,13 @@ def _probabilities(results: Results, two: bool) -> Floats:
 def _paint(sheet: Sheet, view: _View) -> None:
     axes = sheet.axes(0.85, 1.6, 0.3, 0.1)
     bins, most = view.bins, view.most
-    axes.plot([0, most], [0, most], color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
+    axes.plot([0, most], [0, most], color=LIGHT.context, linewidth=1, linestyle=(0, (3, 3)))
     free = _free_place(bins, most, _WORDS / (sheet.width - 1.15))
     marks.note(
         axes, view.words.text("pictures.reliability.diagonal"), (free, free), (-8, 4), ha="right"
     )
-    ends = (bins["low"], bins["high"])
-    marks.upright_intervals(
-        axes, bins["predicted"], bins["observed"], ends, marks.MarkStyle(SERIES[0])
-    )
+    placed = ((each.predicted, each.observed) for each in bins)
+    marks.upright_intervals(axes, placed, marks.MarkStyle(SERIES[0]))
     marks.grid(axes, "both")
     axes.set(xlim=(-0.02 * most, most), ylim=(-0.02 * most, most))
     axes.set_ylabel(view.words.text("pictures.reliability.upright"))
@@ -129,12 +127,11 @@ def _paint(sheet: Sheet, view: _View) -> None:
 _WORDS, _ABOVE = 1.27, 0.09
 
 
-def _free_place(bins: pd.DataFrame, most: float, words: float) -> float:
+def _free_place(bins: Sequence[ProbabilityBin], most: float, words: float) -> float:
     """Where along the diagonal words of this width are farthest from points and their intervals."""
-    x = (bins["predicted"] / most).to_numpy(float)
-    observed = bins["observed"]
-    low = (bins["low"].fillna(observed) / most).to_numpy(float)
-    high = (bins["high"].fillna(observed) / most).to_numpy(float)
+    x = np.array([each.predicted for each in bins]) / most
+    observed, *ends = estimate_columns(each.observed for each in bins)
+    low, high = (np.where(np.isnan(end), observed, end) / most for end in ends)
     places = np.linspace(max(0.25, words), 0.95, 29)[:, None]
     aside = np.maximum(np.maximum(places - words - x, x - places), 0)
     over = np.maximum(np.maximum(places - high, low - places - _ABOVE), 0)
@@ -143,7 +140,7 @@ def _free_place(bins: pd.DataFrame, most: float, words: float) -> float:
 
 def _histogram(axes: Axes, view: _View) -> None:
     starts, widths, cases = _bars(view)
-    axes.bar(starts, cases, width=widths * 0.88, align="edge", color=LIGHT["context"])
+    axes.bar(starts, cases, width=widths * 0.88, align="edge", color=LIGHT.context)
     marks.grid(axes, "y")
     axes.set_xlim(-0.02 * view.most, view.most)
     axes.set_ylabel(view.words.text("pictures.common.cases"))
@@ -155,9 +152,9 @@ def _histogram(axes: Axes, view: _View) -> None:
 def _bars(view: _View) -> tuple[Floats, Floats, Ints]:
     """(bar,) where each starts, how wide it is, and its cases: those of the bins without rows."""
     if not len(view.probabilities):
-        bins = view.bins
-        starts = bins["from"].to_numpy(float)
-        return starts, bins["to"].to_numpy(float) - starts, bins["n"].to_numpy(np.int64)
+        starts = np.array([each.start for each in view.bins])
+        widths = np.array([each.end for each in view.bins]) - starts
+        return starts, widths, np.array([each.n for each in view.bins])
     edges = np.linspace(0, view.most, _BARS + 1)
     cases, _ = np.histogram(view.probabilities, edges)
     return edges[:-1], np.diff(edges), cases
@@ -166,8 +163,8 @@ def _bars(view: _View) -> tuple[Floats, Floats, Ints]:
 def _title(view: _View) -> Message:
     if view.score is None or not known(view.score.value):
         return caption("reliability.title_plain", what=view.what, bins=len(view.bins))
-    weight = view.bins["n"] / view.bins["n"].sum()
-    lean = float(((view.bins["predicted"] - view.bins["observed"]) * weight).sum())
+    n = sum(each.n for each in view.bins)
+    lean = sum((each.predicted - each.observed.value) * (each.n / n) for each in view.bins)
     return caption(
         "reliability.title",
         of_all=bool(view.class_name),
@@ -180,25 +177,27 @@ def _title(view: _View) -> Message:
 
 def _alt(view: _View) -> Message:
     bins, score = view.bins, view.score
-    worst = bins.loc[(bins["predicted"] - bins["observed"]).abs().idxmax()]
+    worst = max(bins, key=lambda each: abs(each.predicted - each.observed.value))
     judged = score is not None and known(score.value)
     return caption(
         "reliability.alt",
         what=view.what,
         bins=len(bins),
-        n=bins["n"].sum(),
+        n=sum(each.n for each in bins),
         error=of_score(score) if judged and score is not None else None,
-        predicted=worst["predicted"],
-        observed=measured(worst, "observed"),
-        worst_n=worst["n"],
+        predicted=worst.predicted,
+        observed=worst.observed,
+        worst_n=worst.n,
     )
 
 
 def _twin(view: _View) -> dict[str, object]:
     bins, words = view.bins, view.words
-    hover = [_hover(row, words) for _, row in bins.iterrows()]
-    ends = twin.error_bars(bins["observed"], bins["low"], bins["high"])
-    dots = twin.points(bins["predicted"], bins["observed"], SERIES[0], text=hover, error_y=ends)
+    hover = [_hover(each, words) for each in bins]
+    ends = twin.error_bars(each.observed for each in bins)
+    predicted = [each.predicted for each in bins]
+    observed = [each.observed.value for each in bins]
+    dots = twin.points(predicted, observed, SERIES[0], text=hover, error_y=ends)
     upright = words.text("pictures.reliability.observed")
     layout = {
         "xaxis": twin.share_axis(view.across, range=[0, view.most]),
@@ -207,8 +206,8 @@ def _twin(view: _View) -> dict[str, object]:
     return twin.twin([twin.context([0, 1], [0, 1]), dots], layout, words)
 
 
-def _hover(row: pd.Series, words: Wording) -> str:
-    predicted = words.text("pictures.reliability.hover_predicted", share=float(row["predicted"]))
-    observed = words.text("pictures.reliability.hover_observed", share=measured(row, "observed"))
-    cases = words.text("pictures.common.n_cases", n=int(row["n"]))
+def _hover(row: ProbabilityBin, words: Wording) -> str:
+    predicted = words.text("pictures.reliability.hover_predicted", share=row.predicted)
+    observed = words.text("pictures.reliability.hover_observed", share=row.observed)
+    cases = words.text("pictures.common.n_cases", n=row.n)
     return f"{predicted}<br>{observed}<br>{cases}"

@@ -8,7 +8,6 @@ from statistics import NormalDist
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.finding import Finding
@@ -19,10 +18,11 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NUMBER_TASKS
 from deepseek_report.findings.rules_calibration import leaning
 from deepseek_report.findings.severity import SIGNIFICANT
+from deepseek_report.metrics.performance.residuals import PredictionBin
 from deepseek_report.statistics.intervals import Z95
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.labels import caption, evenly, in_unit, measured
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.labels import caption, evenly, in_unit
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
@@ -43,7 +43,8 @@ class ResidualsByPredictionPicture(PicturePart):
     most: Annotated[int, Field(ge=100, le=5000)] = 1000
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        bins, unit = required(results, "residuals", "bins"), results.schema.target.unit
+        bins = required(results, "residuals", "bins", PredictionBin)
+        unit = results.schema.target.unit
         return [
             on_sheets(
                 "residuals",
@@ -55,16 +56,14 @@ class ResidualsByPredictionPicture(PicturePart):
         ]
 
 
-def _paint(sheet: Sheet, results: Results, bins: pd.DataFrame, most: int) -> None:
+def _paint(sheet: Sheet, results: Results, bins: Sequence[PredictionBin], most: int) -> None:
     axes = sheet.axes(0.95, 0.6, 0.3, 0.3)
     p, unit, words = results.predictions, results.schema.target.unit, words_of(results)
     shown = evenly(p.values, most)
-    axes.axhline(0, color=LIGHT["context"], linewidth=1)
-    marks.dots(axes, p.values[shown], p.errors[shown], LIGHT["context"], 2.8)
-    ends = (bins["low"], bins["high"])
-    marks.upright_intervals(
-        axes, bins["predicted"], bins["mean_error"], ends, marks.MarkStyle(SERIES[1])
-    )
+    axes.axhline(0, color=LIGHT.context, linewidth=1)
+    marks.dots(axes, p.values[shown], p.errors[shown], LIGHT.context, 2.8)
+    placed = ((each.predicted, each.mean_error) for each in bins)
+    marks.upright_intervals(axes, placed, marks.MarkStyle(SERIES[1]))
     most_off = float(np.abs(p.errors).max()) * 1.06 or 1.0
     width = float(np.ptp(p.values)) or 1.0
     axes.set_xlim(float(p.values.min()) - 0.03 * width, float(p.values.max()) + 0.03 * width)
@@ -76,34 +75,30 @@ def _paint(sheet: Sheet, results: Results, bins: pd.DataFrame, most: int) -> Non
     axes.set_ylabel(in_unit(words.text("pictures.residuals.upright"), unit, words))
 
 
-def _title(bins: pd.DataFrame, unit: str | None, leans: Sequence[Finding]) -> Message:
+def _title(bins: Sequence[PredictionBin], unit: str | None, leans: Sequence[Finding]) -> Message:
     """The part of the range that is off most, else what is concluded of the whole range."""
-    sure = bins[_beyond_chance(bins)]
-    if sure.empty and leans:
+    sure = _beyond_chance(bins)
+    if not sure and leans:
         lean = leans[0].values
         return caption("residuals.title_leaning", mean=lean["mean"], up=lean["up"], unit=unit)
-    if sure.empty:
+    if not sure:
         return caption("residuals.title_right")
-    worst = sure.loc[sure["mean_error"].abs().idxmax()]
-    return caption(
-        "residuals.title",
-        start=worst["from"],
-        end=worst["to"],
-        error=measured(worst, "mean_error"),
-        unit=unit,
-    )
+    worst = max(sure, key=lambda each: abs(each.mean_error.value))
+    values = {"start": worst.start, "end": worst.end, "error": worst.mean_error}
+    return caption("residuals.title", **values, unit=unit)
 
 
-def _beyond_chance(bins: pd.DataFrame) -> pd.Series:
-    """(bin,) whether an error is there, by its interval widened for so many bins (Bonferroni)."""
+def _beyond_chance(bins: Sequence[PredictionBin]) -> list[PredictionBin]:
+    """Those with an error, by its interval widened for so many bins (Bonferroni)."""
     wider = NormalDist().inv_cdf(1 - SIGNIFICANT / (2 * len(bins))) / Z95
-    mean = bins["mean_error"]
-    return (mean - wider * (mean - bins["low"]) > 0) | (mean + wider * (bins["high"] - mean) < 0)
+    mean, low, high = estimate_columns(each.mean_error for each in bins)
+    sure = (mean - wider * (mean - low) > 0) | (mean + wider * (high - mean) < 0)
+    return [each for each, beyond in zip(bins, sure, strict=True) if beyond]
 
 
-def _alt(bins: pd.DataFrame, unit: str | None) -> Message:
+def _alt(bins: Sequence[PredictionBin], unit: str | None) -> Message:
     parts = [
-        caption("residuals.alt_part", predicted=row["predicted"], error=measured(row, "mean_error"))
-        for _, row in bins.iterrows()
+        caption("residuals.alt_part", predicted=each.predicted, error=each.mean_error)
+        for each in bins
     ]
-    return caption("residuals.alt", unit=unit or "", n=bins["n"].sum(), parts=parts)
+    return caption("residuals.alt", unit=unit or "", n=sum(each.n for each in bins), parts=parts)

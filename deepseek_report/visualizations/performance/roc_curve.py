@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.predictions import ClassRates
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.metrics.performance.classification_scores import (
+    PrecisionBand,
+    RecallPoint,
+    RocPoint,
+)
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.labels import caption, known, short
 from deepseek_report.visualizations.drawing.marks import grid, note, percent_ticks
-from deepseek_report.visualizations.drawing.read_results import operating_point, required
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes, Look
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -28,7 +32,7 @@ _HEIGHT = 3.5
 #: Recall from which on the note stands beside the curve of precision, and the highest precision
 #: there below which the upper corner is free; the lower one is then taken.
 _LATE, _HIGH = 0.55, 0.75
-_GUESSING: dict[str, Any] = {"color": LIGHT["context"], "linewidth": 1, "linestyle": (0, (3, 3))}
+_GUESSING: Look = {"color": LIGHT.context, "linewidth": 1, "linestyle": (0, (3, 3))}
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class RocCurvePicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
-        heights = _HEIGHT, (1 + (view.recall is not None)) * _HEIGHT
+        heights = _HEIGHT, (1 + bool(view.recall)) * _HEIGHT
         return [
             on_sheets(
                 "roc_curve",
@@ -50,10 +54,20 @@ class RocCurvePicture(PicturePart):
                 lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=caption("roc_curve.how_to_read", band=view.band is not None),
+                how_to_read=caption("roc_curve.how_to_read", band=bool(view.band)),
                 interactive=_twin(view),
             )
         ]
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """A curve, its thresholds, and the point of the decisions as they are taken."""
+
+    x: Sequence[float]
+    y: Sequence[float]
+    thresholds: Sequence[float]
+    in_use: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -63,57 +77,74 @@ class _View:
     band : the pointwise interval of precision, where it was measured.
     """
 
-    roc: pd.DataFrame
-    recall: pd.DataFrame | None
-    band: pd.DataFrame | None
+    roc: Sequence[RocPoint]
+    recall: Sequence[RecallPoint]
+    band: Sequence[PrecisionBand]
     area: Score | None
     precision: Score | None
     class_name: str
-    base_rate: float
     threshold: float | None
-    point: dict[str, float]
+    rates: ClassRates
     words: Wording
 
     def text(self, name: str) -> str:
         """What an axis or a mark is called."""
         return self.words.text(f"pictures.roc_curve.{name}", class_name=self.class_name)
 
+    @property
+    def curves(self) -> tuple[_Curve, _Curve]:
+        """The ROC curve, and precision against recall."""
+        return (
+            _Curve(
+                [point.false_positive_rate for point in self.roc],
+                [point.true_positive_rate for point in self.roc],
+                [point.threshold for point in self.roc],
+                (self.rates.flagged, self.rates.recall),
+            ),
+            _Curve(
+                [point.recall for point in self.recall],
+                [point.precision for point in self.recall],
+                [point.threshold for point in self.recall],
+                (self.rates.recall, self.rates.right),
+            ),
+        )
+
     @classmethod
     def of(cls, results: Results) -> _View:
         predicted = results.predicted
         two = len(results.schema.target.classes) == 2  # else the scores are means over classes
         return cls(
-            roc=required(results, "roc_auc", "curve"),
-            recall=results.table("average_precision", "curve"),
-            band=results.table("ranking_curves", "precision_recall"),
+            roc=required(results, "roc_auc", "curve", RocPoint),
+            recall=results.rows("average_precision", "curve", RecallPoint),
+            band=results.rows("ranking_curves", "precision_recall", PrecisionBand),
             area=results.score("roc_auc") if two else None,
             precision=results.score("average_precision") if two else None,
             class_name=short(results.schema.target.explained_class, 30),
-            base_rate=predicted.about_explained.base,
             threshold=predicted.threshold,
-            point=operating_point(predicted),
+            rates=predicted.about_explained,
             words=words_of(results),
         )
 
 
 def _paint(sheet: Sheet, view: _View) -> None:
-    left, right = _panels(sheet, two=view.recall is not None)
+    left, right = _panels(sheet, two=bool(view.recall))
+    roc, recall = view.curves
     left.plot([0, 1], [0, 1], **_GUESSING)
-    left.plot(view.roc["false_positive_rate"], view.roc["true_positive_rate"], color=SERIES[0])
+    left.plot(roc.x, roc.y, color=SERIES[0])
     _frame(left, view, "others_flagged", "found")
-    _mark(left, view, (view.point["fpr"], view.point["tpr"]))
+    _mark(left, roc.in_use)
     _note(left, view, ("with_area", view.area), low=True)
-    if view.recall is None or right is None:
+    if right is None:
         return
-    right.axhline(view.base_rate, **_GUESSING)
-    if view.band is not None:
-        ends = view.band["precision_low"], view.band["precision_high"]
-        right.fill_between(view.band["recall"], *ends, color=LIGHT["heat2"])
-    right.plot(view.recall["recall"], view.recall["precision"], color=SERIES[0])
+    right.axhline(view.rates.base, **_GUESSING)
+    if view.band:
+        _, *ends = estimate_columns(point.precision for point in view.band)
+        right.fill_between([point.recall for point in view.band], *ends, color=LIGHT.heat[1])
+    right.plot(recall.x, recall.y, color=SERIES[0])
     _frame(right, view, "found_recall", "flagged_rightly")
-    _mark(right, view, (view.point["tpr"], view.point["precision"]))
-    late = view.recall["precision"][view.recall["recall"] > _LATE]
-    high = bool(late.max() > _HIGH)
+    _mark(right, recall.in_use)
+    late = [point.precision for point in view.recall if point.recall > _LATE]
+    high = max(late, default=0.0) > _HIGH
     _note(right, view, ("with_average_precision", view.precision), low=high)
 
 
@@ -136,9 +167,9 @@ def _frame(axes: Axes, view: _View, across: str, up: str) -> None:
     percent_ticks(axes, "y", view.words)
 
 
-def _mark(axes: Axes, view: _View, place: tuple[float, float]) -> None:
+def _mark(axes: Axes, place: tuple[float, float]) -> None:
     if np.isfinite(place).all():
-        axes.plot(*place, "o", color=LIGHT["ink"], markersize=6)
+        axes.plot(*place, "o", color=LIGHT.ink, markersize=6)
 
 
 def _note(axes: Axes, view: _View, judged: tuple[str, Score | None], *, low: bool) -> None:
@@ -146,7 +177,7 @@ def _note(axes: Axes, view: _View, judged: tuple[str, Score | None], *, low: boo
     name, score = judged
     numbers = view.words.numbers
     in_use = view.words.text("pictures.roc_curve.in_use", threshold=view.threshold)
-    lines = [(f"● {in_use}", LIGHT["ink"])]
+    lines = [(f"● {in_use}", LIGHT.ink)]
     if score is not None:
         value = numbers.number(score.value, score.low, score.high)
         text = view.words.text(f"pictures.roc_curve.{name}", value=value)
@@ -171,56 +202,54 @@ def _alt(view: _View) -> Message:
         "roc_curve.alt",
         class_name=view.class_name,
         area=None if view.area is None else of_score(view.area),
-        found=view.point["tpr"],
-        flagged=view.point["fpr"],
+        found=view.rates.recall,
+        flagged=view.rates.flagged,
         precision=None if view.precision is None else of_score(view.precision),
-        base_rate=view.base_rate,
+        base_rate=view.rates.base,
     )
 
 
 def _twin(view: _View) -> dict[str, object]:
-    roc, point = view.roc, view.point
-    rates = (roc["false_positive_rate"], roc["true_positive_rate"])
-    traces = [
-        twin.context([0, 1], [0, 1]),
-        twin.line(*rates, SERIES[0], text=_hover(*rates, roc["threshold"], "hover_roc", view)),
-        _in_use(view, point["fpr"], point["tpr"], "hover_roc"),
-    ]
-    end = 0.44 if view.recall is not None else 1
+    roc, recall = view.curves
+    traces = [twin.context([0, 1], [0, 1]), *_curve(roc, "hover_roc", view, {})]
+    end = 0.44 if view.recall else 1
     layout = {
         "xaxis": twin.share_axis(view.text("others_flagged"), domain=[0, end]),
         "yaxis": twin.share_axis(view.text("found"), range=[-0.02, 1.02]),
     }
-    if view.recall is not None:
-        second = (view.recall["recall"], view.recall["precision"])
-        right = {"xaxis": "x2", "yaxis": "y2"}
-        hover = _hover(*second, view.recall["threshold"], "hover_recall", view)
+    if view.recall:
+        right: twin.Trace = {"xaxis": "x2", "yaxis": "y2"}
         traces += [
-            twin.context([0, 1], [view.base_rate] * 2, **right),
-            twin.line(*second, SERIES[0], text=hover, **right),
-            _in_use(view, point["tpr"], point["precision"], "hover_recall") | right,
+            twin.context([0, 1], [view.rates.base] * 2, **right),
+            *_curve(recall, "hover_recall", view, right),
         ]
-        layout["xaxis2"] = twin.share_axis(view.text("recall"), domain=[0.56, 1])
-        precision = view.text("precision")
-        layout["yaxis2"] = twin.share_axis(precision, range=[-0.02, 1.02], anchor="x2")
+        precision = twin.share_axis(view.text("precision"), range=[-0.02, 1.02], anchor="x2")
+        layout |= {
+            "xaxis2": twin.share_axis(view.text("recall"), domain=[0.56, 1]),
+            "yaxis2": precision,
+        }
     return twin.twin(traces, layout, view.words)
 
 
-def _in_use(view: _View, x: float, y: float, name: str) -> dict[str, Any]:
-    """The point of the decisions as they are taken."""
+def _curve(curve: _Curve, name: str, view: _View, axes: twin.Trace) -> list[twin.Trace]:
+    """The line of a curve, and the point of the decisions as they are taken."""
     threshold = float("nan") if view.threshold is None else view.threshold
-    return twin.points([x], [y], LIGHT["ink"], text=_hover([x], [y], [threshold], name, view))
+    x, y = curve.in_use
+    hover = _hover(zip(curve.x, curve.y, curve.thresholds, strict=True), name, view)
+    in_use = _hover([(x, y, threshold)], name, view)
+    return [
+        twin.line(curve.x, curve.y, SERIES[0], text=hover, **axes),
+        twin.points([x], [y], LIGHT.ink, text=in_use, **axes),
+    ]
 
 
-def _hover(
-    x: Iterable[float], y: Iterable[float], thresholds: Iterable[float], name: str, view: _View
-) -> list[str]:
+def _hover(points: Iterable[tuple[float, float, float]], name: str, view: _View) -> list[str]:
     """One text a point: the threshold, and what the two axes say, as `<name>_x` and `<name>_y`."""
     texts = []
-    for across, up, threshold in zip(x, y, thresholds, strict=True):
+    for across, up, threshold in points:
         lines = [
-            view.words.text(f"pictures.roc_curve.{name}_x", share=float(across)),
-            view.words.text(f"pictures.roc_curve.{name}_y", share=float(up)),
+            view.words.text(f"pictures.roc_curve.{name}_x", share=across),
+            view.words.text(f"pictures.roc_curve.{name}_y", share=up),
         ]
         if known(threshold):
             lines.insert(0, view.words.text("pictures.common.threshold", threshold=threshold))

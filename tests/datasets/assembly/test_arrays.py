@@ -142,6 +142,13 @@ def test_every_defective_crop_has_a_mask_and_differs_from_a_sound_one_only_there
         assert np.array_equal(changed, in_other.truth[sound])
 
 
+def test_of_parts_that_only_one_class_has_no_other_class_is_missed() -> None:
+    issues = PLUGINS["surface_defects"].load(3, Silent()).issues
+    small = [issue.values for issue in issues if issue.check == "small_group"]
+    assert any(values["attribute"] != "texture" for values in small)
+    assert all("n_class" not in values for values in small if values["attribute"] != "texture")
+
+
 def test_drawing_defects_leaves_the_global_generators_as_they_were() -> None:
     random.seed(5)
     before = random.getstate()

@@ -150,9 +150,7 @@ TRAINER = GradientTrainer(
 def refits_of(model: Any) -> tuple[ModelRefits, Dataset]:
     data = Dataset(schema_of(), part_of(250, 1), part_of(150, 2), part_of(16, 3), {})
     experiment: Any = SimpleNamespace(
-        single={"model": model, "trainer": TRAINER},
-        seeds=SimpleNamespace(training=3),
-        corrections=(),
+        model=model, trainer=TRAINER, seeds=SimpleNamespace(training=3), corrections=()
     )
     return ModelRefits(experiment, data, "cpu", Path()), data
 

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.metrics.explanations.faithfulness import perturbation
 from deepseek_report.metrics.explanations.masking import (
     Comprehensiveness,
     FaithfulnessCorrelation,
     correlations,
     random_halves,
     scaled_infidelity,
+    walked,
 )
+from deepseek_report.statistics.games.formula import enumerated_values
 from tests.metrics.attributions import explained_by
 from tests.metrics.explanations.test_faithfulness import Additive
 
@@ -130,6 +133,57 @@ def test_all_methods_of_one_game_share_the_answers_of_the_model(toy: Any) -> Non
         FaithfulnessCorrelation(resamples=100, masks=8).measure(context)
         rows.append(context.classifier.rows)
     assert rows[0] == rows[1] > 0
+
+
+class Logistic(Linear):
+    """Log-odds of 30 w · x."""
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        odds = 60 * (super().probabilities(inputs)[:, 1] - 0.5)
+        p = 1 / (1 + np.exp(-odds))
+        return np.stack([1 - p, p], axis=1)
+
+
+def test_what_explains_log_odds_is_held_against_log_odds(toy: Any) -> None:
+    values = {}
+    for space in ("logit", "probability"):
+        context = context_of(toy, Logistic(), output_space=space)
+        scores = scores_of(FaithfulnessCorrelation(resamples=100).measure(context))
+        values[space] = scores["faithfulness_correlation", "exact"].value
+    assert values["logit"] == pytest.approx(1)
+    assert values["probability"] < 0.999
+
+
+def test_a_walk_and_the_way_back_give_the_terms_of_a_linear_model_whatever_the_order(
+    toy: Any,
+) -> None:
+    context = context_of(toy)
+    replacing = perturbation(context, context.explanation, 2)
+    toward = replacing.toward(1)[:, None]
+    values = walked(replacing, 5)["probability"]
+    np.testing.assert_allclose(values, context.explanation.values * toward, atol=1e-12)
+    scores = scores_of(FaithfulnessCorrelation(resamples=100).measure(context))
+    assert scores["shapley_cosine", "exact"].value == pytest.approx(1)
+
+
+def test_walks_are_on_average_the_values_of_all_coalitions(toy: Any) -> None:
+    model = Product()
+    context = context_of(toy, model)
+    explanation = context.explanation.at(np.arange(5))
+    replacing = perturbation(context, explanation, 2)
+    draws = np.array([walked(replacing, seed)["probability"] for seed in range(400)])
+    baseline = np.median(context.dataset.train.inputs, axis=0)
+    exact = enumerated_values(
+        lambda rows: model.probabilities(rows)[:, 1],
+        explanation.inputs,
+        np.tile(baseline, (5, 1, 1)).transpose(1, 0, 2).reshape(5, 1, -1),
+        model.schema.owners,
+    )
+    apart = draws.mean(axis=0) - exact * replacing.toward(1)[:, None]
+    errors = draws.std(axis=0) / 20
+    assert np.all(np.abs(apart) <= 5 * errors + 1e-12)
+    sums = draws.sum(axis=2)
+    np.testing.assert_allclose(sums, np.tile(sums[0], (400, 1)), atol=1e-12)
 
 
 def test_no_more_coalitions_are_asked_about_than_allowed(toy: Any) -> None:

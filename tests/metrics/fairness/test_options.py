@@ -347,6 +347,18 @@ def test_refits_of_the_model_stay_within_the_counted_work_unless_all_are_asked_f
     assert (n, "not refitted, as the config says" in notes) == (0, True)
 
 
+@pytest.mark.parametrize("spoken_for", ["reweighted", "without"])
+def test_what_the_validation_part_speaks_for_is_fitted_first(toy, monkeypatch, spoken_for) -> None:
+    def named(self: Any, options: Any, groups: Any) -> Any:
+        return next((each for each in options if each.name == spoken_for), None)
+
+    monkeypatch.setattr(Options, "_chosen", named)
+    context = with_refits(toy(n=900), work=10_000)  # one fit is paid for
+    Options().measure(context)
+    ((_, change),) = context.refits.asked_for
+    assert bool(change.withheld) == (spoken_for == "without")
+
+
 def test_a_model_that_came_fitted_is_said_not_to_be_refitted(toy) -> None:
     notes = [say(note) for note in Options().measure(toy(n=600)).notes]
     assert any("not refitted: it came fitted" in note for note in notes)

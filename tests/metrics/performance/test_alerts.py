@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,19 +11,22 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.conclusions import AlertCapacity, ThresholdRule
-from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.predictions import PredictionSummary
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Split
+from deepseek_report.findings import rules_performance
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.performance.alerts import PrecisionAtCapacity, last_alerts
 from deepseek_report.metrics.performance.predicting import predict, threshold_of_capacity
 from deepseek_report.runner.planning.against_data import capacity_problems
 from deepseek_report.statistics.ranking import first_of_each
+from deepseek_report.wording.words import wording
+from tests.builders import predictions, table
 from tests.worded import refused, say
 
-SCHEMA = Schema(
-    (Feature("x", "x", "numeric"),), Target("fraud", "Fraud", ("no", "fraud"), explained=1)
-)
+SCHEMA = table("x", target=Target("fraud", "Fraud", ("no", "fraud"), explained=1))
 DAY = 86_400.0
 
 
@@ -34,12 +38,7 @@ def context(n: int = 400, days: int = 40, seed: int = 0, **fields: Any) -> Any:
     test = Split(
         scores[:, None], labels, np.arange(n), moments=1.7e9 + DAY * rng.integers(0, days, n)
     )
-    p = Predictions(
-        logits=np.column_stack([np.log(1 - scores), np.log(scores)]),
-        probabilities=np.column_stack([1 - scores, scores]), labels=labels,
-        instance_ids=np.arange(n), decisions=(scores > 0.5).astype(np.int64), threshold=0.5,
-        rule="declared",
-    )  # fmt: skip
+    p = predictions(scores, test)
     known = {"capacity": AlertCapacity(2), "predictions": p}
     return SimpleNamespace(dataset=SimpleNamespace(schema=SCHEMA, test=test), **known | fields)
 
@@ -143,3 +142,30 @@ def test_a_capacity_without_dates_or_without_two_classes_is_a_problem() -> None:
     assert "how many are a day" in problems(replace(test, moments=np.arange(400.0)))[0]
     three = replace(SCHEMA, target=Target("y", "y", ("a", "b", "c"), explained=1))
     assert problems(test, three) == ["no decision between two classes is made"]
+
+
+@pytest.mark.parametrize(
+    ("told", "n", "severity"),
+    [
+        ("alerts_better", 400, "info"),
+        ("alerts_no_better", 400, "medium"),
+        ("alerts_no_better", 40, "low"),
+    ],
+)
+def test_alerts_are_better_only_if_their_interval_lies_above_the_share_of_all_cases(
+    told: str, n: int, severity: str
+) -> None:
+    about = context(n, days=n // 10)
+    if told == "alerts_no_better":
+        p = about.predictions
+        about.predictions = replace(p, labels=np.roll(p.labels, 7))
+    made = PrecisionAtCapacity().measure(about)
+    measure = ArtifactId.measure("precision_at_capacity")
+    results = Results({measure: Path(), "predictions/test": Path()}, {"report": {"language": "en"}})
+    results.__dict__["schema"] = SCHEMA
+    results.__dict__["predicted"] = PredictionSummary.of(about.predictions)
+    results._measurements[measure] = made
+    (finding,) = rules_performance.alerts(results)
+    assert (finding.message, finding.severity) == (told, severity)
+    assert finding.values["base"] == about.predictions.truths.mean()
+    assert f"{made.scores[0].n} alerts, at most 2 a day" in wording("en").finding(finding).detail

@@ -53,7 +53,7 @@ def test_what_most_has_to_wait_for_starts_first(tmp_path, monkeypatch) -> None:
         Stage("measures/cases", "c", ("explanations/short",)),
         Stage("conclusions", "d", ("measures/long", "measures/cases")),
     ]
-    experiment = SimpleNamespace(single={"report": SimpleNamespace(language="en")})
+    experiment = SimpleNamespace(report=SimpleNamespace(language="en"))
     plan = OpenPlan(cast("Any", experiment), stages, Store(tmp_path), "cpu", NoReporter())
     monkeypatch.setattr(plan, "task", lambda stage: stage.id)
     assert list(plan.startable()) == ["measures/long", "explanations/short"]

@@ -18,7 +18,12 @@ from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.explainers.shapley.shap import Shap
 from deepseek_report.runner.planning.plan import make_plan
-from deepseek_report.runner.planning.recommending import decided, size_before_run
+from deepseek_report.runner.planning.recommending import (
+    decided,
+    seconds_a_row,
+    size_before_run,
+    true_error,
+)
 from deepseek_report.runner.planning.work import Size, instances_of, planned_calls
 from deepseek_report.wording.words import wording
 
@@ -44,7 +49,7 @@ def planned(experiment: Experiment, size: Size) -> dict[str, int]:
     instances = instances_of(experiment, size)
     return {
         name: planned_calls(experiment, explainer, size, instances)
-        for name, explainer in experiment.multiple["explainers"].items()
+        for name, explainer in experiment.explainers.items()
     }
 
 
@@ -66,13 +71,13 @@ def test_by_itself_it_plans_no_more_than_the_candidates_with_their_own_sizes(siz
     chosen, default = recommended(size, "model=mlp"), composed("model=mlp")
     assert sum(planned(chosen, size).values()) <= sum(planned(default, size).values())
     assert chosen.settings.explain.evaluations == sum(planned(default, size).values())
-    assert set(chosen.multiple["explainers"]) == set(default.multiple["explainers"])
+    assert set(chosen.explainers) == set(default.explainers)
 
 
 def test_where_gradients_give_a_second_opinion_more_coalitions_come_before_lime(size: Size) -> None:
     pays_for_one = sum(planned(composed("model=mlp"), size).values()) + 2000
     chosen = recommended(size, "model=mlp", f"explain.evaluations={pays_for_one}")
-    assert chosen.multiple["explainers"]["shap"].rounds == 2 * Shap().rounds
+    assert chosen.explainers["shap"].rounds == 2 * Shap().rounds
     assert left_out(chosen)["lime"].id == "recommendation.left_out"
 
 
@@ -98,6 +103,51 @@ def test_the_explanations_together_never_plan_more_than_the_budget(size: Size) -
     assert costs[-1] > costs[-2] > 0
 
 
+def test_a_budget_in_seconds_is_kept_by_what_was_measured(size: Size) -> None:
+    taken = []
+    for seconds in (0.5, 2.0, 8.0, 1000.0):
+        chosen = recommended(size, "model=mlp", f"explain.seconds={seconds}")
+        plan = planned(chosen, size)
+        priced = [seconds_a_row(chosen, size.schema, name) for name in plan]
+        each = [rows * price for rows, price in zip(plan.values(), priced, strict=True)]
+        assert sum(each) <= seconds
+        reasons = [reason(chosen, name).values["seconds"] for name in plan]
+        assert reasons == pytest.approx(each)
+        assert chosen.settings.explain.evaluations == sum(plan.values())
+        taken.append(sum(plan.values()))
+    assert taken == sorted(taken)
+    assert taken[0] < taken[-1]
+    both = ("explain.seconds=1000", "explain.evaluations=9000")
+    assert sum(planned(recommended(size, "model=mlp", *both), size).values()) <= 9000
+    with pytest.raises(ConfigProblems) as caught:
+        recommended(size, "model=mlp", "explain.seconds=0.001")
+    (problem,) = caught.value.problems
+    assert problem.where == "command line, explain.seconds=0.001"
+    assert problem.allowed.startswith("at least 0.")
+
+
+def test_of_methods_at_the_same_turn_the_one_nearer_to_the_truth_is_taken(size: Size) -> None:
+    experiment = composed("model=mlp")
+    errors = {k: true_error(experiment, size.schema, k) for k in ("lime", "gradient_shap", "shap")}
+    assert errors["lime"] is None  # it plays another game than tables ask about
+    assert errors["shap"] is not None
+    assert errors["gradient_shap"] is not None
+    rich = recommended(size, "model=mlp", "explain.evaluations=60000")
+    assert "gradient_shap" in rich.explainers
+    told = reason(rich, "gradient_shap")
+    assert told.values["error"] == errors["gradient_shap"]
+    for language in ("en", "zh"):
+        assert wording(language).say(told)
+
+
+def test_every_shipped_candidate_has_a_measured_price(size: Size) -> None:
+    for model in ("mlp", "deepseek", "sklearn"):
+        experiment = composed(f"model={model}", "explainers=recommend")
+        for name in experiment.explainers:
+            assert seconds_a_row(experiment, size.schema, name), (model, name)
+    assert seconds_a_row(experiment, size.schema, "somebody's own") is None
+
+
 def test_a_budget_that_explains_nothing_is_refused_with_the_least_that_would_do(size: Size) -> None:
     with pytest.raises(ConfigProblems) as caught:
         recommended(size, "model=sklearn", "explain.evaluations=39")
@@ -106,7 +156,7 @@ def test_a_budget_that_explains_nothing_is_refused_with_the_least_that_would_do(
     assert problem.allowed == "at least 40, or null"
     assert "explain.instances" in problem.todo
     enough = recommended(size, "model=sklearn", "explain.evaluations=40")
-    assert list(enough.multiple["explainers"]) == ["shap", "random"]
+    assert list(enough.explainers) == ["shap", "random"]
 
 
 def test_what_a_person_set_or_named_stays_as_it_is(size: Size) -> None:
@@ -117,7 +167,7 @@ def test_what_a_person_set_or_named_stays_as_it_is(size: Size) -> None:
         "explain.evaluations=20000",
         explainers="[recommend,-integrated_gradients,+lime]",
     )
-    explainers = chosen.multiple["explainers"]
+    explainers = chosen.explainers
     assert explainers["shap"].rounds == 3
     assert reason(chosen, "shap").values["why"].id == "recommendation.set"
     assert set(explainers) == {"shap", "input_x_gradient", "random", "lime"}
@@ -130,21 +180,21 @@ def test_a_value_that_is_also_the_default_counts_as_set_where_a_person_wrote_it(
     chosen = recommended(
         size, "model=mlp", "explainers.shap.rounds=4", "explain.evaluations=1000000"
     )
-    assert chosen.multiple["explainers"]["shap"].rounds == 4
+    assert chosen.explainers["shap"].rounds == 4
     assert reason(chosen, "shap").values["why"].id == "recommendation.set"
 
 
 def test_attention_is_never_the_only_explanation(size: Size) -> None:
     others = "-shap,-integrated_gradients,-input_x_gradient,-lime"
     chosen = recommended(size, "model=deepseek", explainers=f"[recommend,{others}]")
-    assert list(chosen.multiple["explainers"]) == ["random"]
+    assert list(chosen.explainers) == ["random"]
     assert left_out(chosen)["attention_rollout"].id == "recommendation.not_alone"
 
 
 def test_the_recorded_choice_makes_the_same_stages_without_the_recommender(size: Size) -> None:
     chosen = recommended(size, "model=mlp", "explain.evaluations=9000")
     assert decided(chosen, size) is chosen
-    kept = chosen.multiple["explainers"]
+    kept = chosen.explainers
     written = [
         f"++explainers.{name}.{field}={'null' if value is None else value}"
         for name in kept
@@ -174,9 +224,9 @@ def test_a_threshold_on_an_explainer_that_the_budget_leaves_out_is_a_problem(siz
 @pytest.mark.parametrize("model", ["deepseek", "mlp", "sklearn", "nam"])
 def test_each_offer_costs_more_than_the_one_before_it_and_says_why(size: Size, model: str) -> None:
     experiment = composed(f"model={model}", "explainers=all")
-    capabilities = capabilities_of(experiment.single["model"], size.schema)
+    capabilities = capabilities_of(experiment.model, size.schema)
     situation = Situation(capabilities, size.schema, 16)
-    for name, explainer in experiment.multiple["explainers"].items():
+    for name, explainer in experiment.explainers.items():
         assert isinstance(explainer, OffersSizes)
         offers = list(explainer.offers(situation))
         costs = [planned_calls(experiment, offer.explainer, size, 20) for offer in offers]

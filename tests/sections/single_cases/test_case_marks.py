@@ -38,7 +38,7 @@ def test_a_case_is_named_by_the_digest_of_its_row_and_its_label(full: Results) -
     for case in explained_cases(full)[:5]:
         assert marks.of_case(case) == {
             "row": row_digests(full.test.inputs[[case.position]])[0],
-            "was": full.schema.target.classes.index(case.row["label"]),
+            "was": full.schema.target.classes.index(case.row.label),
         }
 
 
@@ -61,7 +61,7 @@ def test_reasons_and_bars_say_which_column_they_mark(full: Results) -> None:
             pages.marks.listed(reason_rows(pages, case.row)),
             strict=True,
         ):
-            assert full.schema.names[player] == row["feature"]
+            assert full.schema.names[player] == row.feature
         steps = waterfall_data(pages.draft, explainer, case)
         assert steps
         assert [labels[player] for *_, player in steps["bars"]] == [bar[0] for bar in steps["bars"]]

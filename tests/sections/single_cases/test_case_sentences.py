@@ -11,6 +11,7 @@ import pytest
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.metrics.cases.single_case_rows import CaseRow
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases.case_sentences import start
 
@@ -29,6 +30,10 @@ SERIES = Schema(PLAIN, TARGET, layout=Layout("series", (2, 1), **PLAYERS))
 TEXT = Schema(WORDS, TARGET, layout=Layout("text", (2,), mask=1, **PLAYERS))
 
 
+def case_at(position: int) -> CaseRow:
+    return CaseRow(0, 1, "default", "default", position=position)
+
+
 def start_sentence(
     run: Any,
     schema: Schema,
@@ -43,7 +48,7 @@ def start_sentence(
     """
     run.explanation("shap", space, cases=4, base_values=np.full(4, base), params={}, game=game)
     save_json(run.paths["data"] / "schema.json", schema.to_json())
-    return start(Draft("cases", run.results()), {"position": position}, "shap")
+    return start(Draft("cases", run.results()), case_at(position), "shap")
 
 
 @pytest.mark.parametrize("schema", [IMAGE, SERIES], ids=["image", "series"])
@@ -93,7 +98,7 @@ def test_log_odds_start_from_the_average_log_odds_of_rows_and_not_an_average_pro
     base = {"base_values": np.full(4, 0.0), "params": {"background_rows": 50}}
     run.explanation("shap", "logit", **base)
     save_json(run.paths["data"] / "schema.json", TABLE.to_json())
-    sentence = start(Draft("cases", run.results()), {"position": 0}, "shap")
+    sentence = start(Draft("cases", run.results()), case_at(0), "shap")
     assert sentence.startswith("starting from 50.0\u00a0%")
     assert sentence.endswith(
         "that goes with the average log-odds of the training rows it compares with"

@@ -5,19 +5,25 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from deepseek_report.artifacts.table_rows import read_rows
+from deepseek_report.metrics.cases.single_case_rows import CaseRow, OfCase
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.single_cases import case_sentences
 
-CASE = {"case": 0, "threshold": 0.5, "decision": "default"}
+CASE = CaseRow(0, 1, "default", "default", threshold=0.5)
 
 
 def pages(run: Any, **tables: list[dict[str, Any]]) -> Any:
     """A case whose tables are these and no others."""
-    return SimpleNamespace(
-        draft=Draft("cases", run.results()), rows=lambda name, number: tables.get(name, [])
-    )
+
+    def rows(of: type[OfCase], number: int) -> list[Any]:
+        cells = [{"case": number, "feature": "", **row} for row in tables.get(of.source[1], [])]
+        return read_rows(pd.DataFrame(cells), of) if cells else []
+
+    return SimpleNamespace(draft=Draft("cases", run.results()), rows=rows)
 
 
 def rule(run: Any, conditions: list[tuple[str, str, str]], **cells: Any) -> str:

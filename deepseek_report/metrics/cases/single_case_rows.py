@@ -1,0 +1,338 @@
+"""Rows of the tables on single cases, as rules, sections and pictures read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.explanation import OutputSpace
+from deepseek_report.artifacts.table import SEPARATOR
+from deepseek_report.artifacts.table_rows import Cells, From
+
+
+@dataclass(frozen=True)
+class OfCase:
+    """A row on the explained case with this number.
+
+    source : metric and table that have such rows.
+    """
+
+    source: ClassVar[tuple[str, str]]
+    case: int
+
+
+@dataclass(frozen=True)
+class CaseRow(OfCase):
+    """A case that was explained, what was decided and what happened.
+
+    role : why it is shown. instance_id : its row in the source. position : among the explained
+    cases; -1 where the run folder holds no rows. label : empty where it is open. probability : of
+    the explained class. prediction, error : of a predicted number.
+    """
+
+    source = ("cases", "cases")
+    instance_id: int
+    label: str
+    decision: str
+    role: str = ""
+    role_label: str = ""
+    position: int = -1
+    probability: float | None = None
+    threshold: float | None = None
+    correct: bool = False
+    prediction: float | None = None
+    error: float | None = None
+
+
+@dataclass(frozen=True)
+class CaseInput(OfCase):
+    """A value of a case beside the typical one."""
+
+    source = ("cases", "inputs")
+    feature: str
+    label: str
+    display: str
+    typical: str
+
+
+@dataclass(frozen=True)
+class Neighbour(OfCase):
+    """A near training case, the nearest first."""
+
+    source = ("cases", "neighbours")
+    rank: int
+    instance_id: int
+    distance: float
+    label: str
+    probability: float | None = None
+    prediction: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class OfPlayer(OfCase):
+    """A row on a feature, a word, a region or a span of a case."""
+
+    feature: str
+    label: str
+
+
+@dataclass(frozen=True)
+class CaseReason(OfPlayer):
+    """What a method attributes to a player; rank 1 is the greatest.
+
+    error : its sampling error. class_name : the class that it is about, of many.
+    """
+
+    source = ("cases", "reasons")
+    explainer: str
+    display: str
+    attribution: float
+    error: float | None
+    rank: int
+    output_space: OutputSpace
+    class_name: str = ""
+
+
+@dataclass(frozen=True)
+class CaseContrast(CaseReason):
+    """What speaks for the decided class and against the second one."""
+
+    source = ("cases", "contrasts")
+    against: str = ""
+
+
+@dataclass(frozen=True)
+class ReasonCode(OfPlayer):
+    """A reason against a person.
+
+    role : "reason", or "protected" where it may not be told. order_certain : whether the order up
+    to it is certain.
+    """
+
+    source = ("cases", "reason_codes")
+    explainer: str
+    role: str
+    rank: int
+    display: str
+    shortfall: float
+    order_certain: bool
+    output_space: str
+
+
+@dataclass(frozen=True)
+class RefusedCase:
+    """A tested row that was decided against a person, with its reasons: `cases.refused`.
+
+    certain : how many of the reasons are certainly the largest. rough : whether they are rough.
+    """
+
+    instance_id: int
+    explainer: str
+    probability: float
+    certain: int
+    rough: bool
+    cells: Cells
+    reason_1: str = ""
+    reason_2: str = ""
+    reason_3: str = ""
+    reason_4: str = ""
+
+    @property
+    def reasons(self) -> list[str]:
+        """Labels of the reasons, the largest first."""
+        return list(filter(None, (self.reason_1, self.reason_2, self.reason_3, self.reason_4)))
+
+
+@dataclass(frozen=True)
+class ChangedInput(OfCase):
+    """A value that would have to be otherwise for another decision."""
+
+    feature: str = ""
+    label: str = ""
+    from_display: str = ""
+    to_display: str = ""
+
+
+@dataclass(frozen=True)
+class ChangeStep(ChangedInput):
+    """A step of the smallest change.
+
+    status : "found", or how far none was found; then the rest is empty. movable : features that can
+    change. margin : how far from the threshold the best change stays.
+    """
+
+    source = ("cases", "counterfactuals")
+    status: str = ""
+    to_value: float | None = None
+    probability_after: float | None = None
+    movable: float | None = None
+    margin: float | None = None
+    way: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class OtherWay(ChangedInput):
+    """A step of a further change."""
+
+    source = ("cases", "other_ways")
+    way: int = 1
+    probability_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Consequence(ChangedInput):
+    """What would move with a change, by the declared graph of causes."""
+
+    source = ("cases", "consequences")
+    way: int = 1
+
+
+@dataclass(frozen=True)
+class NearestAccepted(ChangedInput):
+    """Where the most alike case that was decided otherwise differs; one row for each feature.
+
+    differing : in how many features it does.
+    """
+
+    source = ("cases", "nearest_accepted")
+    instance_id: int = 0
+    probability: float = 0.0
+    differing: int = 0
+
+
+@dataclass(frozen=True)
+class CaseAgreement(OfCase):
+    """How alike two methods explain a case; top3_overlap is a share, or in older runs a count."""
+
+    source = ("cases", "agreement")
+    explainer_a: str
+    explainer_b: str
+    spearman: float | None
+    top3_overlap: float
+
+
+@dataclass(frozen=True)
+class ErrorsLikeThis(OfCase):
+    """A part of the data that a case lies in and where errors are more frequent."""
+
+    source = ("cases", "errors_like_this")
+    slice: str
+    n: int
+    error_rate: float
+    rest_error_rate: float | None
+
+
+@dataclass(frozen=True)
+class WayStep(OfCase):
+    """What a part of the model adds to the output; weight : of a router."""
+
+    source = ("decision_way", "steps")
+    layer: int
+    kind: str
+    branch: str
+    number: int
+    weight: float | None
+    added: float
+
+
+@dataclass(frozen=True)
+class TreeSum(OfCase):
+    """What all trees of a model add for and against a decision."""
+
+    source = ("decision_way", "trees")
+    space: str
+    base: float
+    trees: int
+    for_n: int
+    for_added: float
+    against_n: int
+    against_added: float
+
+
+@dataclass(frozen=True)
+class TreeQuestion(OfCase):
+    """A node on the way of a case through the tree that adds most."""
+
+    source = ("decision_way", "paths")
+    tree: int
+    added: float
+    label: str
+    display: str
+    relation: str
+    bound: str
+
+
+@dataclass(frozen=True)
+class Anchor(OfCase):
+    """The rule that is enough for the decision of a case.
+
+    everywhere : how often all cases are decided so. coverage : to how many it applies.
+    """
+
+    source = ("anchors", "rules")
+    decision: str
+    enough: bool
+    everywhere: float
+    n: int
+    precision: Annotated[Estimate, From(prefix="precision")]
+    coverage: float | None
+
+
+@dataclass(frozen=True)
+class AnchorTerm(OfCase):
+    """A condition of such a rule."""
+
+    source = ("anchors", "conditions")
+    label: str
+    relation: str
+    display: str
+
+
+@dataclass(frozen=True)
+class Push(OfCase):
+    """A training case that pushed a decision, toward it or back; common : features, joined."""
+
+    source = ("tracin", "pushes")
+    toward: bool
+    instance_id: int
+    label: str
+    share: float
+    common: str = ""
+
+    @property
+    def in_common(self) -> list[str]:
+        """The features in which the training case is like the case."""
+        return list(filter(None, self.common.split(SEPARATOR)))
+
+
+@dataclass(frozen=True)
+class Pushed(OfCase):
+    """How many training rows were looked at, and the share of all pushes that is told."""
+
+    source = ("tracin", "pushed")
+    decision: str
+    rows: int
+    covered: float
+
+
+@dataclass(frozen=True)
+class ComparedPrototype:
+    """A training case that a prototype model decided by: a row of `prototypes.compared`."""
+
+    instance_id: int
+    prototype_id: int
+    class_label: str
+    for_decision: bool
+    share: float
+
+
+@dataclass(frozen=True)
+class FiredRule:
+    """A rule of a model of rules that holds for a row, 0 its start: a row of `rules.fired`."""
+
+    instance_id: int
+    rule: int
+    when: str
+    points: float
