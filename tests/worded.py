@@ -18,6 +18,17 @@ def say(text: Text) -> str:
     return wording().say(text)
 
 
+def problems(*overrides: str, config_dir: str | None = None) -> str:
+    """What is said of a configuration that is refused."""
+    from deepseek_report.config.compose import compose
+    from deepseek_report.config.problems import ConfigProblems
+    from deepseek_report.config.validate import validate
+
+    with pytest.raises(ConfigProblems) as caught:
+        validate(compose(overrides, config_dir))
+    return str(caught.value)
+
+
 @contextmanager
 def refused(pattern: str) -> Iterator[None]:
     """The block raises a `NotApplicableError` whose reason reads so."""

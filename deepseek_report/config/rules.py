@@ -7,7 +7,9 @@ for parts of sets in a list that unfolds, for a named part where nobody overlook
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import inspect
 import os
 import sys
 import tempfile
@@ -18,7 +20,12 @@ from typing import Any
 from deepseek_report.artifacts.finding import PARTS as PARTS_OF_FINDINGS
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, all_reasons, message
-from deepseek_report.artifacts.protocols.datasets import CutsIntoTokens, DataTraits, TellsNature
+from deepseek_report.artifacts.protocols.datasets import (
+    DESCRIBED,
+    CutsIntoTokens,
+    DataTraits,
+    TellsNature,
+)
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.models import (
     NamesOthers,
@@ -513,7 +520,11 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
 def _wordless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """Kinds of data, metrics and sections of which texts are missing, each with all of them."""
     words, kind = wording(), nature_of(experiment).modality
-    wanted = {("dataset", f'kind of data "{kind}"'): texts_of_kind(kind, KINDS)}
+    texts = [*texts_of_kind(kind, KINDS), *_texts_of(KINDS.get(kind, object))]
+    wanted = {
+        ("dataset", f'kind of data "{kind}"'): list(dict.fromkeys(texts)),
+        ("dataset", "the data set"): _texts_of(type(experiment.dataset)),
+    }
     for key, metric in experiment.metrics.items():
         declared = traits_of(metric, MetricPart).findings
         keys = [f"findings.{name}.{part}" for name in declared for part in PARTS_OF_FINDINGS]
@@ -526,6 +537,32 @@ def _wordless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
             fault = f"{part} lacks {len(lacking)} texts: {', '.join(lacking)}"
             todo = f"write them in templates/locale/{DEFAULT_LANGUAGE}, in a file of its name"
             yield Problem(_named(composed, group), fault, todo=todo)
+
+
+def _texts_of(cls: type) -> list[str]:
+    """The keys of the texts that the module of a class writes out, where its code is there."""
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[cls.__module__]))
+    except (OSError, TypeError):
+        return []
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args)
+    return list(dict.fromkeys(key for call in calls for key in _keys_in(call)))
+
+
+def _keys_in(call: ast.Call) -> Iterator[str]:
+    """Of `message("key")`, and of `shipped_description("name", limits=("key",))`."""
+    name, first = getattr(call.func, "id", ""), call.args[0]
+    if not isinstance(first, ast.Constant):
+        return
+    if name == "message":
+        yield str(first.value)
+    elif name == "shipped_description":
+        name_of = str(first.value)
+        fields = {keyword.arg: keyword.value for keyword in call.keywords}
+        yield from (f"data_sets.{name_of}.about.{part}" for part in DESCRIBED if part not in fields)
+        limits = ast.walk(fields["limits"]) if "limits" in fields else ()
+        keys = (str(node.value) for node in limits if isinstance(node, ast.Constant))
+        yield from (f"data_sets.{name_of}.limits.{key}" for key in keys)
 
 
 def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.corrections import Way
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.cues import InputCue
 from deepseek_report.tasks import task_of
@@ -46,7 +46,7 @@ class CuePenalty:
     def describe(self) -> str:
         return f"{self.weight} {self.variance} {list(self.cues)}"
 
-    def of(self, module: Any, rows: Tensor, seed: int) -> Tensor:
+    def of(self, module: ExplainableModule, rows: Tensor, seed: int) -> Tensor:
         """See `Penalty` of the protocols; nothing is dropped at random while it is asked."""
         training = module.training
         module.eval()
@@ -55,21 +55,23 @@ class CuePenalty:
         finally:
             module.train(training)
 
-    def _term(self, module: object, rows: Tensor, seed: int) -> Tensor:
+    def _term(self, module: ExplainableModule, rows: Tensor, seed: int) -> Tensor:
+        """The mean over all rows; those that are the same with another cue cost nothing."""
         rng = np.random.default_rng(seed)
         inputs = rows.detach().cpu().numpy().astype(np.float64)
-        by_swap = [cue for cue, how in self.cues if how == "swap" or cue.direction]
         term = torch.zeros((), device=rows.device)
-        if by_swap:
-            changed = [cue.redrawn(inputs, self.donors, rng) for cue in by_swap]
-            every = torch.as_tensor(np.concatenate([inputs, *changed])).to(rows)
-            answers, *others = self._answers(module, every).split(len(rows))
-            for cue, values, other in zip(by_swap, changed, others, strict=True):
-                term = term + self._movement(other - answers, inputs, values, cue)
-        by_slope = [cue for cue, how in self.cues if how == "penalty" and not cue.direction]
-        for cue in by_slope:
-            other = torch.as_tensor(cue.redrawn(inputs, self.donors, rng)).to(rows)
-            term = term + self._slope(module, rows, other, rng)
+        for cue, how in self.cues:
+            changed = cue.redrawn(inputs, self.donors, rng)
+            is_same = (changed == inputs) | (np.isnan(changed) & np.isnan(inputs))
+            moved = np.flatnonzero(~is_same.all(axis=1))
+            if len(moved):
+                own, other = rows[moved], torch.as_tensor(changed[moved]).to(rows)
+                if how == "penalty" and not cue.direction:
+                    part = self._slope(module, own, other, rng)
+                else:
+                    answers, others = self._answers(module, torch.cat([own, other])).chunk(2)
+                    part = self._movement(others - answers, inputs[moved], changed[moved], cue)
+                term = term + part * (len(moved) / len(rows))
         return term
 
     def _movement(self, moved: Tensor, inputs: Floats, changed: Floats, cue: InputCue) -> Tensor:
@@ -82,7 +84,7 @@ class CuePenalty:
         wrong = torch.relu(-moved[:, explained] * torch.as_tensor(rise).to(moved))
         return (wrong**2).mean() / self.variance
 
-    def _answers(self, module: Any, rows: Tensor) -> Tensor:
+    def _answers(self, module: ExplainableModule, rows: Tensor) -> Tensor:
         """(instance, output) outputs; those of classes less their mean, which says nothing."""
         outputs: Tensor = module.forward_with_balance(rows)[0].float()
         task = task_of(self.schema.target)
@@ -90,7 +92,9 @@ class CuePenalty:
             return outputs
         return outputs - outputs.mean(dim=1, keepdim=True)
 
-    def _slope(self, module: Any, rows: Tensor, other: Tensor, rng: np.random.Generator) -> Tensor:
+    def _slope(
+        self, module: ExplainableModule, rows: Tensor, other: Tensor, rng: np.random.Generator
+    ) -> Tensor:
         """Mean over the rows of the squared slope of the centred outputs on the way to other rows.
 
         Of several outputs it is that of one random combination, whose squared slope is on average
@@ -98,6 +102,7 @@ class CuePenalty:
         """
         from torch.nn.attention import SDPBackend, sdpa_kernel
 
+        learns = torch.is_grad_enabled()
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
             start = module.embed(rows)
             way = module.embed(other) - start
@@ -107,7 +112,7 @@ class CuePenalty:
                 units.requires_grad_(True)
             outputs = module.forward_embedded(units).float()
             mixed = (outputs * torch.as_tensor(_combination(outputs.shape, rng)).to(outputs)).sum()
-            (gradient,) = torch.autograd.grad(mixed, units, create_graph=True)
+            (gradient,) = torch.autograd.grad(mixed, units, create_graph=learns)
         slopes: Tensor = (gradient * way).flatten(1).sum(1)
         return (slopes**2).mean() / self.variance
 

@@ -20,7 +20,7 @@ from deepseek_report.artifacts.advice import as_arguments
 from deepseek_report.artifacts.finding import PARTS, Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, from_plain
-from deepseek_report.artifacts.rounding import bounded, bounded_texts
+from deepseek_report.artifacts.rounding import TEXT, bounded, bounded_texts
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import ArtifactError
@@ -160,15 +160,17 @@ class Wording:
             text = self._look_up(key)
             if not isinstance(text, str):
                 raise ArtifactError(f"the locale has no text {key!r}; add it to templates/locale")
-            self._templates[key] = self._compiled(text) if "{" in text else text
+            self._templates[key] = self._compiled(text) if "{" in text else self._on_a_line(text)
         template = self._templates[key]
         if isinstance(template, str):
             worded = template
         else:
             filled = {name: self._filling(value) for name, value in values.items()}
-            worded = template.render(**self._slots | filled)
-        worded = self.closed_up(_BREAKS.sub(" ", worded).strip())
+            worded = self._on_a_line(template.render(self._slots | filled))
         return as_arguments(worded) if self._speaks_python else worded
+
+    def _on_a_line(self, text: str) -> str:
+        return self.closed_up(_BREAKS.sub(" ", text).strip())
 
     def _compiled(self, text: str) -> Template:
         if text not in self.compiled:
@@ -258,7 +260,7 @@ class Wording:
         `folds` says in how many folds of a cross-validation it was made, where that was looked at.
         """
         values, key = from_plain(finding.values), f"findings.{finding.message}"
-        own = {part: bounded_texts(str(values.get(part, ""))) for part in PARTS}
+        own = {part: bounded(str(values.get(part, "")), TEXT) for part in PARTS}
         texts = {part: self.text(f"{key}.{part}", **values) for part in PARTS if finding.message}
         if self.has(f"{key}.more"):
             texts["more"] = self.text(f"{key}.more", **values)

@@ -15,6 +15,7 @@ from deepseek_report.comparisons.movement import (
     moved_explanations,
     moved_scores,
 )
+from tests import builders
 from tests.conftest import SmallRun
 from tests.real_runs import small_results, with_score
 
@@ -52,20 +53,9 @@ def test_a_run_against_itself_moves_nowhere_and_a_changed_score_is_seen(
 def explanation(rng: np.random.Generator, cases: int, error: float, shift: float) -> Explanation:
     truth = np.linspace(-1, 1, cases * 8).reshape(cases, 8)
     drawn = truth + shift + error * rng.normal(size=truth.shape)
-    return Explanation(
-        values=drawn,
-        inputs=np.zeros_like(truth),
-        predictions=np.zeros(cases),
-        positions=np.arange(cases),
-        feature_names=tuple("abcdefgh"),
-        method="shap",
-        variant="",
-        target=1,
-        output_space="logit",
-        seed=1,
-        n_model_calls=1,
-        standard_error=np.full(truth.shape, error),
-    )
+    errors = np.full(truth.shape, error)
+    inputs = np.zeros_like(truth)
+    return builders.explanation(drawn, inputs, output_space="logit", standard_error=errors)
 
 
 @pytest.mark.parametrize("cases", [10, 20, 200])

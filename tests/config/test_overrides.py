@@ -6,15 +6,8 @@ import pytest
 
 from deepseek_report.config.compose import compose
 from deepseek_report.config.overrides import parse
-from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
-
-
-def problems(*overrides: str) -> str:
-    """What is said of these overrides."""
-    with pytest.raises(ConfigProblems) as caught:
-        validate(compose(overrides))
-    return str(caught.value)
+from tests.worded import problems
 
 
 @pytest.mark.parametrize(

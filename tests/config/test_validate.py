@@ -7,16 +7,9 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.config.compose import compose
-from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.rules import pick_device
 from deepseek_report.config.validate import validate
-from tests.worded import say
-
-
-def problems(*overrides: str, config_dir: str | None = None) -> str:
-    with pytest.raises(ConfigProblems) as caught:
-        validate(compose(overrides, config_dir))
-    return str(caught.value)
+from tests.worded import problems, say
 
 
 def test_unknown_keys_wrong_types_and_ranges_come_in_one_list() -> None:

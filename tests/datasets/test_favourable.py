@@ -47,6 +47,8 @@ from deepseek_report.runner.planning.against_data import not_judged
 from deepseek_report.runner.planning.forecast import forecast
 from deepseek_report.runner.run import Finished, run_experiment
 from deepseek_report.wording.words import wording
+from tests import builders
+from tests.builders import predictions
 from tests.worded import refused, say
 
 JUDGES = (
@@ -88,23 +90,13 @@ def as_labelled(dataset: Dataset) -> MeasureContext:
     def predictions_of(part: Any) -> Predictions:
         shares = np.full((len(part), len(dataset.schema.target.classes)), 0.1)
         shares[np.arange(len(part)), part.labels] = 0.9
-        return Predictions(
-            logits=np.log(shares),
-            probabilities=shares / shares.sum(axis=1, keepdims=True),
-            labels=part.labels,
-            instance_ids=part.instance_ids,
-            decisions=part.labels,
-            threshold=0.5,
-            rule="declared",
-            explained=dataset.schema.target.explained,
-            groups=part.groups,
-        )
+        shares /= shares.sum(axis=1, keepdims=True)
+        explained = dataset.schema.target.explained
+        return predictions(shares, part, decisions=part.labels, explained=explained)
 
-    nothing: Any = None
-    predictions, validation = predictions_of(dataset.test), predictions_of(dataset.validation)
-    return MeasureContext(
-        dataset, predictions, validation, nothing, nothing, 1, nothing, progress=Silent()
-    )
+    answers = (predictions_of(part) for part in (dataset.test, dataset.validation))
+    named = dict(zip(("predictions", "validation_predictions"), answers, strict=True))
+    return builders.context(dataset, **named, seed=1)
 
 
 @pytest.fixture

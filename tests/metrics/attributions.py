@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.explanation import Explanation
+from tests.builders import explanation
 
 
 def attributed(
@@ -19,19 +20,9 @@ def attributed(
 ) -> Explanation:
     """By one method; values : (instance, feature), by default of the first instances."""
     positions = np.arange(len(values)) if positions is None else positions
-    return Explanation(
-        values=values,
-        inputs=context.dataset.test.inputs[positions],
-        predictions=np.zeros(len(positions)),
-        positions=positions,
-        feature_names=tuple(context.dataset.schema.names),
-        method=method,
-        variant="",
-        target=1,
-        output_space=space,
-        seed=0,
-        n_model_calls=0,
-    )
+    rows, names = context.dataset.test.inputs[positions], tuple(context.dataset.schema.names)
+    places = {"positions": positions, "feature_names": names}
+    return explanation(values, rows, method=method, output_space=space, **places)
 
 
 def explained_by(context: Any, **values: np.ndarray) -> Any:

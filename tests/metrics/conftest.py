@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.split import Split
+from tests.builders import COLOURS, context, dataset, predictions
 
 
 class LinearClassifier:
@@ -37,12 +38,11 @@ class LinearClassifier:
 
 
 def toy_schema(n_classes: int) -> Schema:
-    colours = tuple(Category(str(k), name) for k, name in enumerate(["red", "green", "blue"]))
     classes = ("repaid", "default") if n_classes == 2 else ("repaid", "late", "default")
     return Schema(
         features=(
             Feature("amount", "loan amount", "numeric", mutable=True, unit="€"),
-            Feature("colour", "colour", "categorical", categories=colours, mutable=True),
+            Feature("colour", "colour", "categorical", categories=COLOURS, mutable=True),
             Feature("noise", "noise", "numeric", mutable=True),
         ),
         target=Target("default", "default", classes, favourable=0, explained=n_classes - 1),
@@ -65,23 +65,6 @@ def _split(classifier: LinearClassifier, n: int, first: int, rng: np.random.Gene
     return Split(inputs, labels.astype(np.int64), ids, {"sex": sex, "region": region})
 
 
-def _predictions(classifier: LinearClassifier, split: Split) -> Predictions:
-    p = classifier.probabilities(split.inputs)
-    two = p.shape[1] == 2
-    decided = (p[:, 1] >= 0.45).astype(np.int64) if two else p.argmax(axis=1)
-    return Predictions(
-        logits=np.log(p),
-        probabilities=p,
-        labels=split.labels,
-        instance_ids=split.instance_ids,
-        decisions=decided,
-        threshold=0.45 if two else None,
-        rule="declared",
-        explained=p.shape[1] - 1,
-        groups=split.groups,
-    )
-
-
 @pytest.fixture(scope="session")
 def toy() -> Callable[..., MeasureContext]:
     """Builds the context for two or more classes; the same arguments give the same rows."""
@@ -89,19 +72,17 @@ def toy() -> Callable[..., MeasureContext]:
     def build(n_classes: int = 2, n: int = 600, seed: int = 0) -> MeasureContext:
         rng = np.random.default_rng(seed)
         schema = toy_schema(n_classes)
-        classifier = LinearClassifier(schema)
+        classifier, threshold = LinearClassifier(schema), 0.45 if n_classes == 2 else None
         train, validation, test = (
             _split(classifier, size, first, rng)
             for size, first in ((2 * n, 0), (n, 2 * n), (n, 3 * n))
         )
-        return MeasureContext(
-            dataset=Dataset(schema, train, validation, test, card={}),
-            predictions=_predictions(classifier, test),
-            validation_predictions=_predictions(classifier, validation),
-            cases=Cases(np.arange(40), {}),
-            classifier=classifier,
-            seed=seed,
-            background=train.inputs[:50],
-        )
+        made = {
+            name: predictions(classifier.probabilities(part.inputs), part, threshold)
+            for name, part in (("predictions", test), ("validation_predictions", validation))
+        }
+        cases, background = Cases(np.arange(40), {}), train.inputs[:50]
+        data = dataset(schema, train, validation, test)
+        return context(data, classifier, **made, cases=cases, seed=seed, background=background)
 
     return build

@@ -17,11 +17,9 @@ from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.compliance.sources import load_sources
 from deepseek_report.config import rules
-from deepseek_report.config.compose import compose
-from deepseek_report.config.problems import ConfigProblems
-from deepseek_report.config.validate import validate
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.data_kinds.table import TableKind
+from deepseek_report.datasets.sources.generated import Wide
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.conclude import measured_findings
 from deepseek_report.metrics.performance.classification_scores import Accuracy
@@ -30,6 +28,7 @@ from deepseek_report.privacy import measures
 from deepseek_report.sections.worded import WordedSection
 from deepseek_report.wording.words import CATALOGS, texts_of_kind, wording
 from tests.real_runs import with_measurement
+from tests.worded import problems
 
 OWN_WORDS = dict(zip(PARTS, ("All is one.", "{{ 1 }} class.", "It matters.", "Look."), strict=True))
 
@@ -142,14 +141,20 @@ def test_check_lists_all_texts_that_a_new_part_lacks(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Accuracy, "findings", {"brand_new": ("metrics.performance",)})
     monkeypatch.setitem(KINDS, "graph", TableKind)
     monkeypatch.setattr(rules, "nature_of", lambda experiment: DataTraits("graph"))
-    with pytest.raises(ConfigProblems) as caught:
-        validate(compose(["metrics=[accuracy]", "visualizations=[]", "report.thresholds=[]"]))
+    text = problems("metrics=[accuracy]", "visualizations=[]", "report.thresholds=[]")
     lacking = texts_of_kind("graph", KINDS)
-    problems = str(caught.value)
-    assert f'kind of data "graph" lacks {len(lacking)} texts: {", ".join(lacking)}' in problems
+    assert f'kind of data "graph" lacks {len(lacking)} texts: {", ".join(lacking)}' in text
     assert {"kinds.graph.words.removed", "cases_as.graph.one", "noise_on.graph"} <= set(lacking)
     four = ", ".join(f"findings.brand_new.{part}" for part in PARTS)
-    assert f'metric "accuracy" lacks 4 texts: {four}' in problems
+    assert f'metric "accuracy" lacks 4 texts: {four}' in text
+
+
+def test_the_texts_of_a_data_set_are_known_before_it_is_read() -> None:
+    texts = rules._texts_of(Wide)
+    assert {"data_sets.wide.about.title", "data_sets.wide.limits.blocks"} <= set(texts)
+    assert "data_sets.multi_label_demo.title" in texts
+    assert [text for text in texts if not wording().has(text)] == []
+    assert rules._texts_of(object) == []
 
 
 def test_no_kind_that_ships_lacks_a_text() -> None:

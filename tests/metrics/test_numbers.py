@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.failures.part_performance import PartPerformance
 from deepseek_report.metrics.failures.robustness import Robustness
@@ -33,6 +33,8 @@ from deepseek_report.statistics.regression_errors import (
     weighted_median,
 )
 from deepseek_report.wording.words import wording
+from tests import builders
+from tests.builders import dataset
 from tests.worded import refused
 
 RNG = np.random.default_rng
@@ -70,32 +72,9 @@ def split(n: int, seed: int, worse_right: float = 0.0) -> Split:
     return Split(inputs, 2 * inputs[:, 0] + noise, np.arange(n), {"side": side})
 
 
-def predictions(part: Split) -> Predictions:
-    n = len(part)
-    return Predictions(
-        logits=Line(SCHEMA).logits(part.inputs),
-        probabilities=np.zeros((n, 0)),
-        labels=part.labels,
-        instance_ids=part.instance_ids,
-        decisions=np.zeros(n, dtype=np.int64),
-        threshold=None,
-        rule="none",
-        explained=0,
-        groups=part.groups,
-    )
-
-
 def context(n: int = 400, worse_right: float = 0.0) -> MeasureContext:
-    train, validation, test = (split(n, seed, worse_right) for seed in (1, 2, 3))
-    return MeasureContext(
-        dataset=Dataset(SCHEMA, train, validation, test, card={}),
-        predictions=predictions(test),
-        validation_predictions=predictions(validation),
-        cases=Cases(np.arange(10), {}),
-        classifier=Line(SCHEMA),
-        seed=0,
-        background=train.inputs[:20],
-    )
+    data = dataset(SCHEMA, *(split(n, seed, worse_right) for seed in (1, 2, 3)))
+    return builders.context(data, Line(SCHEMA), cases=Cases(np.arange(10), {}))
 
 
 # --- errors ---------------------------------------------------------------------------------------
@@ -281,7 +260,7 @@ def test_noise_raises_the_error_and_moves_predictions() -> None:
 
 def test_cases_of_numbers_are_chosen_by_their_errors() -> None:
     part = split(100, 11)
-    predicted = predictions(part)
+    predicted = builders.predictions(Line(SCHEMA).probabilities(part.inputs), part)
     cases = choose_cases(predicted, SCHEMA, part.inputs, 30, seed=2)
     errors = predicted.errors[cases.explained]
     assert errors[cases.roles["furthest_above"]] == predicted.errors.max()

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds.base import Words, encoding_of
 from deepseek_report.data_kinds.text import TextKind
 from deepseek_report.metrics.cases.cases import (
@@ -40,6 +40,8 @@ from deepseek_report.metrics.performance.baselines import fit_predictor, limits_
 from deepseek_report.statistics.ranking import most_telling
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import wording
+from tests import builders
+from tests.builders import explanation, predictions
 from tests.worded import refused
 
 PLANTED = 3.0
@@ -90,19 +92,10 @@ def true_effects(schema: Schema, inputs: np.ndarray) -> np.ndarray:
 
 
 def explained(schema: Schema, inputs: np.ndarray, values: np.ndarray, method: str) -> Explanation:
-    return Explanation(
-        values=np.where(np.isnan(inputs), 0.0, values),
-        inputs=inputs,
-        predictions=np.zeros(len(inputs)),
-        positions=np.arange(len(inputs)),
-        feature_names=tuple(schema.names),
-        method=method,
-        variant="",
-        target=schema.target.explained,
-        output_space="value" if schema.target.is_number else "probability",
-        seed=0,
-        n_model_calls=0,
-    )
+    space = "value" if schema.target.is_number else "probability"
+    known = {"feature_names": tuple(schema.names), "target": schema.target.explained}
+    shown = np.where(np.isnan(inputs), 0.0, values)
+    return explanation(shown, inputs, method=method, output_space=space, **known)
 
 
 @pytest.fixture
@@ -114,26 +107,15 @@ def context_for(layout_schema: Callable[..., Schema]) -> Callable[..., MeasureCo
         rows = test.inputs[:30]
         own = explained(schema, rows, true_effects(schema, rows), "by_hand")
         noise = explained(schema, rows, rng.normal(size=rows.shape), "random")
-        shares = model.probabilities(test.inputs)
-        number = schema.target.is_number
-        predicted = Predictions(
-            logits=model.logits(test.inputs),
-            probabilities=np.zeros((n, 0)) if number else shares,
-            labels=test.labels,
-            instance_ids=test.instance_ids,
-            decisions=np.zeros(n, int) if number else shares.argmax(axis=1),
-            threshold=None if number else 0.5,
-            rule="",
-            explained=schema.target.explained,
+        predicted = predictions(
+            model.probabilities(test.inputs), test, logits=model.logits(test.inputs)
         )
-        return MeasureContext(
-            dataset=Dataset(schema, train, validation, test, card={}),
+        return builders.context(
+            builders.dataset(schema, train, validation, test),
+            model,
             predictions=predicted,
             validation_predictions=predicted,
             cases=Cases(np.arange(30), {"most_certain_right": 0, "nearest_threshold": 1}),
-            classifier=model,
-            seed=0,
-            background=train.inputs[:20],
             question="baseline",
             explanation=own,
             control=noise,

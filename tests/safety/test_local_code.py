@@ -17,6 +17,7 @@ from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.execution.workers import workers
 from deepseek_report.wording.words import languages
+from tests.worded import problems
 
 _METRIC = '''
 from dataclasses import dataclass
@@ -124,9 +125,7 @@ def test_the_installed_command_finds_it_though_the_folder_is_not_on_its_path(
 
 @pytest.mark.parametrize("language", ["xx", "zh-Hans", "en-GB"])
 def test_a_language_without_texts_is_a_problem(language: str) -> None:
-    with pytest.raises(ConfigProblems) as caught:
-        validate(compose([f"report.language={language}"]))
-    text = str(caught.value)
+    text = problems(f"report.language={language}")
     assert f'report.language={language}: there are no texts in the language "{language}"' in text
     assert f"allowed: {', '.join(languages())}" in text
 

@@ -18,6 +18,7 @@ from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.store import Store
+from tests.worded import problems
 
 #: None of these can be a file's name on every system.
 UNFIT = ["../../../x", "..", ".", "a/../b", "a/b", "a\\b", ".hidden", "a.", "con", "NUL.txt", "x\n"]
@@ -37,9 +38,7 @@ def said_of(folder: Path, group: str, entries: Any) -> str:
     (folder / group).mkdir()
     text = yaml.safe_dump(entries, allow_unicode=True)
     (folder / group / "theirs.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigProblems) as caught:
-        validate(compose([f"{group}=[theirs]"], str(folder)))
-    return str(caught.value)
+    return problems(f"{group}=[theirs]", config_dir=str(folder))
 
 
 @pytest.mark.parametrize("group", PARTS)

@@ -10,6 +10,9 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import AttributeKind, Modality, TaskName
 from deepseek_report.artifacts.split import Dataset
 
+#: What the catalogs say about a data set that ships, as `data_sets.<name>.about.<part>`.
+DESCRIBED = ("title", "description", "period", "population", "decision")
+
 
 @dataclass(frozen=True)
 class DataTraits:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -113,7 +113,7 @@ class Rounds:
         with _interpreted_average():
             return self._each(explainers, part)
 
-    def _each(self, explainers: list[Any], part: slice) -> Floats:
+    def _each(self, explainers: list[object], part: slice) -> Floats:
         rows = zip(self.context.inputs[part], self.context.draws[part], strict=True)
         values = [
             [self._one(explainer, round_, row, drawn) for row, drawn in rows]
@@ -122,7 +122,7 @@ class Rounds:
         ]
         return np.array(values)
 
-    def _one(self, explainer: Any, round_: int, row: Floats, drawn: int) -> Floats:
+    def _one(self, explainer: shap.Explainer, round_: int, row: Floats, drawn: int) -> Floats:
         np.random.seed(seed_of(self.context.seed, round_, drawn))  # noqa: NPY002
         options = {"main_effects": False, "error_bounds": False, "batch_size": None}
         evaluations = 2**row.size if self.algorithm == "exact" else 2 * row.size + 1

@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.language_models import ContinuesText, LanguageModel
+from deepseek_report.artifacts.protocols.classifier import ContinuesText, LanguageModel
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split
@@ -414,7 +414,8 @@ def stand_in_of(model: LanguageModel, replacement: str) -> Floats:
 
     replacement : "mean", "zero", or the text of a token.
     """
-    weight = model.net.get_input_embeddings().weight.detach().double().cpu().numpy()
+    (embeddings,) = model.net.get_input_embeddings().parameters()
+    weight = embeddings.detach().double().cpu().numpy()
     if replacement == "mean":
         return np.asarray(weight.mean(axis=0))
     if replacement == "zero":
@@ -445,7 +446,7 @@ def _truth(test: Split, rows: Sequence[int], text: Continuation, fixed: int) -> 
     return truth
 
 
-def _cells(row: MethodVerdict) -> dict[str, Any]:
+def _cells(row: MethodVerdict) -> dict[str, object]:
     names = ("comprehensiveness", "sufficiency")
     gains = zip(names, row.gains, strict=True) if row.method != CONTROL else ()
     compared = {
@@ -482,7 +483,7 @@ def _tokens(answers: Sequence[AttributedAnswer], model: LanguageModel) -> list[t
 
 def _sources(
     answers: Sequence[AttributedAnswer], model: LanguageModel, lead: MethodVerdict | None
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     """What counts most for each answer token against its rival, by the method that leads."""
     for prompt, answer in enumerate(answers):
         game, labels = answer.game, _player_labels(answer.text, model)
@@ -517,7 +518,7 @@ def _player_labels(text: Continuation, model: LanguageModel) -> list[str]:
     return labels
 
 
-def _arrays(answers: Sequence[AttributedAnswer]) -> dict[str, Any]:
+def _arrays(answers: Sequence[AttributedAnswer]) -> dict[str, Array]:
     """What is shown of the prompts: attributions, and what is known to make each answer token.
 
     values : (prompt, method, question, answer token, player). truth : (prompt, answer token,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.language_models import ContinuesText
+from deepseek_report.artifacts.protocols.classifier import ContinuesText
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.artifacts.split import Split
@@ -19,6 +19,8 @@ from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.statistics.resampling import Resampling
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from deepseek_report.metrics.language.residual_stream import Prompts
 
 #: Fewer prompts tell too little of any part.
@@ -73,10 +75,11 @@ def some_prompts(
     return drawn[:affordable]
 
 
-def weights_of(net: Any) -> int:
+def weights_of(net: PreTrainedModel) -> int:
     """Parameters of a network that are no embedding of tokens or places, at least 1."""
     size = sum(parameter.numel() for parameter in net.parameters())
-    size -= sum(part.weight.numel() for part in net.modules() if type(part).__name__ == "Embedding")
+    embeddings = (part for part in net.modules() if type(part).__name__ == "Embedding")
+    size -= sum(weight.numel() for part in embeddings for weight in part.parameters())
     return max(int(size), 1)
 
 

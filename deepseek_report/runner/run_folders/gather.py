@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -38,13 +37,12 @@ from deepseek_report.provenance import environment, lock, versions
 from deepseek_report.rendering.markdown import slug
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.stages import artifact_paths
-from deepseek_report.runner.planning.plan import Stage
+from deepseek_report.runner.planning.plan import Stage, recorded_config
 from deepseek_report.runner.run_folders.open_run import (
     CopiedArtifact,
     RecordedRun,
     disclosed_problems,
 )
-from deepseek_report.runner.run_folders.recorded_config import recorded_config
 from deepseek_report.store import MANIFEST, Store, copy_tree, digest, hash_folder
 from deepseek_report.store.run_folder import (
     ARTIFACTS,
@@ -78,7 +76,7 @@ def assemble(
     folder: Path,
     *,
     run_id: str,
-    command: Mapping[str, Any],
+    command: Mapping[str, object],
 ) -> None:
     """Copy the artifacts into `folder` and write `run.json`, `config.yaml` and `scores.parquet`.
 
@@ -212,7 +210,7 @@ def _beside_config(experiment: Experiment, folder: Path) -> dict[str, CopiedArti
 
 
 def _digests(
-    artifacts: Collection[str], config: Mapping[str, Any], stages: Sequence[Stage], store: Store
+    artifacts: Collection[str], config: Mapping[str, object], stages: Sequence[Stage], store: Store
 ) -> dict[str, str]:
     keys = {stage.id: stage.key for stage in stages}
     trained = (
@@ -236,7 +234,7 @@ def _device(store: Store, stages: Sequence[Stage], execution: Execution) -> str:
 
 def _stages(
     stages: Sequence[Stage], execution: Execution, store: Store
-) -> Iterable[dict[str, Any]]:
+) -> Iterable[dict[str, object]]:
     """{id, key, seconds} of each finished stage; seconds is null where time was not measured."""
     for stage in stages:
         if stage.id in execution.folders:

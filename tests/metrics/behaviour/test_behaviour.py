@@ -20,6 +20,7 @@ from deepseek_report.data_kinds.input_changes import changed_inputs
 from deepseek_report.data_kinds.row_conditions import ConditionError
 from deepseek_report.metrics.behaviour.behaviour import Behaviour
 from deepseek_report.metrics.behaviour.expected import misfits
+from tests.builders import Answers
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
@@ -101,22 +102,15 @@ TABLE = Schema(
 )
 
 
-class ByOwed:
-    """Probability of “yes” that is the amount owed over 100, whatever is paid."""
-
-    capabilities: frozenset[str] = frozenset()
-    schema = TABLE
-
-    def probabilities(self, rows: Any) -> Any:
-        share = np.clip(rows[:, 0] / 100, 0, 1)
-        return np.column_stack([1 - share, share])
+#: Probability of “yes” that is the amount owed over 100, whatever is paid.
+BY_OWED = Answers(lambda rows: np.clip(rows[:, 0] / 100, 0, 1), TABLE)
 
 
 def measured(*expectations: Expectation) -> Any:
     rows = np.array([[float(k), min(float(k), 50.0)] for k in range(100)])
     rows[:4, 1] = 60.0  # four rows pay more than they owe
     part = Split(rows, (rows[:, 0] > 50).astype(np.int64), np.arange(100), {})
-    probabilities = ByOwed().probabilities(rows)
+    probabilities = BY_OWED.probabilities(rows)
     predictions = SimpleNamespace(
         threshold=0.5,
         explained=1,
@@ -126,7 +120,7 @@ def measured(*expectations: Expectation) -> Any:
     context: Any = SimpleNamespace(
         dataset=Dataset(TABLE, part, part, part, {}),
         predictions=predictions,
-        classifier=ByOwed(),
+        classifier=BY_OWED,
         seed=0,
         expectations=expectations,
         progress=Silent(),

@@ -12,6 +12,7 @@ import pytest
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.metrics.cases.anchors import AnchorCondition, Anchors, best_rule, conditions_of
+from tests.builders import Answers
 
 
 def by_enumeration(holds: np.ndarray, same: np.ndarray, precision: float, most: int) -> float:
@@ -78,15 +79,10 @@ def test_conditions_of_a_text_are_its_words_wherever_they_stand() -> None:
 def test_a_planted_rule_is_named_and_counted_without_the_case(toy: Any) -> None:
     context = toy(n=1500)
 
-    class Planted:
-        schema, calls, module = context.dataset.schema, 0, None
-        capabilities: frozenset[str] = frozenset()
+    def chances(rows: np.ndarray) -> np.ndarray:
+        return np.where((rows[:, 1] == 2) & (rows[:, 0] > 50), 0.9, 0.1)
 
-        def probabilities(self, rows: np.ndarray) -> np.ndarray:
-            share = np.where((rows[:, 1] == 2) & (rows[:, 0] > 50), 0.9, 0.1)
-            return np.stack([1 - share, share], axis=1)
-
-    model = Planted()
+    model = Answers(chances, context.dataset.schema)
     test = context.dataset.test
     decisions = (model.probabilities(test.inputs)[:, 1] >= 0.45).astype(np.int64)
     case = int(np.flatnonzero(decisions == 1)[0])

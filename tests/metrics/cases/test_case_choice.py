@@ -6,7 +6,9 @@ import numpy as np
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.cases.case_choice import choose_cases
+from tests import builders
 
 SCHEMA = Schema(
     features=(Feature("x", "x", "numeric"),),
@@ -21,17 +23,9 @@ def predictions(n: int = 400, seed: int = 0) -> Predictions:
     generator = np.random.default_rng(seed)
     scores = generator.uniform(0.01, 0.99, n)
     labels = (generator.random(n) < scores).astype(np.int64)
-    both = np.column_stack([1 - scores, scores])
-    return Predictions(
-        logits=np.log(both),
-        probabilities=both,
-        labels=labels,
-        instance_ids=np.arange(n),
-        decisions=(scores >= 0.4).astype(np.int64),
-        threshold=0.4,
-        rule="declared",
-        groups={"sex": generator.integers(0, 2, n)},
-    )
+    groups = {"sex": generator.integers(0, 2, n)}
+    rows = Split(scores[:, None], labels, np.arange(n), groups)
+    return builders.predictions(scores, rows, 0.4)
 
 
 PEOPLE = Schema(
@@ -138,17 +132,8 @@ def test_of_many_classes_the_nearest_case_is_where_two_are_most_alike() -> None:
     labels = generator.integers(0, 5, 500)
     logits = generator.normal(size=(500, 5)) + 2 * np.eye(5)[labels]
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    made = Predictions(
-        logits=logits,
-        probabilities=shares,
-        labels=labels,
-        instance_ids=np.arange(500),
-        decisions=shares.argmax(axis=1),
-        threshold=None,
-        rule="most probable class",
-        groups={},
-        explained=2,
-    )
+    rows = Split(logits, labels, np.arange(500))
+    made = builders.predictions(shares, rows, None, logits=logits, explained=2)
     target = Target("y", "y", tuple("abcde"), favourable=0, explained=2)
     cases = choose_cases(made, Schema(SCHEMA.features, target), INPUTS, 50, seed=1)
     at = {role: int(cases.explained[position]) for role, position in cases.roles.items()}

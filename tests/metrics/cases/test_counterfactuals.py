@@ -16,6 +16,7 @@ from deepseek_report.metrics.cases.counterfactuals import (
     SearchBounds,
     reach_of,
 )
+from tests.builders import Answers, logistic
 
 
 def schema_of(mutable: tuple[bool, ...] = (True, True, True), **first: Any) -> Schema:
@@ -33,13 +34,8 @@ def schema_of(mutable: tuple[bool, ...] = (True, True, True), **first: Any) -> S
     return Schema(features, Target("y", "y", ("no", "yes"), 0))
 
 
-class Model:
-    def __init__(self, schema: Schema, score: Any) -> None:
-        self.schema, self.score = schema, score
-
-    def probabilities(self, rows: np.ndarray) -> np.ndarray:
-        p = 1 / (1 + np.exp(-self.score(rows)))
-        return np.stack([1 - p, p], axis=1)
+def model(schema: Schema, score: Any) -> Any:
+    return Answers(lambda rows: logistic(score(rows)), schema)
 
 
 TRAIN = np.array([[x, a, b] for x in range(0, 101, 4) for a, b in product(range(3), range(3))])
@@ -60,7 +56,7 @@ def search(score: Any, schema: Schema | None = None, most: int = 3, **wanted: An
     """A search near no class in particular: every training row has the label 0 and the label 1."""
     schema = schema or schema_of()
     train, labels = np.vstack([TRAIN, TRAIN]), np.repeat([0, 1], len(TRAIN))
-    return Search(Model(schema, score), train, labels, HALF, SearchBounds(most), **wanted)
+    return Search(model(schema, score), train, labels, HALF, SearchBounds(most), **wanted)
 
 
 def test_one_numeric_change_stops_one_step_beyond_the_threshold() -> None:
@@ -146,7 +142,7 @@ def test_three_features_that_each_help_a_little_change_together() -> None:
 
 
 def test_with_several_classes_any_other_class_will_do() -> None:
-    class Three(Model):
+    class Three(Answers):
         def probabilities(self, rows: np.ndarray) -> np.ndarray:
             logits = np.stack([0 * rows[:, 0], rows[:, 0] - 50, rows[:, 1] * 5.0 - 7], axis=1)
             powers = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -154,7 +150,7 @@ def test_with_several_classes_any_other_class_will_do() -> None:
 
     labels = np.arange(len(TRAIN)) % 3
     rule, bounds = DecisionRule(None, 1), SearchBounds(3)
-    three = Search(Three(schema_of(), None), TRAIN, labels, rule, bounds)
+    three = Search(Three(np.ravel, schema_of()), TRAIN, labels, rule, bounds)
     result = change_of(three, [10.0, 0.0, 0.0])
     assert result.probabilities.argmax() != 0
 
@@ -229,14 +225,14 @@ def test_a_change_to_where_no_real_case_is_does_not_count() -> None:
         Target("y", "y", ("no", "yes"), 0),
     )
     labels = (x > 50).astype(np.int64)
-    model = Model(schema, lambda rows: rows[:, 0] - 50)
+    classifier = model(schema, lambda rows: rows[:, 0] - 50)
     real = RealCases(train, labels, schema, 5)
-    alone = change_of(Search(model, train, labels, HALF, SearchBounds(1)), [10.0, 10.0])
+    alone = change_of(Search(classifier, train, labels, HALF, SearchBounds(1)), [10.0, 10.0])
     assert alone.near <= max(real.usual(1), real.distance(np.array([10.0, 10.0]), 1))
-    near = change_of(Search(model, train, labels, HALF, SearchBounds(1)), [48.0, 48.0])
+    near = change_of(Search(classifier, train, labels, HALF, SearchBounds(1)), [48.0, 48.0])
     assert near.changes
     assert near.near < alone.near
-    far = Search(model, train, labels, HALF, SearchBounds(1))
+    far = Search(classifier, train, labels, HALF, SearchBounds(1))
     far.real.distance = lambda row, label: float(row[0] > 50)  # type: ignore[method-assign]
     assert not change_of(far, [48.0, 48.0]).changes
 

@@ -10,6 +10,7 @@ import numpy as np
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds.row_conditions import Relations
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search, SearchBounds
+from tests.builders import Answers, logistic
 
 SCHEMA = Schema(
     (
@@ -21,17 +22,9 @@ SCHEMA = Schema(
 )
 
 
-class PaidCounts:
-    """Accepts whoever pays 40 or more, or has been known for 5 years."""
-
-    capabilities: frozenset[str] = frozenset()
-
-    def __init__(self, schema: Schema) -> None:
-        self.schema = schema
-
-    def probabilities(self, rows: Any) -> Any:
-        share = 1 / (1 + np.exp(-(rows[:, 1] - 40 + 100 * (rows[:, 2] >= 5)) / 4))
-        return np.column_stack([1 - share, share])
+def chances(rows: Any) -> Any:
+    """Who pays 40 or more is accepted, or has been known for 5 years."""
+    return logistic((rows[:, 1] - 40 + 100 * (rows[:, 2] >= 5)) / 4)
 
 
 def changes(schema: Schema, rows: Any) -> list[Any]:
@@ -40,7 +33,7 @@ def changes(schema: Schema, rows: Any) -> list[Any]:
     train = np.column_stack([owed, owed * rng.random(400), rng.integers(0, 10, 400)])
     labels = (train[:, 1] >= 40).astype(np.int64)
     search = Search(
-        PaidCounts(schema), train, labels, DecisionRule(0.5, 1), SearchBounds(2, 0.02, 5), 1
+        Answers(chances, schema), train, labels, DecisionRule(0.5, 1), SearchBounds(2, 0.02, 5), 1
     )
     return search.smallest(np.asarray(rows, dtype=float))
 

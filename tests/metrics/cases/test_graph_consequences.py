@@ -15,6 +15,7 @@ from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search, 
 from deepseek_report.metrics.cases.graph_consequences import GraphConsequences
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
 from deepseek_report.wording.words import wording
+from tests.builders import Answers, logistic
 
 TWO = (Category("0", "no"), Category("1", "yes"))
 
@@ -46,21 +47,16 @@ def consequences(schema: Schema, **graph: tuple[str, ...]) -> GraphConsequences:
     return GraphConsequences.of(declared, train_rows())
 
 
-class Model:
-    def __init__(self, schema: Schema) -> None:
-        self.schema = schema
-
-    def probabilities(self, rows: Floats) -> Floats:
-        """Income alone decides, from 40 on."""
-        p = 1 / (1 + np.exp(-(rows[:, 1] - 40)))
-        return np.stack([1 - p, p], axis=1)
+def model(schema: Schema) -> Any:
+    """Income alone decides, from 40 on."""
+    return Answers(lambda rows: logistic(rows[:, 1] - 40), schema)
 
 
 def search(schema: Schema, along: GraphConsequences | None) -> Search:
     rows = train_rows()
     labels = (rows[:, 1] > 40).astype(int)
     bounds = SearchBounds(2, consequences=along)
-    return Search(Model(schema), rows, labels, DecisionRule(0.5, 1), bounds, wanted=1)
+    return Search(model(schema), rows, labels, DecisionRule(0.5, 1), bounds, wanted=1)
 
 
 ROW = np.array([10.0, 32.0, 0.0, 3.0])  # two above what the equation expects
@@ -107,7 +103,7 @@ def test_with_a_graph_education_is_the_way_and_without_one_there_is_none() -> No
     assert change.changes == ((0, 15.0),)
     after, _ = searching.followed(ROW, change.changes)
     assert after.tolist() == [15, 42, 0, 3]
-    np.testing.assert_allclose(change.probabilities, Model(schema).probabilities(after[None])[0])
+    np.testing.assert_allclose(change.probabilities, model(schema).probabilities(after[None])[0])
 
 
 def test_what_acts_on_nothing_that_is_predicted_is_not_advised() -> None:

@@ -12,6 +12,7 @@ import pytest
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.cases.reason_codes import (
     CodeWriter,
     ReasonCodeRule,
@@ -19,6 +20,7 @@ from deepseek_report.metrics.cases.reason_codes import (
     shortfalls_of,
     told_of,
 )
+from tests.builders import explanation, predictions
 
 N, WIDTH = 60, 8
 
@@ -33,25 +35,16 @@ def schema_of(favourable: int | None = 0, classes: tuple[str, ...] = ("paid", "d
 def explained(seed: int = 0, error: float | None = 0.001, **fields: Any) -> Explanation:
     generator = np.random.default_rng(seed)
     values = generator.normal(0, 0.05, (N, WIDTH))
-    return Explanation(
-        values=values,
-        inputs=generator.normal(size=(N, WIDTH)),
-        predictions=0.5 + values.sum(axis=1),
-        positions=np.arange(N),
-        feature_names=tuple(f"x{j}" for j in range(WIDTH)),
-        method="shap",
-        variant="",
-        **{"target": 1, "output_space": "probability", "seed": 1, "n_model_calls": 0} | fields,
-        standard_error=None if error is None else np.full((N, WIDTH), error),
-    )
+    inputs, errors = generator.normal(size=(N, WIDTH)), np.full((N, WIDTH), error)
+    known = {"predictions": 0.5 + values.sum(axis=1), "seed": 1, **fields}
+    known["standard_error"] = None if error is None else errors
+    return explanation(values, inputs, **known)
 
 
 def predicted(explanation: Explanation, threshold: float = 0.5) -> Predictions:
     scores = np.clip(explanation.predictions, 0.01, 0.99)
-    both = np.column_stack([1 - scores, scores])
     decisions = (scores >= threshold).astype(np.int64)
-    ids = np.arange(N)
-    return Predictions(np.log(both), both, decisions, ids, decisions, threshold, "declared")
+    return predictions(scores, Split(explanation.inputs, decisions, np.arange(N)), threshold)
 
 
 def shortfalls(explanation: Explanation, **rule: Any) -> Shortfalls:
@@ -204,18 +197,8 @@ def of_three(explanation: Explanation, leads: np.ndarray[Any, Any]) -> Predictio
     highest, second = (1 + leads) / 2 - 0.05, (1 - leads) / 2 - 0.05
     probabilities = np.column_stack([second, np.full(N, 0.1), highest])
     probabilities[granted] = probabilities[granted][:, [0, 2, 1]]
-    decisions = probabilities.argmax(axis=1)
-    ids = np.arange(N)
-    return Predictions(
-        np.log(probabilities),
-        probabilities,
-        decisions,
-        ids,
-        decisions,
-        None,
-        "most_probable",
-        explained=1,
-    )
+    rows = Split(explanation.inputs, probabilities.argmax(axis=1), np.arange(N))
+    return predictions(probabilities, rows, None, explained=1)
 
 
 def test_of_three_classes_reasons_are_shortfalls_from_the_favourable_one() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.metrics.explanations.self_check import SelfCheck
 from deepseek_report.models.estimators.estimator import read_trees
 from deepseek_report.statistics.games.tree_shapley import (
@@ -16,6 +15,7 @@ from deepseek_report.statistics.games.tree_shapley import (
     tree_interactions,
     tree_shapley,
 )
+from tests.builders import explanation
 from tests.enumerated import enumerated, enumerated_interactions
 
 shap = pytest.importorskip("shap")
@@ -50,24 +50,13 @@ def with_categories() -> Any:
 def failed_checks(model: Any, values: np.ndarray, base: float, algorithm: str) -> list[str]:
     """What the self-check finds wrong with attributions of the model's number."""
     rows = table()[0]
-    explanation = Explanation(
-        values=values,
-        inputs=rows[CASES],
-        predictions=model.predict(rows[CASES]),
-        positions=np.arange(len(values)),
-        feature_names=("first", "number", "second"),
-        method="shap",
-        variant="",
-        target=0,
-        output_space="value",
-        seed=None,
-        n_model_calls=0,
-        base_values=np.full(len(values), base),
-        params={"algorithm": algorithm},
-    )
+    explained = explanation(
+        values, rows[CASES], predictions=model.predict(rows[CASES]), output_space="value", target=0,
+        base_values=np.full(len(values), base), params={"algorithm": algorithm},
+    )  # fmt: skip
     answers = SimpleNamespace(probabilities=lambda asked_rows: model.predict(asked_rows)[:, None])
     context: Any = SimpleNamespace(
-        classifier=answers, explanation=explanation, background=rows[BACKGROUND], explain=None
+        classifier=answers, explanation=explained, background=rows[BACKGROUND], explain=None
     )
     checks = SelfCheck().measure(context).tables["checks"]
     return [str(name) for name in checks.loc[~checks["passed"], "check"]]

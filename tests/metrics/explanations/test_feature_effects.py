@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.explanations.feature_effects import FeatureEffects
+from tests import builders
+from tests.builders import COLOURS, explanation
 from tests.worded import refused
 
 FAST = FeatureEffects(resamples=100)
-COLOURS = tuple(Category(str(k), name) for k, name in enumerate(["red", "green", "blue"]))
 FEATURES = (
     Feature("a", "a", "numeric", "€"),
     Feature("b", "b", "numeric"),
@@ -52,15 +52,13 @@ def context_of(output, classes: int = 1, *, constant: bool = False) -> MeasureCo
         return Split(inputs * (not constant), np.zeros(n), np.arange(n))
 
     train, validation, test = split(400), split(20), split(30)
-    explanation = Explanation(
-        values=np.ones((30, 4)) * [4, 3, 2, 1], inputs=test.inputs, predictions=np.zeros(30),
-        positions=np.arange(30), feature_names=("a", "b", "c", "colour"), method="shap",
-        variant="", target=target.explained, output_space="value", seed=None, n_model_calls=0,
-    )  # fmt: skip
-    return MeasureContext(
-        dataset=Dataset(Schema(FEATURES, target), train, validation, test, card={}),
-        predictions=None, validation_predictions=None, cases=None, seed=0, background=train.inputs,
-        classifier=Answering(output), explanations={"shap": explanation},
+    values = np.ones((30, 4)) * [4, 3, 2, 1]
+    names = ("a", "b", "c", "colour")
+    explained = explanation(values, test.inputs, feature_names=names, target=target.explained)
+    data = builders.dataset(Schema(FEATURES, target), train, validation, test)
+    return builders.context(
+        data, Answering(output), predictions=None, explanations={"shap": explained},
+        background=train.inputs, cases=None,
     )  # fmt: skip
 
 

@@ -5,29 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.metrics.explanations.explanation_plugin import about_sample
 from deepseek_report.metrics.explanations.importance import Importance
 from deepseek_report.wording.words import wording
+from tests.builders import explanation
 
 
 def measured(toy, values, **changes):
     context = toy(n=100)
-    n = len(values)
-    attributions = Explanation(
-        values=values,
-        inputs=context.dataset.test.inputs[:n],
-        predictions=np.zeros(n),
-        positions=np.arange(n),
-        feature_names=tuple(context.dataset.schema.names),
-        method="shap",
-        variant="",
-        target=1,
-        output_space="probability",
-        seed=0,
-        n_model_calls=0,
-        **changes,
-    )
+    data = context.dataset
+    names = tuple(data.schema.names)
+    rows = data.test.inputs[: len(values)]
+    attributions = explanation(values, rows, feature_names=names, **changes)
     return Importance(resamples=100).measure(replace(context, explanation=attributions)), context
 
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.explanations.interactions import LEAST_SHARE, Interactions, PairSizes
 from deepseek_report.statistics.games.pair_sampling import PairValues
+from tests import builders
+from tests.builders import COLOURS, NUMBER, TARGET, dataset, table
 from tests.enumerated import enumerated_interactions
 from tests.random_trees import drawn, ensemble_of, walked
 from tests.worded import refused, say
@@ -43,28 +44,19 @@ class World:
 
 def context_of(output, seed: int = 0, n: int = 80, classes: int = 2) -> MeasureContext:
     rng = np.random.default_rng(seed)
-    colours = tuple(Category(str(k), name) for k, name in enumerate(["red", "green", "blue"]))
-    features = [Feature(f"x{k}", f"x {k}", "numeric") for k in range(COLUMNS - 1)]
-    kind = Feature("colour", "colour", "categorical", categories=colours)
-    target = Target("y", "y", ("no", "yes"), favourable=0, explained=1)
-    if classes == 1:
-        target = Target("y", "y", ("y",), explained=0, task="regression", unit="€")
-    schema = Schema((*features, kind), target)
+    names = tuple(f"x{k}" for k in range(COLUMNS - 1))
+    kind = Feature("colour", "colour", "categorical", categories=COLOURS)
+    plain = table(*names, target=TARGET if classes == 2 else NUMBER)
+    schema = replace(plain, features=(*plain.features, kind))
 
     def split(size: int) -> Split:
         numbers, codes = rng.normal(size=(size, COLUMNS - 1)), rng.integers(0, 3, size)
         return Split(np.column_stack([numbers, codes]), np.zeros(size, int), np.arange(size), {})
 
     train, validation, test = split(200), split(20), split(n)
-    return MeasureContext(
-        dataset=Dataset(schema, train, validation, test, card={}),
-        predictions=None,
-        validation_predictions=None,
-        cases=Cases(np.arange(n), {}),
-        classifier=World(schema, output),
-        seed=seed,
-        background=train.inputs[:40],
-    )
+    data, background = dataset(schema, train, validation, test), train.inputs[:40]
+    world = World(schema, output)
+    return builders.context(data, world, predictions=None, seed=seed, background=background)
 
 
 def additive(rows: np.ndarray) -> np.ndarray:

@@ -11,11 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from deepseek_report.artifacts.explanation import DecidedClasses, Explanation
-from deepseek_report.artifacts.predictions import Cases
-from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.explanation import DecidedClasses
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.explanations.localisation import (
     Localisation,
     mass_inside,
@@ -24,6 +22,8 @@ from deepseek_report.metrics.explanations.localisation import (
     top_hit,
 )
 from deepseek_report.wording.words import wording
+from tests import builders
+from tests.builders import dataset, explanation
 from tests.worded import refused
 
 MASK = np.array([True, True, False, False, False, False])
@@ -39,29 +39,8 @@ def context(values: np.ndarray, truth: np.ndarray | None, *, layout: bool = True
     labels = changes.pop("labels", np.ones(n, dtype=np.int64))
     part = Split(np.zeros((n, 6)), labels, np.arange(n), truth=truth)
     schema = Schema(features, target, layout=rows if layout else None)
-    explanation = Explanation(
-        values=values,
-        inputs=part.inputs,
-        predictions=np.zeros(n),
-        positions=np.arange(n),
-        feature_names=tuple(schema.names),
-        method="shap",
-        variant="",
-        target=1,
-        output_space="probability",
-        seed=0,
-        n_model_calls=0,
-    )
-    return MeasureContext(
-        dataset=Dataset(schema, part, part, part, card={}),
-        predictions=None,
-        validation_predictions=None,
-        cases=Cases(np.arange(n), {}),
-        classifier=None,
-        seed=0,
-        background=part.inputs,
-        explanation=replace(explanation, **changes),
-    )
+    explained = explanation(values, part.inputs, **changes)
+    return builders.context(dataset(schema, part), explanation=explained)
 
 
 def scores(measured) -> dict[str, float]:

@@ -10,15 +10,15 @@ import pytest
 
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.explanations.skill_importance import (
     PermutationImportance,
     Sage,
     exchanged,
 )
+from tests import builders
+from tests.builders import dataset, predictions, table
 from tests.enumerated import enumerated_values
-from tests.metrics.conftest import _predictions
 from tests.worded import refused, say
 
 COLUMNS = 4
@@ -31,8 +31,7 @@ class Logistic:
     name, module, capabilities, calls = "logistic", None, frozenset(), 0
 
     def __init__(self, use: float) -> None:
-        features = tuple(Feature(f"x{k}", f"x {k}", "numeric") for k in range(COLUMNS))
-        self.schema = Schema(features, Target("y", "y", ("no", "yes"), favourable=0, explained=1))
+        self.schema = table(*(f"x{k}" for k in range(COLUMNS)))
         self.use = use
 
     def chances(self, rows: np.ndarray, use: float) -> np.ndarray:
@@ -55,16 +54,11 @@ def context(use: float = 0.0, n: int = 300, seed: int = 0) -> MeasureContext:
         return Split(rows, labels, np.arange(size), {})
 
     train, validation, test = split(600), split(50), split(n)
-    predictions = _predictions(model, test)  # type: ignore[arg-type]
-    return MeasureContext(
-        dataset=Dataset(model.schema, train, validation, test, card={}),
-        predictions=predictions,
-        validation_predictions=predictions,
-        cases=Cases(np.arange(20), {}),
-        classifier=model,  # type: ignore[arg-type]
-        seed=seed,
-        background=train.inputs[:20],
-    )
+    made = predictions(model.probabilities(test.inputs), test, 0.45)
+    return builders.context(
+        dataset(model.schema, train, validation, test), model, predictions=made,
+        validation_predictions=made, cases=Cases(np.arange(20), {}), seed=seed,
+    )  # fmt: skip
 
 
 def of(table: pd.DataFrame, *keys: str) -> np.ndarray:

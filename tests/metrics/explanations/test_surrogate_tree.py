@@ -9,6 +9,7 @@ import pytest
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.metrics.explanations.surrogate_tree import SurrogateRules, SurrogateTree
+from tests.builders import predictions
 from tests.metrics.explanations.test_feature_effects import context_of
 from tests.worded import refused, say
 
@@ -23,7 +24,6 @@ def waves(rows: np.ndarray) -> np.ndarray:
 
 def answered(chances, classes: int = 2) -> MeasureContext:
     """The model answers its test rows with these chances, and decides at one half."""
-    from deepseek_report.artifacts.predictions import Predictions
 
     def two(rows: np.ndarray) -> np.ndarray:
         return np.column_stack([1 - chances(rows), chances(rows)])
@@ -31,13 +31,10 @@ def answered(chances, classes: int = 2) -> MeasureContext:
     context = context_of(two if classes == 2 else chances, classes)
     test = context.dataset.test
     stated = chances(test.inputs)
-    number = classes == 1
-    p = Predictions(
-        logits=stated[:, None], labels=stated if number else (stated > 0.4).astype(np.int64),
-        probabilities=np.zeros((len(test), 0)) if number else two(test.inputs),
-        instance_ids=test.instance_ids, decisions=(stated >= 0.5).astype(np.int64) * (not number),
-        threshold=None if number else 0.5, rule="declared", explained=int(not number),
-    )  # fmt: skip
+    if classes == 1:
+        p = predictions(stated[:, None], replace(test, labels=stated))
+    else:
+        p = predictions(stated, replace(test, labels=(stated > 0.4).astype(np.int64)))
     return replace(context, predictions=p)
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.explanations.true_error import TrueError, direction_errors
 from deepseek_report.statistics.games.formula import Factor, Formula, Term
+from tests import builders
+from tests.builders import dataset, table
 from tests.worded import refused
 
 N, PLAYERS = 12, 4
@@ -42,42 +41,17 @@ class Linear:
 
 
 def explanation(values: np.ndarray, method: str = "shap", **changes: Any) -> Explanation:
-    return replace(
-        Explanation(
-            values=values,
-            inputs=INPUTS,
-            predictions=np.zeros(N),
-            positions=np.arange(N),
-            feature_names=tuple("abcd"),
-            method=method,
-            variant="",
-            target=1,
-            output_space="logit",
-            seed=0,
-            n_model_calls=0,
-        ),
-        **changes,
-    )
+    known = {"method": method, "feature_names": tuple("abcd"), "output_space": "logit"}
+    return builders.explanation(values, INPUTS, **{**known, **changes})
 
 
 def measured(
     explanations: dict[str, Explanation], card: dict[str, Any] | None = None, **settings: Any
 ) -> dict[tuple[str, str], float]:
-    features = tuple(Feature(name, name, "numeric") for name in "abcd")
     part = Split(INPUTS, np.arange(N) % 2, np.arange(N))
-    dataset = Dataset(
-        Schema(features, Target("y", "y", ("no", "yes"))), part, part, part, card or {}
-    )
-    nothing: Any = None
-    context = MeasureContext(
-        dataset=dataset,
-        predictions=nothing,
-        validation_predictions=nothing,
-        cases=nothing,
-        classifier=Linear(),  # type: ignore[arg-type]
-        seed=1,
-        background=BACKGROUND,
-        explanations=explanations,
+    data = dataset(table(*"abcd"), part, card=card or {})
+    context = builders.context(
+        data, Linear(), predictions=None, seed=1, background=BACKGROUND, explanations=explanations
     )
     scores = TrueError(resamples=100, **settings).measure(context).scores
     return {(score.explainer, score.metric): score.value for score in scores}

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.errors import DataError
 from deepseek_report.metrics.failures.cohorts import Cohorts
 from deepseek_report.metrics.failures.slices import Slices
 from deepseek_report.statistics.excess import Excess
 from deepseek_report.statistics.intervals import rate
+from tests.metrics.attributions import attributed
 from tests.worded import refused
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
@@ -30,21 +30,8 @@ MINE = {"large": "amount > 60", "red women": "colour == red and sex == female"}
 
 def explained(context: MeasureContext) -> MeasureContext:
     """With an explanation of the first 200 cases that gives `noise` the most weight."""
-    inputs = context.dataset.test.inputs[:200]
-    explanation = Explanation(
-        values=np.tile([0.1, -0.2, 0.5], (200, 1)),
-        inputs=inputs,
-        predictions=np.zeros(200),
-        positions=np.arange(200),
-        feature_names=("amount", "colour", "noise"),
-        method="shap",
-        variant="",
-        target=1,
-        output_space="probability",
-        seed=None,
-        n_model_calls=0,
-    )
-    return replace(context, explanations={"shap": explanation})
+    values = np.tile([0.1, -0.2, 0.5], (200, 1))
+    return replace(context, explanations={"shap": attributed(context, "shap", values)})
 
 
 def test_a_declared_cohort_is_counted_case_by_case(toy: Callable[..., MeasureContext]) -> None:

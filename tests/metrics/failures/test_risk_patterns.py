@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.failures.risk_patterns import RiskPatterns
+from tests import builders
+from tests.builders import predictions
 from tests.worded import refused, say
 
 LEVELS = tuple(Category(str(k), f"level {k}") for k in range(3))
@@ -38,16 +39,8 @@ def context_of(chances, seed: int = 0, n: int = 3000) -> MeasureContext:
         return Split(inputs, labels, np.arange(n))
 
     train, test = split(n), split(n)
-    stated = chances(test.inputs)
-    p = Predictions(
-        logits=np.zeros((n, 2)), probabilities=np.column_stack([1 - stated, stated]),
-        labels=test.labels, instance_ids=test.instance_ids,
-        decisions=(stated > 0.5).astype(np.int64), threshold=0.5, rule="declared",
-    )  # fmt: skip
-    return MeasureContext(
-        dataset=Dataset(SCHEMA, train, train, test, card={}), predictions=p,
-        validation_predictions=p, cases=None, classifier=None, seed=seed, background=None,
-    )  # fmt: skip
+    p, data = predictions(chances(test.inputs), test), builders.dataset(SCHEMA, train, train, test)
+    return builders.context(data, predictions=p, validation_predictions=p, cases=None, seed=seed)
 
 
 def patterns(context: MeasureContext, **settings: int) -> pd.DataFrame:

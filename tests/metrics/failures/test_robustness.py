@@ -10,6 +10,7 @@ import pytest
 from deepseek_report.data_kinds.base import add_noise, drop_values, robust_spread, swap_categories
 from deepseek_report.metrics.failures.robustness import Robustness
 from deepseek_report.wording.words import wording
+from tests.builders import Answers, logistic
 
 
 def test_the_robust_spread_of_normal_numbers_is_their_standard_deviation() -> None:
@@ -81,12 +82,7 @@ def test_a_model_that_cannot_take_missing_values_is_noted_not_hidden(toy) -> Non
 def test_a_linear_model_flips_as_many_decisions_as_a_smooth_one_as_sharp(toy) -> None:
     context = toy(n=4000)
 
-    class OneNumber:
-        def probabilities(self, inputs: np.ndarray) -> np.ndarray:
-            yes = 1 / (1 + np.exp(-1.3 * inputs[:, 2]))
-            return np.column_stack([1 - yes, yes])
-
-    model = OneNumber()
+    model = Answers(lambda rows: logistic(1.3 * rows[:, 2]))
     p = model.probabilities(context.dataset.test.inputs)
     decided = (p[:, 1] >= 0.45).astype(np.int64)
     own = replace(context.predictions, probabilities=p, decisions=decided)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.schema import Category, Feature
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.failures import label_suspects
 from deepseek_report.metrics.failures.conditions import feature_conditions, joined
 from deepseek_report.metrics.failures.label_suspects import (
@@ -22,6 +22,8 @@ from deepseek_report.metrics.failures.label_suspects import (
 from deepseek_report.metrics.failures.slices import Cut, Slices, search
 from deepseek_report.statistics.excess import Excess
 from deepseek_report.statistics.intervals import wilson
+from tests import builders
+from tests.builders import dataset, table
 from tests.worded import refused, say
 
 AMOUNT = Feature("amount", "loan amount", "numeric", unit="€")
@@ -192,28 +194,15 @@ def with_flipped_labels() -> MeasureContext:
     labels = truth.copy()
     labels[600:620] = 1 - labels[600:620]
     score = 1 / (1 + np.exp(-6 * x[:, 0]))
-    p = np.column_stack([1 - score, score])
-    schema = Schema(
-        (Feature("a", "a", "numeric"), Feature("b", "b", "numeric")),
-        Target("y", "y", ("no", "yes"), favourable=0),
-    )
     parts = [slice(0, 400), slice(400, 600), slice(600, 900)]
     splits = [Split(x[s], labels[s], np.arange(900)[s]) for s in parts]
-
-    def predictions(s: slice) -> Predictions:
-        return Predictions(
-            np.log(p[s]), p[s], labels[s], np.arange(900)[s], truth[s], 0.5, "declared"
-        )
-
-    return MeasureContext(
-        Dataset(schema, *splits, card={}),
-        predictions(parts[2]),
-        predictions(parts[1]),
-        Cases(np.arange(3), {}),
-        classifier=None,
-        seed=0,
-        background=x[:5],
-    )
+    decided = [{"decisions": truth[s]} for s in parts]
+    made = [builders.predictions(score[s], split, **more) for s, split, more in
+            zip(parts, splits, decided, strict=True)]  # fmt: skip
+    return builders.context(
+        dataset(table("a", "b"), *splits), predictions=made[2], validation_predictions=made[1],
+        cases=Cases(np.arange(3), {}), background=x[:5],
+    )  # fmt: skip
 
 
 def test_flipped_labels_are_among_the_suspects() -> None:

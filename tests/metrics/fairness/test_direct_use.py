@@ -8,27 +8,16 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.fairness.direct_use import PARTS, DirectUse, split_gap
+from tests import builders
+from tests.builders import Answers, dataset, predictions
 
 SEX, STAND_IN, SKILL = range(3)
 Rule = Callable[[np.ndarray], np.ndarray]
-
-
-class RuleClassifier:
-    """Decides favourably where a rule of the inputs says so, with a chance of 0.9."""
-
-    name, capabilities, module = "rule", frozenset(), None
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-
-    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
-        favoured = np.where(self.rule(inputs), 0.9, 0.1)
-        return np.column_stack([favoured, 1 - favoured])
 
 
 def world(
@@ -54,21 +43,13 @@ def world(
         (Attribute("sex", "Sex", ("men", "women"), source="sex" if is_read else None),),
     )
     part = Split(inputs, labels, np.arange(n), {"sex": sex})
-    classifier = RuleClassifier(rule)
-    probabilities = classifier.probabilities(inputs)
-    p = Predictions(
-        logits=np.log(probabilities),
-        probabilities=probabilities,
-        labels=labels,
-        instance_ids=part.instance_ids,
-        decisions=np.where(favoured, 0, 1),
-        threshold=0.5,
-        rule="declared",
-        groups=part.groups,
-    )
-    nobody = Cases(np.arange(1), {})
-    data = Dataset(schema, part, part, part, card={})
-    return MeasureContext(data, p, p, nobody, classifier, 0, inputs[:5])
+    classifier = Answers(lambda rows: np.where(rule(rows), 0.1, 0.9))  # the favourable is the first
+    p = predictions(classifier.probabilities(inputs), part)
+    data, nobody = dataset(schema, part), Cases(np.arange(1), {})
+    return builders.context(
+        data, classifier, predictions=p, validation_predictions=p, cases=nobody,
+        background=inputs[:5],
+    )  # fmt: skip
 
 
 def measured(context: MeasureContext) -> tuple[dict, dict]:

@@ -7,23 +7,17 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.metrics.fairness.impact_ratio import tried_thresholds, with_range
+from tests import builders
 
 
 def predictions(base: float, n: int = 400) -> Predictions:
     generator = np.random.default_rng(3)
     scores = generator.random(n)
     labels = (np.arange(n) < base * n).astype(np.int64)
-    return Predictions(
-        logits=np.zeros((n, 2)),
-        probabilities=np.column_stack([1 - scores, scores]),
-        labels=labels,
-        instance_ids=np.arange(n),
-        decisions=(scores >= 0.5).astype(np.int64),
-        threshold=0.5,
-        rule="base_rate",
-    )
+    return builders.predictions(scores, Split(scores[:, None], labels, np.arange(n)))
 
 
 @pytest.mark.parametrize("base", [0.1, 0.5, 0.9])

@@ -12,9 +12,9 @@ import pytest
 
 from deepseek_report.artifacts.conclusions import AlertCapacity, ThresholdRule
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.predictions import Predictions, PredictionSummary
+from deepseek_report.artifacts.predictions import PredictionSummary
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.findings import rules_performance
 from deepseek_report.metrics.cases.case_choice import choose_cases
@@ -23,11 +23,10 @@ from deepseek_report.metrics.performance.predicting import predict, threshold_of
 from deepseek_report.runner.planning.against_data import capacity_problems
 from deepseek_report.statistics.ranking import first_of_each
 from deepseek_report.wording.words import wording
+from tests.builders import predictions, table
 from tests.worded import refused, say
 
-SCHEMA = Schema(
-    (Feature("x", "x", "numeric"),), Target("fraud", "Fraud", ("no", "fraud"), explained=1)
-)
+SCHEMA = table("x", target=Target("fraud", "Fraud", ("no", "fraud"), explained=1))
 DAY = 86_400.0
 
 
@@ -39,12 +38,7 @@ def context(n: int = 400, days: int = 40, seed: int = 0, **fields: Any) -> Any:
     test = Split(
         scores[:, None], labels, np.arange(n), moments=1.7e9 + DAY * rng.integers(0, days, n)
     )
-    p = Predictions(
-        logits=np.column_stack([np.log(1 - scores), np.log(scores)]),
-        probabilities=np.column_stack([1 - scores, scores]), labels=labels,
-        instance_ids=np.arange(n), decisions=(scores > 0.5).astype(np.int64), threshold=0.5,
-        rule="declared",
-    )  # fmt: skip
+    p = predictions(scores, test)
     known = {"capacity": AlertCapacity(2), "predictions": p}
     return SimpleNamespace(dataset=SimpleNamespace(schema=SCHEMA, test=test), **known | fields)
 
@@ -151,15 +145,20 @@ def test_a_capacity_without_dates_or_without_two_classes_is_a_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "severity"), [("alerts_better", "info"), ("alerts_no_better", "medium")]
+    ("message", "n", "severity"),
+    [
+        ("alerts_better", 400, "info"),
+        ("alerts_no_better", 400, "medium"),
+        ("alerts_no_better", 40, "low"),
+    ],
 )
 def test_alerts_are_better_only_if_their_interval_lies_above_the_share_of_all_cases(
-    told: str, severity: str
+    message: str, n: int, severity: str
 ) -> None:
-    about = context()
-    if told == "alerts_no_better":
+    about = context(n, days=n // 10)
+    if message == "alerts_no_better":
         p = about.predictions
-        about.predictions = replace(p, labels=np.random.default_rng(2).permutation(p.labels))
+        about.predictions = replace(p, labels=np.roll(p.labels, 7))
     made = PrecisionAtCapacity().measure(about)
     measure = ArtifactId.measure("precision_at_capacity")
     results = Results({measure: Path(), "predictions/test": Path()}, {"report": {"language": "en"}})
@@ -167,6 +166,6 @@ def test_alerts_are_better_only_if_their_interval_lies_above_the_share_of_all_ca
     results.__dict__["predicted"] = PredictionSummary.of(about.predictions)
     results._measurements[measure] = made
     (finding,) = rules_performance.alerts(results)
-    assert (finding.message, finding.severity) == (told, severity)
+    assert (finding.message, finding.severity) == (message, severity)
     assert finding.values["base"] == about.predictions.truths.mean()
     assert f"{made.scores[0].n} alerts, at most 2 a day" in wording("en").finding(finding).detail

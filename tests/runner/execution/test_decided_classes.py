@@ -20,6 +20,7 @@ from deepseek_report.runner.execution.decided_classes import (
     with_decided_classes,
     with_other_classes,
 )
+from tests.builders import explanation
 
 N, WIDTH, CLASSES = 12, 3, 4
 ROWS = np.random.default_rng(0).normal(size=(N, WIDTH))
@@ -36,21 +37,12 @@ class Times:
     def explain(self, context: ExplainContext) -> Explanation:
         self.rows += len(context.inputs)
         n = len(context.inputs)
-        return Explanation(
-            values=context.inputs * (1 + context.target),
-            inputs=context.inputs,
-            predictions=np.full(n, float(context.target)),
-            positions=context.positions,
-            feature_names=("a", "b", "c"),
-            method="times",
-            variant="",
-            target=context.target,
-            output_space="probability",
-            seed=1,
-            n_model_calls=n,
-            base_values=np.full(n, 0.5),
+        return explanation(
+            context.inputs * (1 + context.target), context.inputs, method="times", seed=1,
+            predictions=np.full(n, float(context.target)), positions=context.positions,
+            target=context.target, n_model_calls=n, base_values=np.full(n, 0.5),
             standard_error=np.full((n, WIDTH), context.target + 0.1) if self.draws else None,
-        )
+        )  # fmt: skip
 
 
 def predicted() -> Predictions:
