@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.artifacts.table_rows import Cells, From
 
-TOO_FEW = "too few to judge"
+#: The verdict on two groups of which one is too small.
+TOO_FEW: Final = "too few to judge"
 
 
 @dataclass(frozen=True)
