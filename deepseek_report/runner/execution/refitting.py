@@ -194,7 +194,7 @@ class _Withheld:
         return self._classifier.label_probabilities(self._of(inputs))
 
     def decided(self, inputs: Floats) -> Ints | None:
-        inner: Any = self._classifier
+        inner = self._classifier
         return inner.decided(self._of(inputs)) if isinstance(inner, DecidesItself) else None
 
     def _of(self, inputs: Floats) -> Floats:
