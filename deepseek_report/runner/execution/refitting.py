@@ -23,6 +23,7 @@ from deepseek_report.artifacts.protocols.models import (
     Trainer,
     TrainsCorrected,
 )
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.config.experiment import Experiment
@@ -31,8 +32,6 @@ from deepseek_report.runner.execution.corrected_training import penalty_of
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from deepseek_report.artifacts.protocols.modules import ExplainableModule
 
 
 #: Parameters of an estimator that say how many trees it grows.
