@@ -188,7 +188,7 @@ def _write_documents(folder: Path, options: WriteOptions) -> Written:
         notices=made.notices,
         run_digest=opened.run_digest,
         document_digest=sealed,
-        rejected=made.rejected and bool(opened.run.config["report"].get("fail_on")),
+        rejected=made.rejected and bool(opened.run.report.get("fail_on")),
     )
 
 
@@ -212,7 +212,7 @@ class MadeDocuments:
 def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDocuments:
     """Make every document of a run in the folder `work`, which is empty; reads the run alone."""
     stored, opened = opened.language, opened.in_language(options.language or opened.language)
-    report = report_options(opened.run.config["report"])
+    report = report_options(opened.run.report)
     formats = tuple(options.formats) or report.formats
     others = [name for name in _formats_there(opened) if name not in formats]
     _copy_people(opened, work)
@@ -245,7 +245,7 @@ def _decided(results: Results) -> Mapping[str, object]:
 def _citation(opened: OpenRun) -> str:
     """The report's BibTeX entry; its year where the run records times."""
     run, finished = opened.run, read_record(opened.folder).finished
-    title = str(run.config["report"].get("title") or run.experiment)
+    title = str(run.report.get("title") or run.experiment)
     version = run.versions.get("deepseek-report", "")
     year = "" if finished is None else str(finished.year)
     return bibtex(run.run_id, title, version, opened.run_digest, year)
