@@ -202,7 +202,7 @@ class FaithfulnessCorrelation(ExplanationMetric):
 
     reveals = "aggregate"
 
-    masks: Annotated[int, Field(ge=8, le=10_000)] = 16
+    masks: Annotated[int, Field(ge=8, le=10_000)] = 24
     instances: Annotated[int, Field(ge=8)] = 32
     evaluations: Annotated[int, Field(ge=64)] = 2000
     walks: Annotated[int, Field(ge=64)] = 8000
