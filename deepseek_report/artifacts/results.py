@@ -32,6 +32,8 @@ from deepseek_report.artifacts.table_rows import R, read_rows
 from deepseek_report.errors import ArtifactError, MissingArtifactError
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     import pandas as pd
 
 
@@ -68,7 +70,9 @@ class Results:
     naming: Callable[[str], str] | None = None
     _measurements: dict[str, Measurement] = field(default_factory=dict, init=False, repr=False)
     #: What others derive from these results again and again, by what it is.
-    derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    derived: dict[Hashable, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         for name in ("paths", "failures", "refused", "provenance"):

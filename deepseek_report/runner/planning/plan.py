@@ -101,7 +101,7 @@ class _Planner:
     def add(
         self,
         name: str,
-        config: Any,
+        config: object,
         inputs: tuple[str, ...],
         *targets: str,
         seed: int | None = None,

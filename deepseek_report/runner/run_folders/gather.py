@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -211,7 +210,7 @@ def _beside_config(experiment: Experiment, folder: Path) -> dict[str, CopiedArti
 
 
 def _digests(
-    artifacts: Collection[str], config: Mapping[str, Any], stages: Sequence[Stage], store: Store
+    artifacts: Collection[str], config: Mapping[str, object], stages: Sequence[Stage], store: Store
 ) -> dict[str, str]:
     keys = {stage.id: stage.key for stage in stages}
     trained = (

@@ -100,7 +100,7 @@ class RecordedRun:
     privacy: Mapping[str, object] = field(default_factory=dict)
     lock: Mapping[str, str] = field(default_factory=dict)
     plan: Mapping[str, str] = field(default_factory=dict)
-    stages: Sequence[Mapping[str, Any]] = ()
+    stages: Sequence[Mapping[str, object]] = ()
     volatile: Sequence[str] = ()
     overrides: Sequence[str] | None = None
     format_version: int = FORMAT_VERSION
@@ -217,7 +217,7 @@ def run_content(folder: Path, contents: Contents | None = None) -> dict[str, Any
     return dict(run)
 
 
-def run_schema_problems(run: Any) -> list[str]:
+def run_schema_problems(run: object) -> list[str]:
     """What of `run.json` breaks the schema of its format version."""
     if not isinstance(run, dict):
         return ["it is not a mapping"]
@@ -250,7 +250,7 @@ def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Re
     )
 
 
-def _provenance(folder: Path, run: RecordedRun) -> dict[str, Any]:
+def _provenance(folder: Path, run: RecordedRun) -> dict[str, object]:
     kept = (
         *("run_id", "digests", "versions", "environment", "stages", "overrides", "command"),
         *("volatile", "plan"),

@@ -151,7 +151,7 @@ def telling_of(folder: Path, work: Path | None = None) -> Iterator[None]:
     """
     made_in = re.compile(re.escape(str(work or folder / WORK_PREFIX)) + ("" if work else r"\w*"))
 
-    def shown(text: Any) -> Any:
+    def shown(text: object) -> object:
         return made_in.sub(lambda _: str(folder), text) if isinstance(text, str) else text
 
     try:
@@ -307,7 +307,7 @@ def _first_page(results: Results, contents: Sequence[SectionContent]) -> Section
 
 def _write_sections(results: Results, trust: Sequence[str]) -> tuple[Results, list[SectionContent]]:
     """The sections in order; each of them knows which of those before it failed."""
-    sections: Mapping[str, Mapping[str, Any]] = results.config["sections"]
+    sections: Mapping[str, Mapping[str, object]] = results.config["sections"]
     contents = []
     for name, entry in sections.items():
         content = write_section(results, name, entry, trust)
