@@ -446,11 +446,11 @@ class Options(PeopleMetric, ClassMetric):
         left = [option for option in others if option.name in narrower]
         reaching = [option for option in left if narrower[option.name][1] >= self.ratio]
         if reaching and ratio < self.ratio:
-            best = min(reaching, key=lambda option: price(option.validation, self.costs))
-            return _of_the_model(best, reaching)
+            cheapest = min(reaching, key=lambda option: price(option.validation, self.costs))
+            return _of_the_model(cheapest, reaching)
         cheap = [option for option in left if price(option.validation, None) <= dearest]
-        best = min(cheap, key=lambda option: narrower[option.name][0], default=None)
-        return None if best is None else _of_the_model(best, cheap)
+        evenest = min(cheap, key=lambda option: narrower[option.name][0], default=None)
+        return None if evenest is None else _of_the_model(evenest, cheap)
 
     def _notes(self, n_left: int, own: Text) -> tuple[Text, ...]:
         notes = [
