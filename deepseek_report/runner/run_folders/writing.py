@@ -31,6 +31,7 @@ from deepseek_report.compliance.decision_words import decisions_record
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import write_evidence
 from deepseek_report.compliance.forbidden_words import check_document
+from deepseek_report.compliance.framework import FrameworkChoice, framework_ids
 from deepseek_report.compliance.people import prepare_people
 from deepseek_report.compliance.people_form import ask, write_form
 from deepseek_report.compliance.statements import latest_day
@@ -38,6 +39,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
+from deepseek_report.rendering import page_parts
 from deepseek_report.rendering.decide_page import write_decide_page
 from deepseek_report.rendering.document import write_brief, write_qmd
 from deepseek_report.rendering.page_words import FORMATS, Engine, Format, ReportOptions, page_of
@@ -137,6 +139,11 @@ def load_for_writing(experiment: Experiment) -> None:
     writing_key(recorded_config(experiment))
     for choice in experiment.frameworks.values():
         choice.load()
+    for name in framework_ids():  # those that are not chosen are named
+        FrameworkChoice(name).load()
+    for page in ("table.html", "decide.html"):
+        page_parts.template(page)
+    import_module("scipy.special")  # for the exact intervals of rates on the first screen
 
 
 @contextmanager
