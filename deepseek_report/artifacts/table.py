@@ -69,9 +69,9 @@ def _cells(column: pd.Series[Any]) -> list[Any]:
     import pandas as pd
 
     if isinstance(column.dtype, pd.StringDtype):
-        return column.to_numpy(dtype=object).tolist()
+        return list(column.to_numpy(dtype=object).tolist())
     if isinstance(column.dtype, np.dtype) and column.dtype != np.dtype(object):
-        return column.tolist()
+        return list(column.tolist())
     return [row["value"] for row in column.to_frame("value").to_dict("records")]
 
 

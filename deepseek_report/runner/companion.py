@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,10 @@ from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.threshold_slider import LiveSlider, Subset
 from deepseek_report.wording.of_results import in_words
 
+if TYPE_CHECKING:
+    from deepseek_report.artifacts.protocols.metrics import MetricPlugin
+
+
 #: Characters of a note that is sent at once.
 MOST_OF_NOTE = 4000
 _PAGE = "report.html"
@@ -51,7 +55,7 @@ class Companion:
 
     opened: OpenRun
     model: StoredModel | ArtifactError
-    metrics: Mapping[str, Any]
+    metrics: Mapping[str, MetricPlugin]
     trust: tuple[str, ...] = ()
     work: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="deepseek-report-")))
     _lock: threading.Lock = field(default_factory=threading.Lock)

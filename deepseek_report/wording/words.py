@@ -149,7 +149,7 @@ class Wording:
         """Whether there is a text of this key, such as `findings.failed.claim`."""
         return isinstance(self._look_up(key), str)
 
-    def text(self, key: str, /, **values: Any) -> str:
+    def text(self, key: str, /, **values: object) -> str:
         """The text of a key with its slots filled, on one line.
 
         `noun` and `nouns` are always filled: what the columns of these data are explained by, a

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +12,6 @@ from torch.overrides import TorchFunctionMode
 
 from deepseek_report.artifacts.message import message
 from deepseek_report.errors import NotApplicableError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 #: Below this size a number counts as 0, and what a function makes of it as constant.
 _TINY = 1e-9

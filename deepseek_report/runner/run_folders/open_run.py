@@ -127,6 +127,12 @@ class RecordedRun:
         return head | {name: getattr(self, name) for name in order} | {"problems": problems}
 
     @property
+    def report(self) -> Mapping[str, Any]:
+        """The options of its report."""
+        report: Mapping[str, Any] = self.config["report"]
+        return report
+
+    @property
     def failed(self) -> set[str]:
         """Stages that broke."""
         return {entry.stage for entry in self.problems if entry.kind == "failed"}
@@ -157,12 +163,11 @@ class OpenRun:
     @property
     def language(self) -> str:
         """The language that its report is written in."""
-        return str(self.run.config["report"].get("language") or DEFAULT_LANGUAGE)
+        return str(self.run.report.get("language") or DEFAULT_LANGUAGE)
 
     def in_language(self, language: str) -> OpenRun:
         """The same results, of which a report in another language is to be written."""
-        config = self.run.config
-        config = {**config, "report": {**config["report"], "language": language}}
+        config = {**self.run.config, "report": {**self.run.report, "language": language}}
         return replace(self, run=replace(self.run, config=config))
 
     @property

@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from math import comb
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
-
-if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
-
 
 #: Cases that go through the trees at once.
 _CASES = 512
