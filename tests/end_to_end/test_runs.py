@@ -21,7 +21,7 @@ from deepseek_report.runner.planning.plan import make_plan, run_id
 from deepseek_report.runner.run import Finished, run_experiment
 from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.store import Store, hash_folder
-from tests.worded import say
+from tests.worded import printed, say
 
 #: A few parts are enough to see how a run behaves.
 FEW = (
@@ -210,8 +210,7 @@ def test_rendering_imports_no_torch(small_run: Any, tmp_path: Path) -> None:
         "heavy = {'torch', 'shap', 'lime', 'sklearn', 'scipy.stats', 'matplotlib', 'hydra'}\n"
         "print(code, sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "0 []"
+    assert printed(code).splitlines()[-1] == "0 []"
 
 
 def test_the_run_folder_says_all_and_holds_no_training_rows(small_run: Any) -> None:
