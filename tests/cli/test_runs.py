@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ def make_run(folder: Path, finished: str, **record: Any) -> None:
 def test_a_real_run_is_listed_with_its_thresholds_and_size(
     small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(small_run.folder, tmp_path / "credit_risk" / small_run.folder.name)
+    small_run.copied(tmp_path / "credit_risk" / small_run.folder.name)
     assert run(["runs", f"paths.reports={tmp_path}"]) == 0
     row = capsys.readouterr().out.splitlines()[1]
     assert row.startswith(f"credit_risk/{small_run.folder.name}")

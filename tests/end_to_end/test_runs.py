@@ -202,8 +202,7 @@ def test_a_damaged_stage_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_rendering_imports_no_torch(small_run: Any, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(small_run.folder, copy)
+    copy = small_run.copied(tmp_path / "copy")
     code = (
         "import sys\nfrom deepseek_report.cli import run\n"
         f"code = run(['render', {str(copy)!r}])\n"
