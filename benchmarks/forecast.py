@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.runner.planning.cost import Span, span_of
-from deepseek_report.runner.planning.past_times import PastTimes
+from deepseek_report.runner.planning.cost import PastTimes, Span, span_of
 from deepseek_report.runner.planning.plan import Stage
 from deepseek_report.runner.planning.work import Work
 

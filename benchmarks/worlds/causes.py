@@ -10,9 +10,14 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.statistics.causes.controls import controls_of
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
-from deepseek_report.statistics.causes.effects import CausalEffect, MoveBy, SetTo, effect_of_setting
+from deepseek_report.statistics.causes.effects import (
+    CausalEffect,
+    MoveBy,
+    SetTo,
+    controls_of,
+    effect_of_setting,
+)
 from deepseek_report.statistics.causes.gap_by_path import PATHS, gaps_by_path, widening
 from deepseek_report.statistics.causes.graph import CausalGraph, CausalRefusal, PathSets
 from deepseek_report.statistics.causes.independence import independence_tests

@@ -46,7 +46,7 @@ def command(arguments: list[str]) -> int:
 def _seal(experiment: Experiment, key: str, out: Path | None) -> None:
     """Write the seal; print its digest, and how a run starts from it."""
     from deepseek_report.cli.output.console import printable
-    from deepseek_report.runner.planning.sealed_plan import seal_experiment
+    from deepseek_report.runner.planning.forecast import seal_experiment
 
     path, digest = seal_experiment(experiment, key, out)
     print(f"seal: {printable(path)}")

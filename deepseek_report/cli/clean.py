@@ -22,7 +22,7 @@ from deepseek_report.config.problems import ConfigProblems
 
 if TYPE_CHECKING:
     from deepseek_report.runner.run_folders.cleaning import Cleaned, Inventory, Stored
-    from deepseek_report.store.remote_repair import RemoteInventory, Repaired
+    from deepseek_report.store.stage_folders import RemoteInventory, Repaired
 
 
 _AGE = re.compile(r"(\d{1,5})(h|d|w)")
@@ -76,8 +76,8 @@ def command(arguments: list[str]) -> int:
 
 def _remote(root: Path, *, repairing: bool) -> int:
     from deepseek_report.store import Store
-    from deepseek_report.store.remote_repair import check_remote, repair_remote
     from deepseek_report.store.remote_stages import VARIABLE, remote_of_environment
+    from deepseek_report.store.stage_folders import check_remote, repair_remote
 
     remote = remote_of_environment()
     if remote is None:

@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepseek_report.cli.output.console import printable
 from deepseek_report.cli.parsing import add_store, add_trust, add_trust_type, make_parser
@@ -65,7 +65,7 @@ def command(arguments: list[str]) -> int:
         written = write_case_page(request, Path(folder), page if not options.json else None)
     _tell_ignored(written.ignored)
     if options.json:
-        answer: Any = written.answer
+        answer: object = written.answer
         print(json.dumps(answer, ensure_ascii=False, indent=1))
     else:
         print(page)

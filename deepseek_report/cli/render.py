@@ -39,10 +39,10 @@ def command(arguments: list[str]) -> int:
         known = ", ".join(_FORMATS)
         raise ConfigError(f"--to {options.to}: {unknown[0]} is not a format; use {known}")
     _check_language(options.language)
+    gc.disable()  # one report, then the process ends: nothing is worth collecting
     from deepseek_report.runner.run_folders.open_run import reading
     from deepseek_report.runner.run_folders.writing import WriteOptions, write_report
 
-    gc.disable()  # one report, then the process ends: nothing is worth collecting
     with reading(options.run):
         chosen = (formats, options.engine, options.trust, options.people, options.language)
         written = write_report(options.run, WriteOptions(*chosen))

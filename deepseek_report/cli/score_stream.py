@@ -16,8 +16,7 @@ from deepseek_report.cli.parsing import add_board, add_store, add_trust, add_tru
 from deepseek_report.errors import ConfigError
 
 if TYPE_CHECKING:
-    from deepseek_report.runner.streaming.incoming_lines import Idle
-    from deepseek_report.runner.streaming.open_stream import OpenStream
+    from deepseek_report.runner.streaming.open_stream import Idle, OpenStream
     from deepseek_report.runner.streaming.scored_batches import Explained, RowStream, ScoredBatch
     from deepseek_report.runner.streaming.stream_board import StreamBoard
 
@@ -216,8 +215,12 @@ class _Shown:
 
 
 def _lines(options: argparse.Namespace, opened: OpenStream) -> Iterator[bytes | Idle]:
-    from deepseek_report.runner.streaming.incoming_lines import lines_of_file, lines_of_stream
-    from deepseek_report.runner.streaming.open_stream import PlantedDrift, replayed
+    from deepseek_report.runner.streaming.open_stream import (
+        PlantedDrift,
+        lines_of_file,
+        lines_of_stream,
+        replayed,
+    )
 
     if options.replay:
         planted = PlantedDrift.of(options.plant) if options.plant else None

@@ -187,7 +187,7 @@ def _texts(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
 class _Growth:
     """How many characters a value has once its references are written out."""
 
-    def __init__(self, plain: Any) -> None:
+    def __init__(self, plain: object) -> None:
         self.root = plain
         self.known: dict[tuple[str, ...], int] = {}
         self.open: list[tuple[str, ...]] = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -212,12 +211,14 @@ def _conditional(schema: Schema, inputs: Floats, training: Floats, sample: int) 
     return ConditionalRows("conditional", inputs, owners, copula, copula.scores(inputs), mirrored)
 
 
-def _baseline(classifier: Any, inputs: Floats, background: Floats, sample: int) -> Floats:
+def _baseline(classifier: Classifier, inputs: Floats, background: Floats, sample: int) -> Floats:
     del sample
     return kind_of(classifier.schema).baseline(inputs, background)[None]
 
 
-def _of_background(classifier: Any, inputs: Floats, background: Floats, sample: int) -> Floats:
+def _of_background(
+    classifier: Classifier, inputs: Floats, background: Floats, sample: int
+) -> Floats:
     """(draw, instance, column) systematic samples of the rows, which differ in the output alike.
 
     Which sample an instance gets hangs on its content alone.
@@ -230,7 +231,9 @@ def _of_background(classifier: Any, inputs: Floats, background: Floats, sample: 
     return np.asarray(background[samples[own].T])
 
 
-def _of_neighbours(classifier: Any, inputs: Floats, background: Floats, sample: int) -> Floats:
+def _of_neighbours(
+    classifier: Classifier, inputs: Floats, background: Floats, sample: int
+) -> Floats:
     """The same of rows whose players were dealt out anew, each for itself."""
     owners, size = classifier.schema.owners, len(background)
     rng = np.random.default_rng(_SEED)
@@ -239,7 +242,7 @@ def _of_neighbours(classifier: Any, inputs: Floats, background: Floats, sample: 
     return _of_background(classifier, inputs, mixed, sample)
 
 
-_PLAYED: dict[Game, Callable[[Any, Floats, Floats, int], Floats]] = {
+_PLAYED: dict[Game, Callable[[Classifier, Floats, Floats, int], Floats]] = {
     "background": _of_background,
     "baseline": _baseline,
     "neighbours": _of_neighbours,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -14,9 +14,13 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import ModuleExplainer
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,11 @@ class GradCam(ModuleExplainer):
 
 
 @contextmanager
-def _last_maps(module: Any) -> Iterator[list[Any]]:
+def _last_maps(module: ExplainableModule) -> Iterator[list[Tensor]]:
     """Fills a list with what the convolutions give, in the order in which they run."""
     from torch import nn
 
-    seen: list[Any] = []
+    seen: list[Tensor] = []
     handles = [
         part.register_forward_hook(lambda _, inputs, output: seen.append(output))
         for part in module.modules()

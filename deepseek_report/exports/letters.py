@@ -19,7 +19,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage import bounded_yaml
@@ -176,7 +176,7 @@ class _Writer:
         about = {"label": self.words.name(row.label), "display": self.words.name(row.display)}
         return self.words.text(f"exports.letters.{self.kind}.reasons", **about)
 
-    def _values(self, case: CaseRow) -> dict[str, Any]:
+    def _values(self, case: CaseRow) -> dict[str, object]:
         """What the law of the Union lets a person know of how the decision came about."""
         results = self.run.results
         target, threshold = results.schema.target, results.predicted.threshold

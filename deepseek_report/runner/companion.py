@@ -54,8 +54,8 @@ class Companion:
     metrics: Mapping[str, Any]
     trust: tuple[str, ...] = ()
     work: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="deepseek-report-")))
-    _lock: Any = field(default_factory=threading.Lock)
-    _case_lock: Any = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _case_lock: threading.Lock = field(default_factory=threading.Lock)
     _is_stale: bool = True
 
     @classmethod

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.storage import memory_bound
@@ -22,7 +22,14 @@ from deepseek_report.errors import ConfigError, DeepseekReportError
 from deepseek_report.runner.companion import Companion
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
+    from uvicorn import Server
+
+    Answer = Callable[[Request], Awaitable[Response]]
 
 HOST = "127.0.0.1"
 #: Bytes of a question.
@@ -45,7 +52,7 @@ class LiveServer:
 
     companion: Companion
     address: str
-    server: Any
+    server: Server
     thread: threading.Thread
 
     def wait(self) -> None:
@@ -105,11 +112,10 @@ def serve(companion: Companion, port: int = 0) -> LiveServer:
     return LiveServer(companion, f"http://{HOST}:{port}/{token}/", server, thread)
 
 
-def application(companion: Companion, token: str, port: int) -> Any:
+def application(companion: Companion, token: str, port: int) -> ASGIApp:
     """The application that answers below `/<token>/`, for this port."""
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
-    from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route
 
@@ -139,10 +145,10 @@ def application(companion: Companion, token: str, port: int) -> Any:
     return _OwnHostAlone(Starlette(routes=routes), port)
 
 
-def _told(answer: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+def _told(answer: Answer) -> Answer:
     """The same, whose errors are sentences."""
 
-    async def told_in_words(request: Any) -> Any:
+    async def told_in_words(request: Request) -> Response:
         try:
             return await answer(request)
         except _RefusedError as refused:
@@ -161,7 +167,7 @@ class _RefusedError(Exception):
         self.status = status
 
 
-async def _question(request: Any) -> dict[str, Any]:
+async def _question(request: Request) -> dict[str, object]:
     """The question in a request: a JSON mapping of bounded size, from the page itself."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
@@ -183,7 +189,7 @@ async def _question(request: Any) -> dict[str, Any]:
     return question
 
 
-def _json(answer: Any, status: int) -> Response:
+def _json(answer: object, status: int) -> Response:
     from starlette.responses import Response
 
     text = json.dumps(answer, ensure_ascii=False, allow_nan=False)
@@ -193,11 +199,11 @@ def _json(answer: Any, status: int) -> Response:
 class _OwnHostAlone:
     """Answers only what was sent to this machine by its own name."""
 
-    def __init__(self, app: Any, port: int) -> None:
+    def __init__(self, app: ASGIApp, port: int) -> None:
         self.app = app
         self.names = {f"{name}:{port}".encode() for name in (HOST, "localhost")}
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         from starlette.responses import Response
 
         hosts = [value for name, value in scope.get("headers", ()) if name == b"host"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,13 +26,13 @@ from deepseek_report.provenance import git_revision
 from deepseek_report.rendering.page_words import page_of
 from deepseek_report.runner.execution.execute import execute
 from deepseek_report.runner.execution.outcomes import Execution
+from deepseek_report.runner.execution.rare_collections import without_collections
 from deepseek_report.runner.execution.run_events import REPORT, Reporter
 from deepseek_report.runner.planning.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.planning.recommending import decided
 from deepseek_report.runner.run_folders.gather import assemble
 from deepseek_report.runner.run_folders.open_run import MissingPart
 from deepseek_report.runner.run_folders.sealing import writing_key
-from deepseek_report.runner.run_folders.store_hold import using
 from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.runner.run_folders.writing import (
     WriteOptions,
@@ -41,6 +42,7 @@ from deepseek_report.runner.run_folders.writing import (
     write_report,
 )
 from deepseek_report.store import Store, replace_folder
+from deepseek_report.store.folders import held
 from deepseek_report.store.remote_stages import remote_of_environment
 from deepseek_report.store.run_folder import DOCUMENTS_MANIFEST, carry_over, seal_results
 
@@ -178,7 +180,8 @@ def _run(run: PreparedRun, reporter: Reporter) -> Finished:
     )
     reporter.started(REPORT)
     writing = time.perf_counter()
-    finished = write_run(run, execution)
+    with without_collections():
+        finished = write_run(run, execution)
     reporter.finished(REPORT, time.perf_counter() - writing, "")
     return finished
 
@@ -298,3 +301,24 @@ def _drop_if_damaged(store: Store, stage: Stage) -> None:
         store.verify(stage.place, stage.key)
     except ArtifactError:
         remove(store.folder(stage.place, stage.key))
+
+
+@contextmanager
+def using(stores: Iterable[Store], reporter: Reporter) -> Iterator[None]:
+    """`clean` takes nothing out of them meanwhile; at the end, what waits to be sent is sent.
+
+    What still cannot be sent is told: the next command that uses the store tries again.
+    """
+    stores = list(dict.fromkeys(stores))
+    with ExitStack() as stack:
+        for store in stores:
+            stack.enter_context(held(store.root))
+        yield
+        for store in stores:
+            unsent = store.send_waiting()
+            if unsent is not None:
+                stages = "1 stage" if unsent.stages == 1 else f"{unsent.stages} stages"
+                reporter.warned(
+                    f"{stages} could not be sent to the remote store, and the next run with this "
+                    f"paths.store sends what is left: {unsent.reason}"
+                )

@@ -19,14 +19,12 @@ from deepseek_report.runner.execution.execute import carry_out
 from deepseek_report.runner.execution.open_plan import Closing, OpenPlan
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.run_events import Reporter
-from deepseek_report.runner.planning.plan import make_plan
-from deepseek_report.runner.planning.preloading import modules_to_load
+from deepseek_report.runner.planning.plan import make_plan, modules_to_load
 from deepseek_report.runner.planning.processes import cores
 from deepseek_report.runner.planning.sweeping import SweepJob
-from deepseek_report.runner.run import Finished, PreparedRun, prepare_run, write_run
+from deepseek_report.runner.run import Finished, PreparedRun, prepare_run, using, write_run
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.runner.run_folders.past_runs import past_run
-from deepseek_report.runner.run_folders.store_hold import using
 from deepseek_report.store import Store
 from deepseek_report.wording.words import Wording
 

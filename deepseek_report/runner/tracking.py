@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
@@ -27,6 +27,11 @@ from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.store.run_folder import SCORES
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+T = TypeVar("T")
 #: The variable that names the place, as MLflow's tracking URI: a folder, or http(s)://….
 VARIABLE = "DEEPSEEK_REPORT_MLFLOW"
 #: What stands before the id of a run in MLflow where a folder could stand.
@@ -96,7 +101,7 @@ class Tracker:
             return Path(client.download_artifacts(identity, _FOLDER, str(place)))
 
     @contextmanager
-    def _client(self) -> Iterator[Any]:
+    def _client(self) -> Iterator[MlflowClient]:
         """What speaks to the place; its errors become sentences."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is sent to others
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -122,7 +127,7 @@ def tracker_of_environment() -> Tracker | None:
     return Tracker(uri) if uri else None
 
 
-def _refuse_large(client: Any, identity: str) -> None:
+def _refuse_large(client: MlflowClient, identity: str) -> None:
     """Raise ArtifactError where what lies there is no run folder by its size, depth or names."""
     waiting, entries, size = [(_FOLDER, 1)], 0, 0
     while waiting:
@@ -143,12 +148,12 @@ def _refuse_large(client: Any, identity: str) -> None:
                 waiting.append((entry.path, level + 1))
 
 
-def _experiment(client: Any, name: str) -> str:
+def _experiment(client: MlflowClient, name: str) -> str:
     known = client.get_experiment_by_name(name)
     return str(known.experiment_id if known is not None else client.create_experiment(name))
 
 
-def _log_numbers(client: Any, identity: str, results: Results, folder: Path) -> None:
+def _log_numbers(client: MlflowClient, identity: str, results: Results, folder: Path) -> None:
     from mlflow.entities import Metric, Param
 
     now = int(time.time() * 1000)
@@ -194,6 +199,6 @@ def _key(name: str) -> str:
     return _STRANGE.sub("_", name)[: _LONGEST_KEY - len("high/")]
 
 
-def _batches(entries: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+def _batches(entries: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     for start in range(0, len(entries), size):
         yield entries[start : start + size]

@@ -8,12 +8,16 @@ which copies of it are rare; one that is nearer to some row than that leaves to 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.statistics.ranking import thin
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 
 #: Wider rows are projected at random to so many columns, which keeps distances to about 9 %.
 _MOST_COLUMNS = 64
@@ -44,7 +48,7 @@ class Nearness:
     dimension: float
 
 
-def near_copies(rows: Any, others: Any) -> Nearness | None:
+def near_copies(rows: Floats | csr_array, others: Floats | csr_array) -> Nearness | None:
     """Near copies among `rows` of any of `others`; None where distances cannot tell them.
 
     A ratio r of the distance to the nearest row and to the fifth in the sample has, by chance, a
@@ -79,7 +83,7 @@ def near_copies(rows: Any, others: Any) -> Nearness | None:
     return Nearness(chosen, np.asarray(distance < ratio * measure), nearest, dimension)
 
 
-def _narrow(rows: Any, others: Any) -> tuple[Floats, Floats]:
+def _narrow(rows: Floats | csr_array, others: Floats | csr_array) -> tuple[Floats, Floats]:
     n_columns = rows.shape[1]
     if n_columns <= _MOST_COLUMNS:
         return _dense(rows), _dense(others)
@@ -88,7 +92,7 @@ def _narrow(rows: Any, others: Any) -> tuple[Floats, Floats]:
     return np.asarray(rows @ directions), np.asarray(others @ directions)
 
 
-def _dense(rows: object) -> Floats:
+def _dense(rows: Floats | csr_array) -> Floats:
     return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)
 
 

@@ -13,11 +13,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+
+if TYPE_CHECKING:
+    from sklearn.tree._tree import Tree
+
 
 #: How outputs become answers: several that are log-odds each for itself, log-odds of classes that
 #: share one probability of 1, or numbers.
@@ -62,7 +66,10 @@ def boosted_paths(
 
     rng = np.random.default_rng(seed)
     gaps = np.asarray(np.isnan(columns).any(axis=0))
-    outputs, paths = np.zeros_like(targets) + _start(targets, link), dict[Any, None]()
+    outputs, paths = (
+        np.zeros_like(targets) + _start(targets, link),
+        dict[tuple[RuleStep, ...], None](),
+    )
     some = max(int(_SHARE * len(columns)), min(len(columns), 2 * _LEAF))
     fewest = max(int(_LEAF_SHARE * some), _LEAF)
     for tree in range(_TREES):
@@ -80,7 +87,7 @@ def boosted_paths(
     return sorted(paths, key=len)
 
 
-def _ways(tree: Any, gaps: Bools) -> Iterator[tuple[RuleStep, ...]]:
+def _ways(tree: Tree, gaps: Bools) -> Iterator[tuple[RuleStep, ...]]:
     waiting: list[tuple[int, tuple[RuleStep, ...]]] = [(0, ())]
     while waiting:
         node, way = waiting.pop()

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.trees import CategorySplit, Nodes, TreeEnsemble, joined
+
+if TYPE_CHECKING:
+    from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import BaseHistGradientBoosting
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+    from sklearn.tree import DecisionTreeRegressor
+    from sklearn.tree._tree import Tree
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class SmallTree:
 
     columns: tuple[SplitColumn, ...]
     nodes: tuple[TreeNode, ...]
-    estimator: Any
+    estimator: DecisionTreeRegressor
 
     @classmethod
     def fit(
@@ -118,7 +124,7 @@ class SmallTree:
         return np.flatnonzero([node.column is None for node in self.nodes])
 
 
-def _nodes(tree: Any, columns: Sequence[SplitColumn]) -> tuple[TreeNode, ...]:
+def _nodes(tree: Tree, columns: Sequence[SplitColumn]) -> tuple[TreeNode, ...]:
     above = {0: (-1, False, 0)}
     nodes = []
     for place in range(tree.node_count):
@@ -152,7 +158,7 @@ class HistogramTrees:
     (2, [29.5])
     """
 
-    def read(self, estimator: Any) -> TreeEnsemble:
+    def read(self, estimator: BaseHistGradientBoosting) -> TreeEnsemble:
         """One output: log-odds of the second class, or the number."""
         columns = _Columns.of(estimator)
         nodes, roots = joined(
@@ -179,7 +185,7 @@ class _Columns:
     values: tuple[Floats, ...] = ()
 
     @classmethod
-    def of(cls, estimator: Any) -> _Columns:
+    def of(cls, estimator: BaseHistGradientBoosting) -> _Columns:
         categorical = estimator.is_categorical_
         if categorical is None:
             return cls(np.arange(estimator.n_features_in_))
@@ -188,7 +194,7 @@ class _Columns:
         return cls(origins, tuple(np.asarray(v, dtype=np.float64) for v in encoder.categories_))
 
 
-def _histogram_nodes(tree: Any, columns: _Columns) -> Nodes:
+def _histogram_nodes(tree: TreePredictor, columns: _Columns) -> Nodes:
     nodes = tree.nodes
     leaf = nodes["is_leaf"].astype(bool)
     categorical = np.flatnonzero(~leaf & nodes["is_categorical"].astype(bool))
@@ -206,7 +212,7 @@ def _histogram_nodes(tree: Any, columns: _Columns) -> Nodes:
     )
 
 
-def _split(node: Any, bitsets: NDArray[np.uint32], columns: _Columns) -> CategorySplit:
+def _split(node: np.void, bitsets: NDArray[np.uint32], columns: _Columns) -> CategorySplit:
     """Values that were unknown in training go where missing ones do."""
     values = columns.values[node["feature_idx"]]
     values = values[~np.isnan(values)]

@@ -25,13 +25,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.artifacts.storage.memory_bound import parse
 from deepseek_report.artifacts.storage.plain_files import PART, make_folder, move, sha256_file
 from deepseek_report.errors import ArtifactError, DamagedError, UnreachableError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
 
 #: The variable that names the place, by a URL that fsspec knows.
 VARIABLE = "DEEPSEEK_REPORT_REMOTE_STORE"
@@ -91,7 +95,7 @@ class RemoteStages:
     def manifest_at(self, name: str) -> dict[str, Any] | None:
         """The same, by its name below the place."""
 
-        def read(files: Any, root: str) -> bytes | None:
+        def read(files: AbstractFileSystem, root: str) -> bytes | None:
             try:
                 content: bytes = files.cat_file(f"{root}/{name}", end=_MOST_MANIFEST + 1)
             except FileNotFoundError:
@@ -127,7 +131,7 @@ class RemoteStages:
         """Bring an object here, under a name that no earlier try writes to any more."""
         part = target.with_name(f"{uuid.uuid4().hex}{PART}")
 
-        def fetch(files: Any, root: str) -> None:
+        def fetch(files: AbstractFileSystem, root: str) -> None:
             files.get_file(_object(root, sha256), str(part), callback=_callback(arrived))
 
         arrived = _Arrived()
@@ -153,11 +157,16 @@ class RemoteStages:
         self._put(manifest, f"/{_manifest_name(stage, key)}", _exists, anew=anew)
 
     def _put(
-        self, source: Path, name: str, is_there: Callable[[Any, str, int], bool], *, anew: bool
+        self,
+        source: Path,
+        name: str,
+        is_there: Callable[[AbstractFileSystem, str, int], bool],
+        *,
+        anew: bool,
     ) -> None:
         size = source.stat().st_size
 
-        def put(files: object, root: str) -> None:
+        def put(files: AbstractFileSystem, root: str) -> None:
             if anew or not is_there(files, root + name, size):
                 _send(files, source, root + name)
 
@@ -174,7 +183,7 @@ class RemoteStages:
         Raises UnreachableError: the place does not answer.
         """
 
-        def listed(files: Any, root: str) -> list[str]:
+        def listed(files: AbstractFileSystem, root: str) -> list[str]:
             try:
                 paths = files.find(f"{root}/stages")
             except FileNotFoundError:
@@ -183,13 +192,13 @@ class RemoteStages:
 
         yield from (name for name in self._ask(listed) if name.endswith(".json"))
 
-    def damage_of(self, sha256: Any, name: Any = "file") -> str:
+    def damage_of(self, sha256: str, name: object = "file") -> str:
         """What is wrong with an object, by reading all of it; empty where nothing is.
 
         Raises UnreachableError: the place does not answer.
         """
 
-        def hashed(files: Any, root: str) -> str:
+        def hashed(files: AbstractFileSystem, root: str) -> str:
             digest = hashlib.sha256()
             with files.open(_object(root, sha256), "rb") as stream:
                 while block := stream.read(2**20):
@@ -212,7 +221,7 @@ class RemoteStages:
         Raises UnreachableError: the place does not answer, or does not allow it.
         """
 
-        def remove(files: Any, root: str) -> None:
+        def remove(files: AbstractFileSystem, root: str) -> None:
             files.rm_file(f"{root}/{name}")
 
         try:
@@ -227,7 +236,10 @@ class RemoteStages:
             raise DamagedError(f"{self.url}: a manifest there names {name!r}, which is no file")
 
     def _ask(
-        self, work: Callable[[Any, str], T], size: int = 0, arrived: _Arrived | None = None
+        self,
+        work: Callable[[AbstractFileSystem, str], T],
+        size: int = 0,
+        arrived: _Arrived | None = None,
     ) -> T:
         """What work on the place gives, with the place's file system and path.
 
@@ -326,7 +338,7 @@ def _in_time(seconds: float, work: Callable[[], T], arrived: _Arrived) -> T:
     return result
 
 
-def _open_place(url: str) -> tuple[object, str]:
+def _open_place(url: str) -> tuple[AbstractFileSystem, str]:
     from fsspec.core import get_filesystem_class, split_protocol, url_to_fs
 
     try:
@@ -358,18 +370,18 @@ def _object(root: str, sha256: str) -> str:
     return f"{root}/files/{sha256[:2]}/{sha256}"
 
 
-def _is_there(files: Any, path: str, size: int) -> bool:
+def _is_there(files: AbstractFileSystem, path: str, size: int) -> bool:
     try:
         return bool(files.info(path)["size"] == size)
     except FileNotFoundError:
         return False
 
 
-def _exists(files: Any, path: str, _: int) -> bool:
+def _exists(files: AbstractFileSystem, path: str, _: int) -> bool:
     return bool(files.exists(path))
 
 
-def _send(files: Any, source: Path, target: str) -> None:
+def _send(files: AbstractFileSystem, source: Path, target: str) -> None:
     """Write an object. Only where it cannot be written is a folder, or a bucket, asked for."""
     try:
         files.put_file(str(source), target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -42,6 +42,10 @@ from deepseek_report.tasks.loss import (
     threshold_for_share,
 )
 from deepseek_report.tasks.task import Disturbed, Drawn, Measure, Row, Side, Task
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
 
 _ECE_BINS = 10
 
@@ -212,12 +216,12 @@ class Classification(Task):
         """(class,) the shares of the labels."""
         return np.asarray(np.bincount(labels, minlength=n_outputs) / len(labels))
 
-    def linear_model(self, *, wide: bool, seed: int) -> Any:
+    def linear_model(self, *, wide: bool, seed: int) -> BaseEstimator:
         from sklearn.linear_model import LogisticRegression
 
         return LogisticRegression(C=0.1 if wide else 1.0, max_iter=300, tol=1e-3, random_state=seed)
 
-    def boosted_model(self, labels: Array, categorical: Sequence[bool], seed: int) -> Any:
+    def boosted_model(self, labels: Array, categorical: Sequence[bool], seed: int) -> BaseEstimator:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         return HistGradientBoostingClassifier(
@@ -231,7 +235,7 @@ class Classification(Task):
             random_state=seed,
         )
 
-    def outputs(self, model: Any, columns: Any, n_outputs: int) -> Floats:
+    def outputs(self, model: BaseEstimator, columns: Array, n_outputs: int) -> Floats:
         """(instance, class) probabilities; a class that training did not see gets 0."""
         full = np.zeros((columns.shape[0], n_outputs))
         full[:, model.classes_] = model.predict_proba(columns)

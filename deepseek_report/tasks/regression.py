@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from deepseek_report.tasks.comparisons import (
 )
 from deepseek_report.tasks.loss import AbsoluteError
 from deepseek_report.tasks.task import Disturbed, Drawn, Measure, Row, Side, Task
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 
 class Regression(Task):
@@ -146,7 +149,7 @@ class Regression(Task):
 
         return RidgeCV(alphas=np.logspace(-2, 4, 13))
 
-    def boosted_model(self, labels: Array, categorical: Sequence[bool], seed: int) -> Any:
+    def boosted_model(self, labels: Array, categorical: Sequence[bool], seed: int) -> BaseEstimator:
         """Codes of categories are taken as numbers."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
@@ -160,7 +163,7 @@ class Regression(Task):
             random_state=seed,
         )
 
-    def outputs(self, model: Any, columns: object, n_outputs: int) -> Floats:
+    def outputs(self, model: BaseEstimator, columns: Array, n_outputs: int) -> Floats:
         return np.asarray(model.predict(columns), dtype=np.float64)[:, None]
 
     def as_predictions(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -18,6 +18,10 @@ from deepseek_report.artifacts.score import Direction
 from deepseek_report.artifacts.table import Column, estimate
 from deepseek_report.tasks.comparisons import GapStatistic, RowMeasure
 from deepseek_report.tasks.loss import Limits, Loss
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
 
 Side = Literal["left", "right"]
 Row = dict[str, object]
@@ -82,6 +86,10 @@ class Drawn:
     def interval(self) -> tuple[str, str]:
         """The columns of the interval's ends."""
         return f"{self.ends}_low", f"{self.ends}_high"
+
+    def of(self, cells: Mapping[str, Any]) -> Estimate:
+        """What a row with these cells has in the column."""
+        return Estimate.of(*(cells.get(key) for key in (self.key, *self.interval)))
 
 
 class Task(ABC):
@@ -233,18 +241,18 @@ class Task(ABC):
         """(output,) the best answer that is the same for everyone."""
 
     @abstractmethod
-    def linear_model(self, *, wide: bool, seed: int) -> Any:
+    def linear_model(self, *, wide: bool, seed: int) -> BaseEstimator:
         """An unfitted linear model of scikit-learn; `wide` data get a stronger penalty."""
 
     @abstractmethod
-    def boosted_model(self, labels: Array, categorical: Sequence[bool], seed: int) -> Any:
+    def boosted_model(self, labels: Array, categorical: Sequence[bool], seed: int) -> BaseEstimator:
         """An unfitted gradient boosting of scikit-learn.
 
         categorical : (column,) which columns hold codes of categories; empty where none does.
         """
 
     @abstractmethod
-    def outputs(self, model: object, columns: object, n_outputs: int) -> Floats:
+    def outputs(self, model: object, columns: Array, n_outputs: int) -> Floats:
         """(instance, output) what a fitted model of scikit-learn gives."""
 
     @abstractmethod

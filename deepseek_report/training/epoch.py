@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.adamw import adamw
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.models import Penalty
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.training.objective import Objective
-from deepseek_report.training.settings import TrainingSettings
+from deepseek_report.training.trainer import TrainingSettings
 
 # --- AdamW, in one call for all parameters --------------------------------------------------------
 
@@ -145,7 +146,7 @@ class Stepper:
     """
 
     settings: TrainingSettings
-    module: Any
+    module: ExplainableModule
     objective: Objective
     optimiser: AdamW
     scaler: torch.amp.GradScaler
@@ -276,7 +277,7 @@ class Precision:
             yield
 
 
-def choose_precision(wanted: str, device: str, module: nn.Module) -> Precision:
+def choose_precision(wanted: str, device: str, module: ExplainableModule) -> Precision:
     """The format to train in.
 
     "auto" takes mixed precision only where it gains time. On a CPU that is where a matrix unit for
@@ -299,7 +300,7 @@ def choose_precision(wanted: str, device: str, module: nn.Module) -> Precision:
     return _auto_gpu() if on_gpu else _auto_cpu(widest_layer(module))
 
 
-def widest_layer(module: nn.Module) -> int:
+def widest_layer(module: ExplainableModule) -> int:
     """The widest side of any weight matrix that both sides of share."""
     sides = [min(p.shape[-2:]) for p in module.parameters() if p.dim() >= 2]
     return max(sides, default=0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.corrections import Way
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.cues import InputCue
 from deepseek_report.tasks import task_of
@@ -46,7 +46,7 @@ class CuePenalty:
     def describe(self) -> str:
         return f"{self.weight} {self.variance} {list(self.cues)}"
 
-    def of(self, module: Any, rows: Tensor, seed: int) -> Tensor:
+    def of(self, module: ExplainableModule, rows: Tensor, seed: int) -> Tensor:
         """See `Penalty` of the protocols; nothing is dropped at random while it is asked."""
         training = module.training
         module.eval()
@@ -55,7 +55,7 @@ class CuePenalty:
         finally:
             module.train(training)
 
-    def _term(self, module: object, rows: Tensor, seed: int) -> Tensor:
+    def _term(self, module: ExplainableModule, rows: Tensor, seed: int) -> Tensor:
         rng = np.random.default_rng(seed)
         inputs = rows.detach().cpu().numpy().astype(np.float64)
         by_swap = [cue for cue, how in self.cues if how == "swap" or cue.direction]
@@ -82,7 +82,7 @@ class CuePenalty:
         wrong = torch.relu(-moved[:, explained] * torch.as_tensor(rise).to(moved))
         return (wrong**2).mean() / self.variance
 
-    def _answers(self, module: Any, rows: Tensor) -> Tensor:
+    def _answers(self, module: ExplainableModule, rows: Tensor) -> Tensor:
         """(instance, output) outputs; those of classes less their mean, which says nothing."""
         outputs: Tensor = module.forward_with_balance(rows)[0].float()
         task = task_of(self.schema.target)
@@ -90,7 +90,9 @@ class CuePenalty:
             return outputs
         return outputs - outputs.mean(dim=1, keepdim=True)
 
-    def _slope(self, module: Any, rows: Tensor, other: Tensor, rng: np.random.Generator) -> Tensor:
+    def _slope(
+        self, module: ExplainableModule, rows: Tensor, other: Tensor, rng: np.random.Generator
+    ) -> Tensor:
         """Mean over the rows of the squared slope of the centred outputs on the way to other rows.
 
         Of several outputs it is that of one random combination, whose squared slope is on average

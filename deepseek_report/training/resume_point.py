@@ -7,15 +7,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from deepseek_report.artifacts.storage.plain_files import write_whole
 from deepseek_report.training.epoch import AdamW
+
+if TYPE_CHECKING:
+    from deepseek_report.artifacts.protocols.modules import ExplainableModule
+
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -38,7 +42,7 @@ class State:
     step_seconds: float = 0.0
     input_seconds: float = 0.0
     diverged: bool = False
-    scaler: dict[str, Any] = field(default_factory=dict)
+    scaler: dict[str, object] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
@@ -54,7 +58,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], note: str | None = N
 
 
 def save_checkpoint(
-    folder: Path, fingerprint: str, state: State, module: nn.Module, optimiser: AdamW
+    folder: Path, fingerprint: str, state: State, module: ExplainableModule, optimiser: AdamW
 ) -> None:
     """Write the state after an epoch.
 
@@ -71,7 +75,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path, fingerprint: str, module: nn.Module, optimiser: AdamW
+    folder: Path, fingerprint: str, module: ExplainableModule, optimiser: AdamW
 ) -> State | None:
     """Put module and optimiser where an earlier attempt left them.
 
@@ -109,7 +113,7 @@ def _checksum(body: str, tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def fingerprint(parts: Mapping[str, object], module: nn.Module) -> str:
+def fingerprint(parts: Mapping[str, object], module: ExplainableModule) -> str:
     """SHA-256 of what decides the course of training: settings, data and the untrained module."""
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
     for name, tensor in sorted(module.state_dict().items()):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from torch import Tensor
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message, plain
 from deepseek_report.artifacts.protocols.models import HISTORY, Penalty
-from deepseek_report.artifacts.protocols.modules import EncodesInputs, LayerTrace
+from deepseek_report.artifacts.protocols.modules import EncodesInputs, ExplainableModule, LayerTrace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json, save_table
@@ -37,7 +37,7 @@ from deepseek_report.training.resume_point import (
     save_checkpoint,
     save_tensors,
 )
-from deepseek_report.training.settings import TrainingSettings
+from deepseek_report.training.trainer import TrainingSettings
 
 # --- torch.compile as an option: tried before it is relied on -------------------------------------
 
@@ -72,7 +72,7 @@ ROWS_AT_ONCE = 256
 
 
 def evaluate(
-    module: Any,
+    module: ExplainableModule,
     forward: Forward,
     objective: Objective,
     inputs: Tensor,
@@ -102,7 +102,9 @@ def predict(forward: Forward, inputs: Tensor, rows_at_once: int) -> Tensor:
 _MOST = 2**26
 
 
-def encoded_once(module: Any, parts: Sequence[Tensor]) -> tuple[Forward, list[Tensor]]:
+def encoded_once(
+    module: ExplainableModule, parts: Sequence[Tensor]
+) -> tuple[Forward, list[Tensor]]:
     """What training puts its rows through, and the rows as that reads them.
 
     parts : (instance, feature) rows in original units.
@@ -137,7 +139,7 @@ class Session:
     def __init__(
         self,
         settings: TrainingSettings,
-        module: Any,
+        module: ExplainableModule,
         dataset: Dataset,
         place: Place,
         penalty: Penalty | None = None,
@@ -151,7 +153,8 @@ class Session:
         inputs, truths = _tensors(train, self.objective, place.device)
         self.held_out, known = _tensors(dataset.validation, self.objective, place.device)
         parts = inputs, self.held_out
-        self.evaluated, encoded = self.module.forward_with_balance, list(parts)
+        self.evaluated: Forward = self.module.forward_with_balance
+        encoded = list(parts)
         if penalty is None:  # it redraws values in original units
             self.evaluated, encoded = encoded_once(self.module, parts)
         self.train, self.checked = (encoded[0], truths), (encoded[1], known)
@@ -338,7 +341,7 @@ def _chosen_rows(train: Split, most: int | None, seed: int) -> Split:
     return train.take(np.sort(np.random.default_rng(seed).permutation(len(train))[:most]))
 
 
-def _copy(module: Any) -> dict[str, Tensor]:
+def _copy(module: ExplainableModule) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
 
 
@@ -442,7 +445,7 @@ _COUNTED = 2**16
 
 
 #: What TensorBoard's tab of custom scalars draws in one chart each.
-LAYOUT: dict[str, dict[str, list[Any]]] = {
+LAYOUT: dict[str, dict[str, list[object]]] = {
     "Training": {
         "loss": ["Multiline", ["training/train_loss", "training/validation_loss"]],
         "score on the validation part": ["Multiline", ["training/validation_score"]],
@@ -455,20 +458,24 @@ LAYOUT: dict[str, dict[str, list[Any]]] = {
 class Board(Protocol):
     """Receives what training has to show."""
 
-    def epoch(self, row: Mapping[str, float], module: object, inputs: Tensor) -> None: ...
+    def epoch(
+        self, row: Mapping[str, float], module: ExplainableModule, inputs: Tensor
+    ) -> None: ...
 
     def finish(
-        self, module: object, inputs: Tensor, positive: Tensor | None, target: int
+        self, module: ExplainableModule, inputs: Tensor, positive: Tensor | None, target: int
     ) -> None: ...
 
 
 class NoBoard:
     """Shows nothing."""
 
-    def epoch(self, row: Mapping[str, float], module: object, inputs: Tensor) -> None:
+    def epoch(self, row: Mapping[str, float], module: ExplainableModule, inputs: Tensor) -> None:
         pass
 
-    def finish(self, module: object, inputs: Tensor, positive: Tensor | None, target: int) -> None:
+    def finish(
+        self, module: ExplainableModule, inputs: Tensor, positive: Tensor | None, target: int
+    ) -> None:
         pass
 
 
@@ -480,10 +487,10 @@ class TensorBoard:
             warnings.simplefilter("ignore")
             from torch.utils.tensorboard import SummaryWriter
 
-        self.writer: Any = SummaryWriter(str(folder), purge_step=epochs_done + 1)
+        self.writer = SummaryWriter(str(folder), purge_step=epochs_done + 1)
         self.writer.add_custom_scalars(LAYOUT)
 
-    def epoch(self, row: Mapping[str, float], module: Any, inputs: Tensor) -> None:
+    def epoch(self, row: Mapping[str, float], module: ExplainableModule, inputs: Tensor) -> None:
         """Scalars of the last epoch, how evenly the experts are used on rows that the training
         does not see, and, of models up to 5 M weights, their histograms.
         """
@@ -496,7 +503,7 @@ class TensorBoard:
         if sum(parameter.numel() for parameter in module.parameters()) <= _HISTOGRAMS:
             self._histograms(module, step)
 
-    def _histograms(self, module: Any, step: int) -> None:
+    def _histograms(self, module: ExplainableModule, step: int) -> None:
         for name, parameter in module.named_parameters():
             # a table without categories has an empty embedding of them
             if parameter.numel() and parameter.requires_grad:
@@ -504,7 +511,9 @@ class TensorBoard:
                 counted = weights[:: -(-len(weights) // _COUNTED)]
                 self.writer.add_histogram(name.replace(".", "/"), counted, step, bins="fd")
 
-    def finish(self, module: Any, inputs: Tensor, positive: Tensor | None, target: int) -> None:
+    def finish(
+        self, module: ExplainableModule, inputs: Tensor, positive: Tensor | None, target: int
+    ) -> None:
         """The graph and the pictures of the finished model."""
         self._graph(module, inputs[:2])
         rows = _traceable(module)
@@ -530,7 +539,7 @@ class TensorBoard:
     def _maps(self, name: str, weights: Tensor) -> None:
         self.writer.add_image(name, maps(weights.float().cpu().numpy()))
 
-    def _graph(self, module: object, inputs: Tensor) -> None:
+    def _graph(self, module: ExplainableModule, inputs: Tensor) -> None:
         """The graph as torch traces it; a check of the trace would load torch's compiler."""
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
@@ -541,7 +550,7 @@ class TensorBoard:
                 self.writer.add_text("graph", f"The graph could not be traced: {error}")
 
 
-def expert_balance(module: Any, inputs: Tensor) -> dict[int, float]:
+def expert_balance(module: ExplainableModule, inputs: Tensor) -> dict[int, float]:
     """How many experts a layer uses in effect, counted from 1.
 
     exp of the entropy of the experts' mean weights: 1 where one expert does all, their number
@@ -566,7 +575,7 @@ def expert_balance(module: Any, inputs: Tensor) -> dict[int, float]:
     }
 
 
-def _traceable(module: object) -> int:
+def _traceable(module: ExplainableModule) -> int:
     tokens = len(getattr(module, "token_columns", ())) or 1
     return max(1, min(_TRACED_ROWS, _TRACED_WEIGHTS // tokens**2))
 
@@ -601,7 +610,9 @@ class TrainingFacts:
     stopped_early: bool
 
 
-def write_outputs(folder: Path, module: Any, state: State, facts: TrainingFacts) -> None:
+def write_outputs(
+    folder: Path, module: ExplainableModule, state: State, facts: TrainingFacts
+) -> None:
     """Write weights, history, summaries and timing; remove the checkpoint last."""
     architecture = module.architecture()
     save_tensors(folder / WEIGHTS, module.state_dict())
@@ -618,7 +629,7 @@ def _history(state: State) -> pd.DataFrame:
     return pd.DataFrame(state.rows, columns=list(HISTORY)).astype(kinds)
 
 
-def _summary(state: State, facts: TrainingFacts, parameters: int) -> dict[str, Any]:
+def _summary(state: State, facts: TrainingFacts, parameters: int) -> dict[str, object]:
     return {
         "epochs": state.epochs,
         "max_epochs": facts.max_epochs,

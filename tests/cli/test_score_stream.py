@@ -16,7 +16,7 @@ from deepseek_report.cli.dispatch import run
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.readers.case_rows import header_of, line_of
 from deepseek_report.findings.thresholds import DriftVerdict
-from deepseek_report.runner.streaming import incoming_lines, open_stream, stream_board
+from deepseek_report.runner.streaming import open_stream, stream_board
 from deepseek_report.runner.streaming.drift_watch import DriftWatch, Reference
 from deepseek_report.runner.streaming.open_stream import PlantedDrift
 from deepseek_report.statistics.exchangeability import StabilityIndex
@@ -161,7 +161,7 @@ def test_a_stream_that_is_stopped_scores_the_batch_that_it_has_begun(
         yield from (f"{line}\n".encode() for line in lines)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(incoming_lines, "lines_of_file", until_ctrl_c)
+    monkeypatch.setattr(open_stream, "lines_of_file", until_ctrl_c)
     log = scored(small_run, tmp_path, "--rows", "rows.csv", "--explain", "0")
     assert [record["line"] for record in log] == [2, 3, 4]
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from deepseek_report.artifacts.protocols.language_models import ContinuesText
+from deepseek_report.artifacts.protocols.classifier import ContinuesText
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.data_kinds.token_tasks import Brackets, Recall, task_of_card
 from deepseek_report.datasets.sources.generated_texts import BracketsData, RecallData

@@ -154,7 +154,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     ),
     "runner/run_folders/sealing.py": (_SHIPPED, {"read_bytes", "rglob"}),
     "runner/scaffold/new_study.py": (_NAMED, {"copyfile", "glob", "mkdir", "open", "read_text"}),
-    "runner/streaming/incoming_lines.py": (_NAMED, {"open"}),
+    "runner/streaming/open_stream.py": (_NAMED, {"open"}),
     "store/remote_stages.py": (_REMOTE, {"makedirs", "open"}),
     "training/resume_point.py": (_MODELS, {"json.loads", "safe_open"}),
     "wording/compiled_texts.py": (

@@ -31,9 +31,8 @@ from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
-from deepseek_report.privacy.measures import edges
+from deepseek_report.privacy.measures import _thinned, edges, released
 from deepseek_report.privacy.release import released_card
-from deepseek_report.privacy.table_release import _thinned, released
 from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment

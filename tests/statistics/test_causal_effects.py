@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.statistics.causes.controls import controls_of
 from deepseek_report.statistics.causes.cross_fitting import (
     FOLDS,
     CausalData,
@@ -25,6 +24,7 @@ from deepseek_report.statistics.causes.effects import (
     MoveBy,
     SetTo,
     adjusted_effect,
+    controls_of,
     effect_difference,
     effect_of_setting,
     effective_rows,

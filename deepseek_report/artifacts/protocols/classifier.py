@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 
 #: What a model can hand out; explainers, metrics and pictures name what they need. "module": layers
 #: and weights of a torch module that was trained epoch by epoch; "trees": see `TreeClassifier`;
@@ -145,3 +149,38 @@ class TellsShapes(Protocol):
 
     def surfaces(self, target: int) -> Mapping[tuple[int, int], Callable[[Floats], Floats]]:
         """{two columns: what the pair adds to rows (instance, column)}."""
+
+
+class LanguageModel(Protocol):
+    """A model that says after each token how likely each token of its vocabulary is to follow.
+
+    net : a causal language model of transformers (`AutoModelForCausalLM`), in evaluation mode,
+    float32, with attention computed openly ("eager"). tokens : (vocabulary,) the text of each
+    token.
+    """
+
+    net: PreTrainedModel
+    tokens: Sequence[str]
+
+    def next_logits(self, ids: Ints) -> Floats:
+        """(prompt, token) ids without padding -> (prompt, token, vocabulary) of what follows."""
+
+
+@runtime_checkable
+class ContinuesText(Protocol):
+    """The part of a Classifier with the capability "language_model".
+
+    Its classes are tokens that may come next, and a row is the text before the place that is asked
+    about.
+    """
+
+    @property
+    def language_model(self) -> LanguageModel:
+        """The model itself."""
+
+    @property
+    def class_tokens(self) -> Ints:
+        """(class,) the token of each class of the schema."""
+
+    def token_ids(self, inputs: Floats) -> list[Ints]:
+        """(instance, column) -> for each row its token ids, without padding, as the model reads."""

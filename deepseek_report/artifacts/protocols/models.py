@@ -161,7 +161,7 @@ def name_of(model: ModelPlugin) -> str:
 class Restores(Protocol):
     """The optional part of a ModelPlugin whose models are not a state dict in safetensors."""
 
-    def restore(self, built: Any, train: Split, folder: Path) -> None:
+    def restore(self, built: object, train: Split, folder: Path) -> None:
         """Make what `build` gave the trained model of a folder; ArtifactError if it cannot be."""
 
 
@@ -193,7 +193,7 @@ class FitsAnew(Protocol):
     def can_fit_anew(self) -> bool:
         """Whether somebody says how it is fitted."""
 
-    def fitted_anew(self, schema: Schema, train: Split, seed: int | None) -> Any:
+    def fitted_anew(self, schema: Schema, train: Split, seed: int | None) -> object:
         """What `build` gives, fitted to these rows; without a seed drawn as it was.
 
         Raises NotApplicableError: the fit failed, or gave no model of the same kind.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, get_args, runtime_checkable
 
 from deepseek_report.artifacts.array_types import Floats
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 #: The input's tokens as they enter; a whole layer; a branch of attention and a head of one; the
@@ -97,14 +97,20 @@ class LayerTrace:
 class ExplainableModule(Protocol):
     """What a torch module offers so that every explainer works on it.
 
+    It is a `torch.nn.Module`, of which the last methods here are.
+
     `embed` maps original features to units (the place where gradients are taken), and
     `forward_embedded` goes on from there; `forward` is their composition and nothing else.
     """
 
-    unit_features: Sequence[int]
-    """For each unit the position of the column that it belongs to, -1 for none (a summary token).
-    A unit never covers two columns: a model that reads patches or windows embeds each column as
-    a unit of its own, and joins them in `forward_embedded`."""
+    @property
+    def unit_features(self) -> Sequence[int]:
+        """For each unit the position of the column that it belongs to, -1 for none (a summary
+        token).
+
+        A unit never covers two columns: a model that reads patches or windows embeds each column as
+        a unit of its own, and joins them in `forward_embedded`.
+        """
 
     def embed(self, inputs: Tensor) -> Tensor:
         """(instance, feature) original units -> (instance, unit, width)."""
@@ -137,6 +143,28 @@ class ExplainableModule(Protocol):
 
     def architecture(self) -> dict[str, Any]:
         """The content of `architecture.json`: name, summary, parameters and layers."""
+
+    training: bool
+
+    def __call__(self, inputs: Tensor) -> Tensor: ...
+
+    def eval(self) -> Self: ...
+
+    def train(self, mode: bool = True) -> Self: ...
+
+    def to(self, device: str) -> Self: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
+
+    def modules(self) -> Iterator[nn.Module]: ...
+
+    def named_modules(self) -> Iterator[tuple[str, nn.Module]]: ...
+
+    def state_dict(self) -> dict[str, Tensor]: ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> object: ...
 
 
 @runtime_checkable
@@ -171,7 +199,7 @@ class IntrinsicModule(Protocol):
         """
 
 
-class HasPrototypes(Protocol):
+class HasPrototypes(ExplainableModule, Protocol):
     """The optional part of a module with the capability "prototypes".
 
     shift : steps of a series, or pixels along each side of an image, by which a window or patch

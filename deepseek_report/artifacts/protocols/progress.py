@@ -1,8 +1,9 @@
-"""How a long stage tells how far it is."""
+"""What a long piece of work tells while it goes on, and what brings pieces to processes."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 
 class Progress(Protocol):
@@ -21,3 +22,34 @@ class Silent:
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         pass
+
+
+@runtime_checkable
+class Launcher(Protocol):
+    """Runs all pieces of work of a schedule, each once all of its inputs are there.
+
+    A piece is a stage, or the writing of a report. It is told to the schedule when it begins and
+    when it has ended, in the process that called.
+
+    elsewhere : whether pieces run on other machines; the process that calls then runs none.
+    """
+
+    elsewhere: ClassVar[bool]
+
+    def room(self, here: int) -> int:
+        """How many pieces may run at a time, where this machine has room for `here`."""
+        ...
+
+    def load_early(self, modules: Sequence[str]) -> None:
+        """Begin to load what pieces will import, while it is not yet known what they all are."""
+        ...
+
+    def carry_out(self, schedule: Any, processes: int, modules: Sequence[str]) -> None:
+        """Run until nothing can be started any more.
+
+        Parameters
+        ----------
+        schedule : what there is to run (`runner.execution.pool.Schedule`).
+        processes : how many pieces may run at a time. modules : what they will import.
+        """
+        ...

@@ -106,7 +106,7 @@ class _Counter:
             anchor, before = self.open.pop()
             self.remember(anchor, self.total - before)
 
-    def node(self, event: Any) -> None:
+    def node(self, event: yaml.NodeEvent) -> None:
         self.add(1, event)
         if isinstance(event, yaml.ScalarEvent):
             self.remember(event.anchor, 1)
@@ -115,20 +115,20 @@ class _Counter:
         if len(self.open) > MOST_LEVELS:
             self.refuse(_TOO_DEEP, event)
 
-    def alias(self, event: Any) -> None:
+    def alias(self, event: yaml.NodeEvent) -> None:
         if any(anchor == event.anchor for anchor, _ in self.open):
             self.refuse(f"*{event.anchor} stands inside of what it names", event)
-        self.add(self.sizes.get(event.anchor, 1), event)
+        self.add(self.sizes.get(event.anchor or "", 1), event)
 
     def remember(self, anchor: str | None, size: int) -> None:
         if anchor is not None:
             self.sizes[anchor] = size
 
-    def add(self, nodes: int, event: object) -> None:
+    def add(self, nodes: int, event: yaml.Event) -> None:
         self.total += nodes
         if self.total > MOST_NODES:
             bound = f"{MOST_NODES:,}".replace(",", " ")
             self.refuse(f"with its aliases written out it has more than {bound} values", event)
 
-    def refuse(self, problem: str, event: Any) -> None:
-        raise YamlTooLarge(problem=problem, problem_mark=event.start_mark)
+    def refuse(self, problem: str, event: yaml.Event) -> None:
+        raise YamlTooLarge(problem=problem, problem_mark=event.start_mark)  # type: ignore[arg-type]

@@ -13,10 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.errors import ConfigError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 
 #: What is fetched of a checkpoint: its configuration, tokenizer and safe weights.
 FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
@@ -75,7 +79,7 @@ def digest(folder: Path) -> str:
     return whole.hexdigest()
 
 
-def load_tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a checkpoint; `tokenizer.json` is taken as it is, where there is one.
 
     (The classes that transformers has for single families may add tokens to it or drop some.)
@@ -84,7 +88,7 @@ def load_tokenizer(folder: Path) -> Any:
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    cls: Any = PreTrainedTokenizerFast if (folder / "tokenizer.json").is_file() else AutoTokenizer
+    cls = PreTrainedTokenizerFast if (folder / "tokenizer.json").is_file() else AutoTokenizer
     try:
         with quiet():
             return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -95,7 +99,7 @@ def load_tokenizer(folder: Path) -> Any:
         ) from None
 
 
-def tokens_of(tokenizer: Any) -> tuple[str, ...]:
+def tokens_of(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
     """All tokens in the order of their ids, so that a position is an id; gaps get a name."""
     by_id = {position: token for token, position in tokenizer.get_vocab().items()}
     return tuple(by_id.get(i, f"[id {i}]") for i in range(max(by_id) + 1))
@@ -117,7 +121,7 @@ def mask_of(tokenizer: object) -> int:
     return known[0]
 
 
-def around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def around(tokenizer: PreTrainedTokenizerBase) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Ids that the tokenizer puts before and after every text ([CLS] … [SEP], a begin token)."""
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]
     whole = tokenizer("a", add_special_tokens=True)["input_ids"]
@@ -132,7 +136,7 @@ def quiet() -> Iterator[None]:
     """Without progress bars and advice of transformers inside of the block."""
     import transformers.utils
 
-    logging: Any = transformers.utils.logging
+    logging = transformers.utils.logging
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -31,6 +31,8 @@ from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
     from jsonschema import Draft202012Validator
 
 
@@ -281,7 +283,7 @@ class Unpacked:
     longest: int
 
 
-def unpacked(stream: BinaryIO, metadata: Any) -> Unpacked:
+def unpacked(stream: BinaryIO, metadata: pq.FileMetaData) -> Unpacked:
     """What all pages hold, by their own heads.
 
     metadata : as `pyarrow.parquet.ParquetFile` gives it.
@@ -308,7 +310,7 @@ class _PageHead:
     size: int
 
 
-def _pages(stream: BinaryIO, column: Any) -> Iterator[_PageHead]:
+def _pages(stream: BinaryIO, column: pq.ColumnChunkMetaData) -> Iterator[_PageHead]:
     """The pages of a column chunk, until they hold all of its values, as Arrow reads them."""
     start = column.data_page_offset
     if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
@@ -357,7 +359,7 @@ def _page(head: dict[int, Any]) -> _PageHead:
     return _PageHead(about[1] if data else 0, head[2])
 
 
-def refuse_types(schema: Any) -> None:
+def refuse_types(schema: pa.Schema) -> None:
     """Raise ValueError where an Arrow schema has a type that no table of this package has."""
     import pyarrow.types as kinds
 
@@ -375,7 +377,7 @@ def holds_texts(kind: object) -> bool:
     return bool(kinds.is_string(kind) or kinds.is_large_string(kind))
 
 
-def expanded(table: Any) -> int:
+def expanded(table: pa.Table) -> int:
     """Bytes of the texts of an Arrow table once each row has its own copy of a repeated one."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -460,7 +462,7 @@ class _Thrift:
 _ADDRESSES = "rfc3987_syntax"
 
 
-def validator_of(schema: Any) -> Draft202012Validator:
+def validator_of(schema: Mapping[str, object]) -> Draft202012Validator:
     """The validator of a shipped JSON schema, which names no formats of texts.
 
     Of the libraries by which jsonschema checks formats, that of addresses takes longer to load than

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.rounding import count, plural, quantity
@@ -190,7 +190,7 @@ def _say_columns(data: DataSeen) -> None:
     say("")
 
 
-def _values(feature: Feature, numbers: dict[str, Any] | None) -> str:
+def _values(feature: Feature, numbers: Mapping[str, float] | None) -> str:
     if numbers is not None:
         return f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"
     return _few([category.label[:_LONGEST] for category in feature.categories], _MOST_CATEGORIES)

@@ -14,10 +14,8 @@ from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets import data_card
 from deepseek_report.datasets.checks.few_columns import ColumnSearch
-from deepseek_report.datasets.checks.leak_limits import PLACE_ASKED
-from deepseek_report.datasets.checks.leaks import severity_of
-from deepseek_report.datasets.checks.number_leaks import leaks_of_number
-from deepseek_report.datasets.data_card import DataFacts
+from deepseek_report.datasets.checks.leaks import leaks_of_number, severity_of
+from deepseek_report.datasets.data_card import PLACE_ASKED, DataFacts
 from deepseek_report.tasks import task_of
 
 #: Places are few up to this share of all; of the patches or windows they are in, so many are named.

@@ -11,15 +11,16 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.split import Split
-from deepseek_report.datasets.checks.leak_limits import (
+from deepseek_report.datasets.data_card import (
     ASKED,
     DOUBTED,
     FEWEST_OF_CLASS,
+    DataFacts,
     is_enough,
+    rows_searched,
     sizes_of,
     surely_high,
 )
-from deepseek_report.datasets.data_card import DataFacts, rows_searched
 from deepseek_report.statistics.graphical_procedure import SHARES
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.resampling import Resampling

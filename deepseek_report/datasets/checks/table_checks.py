@@ -7,8 +7,7 @@ from typing import Any, Literal
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.split import DataIssue, Severity
-from deepseek_report.datasets.checks.leaks import Leak, near_leaks
-from deepseek_report.datasets.checks.number_leaks import leaks_of_number
+from deepseek_report.datasets.checks.leaks import Leak, leaks_of_number, near_leaks
 from deepseek_report.datasets.data_card import DataFacts, category_counts, constant_columns, missing
 from deepseek_report.tasks import task_of
 

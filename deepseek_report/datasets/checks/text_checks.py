@@ -12,10 +12,9 @@ from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.split import DataIssue, Severity
-from deepseek_report.datasets.checks.leak_limits import ASKED, DOUBTED
 from deepseek_report.datasets.checks.leaks import severity_of
 from deepseek_report.datasets.checks.table_checks import across_parts, fate_of_copies
-from deepseek_report.datasets.data_card import DataFacts, TextFacts, outcomes
+from deepseek_report.datasets.data_card import ASKED, DOUBTED, DataFacts, TextFacts, outcomes
 from deepseek_report.datasets.readers.tokenizing import HIDDEN, Form, form_of
 from deepseek_report.statistics.graphical_procedure import SHARES
 from deepseek_report.statistics.intervals import blaker

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.message import Message, message
@@ -21,6 +21,8 @@ from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from openpyxl import Workbook
+    from openpyxl.worksheet.worksheet import Worksheet
 
 SUFFIXES = (".xlsx",)
 
@@ -80,7 +82,7 @@ def _is_missing(cell: object, missing: set[str]) -> bool:
 
 
 @contextmanager
-def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Any]:
+def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Workbook]:
     from openpyxl import load_workbook
 
     try:
@@ -106,7 +108,7 @@ def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Any]:
 
 
 @contextmanager
-def _sheet(file: FileBytes, form: FileForm) -> Iterator[tuple[Any, list[str]]]:
+def _sheet(file: FileBytes, form: FileForm) -> Iterator[tuple[Worksheet, list[str]]]:
     if problem := excel_problem(file.path):
         raise DataError(problem)
     with _book(file, form.limits) as book:
@@ -116,7 +118,7 @@ def _sheet(file: FileBytes, form: FileForm) -> Iterator[tuple[Any, list[str]]]:
         yield sheet, list(sheets)
 
 
-def _chosen(sheets: dict[str, object], wanted: str | int | None, path: Path) -> Any:
+def _chosen(sheets: dict[str, Worksheet], wanted: str | int | None, path: Path) -> Worksheet:
     titles = list(sheets)
     if isinstance(wanted, int) and wanted <= len(titles):
         return sheets[titles[wanted - 1]]
@@ -134,7 +136,7 @@ def _chosen(sheets: dict[str, object], wanted: str | int | None, path: Path) -> 
     )
 
 
-def _rows(sheet: Any, path: Path, limits: ReadLimits) -> Iterator[list[Any]]:
+def _rows(sheet: Worksheet, path: Path, limits: ReadLimits) -> Iterator[list[object]]:
     """Row by row without empty cells at its end, as long as all of them together are allowed."""
     characters = widest = 0
     for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
@@ -149,7 +151,7 @@ def _rows(sheet: Any, path: Path, limits: ReadLimits) -> Iterator[list[Any]]:
         yield [_plain(cell, number, path) for cell in values]
 
 
-def _plain(value: object, row: int, path: Path) -> Any:
+def _plain(value: object, row: int, path: Path) -> object:
     """A text that can be written as UTF-8, or a value."""
     if isinstance(value, str):
         try:
@@ -176,7 +178,7 @@ def _header(row: list[object], path: Path, title: str) -> list[str]:
     return [name or f"unnamed {i + 1}" for i, name in enumerate(names)]
 
 
-def _fitted(row: list[object], width: int, number: int, path: Path) -> list[Any]:
+def _fitted(row: list[object], width: int, number: int, path: Path) -> list[object]:
     """As long as the header; an empty row stays empty, and is left out."""
     if len(row) > width:
         raise data_error(

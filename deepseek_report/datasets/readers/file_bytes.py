@@ -17,12 +17,16 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.encodings import is_known
 from deepseek_report.datasets.readers.file_form import FileForm, ReadLimits
 from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 
 #: Endings of compressed text files, behind the ending of what they hold.
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zip")
@@ -332,7 +336,7 @@ class _Hashed(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         if self._file is None:
             raise ValueError("the file is not open")
         n = self._file.readinto(buffer) or 0
@@ -350,14 +354,15 @@ class Blocks(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         while not len(self._rest):
             block = next(self._blocks, None)
             if block is None:
                 return 0
             self._rest = memoryview(block)
-        n = min(len(buffer), len(self._rest))
-        buffer[:n] = self._rest[:n]
+        view = memoryview(buffer)
+        n = min(len(view), len(self._rest))
+        view[:n] = self._rest[:n]
         self._rest = self._rest[n:]
         return n
 

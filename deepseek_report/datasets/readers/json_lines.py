@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.datasets.assembly.column_declarations import data_error
@@ -43,7 +43,7 @@ def read_keys(path: Path, form: FileForm) -> list[str]:
     return list(next(_objects(text), {}))
 
 
-def _frame(rows: list[dict[str, Any]], path: Path) -> pd.DataFrame:
+def _frame(rows: list[dict[str, object]], path: Path) -> pd.DataFrame:
     import pandas as pd
 
     if not rows:
@@ -69,7 +69,7 @@ def _objects(text: Decoded) -> Iterator[dict[str, object]]:
             yield _object(text, position, line)
 
 
-def _object(text: Decoded, position: int, line: str) -> dict[str, Any]:
+def _object(text: Decoded, position: int, line: str) -> dict[str, object]:
     where = f"{text.path}, line {count(position + 1)}"
     try:
         value = json.loads(line)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -36,6 +36,7 @@ from deepseek_report.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 
 # The rows of a table in a text file: cut by Arrow, block by block, within bounds.
@@ -163,7 +164,9 @@ def _by_arrow(
     return frame
 
 
-def _kept(reader: Any, table: TextTable, wanted: Wanted, width: int) -> Iterator[pa.RecordBatch]:
+def _kept(
+    reader: Iterator[pa.RecordBatch], table: TextTable, wanted: Wanted, width: int
+) -> Iterator[pa.RecordBatch]:
     """The batches without the header and the rows that are not wanted, as long as they may be."""
     path, limits = str(table.text.path), table.text.limits
     first, rows, size = -1, 0, 0  # the header is row -1
@@ -639,7 +642,7 @@ def read_parquet(
         return table.cast(schema).to_pandas(ignore_metadata=True)
 
 
-def check_contents(metadata: Any, where: str, limits: ReadLimits) -> None:
+def check_contents(metadata: pq.FileMetaData, where: str, limits: ReadLimits) -> None:
     """Refuse a file that holds too much by what its own list of contents says.
 
     Raises DataError: too many columns, values or bytes.
@@ -659,19 +662,21 @@ def check_contents(metadata: Any, where: str, limits: ReadLimits) -> None:
         limits.check("bytes", max(packed, wide), where, at_least=True)
 
 
-def _names(file: Any) -> list[str]:
+def _names(file: pq.ParquetFile) -> list[str]:
     """Without the row labels that pandas writes beside the columns."""
     return [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]
 
 
-def _text_columns(file: Any) -> list[str]:
+def _text_columns(file: pq.ParquetFile) -> list[str]:
     """Paths of the columns of texts, also those inside of lists."""
     schema = file.metadata.schema
     columns = [schema.column(place) for place in range(file.metadata.num_columns)]
     return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
 
 
-def _counted(file: Any, names: list[str], where: str, limits: ReadLimits) -> Iterator[object]:
+def _counted(
+    file: pq.ParquetFile, names: list[str], where: str, limits: ReadLimits
+) -> Iterator[object]:
     """Batch by batch, as long as what they unpack to is allowed."""
     size = 0
     for batch in file.iter_batches(batch_size=_BATCH, columns=names):
@@ -680,7 +685,7 @@ def _counted(file: Any, names: list[str], where: str, limits: ReadLimits) -> Ite
         yield batch
 
 
-def _at(rows: Ints, batches: Iterator[Any]) -> Iterator[object]:
+def _at(rows: Ints, batches: Iterator[pa.RecordBatch]) -> Iterator[object]:
     """Of each batch the rows that are among these positions."""
     first = 0
     for batch in batches:
@@ -689,7 +694,7 @@ def _at(rows: Ints, batches: Iterator[Any]) -> Iterator[object]:
         first += batch.num_rows
 
 
-def _unpacked(array: Any) -> int:
+def _unpacked(array: pa.Array) -> int:
     """Bytes of a column of a batch once every row has its own copy of a repeated text."""
     import pyarrow as pa
     import pyarrow.compute as pc

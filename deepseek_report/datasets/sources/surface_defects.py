@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -32,6 +32,10 @@ from deepseek_report.datasets.assembly.layouts import (
 from deepseek_report.datasets.data_card import NOT_STATED, shipped_description
 from deepseek_report.datasets.sources.packages import package_problem, packaged_file
 from deepseek_report.datasets.splitting import GroupConstraint, Shares
+
+if TYPE_CHECKING:
+    pass
+
 
 _TEXTURES = ("skimage", "scikit-image")
 _DEFECTS = ("defect_synthesis", "defect-synthesis")

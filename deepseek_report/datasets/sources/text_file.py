@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -54,7 +54,7 @@ BETWEEN = "|"
 MOST_LABELS = 200
 
 
-def joined(cell: object) -> Any:
+def joined(cell: object) -> object:
     """A list as its parts with `|` between them; anything else as it is."""
     if isinstance(cell, (list, tuple, set, np.ndarray)):
         return BETWEEN.join(str(part) for part in cell)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -13,7 +13,7 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.artifacts.protocols.modules import SaysWhatIsRead
+from deepseek_report.artifacts.protocols.modules import ExplainableModule, SaysWhatIsRead
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import ModuleExplainer
 
@@ -68,7 +68,7 @@ class AttentionRollout(ModuleExplainer):
         return values
 
 
-def attention_layers(module: Any, inputs: Floats) -> list[Floats]:
+def attention_layers(module: ExplainableModule, inputs: Floats) -> list[Floats]:
     """Per layer one attention matrix (instance, query, key): heads weighted by their routes.
 
     Raises NotApplicableError : no layer of the module hands out attention weights.
@@ -137,7 +137,7 @@ def read_out(
     return np.asarray(np.divide(values, total, out=np.zeros_like(values), where=total > 0))
 
 
-def _reading(module: object, inputs: Floats) -> Floats | None:
+def _reading(module: ExplainableModule, inputs: Floats) -> Floats | None:
     """What the output reads, where the module says it."""
     import torch
 

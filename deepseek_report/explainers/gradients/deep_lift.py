@@ -6,7 +6,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -15,6 +15,7 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import distinct_rows
 from deepseek_report.errors import NotApplicableError
@@ -176,7 +177,9 @@ def _gap_share(sums: Floats, distances: Floats) -> float:
     return gap / scale if scale > 0 else float(gap > 0)
 
 
-def _rescaled(module: object, target: int, rows: Floats, inputs: Floats) -> Iterator[Tensor]:
+def _rescaled(
+    module: ExplainableModule, target: int, rows: Floats, inputs: Floats
+) -> Iterator[Tensor]:
     """(unit, width) of each instance: mean of the attributions against each row."""
     import torch
 
@@ -193,7 +196,7 @@ def _rescaled(module: object, target: int, rows: Floats, inputs: Floats) -> Iter
             yield torch.as_tensor(values).reshape(end.shape)
 
 
-def _one_output(module: Any, target: int) -> nn.Module:
+def _one_output(module: ExplainableModule, target: int) -> nn.Module:
     """The module from its embedding on, with one linear function of its logits as output."""
     import torch
     from torch import nn

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 
 # --- What explainers that look into a torch module share ------------------------------------------
 
@@ -80,18 +81,18 @@ def log_odds(logits: Tensor, target: int) -> Tensor:
     return logits[:, target] - torch.logsumexp(others, dim=1)
 
 
-def embedded_log_odds(module: Any, target: int) -> Callable[[Tensor], Tensor]:
+def embedded_log_odds(module: ExplainableModule, target: int) -> Callable[[Tensor], Tensor]:
     """The model from its embedding on, as a function that can be differentiated."""
     return lambda embedded: log_odds(module.forward_embedded(embedded), target)
 
 
-def embed(module: Any, inputs: Floats) -> Tensor:
+def embed(module: ExplainableModule, inputs: Floats) -> Tensor:
     """(instance, feature) original units -> (instance, unit, width), cut off from the graph."""
     embedded: Tensor = module.embed(as_tensor(module, inputs))
     return embedded.detach()
 
 
-def as_tensor(module: Any, inputs: Floats) -> Tensor:
+def as_tensor(module: ExplainableModule, inputs: Floats) -> Tensor:
     """The inputs as float32 on the module's device."""
     weight = next(iter(module.parameters()), None)
     device = "cpu" if weight is None else weight.device
@@ -104,7 +105,7 @@ def per_unit(attributions: Tensor) -> Floats:
 
 
 @contextmanager
-def evaluating(module: Any) -> Iterator[None]:
+def evaluating(module: ExplainableModule) -> Iterator[None]:
     """Evaluation mode for the time of the block; the mode before is restored."""
     training = module.training
     module.eval()

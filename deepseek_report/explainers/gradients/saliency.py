@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -14,6 +14,7 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.explainers.attributions import ModuleExplainer, seed_of, subject, sum_units
 from deepseek_report.statistics.intervals import Z95, student_ratio
 
@@ -145,7 +146,7 @@ class SmoothGrad(GradientSize):
 
 
 def _sizes(
-    answer: Callable[[Tensor], Tensor], points: Tensor, module: Any, features: int
+    answer: Callable[[Tensor], Tensor], points: Tensor, module: ExplainableModule, features: int
 ) -> Floats:
     """(point, feature) Euclidean lengths of each unit's gradient, summed over units."""
     from deepseek_report.explainers.gradients.embedding_gradients import gradient

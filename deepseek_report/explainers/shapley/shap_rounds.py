@@ -113,7 +113,7 @@ class Rounds:
         with _interpreted_average():
             return self._each(explainers, part)
 
-    def _each(self, explainers: list[Any], part: slice) -> Floats:
+    def _each(self, explainers: list[object], part: slice) -> Floats:
         rows = zip(self.context.inputs[part], self.context.draws[part], strict=True)
         values = [
             [self._one(explainer, round_, row, drawn) for row, drawn in rows]

@@ -7,7 +7,6 @@ explainers of texts and images do.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 from lime.lime_base import LimeBase
@@ -110,7 +109,7 @@ def _answer(
     return np.stack([1 - output, output], axis=1)
 
 
-def _tabular_explainer(near: CodedNeighbourhoods) -> Any:
+def _tabular_explainer(near: CodedNeighbourhoods) -> LimeTabularExplainer:
     unused: dict[str, list[float]] = {name: [] for name in ("means", "mins", "maxs", "stds")}
     return LimeTabularExplainer(
         near.encode(near.context.background).astype(np.float64),

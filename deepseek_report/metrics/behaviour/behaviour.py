@@ -569,7 +569,7 @@ _OF_SHARES = {
 }
 
 
-def _frame(rows: Sequence[dict[str, Any]], kind: TableType, decides: bool) -> pd.DataFrame:
+def _frame(rows: Sequence[dict[str, object]], kind: TableType, decides: bool) -> pd.DataFrame:
     """The rows with the columns of the type that there are for such a target."""
     other = set(_OF_SHARES) if decides else set(_OF_SHARES.values())
     keys = [key for key in kind.keys if key not in other]

@@ -177,7 +177,7 @@ class _Comparison:
 
     # --- what was corrected, and whether it worked ------------------------------------------------
 
-    def corrected(self) -> Iterator[dict[str, Any]]:
+    def corrected(self) -> Iterator[dict[str, object]]:
         for each in self.corrections.cues:
             before, after = self.use_before(each.cue), self.use_after(each.cue)
             was, now = self.mean(before), self.mean(after)
@@ -252,7 +252,7 @@ class _Comparison:
 
     def _compared(
         self, data: str, before: Predictions, after: Predictions
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[dict[str, object]]:
         for measure in task_of(self.schema.target).by_rows:
             change, _ = measure.difference(after, before)
             yield {
@@ -390,7 +390,7 @@ def _moves(before: Ints, after: Ints, among: Bools) -> list[tuple[int, int, int]
     return moves or [(0, 0, 0)]
 
 
-def _said(item: CorrectionItem, what: str, how: str) -> dict[str, Any]:
+def _said(item: CorrectionItem, what: str, how: str) -> dict[str, object]:
     entry = {name: getattr(item, name) for name in ("kind", "by", "on", "why", "run")}
     return {**entry, "what": what, "how": how}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -195,7 +195,7 @@ def _step_table(classifier: Classifier, rows: Floats, targets: Ints) -> pd.DataF
     """One row a case and step."""
     import torch
 
-    module: Any = classifier.module
+    module = classifier.module
     device = next(module.parameters()).device
     parts = []
     for target in np.unique(targets):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -14,6 +14,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement
@@ -26,6 +27,10 @@ from deepseek_report.metrics.cases.single_case_rows import Push, Pushed
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 #: Training rows that are looked at; of more, so many at even distances.
 MOST_SEARCHED = 20_000
@@ -87,7 +92,9 @@ def _of_losses(classifier: Classifier, train: Split) -> _LastLayer:
     truths = torch.as_tensor(train.labels, dtype=torch.int64 if decides else torch.float32)
     spread = 1.0 if decides else float(np.var(train.labels)) or 1.0
 
-    def derived(module: Any, rows: Any, part: slice, layer: Any) -> tuple[object, object]:
+    def derived(
+        module: ExplainableModule, rows: Tensor, part: slice, layer: _Watch
+    ) -> tuple[Tensor, Tensor]:
         outputs = module.forward_with_balance(rows)[0]
         truth = truths[part].to(outputs.device)
         loss = (
@@ -110,7 +117,9 @@ def _of_losses(classifier: Classifier, train: Split) -> _LastLayer:
 def _of_answers(classifier: Classifier, rows: Floats, targets: Ints) -> _LastLayer:
     import torch
 
-    def derived(module: Any, inputs: Any, part: slice, layer: Any) -> tuple[object, object]:
+    def derived(
+        module: ExplainableModule, inputs: Tensor, part: slice, layer: _Watch
+    ) -> tuple[Tensor, Tensor]:
         logits, own = module(inputs), torch.as_tensor(targets[part])[:, None]
         total = logits.sum()
         if logits.shape[1] > 1:
@@ -123,22 +132,25 @@ def _of_answers(classifier: Classifier, rows: Floats, targets: Ints) -> _LastLay
     return _derivatives(classifier, rows, derived)
 
 
+_Derived = Callable[["ExplainableModule", "Tensor", slice, "_Watch"], tuple["Tensor", "Tensor"]]
+
+
 class _Watch:
     """Hooks on all linear layers: of the last one that runs, what goes in, and a leaf behind it."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: ExplainableModule) -> None:
         from torch import nn
 
-        self.entering: Any = None
-        self.raw: Any = None
+        self.entering: Tensor
+        self.raw: Tensor | None = None
         linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
         self.handles = [part.register_forward_hook(self._note) for part in linear]
 
-    def _note(self, part: object, inputs: Any, output: Any) -> object:
+    def _note(self, part: object, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         self.entering, self.raw = inputs[0].detach(), output.detach().requires_grad_()
         return self.raw
 
-    def slopes(self, total: Any, **options: Any) -> Any:
+    def slopes(self, total: Tensor, *, create_graph: bool = False) -> Tensor:
         """The derivative of a sum over rows by what comes out of the layer, (row, output).
 
         Raises NotApplicableError : the sum does not hang on it, or it has more than one vector a
@@ -148,7 +160,9 @@ class _Watch:
 
         slopes = None
         if self.raw is not None and self.raw.dim() == 2 and total.requires_grad:
-            (slopes,) = torch.autograd.grad(total, self.raw, allow_unused=True, **options)
+            (slopes,) = torch.autograd.grad(
+                total, self.raw, create_graph=create_graph, allow_unused=True
+            )
         if slopes is None:
             raise NotApplicableError(message("refusals.no_last_layer"))
         return slopes
@@ -161,7 +175,7 @@ class _Watch:
             handle.remove()
 
 
-def _derivatives(classifier: Classifier, rows: Floats, derived: Any) -> _LastLayer:
+def _derivatives(classifier: Classifier, rows: Floats, derived: _Derived) -> _LastLayer:
     """Of a network, which stands in evaluation mode, batch by batch."""
     import torch
 
@@ -174,8 +188,9 @@ def _derivatives(classifier: Classifier, rows: Floats, derived: Any) -> _LastLay
             layer.raw = None
             batch = torch.as_tensor(rows[part], dtype=torch.float32, device=device)
             slopes, bends = derived(module, batch, part, layer)
-            ones = torch.ones(len(layer.entering), 1, device=layer.entering.device)
-            parts.append([torch.cat([layer.entering, ones], 1), slopes, bends])
+            entering = layer.entering
+            ones = entering.new_ones(len(entering), 1)
+            parts.append([torch.cat([entering, ones], 1), slopes, bends])
     arrays = (
         torch.cat(list(each)).detach().double().cpu().numpy() for each in zip(*parts, strict=True)
     )

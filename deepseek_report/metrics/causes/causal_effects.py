@@ -21,9 +21,14 @@ from deepseek_report.metrics.causes.causal_claims import graph_of, questions_of
 from deepseek_report.metrics.causes.cause_rows import DeclaredEffect, NegativeControl
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
 from deepseek_report.metrics.plugin import ModelMetric
-from deepseek_report.statistics.causes.controls import controls_of
 from deepseek_report.statistics.causes.cross_fitting import CausalData
-from deepseek_report.statistics.causes.effects import CausalEffect, MoveBy, SetTo, effect_of_setting
+from deepseek_report.statistics.causes.effects import (
+    CausalEffect,
+    MoveBy,
+    SetTo,
+    controls_of,
+    effect_of_setting,
+)
 from deepseek_report.statistics.causes.graph import CausalRefusal
 from deepseek_report.statistics.causes.sensitivity import sensitivity_of
 
@@ -113,7 +118,7 @@ class CausalEffects(ModelMetric):
         return Measurement(tuple(scores), tables, notes=tuple(refused))
 
 
-def _frame(rows: list[dict[str, Any]], kind: TableType) -> Any:
+def _frame(rows: list[dict[str, object]], kind: TableType) -> object:
     """The rows; columns of a kind of outcome that none of them has are left out."""
     yes_no = {column.key for column in kind.columns if column.kind == "yes_no"}
     return kind.frame(rows).astype(dict.fromkeys(yes_no, bool))

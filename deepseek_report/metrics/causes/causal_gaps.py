@@ -228,7 +228,7 @@ class SplitByPath:
             for path in PATHS
         ]
 
-    def set_row(self) -> dict[str, Any]:
+    def set_row(self) -> dict[str, object]:
         """Of the table `sets`."""
         sets: PathSets = self.labels.sets
         return {

@@ -32,6 +32,11 @@ class FeatureImportance:
         low, high = (None if end is None else end * scale for end in (mean.low, mean.high))
         return Estimate(self.share, low, high)
 
+    @property
+    def drawn_share(self) -> Estimate:
+        """The same; without an interval where nothing at all is attributed to the feature."""
+        return self.share_estimate if self.mean_absolute.value > 0 else Estimate(self.share)
+
 
 @dataclass(frozen=True)
 class ClassImportance(FeatureImportance):
@@ -77,13 +82,25 @@ class SelfCheckOutcome:
 
 @dataclass(frozen=True)
 class SkillShare:
-    """The share of the skill that a feature or group earns: a row of the tables of `sage`."""
+    """The share of the skill that a feature or group earns: a row of the tables of `sage`.
+
+    value : what it earns, as a loss.
+    """
 
     feature: str
     label: str
     share: Annotated[Estimate, From(prefix="share")]
+    value: Estimate
     n: int
     p_adjusted: float | None = None
+
+
+@dataclass(frozen=True)
+class LossRise:
+    """The loss with the values of a feature exchanged: `permutation_importance.features`."""
+
+    feature: str
+    loss_rise: Estimate
 
 
 @dataclass(frozen=True)

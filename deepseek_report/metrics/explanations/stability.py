@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import numpy as np
 from pydantic import Field
@@ -14,6 +14,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier, TreeClassifier
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement
@@ -326,7 +327,7 @@ class SilencedClassifier:
         self.train = train
         self.silent = silent
         self.schema: Schema = classifier.schema
-        self.module: Any = classifier.module
+        self.module: ExplainableModule = classifier.module
         self.name: str = classifier.name
         self.capabilities: frozenset[Capability] = classifier.capabilities & {"trees"}
         self.calls = 0

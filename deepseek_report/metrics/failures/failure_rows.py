@@ -68,6 +68,17 @@ class PartLevel:
 
 
 @dataclass(frozen=True)
+class PeriodLevel:
+    """What is stated of a period and what happened: a row of `period_drift.periods`."""
+
+    attribute: str
+    level: str
+    n: int
+    stated: Annotated[Estimate, From(prefix="stated")]
+    happened: Annotated[Estimate, From(prefix="happened")]
+
+
+@dataclass(frozen=True)
 class DriftTest:
     """The test of a drift of what is stated over periods: a row of `period_drift.tests`."""
 
@@ -107,6 +118,7 @@ class LearntFrom:
 
     rows: int
     predictor: str
+    roc_auc: Estimate
 
 
 @dataclass(frozen=True)
@@ -160,6 +172,16 @@ class PerturbationEffect:
     before: float | None = None
     lost: Annotated[Estimate, From(prefix="lost")] = UNDEFINED
     smooth: float | None = None
+
+    @property
+    def held(self) -> Estimate:
+        """The score that should hold."""
+        return self.roc_auc or self.mae or UNDEFINED
+
+    @property
+    def moved(self) -> Estimate:
+        """What should not move."""
+        return self.flipped or self.change or UNDEFINED
 
 
 @dataclass(frozen=True)

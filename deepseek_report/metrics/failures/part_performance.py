@@ -18,7 +18,7 @@ from deepseek_report.artifacts.schema import PARTS, Attribute, Target
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.failures.failure_rows import PartLevel
+from deepseek_report.metrics.failures.failure_rows import DriftTest, PartLevel, PeriodLevel
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps, tested
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
@@ -173,8 +173,9 @@ class PeriodDrift(ModelMetric):
                 Column("too_few", "yes_no", shown=False),
             ),
             release=TableRelease(counts=("n",), lines=(("attribute",),)),
+            row=PeriodLevel,
         ),
-        "tests": TableType(columns_of("attribute:attribute p_value:p_value")),
+        "tests": TableType(columns_of("attribute:attribute p_value:p_value"), row=DriftTest),
     }
     category = "slices"
     reads = frozenset({"predictions", "dataset"})

@@ -63,6 +63,7 @@ class ProfiledLayer:
 
     layer: str
     kind: str
+    ms: Estimate
     share: float
 
 

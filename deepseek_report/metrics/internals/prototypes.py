@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.modules import HasPrototypes
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import TableType, columns_of
@@ -158,7 +159,7 @@ class Prototypes(ModelMetric):
         )
 
 
-def _evidence(module: Any, inputs: Floats) -> tuple[Floats, Floats]:
+def _evidence(module: HasPrototypes, inputs: Floats) -> tuple[Floats, Floats]:
     import torch
 
     device = next(module.parameters()).device

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TellsOwnTerms
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.protocols.modules import LayerTrace
+from deepseek_report.artifacts.protocols.modules import ExplainableModule, LayerTrace
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import Z95
 
@@ -62,7 +62,7 @@ def median_interval(values: Floats) -> tuple[float, float, float]:
 class Stopwatch:
     """Adds up the time spent in each named part of a module itself, without the parts inside it."""
 
-    def __init__(self, module: Any, wait: Callable[[], None]) -> None:
+    def __init__(self, module: ExplainableModule, wait: Callable[[], None]) -> None:
         self._wait = wait
         self._parts = [(name, part) for name, part in module.named_modules() if name]
         self._seconds = dict.fromkeys(self.kinds, 0.0)
@@ -195,7 +195,7 @@ def own_terms(classifier: Classifier, rows: Floats, target: int) -> tuple[Floats
         return classifier.own_terms(rows, target)
     import torch
 
-    module: Any = torch_module(classifier)
+    module = torch_module(classifier)
     device = next(module.parameters()).device
     classifier.calls += len(rows)
     with torch.no_grad():

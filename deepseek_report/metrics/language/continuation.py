@@ -15,7 +15,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.language_models import ContinuesText, LanguageModel
+from deepseek_report.artifacts.protocols.classifier import ContinuesText, LanguageModel
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split
@@ -414,7 +414,8 @@ def stand_in_of(model: LanguageModel, replacement: str) -> Floats:
 
     replacement : "mean", "zero", or the text of a token.
     """
-    weight = model.net.get_input_embeddings().weight.detach().double().cpu().numpy()
+    (embeddings,) = model.net.get_input_embeddings().parameters()
+    weight = embeddings.detach().double().cpu().numpy()
     if replacement == "mean":
         return np.asarray(weight.mean(axis=0))
     if replacement == "zero":
@@ -482,7 +483,7 @@ def _tokens(answers: Sequence[AttributedAnswer], model: LanguageModel) -> list[t
 
 def _sources(
     answers: Sequence[AttributedAnswer], model: LanguageModel, lead: MethodVerdict | None
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     """What counts most for each answer token against its rival, by the method that leads."""
     for prompt, answer in enumerate(answers):
         game, labels = answer.game, _player_labels(answer.text, model)

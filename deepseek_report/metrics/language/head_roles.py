@@ -122,7 +122,7 @@ class HeadRoles(InsideMetric):
     def _together(
         self,
         rises: Mapping[tuple[str, Replacement], Floats],
-        heads: list[dict[str, Any]],
+        heads: list[dict[str, object]],
         drawn: Resampling,
     ) -> pd.DataFrame:
         """For each pattern the rise of the loss where all heads that have it are replaced."""
@@ -130,7 +130,7 @@ class HeadRoles(InsideMetric):
         adjusted = dict(zip(rises, p_values.tolist(), strict=True))
         cells = []
         for pattern in dict.fromkeys(pattern for pattern, _ in rises):
-            row: dict[str, Any] = {
+            row: dict[str, object] = {
                 "pattern": pattern,
                 "heads": sum(head["pattern"] == pattern for head in heads),
                 "p_adjusted": min(adjusted[pattern, name] for name in REPLACEMENTS),
@@ -144,7 +144,7 @@ class HeadRoles(InsideMetric):
 
 def _heads(
     weights: Floats, patterns: Sequence[str], drawn: Resampling, effects: Mapping[Any, Any]
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """What each head attends to, the pattern that it surely has, and its effect by itself."""
     cells = []
     for layer, head in np.ndindex(weights.shape[1:3]):
@@ -166,7 +166,7 @@ def _mean_of_known(values: Floats, drawn: Resampling) -> Estimate:
     return drawn.take(known).mean(values[known], "")
 
 
-def _effects(context: MeasureContext) -> dict[tuple[int, int], dict[str, Any]]:
+def _effects(context: MeasureContext) -> dict[tuple[int, int], dict[str, object]]:
     """{(layer, head): the rise of the loss without it}, where the run has `ablation`."""
     measured = context.measured.get(ArtifactId.measure("ablation"))
     if measured is None or "parts" not in measured.tables:
@@ -195,7 +195,7 @@ def _having(
     return {pattern: chosen for pattern, chosen in groups.items() if chosen}
 
 
-def _judged(heads: list[dict[str, Any]], together: pd.DataFrame) -> list[dict[str, Any]]:
+def _judged(heads: list[dict[str, object]], together: pd.DataFrame) -> list[dict[str, object]]:
     """The heads; those are needed together whose pattern is, though they are not by themselves."""
     needed = set(together.loc[together["p_adjusted"] < SIGNIFICANT, "pattern"])
     return [

@@ -9,7 +9,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.protocols.language_models import ContinuesText
+from deepseek_report.artifacts.protocols.classifier import ContinuesText
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.artifacts.split import Split

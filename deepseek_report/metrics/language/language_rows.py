@@ -111,6 +111,7 @@ class LensLayer:
     lens: Annotated[Estimate, From(prefix="lens")]
     tuned: Annotated[Estimate, From(prefix="tuned")]
     token: Annotated[Estimate, From(prefix="token")]
+    noise: Annotated[Estimate, From(prefix="noise")]
 
     @property
     def shares(self) -> dict[str, Estimate]:
@@ -128,6 +129,7 @@ class HeadRole:
     layer: int
     number: int
     pattern: str
+    after_same: Annotated[Estimate, From(prefix="after_same")]
     swap: Annotated[Estimate | None, From(prefix="swap")] = None
 
 

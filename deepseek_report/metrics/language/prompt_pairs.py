@@ -218,7 +218,9 @@ class PromptPairs(ModelMetric):
         drawn = Resampling.by(None, len(kept))
         return PairedPrompts(attribute.levels, kept, drawn, np.arange(len(kept)), False)
 
-    def _by_template(self, prompts: PairedPrompts, answers: Sequence[str]) -> list[dict[str, Any]]:
+    def _by_template(
+        self, prompts: PairedPrompts, answers: Sequence[str]
+    ) -> list[dict[str, object]]:
         """The mean difference in each template, the largest first."""
         rows: list[dict[str, Any]] = []
         for at, template in enumerate(self.templates):

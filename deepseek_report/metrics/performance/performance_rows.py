@@ -19,6 +19,7 @@ class IntervalCoverage:
 
     level: float
     half_width: float
+    coverage: Estimate
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class SweptThreshold:
     threshold: float
     true_positive_rate: float
     false_positive_rate: float
+    precision: float
+    selection_rate: float
+    balanced_accuracy: float
     cells: Cells
 
 

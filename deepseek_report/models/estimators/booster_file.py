@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lightgbm import Booster as LGBooster
+    from xgboost import Booster as XGBooster
+
 
 _TWO = {"binary:logistic", "binary:logitraw", "binary"}
 _MANY = {"multi:softprob", "multi:softmax", "multiclass", "multiclassova"}
@@ -133,7 +138,7 @@ def _load(path: Path, library: str, stamp: tuple[int, int]) -> LoadedBooster:
         raise ConfigError(f"{where} is not a {library} model ({text[:200]})") from None
 
 
-def as_estimator(booster: object, library: str, where: str) -> LoadedBooster:
+def as_estimator(booster: Any, library: str, where: str) -> LoadedBooster:
     """A booster of xgboost or lightgbm behind scikit-learn's interface.
 
     where : what messages call the booster.
@@ -166,7 +171,7 @@ def _read_xgboost(path: Path) -> object:
         return xgboost.Booster({"nthread": 1}, model_file=str(path))
 
 
-def _of_xgboost(booster: Any, where: str) -> tuple[str, int]:
+def _of_xgboost(booster: XGBooster, where: str) -> tuple[str, int]:
     """The objective, and how many classes there are; 1 for a number."""
     if "c" in (booster.feature_types or []):
         raise ConfigError(
@@ -187,7 +192,7 @@ def _read_lightgbm(path: Path) -> object:
     return lightgbm.Booster(model_file=str(path))
 
 
-def _of_lightgbm(booster: Any, where: str) -> tuple[str, int]:
+def _of_lightgbm(booster: LGBooster, where: str) -> tuple[str, int]:
     """The objective, and how many classes there are; 1 for a number."""
     head = booster.model_to_string(num_iteration=1).partition("\nTree=")[0]
     facts = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -23,7 +23,7 @@ Encoding = Literal["one_hot", "codes", "frame", "words", "given"]
 class Columns(Protocol):
     """Turns (instance, feature) into what the estimator was fitted on."""
 
-    def transform(self, inputs: Floats) -> Any: ...
+    def transform(self, inputs: Floats) -> object: ...
 
 
 def fit_columns(encoding: Encoding, schema: Schema, train: Floats) -> Columns:
@@ -99,7 +99,7 @@ class Frame:
     chosen: tuple[str, ...] | None = None
     named: bool = True
 
-    def transform(self, inputs: Floats) -> Any:
+    def transform(self, inputs: Floats) -> object:
         """(instance, feature) -> a data frame; codes that are all numbers are numbers."""
         import pandas as pd
 

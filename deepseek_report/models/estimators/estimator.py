@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.trees import CategorySplit, Nodes, TreeEnsemble, joined
@@ -29,6 +29,14 @@ from deepseek_report.statistics.one_thread import one_thread
 from deepseek_report.statistics.small_trees import HistogramTrees
 from deepseek_report.tasks import task_of
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+    from sklearn.ensemble._gb import BaseGradientBoosting
+    from sklearn.tree import BaseDecisionTree
+    from sklearn.tree._tree import Tree
+
+
 # --- Asks the trees of scikit-learn's forests one after the other, without a pool of threads ------
 # For a few rows, a forest of 100 trees takes five times as long to hand its trees to joblib as they
 # take to answer. They are asked by their public methods and added up in their order, so that the
@@ -45,10 +53,10 @@ _MODULE = "sklearn.ensemble._forest"
 #: How far the mean of the trees may be from what the library says, relative to the largest answer.
 _TOLERANCE = 1e-12
 #: {forest: whether it is}, of those that were asked.
-_AGREES: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+_AGREES: WeakKeyDictionary[BaseEstimator, bool] = WeakKeyDictionary()
 
 
-def ask(estimator: Any, method: str, table: object) -> Any:
+def ask(estimator: BaseEstimator, method: str, table: object) -> Any:
     """What a fitted estimator answers to a table; that of a forest is the mean over its trees.
 
     The first table is given to the library too, and decides whether the trees are asked at all:
@@ -70,12 +78,12 @@ def ask(estimator: Any, method: str, table: object) -> Any:
     return answers
 
 
-def _trees(estimator: object, method: str) -> Sequence[Any]:
+def _trees(estimator: object, method: str) -> Sequence[BaseDecisionTree]:
     """The fitted trees of a forest with one output, where their mean is the answer."""
     kind = type(estimator)
     if kind.__module__ != _MODULE or _MEANS.get(kind.__name__) != method:
         return ()
-    trees: Sequence[Any] = getattr(estimator, "estimators_", ())
+    trees: Sequence[BaseDecisionTree] = getattr(estimator, "estimators_", ())
     return trees if getattr(estimator, "n_outputs_", 0) == 1 else ()
 
 
@@ -88,7 +96,7 @@ def _rows(table: object, width: int) -> NDArray[np.float32] | None:
     return rows if rows.shape[1:] == (width,) and np.isfinite(rows).all() else None
 
 
-def _mean(trees: Sequence[Any], method: str, rows: NDArray[np.float32]) -> Floats:
+def _mean(trees: Sequence[BaseDecisionTree], method: str, rows: NDArray[np.float32]) -> Floats:
     answers = (getattr(tree, method)(rows, check_input=False) for tree in trees)
     return np.asarray(sum(answers) / len(trees))
 
@@ -125,15 +133,15 @@ class Fitted:
     named_classes : the classes of the data in its order, where the config says it.
     """
 
-    estimator: Any
+    estimator: BaseEstimator
     columns: Columns
     encoding: Encoding
     schema: Schema
     loaded: bool = False
-    named_classes: tuple[Any, ...] = ()
+    named_classes: tuple[object, ...] = ()
 
     @property
-    def single(self) -> Any:
+    def single(self) -> BaseEstimator:
         """The estimator, or what is fitted once for each of several labels."""
         return getattr(self.estimator, "estimator", None) if self._several else self.estimator
 
@@ -243,7 +251,7 @@ class Fitted:
             name = type(self.single).__name__
             raise NotApplicableError(message("model_refusals.missing_values", model=name)) from None
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """The content of `architecture.json`; an estimator has no layers."""
         name = getattr(self.single, "called", "") or type(self.single).__name__
         columns = getattr(self.estimator, "n_features_in_", None)
@@ -392,7 +400,7 @@ _NOTHING, _ZERO = 0, 1
 class LightgbmTrees:
     """`LGBMClassifier` of two classes and `LGBMRegressor`."""
 
-    def read(self, estimator: Any) -> TreeEnsemble:
+    def read(self, estimator: BaseEstimator) -> TreeEnsemble:
         """One output: log-odds of the second class, or the number.
 
         Raises NotApplicableError : the leaves hold linear models.
@@ -458,7 +466,7 @@ def _members(tree: Mapping[str, str], number: int) -> Floats:
     return np.flatnonzero(bits.ravel()).astype(np.float64)
 
 
-def _padded(values: object, more: int, filling: object) -> Any:
+def _padded(values: Array, more: int, filling: float) -> Array:
     return np.concatenate([values, np.full(more, filling)])
 
 
@@ -498,7 +506,7 @@ class AveragedTrees:
 class GradientBoostedTrees:
     """`GradientBoostingClassifier` of two classes and `GradientBoostingRegressor`."""
 
-    def read(self, estimator: Any) -> TreeEnsemble:
+    def read(self, estimator: BaseGradientBoosting) -> TreeEnsemble:
         """One output: log-odds of the second class, or the number.
 
         Raises NotApplicableError : the boosting starts from another model than a constant.
@@ -518,7 +526,7 @@ class GradientBoostedTrees:
         )
 
     @staticmethod
-    def _start(estimator: Any) -> Floats:
+    def _start(estimator: BaseGradientBoosting) -> Floats:
         starts = {"str", "DummyClassifier", "DummyRegressor"}
         if type(estimator.init_).__name__ not in starts:
             raise NotApplicableError(message("explainer_refusals.not_additive"))
@@ -526,7 +534,7 @@ class GradientBoostedTrees:
         return np.asarray(estimator._raw_predict_init(row), dtype=np.float64).reshape(1)
 
 
-def _sklearn_nodes(tree: Any, values: Floats) -> Nodes:
+def _sklearn_nodes(tree: Tree, values: Floats) -> Nodes:
     leaf = tree.children_left < 0
     return Nodes(
         feature=np.where(leaf, -1, tree.feature),
@@ -546,7 +554,7 @@ def _shares(weights: Floats) -> Floats:
 class XgboostTrees:
     """`XGBClassifier` of two classes and `XGBRegressor`."""
 
-    def read(self, estimator: Any) -> TreeEnsemble:
+    def read(self, estimator: BaseEstimator) -> TreeEnsemble:
         """One output: log-odds of the second class, or the number."""
         learner = json.loads(bytes(estimator.get_booster().save_raw("json")))["learner"]
         model = learner["gradient_booster"]["model"]
@@ -565,7 +573,7 @@ class XgboostTrees:
         )
 
 
-def _xgboost_nodes(tree: Mapping[str, object]) -> Nodes:
+def _xgboost_nodes(tree: Mapping[str, ArrayLike]) -> Nodes:
     """Values below a threshold go left: those up to the next lower number."""
     left = np.array(tree["left_children"], dtype=np.int64)
     conditions = np.array(tree["split_conditions"], dtype=np.float32)
@@ -594,7 +602,7 @@ def _categories(tree: Mapping[str, Any]) -> dict[int, CategorySplit]:
 class TreeReader(Protocol):
     """Reads the trees of one form of estimators; no library is imported for it."""
 
-    def read(self, estimator: object) -> TreeEnsemble:
+    def read(self, estimator: BaseEstimator) -> TreeEnsemble:
         """The fitted estimator's trees, with an output for each class, or a single one."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Literal
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.schema import TaskName
@@ -81,7 +81,7 @@ def is_booster_file(library: Library, file: str | None) -> bool:
     return file is not None and file.lower().endswith(BOOSTER_FILES.get(library, ("\0",)))
 
 
-def settings_of(dotted: str) -> Mapping[str, Any]:
+def settings_of(dotted: str) -> Mapping[str, object]:
     """Parameters that an estimator gets where the configuration does not set them."""
     return _SETTINGS.get(dotted.partition(".")[0], {})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -145,7 +145,7 @@ def _trial(fitted: Fitted, train: Split) -> Iterator[str]:
     if not len(whole):
         return
     try:
-        answer: Any = fitted.probabilities(train.inputs[whole])
+        answer = fitted.probabilities(train.inputs[whole])
     except Exception as error:  # whatever the library raises, the person must know before a run
         yield (
             f"{type(fitted.estimator).__name__} cannot be asked about rows of these data: "

@@ -41,6 +41,16 @@ from deepseek_report.provenance import code_of, version_of
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike
+    from scipy.interpolate import BSpline
+    from sklearn.base import BaseEstimator
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+    from sklearn.neighbors import KDTree
+    from sklearn.tree._tree import Tree
+
+    from deepseek_report.artifacts.array_types import Bools, Ints
     from deepseek_report.models.estimators.booster_file import LoadedBooster
     from deepseek_report.models.estimators.estimator import EstimatorClassifier, Fitted
 
@@ -167,7 +177,7 @@ class Sklearn:
         return load_booster(Path(str(self.file)), self.library)
 
     @property
-    def _described(self) -> Any:
+    def _described(self) -> FileSummary:
         return describe_file(Path(str(self.file)))
 
     def build(self, schema: Schema, train: Split, seed: int) -> Fitted:
@@ -279,12 +289,12 @@ class Sklearn:
             return default_estimator(self.library, "classification")
         return default_estimator(self.library, schema.target.task, kind_of(schema).as_words)
 
-    def _class(self, schema: Schema | None = None) -> Any:
+    def _class(self, schema: Schema | None = None) -> type[BaseEstimator]:
         dotted = self._dotted(schema)
         require(dotted)
         return own_classes.find_class(dotted, [dotted.partition(".")[0]])
 
-    def _estimator(self, schema: Schema) -> Any:
+    def _estimator(self, schema: Schema) -> BaseEstimator:
         task = task_of(schema.target)
         if self.file is not None:
             if task.several:
@@ -308,7 +318,7 @@ class Sklearn:
     def _class_problems(self, allowed: set[str]) -> list[str]:
         dotted = self._dotted()
         require(dotted)
-        cls: Any = own_classes.find_class(dotted, allowed)
+        cls = own_classes.find_class(dotted, allowed)
         if not hasattr(cls, "get_params") or not hasattr(cls, "fit"):
             return [f"model.estimator {dotted} is not a scikit-learn estimator"]
         known = own_classes.parameters_of(cls) or list(self.params)
@@ -334,7 +344,7 @@ class Sklearn:
         return problems
 
 
-def _unusable(dotted: str, cls: Any, params: Mapping[str, Any]) -> list[str]:
+def _unusable(dotted: str, cls: type[BaseEstimator], params: Mapping[str, object]) -> list[str]:
     """What its own check says of the parameters, and whether it gives probabilities."""
     try:
         built = cls(**params)
@@ -394,7 +404,7 @@ def check_positions(estimator: object) -> None:
             )
 
 
-def _holds(check: Any, part: object) -> bool:
+def _holds(check: Callable[[object], bool], part: object) -> bool:
     try:
         return bool(check(part))
     except (AttributeError, TypeError, ValueError, IndexError, KeyError):
@@ -405,9 +415,9 @@ def _ancestors(part: object) -> Iterator[str]:
     return (f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in type(part).__mro__)
 
 
-def _parts(root: object) -> Iterator[Any]:
+def _parts(root: object) -> Iterator[object]:
     """Every object that is reached from `root` through attributes and containers, once."""
-    seen: dict[int, Any] = {}
+    seen: dict[int, object] = {}
     waiting = [root]
     while waiting:
         part = waiting.pop()
@@ -431,7 +441,7 @@ def _inside(part: object) -> Iterator[object]:
         yield from getattr(part, "__dict__", {}).values()
 
 
-def _tree(tree: Any) -> bool:
+def _tree(tree: Tree) -> bool:
     """Children come after their parent and exist; so do the features that are asked about."""
     if not 0 < tree.node_count <= tree.capacity:
         return False
@@ -441,44 +451,44 @@ def _tree(tree: Any) -> bool:
     return children and _within(tree.feature[inner], tree.n_features)
 
 
-def _follow(children: Any, inner: Any) -> bool:
+def _follow(children: Ints, inner: Bools) -> bool:
     """Whether each child comes after its parent, so that a walk ends, and is there."""
     own = np.flatnonzero(inner)
     next_nodes = children[inner].astype(np.int64)
     return bool((next_nodes > own).all() and (next_nodes < len(children)).all())
 
 
-def _within(positions: Any, size: int) -> bool:
+def _within(positions: ArrayLike, size: int) -> bool:
     positions = np.asarray(positions, dtype=np.int64)
     return bool(((positions >= 0) & (positions < size)).all())
 
 
-def _owner(estimator: Any) -> bool:
+def _owner(estimator: BaseEstimator) -> bool:
     """A tree's estimator checks its input's width by `n_features_in_`."""
     return not hasattr(estimator, "tree_") or bool(
         estimator.tree_.n_features == estimator.n_features_in_
     )
 
 
-def _ensemble(ensemble: Any) -> bool:
+def _ensemble(ensemble: BaseEstimator) -> bool:
     """Forests and gradient boosting check the width once, for all of their trees."""
     trees = np.asarray(getattr(ensemble, "estimators_", []), dtype=object).ravel()
     return all(tree.tree_.n_features == ensemble.n_features_in_ for tree in trees)
 
 
-def _histogram(ensemble: Any) -> bool:
+def _histogram(ensemble: BaseEstimator) -> bool:
     """Predictors of histogram-based boosting: as trees, and the bit sets of their categories."""
     width = int(getattr(ensemble, "_n_features", 0))
     predictors = [predictor for row in getattr(ensemble, "_predictors", []) for predictor in row]
     if not predictors:
         return True
-    categorical: Any = np.asarray(ensemble._bin_mapper.is_categorical_) != 0
+    categorical: Bools = np.asarray(ensemble._bin_mapper.is_categorical_) != 0
     return len(categorical) == width and all(
         _predictor(predictor, categorical) for predictor in predictors
     )
 
 
-def _predictor(predictor: Any, categorical: Any) -> bool:
+def _predictor(predictor: TreePredictor, categorical: Bools) -> bool:
     nodes = predictor.nodes
     inner = nodes["is_leaf"] == 0
     if not len(nodes) or not _within(nodes["feature_idx"][inner], len(categorical)):
@@ -494,7 +504,7 @@ def _predictor(predictor: Any, categorical: Any) -> bool:
     )
 
 
-def _neighbours(tree: Any) -> bool:
+def _neighbours(tree: KDTree) -> bool:
     """The parts of a KD tree or ball tree have the sizes that its depth says."""
     data, order, nodes, bounds, _, levels, count = tree.__getstate__()[:7]
     rows, columns = data.shape
@@ -506,7 +516,7 @@ def _neighbours(tree: Any) -> bool:
     return spans and len(order) == rows and _within(order, rows) and _within(2 * inner + 2, count)
 
 
-def _spline(spline: Any) -> bool:
+def _spline(spline: BSpline) -> bool:
     """Enough knots in order, and a coefficient for each piece."""
     knots, degree = np.asarray(spline.t), int(spline.k)
     pieces = len(knots) - degree - 1
@@ -737,7 +747,7 @@ def _types(path: Path, changed: int) -> tuple[str, ...]:
     return tuple(str(name) for name in _skops().get_untrusted_types(file=path))
 
 
-def load_file(path: Path, trusted: Sequence[str]) -> Any:
+def load_file(path: Path, trusted: Sequence[str]) -> BaseEstimator:
     """The estimator of a file, if every type is allowed and every position in it exists.
 
     Raises ConfigError : a type is neither allowed nor trusted, or the file points outside of
@@ -766,11 +776,10 @@ def _said(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-def _skops() -> Any:
+def _skops() -> ModuleType:
     try:
-        import skops.io
+        return importlib.import_module("skops.io")
     except ImportError:
         raise ConfigError(
             f"model.file needs skops; install it with: {pip_install('skops')}"
         ) from None
-    return skops.io

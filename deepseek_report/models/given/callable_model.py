@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sized
+
+    from numpy.typing import ArrayLike
+
 
 #: How far from [0, 1] a probability, and from 1 the sum of a row, may lie by rounding.
 _SLACK, _SUM_SLACK = 1e-6, 1e-3
@@ -25,20 +31,24 @@ class Asked:
     names_classes = False
 
     def __init__(
-        self, answer: Callable[[Any], Any], classes: Sequence[Any], called: str, library: str = ""
+        self,
+        answer: Callable[[object], ArrayLike],
+        classes: Sequence[object],
+        called: str,
+        library: str = "",
     ) -> None:
         self.answer = answer
         self.classes_ = list(classes)
         self.called, self.library = called, library
 
-    def predict_proba(self, table: Any) -> Floats:
+    def predict_proba(self, table: Sized) -> Floats:
         """(instance, class) probabilities.
 
         Raises ConfigError : the answer has another shape, or holds what is no probability.
         """
         return as_probabilities(self.answer(table), len(table), self.classes_, "the model")
 
-    def predict(self, table: Any) -> Floats:
+    def predict(self, table: Sized) -> Floats:
         """(instance,) numbers.
 
         Raises ConfigError : the answer is not one finite number a row.
@@ -53,7 +63,7 @@ def as_array(answer: object) -> Floats:
     return np.asarray(answer, dtype=np.float64)
 
 
-def as_probabilities(answer: Any, rows: int, classes: Sequence[Any], who: str) -> Floats:
+def as_probabilities(answer: ArrayLike, rows: int, classes: Sequence[object], who: str) -> Floats:
     """(row, class) from an answer; one column is the probability of the second of two classes.
 
     Raises ConfigError : it has another shape, or holds what is no probability.

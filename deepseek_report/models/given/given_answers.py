@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
@@ -22,6 +22,10 @@ from deepseek_report.models.estimators.design_matrix import match_classes
 from deepseek_report.models.estimators.estimator import scaled
 from deepseek_report.models.given.callable_model import as_numbers, as_probabilities
 
+if TYPE_CHECKING:
+    pass
+
+
 _UNASKED = message("model_refusals.only_answers")
 
 
@@ -32,8 +36,8 @@ class HeldAnswers:
     values : (row, class) probabilities or (row,) numbers. classes : of its columns.
     """
 
-    values: Any
-    classes: Sequence[Any]
+    values: Array
+    classes: Sequence[object]
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class AnsweredRows:
     capabilities: frozenset[Capability] = frozenset()
 
     def __init__(self, answers: Floats, schema: Schema) -> None:
-        self.module: Any = answers
+        self.module = answers
         self.schema = schema
         self.calls = 0
 
@@ -142,7 +146,7 @@ class _NoModel:
         progress.advance()
 
 
-def describe(target: Target) -> dict[str, Any]:
+def describe(target: Target) -> dict[str, object]:
     """The content of `architecture.json` for predictions without their model."""
     what = "numbers" if target.is_number else "probabilities"
     summary = f"A model that is not here: its {what} were given in Python, row by row."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -42,8 +42,8 @@ class TableForm:
     """
 
     columns: Mapping[str, Hashable]
-    kinds: Mapping[str, Any]
-    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    kinds: Mapping[str, object]
+    values: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     named: bool = True
 
     @classmethod
@@ -76,7 +76,7 @@ class GivenColumns:
     form: TableForm
     chosen: Sequence[str] | None = None
 
-    def transform(self, inputs: Floats) -> Any:
+    def transform(self, inputs: Floats) -> object:
         """(instance, feature) -> a table as the person gave it, or the array of its numbers."""
         import pandas as pd
 
@@ -143,11 +143,11 @@ class HeldModel:
     and a seed, or None, to another such estimator; None where nothing says how it is fitted.
     """
 
-    estimator: Any
+    estimator: object
     form: TableForm
     walks_trees: bool = False
     identity: str = ""
-    refit: Callable[[Any, Any, int | None], Any] | None = None
+    refit: Callable[[object, object, int | None], object] | None = None
 
 
 @dataclass(frozen=True)

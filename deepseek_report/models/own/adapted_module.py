@@ -50,13 +50,14 @@ class AdaptedModule(EncodedModule):
         self.net = self._new_net()
 
     @property
-    def taken(self) -> Any:
+    def taken(self) -> int | tuple[int, ...]:
         """What the user's class is told of its inputs: how many columns there are."""
         return len(self.unit_features)
 
-    def _new_net(self) -> Any:
+    def _new_net(self) -> nn.Module:
         try:
-            return self.own.cls(self.taken, self.outputs, **self.own.params)
+            net: nn.Module = self.own.cls(self.taken, self.outputs, **self.own.params)
+            return net
         except (RuntimeError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"{self.own.path}({self.taken}, {self.outputs}, …) with "
@@ -83,7 +84,7 @@ class AdaptedModule(EncodedModule):
             for name, parameter in self.net.named_parameters():
                 parameter.copy_(fresh[name])
 
-    def architecture(self) -> dict[str, Any]:
+    def architecture(self) -> dict[str, object]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         summary = message(
             f"architectures.own_module.{self.reads}", name=self.own.path, n=len(self.unit_features)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.message import Message, message, plain
 from deepseek_report.artifacts.protocols.models import HISTORY, untrained_facts
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import save_json, save_table
@@ -28,7 +29,7 @@ class KeepWeights:
 
     def fit(
         self,
-        module: Any,
+        module: ExplainableModule,
         dataset: Dataset,
         folder: Path,
         seed: int,

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import Trainer
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kinds_of_structure
@@ -62,7 +63,7 @@ class TorchModule:
         """Everything but texts; a layout is what tables have not."""
         return kinds_of_structure("grid", *(() if self.inputs == "layout" else ("columns",)))
 
-    def build(self, schema: Schema, train: Split, seed: int) -> Any:
+    def build(self, schema: Schema, train: Split, seed: int) -> ExplainableModule:
         """The module behind its encoding; with `weights`, they are in place."""
         from deepseek_report.models.own.adapted_module import OwnClass, adapt, put_weights
         from deepseek_report.models.shared.module_classifier import seeded
@@ -75,7 +76,7 @@ class TorchModule:
             put_weights(module, Path(self.weights))
         return module
 
-    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
+    def wrap(self, module: ExplainableModule, schema: Schema, device: str) -> TorchClassifier:
         """The trained module as a classifier of numpy arrays."""
         from deepseek_report.models.shared.module_classifier import TorchClassifier
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of, kinds_of_structure
@@ -41,14 +42,14 @@ class MLP(ModulePlugin):
     bins: Annotated[int, Field(ge=1, le=256)] = 16
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
 
-    def new_module(self, schema: Schema, train: Split, seed: int) -> object:
+    def new_module(self, schema: Schema, train: Split, seed: int) -> ExplainableModule:
         from deepseek_report.models.perceptron.mlp_module import MLPModule
 
         features = sum(feature.is_numeric for feature in schema.features)
         bins = min(self.bins, max(_MOST_BINS // max(features, 1), 1))
         return MLPModule(schema, train, **{**asdict(self), "bins": bins})
 
-    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
+    def wrap(self, module: ExplainableModule, schema: Schema, device: str) -> TorchClassifier:
         """The trained module as a classifier of numpy arrays; of a wide table one that adds up."""
         if not kind_of(schema).named_columns or len(schema.features) < WIDE:
             return super().wrap(module, schema, device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -94,7 +94,7 @@ class MLPModule(EncodedModule):
         """(instance, output) -> (instance, class)."""
         return self.output.view(outputs)
 
-    def architecture(self) -> dict[str, Any]:
+    def architecture(self) -> dict[str, object]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         summary = message(
             "architectures.mlp", hidden=list(self.hidden_units), columns=len(self.unit_features)

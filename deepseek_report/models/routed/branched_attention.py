@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,10 @@ from torch.autograd import Function
 from torch.nn.functional import linear, one_hot, pad
 
 from deepseek_report.models.routed.experts import product
+
+if TYPE_CHECKING:
+    from deepseek_report.models.routed.experts import Kept
+
 
 # --- Which tokens stand near one another, and runs of neighbours that are told or read as one -----
 
@@ -275,12 +279,12 @@ def _moved(projected: Tensor, kinds: int, heads: int) -> tuple[Tensor, ...]:
 
 class _Split(Function):
     @staticmethod
-    def forward(ctx: Any, projected: Tensor, kinds: int, heads: int) -> tuple[Tensor, ...]:
+    def forward(ctx: Kept, projected: Tensor, kinds: int, heads: int) -> tuple[Tensor, ...]:
         ctx.heads = heads
         return _moved(projected, kinds, heads)
 
     @staticmethod
-    def backward(ctx: Any, *parts: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Kept, *parts: Tensor) -> tuple[Tensor, None, None]:
         return _join(ctx.heads, *parts), None, None
 
 
@@ -288,7 +292,7 @@ class _Join(Function):
     """The other way round than `_Split`."""
 
     @staticmethod
-    def forward(ctx: Any, heads: int, *parts: Tensor) -> Tensor:
+    def forward(ctx: Kept, heads: int, *parts: Tensor) -> Tensor:
         ctx.kinds, ctx.heads = len(parts), heads
         rows, length, size = parts[0].shape
         out = parts[0].new_empty(rows // heads, length, len(parts), heads, size)
@@ -297,7 +301,7 @@ class _Join(Function):
         return out.flatten(2)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Kept, gradient: Tensor) -> tuple[Tensor | None, ...]:
         return None, *_split(gradient, ctx.kinds, ctx.heads)
 
 

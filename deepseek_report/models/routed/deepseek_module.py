@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.modules import LayerTrace, Replacement, Step, StepSums
+from deepseek_report.artifacts.protocols.modules import (
+    REPLACEMENTS,
+    LayerTrace,
+    Replacement,
+    Step,
+    StepSums,
+)
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Structure
+from deepseek_report.metrics.internals.transformer_trace import Substitutes
 from deepseek_report.models.routed.branched_attention import (
     BRANCHES,
     Neighbours,
@@ -24,13 +33,148 @@ from deepseek_report.models.routed.branched_attention import (
     joined,
     mean_token,
 )
-from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
+from deepseek_report.models.routed.deepseek import DeepSeekSettings
 from deepseek_report.models.routed.experts import Routing, SparseExperts
-from deepseek_report.models.routed.replaced_parts import outputs_without, parts_of
 from deepseek_report.models.routed.routed_layer import Decisions, RoutedLayer, noting
 from deepseek_report.models.shared.network_encoding import FeatureEncoder
 from deepseek_report.models.shared.output_layers import Outputs, contrast, describe
 from deepseek_report.models.shared.tokens import Embedding, FeatureTokens, Patches, TextTokens
+
+
+class RoutedStack(Protocol):
+    """What is asked of the routed transformer whose parts are replaced."""
+
+    tokens: Embedding
+    layers: nn.ModuleList
+    norm: nn.LayerNorm
+    output: Outputs
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """(instance, column) original units -> (instance, unit, …)."""
+
+    def trimmed(self, tokens: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Without the places at the end at which no instance has a token."""
+
+    def state_from(
+        self, first: int, tokens: Tensor, present: Tensor | None
+    ) -> tuple[Tensor, list[Decisions]]:
+        """The state that is read, and the decisions, of the layers from `first` on."""
+
+    def read_of(self, layer: int) -> int | None:
+        """How many of a layer's first tokens are read by what comes after it; None for all."""
+
+
+def parts_of(module: RoutedStack) -> list[Step]:
+    """The parts that can be replaced, layer by layer."""
+    steps: list[Step] = []
+    for at, stacked in enumerate(module.layers, 1):
+        layer = cast(RoutedLayer, stacked)
+        steps += [Step(at, "layer"), Step(at, "routes"), *_heads(at, layer)]
+        steps += [Step(at, "branch", name) for name in BRANCHES]
+        numbers = range(1, len(layer.experts.inner) + 1)
+        steps += [Step(at, "experts"), *(Step(at, "expert", number=k) for k in numbers)]
+        steps += [Step(at, "shared_expert")] if layer.experts.shared is not None else []
+    return steps
+
+
+def _heads(at: int, layer: RoutedLayer) -> list[Step]:
+    heads = layer.attention.heads
+    return [Step(at, "head", name, k) for name in BRANCHES for k in range(1, heads + 1)]
+
+
+def outputs_without(
+    module: RoutedStack, inputs: Tensor
+) -> Iterator[tuple[Step, Replacement, Tensor]]:
+    """The outputs (instance, output) with each part replaced; see `ReplacesParts`."""
+    tokens, present = module.trimmed(*module.tokens.join(module.embed(inputs)))
+    for position in range(len(module.layers)):
+        passed = _LayerPass(module, position, tokens, present)
+        for step, replacement, changed in passed.replaced():
+            state, _ = module.state_from(position + 1, changed, present)
+            yield step, replacement, module.output(module.norm(state))
+        tokens = passed.output
+
+
+class _LayerPass:
+    """What went through one layer: the tokens that it read, after its attention, and its output."""
+
+    def __init__(
+        self, module: RoutedStack, position: int, tokens: Tensor, present: Tensor | None
+    ) -> None:
+        self.layer, self.at = cast(RoutedLayer, module.layers[position]), position + 1
+        joined: list[Tensor] = []
+        handle = self.layer.attention.output.register_forward_pre_hook(noting(joined))
+        try:
+            mixed, _, self.routes = self.layer.attention(
+                self.layer.attention_norm(tokens), present, False, module.read_of(position)
+            )
+        finally:
+            handle.remove()
+        self.heads = joined[0]
+        self.read = tokens[:, : mixed.shape[1]]
+        self.present = None if present is None else present[:, : mixed.shape[1]]
+        self.substitutes = Substitutes(self.present)
+        self.attended = self.read + mixed
+        self.output, self.routing = self.layer.feed_forward(self.attended, self.present)
+
+    def replaced(self) -> Iterator[tuple[Step, Replacement, Tensor]]:
+        """The layer's output with each of its parts replaced."""
+        whole = self.output - self.read
+        yield from self._each(Step(self.at, "layer"), whole, lambda new: self.read + new)
+        yield from self._routes()
+        for step, added in self._attention_parts():
+            yield from self._each(step, added, self._after_attention(added))
+        for step, added in self._expert_parts():
+            yield from self._each(step, added, (self.output - added).add)
+
+    def _each(
+        self, step: Step, added: Tensor, go_on: Callable[[Tensor], Tensor]
+    ) -> Iterator[tuple[Step, Replacement, Tensor]]:
+        for replacement in REPLACEMENTS:
+            yield step, replacement, go_on(self.substitutes.of(added, replacement))
+
+    def _after_attention(self, added: Tensor) -> Callable[[Tensor], Tensor]:
+        def go_on(new: Tensor) -> Tensor:
+            return self.layer.feed_forward(self.attended - added + new, self.present)[0]
+
+        return go_on
+
+    def _routes(self) -> Iterator[tuple[Step, Replacement, Tensor]]:
+        """With the weights of the heads as they are on average, and as they are in another row."""
+        by_head = self.heads.unflatten(2, (self.layer.attention.count, -1))
+        weights = self.routes.flatten(1)[:, None, :, None]
+        for replacement in REPLACEMENTS[1:]:
+            other = Substitutes().of(weights, replacement)
+            changed = by_head * (other / weights.clamp(min=torch.finfo(weights.dtype).tiny))
+            added = linear(changed.flatten(2) - self.heads, self.layer.attention.output.weight)
+            output = self.layer.feed_forward(self.attended + added, self.present)[0]
+            yield Step(self.at, "routes"), replacement, output
+
+    def _attention_parts(self) -> Iterator[tuple[Step, Tensor]]:
+        """What each head and each branch adds to the tokens (instance, token, width)."""
+        attention = self.layer.attention
+        by_head = self.heads.unflatten(2, (attention.count, -1))
+        weights = attention.output.weight.unflatten(1, (attention.count, -1))
+        added = [by_head[:, :, k] @ weights[:, k].t() for k in range(attention.count)]
+        yield from zip(_heads(self.at, self.layer), added, strict=True)
+        for k, name in enumerate(BRANCHES):
+            heads = added[k * attention.heads : (k + 1) * attention.heads]
+            yield Step(self.at, "branch", name), torch.stack(heads).sum(0)
+
+    def _expert_parts(self) -> Iterator[tuple[Step, Tensor]]:
+        """What each expert adds, all routed ones together, and the one that all tokens share."""
+        experts, tokens = self.layer.experts, self.layer.experts_norm(self.attended)
+        weights = self.routing.weights().to(tokens.dtype)
+        routed = torch.zeros_like(tokens)
+        for k in range(len(experts.inner)):
+            added = experts.output_of(k, tokens) * weights[..., k : k + 1]
+            routed = routed + added
+            yield Step(self.at, "expert", number=k + 1), added
+        yield Step(self.at, "experts"), routed
+        if experts.shared is not None:
+            known = weights.sum(-1, keepdim=True) > 0
+            yield Step(self.at, "shared_expert"), experts.shared(tokens) * known
+
 
 # --- How the output of a routed transformer comes about, part by part -----------------------------
 # Every layer adds to the token that is read what its heads and its experts give, and the last norm
@@ -162,7 +306,7 @@ def _direction(output: Outputs, target: int) -> tuple[Tensor, Tensor]:
     return values[1:] - values[0], constant
 
 
-def _array(columns: list[Tensor]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _array(columns: list[Tensor]) -> Floats:
     return np.asarray(torch.stack(columns, dim=1).double().cpu().numpy())
 
 
@@ -254,7 +398,7 @@ class DeepSeekModule(nn.Module):
             parts += expert_parts(at + 1, layer.experts, heard.experts[at], decided.routing, pool)
         return summed(parts, state, self.norm, self.output, target)
 
-    def architecture(self) -> dict[str, Any]:
+    def architecture(self) -> dict[str, object]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         return describe(self, "DeepSeek", self._summary(), self._kinds())
 

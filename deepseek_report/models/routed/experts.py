@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -49,14 +49,27 @@ def _narrow_product(left: Tensor, right: Tensor) -> Tensor:
     return left @ right
 
 
+class Kept(Protocol):
+    """What a function of autograd keeps for its gradient."""
+
+    saved_tensors: tuple[Tensor, Tensor]
+    slots: Slots
+    sizes: Sequence[int]
+    biased: bool
+    kinds: int
+    heads: int
+
+    def save_for_backward(self, *tensors: Tensor) -> None: ...
+
+
 class _Product(Function):
     @staticmethod
-    def forward(ctx: Any, left: Tensor, right: Tensor) -> Tensor:
+    def forward(ctx: Kept, left: Tensor, right: Tensor) -> Tensor:
         ctx.save_for_backward(left, right)
         return _narrow_product(left, right)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Kept, gradient: Tensor) -> tuple[Tensor, Tensor]:
         left, right = ctx.saved_tensors
         to_left = _product(gradient, right.transpose(1, 2))
         return to_left, _product(left.transpose(1, 2), gradient)
@@ -145,12 +158,12 @@ class _Dispatch(Function):
     """Its gradient is the sum of a row's slots, which is cheaper than adding up by index."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, slots: Slots) -> Tensor:
+    def forward(ctx: Kept, rows: Tensor, slots: Slots) -> Tensor:
         ctx.slots = slots
         return _gathered(rows, slots)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Kept, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.slots.combine(gradient), None
 
 
@@ -161,12 +174,12 @@ class _Combine(Function):
     """The other way round than `_Dispatch`."""
 
     @staticmethod
-    def forward(ctx: Any, slot_rows: Tensor, slots: Slots) -> Tensor:
+    def forward(ctx: Kept, slot_rows: Tensor, slots: Slots) -> Tensor:
         ctx.slots = slots
         return _summed(slot_rows, slots)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Kept, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.slots.dispatch(gradient), None
 
 
@@ -178,14 +191,14 @@ class _Linear(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, slots: Tensor, matrices: Tensor, biases: Tensor | None, sizes: Sequence[int]
+        ctx: Kept, slots: Tensor, matrices: Tensor, biases: Tensor | None, sizes: Sequence[int]
     ) -> Tensor:
         ctx.save_for_backward(slots, matrices)
         ctx.sizes, ctx.biased = sizes, biases is not None
         return _multiplied(slots, matrices, biases, sizes)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Kept, gradient: Tensor) -> tuple[Tensor | None, ...]:
         slots, matrices = ctx.saved_tensors
         to_slots = _linear(gradient, matrices.transpose(1, 2), None, ctx.sizes)
         to_matrices = _outer(slots, gradient, ctx.sizes)
@@ -201,7 +214,7 @@ class _Outer(Function):
     """(slot, n), (slot, m) -> (group, n, m), the sum of the outer products of a group's slots."""
 
     @staticmethod
-    def forward(ctx: Any, left: Tensor, right: Tensor, sizes: Sequence[int]) -> Tensor:
+    def forward(ctx: Kept, left: Tensor, right: Tensor, sizes: Sequence[int]) -> Tensor:
         ctx.save_for_backward(left, right)
         ctx.sizes = sizes
         out = left.new_empty(len(sizes), left.shape[1], right.shape[1])
@@ -210,7 +223,7 @@ class _Outer(Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Kept, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         left, right = ctx.saved_tensors
         to_left = _linear(right, gradient.transpose(1, 2), None, ctx.sizes)
         return to_left, _linear(left, gradient, None, ctx.sizes), None

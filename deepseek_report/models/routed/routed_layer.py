@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.models.routed.branched_attention import BRANCHES, Neighbours, RoutedAttention
-from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
+from deepseek_report.models.routed.deepseek import DeepSeekSettings
 from deepseek_report.models.routed.experts import Routing, SparseExperts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class DropPath(nn.Module):
@@ -100,7 +103,7 @@ def _by_branch(decided: Tensor) -> dict[str, Tensor]:
     return {name: decided[:, at] for at, name in enumerate(BRANCHES)}
 
 
-def noting(into: list[Tensor]) -> Any:
+def noting(into: list[Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
     """A hook that notes what goes into a part."""
 
     def note(part: nn.Module, inputs: tuple[Tensor, ...]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -18,7 +18,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import Schema, TaskName
+from deepseek_report.artifacts.schema import Feature, Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import load_arrays, save_arrays
 from deepseek_report.errors import ArtifactError
@@ -26,6 +26,9 @@ from deepseek_report.models.self_explaining.added_outputs import AddedOutputs
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from interpret.glassbox._ebm._ebm import EBMModel
+
     from deepseek_report.models.estimators.estimator import ShapesClassifier
 
 #: Where the training folder holds the terms.
@@ -164,7 +167,7 @@ def _bins(values: Floats, cuts: Floats) -> Ints:
 class FittedTerms(AddedOutputs):
     """Step functions for one schema, added up; `fit` makes them."""
 
-    def __init__(self, schema: Schema, settings: Mapping[str, Any]) -> None:
+    def __init__(self, schema: Schema, settings: Mapping[str, object]) -> None:
         super().__init__(schema)
         self.settings = settings
         self.added: tuple[AddedTerm, ...] = ()
@@ -179,9 +182,7 @@ class FittedTerms(AddedOutputs):
 
         decides, target = task_of(self.schema.target).decides, self.schema.target
         kinds = ["nominal" if f.kind == "categorical" else "continuous" for f in self._features]
-        cls: Any = getattr(
-            glassbox, f"ExplainableBoosting{'Classifier' if decides else 'Regressor'}"
-        )
+        cls = getattr(glassbox, f"ExplainableBoosting{'Classifier' if decides else 'Regressor'}")
         labels: Array = train.labels
         if decides and len(target.classes) == 2:
             labels = (labels == target.explained).astype(np.int64)
@@ -193,10 +194,10 @@ class FittedTerms(AddedOutputs):
         self.steps = int(machine.best_iteration_.sum())  # all that were made, whichever was best
 
     @property
-    def _features(self) -> Any:
+    def _features(self) -> Sequence[Feature]:
         return self.schema.features
 
-    def _frame(self, inputs: Floats) -> Any:
+    def _frame(self, inputs: Floats) -> pd.DataFrame:
         """A table for the library: numbers and orders as they are, categories as texts."""
         import pandas as pd
 
@@ -210,7 +211,7 @@ class FittedTerms(AddedOutputs):
         }
         return pd.DataFrame(columns)
 
-    def _read(self, machine: Any, train: Floats) -> None:
+    def _read(self, machine: EBMModel, train: Floats) -> None:
         """Take the terms out of the fitted machine, each with its mean moved to the base."""
         outputs = len(self.schema.target.classes) if self.link == "softmax" else 1
         own = getattr(machine, "classes_", np.arange(outputs))
@@ -280,7 +281,7 @@ class FittedTerms(AddedOutputs):
             if len(term.features) == 2
         }
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """The content of `architecture.json`."""
         pairs = sum(len(term.features) == 2 for term in self.added)
         curves = len(self.added) - pairs

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.shared.loading import ModulePlugin
@@ -43,12 +44,12 @@ class NAM(ModulePlugin):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     feature_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
 
-    def new_module(self, schema: Schema, train: Split, seed: int) -> object:
+    def new_module(self, schema: Schema, train: Split, seed: int) -> ExplainableModule:
         from deepseek_report.models.self_explaining.nam_module import NAMModule
 
         return NAMModule(schema, train, **asdict(self))
 
-    def wrap(self, module: Any, schema: Schema, device: str) -> AdditiveClassifier:
+    def wrap(self, module: ExplainableModule, schema: Schema, device: str) -> AdditiveClassifier:
         """The trained module as a classifier of numpy arrays."""
         from deepseek_report.models.shared.additive import AdditiveClassifier
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -135,7 +134,7 @@ class NAMModule(EncodedModule):
             base = contrast(self.view(self.output(means.unsqueeze(0))), target)
         return values, base.expand(len(inputs))
 
-    def architecture(self) -> dict[str, Any]:
+    def architecture(self) -> dict[str, object]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         summary = message(
             "architectures.nam",

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kinds_of_structure
-from deepseek_report.models.self_explaining.prototype_settings import PrototypeSettings
 from deepseek_report.models.shared.loading import ModulePlugin
+
+if TYPE_CHECKING:
+    from deepseek_report.artifacts.protocols.modules import ExplainableModule
+
+
+@dataclass(frozen=True)
+class PrototypeSettings:
+    """How the module is built; `Prototype` says what each field means."""
+
+    per_class: Annotated[int, Field(ge=1, le=100)] = 8
+    candidates: Annotated[int, Field(ge=1, le=10_000)] = 200
+    bins: Annotated[int, Field(ge=1, le=256)] = 4
+    shift: Annotated[int, Field(ge=0, le=50)] | None = None
+    pace: Annotated[float, Field(gt=0, le=1000)] = 20.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +53,7 @@ class Prototype(ModulePlugin, PrototypeSettings):
     modalities = kinds_of_structure("columns", "grid")
     tasks = frozenset({"classification"})
 
-    def new_module(self, schema: Schema, train: Split, seed: int) -> object:
+    def new_module(self, schema: Schema, train: Split, seed: int) -> ExplainableModule:
         from deepseek_report.models.self_explaining.prototype_module import PrototypeModule
 
         return PrototypeModule(self, schema, train, seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import DataKind, kind_of
-from deepseek_report.models.self_explaining.prototype_settings import PrototypeSettings
+from deepseek_report.models.self_explaining.prototype import PrototypeSettings
 from deepseek_report.models.shared.network_encoding import EncodedModule
 from deepseek_report.models.shared.output_layers import contrast, describe
 
@@ -295,7 +294,7 @@ class PrototypeModule(EncodedModule):
         order = torch.randperm(len(self.case_ids), device="cpu")
         self.chosen.copy_(order[: len(self.chosen)])
 
-    def architecture(self) -> dict[str, Any]:
+    def architecture(self) -> dict[str, object]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         summary = message(
             "architectures.prototype",

@@ -177,7 +177,7 @@ class FittedRules(AddedOutputs):
         """See `RuleList.terms`."""
         return self.fitted.terms(inputs, mix)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """The content of `architecture.json`, with the list itself."""
         rules = self.fitted.rules
         edited = sum(rule.edited for rule in rules)

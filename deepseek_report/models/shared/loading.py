@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.models import ModelPlugin, Restores
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from collections.abc import Mapping
+
+    from torch import Tensor, nn
 
     from deepseek_report.models.shared.module_classifier import TorchClassifier
 
@@ -65,7 +68,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
     module.load_state_dict(stored)
 
 
-def _mismatches(expected: dict[str, Any], stored: dict[str, Any]) -> str:
+def _mismatches(expected: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> str:
     """The first differences of names and shapes, or an empty text."""
     missing = sorted(expected.keys() - stored.keys())
     extra = sorted(stored.keys() - expected.keys())
@@ -99,18 +102,18 @@ class ModulePlugin:
         """What the model hands out."""
         raise NotImplementedError
 
-    def new_module(self, schema: Schema, train: Split, seed: int) -> object:
+    def new_module(self, schema: Schema, train: Split, seed: int) -> ExplainableModule:
         """The module, its weights drawn from torch's random state."""
         raise NotImplementedError
 
-    def build(self, schema: Schema, train: Split, seed: int) -> Any:
+    def build(self, schema: Schema, train: Split, seed: int) -> ExplainableModule:
         """The untrained module; statistics are taken from `train` alone."""
         from deepseek_report.models.shared.module_classifier import seeded
 
         with seeded(seed):
             return self.new_module(schema, train, seed)
 
-    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
+    def wrap(self, module: ExplainableModule, schema: Schema, device: str) -> TorchClassifier:
         """The trained module as a classifier of numpy arrays."""
         from deepseek_report.models.shared.module_classifier import TorchClassifier
 

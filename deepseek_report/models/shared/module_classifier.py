@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.performance.predicting import log_odds, softmax
 from deepseek_report.tasks import task_of
@@ -54,7 +55,7 @@ class TorchClassifier:
 
     def __init__(
         self,
-        module: nn.Module,
+        module: ExplainableModule,
         schema: Schema,
         name: str,
         capabilities: frozenset[Capability],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.storage.checkpoint import (
@@ -17,12 +17,18 @@ from deepseek_report.artifacts.storage.checkpoint import (
     tokens_of,
 )
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.transformers.pretrained_settings import PretrainedSettings
+from deepseek_report.models.transformers.pretrained import PretrainedSettings
 from deepseek_report.models.transformers.transformer_module import PretrainedStart
 from deepseek_report.tasks import task_of
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+    from transformers.models.auto.auto_factory import _BaseAutoModelClass
 
-def add_adapters(net: Any, settings: PretrainedSettings, head: frozenset[str]) -> frozenset[str]:
+
+def add_adapters(
+    net: PreTrainedModel, settings: PretrainedSettings, head: frozenset[str]
+) -> frozenset[str]:
     """Put adapters beside all linear layers but those of the head, in place.
 
     `y = W x + (α / r) · B A x` with A (r, in) and B (out, r), B starting at 0, so that the network
@@ -97,14 +103,16 @@ def check_length(folder: Path, units: int) -> None:
         )
 
 
-def _load(folder: Path, settings: PretrainedSettings, schema: Schema) -> tuple[Any, frozenset[str]]:
+def _load(
+    folder: Path, settings: PretrainedSettings, schema: Schema
+) -> tuple[PreTrainedModel, frozenset[str]]:
     """The network in float32, and names of its parameters that the checkpoint does not have."""
     from transformers import AutoModel, AutoModelForSequenceClassification
 
     mean = settings.pool == "mean"
-    auto: Any = AutoModel if mean else AutoModelForSequenceClassification
+    auto = AutoModel if mean else AutoModelForSequenceClassification
     n_outputs = task_of(schema.target).n_outputs(schema.target)
-    options: dict[str, Any] = {} if mean else {"num_labels": n_outputs}
+    options: dict[str, object] = {} if mean else {"num_labels": n_outputs}
     if not mean and settings.train != "none":
         options["ignore_mismatched_sizes"] = True
     net, loading = loaded_net(auto, folder, f"classifier of {n_outputs} outputs", **options)
@@ -119,8 +127,8 @@ def _load(folder: Path, settings: PretrainedSettings, schema: Schema) -> tuple[A
 
 
 def loaded_net(
-    auto: Any, folder: Path, kind: str, **options: object
-) -> tuple[Any, Mapping[str, Any]]:
+    auto: type[_BaseAutoModelClass], folder: Path, kind: str, **options: object
+) -> tuple[PreTrainedModel, Mapping[str, Any]]:
     """The network of a folder in float32, and what transformers tells of its loading.
 
     Weights are read as safetensors alone, from this machine alone, and no code of the folder runs.
@@ -188,7 +196,7 @@ def class_problem(folder: Path, target: Target) -> str | None:
 
 
 def _trained(
-    net: Any, settings: PretrainedSettings, fresh: frozenset[str]
+    net: PreTrainedModel, settings: PretrainedSettings, fresh: frozenset[str]
 ) -> frozenset[str] | None:
     """Names of what training may change; None is everything."""
     if settings.train == "full":
@@ -201,7 +209,7 @@ def _trained(
     return head | add_adapters(net, settings, head)
 
 
-def _head(net: Any, fresh: frozenset[str]) -> frozenset[str]:
+def _head(net: PreTrainedModel, fresh: frozenset[str]) -> frozenset[str]:
     """Parameters outside of the encoder, and those that the checkpoint does not have."""
     inside = {id(parameter) for parameter in net.base_model.parameters()}
     outside = {name for name, parameter in net.named_parameters() if id(parameter) not in inside}

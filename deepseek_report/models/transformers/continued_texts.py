@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -26,6 +26,12 @@ from deepseek_report.models.transformers.checkpoint_net import (
 )
 from deepseek_report.models.transformers.transformer_module import PretrainedStart
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transformers import PreTrainedModel
+
+
 #: Prompts that are continued at once; logits of a large vocabulary take much memory.
 _AT_ONCE = 16
 
@@ -36,7 +42,7 @@ class ContinuedTexts:
     net : a causal language model of transformers. tokens : (vocabulary,) the text of each token.
     """
 
-    def __init__(self, net: Any, tokens: Sequence[str]) -> None:
+    def __init__(self, net: PreTrainedModel, tokens: Sequence[str]) -> None:
         self.net, self.tokens = net, tokens
 
     def next_logits(self, ids: Ints) -> Floats:
@@ -86,8 +92,7 @@ def new_language_start(
         tie_word_embeddings=False,
         use_cache=False,
     )
-    auto: Any = AutoModelForCausalLM
-    net = auto.from_config(config, attn_implementation="eager")
+    net = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
     return PretrainedStart(net=net, name=name, order=order, continues=True)
 
 
@@ -114,7 +119,7 @@ def language_start(
     )
 
 
-def _loaded(folder: Any) -> Any:
+def _loaded(folder: Path) -> PreTrainedModel:
     """The network in float32, all of whose weights are in the folder."""
     from transformers import AutoModelForCausalLM
 
@@ -128,7 +133,7 @@ def _loaded(folder: Any) -> Any:
     return net
 
 
-def _check_head(net: Any, folder: Any) -> None:
+def _check_head(net: PreTrainedModel, folder: Path) -> None:
     """Raise ConfigError where the answer is not what the last layer of the net alone makes of it.
 
     (Some families scale or cap the logits behind that layer.)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import Trainer
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.transformers.deepseek_family import Size
 from deepseek_report.models.transformers.deepseek_v3 import DeepSeekV3
-from deepseek_report.models.transformers.pretrained_settings import SequenceRecipe, Train
+from deepseek_report.models.transformers.pretrained import SequenceRecipe, Train
 
 if TYPE_CHECKING:
     from deepseek_report.models.shared.module_classifier import TorchClassifier
@@ -89,7 +90,7 @@ class CausalLanguageModel(DeepSeekV3):
 
         return SequenceTrainer(self.recipe)
 
-    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
+    def wrap(self, module: ExplainableModule, schema: Schema, device: str) -> TorchClassifier:
         """The trained module, of which the language model itself can be asked too."""
         from deepseek_report.models.transformers.continued_texts import LanguageClassifier
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -24,8 +24,14 @@ from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.data_kinds.token_tasks import Sequences, TokenTask, task_of_card
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.shared.loading import WEIGHTS
-from deepseek_report.models.transformers.pretrained_settings import SequenceRecipe
+from deepseek_report.models.transformers.pretrained import SequenceRecipe
 from deepseek_report.models.transformers.transformer_module import reinitialise
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from deepseek_report.models.transformers.transformer_module import TransformerModule
+
 
 #: Steps of which the history tells as of one epoch, and rows of the validation part it is told of.
 _ROUND, _VALIDATED = 50, 200
@@ -102,7 +108,7 @@ class SequenceTrainer:
 
     def fit(
         self,
-        module: Any,
+        module: TransformerModule,
         dataset: Dataset,
         folder: Path,
         seed: int,
@@ -126,7 +132,7 @@ class SequenceTrainer:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # steps are so small that several would wait for one another
         course = _Course(task.easiest)
-        rows: list[dict[str, Any]] = []
+        rows: list[dict[str, float]] = []
         progress.start("training", self.recipe.most_steps)
         for measured in _rounds(module.net, task, self.recipe, course, seed):
             progress.advance(_ROUND, f"level {course.level} of {task.hardest}")
@@ -154,7 +160,7 @@ class SequenceTrainer:
 
 
 def _rounds(
-    net: Any, task: TokenTask, recipe: SequenceRecipe, course: _Course, seed: int
+    net: PreTrainedModel, task: TokenTask, recipe: SequenceRecipe, course: _Course, seed: int
 ) -> Iterator[dict[str, float]]:
     """Train step by step; after each round what the history tells of it."""
     random = np.random.default_rng([seed, 32])
@@ -192,7 +198,7 @@ def _rounds(
             losses, norms = [], []
 
 
-def _draw_anew(net: object, seed: list[int]) -> None:
+def _draw_anew(net: PreTrainedModel, seed: list[int]) -> None:
     """Draw all weights as at the start, by a seed of their own."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
@@ -213,7 +219,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": 0.0, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self, closure: object = None) -> None:  # type: ignore[override]
         """Move all matrices once; those of one shape are made orthogonal together."""
         del closure
         for group in self.param_groups:
@@ -248,7 +254,9 @@ def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _optimisers(net: Any, recipe: SequenceRecipe) -> list[tuple[torch.optim.Optimizer, float]]:
+def _optimisers(
+    net: PreTrainedModel, recipe: SequenceRecipe
+) -> list[tuple[torch.optim.Optimizer, float]]:
     """Muon for the matrices inside, AdamW for all else, and the full rate of each."""
     outside = {id(net.get_input_embeddings().weight), id(net.get_output_embeddings().weight)}
     inside: list[torch.Tensor] = []
@@ -261,7 +269,7 @@ def _optimisers(net: Any, recipe: SequenceRecipe) -> list[tuple[torch.optim.Opti
 
 
 def answers_of(
-    net: Any, drawn: Sequences, hidden: Bools | None = None
+    net: PreTrainedModel, drawn: Sequences, hidden: Bools | None = None
 ) -> tuple[torch.Tensor, float]:
     """The mean cross-entropy of the answers of sequences, and the share that is right.
 
@@ -291,7 +299,7 @@ def _hidden(drawn: Sequences, share: float, random: np.random.Generator) -> Bool
     return np.asarray(random.random(drawn.ids.shape) < shares[:, None])
 
 
-def _validated(module: Any, dataset: Dataset, device: str) -> dict[str, float]:
+def _validated(module: TransformerModule, dataset: Dataset, device: str) -> dict[str, float]:
     """Loss and share of right answers on rows of the validation part, which are the hardest."""
     part = dataset.validation
     inputs = torch.as_tensor(part.inputs[:_VALIDATED], dtype=torch.float32, device=device)
@@ -305,14 +313,14 @@ def _validated(module: Any, dataset: Dataset, device: str) -> dict[str, float]:
     return {"validation_loss": float(loss.item()), "validation_score": float(right.item())}
 
 
-def _history(rows: list[dict[str, object]]) -> pd.DataFrame:
+def _history(rows: list[dict[str, float]]) -> pd.DataFrame:
     kinds = {name: "int64" if name == "epoch" else "float64" for name in HISTORY}
     return pd.DataFrame(rows, columns=list(HISTORY)).astype(kinds)
 
 
 def _facts(
-    rows: list[dict[str, Any]], course: _Course, task: TokenTask, seed: int
-) -> dict[str, Any]:
+    rows: list[dict[str, float]], course: _Course, task: TokenTask, seed: int
+) -> dict[str, object]:
     """The content of `training.json`, but for the size of the model."""
     learnt = message(
         "training_notes.sequences",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -29,6 +29,11 @@ from deepseek_report.metrics.internals.transformer_trace import (
 from deepseek_report.models.routed.experts import balance_loss
 from deepseek_report.models.shared.output_layers import Outputs, Readout, count_parameters, describe
 
+if TYPE_CHECKING:
+    from torch.nn.modules.module import _IncompatibleKeys
+    from transformers import PreTrainedModel
+
+
 # --- What a network of transformers is made of, for people; and all of it drawn anew --------------
 
 _MIXTURE = "mixture of experts"
@@ -51,7 +56,7 @@ _KINDS = (
 
 
 def describe_net(
-    module: Any, name: str, layers: list[nn.Module], routers: Mapping[int, nn.Module]
+    module: TransformerModule, name: str, layers: list[nn.Module], routers: Mapping[int, nn.Module]
 ) -> dict[str, Any]:
     """The content of `architecture.json`.
 
@@ -71,10 +76,10 @@ def describe_net(
     return architecture
 
 
-def reinitialise(net: Any) -> None:
+def reinitialise(net: PreTrainedModel) -> None:
     """Draw all weights of a network as its own family does before training."""
     for tensor in (*net.parameters(), *net.buffers()):
-        tensor._is_hf_initialized = False
+        tensor._is_hf_initialized = False  # type: ignore[attr-defined]
     with torch.no_grad():
         for part in reversed(list(net.modules())):
             net._init_weights(part)
@@ -83,7 +88,7 @@ def reinitialise(net: Any) -> None:
                 again("default", True)
 
 
-def _kinds(module: Any, layers: list[nn.Module]) -> dict[str, str]:
+def _kinds(module: TransformerModule, layers: list[nn.Module]) -> dict[str, str]:
     """{path: what it is} of parts that together hold every parameter; adapters with their layer."""
     opened = {id(part) for part in (*layers, module.net, module.encoder)}
     kinds: dict[str, str] = {}
@@ -109,7 +114,9 @@ def _kind(key: str, part: nn.Module) -> str | None:
     return next((kind for piece, kind in _KINDS if piece in named), None)
 
 
-def _summary(module: Any, layers: list[nn.Module], routers: Mapping[int, nn.Module]) -> Message:
+def _summary(
+    module: TransformerModule, layers: list[nn.Module], routers: Mapping[int, nn.Module]
+) -> Message:
     config, trained = module.config, count_parameters(module)
     return message(
         "architectures.transformer",
@@ -127,7 +134,7 @@ def _summary(module: Any, layers: list[nn.Module], routers: Mapping[int, nn.Modu
     )
 
 
-def _reads(module: Any) -> str:
+def _reads(module: TransformerModule) -> str:
     """What of the last layer the output is made from: "mean", "head", "end" or "last"."""
     if module.start.mean:
         return "mean"
@@ -171,13 +178,13 @@ def _left_out(module: nn.Module) -> set[str]:
     return {f"net.{name}" for name in frozen | {name for name, _ in net.named_buffers()}}
 
 
-def _leave_out(module: nn.Module, state: dict[str, Any], prefix: str, local: Any) -> None:
+def _leave_out(module: nn.Module, state: dict[str, Tensor], prefix: str, local: object) -> None:
     del local
     for name in _left_out(module):
         state.pop(prefix + name, None)
 
 
-def _not_missing(module: nn.Module, keys: Any) -> None:
+def _not_missing(module: nn.Module, keys: _IncompatibleKeys) -> None:
     stored = bytes(getattr(module, _DIGEST).tolist()).hex()
     if stored != module.digest:
         raise ArtifactError(
@@ -280,7 +287,7 @@ class PretrainedStart:
     not trained is part. continues : `net` is a causal language model, whose own head is read.
     """
 
-    net: Any
+    net: PreTrainedModel
     name: str
     before: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
@@ -348,14 +355,14 @@ class TransformerModule(nn.Module):
             self._freeze(start.trained, start.digest)
 
     @property
-    def encoder(self) -> Any:
+    def encoder(self) -> nn.Module:
         """The network without its head."""
         return self.net if self.start.mean else self.net.base_model
 
     @property
     def _head(self) -> Any:
         """What makes logits of the last token's state; None where a model reads otherwise."""
-        net: Any = self.net
+        net = self.net
         return net.get_output_embeddings() if self.start.continues else getattr(net, "score", None)
 
     @property
@@ -436,7 +443,7 @@ class TransformerModule(nn.Module):
             self.encoder.eval()
         return self
 
-    def architecture(self) -> dict[str, Any]:
+    def architecture(self) -> dict[str, object]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         return describe_net(self, self.start.name, self.layers, self.routers)
 
@@ -470,7 +477,7 @@ class TransformerModule(nn.Module):
 
     def _run(self, embedded: Tensor, traced: bool = False) -> _Pass:
         packing = Packing.of(embedded[..., -1].detach() > 0.5)
-        inputs: dict[str, Any] = {
+        inputs: dict[str, object] = {
             "inputs_embeds": packing.pack(embedded[..., :-1]),
             "attention_mask": packing.mask,
         }
@@ -480,7 +487,9 @@ class TransformerModule(nn.Module):
             outputs, attentions = self._outputs(inputs, packing)
         return _Pass(outputs, packing, attentions, heard)
 
-    def _outputs(self, inputs: dict[str, Any], packing: Packing) -> tuple[Tensor, Sequence[Tensor]]:
+    def _outputs(
+        self, inputs: dict[str, object], packing: Packing
+    ) -> tuple[Tensor, Sequence[Tensor]]:
         if self.start.mean or self.reads_last:
             done = self.encoder(**inputs)
             outputs = self._read(self._pool(done.last_hidden_state, packing))

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.ids import BEFORE
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.models import FitsAnew, Penalty, TrainsCorrected
+from deepseek_report.artifacts.protocols.models import FitsAnew, Penalty, Trainer, TrainsCorrected
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import load_json, save_json
@@ -70,7 +70,7 @@ def classifier_before(before: Experiment, data: Dataset, training: Path, device:
 def train_corrected(
     experiment: Experiment,
     dataset: Dataset,
-    trainer: Any,
+    trainer: Trainer,
     place: CorrectedPlace,
     progress: Progress,
 ) -> None:
@@ -82,7 +82,8 @@ def train_corrected(
     """
     original = Dataset.load(place.inputs[BEFORE["data"]])
     resolved = resolved_corrections(experiment, original)
-    if not resolved.trained_away or resolved.sort != "network":
+    penalised = resolved.trained_away and resolved.sort == "network"
+    if not penalised or not isinstance(trainer, TrainsCorrected):
         module = _built(experiment, dataset, place.seed)
         trainer.fit(module, dataset, place.folder, place.seed, place.device, progress)
         return
@@ -108,7 +109,7 @@ def choose_weight(
     resolved: ResolvedCorrections,
     corrected: Dataset,
     seed: int,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Train with one factor of the penalty after the other, until each use has fallen enough.
 
     Parameters
@@ -122,7 +123,7 @@ def choose_weight(
     `corrected`. tried : for each factor the uses before and after, on validation rows.
     """
     uses = _uses_before(before, resolved, seed)
-    tried: list[dict[str, Any]] = []
+    tried: list[dict[str, object]] = []
     for weight in WEIGHTS:
         classifier = fitted(weight)
         left = [_use(classifier, corrected, each.cue, seed) for each in resolved.trained_away]

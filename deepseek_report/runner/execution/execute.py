@@ -27,8 +27,7 @@ from deepseek_report.runner.execution.run_events import (
     event_name,
 )
 from deepseek_report.runner.execution.workers import one_thread, tell
-from deepseek_report.runner.planning.plan import Stage
-from deepseek_report.runner.planning.preloading import modules_to_load
+from deepseek_report.runner.planning.plan import Stage, modules_to_load
 from deepseek_report.store import Store
 
 _DIED_ONCE = message("refusals.died_once")
@@ -86,7 +85,7 @@ class _Schedule:
 
     def __init__(
         self,
-        plans: Sequence[OpenPlan[Any]],
+        plans: Sequence[OpenPlan[object]],
         reporter: Reporter,
         meanwhile: Callable[[], None] | None = None,
     ) -> None:

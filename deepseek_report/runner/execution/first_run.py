@@ -47,7 +47,7 @@ def _modules(raw: Mapping[str, Any]) -> Iterator[str]:
             yield target.rpartition(".")[0]
 
 
-def _libraries(model: Any) -> tuple[str, ...]:
+def _libraries(model: Mapping[str, object] | None) -> tuple[str, ...]:
     """What a model of this package says that it needs; nothing where that hangs on its settings."""
     module, _, name = str((model or {}).get("_target_", "")).rpartition(".")
     if not module.startswith(f"{_PACKAGE}.models."):

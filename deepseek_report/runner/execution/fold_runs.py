@@ -33,7 +33,7 @@ def run_folds(job: StageJob, folder: Path, progress: Progress) -> None:
     """Measure over folds and write the measurement into `folder`."""
     metric = job.plugin("metrics")
     context = measure_context(job, metric, "", progress)
-    refits = refits_of(job.experiment, context.dataset, job.device, job.inputs["training"])
+    refits = refits_of(job.experiment, context.dataset, job.device, job.training)
     if refits is not None:
         context = dataclasses.replace(context, folds=_Folds(job.experiment, context, refits))
     measured(metric, context).save(folder)

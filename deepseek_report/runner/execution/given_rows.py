@@ -55,7 +55,11 @@ from deepseek_report.runner.run_folders.open_run import OpenRun
 from deepseek_report.store import Store, digest, hash_folder
 
 #: What is measured of a case, and by what where the run's config does not say.
-_METRICS = {"cases": CasePages(), "what_if": WhatIf(), "decision_way": DecisionWay()}
+_METRICS: Mapping[str, Any] = {
+    "cases": CasePages(),
+    "what_if": WhatIf(),
+    "decision_way": DecisionWay(),
+}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from deepseek_report.artifacts.protocols.models import (
     CountsTrees,
     FitsAnew,
     PlansRows,
+    Trainer,
     TrainsCorrected,
 )
 from deepseek_report.artifacts.protocols.progress import Silent
@@ -27,6 +28,12 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds.base import typical_row
 from deepseek_report.runner.execution.corrected_training import penalty_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from deepseek_report.artifacts.protocols.modules import ExplainableModule
+
 
 #: Parameters of an estimator that say how many trees it grows.
 _TREES = ("n_estimators", "max_iter", "num_boost_round", "iterations")
@@ -137,7 +144,7 @@ class ModelRefits:
         return built
 
     @cached_property
-    def _own_trainer(self) -> Any:
+    def _own_trainer(self) -> Trainer | None:
         model = self.experiment.model
         return model.own_trainer() if isinstance(model, BringsTrainer) else None
 
@@ -148,11 +155,11 @@ class _Snapshots:
     A trainer tells it of every step once the step is done.
     """
 
-    def __init__(self, module: Any, count: int) -> None:
+    def __init__(self, module: ExplainableModule, count: int) -> None:
         self._module, self._count = module, count
         self._due: list[int] = []
         self._steps = 0
-        self.states: list[Any] = []
+        self.states: list[dict[str, Tensor]] = []
 
     def start(self, what: str, total: int | None) -> None:
         parts = range(1, self._count + 1)
@@ -212,7 +219,7 @@ def refits_of(
     return ModelRefits(experiment, dataset, device, training) if experiment.can_refit else None
 
 
-def _trees(built: Any) -> int:
+def _trees(built: object) -> int:
     """How many trees an estimator grows, 1 where it grows none; steps of a pipeline are asked."""
     estimator = getattr(built, "estimator", built)
     known = estimator.get_params() if hasattr(estimator, "get_params") else {}

@@ -35,7 +35,12 @@ from deepseek_report.artifacts.protocols.metrics import (
     MetricPlugin,
     ReadsTexts,
 )
-from deepseek_report.artifacts.protocols.models import BringsTrainer, FitsAnew, NamesOthers
+from deepseek_report.artifacts.protocols.models import (
+    BringsTrainer,
+    FitsAnew,
+    ModelPlugin,
+    NamesOthers,
+)
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.results import Results
@@ -93,6 +98,21 @@ class StageJob:
         return self.experiment.seeds
 
     @property
+    def dataset(self) -> Dataset:
+        """What the stage works on; of the last folder it is read once."""
+        return _dataset(self.inputs["data"])
+
+    @property
+    def training(self) -> Path:
+        """The folder of the trained model."""
+        return self.inputs["training"]
+
+    @property
+    def predicted(self) -> Path:
+        """The folder of what the model predicts, and of the cases that are chosen."""
+        return self.inputs["predictions"]
+
+    @property
     def is_of_folds(self) -> bool:
         """Whether the stage makes the run again in each fold of a cross-validation."""
         artifact = ArtifactId(self.id)
@@ -122,7 +142,7 @@ def _data(job: StageJob, folder: Path, progress: Progress) -> None:
 
 
 def _training(job: StageJob, folder: Path, progress: Progress) -> None:
-    dataset = _dataset(job.inputs["data"])
+    dataset = job.dataset
     model, trainer = job.experiment.model, job.experiment.trainer
     if isinstance(model, BringsTrainer):
         trainer = model.own_trainer() or trainer
@@ -136,7 +156,7 @@ def _training(job: StageJob, folder: Path, progress: Progress) -> None:
     _require_same_model(job, model)
 
 
-def _require_same_model(job: StageJob, model: Any) -> None:
+def _require_same_model(job: StageJob, model: ModelPlugin) -> None:
     if isinstance(model, NamesOthers):
         _require_planned(job, model.source_digest(), "the model's files or code")
 
@@ -162,7 +182,7 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
     then explains the same rows, and so do models of other training seeds as far as they decide
     alike (errors are among the strata). What is compared over seeds can be paired row by row.
     """
-    dataset, classifier = _dataset(job.inputs["data"]), fresh_classifier(job)
+    dataset, classifier = job.dataset, fresh_classifier(job)
     settings = job.experiment.settings
     rule = job.experiment.threshold_rule
     predictions = predict(classifier, dataset.validation, dataset.test, rule)
@@ -197,7 +217,7 @@ def _alerts(job: StageJob, dataset: Dataset, predicted: Predictions) -> dict[str
 
 def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     explainer = job.plugin("explainers")
-    dataset, cases = _dataset(job.inputs["data"]), _cases(job)
+    dataset, cases = job.dataset, _cases(job)
     classifier = fresh_classifier(job)
     inputs = dataset.test.inputs[cases.explained]
     context = explain_context(job, explainer, classifier, inputs, cases.explained, progress)
@@ -210,7 +230,7 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     if not traits_of(explainer, ExplainerPart).samples:
         explanation = dataclasses.replace(explanation, seed=None)
     if len(dataset.schema.target.classes) > 2 and not isinstance(explainer, GivenInPython):
-        predictions = Predictions.load(job.inputs["predictions"] / "test")
+        predictions = Predictions.load(job.predicted / "test")
         others = job.experiment.other_classes(dataset.schema.target)
         explanation = with_other_classes(explanation, explainer, context, others)
         everyone = job.experiment.settings.explain.classes is not None
@@ -235,7 +255,7 @@ def explain_context(
     progress: Progress,
 ) -> ExplainContext:
     """What an explainer is handed; positions : (row,) where each row stands in the test part."""
-    dataset = _dataset(job.inputs["data"])
+    dataset = job.dataset
     target = dataset.schema.target.explained
     background = background_rows(job, dataset)
     seed = job.seeds.explain if traits_of(explainer, ExplainerPart).samples else DRAWS_NOTHING
@@ -262,7 +282,7 @@ def measure_context(
     job: StageJob, metric: MetricPlugin, subject: str, progress: Progress
 ) -> MeasureContext:
     """What a metric is handed; subject : the explainer that it judges, or empty."""
-    dataset = _dataset(job.inputs["data"])
+    dataset = job.dataset
     seed = job.seeds.measure if "seed" in metric.reads else DRAWS_NOTHING
     background = background_rows(job, dataset)
     if "predictions" not in job.inputs:  # the metric reads the data alone
@@ -278,7 +298,7 @@ def measure_context(
             causal=job.experiment.settings.causal,
             progress=progress,
         )
-    predicted = job.inputs["predictions"]
+    predicted = job.predicted
     explanations = {
         artifact.name: Explanation.load(path)
         for artifact, path in ((ArtifactId(stage), path) for stage, path in job.inputs.items())
@@ -303,7 +323,7 @@ def measure_context(
         measured=measured,
         explain=_again(job, subject) if subject else None,
         explainers={name: _FurtherRows(job, name) for name in explanations},
-        refits=refits_of(job.experiment, dataset, job.device, job.inputs["training"]),
+        refits=refits_of(job.experiment, dataset, job.device, job.training),
         before=_before(job) if "before" in metric.reads else None,
         expectations=job.experiment.settings.behaviour,
         causal=job.experiment.settings.causal,
@@ -368,14 +388,14 @@ class _FurtherRows:
     name: str
 
     def planned_calls(self, rows: int, cheaply: bool) -> int:
-        dataset = _dataset(self.job.inputs["data"])
+        dataset = self.job.dataset
         players = len(dataset.schema.player_labels)
         background = len(background_rows(self.job, dataset))
         return self._explainer(cheaply).planned_calls(rows, players, background)
 
     def explained(self, positions: Ints, cheaply: bool) -> Explanation:
         job, explainer = self.job, self._explainer(cheaply)
-        inputs = _dataset(job.inputs["data"]).test.inputs[positions]
+        inputs = job.dataset.test.inputs[positions]
         classifier = fresh_classifier(job)
         context = explain_context(job, explainer, classifier, inputs, positions, Silent())
         explanation: Explanation = explainer.explain(context)
@@ -383,7 +403,7 @@ class _FurtherRows:
 
     def _explainer(self, cheaply: bool) -> ExplainerPlugin:
         explainer: ExplainerPlugin = self.job.experiment.explainers[self.name]
-        schema = _dataset(self.job.inputs["data"]).schema
+        schema = self.job.dataset.schema
         capabilities = fresh_classifier(self.job, copied=False).capabilities
         question = self.job.experiment.question(schema)
         if isinstance(explainer, PlaysGames):
@@ -428,7 +448,7 @@ def _dataset(folder: Path) -> Dataset:
 
 
 def _cases(job: StageJob) -> Cases:
-    return Cases.load(job.inputs["predictions"] / "cases")
+    return Cases.load(job.predicted / "cases")
 
 
 #: {training folder: its module as it was loaded}, the last one; estimators are fitted for it.
@@ -444,8 +464,8 @@ def fresh_classifier(job: StageJob, *, copied: bool = True) -> Classifier:
     """
     from deepseek_report.models.shared.loading import load_module
 
-    model, dataset = job.experiment.model, _dataset(job.inputs["data"])
-    folder = job.inputs["training"]
+    model, dataset = job.experiment.model, job.dataset
+    folder = job.training
     if job.experiment.corrections and isinstance(model, FitsAnew):
         if folder not in _LOADED:
             _LOADED.clear()

@@ -20,19 +20,32 @@ from deepseek_report.artifacts.protocols.sections import Fit
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import PARTS, DataIssue, Dataset, Part, Split
-from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.artifacts.storage.files import dump_json, load_json
+from deepseek_report.artifacts.storage.plain_files import make_folder, sha256_file, write_bytes
 from deepseek_report.compliance.applicability import without_law
 from deepseek_report.compliance.framework import FrameworkChoice, framework_ids
+from deepseek_report.compliance.seal import SEAL_FILE, seal_content
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.rules import pick_device
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.errors import DeepseekReportError
+from deepseek_report.errors import ConfigError, DeepseekReportError
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
 from deepseek_report.models.transformers.pretrained import Pretrained
+from deepseek_report.provenance.signatures import (
+    SEAL_PREDICATE,
+    sealed_envelope,
+    signing_key,
+    statement,
+)
 from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
-from deepseek_report.runner.planning.cost import Cost, cost_of, row_of_past, span_of
-from deepseek_report.runner.planning.past_times import PastTimes
-from deepseek_report.runner.planning.plan import Stage, data_stage, make_plan, run_id
+from deepseek_report.runner.planning.cost import Cost, PastTimes, cost_of, row_of_past, span_of
+from deepseek_report.runner.planning.plan import (
+    Stage,
+    data_stage,
+    make_plan,
+    recorded_config,
+    run_id,
+)
 from deepseek_report.runner.planning.recommending import decided
 from deepseek_report.runner.planning.work import Size, background_of, calls_of, work_of
 from deepseek_report.store import Store
@@ -328,3 +341,55 @@ def _time_passes(classifier: Classifier, dataset: Dataset) -> float:
         if time.perf_counter() - begun > _SECONDS:
             break
     return best / _ROWS
+
+
+#: What a model did with the test part: a seal after it would prove nothing.
+_RESULTS = frozenset({"predictions", "explanations", "measures", "conclusions"})
+
+
+def seal_experiment(
+    experiment: Experiment, key: str = "", out: Path | None = None
+) -> tuple[Path, str]:
+    """Write the seal of an experiment, and its signature beside it where a key is named.
+
+    Returns
+    -------
+    The file of the seal, and its SHA-256.
+
+    Raises
+    ------
+    ConfigError : results of this plan exist already, the key cannot be used, or another seal is
+        there.
+    """
+    signer = signing_key(key) if key else None
+    store = Store(Path(experiment.settings.paths.store).absolute())
+    data = data_as_seen(experiment, store)
+    experiment = decided(experiment, data.size)
+    stages = make_plan(experiment)
+    run_id(experiment, stages)  # reads a policy of one's own, and refuses what is none
+    existing = [s.id for s in stages if ArtifactId(s.id).kind in _RESULTS and s.folder(store)]
+    if existing:
+        raise ConfigError(
+            f"check --seal: results of this plan exist already ({', '.join(existing[:3])}), so a "
+            "seal would prove nothing. Seal before the first run, or seal what is still to be made"
+        )
+    keys = {stage.id: stage.key for stage in stages}
+    policy = experiment.report.policy
+    frameworks = tuple(experiment.frameworks.values())
+    config = recorded_config(experiment)
+    content = seal_content(config, frameworks, keys.get("data", ""), data.schema, policy)
+    text = dump_json(content).encode()
+    path = out or experiment.reports / experiment.name / "seal.json"
+    if path.exists():
+        raise ConfigError(
+            f"{path}: a seal is there already, and none is ever replaced; name another file by "
+            "--out, or keep the one that is there"
+        )
+    make_folder(path.parent)
+    write_bytes(path, text, links=True)
+    digest = sha256_file(path, links=True)
+    if signer is not None:
+        payload = statement({SEAL_FILE: digest}, SEAL_PREDICATE, content)
+        envelope = sealed_envelope(payload, signer)
+        write_bytes(path.with_name(f"{path.stem}.dsse.json"), envelope, links=True)
+    return path, digest

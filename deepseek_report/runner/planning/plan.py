@@ -9,7 +9,7 @@ from typing import Any
 
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
-from deepseek_report.artifacts.protocols.models import NamesOthers
+from deepseek_report.artifacts.protocols.models import ImportsLibraries, NamesOthers
 from deepseek_report.artifacts.protocols.traits import (
     ExplainerPart,
     MetricPart,
@@ -24,9 +24,9 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import PortablePaths
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.findings.conclude import concluded_from
+from deepseek_report.privacy.release import told_config
 from deepseek_report.provenance import PACKAGE, code_of
 from deepseek_report.runner.run_folders.open_run import RecordedRun, reasons
-from deepseek_report.runner.run_folders.recorded_config import recorded_config
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import texts_digest
 
@@ -389,3 +389,23 @@ def _identity(
     if "seeds" in config:  # runs of older versions have one seed alone
         content["seeds"] = config["seeds"]
     return digest(content)[:12]
+
+
+def recorded_config(experiment: Experiment) -> dict[str, Any]:
+    """The resolved config without what belongs to one machine or must not be told."""
+    return told_config(PortablePaths(experiment.raw, Path.cwd()).config, experiment.privacy)
+
+
+def modules_to_load(experiment: Experiment, stages: Iterable[Stage]) -> list[str]:
+    """The modules of this package that these stages run, and the libraries of the model.
+
+    Others are left to the processes, which load them while the model is trained: nothing begins
+    before all of these are there. So are modules of a person's own.
+    """
+    needed = {(stage.group, stage.name) for stage in stages if stage.group}
+    chosen = [*((group, "") for group in ("dataset", "model", "trainer")), *sorted(needed)]
+    targets = [experiment.config_of(group, name)["_target_"] for group, name in chosen]
+    own = [module_of(target) for target in targets if target.startswith(f"{PACKAGE}.")]
+    model = experiment.model
+    libraries = model.libraries if isinstance(model, ImportsLibraries) else ()
+    return list(dict.fromkeys([*own, *libraries]))

@@ -38,13 +38,12 @@ from deepseek_report.provenance import environment, lock, versions
 from deepseek_report.rendering.markdown import slug
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.stages import artifact_paths
-from deepseek_report.runner.planning.plan import Stage
+from deepseek_report.runner.planning.plan import Stage, recorded_config
 from deepseek_report.runner.run_folders.open_run import (
     CopiedArtifact,
     RecordedRun,
     disclosed_problems,
 )
-from deepseek_report.runner.run_folders.recorded_config import recorded_config
 from deepseek_report.store import MANIFEST, Store, copy_tree, digest, hash_folder
 from deepseek_report.store.run_folder import (
     ARTIFACTS,
@@ -78,7 +77,7 @@ def assemble(
     folder: Path,
     *,
     run_id: str,
-    command: Mapping[str, Any],
+    command: Mapping[str, object],
 ) -> None:
     """Copy the artifacts into `folder` and write `run.json`, `config.yaml` and `scores.parquet`.
 
@@ -236,7 +235,7 @@ def _device(store: Store, stages: Sequence[Stage], execution: Execution) -> str:
 
 def _stages(
     stages: Sequence[Stage], execution: Execution, store: Store
-) -> Iterable[dict[str, Any]]:
+) -> Iterable[dict[str, object]]:
     """{id, key, seconds} of each finished stage; seconds is null where time was not measured."""
     for stage in stages:
         if stage.id in execution.folders:

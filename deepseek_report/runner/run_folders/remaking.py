@@ -73,7 +73,7 @@ def _recorded_day(record: Mapping[str, object]) -> dt.date | None:
     return parse_date(day) if isinstance(day, str) else None
 
 
-def _recorded_language(opened: OpenRun, record: Mapping[str, Any]) -> str:
+def _recorded_language(opened: OpenRun, record: Mapping[str, object]) -> str:
     """The language by the hash of what wrote, where an older version did not name it."""
     config = opened.run.config
     keys = {writing_key(config, language): language for language in languages()}

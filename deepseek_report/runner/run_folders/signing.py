@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.storage.plain_files import read_bytes, write_bytes
 from deepseek_report.compliance.people import read_people
@@ -69,7 +68,7 @@ def sign_run(folder: Path, key: SigningKey, decision: Path | None = None) -> Pat
     return path
 
 
-def _content(opened: OpenRun) -> dict[str, Any]:
+def _content(opened: OpenRun) -> dict[str, object]:
     documents = readable_manifest(opened.folder / DOCUMENTS_MANIFEST) or {}
     return {
         "run_id": str(opened.run.run_id),

@@ -43,6 +43,7 @@ from deepseek_report.rendering.document import write_brief, write_qmd
 from deepseek_report.rendering.page_words import FORMATS, Engine, Format, ReportOptions, page_of
 from deepseek_report.rendering.paper import bibtex
 from deepseek_report.rendering.render import render
+from deepseek_report.runner.planning.plan import recorded_config
 from deepseek_report.runner.run_folders.open_run import (
     FORMAT_VERSION,
     MissingPart,
@@ -51,7 +52,6 @@ from deepseek_report.runner.run_folders.open_run import (
     run_content,
     run_schema_problems,
 )
-from deepseek_report.runner.run_folders.recorded_config import recorded_config
 from deepseek_report.runner.run_folders.sealing import drawn_again, publish, writing_key
 from deepseek_report.runner.run_folders.section_plugins import OWN, write_section
 from deepseek_report.sections.summary import SummarySection
@@ -232,7 +232,7 @@ def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDo
     return MadeDocuments(opened, formats, engine, verdicts, problems, notices, rejected)
 
 
-def _decided(results: Results) -> Mapping[str, Any]:
+def _decided(results: Results) -> Mapping[str, object]:
     """The state of decisions; empty where it cannot be told, which its section says."""
     try:
         return decisions_record(evaluate_results(results))
@@ -363,7 +363,7 @@ def _write_conclusions(
     opened: OpenRun,
     results: Results,
     verdicts: Iterable[Verdict],
-    decided: Mapping[str, Any],
+    decided: Mapping[str, object],
 ) -> list[MissingPart]:
     """`findings.json`, for machines; returns every problem of the run and of its report."""
     known = {part.stage for part in opened.run.problems}

@@ -51,7 +51,7 @@ class LiveBoard:
 
         self.folder = folder
         empty_board(folder, TRAINING, RUN)
-        self.writer: Any = SummaryWriter(str(folder / RUN))
+        self.writer = SummaryWriter(str(folder / RUN))
         self._copied: dict[str, int] = {}
         self._promises = ""
 

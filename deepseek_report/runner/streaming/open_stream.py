@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.datasets.readers.case_rows import header_of, line_of
+from deepseek_report.datasets.readers.case_rows import LONGEST_LINE, header_of, line_of
 from deepseek_report.errors import ConfigError, DataError
 from deepseek_report.runner.execution.given_rows import StoredModel, refuse_private, stored_model
 from deepseek_report.runner.planning.work import planned_calls, size_of
@@ -26,6 +28,79 @@ from deepseek_report.runner.streaming.scored_batches import (
     to_explain,
 )
 from deepseek_report.wording.of_results import in_words
+
+
+@dataclass(frozen=True)
+class Idle:
+    """Nothing has come since the last look. restarted : the file was begun anew."""
+
+    restarted: bool = False
+
+
+def lines_of_stream(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of an open stream, until it ends; a longer one than may be comes in pieces' first.
+
+    What is left of such a line is passed over, so that it counts as one.
+    """
+    while line := stream.readline(LONGEST_LINE + 1):
+        yield line
+        while not line.endswith(b"\n") and len(line) > LONGEST_LINE:
+            line = stream.readline(LONGEST_LINE + 1)
+
+
+def lines_of_file(path: Path, *, follow: bool) -> Iterator[bytes | Idle]:
+    """The lines of a file; with `follow` for ever, with `Idle` where nothing new is there.
+
+    A line that has no end yet is waited for. A file that becomes shorter, or is replaced by
+    another one, was begun anew: it is read from its start.
+
+    Raises
+    ------
+    DataError : there is no such file, or it cannot be read.
+    """
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise DataError(
+            f"{path}: the file cannot be read ({error.strerror}); name a file of rows, or - for "
+            "standard input"
+        ) from None
+    while True:
+        with stream:
+            if not follow:
+                yield from lines_of_stream(stream)
+                return
+            yield from _growing(stream, path)
+            stream = path.open("rb")
+        yield Idle(restarted=True)
+
+
+def _growing(stream: BinaryIO, path: Path) -> Iterator[bytes | Idle]:
+    """Until the file is begun anew."""
+    held = b""
+    while True:
+        piece = stream.readline(LONGEST_LINE + 1)
+        if len(held) <= LONGEST_LINE:
+            held += piece
+        if piece.endswith(b"\n"):
+            yield held
+            held = b""
+        elif not piece:
+            if _begun_anew(stream, path):
+                if held:
+                    yield held
+                return
+            yield Idle()
+
+
+def _begun_anew(stream: BinaryIO, path: Path) -> bool:
+    mine = os.fstat(stream.fileno())
+    try:
+        now = path.stat()
+    except FileNotFoundError:  # it is being replaced
+        return False
+    return (now.st_ino, now.st_dev) != (mine.st_ino, mine.st_dev) or now.st_size < stream.tell()
+
 
 #: Cases of the run whose reasons those of the stream are compared with, and how many rows the model
 #: may evaluate for them where that leaves as many as the fewest.

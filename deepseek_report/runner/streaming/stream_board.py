@@ -34,7 +34,7 @@ _EACH = 64
 #: P-values below this are drawn as this.
 _LEAST_P = 1e-6
 #: What the tab of custom scalars draws in one chart each.
-_LAYOUT: dict[str, dict[str, list[Any]]] = {
+_LAYOUT: dict[str, dict[str, list[object]]] = {
     "Stream": {
         "evidence of drift, and from where on it is found": ["Multiline", ["drift_evidence/.*"]],
         "share decided for each class": ["Multiline", ["decided/.*"]],
@@ -60,7 +60,7 @@ class StreamBoard:
         empty_board(folder, STREAM)
         self.folder, self.schema, self.words = folder, scorer.schema, words
         self.explainer, self._explain = scorer.stored.explainer, scorer.explain
-        self.writer: Any = SummaryWriter(str(folder / STREAM))
+        self.writer = SummaryWriter(str(folder / STREAM))
         self.writer.add_custom_scalars(_LAYOUT)
         self._passed_over: tuple[ScoredBatch, RowStream] | None = None
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.message import Message, message
+
+if TYPE_CHECKING:
+    import networkx as nx
+
 
 #: A graph of more nodes is refused: nobody can answer for so many missing arrows.
 MOST_NODES = 40
@@ -128,7 +132,7 @@ class CausalGraph:
         return " → ".join([*ordered, ordered[0]])
 
     @cached_property
-    def _digraph(self) -> Any:
+    def _digraph(self) -> nx.DiGraph:
         """The graph of networkx with the same arrows."""
         import networkx as nx
 
@@ -201,7 +205,7 @@ class CausalGraph:
         return tuple(claims)
 
     def _separator(
-        self, graph: object, first: str, others: set[str], allowed: set[str]
+        self, graph: nx.DiGraph, first: str, others: set[str], allowed: set[str]
     ) -> tuple[str, ...] | None:
         """A minimal set of allowed nodes that separates a node from others; None if none does."""
         from networkx.algorithms.d_separation import find_minimal_d_separator
@@ -214,7 +218,7 @@ class CausalGraph:
     def _ordered(self, nodes: Collection[str]) -> tuple[str, ...]:
         return tuple(node for node in self.parents if node in nodes)
 
-    def _without_arrows_from(self, nodes: Collection[str]) -> Any:
+    def _without_arrows_from(self, nodes: Collection[str]) -> nx.DiGraph:
         graph = self._digraph.copy()
         graph.remove_edges_from([(node, effect) for node, effect in self.arrows if node in nodes])
         return graph

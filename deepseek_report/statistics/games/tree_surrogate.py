@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.statistics.games.tree_shapley import tree_interactions, tree_shapley
 from deepseek_report.statistics.small_trees import HistogramTrees
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
 
 #: Of the rows, the share that says how far the trees are to be trusted.
 _HELD_OUT = 0.2
@@ -42,7 +46,7 @@ class TreeSurrogate:
 
     means: Floats
     slopes: Floats
-    trees: Any
+    trees: BaseEstimator
     weight: float
     fidelity: float
 

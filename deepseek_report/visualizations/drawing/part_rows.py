@@ -1,19 +1,17 @@
-"""Rows of parts of the data: what each one has beside what all other cases have."""
+"""Panels that share their rows, such as parts of the data, and bars for boards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 
+from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import extent, short, wrapped
-from deepseek_report.visualizations.drawing.marks import Scale
-from deepseek_report.visualizations.drawing.sheet import Sheet
 from deepseek_report.visualizations.style import (
-    LIGHT,
     SERIES,
     WIDTH,
     Axes,
@@ -24,8 +22,6 @@ from deepseek_report.visualizations.style import (
     panel,
 )
 from deepseek_report.wording.words import Wording
-
-# --- Panels that share their rows, side by side on a wide page and stacked on a narrow one --------
 
 #: Inches of a line of a label and of what is between rows, and above and below the rows.
 _LINE, _BETWEEN, _ABOVE, _BELOW = 0.15, 0.21, 0.35, 0.5
@@ -77,57 +73,25 @@ class RowPanels:
         return draw_svg(name, whole if wide else n * whole, paint, page)
 
 
-# --- Rows of parts of the data: what each one has beside what all other cases have ----------------
+class OfPart(Protocol):
+    """A row on a part of the data, whose cells have the columns of the task."""
 
-_ROW, _ROW_NARROW = 0.46, 0.56
+    @property
+    def attribute(self) -> str: ...
 
+    @property
+    def n(self) -> int: ...
 
-def heights_of(table: pd.DataFrame) -> tuple[float, float]:
-    """Inches of a picture with these rows, on a wide sheet and on a narrow one."""
-    return 0.95 + _ROW * len(table), 0.95 + _ROW_NARROW * len(table)
-
-
-def paint_parts(
-    sheet: Sheet, table: pd.DataFrame, columns: tuple[str, str], scale: Scale, label: str
-) -> None:
-    """A point with its interval for each part, a diamond for the rest, and the number of cases.
-
-    table : one row a part: `slice, n, low, high, is_sure`, and the two of `columns`; what is
-        not sure to be beyond chance is drawn hollow.
-    columns : what the part has, and what all other cases have.
-    scale, label : how the values are written, and what their axis says.
-    """
-    value, rest = columns
-    left, columns_of_label = (1.75, 22) if sheet.is_narrow else (3.4, 44)
-    axes = sheet.axes(left, 0.55, 0.8, 0.35)
-    marks.rows(axes, [wrapped(text, columns_of_label, 3) for text in table["slice"]])
-    places, nothing = np.arange(len(table)), np.full(len(table), np.nan)
-    diamond = marks.MarkStyle(LIGHT.context, "D", size=4.5)
-    marks.intervals(axes, places, table[rest], (nothing, nothing), diamond)
-    sure = table["is_sure"].to_numpy(dtype=bool)
-    for chance in (False, True):
-        part, own = table[sure != chance], places[sure != chance]
-        look = marks.MarkStyle(SERIES[1], hollow=chance)
-        marks.intervals(axes, own, part[value], (part["low"], part["high"]), look)
-    marks.grid(axes, "x")
-    axes.set_xlim(left=-0.02 * axes.get_xlim()[1])
-    scale.ticks(axes, "x")
-    axes.set_xlabel(scale.label(label))
-    words = scale.words
-    cases = words.text("pictures.common.cases")
-    marks.beside(axes, table["n"].map(words.numbers.count), cases, 44)
+    @property
+    def cells(self) -> Mapping[str, Any]: ...
 
 
-def over_all(table: pd.DataFrame, column: str) -> float:
-    """The mean over all cases, from the levels of the first attribute, which hold each case once.
+def over_all(parts: Sequence[OfPart], column: Drawn) -> float:
+    """The mean over all cases, by the levels of the first attribute, which hold each case once."""
+    levels = [part for part in parts if part.attribute == parts[0].attribute]
+    values = [column.of(part.cells).value for part in levels]
+    return float(np.average(values, weights=[part.n for part in levels]))
 
-    table : one row a level: `attribute, n` and the column.
-    """
-    levels = table[table["attribute"] == table["attribute"].iloc[0]]
-    return float(np.average(levels[column], weights=levels["n"]))
-
-
-# --- Horizontal bars as pixels, for boards that show a run while it goes on -----------------------
 
 #: Inches of a row, of the labels, and below the axes.
 _BAR, _LABELS_OF_BARS, _FOOT_OF_BARS = 0.27, 3.0, 0.4

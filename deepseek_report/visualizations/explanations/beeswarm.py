@@ -225,7 +225,7 @@ def _twin(view: _View, words: Wording) -> dict[str, object]:
         tones = [_TONES[level] for level in view.levels[cases, row]]
         look = {"color": tones, "size": 6, "opacity": 0.8}
         heights, hover = row + _swarm(x, limits), _hover(view, row, cases, words)
-        traces.append(twin.points(scale * x, heights, "", text=hover, marker=look))
+        traces.append(twin.points(scale * x, heights, "", look, text=hover))
     layout = {
         "xaxis": twin.axis(words.say(view.across), zeroline=True, zerolinecolor=LIGHT.context),
         "yaxis": twin.row_axis([short(feature.label, 34) for feature in view.features]),

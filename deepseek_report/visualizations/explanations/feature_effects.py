@@ -14,6 +14,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
+from deepseek_report.metrics.explanations.explanation_rows import FeatureImportance
 from deepseek_report.metrics.explanations.feature_effects import (
     CaseEffect,
     DensityBar,
@@ -280,9 +281,9 @@ def _single(part: _EffectPanel) -> list[list[CaseEffect]]:
 
 def _important(results: Results, features: list[str]) -> list[str]:
     """The features by falling share in the attributions of the leading explainer."""
-    table = results.table("importance", "importance")
-    if table is None:
+    table = results.rows("importance", "importance", FeatureImportance)
+    if not table:
         return features
-    own = table[table["explainer"] == leading(results)]
-    shares = dict(zip(own["feature"], own["share"], strict=True))
+    own = leading(results)
+    shares = {row.feature: row.share for row in table if row.explainer == own}
     return sorted(features, key=lambda name: -shares.get(name, 0.0))

@@ -7,27 +7,30 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.metrics.explanations.explanation_rows import ClassImportance, FeatureImportance
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.labels import (
     caption,
     extent,
-    measured,
     player,
     short,
     spoken,
     wrapped,
 )
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.read_results import (
+    estimate_columns,
+    grouped,
+    required_rows,
+)
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -50,20 +53,18 @@ class GlobalImportancePicture(PicturePart):
     most: Annotated[int, Field(ge=2, le=30)] = 12
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "importance", "importance")
+        table = required_rows(results, "importance", "importance", FeatureImportance)
         pictures = [self._picture(results, table, "global_importance")]
-        further = results.table("importance", "by_class")
-        if further is not None:
-            names = results.schema.target.classes
-            for name in dict.fromkeys(further["class"]):
-                own = further[further["class"] == name]
-                picture = f"global_importance_class_{names.index(name)}"
-                pictures.append(self._picture(results, own, picture))
+        further = results.rows("importance", "by_class", ClassImportance)
+        names = results.schema.target.classes
+        for name, own in grouped(further, lambda row: row.of_class).items():
+            picture = f"global_importance_class_{names.index(name)}"
+            pictures.append(self._picture(results, own, picture))
         return pictures
 
-    def _picture(self, results: Results, table: pd.DataFrame, name: str) -> Picture:
+    def _picture(self, results: Results, table: Sequence[FeatureImportance], name: str) -> Picture:
         """The picture of the importance for one class."""
-        view = _view(table, self.most, results.schema, words_of(results))
+        view = _View.of(table, self.most, results.schema, words_of(results))
         return Picture(
             name=name,
             svg=_drawn(name, view, style.WIDTH, _ABREAST),
@@ -79,38 +80,57 @@ class GlobalImportancePicture(PicturePart):
 class _View:
     """Shares by explainer, features in the order of their mean share; the control comes last.
 
-    labels : of the rows. inline : the same features inside a sentence.
+    table : {explainer: {feature: its importance}}, of all features. features : those that are
+    drawn. mean : {feature: mean share over the judged explainers}. labels : of the rows. inline :
+    the same features inside a sentence.
     """
 
-    table: pd.DataFrame
+    table: dict[str, dict[str, FeatureImportance]]
     features: list[str]
+    mean: dict[str, float]
     labels: dict[str, str]
     inline: dict[str, Text]
-    explainers: list[str]
-    all_shares: pd.DataFrame
     words: Wording
 
-    def part(self, explainer: str) -> pd.DataFrame:
-        own = self.table[self.table["explainer"] == explainer].set_index("feature")
-        return own.reindex(self.features)
+    @classmethod
+    def of(
+        cls, rows: Sequence[FeatureImportance], most: int, schema: Schema, words: Wording
+    ) -> _View:
+        by_explainer = grouped(rows, lambda row: row.explainer)
+        table = {
+            name: {row.feature: row for row in by_explainer[name]}
+            for name in sorted(by_explainer, key=lambda name: name == style.CONTROL)
+        }
+        labels = {row.feature: spoken(row.label) for row in rows}
+        judged = [own for name, own in table.items() if name != style.CONTROL] or [*table.values()]
+        mean = {
+            name: float(np.mean([own[name].share for own in judged if name in own] or [0.0]))
+            for name in labels
+        }
+        return cls(
+            table,
+            sorted(labels, key=lambda name: -mean[name])[:most],
+            mean,
+            labels,
+            {name: player(label, schema) for name, label in labels.items()},
+            words,
+        )
+
+    @property
+    def explainers(self) -> list[str]:
+        return list(self.table)
 
     @property
     def judged(self) -> list[str]:
-        return [name for name in self.explainers if name != style.CONTROL] or self.explainers
+        return [name for name in self.table if name != style.CONTROL] or self.explainers
 
+    def shares(self, explainer: str) -> list[Estimate]:
+        """The shares of the features that are drawn."""
+        return [self.share(explainer, name) for name in self.features]
 
-def _view(table: pd.DataFrame, most: int, schema: Schema, words: Wording) -> _View:
-    names = list(dict.fromkeys(table["explainer"]))
-    ordered = [n for n in names if n != style.CONTROL] + [n for n in names if n == style.CONTROL]
-    shares = table.pivot_table(index="feature", columns="explainer", values="share", sort=False)
-    judged = [n for n in ordered if n != style.CONTROL] or ordered
-    mean = shares[judged].mean(axis=1).sort_values(ascending=False, kind="stable")
-    scale = table["share"] / table["mean_absolute"].where(table["mean_absolute"] > 0)
-    scaled = table.assign(share_low=table["low"] * scale, share_high=table["high"] * scale)
-    labels = {row.feature: spoken(row.label) for row in table.itertuples()}
-    inline = {name: player(label, schema) for name, label in labels.items()}
-    features = list(mean.index[:most])
-    return _View(scaled, features, labels, inline, ordered, shares, words)
+    def share(self, explainer: str, feature: str) -> Estimate:
+        row = self.table[explainer].get(feature)
+        return UNDEFINED if row is None else row.drawn_share
 
 
 def _drawn(name: str, view: _View, page: float, abreast: int) -> str:
@@ -150,11 +170,12 @@ def _paint(figure: style.Figure, view: _View, abreast: int, tall: float) -> None
 
 
 def _points(axes: style.Axes, view: _View, explainer: str, most: float) -> None:
-    part, places = view.part(explainer), np.arange(len(view.features))
+    shares, places = view.shares(explainer), range(len(view.features))
     colour = style.colours(view.explainers)[explainer]
-    axes.hlines(places, 0, part["share"].fillna(0), colors=style.LIGHT.grid, linewidth=4)
+    lengths = np.nan_to_num([share.value for share in shares])
+    axes.hlines(places, 0, lengths, colors=style.LIGHT.grid, linewidth=4)
     look = marks.MarkStyle(colour, style.markers(view.explainers)[explainer], size=4.5)
-    marks.intervals(axes, places, part["share"], (part["share_low"], part["share_high"]), look)
+    marks.intervals(axes, enumerate(shares), look)
     marks.grid(axes, "x")
     axes.set_xlim(-0.06 * most, most)
     marks.percent_ticks(axes, "x", view.words)
@@ -168,16 +189,16 @@ def _round_share(most: float) -> float:
 
 
 def _most(view: _View) -> float:
-    shown = view.table[view.table["feature"].isin(view.features)]
-    return float(np.nanmax(shown[["share", "share_high"]].to_numpy()) * 1.08) or 1.0
+    shares = [share for explainer in view.explainers for share in view.shares(explainer)]
+    return float(np.nanmax(estimate_columns(shares)[[0, 2]]) * 1.08) or 1.0
 
 
 def _title(view: _View) -> Message:
     judged, first, second = view.judged, view.features[0], view.features[1:2]
-    mean = view.all_shares[judged].mean(axis=1)
-    if not mean[first] > 0:
+    if not view.mean[first] > 0:
         return caption("global_importance.title_none")
-    top = sum(view.all_shares[name].idxmax() == first for name in judged)
+    tops = (max(view.table[name].values(), key=lambda row: row.share) for name in judged)
+    top = sum(row.feature == first for row in tops)
     if 2 * top <= len(judged):
         return caption("global_importance.title_differ", first=view.inline[first])
     return caption(
@@ -186,21 +207,22 @@ def _title(view: _View) -> Message:
         top=top,
         explainers=len(judged),
         second=view.inline[second[0]] if second else None,
-        ratio=float(mean[second[0]] / mean[first]) if second else None,
+        ratio=view.mean[second[0]] / view.mean[first] if second else None,
     )
-
-
-def _share(row: pd.Series) -> Estimate:
-    return measured(row, "share", "share_low", "share_high")
 
 
 def _alt(view: _View) -> Message:
     explainers = []
     for explainer in view.judged:
-        part = view.part(explainer).sort_values("share", ascending=False, kind="stable")
+        own = [name for name in view.features if name in view.table[explainer]]
+        own.sort(key=lambda name: -view.table[explainer][name].share)
         features = [
-            caption("global_importance.alt_feature", feature=view.labels[name], share=_share(row))
-            for name, row in part.head(3).iterrows()
+            caption(
+                "global_importance.alt_feature",
+                feature=view.labels[name],
+                share=view.share(explainer, name),
+            )
+            for name in own[:3]
         ]
         values = {"explainer": explainer, "features": features}
         explainers.append(caption("global_importance.alt_explainer", **values))
@@ -212,11 +234,12 @@ def _twin(view: _View) -> dict[str, object]:
     rows_of = range(len(view.features))
     traces = []
     for explainer in view.explainers:
-        part = view.part(explainer)
-        hover = [_hover(view, explainer, name, row) for name, row in part.iterrows()]
-        ends = twin.error_bars(part["share"], part["share_low"], part["share_high"])
-        fields = {"text": hover, "error_x": ends, "name": words.explainer(explainer)}
-        traces.append(twin.points(part["share"], rows_of, looks[explainer], **fields))
+        shares = view.shares(explainer)
+        hover = [_hover(view, explainer, name) for name in view.features]
+        ends = twin.error_bars(shares)
+        fields: twin.Trace = {"text": hover, "error_x": ends, "name": words.explainer(explainer)}
+        values = [share.value for share in shares]
+        traces.append(twin.points(values, rows_of, looks[explainer], **fields))
     title = words.text("pictures.global_importance.axis")
     layout = {
         "xaxis": twin.share_axis(title, rangemode="tozero"),
@@ -225,10 +248,11 @@ def _twin(view: _View) -> dict[str, object]:
     return twin.twin(traces, layout, words, height=120 + 28 * len(view.features))
 
 
-def _hover(view: _View, explainer: str, name: str, row: pd.Series) -> str:
+def _hover(view: _View, explainer: str, name: str) -> str:
+    text, share = view.words.text, view.share(explainer, name)
     head = twin.text(f"{view.words.explainer(explainer)}: {view.labels[name]}")
-    share = view.words.text("pictures.global_importance.hover_share", share=_share(row))
-    if not np.isfinite(row["rank"]):
-        return f"{head}<br>{share}"
-    rank = view.words.text("pictures.global_importance.hover_rank", rank=float(row["rank"]))
-    return f"{head}<br>{share}<br>{rank}"
+    lines = [head, text("pictures.global_importance.hover_share", share=share)]
+    if name in view.table[explainer]:
+        rank = float(view.table[explainer][name].rank)
+        lines.append(text("pictures.global_importance.hover_rank", rank=rank))
+    return "<br>".join(lines)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -18,9 +17,14 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.explanation_rows import (
+    FeatureImportance,
+    LossRise,
+    SkillShare,
+)
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.labels import caption, measured, player, spoken, wrapped
-from deepseek_report.visualizations.drawing.read_results import leading, required
+from deepseek_report.visualizations.drawing.labels import caption, player, spoken, wrapped
+from deepseek_report.visualizations.drawing.read_results import leading, required_rows
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
@@ -48,7 +52,7 @@ class ReliancePicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results, self.most)
-        rows = len(view.table)
+        rows = len(view.features)
         return [
             on_sheets(
                 "reliance",
@@ -64,48 +68,62 @@ class ReliancePicture(PicturePart):
 
 
 @dataclass(frozen=True)
-class _View:
-    """One row a feature: shares of the skill (`share`, `rise`), and of what is `attributed`."""
+class _Relied:
+    """A feature: shares of the skill that it earns, and the share of what is attributed.
 
-    table: pd.DataFrame
+    share : by SAGE. rise : by the loss when its values are exchanged.
+    """
+
+    label: str
+    share: Estimate
+    attributed: Estimate
+    rise: Estimate
+
+    @property
+    def largest(self) -> float:
+        """The larger of its shares of the skill and of the attributions."""
+        return float(np.nanmax([self.share.value, self.attributed.value], initial=-np.inf))
+
+
+@dataclass(frozen=True)
+class _View:
+    """One row a feature."""
+
+    features: list[_Relied]
     explainer: str
     schema: Schema
     words: Wording
 
     @classmethod
     def of(cls, results: Results, most: int) -> _View:
-        sage = required(results, "sage", "features").set_index("feature")
-        importance = required(results, "importance", "importance")
+        sage = required_rows(results, "sage", "features", SkillShare)
+        importance = required_rows(results, "importance", "importance", FeatureImportance)
         explainer = leading(results)
-        own = importance[importance["explainer"] == explainer].set_index("feature")
-        scale = own["share"] / own["mean_absolute"].where(own["mean_absolute"] > 0)
-        table = sage[["label", "share", "share_low", "share_high", "value"]].assign(
-            attributed=own["share"],
-            attributed_low=own["low"] * scale,
-            attributed_high=own["high"] * scale,
-        )
-        skill = (table["value"] / table["share"].where(table["share"] != 0)).median()
-        exchange = results.table("permutation_importance", "features")
-        rises = {"rise": np.nan, "rise_low": np.nan, "rise_high": np.nan}
-        if exchange is not None and skill > 0:
-            of_exchange = exchange.set_index("feature")
-            keys = ("loss_rise", "low", "high")
-            rises = {name: of_exchange[key] / skill for name, key in zip(rises, keys, strict=True)}
-        table = table.assign(**rises)
-        largest = (
-            table[["share", "attributed"]].max(axis=1).sort_values(ascending=False, kind="stable")
-        )
-        kept = table.loc[table.index.isin(largest.index[:most])]
-        if not kept["attributed"].notna().any():
+        attributed = {row.feature: row for row in importance if row.explainer == explainer}
+        exchange = results.rows("permutation_importance", "features", LossRise)
+        skill = np.median([row.value.value / row.share.value for row in sage if row.share.value])
+        rises = {row.feature: _scaled(row.loss_rise, float(skill)) for row in exchange}
+        features = [
+            _Relied(
+                row.label,
+                row.share,
+                _share(attributed.get(row.feature)),
+                rises.get(row.feature, UNDEFINED) if skill > 0 else UNDEFINED,
+            )
+            for row in sage
+        ]
+        largest = sorted(features, key=lambda row: -row.largest)[:most]
+        kept = [row for row in features if row in largest]
+        if not any(row.attributed.is_defined for row in kept):
             raise NotApplicableError(caption("reliance.nothing_shared"))
         return cls(kept, explainer, results.schema, words_of(results))
 
     @property
     def has_exchange(self) -> bool:
-        return bool(self.table["rise"].notna().any())
+        return any(row.rise.is_defined for row in self.features)
 
     def paint(self, sheet: Sheet) -> None:
-        names = [spoken(label) for label in self.table["label"]]
+        names = [spoken(row.label) for row in self.features]
         labels, left = sheet.row_labels(names, 40, 2.8)
         if sheet.is_narrow:
             half = sheet.height / 2
@@ -118,17 +136,15 @@ class _View:
             attributed = sheet.axes(left + width + _GAP, _FOOT, 0.15, _HEAD)
             marks.rows(attributed, [""] * len(labels))
         marks.rows(skill, labels)
-        places = np.arange(len(labels))
         if self.has_exchange:
             look = marks.MarkStyle(LIGHT.context, marker="D", size=4, hollow=True)
-            marks.intervals(skill, places + 0.2, self.table["rise"], self._ends("rise"), look)
-        look = marks.MarkStyle(SERIES[0], size=4.5)
-        marks.intervals(skill, places, self.table["share"], self._ends("share"), look)
+            rises = [(at + 0.2, row.rise) for at, row in enumerate(self.features)]
+            marks.intervals(skill, rises, look)
+        shares = enumerate(row.share for row in self.features)
+        marks.intervals(skill, shares, marks.MarkStyle(SERIES[0], size=4.5))
         skill.axvline(0, color=LIGHT.muted, linewidth=0.8)
-        look = marks.MarkStyle(SERIES[1], marker="s", size=4.5)
-        marks.intervals(
-            attributed, places, self.table["attributed"], self._ends("attributed"), look
-        )
+        amounts = enumerate(row.attributed for row in self.features)
+        marks.intervals(attributed, amounts, marks.MarkStyle(SERIES[1], marker="s", size=4.5))
         attributed.set_xlim(left=0)
         for axes, name in ((skill, "skill"), (attributed, "attributed")):
             marks.grid(axes, "x")
@@ -137,40 +153,42 @@ class _View:
             heading = self.words.text(f"pictures.reliance.{name}", explainer=explainer)
             axes.set_title(wrapped(heading, 34), fontsize=SMALL)
 
-    def _ends(self, key: str) -> tuple[pd.Series, pd.Series]:
-        return self.table[f"{key}_low"], self.table[f"{key}_high"]
-
-    def _name(self, row: pd.Series) -> Text:
-        return player(row["label"], self.schema)
+    def _name(self, row: _Relied) -> Text:
+        return player(row.label, self.schema)
 
     def title(self) -> Message:
-        first = self.table.iloc[int(np.argmax(self.table["share"].to_numpy()))]
-        attributed = self.table.loc[self.table["attributed"].idxmax()]
+        first = max(self.features, key=lambda row: row.share.value)
+        known = [row for row in self.features if row.attributed.is_defined]
+        attributed = max(known, key=lambda row: row.attributed.value)
         return caption(
             "reliance.title",
             first=self._name(first),
-            share=measured(first, "share", "share_low", "share_high"),
-            same=bool(first["label"] == attributed["label"]),
+            share=first.share,
+            same=first.label == attributed.label,
             attributed=self._name(attributed),
             named=kind_of(self.schema).named_columns,
-            attributed_share=measured(
-                attributed, "attributed", "attributed_low", "attributed_high"
-            ),
+            attributed_share=attributed.attributed,
         )
 
     def alt(self) -> Message:
         listed = [
             caption(
                 "reliance.alt_feature",
-                feature=spoken(row["label"]),
-                share=measured(row, "share", "share_low", "share_high"),
-                attributed=_attributed(row),
-                is_attributed=bool(np.isfinite(row["attributed"])),
+                feature=spoken(row.label),
+                share=row.share,
+                attributed=row.attributed,
+                is_attributed=row.attributed.is_defined,
             )
-            for _, row in self.table.head(6).iterrows()
+            for row in self.features[:6]
         ]
-        return caption("reliance.alt", n=len(self.table), features=listed, explainer=self.explainer)
+        n = len(self.features)
+        return caption("reliance.alt", n=n, features=listed, explainer=self.explainer)
 
 
-def _attributed(row: pd.Series) -> Estimate:
-    return measured(row, "attributed", "attributed_low", "attributed_high")
+def _share(row: FeatureImportance | None) -> Estimate:
+    return UNDEFINED if row is None else row.drawn_share
+
+
+def _scaled(rise: Estimate, whole: float) -> Estimate:
+    low, high = (None if end is None else end / whole for end in (rise.low, rise.high))
+    return Estimate(rise.value / whole, low, high)

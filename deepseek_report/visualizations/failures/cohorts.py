@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-import numpy as np
-import pandas as pd
-
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.findings.rules_parts import CohortVerdict, cohort_verdict
 from deepseek_report.metrics.failures.failure_rows import Cohort
 from deepseek_report.tasks import task_of
@@ -22,7 +18,7 @@ from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.labels import caption, short
 from deepseek_report.visualizations.drawing.marks import MarkStyle, Scale, intervals
 from deepseek_report.visualizations.drawing.part_rows import RowPanels
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.read_results import required_rows
 from deepseek_report.visualizations.drawing.sheet import picture_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
@@ -55,7 +51,7 @@ class _View:
     decided : the class whose share of all decisions is drawn.
     """
 
-    table: pd.DataFrame
+    table: Sequence[Cohort]
     verdict: CohortVerdict
     columns: Sequence[tuple[Drawn, Scale]]
     decided: str
@@ -65,32 +61,29 @@ class _View:
         task = task_of(results.schema.target)
         drawn = [*task.parts_drawn, *(_OF_DECISIONS if task.decides else ())]
         columns = [(column, Scale.of(column, results)) for column in drawn]
-        table, target = required(results, "cohorts", "cohorts"), results.schema.target
+        table, target = required_rows(results, "cohorts", "cohorts", Cohort), results.schema.target
         return cls(table, cohort_verdict(results), columns, target.classes[target.counted_class])
 
     def drawn(self, page: float) -> str:
         words = self.columns[0][1].words
-        labels = [words.say(self._name(row)) for row in read_rows(self.table, Cohort)]
+        labels = [words.say(self._name(row)) for row in self.table]
         panels: list[Callable[[Axes], None]] = [
             partial(self._points, column=column, scale=scale) for column, scale in self.columns
         ]
-        counts = [int(n) for n in self.table["n"]]
+        counts = [row.n for row in self.table]
         return RowPanels(labels, counts, panels, words, (30, 20)).drawn("cohorts", page)
 
     def _points(self, axes: Axes, column: Drawn, scale: Scale) -> None:
-        table = self.table
-        places, (low, high) = np.arange(len(table)), column.interval
-        overall = float(table.loc[table["origin"] == "all", column.key].iloc[0])
-        centre = 0.0 if column.signed else overall
-        axes.axvline(centre, color=LIGHT.context, linewidth=1.4)
-        few = table["too_few"].to_numpy(dtype=bool)
-        extreme = table["origin"].isin(["worst", "best"]).to_numpy()
+        overall = next(column.of(row.cells).value for row in self.table if row.origin == "all")
+        axes.axvline(0.0 if column.signed else overall, color=LIGHT.context, linewidth=1.4)
         for hollow in (False, True):
             for searched in (False, True):
-                chosen = (few == hollow) & (extreme == searched)
-                part = table[chosen]
-                look = MarkStyle(SERIES[1 if searched else 0], hollow=hollow)
-                intervals(axes, places[chosen], part[column.key], (part[low], part[high]), look)
+                own = [
+                    (at, column.of(row.cells))
+                    for at, row in enumerate(self.table)
+                    if row.too_few == hollow and (row.origin in {"worst", "best"}) == searched
+                ]
+                intervals(axes, own, MarkStyle(SERIES[1 if searched else 0], hollow=hollow))
         scale.ticks(axes, "x", 3)
         axes.set_xlabel(
             scale.label(scale.words.text(_AXES[column.key], name=short(self.decided, 16)))
@@ -103,14 +96,14 @@ class _View:
     def title(self) -> Message:
         """The declared cohort that surely differs, else the worst and the best slice."""
         verdict = self.verdict
-        values: dict[str, Any] = {"overall": self._value(verdict.everyone)}
+        values: dict[str, object] = {"overall": self._value(verdict.everyone)}
         if verdict.declared:
             surest = verdict.declared[0]
             values |= {"name": surest.cohort, "value": self._value(surest)}
             return caption("cohorts.title_declared", **values)
         for end, row in (("worst", verdict.worst), ("best", verdict.best)):
-            values[end] = short(row.cohort, _LETTERS) if row else ""
-            values[f"{end}_value"] = self._value(row)
+            name = short(row.cohort, _LETTERS) if row else ""
+            values |= {end: name, f"{end}_value": self._value(row)}
         some = verdict.worst or verdict.best
         return caption("cohorts.title_found" if some else "cohorts.title_none", **values)
 
@@ -118,8 +111,7 @@ class _View:
         if row is None:
             return ""
         (column, scale), *_ = self.columns
-        low, high = column.interval
-        return scale.full(row.cells[column.key], row.cells[low], row.cells[high])
+        return scale.full(column.of(row.cells))
 
     def alt(self) -> Message:
         """The numbers of every cohort."""
@@ -132,12 +124,12 @@ class _View:
                     caption(
                         "cohorts.alt_value",
                         what=column.key,
-                        value=scale.full(row.cells[column.key]),
+                        value=scale.full(Estimate(column.of(row.cells).value)),
                     )
                     for column, scale in self.columns
                 ],
             )
-            for row in read_rows(self.table, Cohort)
+            for row in self.table
         ]
         return caption("cohorts.alt", parts=parts)
 

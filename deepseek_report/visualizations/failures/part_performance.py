@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
-
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_parts import surest_part_gaps
+from deepseek_report.metrics.failures.failure_rows import PartLevel
+from deepseek_report.metrics.fairness.fairness_rows import GapTest
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.labels import caption, spoken, wrapped
@@ -25,7 +25,7 @@ from deepseek_report.visualizations.drawing.marks import (
     rows,
 )
 from deepseek_report.visualizations.drawing.part_rows import over_all
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.read_results import required_rows
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
@@ -42,7 +42,7 @@ class PartPerformancePicture(PicturePart):
     needs = frozenset({"measures/part_performance"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "part_performance", "parts")
+        table = required_rows(results, "part_performance", "parts", PartLevel)
         drawn = task_of(results.schema.target).parts_drawn
         columns = [(column, Scale.of(column, results)) for column in drawn]
         heights = 0.95 + _ROW * len(table), 0.95 + _ROW_NARROW * len(table)
@@ -57,15 +57,13 @@ class PartPerformancePicture(PicturePart):
         ]
 
 
-def _paint(sheet: Sheet, table: pd.DataFrame, columns: _Columns) -> None:
+def _paint(sheet: Sheet, table: Sequence[PartLevel], columns: _Columns) -> None:
     left, most = (2.6 if len(columns) == 1 else 2.1), 34
     if sheet.is_narrow:
         left, most = 1.5, 18
     width, words = (sheet.width - 0.8 - left) / len(columns), columns[0][1].words
     lines = 3 if sheet.is_narrow else 2
-    names = [
-        wrapped(f"{row.attribute_label}: {row.level}", most, lines) for row in table.itertuples()
-    ]
+    names = [wrapped(f"{row.attribute_label}: {row.level}", most, lines) for row in table]
     for place, (column, scale) in enumerate(columns):
         start = left + place * width
         right = sheet.width - start - width + (0.15 if place else 0)
@@ -75,39 +73,37 @@ def _paint(sheet: Sheet, table: pd.DataFrame, columns: _Columns) -> None:
         scale.ticks(axes, "x", *((2 if sheet.is_narrow else 4,) if len(columns) > 1 else ()))
         axes.set_xlabel(scale.label(words.text(f"pictures.common.columns.{column.key}")))
     cases = words.text("pictures.common.cases")
-    beside(axes, table["n"].map(words.numbers.count), cases, 44)
+    beside(axes, (words.numbers.count(row.n) for row in table), cases, 44)
 
 
-def _points(axes: Axes, table: pd.DataFrame, column: Drawn, colour: str) -> None:
-    centre = 0.0 if column.signed else over_all(table, column.key)
+def _points(axes: Axes, table: Sequence[PartLevel], column: Drawn, colour: str) -> None:
+    centre = 0.0 if column.signed else over_all(table, column)
     axes.axvline(centre, color=LIGHT.context, linewidth=1.4)
-    places, few = np.arange(len(table)), table["too_few"].to_numpy(dtype=bool)
-    low, high = column.interval
+    placed = [(at, column.of(row.cells), row.too_few) for at, row in enumerate(table)]
     for hollow in (False, True):
-        part = table[few == hollow]
-        look = MarkStyle(colour, hollow=hollow)
-        intervals(axes, places[few == hollow], part[column.key], (part[low], part[high]), look)
+        own = [(at, value) for at, value, too_few in placed if too_few == hollow]
+        intervals(axes, own, MarkStyle(colour, hollow=hollow))
     grid(axes, "x")
 
 
-def _title(results: Results, table: pd.DataFrame, columns: _Columns) -> Message:
+def _title(results: Results, table: Sequence[PartLevel], columns: _Columns) -> Message:
     """The two parts that the first finding on parts names."""
     gaps = surest_part_gaps(results)
     if not gaps:
-        tests = results.table("part_performance", "tests")
-        few = tests is None or tests["value"].isna().all()
+        tests = results.rows("part_performance", "tests", GapTest)
+        few = not any(test.value.is_defined for test in tests)
         return caption(f"part_performance.{'title_too_few' if few else 'title_none'}")
     surest = gaps[0]
     column, scale = _compared(columns, surest.metric)
-    levels = table[table["attribute"] == surest.attribute].set_index("level", drop=False)
-    high, low = levels.loc[surest.highest], levels.loc[surest.lowest]
+    levels = {row.level: row for row in table if row.attribute == surest.attribute}
+    high, low = levels[surest.highest], levels[surest.lowest]
     return caption(
         f"part_performance.titles.{column.key}",
-        attribute=spoken(high["attribute_label"]),
-        low=spoken(low["level"]),
-        low_value=_value(low, column, scale),
-        high=spoken(high["level"]),
-        high_value=_value(high, column, scale),
+        attribute=spoken(high.attribute_label),
+        low=spoken(low.level),
+        low_value=scale.full(column.of(low.cells)),
+        high=spoken(high.level),
+        high_value=scale.full(column.of(high.cells)),
     )
 
 
@@ -117,25 +113,17 @@ def _compared(columns: _Columns, metric: str) -> tuple[Drawn, Scale]:
     return next(drawn, columns[0])
 
 
-def _value(row: pd.Series, column: Drawn, scale: Scale) -> Message:
-    low, high = column.interval
-    return scale.full(row[column.key], row[low], row[high])
-
-
-def _alt(table: pd.DataFrame, columns: _Columns) -> Message:
+def _alt(table: Sequence[PartLevel], columns: _Columns) -> Message:
     parts = [
         caption(
             "part_performance.alt_part",
-            attribute=spoken(row["attribute_label"]),
-            level=spoken(row["level"]),
-            values=[
-                scale.with_interval(row[column.key], *(row[end] for end in column.interval))
-                for column, scale in columns
-            ],
-            n=row["n"],
+            attribute=spoken(row.attribute_label),
+            level=spoken(row.level),
+            values=[scale.with_interval(column.of(row.cells)) for column, scale in columns],
+            n=row.n,
         )
-        for row in table.to_dict("records")
+        for row in table
     ]
     first, scale = columns[0]
-    overall = scale.full(over_all(table, first.key))
+    overall = scale.full(Estimate(over_all(table, first)))
     return caption("part_performance.alt", overall=overall, parts=parts)

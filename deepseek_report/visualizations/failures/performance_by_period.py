@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_parts import PeriodVerdict, period_verdict
+from deepseek_report.metrics.failures.failure_rows import PartLevel, PeriodLevel
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.labels import caption, spoken
 from deepseek_report.visualizations.drawing.marks import MarkStyle, Scale, intervals
-from deepseek_report.visualizations.drawing.part_rows import RowPanels, over_all
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.part_rows import RowPanels
+from deepseek_report.visualizations.drawing.read_results import required_rows
 from deepseek_report.visualizations.drawing.sheet import picture_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
-
-_STATED = Drawn("stated", "stated", is_share=True)
-_HAPPENED = Drawn("happened", "happened", is_share=True)
 
 
 @dataclass(frozen=True)
@@ -42,15 +39,15 @@ class PerformanceByPeriod(PicturePart):
 
 @dataclass(frozen=True)
 class _View:
-    """The periods in order, with what both metrics say of each.
+    """The periods in order.
 
     parts : {level: what `part_performance` says of it}, with that of rows of no known period.
     quality : the column by which periods are judged. scale, stated : how its values are written,
     and those of what is stated.
     """
 
-    table: pd.DataFrame
-    parts: pd.DataFrame
+    periods: list[PeriodLevel]
+    parts: dict[str, PartLevel]
     verdict: PeriodVerdict
     quality: Drawn
     scale: Scale
@@ -58,17 +55,15 @@ class _View:
 
     @classmethod
     def of(cls, results: Results) -> _View:
-        periods = required(results, "period_drift", "periods")
-        attribute = str(periods["attribute"].iloc[0])
-        parts = required(results, "part_performance", "parts")
-        own = parts[parts["attribute"] == attribute].drop(columns=["n", "attribute_label"])
-        stated = periods[periods["attribute"] == attribute].drop(columns=["too_few"])
+        periods = required_rows(results, "period_drift", "periods", PeriodLevel)
+        attribute = periods[0].attribute
+        parts = required_rows(results, "part_performance", "parts", PartLevel)
         task = task_of(results.schema.target)
         quality = task.parts_drawn[0]
         shown = Drawn("stated", "stated", is_share=task.decides)
         return cls(
-            stated.merge(own, on=["attribute", "level"], how="left", validate="one_to_one"),
-            own.set_index("level"),
+            [period for period in periods if period.attribute == attribute],
+            {part.level: part for part in parts if part.attribute == attribute},
             period_verdict(results, attribute),
             quality,
             Scale.of(quality, results),
@@ -76,32 +71,31 @@ class _View:
         )
 
     def drawn(self, page: float) -> str:
-        levels = list(map(str, self.table["level"]))
-        counts = [int(n) for n in self.table["n"]]
+        levels = [period.level for period in self.periods]
+        counts = [period.n for period in self.periods]
         panels = RowPanels(levels, counts, (self._quality, self._scores), self.scale.words)
         return panels.drawn("performance_by_period", page)
 
+    def _measured(self, level: str) -> Estimate:
+        """How well a period is predicted."""
+        return self.quality.of(self.parts[level].cells) if level in self.parts else UNDEFINED
+
     def _quality(self, axes: Axes) -> None:
-        table, few = self.table, self.table["too_few"].fillna(True).to_numpy(dtype=bool)
-        axes.axvline(over_all(table, self.quality.key), color=LIGHT.context, linewidth=1.4)
-        low, high = self.quality.interval
-        places = np.arange(len(table))
+        values = [self._measured(period.level) for period in self.periods]
+        weights = [period.n for period in self.periods]
+        overall = float(np.average([value.value for value in values], weights=weights))
+        axes.axvline(overall, color=LIGHT.context, linewidth=1.4)
+        few = [p.level not in self.parts or self.parts[p.level].too_few for p in self.periods]
         for hollow in (False, True):
-            part = table[few == hollow]
-            ends = (part[low], part[high])
-            look = MarkStyle(SERIES[0], hollow=hollow)
-            intervals(axes, places[few == hollow], part[self.quality.key], ends, look)
+            own = [(at, value) for at, value in enumerate(values) if few[at] == hollow]
+            intervals(axes, own, MarkStyle(SERIES[0], hollow=hollow))
         self._axis(axes, self.scale, f"pictures.common.columns.{self.quality.key}")
 
     def _scores(self, axes: Axes) -> None:
-        table = self.table
-        places = np.arange(len(table))
-        for drawn, shift, look in (
-            (_STATED, -0.13, MarkStyle(SERIES[0])),
-            (_HAPPENED, 0.13, MarkStyle(LIGHT.muted, "D", size=4.5)),
-        ):
-            low, high = drawn.interval
-            intervals(axes, places + shift, table[drawn.key], (table[low], table[high]), look)
+        stated = [(at - 0.13, period.stated) for at, period in enumerate(self.periods)]
+        happened = [(at + 0.13, period.happened) for at, period in enumerate(self.periods)]
+        intervals(axes, stated, MarkStyle(SERIES[0]))
+        intervals(axes, happened, MarkStyle(LIGHT.muted, "D", size=4.5))
         self._axis(axes, self.stated, "pictures.performance_by_period.axis")
 
     def _axis(self, axes: Axes, scale: Scale, text: str) -> None:
@@ -110,51 +104,42 @@ class _View:
 
     def title(self) -> Message:
         """What is concluded: which period is decided worse, and whether the scores drift."""
-        values: dict[str, Any] = {"drifts": self.verdict.drifts, **self._ends()}
+        values: dict[str, object] = {"drifts": self.verdict.drifts, **self._ends()}
         if self.verdict.gap is not None:
-            values["lean"] = self.verdict.gap.values["lean"]
+            gap = self.verdict.gap.values
+            values |= {"lean": gap["lean"]}
             for end in ("worst", "best"):
-                name = str(self.verdict.gap.values[end])
-                values |= {end: spoken(name), f"{end}_value": self._value(self.parts.loc[name])}
+                name = str(gap[end])
+                value = self.scale.full(self._measured(name))
+                values |= {end: spoken(name), f"{end}_value": value}
             return caption("performance_by_period.title_gap", **values)
         if not self.verdict.judged:
             return caption("performance_by_period.title_too_few", **values)
         return caption("performance_by_period.title_none", **values)
 
-    def _ends(self) -> dict[str, Any]:
+    def _ends(self) -> dict[str, object]:
         """The periods of the lowest and the highest stated mean."""
-        known = self.table[self.table["stated"].notna()]
-        if known.empty:
-            return {}
-        ends = {"low": known["stated"].idxmin(), "high": known["stated"].idxmax()}
-        return {
-            key: value
-            for end, place in ends.items()
-            for key, value in (
-                (end, spoken(str(known.loc[place, "level"]))),
-                (f"{end}_stated", self._stated(known.loc[place])),
-            )
-        }
-
-    def _value(self, row: pd.Series) -> Message:
-        low, high = self.quality.interval
-        return self.scale.full(row[self.quality.key], row[low], row[high])
-
-    def _stated(self, row: pd.Series) -> Message:
-        return self.stated.full(row["stated"], row["stated_low"], row["stated_high"])
+        values: dict[str, object] = {}
+        known = sorted(
+            (period for period in self.periods if period.stated.is_defined),
+            key=lambda period: period.stated.value,
+        )
+        for end, period in zip(("low", "high"), (*known[:1], *known[-1:]), strict=False):
+            stated = self.stated.full(period.stated)
+            values |= {end: spoken(period.level), f"{end}_stated": stated}
+        return values
 
     def alt(self) -> Message:
         """The numbers of every period."""
-        low, high = self.quality.interval
         parts = [
             caption(
                 "performance_by_period.alt_part",
-                level=spoken(str(row["level"])),
-                value=self.scale.with_interval(row[self.quality.key], row[low], row[high]),
-                stated=self.stated.full(row["stated"]),
-                happened=self.stated.full(row["happened"]),
-                n=row["n"],
+                level=spoken(period.level),
+                value=self.scale.with_interval(self._measured(period.level)),
+                stated=self.stated.full(Estimate(period.stated.value)),
+                happened=self.stated.full(Estimate(period.happened.value)),
+                n=period.n,
             )
-            for row in self.table.to_dict("records")
+            for period in self.periods
         ]
         return caption("performance_by_period.alt", parts=parts)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
+import numpy as np
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.metrics.failures.failure_rows import PerturbationEffect
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
 from deepseek_report.visualizations.drawing.labels import caption, known, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import MarkStyle, Scale, grid, upright_intervals
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.read_results import (
+    estimate_columns,
+    grouped,
+    required_rows,
+)
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.words import sentence_case
@@ -27,10 +33,10 @@ _HEIGHT, _ABREAST_NARROW = 4.2, 2
 
 @dataclass(frozen=True)
 class _Judged:
-    """What is judged under perturbation, with the columns of its value and interval, and how."""
+    """What is judged under perturbation, and how it is written."""
 
     measure: Measure
-    columns: tuple[str, str, str]
+    of: Callable[[PerturbationEffect], Estimate]
     scale: Scale
 
     @property
@@ -38,10 +44,9 @@ class _Judged:
         """What a person calls it."""
         return caption(f"robustness.measures.{self.measure.key}")
 
-    def value_in(self, row: pd.Series) -> Message:
+    def value_in(self, row: PerturbationEffect) -> Message:
         """Its value in a row of the table, with the interval."""
-        value, low, high = (row[column] for column in self.columns)
-        return self.scale.with_interval(value, low, high)
+        return self.scale.with_interval(self.of(row))
 
 
 @dataclass(frozen=True)
@@ -54,14 +59,12 @@ class RobustnessPicture(PicturePart):
     also = frozenset({"measures/roc_auc", "measures/mae"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "robustness", "perturbations")
+        table = required_rows(results, "robustness", "perturbations", PerturbationEffect)
         task = task_of(results.schema.target)
-        held = _Judged(task.held, (task.held.key, "low", "high"), Scale.of(task.held, results))
-        name = task.moved.key
-        ends = (name, f"{name}_low", f"{name}_high")
-        moved = _Judged(task.moved, ends, Scale.of(task.moved, results))
-        calm = _calm(table, results.score(task.held.key))
-        blocks = -(-table["label"].nunique() // _ABREAST_NARROW)
+        held = _Judged(task.held, lambda row: row.held, Scale.of(task.held, results))
+        moved = _Judged(task.moved, lambda row: row.moved, Scale.of(task.moved, results))
+        calm = _calm(table[0], results.score(task.held.key))
+        blocks = -(-len(_by_label(table)) // _ABREAST_NARROW)
         return [
             on_sheets(
                 "robustness",
@@ -73,26 +76,34 @@ class RobustnessPicture(PicturePart):
         ]
 
 
-def _calm(table: pd.DataFrame, score: Score | None) -> float | None:
+def _by_label(table: Sequence[PerturbationEffect]) -> dict[str, list[PerturbationEffect]]:
+    """{what is done to the inputs: its rows, the weakest first}."""
+    rows = grouped(table, lambda row: row.label)
+    return {label: sorted(own, key=lambda row: row.level) for label, own in rows.items()}
+
+
+def _calm(row: PerturbationEffect, score: Score | None) -> float | None:
     """The measure on undisturbed inputs: of the same rows, in earlier versions of all rows."""
-    if "before" in table:
-        return float(table["before"].iloc[0])
+    if row.before is not None:
+        return row.before
     return score.value if score is not None and known(score.value) else None
 
 
 def _paint(
-    sheet: Sheet, table: pd.DataFrame, calm: float | None, judged: tuple[_Judged, _Judged]
+    sheet: Sheet,
+    table: Sequence[PerturbationEffect],
+    calm: float | None,
+    judged: tuple[_Judged, _Judged],
 ) -> None:
     held, moved = judged
     words = held.scale.words
-    names = list(dict.fromkeys(table["label"]))
-    abreast = min(len(names), _ABREAST_NARROW) if sheet.is_narrow else len(names)
+    rows = _by_label(table)
+    abreast = min(len(rows), _ABREAST_NARROW) if sheet.is_narrow else len(rows)
     width = (sheet.width - 0.7) / abreast
-    for place, name in enumerate(names):
+    for place, (name, own) in enumerate(rows.items()):
         block, column = divmod(place, abreast)
         left = 0.7 + column * width
         right, top = sheet.width - left - width + 0.2, block * _HEIGHT
-        own = table[table["label"] == name].sort_values("level")
         floor = sheet.height - top - _HEIGHT
         above = sheet.axes(left, floor + 2.4, right, top + 0.45)
         below = sheet.axes(left, floor + 0.6, right, top + _HEIGHT - 2.15)
@@ -107,13 +118,12 @@ def _paint(
             axes.tick_params(labelleft=column == 0)
 
 
-def _line(axes: Axes, own: pd.DataFrame, judged: _Judged, colour: str) -> None:
-    value, low, high = judged.columns
+def _line(axes: Axes, own: Sequence[PerturbationEffect], judged: _Judged, colour: str) -> None:
     setting = judged.scale.words.numbers.setting
-    places = range(len(own))
-    axes.plot(places, own[value], color=colour)
-    upright_intervals(axes, places, own[value], (own[low], own[high]), MarkStyle(colour))
-    axes.set_xticks(places, [setting(level) for level in own["level"]])
+    estimates = list(map(judged.of, own))
+    axes.plot(range(len(own)), [each.value for each in estimates], color=colour)
+    upright_intervals(axes, enumerate(estimates), MarkStyle(colour))
+    axes.set_xticks(range(len(own)), [setting(row.level) for row in own])
     axes.set_xlim(-0.4, len(own) - 0.6)
     grid(axes, "y")
 
@@ -121,16 +131,15 @@ def _line(axes: Axes, own: pd.DataFrame, judged: _Judged, colour: str) -> None:
 def _frame(
     above: Axes,
     below: Axes,
-    table: pd.DataFrame,
+    table: Sequence[PerturbationEffect],
     calm: float | None,
     judged: tuple[_Judged, _Judged],
 ) -> None:
     held, moved = judged
-    columns = table[list(held.columns)]
-    shown = columns.to_numpy(float)[~columns.isna().to_numpy()]
-    low, high = float(shown.min()), max(float(shown.max()), calm or 0.0)
+    shown = estimate_columns(map(held.of, table))
+    low, high = float(np.nanmin(shown)), max(float(np.nanmax(shown)), calm or 0.0)
     above.set_ylim(low - 0.08 * (high - low) - 0.002, high + 0.08 * (high - low) + 0.002)
-    below.set_ylim(0, float(table[list(moved.columns)].max().max()) * 1.1 + 0.001)
+    below.set_ylim(0, float(np.nanmax(estimate_columns(map(moved.of, table)))) * 1.1 + 0.001)
     if calm is not None:
         above.axhline(calm, color=LIGHT.context, linewidth=1.4, zorder=1)
     held.scale.ticks(above, "y", 4)
@@ -139,42 +148,38 @@ def _frame(
     below.set_xlabel(held.scale.words.text("pictures.robustness.level"))
 
 
-def _last(table: pd.DataFrame, name: str) -> pd.Series:
-    return table[table["label"] == name].sort_values("level").iloc[-1]
-
-
-def _title(table: pd.DataFrame, moved: _Judged) -> Message:
-    value, low, high = moved.columns
-    worst = table.loc[table[value].idxmax()]
-    if worst[value] == 0:
+def _title(table: Sequence[PerturbationEffect], moved: _Judged) -> Message:
+    worst = max(table, key=lambda row: moved.of(row).value)
+    if moved.of(worst).value == 0:
         return caption("robustness.title_none")
     return caption(
         "robustness.title",
-        perturbation=spoken(worst["label"]),
-        level=worst["level"],
-        moved=moved.scale.full(worst[value], worst[low], worst[high]),
+        perturbation=spoken(worst.label),
+        level=worst.level,
+        moved=moved.scale.full(moved.of(worst)),
     )
 
 
-def _alt(table: pd.DataFrame, calm: float | None, judged: tuple[_Judged, _Judged]) -> Message:
+def _alt(
+    table: Sequence[PerturbationEffect], calm: float | None, judged: tuple[_Judged, _Judged]
+) -> Message:
     held, moved = judged
-    rows = [(name, _last(table, name)) for name in dict.fromkeys(table["label"])]
     perturbations = [
         caption(
             "robustness.alt_perturbation",
             perturbation=spoken(name),
-            level=row["level"],
+            level=own[-1].level,
             held=held.name,
-            score=held.value_in(row),
+            score=held.value_in(own[-1]),
             moved=moved.name,
-            change=moved.value_in(row),
+            change=moved.value_in(own[-1]),
         )
-        for name, row in rows
+        for name, own in _by_label(table).items()
     ]
     return caption(
         "robustness.alt",
         held=held.name,
-        calm=None if calm is None else held.scale.plain(calm),
+        calm=None if calm is None else held.scale.plain(Estimate(calm)),
         moved=moved.name,
         perturbations=perturbations,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-import pandas as pd
 from pydantic import Field
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -18,13 +19,15 @@ from deepseek_report.findings.rules_bottlenecks import unexpected_slice
 from deepseek_report.metrics.failures.failure_rows import Slice
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
-from deepseek_report.visualizations.drawing import twin
+from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.labels import caption, short, wrapped
 from deepseek_report.visualizations.drawing.marks import Scale
-from deepseek_report.visualizations.drawing.part_rows import heights_of, paint_parts
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.read_results import required_rows
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
+
+#: Inches of a row.
+_ROW, _ROW_NARROW = 0.46, 0.56
 
 
 @dataclass(frozen=True)
@@ -41,23 +44,22 @@ class SlicesPicture(PicturePart):
     most: Annotated[int, Field(ge=1, le=20)] = 10
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = _drawn(required(results, "slices", "slices")).head(self.most)
+        loss, level = task_of(results.schema.target).loss, level_of(results, "slices")
+        table = required_rows(results, "slices", "slices", Slice)
+        named = {row.slice: row for row in reversed(table)}
+        once = [row for row in table if named[row.slice] is row][: self.most]
         score = results.find("slices_examined")
-        loss = task_of(results.schema.target).loss
         view = _View(
-            table.assign(
-                value=table[loss.key],
-                rest=_should(table, loss),
-                is_sure=table["p_adjusted"] < level_of(results, "slices"),
-            ),
+            [_Shown.of(row, loss, level) for row in once],
             Scale.of(loss, results),
-            int(score[0].value) if score else len(table),
+            int(score[0].value) if score else len(once),
             unexpected_slice(results),
         )
+        n = len(once)
         return [
             on_sheets(
                 "slices",
-                heights_of(table),
+                (0.95 + _ROW * n, 0.95 + _ROW_NARROW * n),
                 lambda sheet: _paint(sheet, view),
                 title=_title(view),
                 alt=_alt(view),
@@ -68,92 +70,119 @@ class SlicesPicture(PicturePart):
 
 
 @dataclass(frozen=True)
+class _Shown:
+    """A slice of the picture.
+
+    rest : what it should have: the loss that is expected, and that elsewhere where nothing is
+    stated. p : adjusted; 1 where it has many errors, as expected. is_sure : whether it is beyond
+    chance.
+    """
+
+    name: str
+    n: int
+    value: Estimate
+    rest: float
+    p: float
+    is_sure: bool
+
+    @classmethod
+    def of(cls, row: Slice, loss: Loss, level: float) -> _Shown:
+        expected, p = row.expected(loss.key), row.p_adjusted if row.kind == "unexpected" else 1.0
+        return cls(
+            row.slice,
+            row.n,
+            row.loss(loss.key),
+            row.rest(loss.key) if expected is None else expected,
+            math.nan if p is None else p,
+            p is not None and p < level,
+        )
+
+
+@dataclass(frozen=True)
 class _View:
-    """The slices of the picture, worst first, with `value`, `rest` and `is_sure` (whether they are
-    beyond chance), and how they are written.
+    """The slices of the picture, worst first, and how they are written.
 
     worst : the one that the report concludes on.
     """
 
-    table: pd.DataFrame
+    slices: list[_Shown]
     scale: Scale
     examined: int
     worst: Slice | None
 
 
-def _drawn(table: pd.DataFrame) -> pd.DataFrame:
-    """Each slice once; one that has many errors, as expected, is not shown as beyond chance."""
-    if "kind" not in table:
-        return table
-    once = table.drop_duplicates("slice", ignore_index=True)
-    return once.assign(p_adjusted=once["p_adjusted"].where(once["kind"] == "unexpected", 1.0))
-
-
-def _should(table: pd.DataFrame, loss: Loss) -> pd.Series:
-    """What a slice should have: the expected loss, and that elsewhere where nothing is stated."""
-    expected = f"expected_{loss.key}"
-    return table[expected if expected in table else f"rest_{loss.key}"]
-
-
 def _paint(sheet: Sheet, view: _View) -> None:
-    label = view.scale.words.text("pictures.slices.axis")
-    paint_parts(sheet, view.table, ("value", "rest"), view.scale, label)
+    """A point with its interval for each slice, hollow where it may be chance; the rest beside."""
+    left, columns = (1.75, 22) if sheet.is_narrow else (3.4, 44)
+    axes = sheet.axes(left, 0.55, 0.8, 0.35)
+    marks.rows(axes, [wrapped(part.name, columns, 3) for part in view.slices])
+    rest = enumerate(Estimate(part.rest) for part in view.slices)
+    marks.intervals(axes, rest, marks.MarkStyle(LIGHT.context, "D", size=4.5))
+    for sure in (True, False):
+        own = [(at, part.value) for at, part in enumerate(view.slices) if part.is_sure == sure]
+        marks.intervals(axes, own, marks.MarkStyle(SERIES[1], hollow=not sure))
+    marks.grid(axes, "x")
+    axes.set_xlim(left=-0.02 * axes.get_xlim()[1])
+    view.scale.ticks(axes, "x")
+    words = view.scale.words
+    axes.set_xlabel(view.scale.label(words.text("pictures.slices.axis")))
+    counts = (words.numbers.count(part.n) for part in view.slices)
+    marks.beside(axes, counts, words.text("pictures.common.cases"), 44)
 
 
 def _title(view: _View) -> Message:
     if view.worst is None:
         return caption("slices.title_none")
-    named = view.table[view.table["slice"] == view.worst.slice]
-    worst, scale = named.iloc[0], view.scale
-    ends = (None, None) if scale.is_share else (worst["low"], worst["high"])
+    worst = next(part for part in view.slices if part.name == view.worst.slice)
+    low, high = (None, None) if view.scale.is_share else (worst.value.low, worst.value.high)
     return caption(
         "slices.title",
-        slice=short(worst["slice"], 130),
-        error=scale.full(worst["value"], *ends),
-        n=worst["n"],
-        elsewhere=scale.plain(worst["rest"], *ends),
+        slice=short(worst.name, 130),
+        error=view.scale.full(Estimate(worst.value.value, low, high)),
+        n=worst.n,
+        elsewhere=view.scale.plain(Estimate(worst.rest, low, high)),
     )
 
 
-def _part(name: str, row: pd.Series, scale: Scale) -> Message:
+def _part(name: str, part: _Shown, scale: Scale) -> Message:
     return caption(
         name,
-        slice=short(row["slice"], 130),
-        error=scale.with_interval(row["value"], row["low"], row["high"]),
-        n=row["n"],
-        elsewhere=scale.plain(row["rest"]),
+        slice=short(part.name, 130),
+        error=scale.with_interval(part.value),
+        n=part.n,
+        elsewhere=scale.plain(Estimate(part.rest)),
     )
 
 
 def _alt(view: _View) -> Message:
-    worst = [row for _, row in view.table.head(5).iterrows()]
-    slices = [_part("slices.alt_slice", row, view.scale) for row in worst]
+    slices = [_part("slices.alt_slice", part, view.scale) for part in view.slices[:5]]
     return caption("slices.alt", examined=view.examined, slices=slices)
 
 
 def _twin(view: _View) -> dict[str, object]:
-    table, scale, words = view.table, view.scale, view.scale.words
-    places = range(len(table))
-    filled = ["circle" if sure else "circle-open" for sure in table["is_sure"]]
-    fields = {
-        "text": [_hover(row, scale) for _, row in table.iterrows()],
-        "error_x": twin.error_bars(table["value"], table["low"], table["high"]),
+    parts, scale, words = view.slices, view.scale, view.scale.words
+    places = range(len(parts))
+    filled = ["circle" if part.is_sure else "circle-open" for part in parts]
+    fields: twin.Trace = {
+        "text": [_hover(part, scale) for part in parts],
+        "error_x": twin.error_bars(part.value for part in parts),
         "name": words.text("pictures.slices.slice"),
     }
     diamond = {"symbol": "diamond", "size": 8}
     others = words.text("pictures.slices.others")
-    rest = twin.points(table["rest"], places, LIGHT.context, diamond, name=others)
+    rests, values = [part.rest for part in parts], [part.value.value for part in parts]
+    rest = twin.points(rests, places, LIGHT.context, diamond, name=others)
     layout = {
         "xaxis": scale.axis(words.text("pictures.slices.axis"), rangemode="tozero"),
-        "yaxis": twin.row_axis([wrapped(label, 38, 3) for label in table["slice"]]),
+        "yaxis": twin.row_axis([wrapped(part.name, 38, 3) for part in parts]),
     }
-    traces = [rest, twin.points(table["value"], places, SERIES[1], {"symbol": filled}, **fields)]
-    return twin.twin(traces, layout, words, height=120 + 52 * len(table))
+    traces = [rest, twin.points(values, places, SERIES[1], {"symbol": filled}, **fields)]
+    return twin.twin(traces, layout, words, height=120 + 52 * len(parts))
 
 
-def _hover(row: pd.Series, scale: Scale) -> str:
+def _hover(part: _Shown, scale: Scale) -> str:
     words = scale.words
-    error = words.say(_part("slices.hover_error", row, scale))
-    elsewhere = words.say(_part("slices.hover_elsewhere", row, scale))
-    p = words.text("pictures.slices.hover_p", p=float(row["p_adjusted"]))
-    return f"{twin.text(short(row['slice'], 130))}<br>{error}<br>{elsewhere}<br>{twin.text(p)}"
+    error = words.say(_part("slices.hover_error", part, scale))
+    elsewhere = words.say(_part("slices.hover_elsewhere", part, scale))
+    p = words.text("pictures.slices.hover_p", p=part.p)
+    return f"{twin.text(short(part.name, 130))}<br>{error}<br>{elsewhere}<br>{twin.text(p)}"

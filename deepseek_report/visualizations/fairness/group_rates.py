@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.findings import rules_groups
 from deepseek_report.findings.rules_groups import told_gap
 from deepseek_report.metrics.fairness.fairness_rows import GapTest, GroupLevel, GroupPair
@@ -22,7 +21,11 @@ from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, extent, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import Scale
 from deepseek_report.visualizations.drawing.part_rows import over_all
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.read_results import (
+    estimate_columns,
+    grouped,
+    required_rows,
+)
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.words import Wording
@@ -40,23 +43,22 @@ class GroupRatesPicture(PicturePart):
     also = frozenset({"measures/impact_ratio"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = _with_errors(required(results, "group_rates", "groups"))
-        target = results.schema.target
+        groups = required_rows(results, "group_rates", "groups", GroupLevel)
+        table, target = list(map(_with_errors, groups)), results.schema.target
         panels = tuple(
             (column, Scale.of(column, results)) for column in task_of(target).groups_drawn
         )
         favourable = short(target.favourable_class, 20) if target.is_judged else ""
         line = _overall(results, table)
-        crossed = table["crossing"].astype(bool)
         parts = {
-            "group_rates": _foremost(table[~crossed], panels[0][0].key),
-            "group_rates_crossings": _foremost(table[crossed], panels[0][0].key),
+            name: _foremost([row for row in table if row.is_crossing == crossed], panels[0][0].key)
+            for name, crossed in (("group_rates", False), ("group_rates_crossings", True))
         }
         return [
             _picture(
                 name,
                 _View(
-                    part.reset_index(drop=True),
+                    part,
                     panels,
                     favourable,
                     line,
@@ -65,7 +67,7 @@ class GroupRatesPicture(PicturePart):
                 ),
             )
             for name, part in parts.items()
-            if len(part)
+            if part
         ]
 
 
@@ -73,18 +75,17 @@ class GroupRatesPicture(PicturePart):
 class _View:
     """The groups of one picture, in the order of the table, and the rates over all."""
 
-    table: pd.DataFrame
+    table: list[GroupLevel]
     panels: tuple[tuple[Drawn, Scale], ...]
     favourable: str
     overall: dict[str, float]
     pair: NamedPair | None
     bound: float
 
-    def row(self, attribute: str, level: str) -> pd.Series | None:
+    def row(self, attribute: str, level: str) -> GroupLevel | None:
         """The row of a group; None where the picture has none."""
-        table = self.table
-        rows = table[(table["attribute"] == attribute) & (table["level"] == level)]
-        return None if rows.empty else rows.iloc[0]
+        rows = (row for row in self.table if (row.attribute, row.level) == (attribute, level))
+        return next(rows, None)
 
     @property
     def words(self) -> Wording:
@@ -99,44 +100,39 @@ class _View:
         return f"{name}\n{favourable}"
 
     @property
-    def attributes(self) -> list[str]:
-        return list(dict.fromkeys(self.table["attribute"]))
+    def attributes(self) -> dict[str, list[GroupLevel]]:
+        return grouped(self.table, lambda row: row.attribute)
 
     @property
     def places(self) -> list[float]:
         """The height of each row; an attribute's heading takes a row of its own."""
         order = {name: place for place, name in enumerate(self.attributes)}
-        return [
-            row + 1.35 * (1 + order[name]) - 0.35
-            for row, name in enumerate(self.table["attribute"])
-        ]
+        return [at + 1.35 * (1 + order[row.attribute]) - 0.35 for at, row in enumerate(self.table)]
 
 
-def _foremost(table: pd.DataFrame, key: str) -> pd.DataFrame:
+def _foremost(table: Sequence[GroupLevel], key: str) -> list[GroupLevel]:
     """The rows that are drawn: of an attribute with many levels the worst and the best."""
-    kept = rules_groups.worst_and_best(read_rows(table, GroupLevel), key)
+    kept = rules_groups.worst_and_best(table, key)
     shown = {(row.attribute, row.level) for row in kept}
-    pairs = zip(table["attribute"], table["level"], strict=True)
-    return table[[pair in shown for pair in pairs]]
+    return [row for row in table if (row.attribute, row.level) in shown]
 
 
-def _with_errors(table: pd.DataFrame) -> pd.DataFrame:
+def _with_errors(row: GroupLevel) -> GroupLevel:
     """With the rate of wrong denials, 1 − tpr, where something is decided."""
-    if "tpr" not in table:
-        return table
-    return table.assign(
-        fnr=1 - table["tpr"], fnr_low=1 - table["tpr_high"], fnr_high=1 - table["tpr_low"]
-    )
+    if "tpr" not in row.cells:
+        return row
+    wrong = Drawn("tpr", "tpr").of(row.cells).complement().cells("fnr", "fnr")
+    return replace(row, cells={**row.cells, **wrong})
 
 
-def _overall(results: Results, table: pd.DataFrame) -> dict[str, float]:
+def _overall(results: Results, table: Sequence[GroupLevel]) -> dict[str, float]:
     """The value over all cases of every column that is drawn; of a signed one 0."""
     target = results.schema.target
     if target.is_judged:
         rates = results.predicted.classes[target.declared_favourable]
         return {"selection_rate": rates.decided, "fnr": rates.missed, "fpr": rates.flagged}
     return {
-        column.key: 0.0 if column.signed else over_all(table, column.key)
+        column.key: 0.0 if column.signed else over_all(table, column)
         for column in task_of(target).groups_drawn
     }
 
@@ -156,8 +152,8 @@ def _picture(name: str, view: _View) -> Picture:
 def _paint(sheet: Sheet, view: _View) -> None:
     count, narrow = view.words.numbers.count, sheet.is_narrow
     level, attribute, room = (20, 24, 1.9) if narrow else (26, 34, 2.9)
-    labels = [f"{short(row.level, level)}  ({count(row.n)})" for row in view.table.itertuples()]
-    heads = [short(label, attribute) for label in dict.fromkeys(view.table["attribute_label"])]
+    labels = [f"{short(row.level, level)}  ({count(row.n)})" for row in view.table]
+    heads = [short(own[0].attribute_label, attribute) for own in view.attributes.values()]
     left = min(max(extent(labels), extent(heads) * 1.08) + 0.15, room)
     width = (sheet.width - left - 0.05) / len(view.panels)
     for place, (column, scale) in enumerate(view.panels):
@@ -175,15 +171,15 @@ def _paint(sheet: Sheet, view: _View) -> None:
 
 def _points(axes: Axes, view: _View, column: Drawn, scale: Scale) -> None:
     axes.axvline(view.overall[column.key], color=LIGHT.context, linewidth=1.4)
-    few = view.table["too_few"].astype(bool).to_numpy()
-    places = np.array(view.places)
+    places = view.places
     for hollow in (False, True):
-        part = view.table[few == hollow]
+        own = [
+            (place, column.of(row.cells))
+            for place, row in zip(places, view.table, strict=True)
+            if row.too_few == hollow
+        ]
         look = marks.MarkStyle(LIGHT.context if hollow else SERIES[0], hollow=hollow)
-        low, high = column.interval
-        marks.intervals(
-            axes, places[few == hollow], part[column.key], (part[low], part[high]), look
-        )
+        marks.intervals(axes, own, look)
     marks.grid(axes, "x")
     axes.set_ylim(places[-1] + 0.6, -0.6)
     axes.set_xlim(*_limits(view, column))
@@ -192,8 +188,8 @@ def _points(axes: Axes, view: _View, column: Drawn, scale: Scale) -> None:
 
 def _limits(view: _View, column: Drawn) -> tuple[float, float]:
     """All intervals of the groups that can be judged, with a little room; rates inside [0, 1]."""
-    sure = view.table[~view.table["too_few"].astype(bool)]
-    shown = (sure if len(sure) else view.table)[[column.key, *column.interval]].to_numpy(float)
+    sure = [row for row in view.table if not row.too_few] or view.table
+    shown = estimate_columns(column.of(row.cells) for row in sure)
     ends = np.append(shown[np.isfinite(shown)], view.overall[column.key])
     ends = ends[np.isfinite(ends)] if np.isfinite(ends).any() else np.array([0.0, 1.0])
     room = 0.12 * float(np.ptp(ends))
@@ -208,13 +204,11 @@ def _row_labels(axes: Axes, view: _View, labels: list[str] | None, most: int) ->
         axes.set_yticks([])
         return
     axes.set_yticks(view.places, labels, color=LIGHT.ink)
-    table = view.table
-    for name in view.attributes:
-        first = int(table.index[table["attribute"] == name][0])
+    for own in view.attributes.values():
         marks.note(
             axes,
-            short(table["attribute_label"][first], most),
-            (0, view.places[first] - 1),
+            short(own[0].attribute_label, most),
+            (0, view.places[view.table.index(own[0])] - 1),
             (-4, 0),
             xycoords=("axes fraction", "data"),
             ha="right",
@@ -260,20 +254,21 @@ class NamedPair:
 
 def _title(view: _View) -> Message:
     (column, scale), pair = view.panels[0], view.pair
-    rows = [] if pair is None else [view.row(pair.attribute, pair.first)]
-    rows += [] if pair is None else [view.row(pair.attribute, pair.other)]
-    if pair is None or any(row is None for row in rows):
+    ends = (pair.first, pair.other) if pair else ()
+    rows = [row for level in ends if pair and (row := view.row(pair.attribute, level))]
+    if pair is None or len(rows) < 2:
         return caption("group_rates.title_open", favourable=view.favourable)
-    low, high = sorted((row for row in rows if row is not None), key=lambda row: row[column.key])
+    low, high = sorted(rows, key=lambda row: column.of(row.cells).value)
+    low_value, high_value = (column.of(row.cells).value for row in (low, high))
     return caption(
         "group_rates.title",
         favourable=view.favourable,
-        attribute=spoken(low["attribute_label"]),
-        low=spoken(low["level"]),
-        low_value=scale.plain(low[column.key]),
-        high=spoken(high["level"]),
-        high_value=scale.plain(high[column.key]),
-        gap=scale.distance(float(high[column.key] - low[column.key])),
+        attribute=spoken(low.attribute_label),
+        low=spoken(low.level),
+        low_value=scale.plain(Estimate(low_value)),
+        high=spoken(high.level),
+        high_value=scale.plain(Estimate(high_value)),
+        gap=scale.distance(high_value - low_value),
         verdict=pair.verdict,
         bound=view.bound,
         by_chance=pair.by_chance,
@@ -283,21 +278,20 @@ def _title(view: _View) -> Message:
 def _alt(view: _View) -> Message:
     column, scale = view.panels[0]
     attributes = []
-    for name in view.attributes:
-        part = view.table[view.table["attribute"] == name]
+    for own in view.attributes.values():
         levels = [
             caption(
                 "group_rates.alt_level",
-                level=spoken(row["level"]),
-                value=scale.with_interval(row[column.key], *(row[end] for end in column.interval)),
+                level=spoken(row.level),
+                value=scale.with_interval(column.of(row.cells)),
             )
-            for row in part.to_dict("records")
+            for row in own
         ]
-        label = spoken(part["attribute_label"].iloc[0])
+        label = spoken(own[0].attribute_label)
         attributes.append(caption("group_rates.alt_attribute", attribute=label, levels=levels))
     return caption(
         "group_rates.alt",
         favourable=view.favourable,
-        overall=scale.full(view.overall[column.key]),
+        overall=scale.full(Estimate(view.overall[column.key])),
         attributes=attributes,
     )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import message
@@ -14,10 +13,11 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.internals.internal_rows import AblatedPart
 from deepseek_report.metrics.internals.routing import AskedExpert
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, spoken
-from deepseek_report.visualizations.drawing.read_results import grouped, required, required_rows
+from deepseek_report.visualizations.drawing.read_results import grouped, required_rows
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, colours, markers
 from deepseek_report.wording.of_results import words_of
@@ -34,22 +34,21 @@ class ExpertEffectsPicture(PicturePart):
     also = frozenset({"measures/expert_load"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        parts = required(results, "ablation", "parts")
-        experts = parts[(parts["kind"] == "expert") & parts["load"].notna()]
-        if experts.empty:
+        parts = required_rows(results, "ablation", "parts", AblatedPart)
+        experts = [part for part in parts if part.kind == "expert" and part.load is not None]
+        if not experts:
             raise NotApplicableError(message("refusals.nothing_to_list"))
         words = words_of(results)
-        busiest = experts.loc[experts["load"].idxmax()]
-        most = experts.loc[experts["mean"].idxmax()]
-        needed = int((experts["verdict"] == "needed").sum())
+        busiest = max(experts, key=_load)
+        most = max(experts, key=lambda part: part.mean.value)
         values = {
             "experts": len(experts),
-            "needed": needed,
-            "spare": int((experts["verdict"] == "spare").sum()),
+            "needed": sum(part.verdict == "needed" for part in experts),
+            "spare": sum(part.verdict == "spare" for part in experts),
             "busiest": _named(busiest),
-            "load": float(busiest["load"]),
+            "load": _load(busiest),
             "most": _named(most),
-            "rise": float(most["mean"]),
+            "rise": most.mean.value,
         }
         return [
             on_sheets(
@@ -62,16 +61,20 @@ class ExpertEffectsPicture(PicturePart):
         ]
 
 
-def _named(row: pd.Series) -> dict[str, int]:
-    return {"expert": int(row["number"]), "layer": int(row["layer"]) + 1}
+def _load(part: AblatedPart) -> float:
+    return part.load or 0.0
+
+
+def _named(part: AblatedPart) -> dict[str, int]:
+    return {"expert": part.number or 0, "layer": part.layer + 1}
 
 
 #: Inches left and right of the axes.
 _LEFT, _RIGHT = 0.95, 0.15
 
 
-def _scatter(sheet: Sheet, experts: pd.DataFrame, words: Wording) -> None:
-    layers = [str(layer) for layer in sorted(set(experts["layer"]))]
+def _scatter(sheet: Sheet, experts: Sequence[AblatedPart], words: Wording) -> None:
+    layers = [str(layer) for layer in sorted({part.layer for part in experts})]
     names = [words.text("pictures.routing.layer", layer=int(layer) + 1) for layer in layers]
     step = 6 * max(map(len, names)) + 8
     across = max(1, int(72 * (sheet.width - _LEFT - _RIGHT) // step))
@@ -81,20 +84,20 @@ def _scatter(sheet: Sheet, experts: pd.DataFrame, words: Wording) -> None:
     axes.axhline(0, color=LIGHT.context, linewidth=1.2, linestyle=(0, (3, 2)))
     for layer in layers:
         for is_needed in (True, False):
-            own = experts[
-                (experts["layer"].astype(str) == layer)
-                & ((experts["verdict"] == "needed") == is_needed)
+            own = [
+                (_load(part), part.mean)
+                for part in experts
+                if str(part.layer) == layer and (part.verdict == "needed") == is_needed
             ]
             look = marks.MarkStyle(tone[layer], shape[layer], hollow=not is_needed)
-            ends = (own["mean_low"], own["mean_high"])
-            marks.upright_intervals(axes, own["load"], own["mean"], ends, look)
+            marks.upright_intervals(axes, own, look)
     for place, (layer, name) in enumerate(zip(layers, names, strict=True)):
         line, column = divmod(place, across)
         offset = (step * column, 6 + 0.15 * 72 * (lines - 1 - line))
         marks.note(axes, name, (0, 1), offset, xycoords="axes fraction", color=tone[layer])
-    for row in experts.nlargest(3, "mean").itertuples():
-        number = words.numbers.count(int(row.number))
-        marks.note(axes, number, (row.load, row.mean), (6, 2))
+    for part in sorted(experts, key=lambda part: -part.mean.value)[:3]:
+        number = words.numbers.count(part.number or 0)
+        marks.note(axes, number, (_load(part), part.mean.value), (6, 2))
     marks.grid(axes, "y")
     marks.value_ticks(axes, "x", words)
     marks.value_ticks(axes, "y", words)

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.language.language_rows import HeadRole, HeadsTogether, LensLayer
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.labels import caption, measured
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.labels import caption
+from deepseek_report.visualizations.drawing.read_results import required_rows
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, colours, markers
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 #: What is read, and what is restored, in the order of the key.
-_LINES = ("lens", "tuned", "token", "noise")
+_LINES: dict[str, Callable[[LensLayer], Estimate]] = {
+    "lens": lambda row: row.lens,
+    "tuned": lambda row: row.tuned,
+    "token": lambda row: row.token,
+    "noise": lambda row: row.noise,
+}
 
 
 @dataclass(frozen=True)
@@ -35,20 +40,18 @@ class LensPicture(PicturePart):
     needs = frozenset({"measures/lens"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "lens", "layers")
+        table = required_rows(results, "lens", "layers", LensLayer)
         words = words_of(results)
-        shown = [name for name in _LINES if table[name].notna().any()]
-        row = table.iloc[int((table["tuned"] >= table["tuned"].max() / 2).to_numpy().argmax())]
+        shown = [name for name in _LINES if any(_LINES[name](row).is_defined for row in table)]
+        half = max(row.tuned.value for row in table) / 2
+        row = next(row for row in table if row.tuned.value >= half)
         values = {
-            "layer": int(row["layer"]),
+            "layer": row.layer,
             "layers": len(table) - 1,
-            "tuned": _share(row, "tuned"),
-            "token": _share(row, "token"),
+            "tuned": row.tuned,
+            "token": row.token,
         }
-        by_layer = [
-            caption("lens.alt_layer", layer=int(row["layer"]), **_shares(row))
-            for _, row in table.iterrows()
-        ]
+        by_layer = [caption("lens.alt_layer", layer=row.layer, **_shares(row)) for row in table]
         return [
             on_sheets(
                 "lens",
@@ -60,25 +63,20 @@ class LensPicture(PicturePart):
         ]
 
 
-def _share(row: pd.Series, name: str) -> Estimate:
-    return measured(row, name, f"{name}_low", f"{name}_high")
+def _shares(row: LensLayer) -> dict[str, Estimate | None]:
+    return {name: share if share.is_defined else None for name, share in row.shares.items()}
 
 
-def _shares(row: pd.Series) -> dict[str, Estimate | None]:
-    shares = {name: _share(row, name) for name in ("lens", "tuned", "token")}
-    return {name: share if share.is_defined else None for name, share in shares.items()}
-
-
-def _lines(sheet: Sheet, table: pd.DataFrame, shown: list[str], words: Wording) -> None:
+def _lines(sheet: Sheet, table: Sequence[LensLayer], shown: list[str], words: Wording) -> None:
     axes = sheet.axes(0.75, 0.6, 0.2, 0.45)
     tone, shape = colours(list(_LINES)), markers(list(_LINES))
     step = 0.06 * max(len(table) / 8, 1)
     for place, name in enumerate(shown):
-        at = table["layer"] + step * (place - (len(shown) - 1) / 2)
-        axes.plot(at, table[name], color=tone[name])
-        ends = (table[f"{name}_low"], table[f"{name}_high"])
+        aside = step * (place - (len(shown) - 1) / 2)
+        points = [(row.layer + aside, _LINES[name](row)) for row in table]
+        axes.plot([at for at, _ in points], [share.value for _, share in points], color=tone[name])
         look = marks.MarkStyle(tone[name], shape[name], hollow=name in {"token", "noise"})
-        marks.upright_intervals(axes, at, table[name], ends, look)
+        marks.upright_intervals(axes, points, look)
     for place, name in enumerate(shown):
         column, line = place % 2, place // 2
         offset = (column * 72 * sheet.width * 0.42, 18 - 11 * line)
@@ -101,13 +99,17 @@ class HeadRolesPicture(PicturePart):
     needs = frozenset({"measures/head_roles"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "head_roles", "heads")
-        table = table[table["swap"].notna() & table["after_same"].notna()]
-        if table.empty:
+        table = [
+            row
+            for row in required_rows(results, "head_roles", "heads", HeadRole)
+            if row.swap and row.after_same.is_defined
+        ]
+        if not table:
             raise NotApplicableError(message("refusals.nothing_to_list"))
         words = words_of(results)
-        joint = _copying(results.table("head_roles", "together"))
-        most = table.loc[table["swap"].idxmax()]
+        together = results.rows("head_roles", "together", HeadsTogether)
+        joint = next((row for row in together if row.pattern == "after_same"), None)
+        most = max(table, key=lambda row: _swap(row).value)
         return [
             on_sheets(
                 "head_roles",
@@ -115,48 +117,43 @@ class HeadRolesPicture(PicturePart):
                 lambda sheet: _heads(sheet, table, joint, words),
                 title=caption(
                     "head_roles.title",
-                    heads=int((table["pattern"] == "after_same").sum()),
-                    rise=None if joint is None else _share(joint, "swap"),
+                    heads=sum(row.pattern == "after_same" for row in table),
+                    rise=None if joint is None else joint.swap,
                 ),
                 alt=caption(
                     "head_roles.alt",
                     of=len(table),
-                    most=_share(most, "swap"),
-                    layer=int(most["layer"]) + 1,
-                    number=int(most["number"]),
+                    most=_swap(most),
+                    layer=most.layer + 1,
+                    number=most.number,
                 ),
             )
         ]
 
 
-def _copying(together: pd.DataFrame | None) -> pd.Series | None:
-    """The row of the heads that look at what followed the same token, where some do."""
-    if together is None:
-        return None
-    rows = together[together["pattern"] == "after_same"]
-    return None if rows.empty else rows.iloc[0]
+def _swap(row: HeadRole) -> Estimate:
+    return row.swap or UNDEFINED
 
 
-def _heads(sheet: Sheet, table: pd.DataFrame, together: pd.Series | None, words: Wording) -> None:
+def _heads(
+    sheet: Sheet, table: Sequence[HeadRole], together: HeadsTogether | None, words: Wording
+) -> None:
     axes = sheet.axes(0.95, 0.6, 0.35, 0.2)
     axes.axhline(0, color=LIGHT.context, linewidth=1.2, linestyle=(0, (3, 2)))
     for has in (False, True):
-        own = table[(table["pattern"] == "after_same") == has]
+        own = [row for row in table if (row.pattern == "after_same") == has]
         look = marks.MarkStyle(SERIES[0], hollow=not has)
-        ends = (own["swap_low"], own["swap_high"])
-        marks.upright_intervals(axes, own["after_same"], own["swap"], ends, look)
-    for row in table.nlargest(4, "swap").itertuples():
-        text = f"{words.numbers.count(int(row.layer) + 1)}.{words.numbers.count(int(row.number))}"
-        marks.note(axes, text, (finite(row.after_same), finite(row.swap)), (6, 2))
-    having = table[table["pattern"] == "after_same"]
+        marks.upright_intervals(axes, [(row.after_same.value, _swap(row)) for row in own], look)
+    for row in sorted(table, key=lambda row: -_swap(row).value)[:4]:
+        text = f"{words.numbers.count(row.layer + 1)}.{words.numbers.count(row.number)}"
+        marks.note(axes, text, (row.after_same.value, _swap(row).value), (6, 2))
+    having = [row.after_same.value for row in table if row.pattern == "after_same"]
     if together is not None and len(having) > 1:
-        at = float(having["after_same"].mean())
-        joint = (together[f"swap{end}"] for end in ("", "_low", "_high"))
-        rise, low, high = (np.array([float(value)]) for value in joint)
-        look = marks.MarkStyle(SERIES[1], "D")
-        marks.upright_intervals(axes, np.array([at]), rise, (low, high), look)
+        at = float(np.mean(having))
+        marks.upright_intervals(axes, [(at, together.swap)], marks.MarkStyle(SERIES[1], "D"))
         text = words.text("pictures.head_roles.together", heads=len(having))
-        marks.note(axes, text, (at, rise[0]), (-8, -3), ha="right", color=SERIES[1])
+        place = at, together.swap.value
+        marks.note(axes, text, place, (-8, -3), ha="right", color=SERIES[1])
     axes.set_xlim(-0.03, 1.03)
     marks.grid(axes, "y")
     marks.percent_ticks(axes, "x", words)

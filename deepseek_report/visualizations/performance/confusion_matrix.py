@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.visualizations.drawing.labels import caption, extent, measured, short, spoken
+from deepseek_report.metrics.performance.performance_rows import ClassRecall, Confusion
+from deepseek_report.visualizations.drawing.labels import caption, extent, short, spoken
 from deepseek_report.visualizations.drawing.marks import cells
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.read_results import required_rows
 from deepseek_report.visualizations.drawing.sheet import picture_of
 from deepseek_report.visualizations.style import (
     HEAT,
@@ -49,8 +49,8 @@ class ConfusionMatrixPicture(PicturePart):
     needs = frozenset({"measures/confusion_matrix"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        matrix = required(results, "confusion_matrix", "matrix")
-        rates = required(results, "confusion_matrix", "classes")
+        matrix = required_rows(results, "confusion_matrix", "matrix", Confusion)
+        rates = required_rows(results, "confusion_matrix", "classes", ClassRecall)
         view = _View.of(matrix, rates, words_of(results))
         return [picture_of(view, "confusion_matrix")]
 
@@ -62,16 +62,18 @@ class _View:
     classes: list[str]
     counts: Ints
     shares: Floats
-    rates: pd.DataFrame
+    rates: Sequence[ClassRecall]
     words: Wording
 
     @classmethod
-    def of(cls, matrix: pd.DataFrame, rates: pd.DataFrame, words: Wording) -> _View:
-        names = list(dict.fromkeys(matrix["actual"]))[:_MOST]
-        shape = matrix.pivot_table(index="actual", columns="decided", values="n", sort=False)
-        counts = shape.reindex(index=names, columns=names).fillna(0).to_numpy().astype(np.int64)
+    def of(cls, matrix: Sequence[Confusion], rates: Sequence[ClassRecall], words: Wording) -> _View:
+        names = list(dict.fromkeys(cell.actual for cell in matrix))[:_MOST]
+        counts = np.zeros((len(names), len(names)), dtype=np.int64)
+        for cell in matrix:
+            if cell.actual in names and cell.decided in names:
+                counts[names.index(cell.actual), names.index(cell.decided)] = cell.n
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        return cls(names, counts, shares, rates.set_index("class"), words)
+        return cls(names, counts, shares, rates, words)
 
     @property
     def _levels(self) -> Ints:
@@ -128,15 +130,15 @@ class _View:
 
     def title(self) -> Message:
         """The class that is found least often, and the error that is made most often."""
-        known = self.rates[self.rates["n"] > 0]
-        hardest = known.loc[known["recall"].idxmin()]
+        known = [row for row in self.rates if row.n > 0]
+        hardest = min(known, key=lambda row: row.recall.value)
         confusions = self.confusions
         actual, decided = confusions[0] if confusions else (0, 0)
         return caption(
             "confusion_matrix.title",
-            hardest=spoken(hardest.name),
-            recall=measured(hardest, "recall", "recall_low", "recall_high"),
-            of=int(hardest["n"]),
+            hardest=spoken(hardest.level),
+            recall=hardest.recall,
+            of=hardest.n,
             actual=spoken(self.classes[actual]),
             decided=spoken(self.classes[decided]),
             n=int(self.counts[actual, decided]) if confusions else 0,
@@ -147,12 +149,9 @@ class _View:
     def alt(self) -> Message:
         classes = [
             caption(
-                "confusion_matrix.alt_class",
-                name=spoken(name),
-                n=int(row["n"]),
-                recall=measured(row, "recall", "recall_low", "recall_high"),
+                "confusion_matrix.alt_class", name=spoken(row.level), n=row.n, recall=row.recall
             )
-            for name, row in self.rates.iterrows()
+            for row in self.rates
         ]
         errors = [
             caption(

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
-
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NUMBER_TASKS
 from deepseek_report.findings.rules_calibration import CoverageVerdict, coverage_verdict
+from deepseek_report.metrics.performance.performance_rows import IntervalCoverage
 from deepseek_report.visualizations.drawing import marks
-from deepseek_report.visualizations.drawing.labels import caption, measured, unit_label
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.labels import caption, unit_label
+from deepseek_report.visualizations.drawing.read_results import required_rows
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording import estimates
@@ -36,7 +35,7 @@ class IntervalCoveragePicture(PicturePart):
     tasks = NUMBER_TASKS
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "prediction_intervals", "coverage")
+        table = required_rows(results, "prediction_intervals", "coverage", IntervalCoverage)
         unit, words = results.schema.target.unit, words_of(results)
         height = 0.95 + _ROW * len(table)
         return [
@@ -50,26 +49,25 @@ class IntervalCoveragePicture(PicturePart):
         ]
 
 
-def _paint(sheet: Sheet, table: pd.DataFrame, unit: str | None, words: Wording) -> None:
+def _paint(
+    sheet: Sheet, table: Sequence[IntervalCoverage], unit: str | None, words: Wording
+) -> None:
     axes = sheet.axes(0.7 if sheet.is_narrow else 1.2, 0.55, 1.6, 0.3)
-    marks.rows(axes, [words.numbers.declared(level, as_percent=True) for level in table["level"]])
-    places = np.arange(len(table))
-    nothing = np.full(len(table), np.nan)
-    marks.intervals(
-        axes, places, table["level"], (nothing, nothing), marks.MarkStyle(LIGHT.context, "D")
-    )
-    marks.intervals(
-        axes, places, table["coverage"], (table["low"], table["high"]), marks.MarkStyle(SERIES[0])
-    )
+    marks.rows(axes, [words.numbers.declared(row.level, as_percent=True) for row in table])
+    levels = enumerate(Estimate(row.level) for row in table)
+    marks.intervals(axes, levels, marks.MarkStyle(LIGHT.context, "D"))
+    coverages = [row.coverage for row in table]
+    marks.intervals(axes, enumerate(coverages), marks.MarkStyle(SERIES[0]))
     marks.grid(axes, "x")
-    axes.set_xlim(max(0.0, float(table["low"].min()) - 0.05), 1.01)
+    least = min((each.low for each in coverages if each.low is not None), default=0.0)
+    axes.set_xlim(max(0.0, least - 0.05), 1.01)
     marks.percent_ticks(axes, "x", words)
     axes.set_xlabel(words.text("pictures.interval_coverage.axis"))
-    for place, half in enumerate(table["half_width"]):
+    for place, row in enumerate(table):
         where = {"xycoords": ("axes fraction", "data"), "ha": "left", "va": "center"}
         marks.note(
             axes,
-            f"± {words.numbers.quantity(float(half), unit_label(unit))}",
+            f"± {words.numbers.quantity(row.half_width, unit_label(unit))}",
             (1, place),
             (8, 0),
             **where,
@@ -85,15 +83,15 @@ def _title(verdict: CoverageVerdict | None) -> Message:
     return caption("interval_coverage.title", **values)
 
 
-def _alt(table: pd.DataFrame, unit: str | None) -> Message:
+def _alt(table: Sequence[IntervalCoverage], unit: str | None) -> Message:
     levels = [
         caption(
             "interval_coverage.alt_level",
-            level=row["level"],
-            coverage=measured(row, "coverage"),
-            half_width=row["half_width"],
+            level=row.level,
+            coverage=row.coverage,
+            half_width=row.half_width,
             unit=unit or "",
         )
-        for _, row in table.iterrows()
+        for row in table
     ]
     return caption("interval_coverage.alt", levels=levels)

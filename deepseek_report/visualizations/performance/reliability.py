@@ -156,8 +156,9 @@ def _histogram(axes: Axes, view: _View) -> None:
 def _bars(view: _View) -> tuple[Floats, Floats, Ints]:
     """(bar,) where each starts, how wide it is, and its cases: those of the bins without rows."""
     if not len(view.probabilities):
-        starts, ends, cases = zip(*((b.start, b.end, b.n) for b in view.bins), strict=True)
-        return np.array(starts), np.array(ends) - np.array(starts), np.array(cases)
+        starts = np.array([each.start for each in view.bins])
+        widths = np.array([each.end for each in view.bins]) - starts
+        return starts, widths, np.array([each.n for each in view.bins])
     edges = np.linspace(0, view.most, _BARS + 1)
     cases, _ = np.histogram(view.probabilities, edges)
     return edges[:-1], np.diff(edges), cases

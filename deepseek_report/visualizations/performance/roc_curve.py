@@ -211,17 +211,17 @@ def _alt(view: _View) -> Message:
 
 def _twin(view: _View) -> dict[str, object]:
     roc, recall = view.curves
-    traces = [twin.context([0, 1], [0, 1]), *_curve(roc, "hover_roc", view)]
+    traces = [twin.context([0, 1], [0, 1]), *_curve(roc, "hover_roc", view, {})]
     end = 0.44 if view.recall else 1
     layout = {
         "xaxis": twin.share_axis(view.text("others_flagged"), domain=[0, end]),
         "yaxis": twin.share_axis(view.text("found"), range=[-0.02, 1.02]),
     }
     if view.recall:
-        right = {"xaxis": "x2", "yaxis": "y2"}
+        right: twin.Trace = {"xaxis": "x2", "yaxis": "y2"}
         traces += [
             twin.context([0, 1], [view.rates.base] * 2, **right),
-            *_curve(recall, "hover_recall", view, **right),
+            *_curve(recall, "hover_recall", view, right),
         ]
         precision = twin.share_axis(view.text("precision"), range=[-0.02, 1.02], anchor="x2")
         layout |= {
@@ -231,7 +231,7 @@ def _twin(view: _View) -> dict[str, object]:
     return twin.twin(traces, layout, view.words)
 
 
-def _curve(curve: _Curve, name: str, view: _View, **axes: str) -> list[twin.Trace]:
+def _curve(curve: _Curve, name: str, view: _View, axes: twin.Trace) -> list[twin.Trace]:
     """The line of a curve, and the point of the decisions as they are taken."""
     threshold = float("nan") if view.threshold is None else view.threshold
     x, y = curve.in_use

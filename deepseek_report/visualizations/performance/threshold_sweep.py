@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import pandas as pd
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.predictions import ClassRates
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
+from deepseek_report.metrics.performance.performance_rows import SweptThreshold
 from deepseek_report.visualizations.drawing import marks, twin
-from deepseek_report.visualizations.drawing.labels import caption, short, wrapped
-from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.labels import caption, known, short, wrapped
+from deepseek_report.visualizations.drawing.read_results import required_rows
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
@@ -22,12 +22,13 @@ from deepseek_report.wording.words import Wording
 
 _HEIGHT = 3.5
 _HANDFUL = 20
-#: {column of a rate: its colour}
-_RATES = {
-    "true_positive_rate": SERIES[0],
-    "precision": SERIES[1],
-    "selection_rate": SERIES[2],
-    "balanced_accuracy": LIGHT.muted,
+_Rate = Callable[[SweptThreshold], float]
+#: {key of a rate: the rate, and its colour}
+_RATES: dict[str, tuple[_Rate, str]] = {
+    "true_positive_rate": (lambda row: row.true_positive_rate, SERIES[0]),
+    "precision": (lambda row: row.precision, SERIES[1]),
+    "selection_rate": (lambda row: row.selection_rate, SERIES[2]),
+    "balanced_accuracy": (lambda row: row.balanced_accuracy, LIGHT.muted),
 }
 
 
@@ -65,7 +66,7 @@ class ThresholdSweepPicture(PicturePart):
 
 @dataclass(frozen=True)
 class _View:
-    table: pd.DataFrame
+    table: Sequence[SweptThreshold]
     class_name: str
     favourable: str
     threshold: float | None
@@ -73,40 +74,47 @@ class _View:
     most: float
     words: Wording
 
-    def rate(self, column: str) -> Message:
-        """What the rate of a column is called."""
+    def rate(self, key: str) -> Message:
+        """What a rate is called."""
         names = {"class_name": self.class_name, "favourable": self.favourable}
-        return caption(f"threshold_sweep.rates.{column}", **names)
+        return caption(f"threshold_sweep.rates.{key}", **names)
 
     @property
     def across(self) -> str:
         return self.words.text("pictures.threshold_sweep.across", class_name=self.class_name)
 
-    def at(self, threshold: float) -> pd.Series:
+    def at(self, threshold: float) -> SweptThreshold:
         """The row of the nearest threshold that was swept."""
-        return self.table.loc[(self.table["threshold"] - threshold).abs().idxmin()]
+        return min(self.table, key=lambda row: abs(row.threshold - threshold))
 
 
-def _with_enough_flagged(results: Results) -> pd.DataFrame:
+def _with_enough_flagged(results: Results) -> list[SweptThreshold]:
     """The sweep, without the precision of thresholds that flag only a handful of cases."""
-    table = required(results, "threshold_sweep", "sweep").sort_values("threshold")
-    share, target = table["selection_rate"], results.schema.target
-    flagged = share if target.favourable == target.explained else 1 - share
-    enough = (flagged * results.predicted.n).round() >= _HANDFUL
-    return table.assign(precision=table["precision"].where(enough))
+    table = required_rows(results, "threshold_sweep", "sweep", SweptThreshold)
+    target, n = results.schema.target, results.predicted.n
+
+    def flagged(row: SweptThreshold) -> int:
+        favourable = target.favourable == target.explained
+        return round((row.selection_rate if favourable else 1 - row.selection_rate) * n)
+
+    return [
+        row if flagged(row) >= _HANDFUL else replace(row, precision=math.nan)
+        for row in sorted(table, key=lambda row: row.threshold)
+    ]
 
 
 def _paint(sheet: Sheet, view: _View) -> None:
     axes = sheet.axes(0.65, 0.6, 1.3 if sheet.is_narrow else 2.0, 0.3)
     labels = []
-    for column, colour in _RATES.items():
-        points = view.table[view.table["threshold"] <= view.most].dropna(subset=[column])
-        if points.empty:
+    swept = [row for row in view.table if row.threshold <= view.most]
+    for key, (of, colour) in _RATES.items():
+        points = [(row.threshold, of(row)) for row in swept if known(of(row))]
+        if not points:
             continue
-        axes.plot(points["threshold"], points[column], color=colour)
-        rate = view.words.say(view.rate(column))
+        axes.plot(*zip(*points, strict=True), color=colour)
+        rate = view.words.say(view.rate(key))
         label = wrapped(rate, 15, 3) if sheet.is_narrow else short(rate, 26)
-        labels.append(marks.EndLabel(view.most, float(points[column].iloc[-1]), label, colour))
+        labels.append(marks.EndLabel(view.most, points[-1][1], label, colour))
     axes.set(xlim=(0, view.most), ylim=(0, 1.02))
     marks.grid(axes, "y")
     marks.percent_ticks(axes, "x", view.words)
@@ -147,23 +155,24 @@ def _alt(view: _View) -> Message:
     for threshold in sorted({0.25, 0.5, 0.75} | ({view.threshold} if view.threshold else set())):
         row = view.at(threshold)
         rates = [
-            caption("threshold_sweep.alt_rate", rate=view.rate(column), share=row[column])
-            for column in _RATES
+            caption("threshold_sweep.alt_rate", rate=view.rate(key), share=of(row))
+            for key, (of, _) in _RATES.items()
         ]
-        values = {"threshold": row["threshold"], "rates": rates}
+        values = {"threshold": row.threshold, "rates": rates}
         thresholds.append(caption("threshold_sweep.alt_threshold", **values))
     return caption("threshold_sweep.alt", thresholds=thresholds)
 
 
 def _twin(view: _View) -> dict[str, object]:
-    thresholds = view.table["threshold"]
+    thresholds = [row.threshold for row in view.table]
     traces = []
-    for column, colour in _RATES.items():
-        rates, name = view.table[column], view.words.say(view.rate(column))
+    for key, (of, colour) in _RATES.items():
+        rates = [of(row) for row in view.table]
         hover = [
-            _hover(view, threshold, column, share)
+            _hover(view, threshold, key, share)
             for threshold, share in zip(thresholds, rates, strict=True)
         ]
+        name = view.words.say(view.rate(key))
         traces.append(twin.line(thresholds, rates, colour, text=hover, name=name))
     layout: dict[str, object] = {
         "xaxis": twin.share_axis(view.across, range=[0, view.most]),
@@ -177,6 +186,6 @@ def _twin(view: _View) -> dict[str, object]:
     return twin.twin(traces, layout, view.words)
 
 
-def _hover(view: _View, threshold: float, column: str, share: float) -> str:
-    values = {"threshold": float(threshold), "rate": view.rate(column), "share": float(share)}
+def _hover(view: _View, threshold: float, key: str, share: float) -> str:
+    values = {"threshold": threshold, "rate": view.rate(key), "share": share}
     return twin.text(view.words.text("pictures.threshold_sweep.hover", **values))

@@ -16,6 +16,8 @@ from deepseek_report.config.validate import validate
 from deepseek_report.metrics.explanations.stability import MaxSensitivity, ParameterRandomisation
 from deepseek_report.runner.planning.cost import (
     TRAINING_ROW,
+    Past,
+    PastTimes,
     Span,
     cost_left,
     cost_of,
@@ -24,7 +26,6 @@ from deepseek_report.runner.planning.cost import (
     span_of,
 )
 from deepseek_report.runner.planning.forecast import forecast, seconds_of_a_row
-from deepseek_report.runner.planning.past_times import Past, PastTimes
 from deepseek_report.runner.planning.plan import Stage, make_plan
 from deepseek_report.runner.planning.work import Size, Work, size_of, work_of
 from deepseek_report.store import Store

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
-from deepseek_report.runner.planning.plan import make_plan
-from deepseek_report.runner.planning.preloading import modules_to_load
+from deepseek_report.runner.planning.plan import make_plan, modules_to_load
 from tests.worded import printed
 
 

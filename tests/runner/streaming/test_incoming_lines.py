@@ -9,7 +9,7 @@ import pytest
 
 from deepseek_report.datasets.readers.case_rows import LONGEST_LINE
 from deepseek_report.errors import DataError
-from deepseek_report.runner.streaming.incoming_lines import Idle, lines_of_file, lines_of_stream
+from deepseek_report.runner.streaming.open_stream import Idle, lines_of_file, lines_of_stream
 
 
 def test_a_line_is_taken_when_it_has_ended(tmp_path: Path) -> None:
