@@ -105,8 +105,8 @@ def walked(replacing: Perturbation, seed: int) -> Mapping[OutputSpace, Floats]:
     answers = replacing.outcomes_by_space(kept.reshape(len(of), -1), of)
     values = {}
     for space, outcomes in answers.items():
-        there, back = np.split(outcomes.reshape(len(kept), -1), 2, axis=1)
-        added = (np.diff(there, axis=1) - np.diff(back, axis=1)) / 2
+        forth, back = np.split(outcomes.reshape(len(kept), -1), 2, axis=1)
+        added = (np.diff(forth, axis=1) - np.diff(back, axis=1)) / 2
         values[space] = np.where(present, np.take_along_axis(added, rank, axis=1), 0.0)
     return values
 

@@ -145,13 +145,13 @@ def test_a_capacity_without_dates_or_without_two_classes_is_a_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "severity"), [("alerts_better", "info"), ("alerts_no_better", "medium")]
+    ("claim", "severity"), [("alerts_better", "info"), ("alerts_no_better", "medium")]
 )
 def test_alerts_are_better_only_if_their_interval_lies_above_the_share_of_all_cases(
-    told: str, severity: str
+    claim: str, severity: str
 ) -> None:
     about = context()
-    if told == "alerts_no_better":
+    if claim == "alerts_no_better":
         p = about.predictions
         about.predictions = replace(p, labels=np.random.default_rng(2).permutation(p.labels))
     made = PrecisionAtCapacity().measure(about)
@@ -161,6 +161,6 @@ def test_alerts_are_better_only_if_their_interval_lies_above_the_share_of_all_ca
     results.__dict__["predicted"] = PredictionSummary.of(about.predictions)
     results._measurements[measure] = made
     (finding,) = rules_performance.alerts(results)
-    assert (finding.message, finding.severity) == (told, severity)
+    assert (finding.message, finding.severity) == (claim, severity)
     assert finding.values["base"] == about.predictions.truths.mean()
     assert f"{made.scores[0].n} alerts, at most 2 a day" in wording("en").finding(finding).detail
