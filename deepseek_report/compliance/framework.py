@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +25,7 @@ from deepseek_report.compliance.applicability import (
     read_scope,
 )
 from deepseek_report.errors import ConfigError
+from deepseek_report.wording.compiled_texts import Compiled, compiled_texts
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ HUMAN = "human_input."
 HEAD_TEXTS = ("name", "short_name", "jurisdiction", "legal_force", "text_version", "disclaimer")
 #: The name of a run's copy of a framework of one's own.
 FRAMEWORK_FILE = "framework.yaml"
+_SCHEMA = "_schema.yaml"
 
 
 class FrameworkError(ConfigError, ValueError):
@@ -255,16 +258,19 @@ class Framework:
 
 
 def read_yaml(path: Path) -> Any:
-    """A YAML file, by the C parser where there is one.
+    """A YAML file, by the C parser where there is one; its content is not to be changed.
 
     Raises ConfigError : the file is missing or is not YAML.
     """
     import yaml
 
-    try:
-        text = read_text(path)
+    def parse() -> Any:
         check_bounds(text)
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+
+    try:
+        text = read_text(path)
+        return _once(path, sha256(text.encode()).digest(), parse)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
@@ -275,16 +281,31 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path}: is not valid YAML ({error})") from None
 
 
+def _once(path: Path, key: Hashable, work: Callable[[], Any]) -> Any:
+    """What is made of a file; of a shipped one it is made once for an installation."""
+    if path.parent != frameworks_folder():
+        return work()
+    if key not in (known := _of_shipped()):
+        known[key] = work()
+    return known[key]
+
+
+@cache
+def _of_shipped() -> Compiled:
+    return compiled_texts("frameworks", Path(__file__))
+
+
 @cache
 def load_framework(path: Path) -> Framework:
     """Read a framework file and check it against `_schema.yaml` and the kinds of evidence.
 
     Raises ConfigError : all problems of the file, each with its place.
     """
-    data = read_yaml(path)
-    if problems := _schema_problems(data):
+    data, digest = read_yaml(path), sha256_file(path, links=True)
+    checked = sha256_file(frameworks_folder() / _SCHEMA, links=True), digest
+    if problems := _once(path, checked, lambda: _schema_problems(data)):
         raise ConfigError(f"{path.name}: {'; '.join(problems)}")
-    framework = _build(data, sha256_file(path, links=True))
+    framework = _build(data, digest)
     if problems := _meaning_problems(framework):
         raise ConfigError(f"{path.name}: {'; '.join(problems)}")
     return framework
@@ -298,7 +319,7 @@ def evidence_kinds() -> frozenset[str]:
 
 @cache
 def _validator() -> Draft202012Validator:
-    return validator_of(read_yaml(frameworks_folder() / "_schema.yaml"))
+    return validator_of(read_yaml(frameworks_folder() / _SCHEMA))
 
 
 def _schema_problems(data: object) -> list[str]:

@@ -557,13 +557,12 @@ def _keys_in(call: ast.Call) -> Iterator[str]:
     if name == "message":
         yield str(first.value)
     elif name == "shipped_description":
+        name_of = str(first.value)
         fields = {keyword.arg: keyword.value for keyword in call.keywords}
-        yield from (
-            f"data_sets.{first.value}.about.{part}" for part in DESCRIBED if part not in fields
-        )
+        yield from (f"data_sets.{name_of}.about.{part}" for part in DESCRIBED if part not in fields)
         limits = ast.walk(fields["limits"]) if "limits" in fields else ()
-        keys = (node.value for node in limits if isinstance(node, ast.Constant))
-        yield from (f"data_sets.{first.value}.limits.{key}" for key in keys)
+        keys = (str(node.value) for node in limits if isinstance(node, ast.Constant))
+        yield from (f"data_sets.{name_of}.limits.{key}" for key in keys)
 
 
 def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

@@ -209,7 +209,10 @@ def _grade_of(results: Results, kind: str, gain: Score, theirs: Score | None) ->
 
 
 def alerts(results: Results) -> list[Finding]:
-    """Whether the alerts that people can look into are right more often than all cases are."""
+    """Whether the alerts that people can look into are right more often than all cases are.
+
+    Useful is twice as often, or half of the way to always where that is less.
+    """
     values = alerts_within_capacity(results)
     if values is None or values["right"].low is None or not results.has("predictions/test"):
         return []
@@ -217,14 +220,18 @@ def alerts(results: Results) -> list[Finding]:
     base = cases.about_explained.base
     if right.n == cases.n or not base:
         return []
-    is_better = right.low > base
-    name = "alerts_better" if is_better else "alerts_no_better"
+    useful = min(2 * base, (1 + base) / 2)
+    name, is_open = "alerts_no_better", right.high >= useful
+    grade = severity("decision", "small" if is_open else "moderate")
+    if right.low > base:
+        name, grade = "alerts_better", "info"
+    times = {"times": right.value / base, "useful": useful, "is_open": is_open}
     return [
         Finding(
             id=name,
-            severity="info" if is_better else severity("decision", "large", certain=False),
+            severity=grade,
             message=name,
-            values={**values, "base": base, "cases": cases.n, "times": right.value / base},
+            values={**values, "base": base, "cases": cases.n, **times},
             evidence=(ArtifactId.measure("precision_at_capacity"),),
             section="performance",
             cause=cause_of("precision_at_capacity"),

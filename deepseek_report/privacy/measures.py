@@ -233,7 +233,7 @@ def released_measurement(measured: Measurement, plugin: object, source: RunSourc
     )
     arrays = traits_of(plugin, MetricPart).released_arrays
     whole = not left_out and tables.keys() == measured.tables.keys()
-    concluded = (finding for finding in measured.findings if not _tells(finding, source))
+    concluded = (finding for finding in measured.findings if not _tells_of(finding, source))
     return Measurement(
         scores=scores,
         tables=tables,
@@ -248,7 +248,7 @@ def released_measurement(measured: Measurement, plugin: object, source: RunSourc
     )
 
 
-def _tells(finding: Finding, source: RunSource) -> bool:
+def _tells_of(finding: Finding, source: RunSource) -> bool:
     """Whether a text of a finding, or a value in it, names or counts what is withheld."""
     worded = wording().finding(finding)
     texts = (worded.claim, worded.detail, worded.more, worded.do, finding.values)

@@ -87,9 +87,10 @@ class Drawn:
         """The columns of the interval's ends."""
         return f"{self.ends}_low", f"{self.ends}_high"
 
-    def of(self, cells: Mapping[str, Any]) -> Estimate:
+    def of(self, cells: Mapping[str, object]) -> Estimate:
         """What a row with these cells has in the column."""
-        return Estimate.of(*(cells.get(key) for key in (self.key, *self.interval)))
+        low, high = self.interval
+        return Estimate.of(cells.get(self.key), cells.get(low), cells.get(high))
 
 
 class Task(ABC):

@@ -56,20 +56,22 @@ class CuePenalty:
             module.train(training)
 
     def _term(self, module: ExplainableModule, rows: Tensor, seed: int) -> Tensor:
+        """The mean over all rows; those that are the same with another cue cost nothing."""
         rng = np.random.default_rng(seed)
         inputs = rows.detach().cpu().numpy().astype(np.float64)
-        by_swap = [cue for cue, how in self.cues if how == "swap" or cue.direction]
         term = torch.zeros((), device=rows.device)
-        if by_swap:
-            changed = [cue.redrawn(inputs, self.donors, rng) for cue in by_swap]
-            every = torch.as_tensor(np.concatenate([inputs, *changed])).to(rows)
-            answers, *others = self._answers(module, every).split(len(rows))
-            for cue, values, other in zip(by_swap, changed, others, strict=True):
-                term = term + self._movement(other - answers, inputs, values, cue)
-        by_slope = [cue for cue, how in self.cues if how == "penalty" and not cue.direction]
-        for cue in by_slope:
-            other = torch.as_tensor(cue.redrawn(inputs, self.donors, rng)).to(rows)
-            term = term + self._slope(module, rows, other, rng)
+        for cue, how in self.cues:
+            changed = cue.redrawn(inputs, self.donors, rng)
+            is_same = (changed == inputs) | (np.isnan(changed) & np.isnan(inputs))
+            moved = np.flatnonzero(~is_same.all(axis=1))
+            if len(moved):
+                own, other = rows[moved], torch.as_tensor(changed[moved]).to(rows)
+                if how == "penalty" and not cue.direction:
+                    part = self._slope(module, own, other, rng)
+                else:
+                    answers, others = self._answers(module, torch.cat([own, other])).chunk(2)
+                    part = self._movement(others - answers, inputs[moved], changed[moved], cue)
+                term = term + part * (len(moved) / len(rows))
         return term
 
     def _movement(self, moved: Tensor, inputs: Floats, changed: Floats, cue: InputCue) -> Tensor:
@@ -100,6 +102,7 @@ class CuePenalty:
         """
         from torch.nn.attention import SDPBackend, sdpa_kernel
 
+        learns = torch.is_grad_enabled()
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
             start = module.embed(rows)
             way = module.embed(other) - start
@@ -109,7 +112,7 @@ class CuePenalty:
                 units.requires_grad_(True)
             outputs = module.forward_embedded(units).float()
             mixed = (outputs * torch.as_tensor(_combination(outputs.shape, rng)).to(outputs)).sum()
-            (gradient,) = torch.autograd.grad(mixed, units, create_graph=True)
+            (gradient,) = torch.autograd.grad(mixed, units, create_graph=learns)
         slopes: Tensor = (gradient * way).flatten(1).sum(1)
         return (slopes**2).mean() / self.variance
 

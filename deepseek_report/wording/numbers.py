@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, Literal
 
 from babel import Locale
@@ -35,22 +35,20 @@ from deepseek_report.artifacts.rounding import (
 _CURRENCIES = frozenset("€£¥")
 _SLOT = re.compile(r"\{\w+\}")
 
-#: A blank behind a full-width mark, before what follows.
-_BEHIND_MARK = re.compile(
-    r"(?<=[。，、；：？！）”]) (?=[\u3400-\u9fff“（])|(?<=[\u3400-\u9fff]) (?=[（“])"
-)
 #: What stands at both ends of a filled slot until the text around it is closed up: a private mark.
 _EDGE = "\ue000"
 _HAN = "\u3400-\u9fff"
-#: Han characters and Latin ones or figures stand apart; a stop behind a stop, and a blank between
-#: Han characters, go.
-_AT_EDGES = (
-    (re.compile(f"(?<=[{_HAN}]){_EDGE}+(?=[A-Za-z0-9+\u2212])"), " "),
-    (re.compile(f"(?<=[A-Za-z0-9%]){_EDGE}+(?=[{_HAN}])"), " "),
-    (re.compile(f"(?<=[{_HAN}，。；：、]) {_EDGE}+(?=[{_HAN}“（])"), ""),
-    (re.compile(f"(?<=[{_HAN}”）]){_EDGE}+ (?=[{_HAN}“（])"), ""),
-    (re.compile(f"。{_EDGE}+(?=[。；，])|(?<=[。；，]){_EDGE}+。"), ""),
-    (re.compile(f"(?<=[，。；：、]) (?={_EDGE}*[A-Za-z0-9])"), ""),
+#: Han characters and Latin ones or figures stand apart; a stop behind a stop, a blank between Han
+#: characters, and at last the edges and each blank behind a full-width mark go.
+_CLOSING = (
+    (f"(?<=[{_HAN}]){_EDGE}+(?=[A-Za-z0-9+\u2212])", " "),
+    (f"(?<=[A-Za-z0-9%]){_EDGE}+(?=[{_HAN}])", " "),
+    (f"(?<=[{_HAN}，。；：、]) {_EDGE}+(?=[{_HAN}“（])", ""),
+    (f"(?<=[{_HAN}”）]){_EDGE}+ (?=[{_HAN}“（])", ""),
+    (f"。{_EDGE}+(?=[。；，])|(?<=[。；，]){_EDGE}+。", ""),
+    (f"(?<=[，。；：、]) (?={_EDGE}*[A-Za-z0-9])", ""),
+    (_EDGE, ""),
+    (f"(?<=[。，、；：？！）”]) (?=[{_HAN}“（])|(?<=[{_HAN}]) (?=[（“])", ""),
 )
 
 
@@ -69,9 +67,15 @@ def closed_up(text: str) -> str:
     >>> closed_up("按" + edged("SHAP") + "， AUC")
     '按 SHAP，AUC'
     """
-    for edge, put in _AT_EDGES:
-        text = edge.sub(put, text)
-    return _BEHIND_MARK.sub("", text.replace(_EDGE, ""))
+    for pattern, put in _closing():
+        text = pattern.sub(put, text)
+    return text
+
+
+@cache
+def _closing() -> list[tuple[re.Pattern[str], str]]:
+    """`_CLOSING`, compiled where a language closes up: that takes longer than loading Babel."""
+    return [(re.compile(pattern), put) for pattern, put in _CLOSING]
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ import sys
 import time
 import unicodedata
 from pathlib import Path
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from deepseek_report.errors import ConfigError
 from deepseek_report.runner.execution.whole_run import duration
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 
 def in_bytes(size: float) -> str:
@@ -100,6 +101,8 @@ def console(*, errors: bool = False) -> Console:
 
     A terminal is as wide as it is; what goes into a file or a pipe is not folded at 80 columns.
     """
+    from rich.console import Console
+
     stream = sys.stderr if errors else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDE
     return Console(file=stream, highlight=False, width=width)
@@ -114,11 +117,15 @@ def say(text: object) -> None:
 
 def cell(text: object) -> str:
     """A text of a table: printable, and its square brackets are no markup."""
+    from rich.markup import escape
+
     return escape(printable(text))
 
 
 def plain_table(*headings: str, right: tuple[str, ...] = (), title: str | None = None) -> Table:
     """A table without lines, whose columns fold where the terminal is narrow."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     for heading in headings:
         justify = "right" if heading in right else "left"

@@ -219,16 +219,16 @@ def leaks_of_number(facts: DataFacts) -> list[Leak]:
     part. Categories: R² of at least 0.9 there, of the mean label of each category in the training
     part.
     """
-    leaks = (_leak(facts, i, feature) for i, feature in enumerate(facts.schema.features))
+    leaks = (_number_leak(facts, i, feature) for i, feature in enumerate(facts.schema.features))
     return [leak for leak in leaks if leak is not None]
 
 
-def _leak(facts: DataFacts, position: int, feature: Feature) -> Leak | None:
+def _number_leak(facts: DataFacts, position: int, feature: Feature) -> Leak | None:
     rest = [facts.parts["validation"], facts.parts["test"]]
     values = np.concatenate([part.inputs[:, position] for part in rest])
     labels = np.concatenate([part.labels for part in rest])
     if feature.kind == "categorical":
-        return _by_category(facts, position, feature, (values, labels))
+        return _by_means(facts, position, feature, (values, labels))
     known = ~np.isnan(values)
     if Resampling.across(rest).occurring(known) < _FEWEST:
         return None
@@ -241,12 +241,12 @@ def _leak(facts: DataFacts, position: int, feature: Feature) -> Leak | None:
     return Leak((feature.name,), (feature.label,), "high", text, about)
 
 
-def _by_category(
+def _by_means(
     facts: DataFacts, position: int, feature: Feature, rest: tuple[Floats, Floats]
 ) -> Leak | None:
     values, labels = rest
     means = category_means(facts.parts["train"], position, len(feature.categories))
-    squared = r_squared(means[_codes(values, len(feature.categories))], labels)
+    squared = r_squared(means[_category_codes(values, len(feature.categories))], labels)
     if squared < R_SQUARED_LIMIT:
         return None
     text = message(
@@ -261,7 +261,7 @@ def _by_category(
 
 def category_means(train: Split, position: int, categories: int) -> Floats:
     """(category + 1,) mean label in each category, "missing" last; the mean of all if unseen."""
-    codes = _codes(train.inputs[:, position], categories)
+    codes = _category_codes(train.inputs[:, position], categories)
     sizes = np.bincount(codes, minlength=categories + 1)
     sums = np.bincount(codes, weights=train.labels, minlength=categories + 1)
     means = np.full(categories + 1, float(train.labels.mean()))
@@ -269,7 +269,7 @@ def category_means(train: Split, position: int, categories: int) -> Floats:
     return means
 
 
-def _codes(values: Floats, categories: int) -> Ints:
+def _category_codes(values: Floats, categories: int) -> Ints:
     return np.where(np.isnan(values), categories, values).astype(np.int64)
 
 

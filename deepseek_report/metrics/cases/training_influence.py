@@ -105,7 +105,7 @@ def _of_losses(classifier: Classifier, train: Split) -> _LastLayer:
         slopes = layer.slopes(loss, create_graph=True)
         bends = [
             torch.autograd.grad(slopes[:, output].sum(), layer.raw, retain_graph=True)[0][:, output]
-            if slopes.requires_grad
+            if slopes.requires_grad and layer.raw is not None
             else torch.zeros(len(rows))
             for output in range(slopes.shape[1])
         ]

@@ -73,14 +73,30 @@ _THERE = 0.5
 
 
 @dataclass(frozen=True)
+class AttentionToken:
+    """What a token is called, in the order of the maps: a row of `attention.tokens`."""
+
+    label: str
+
+
+@dataclass(frozen=True)
+class AttentionBranch:
+    """A branch of attention, in the order of the maps: a row of `attention.branches`."""
+
+    branch: str
+
+
+@dataclass(frozen=True)
 class Attention(ModelMetric):
     """Mean attention between features in every head, over the explained cases."""
 
     counts_entities = True
     reveals = "aggregate"
     tables = {
-        "tokens": TableType(columns_of("token:place feature label"), release=WHOLE),
-        "branches": TableType((Column("branch"),), release=WHOLE),
+        "tokens": TableType(
+            columns_of("token:place feature label"), release=WHOLE, row=AttentionToken
+        ),
+        "branches": TableType((Column("branch"),), release=WHOLE, row=AttentionBranch),
     }
     released_arrays = frozenset({"mean", "even", "there"})
     bounds = {"attention_entropy": SHARE}

@@ -17,11 +17,7 @@ from deepseek_report.metrics.behaviour.behaviour import AnswerPoint
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.labels import caption, in_unit, short, spoken
 from deepseek_report.visualizations.drawing.marks import grid, percent_ticks, value_ticks
-from deepseek_report.visualizations.drawing.read_results import (
-    estimate_columns,
-    grouped,
-    required_rows,
-)
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, grouped, required
 from deepseek_report.visualizations.drawing.sheet import Multiples
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
@@ -47,7 +43,7 @@ class BehaviourPicture(PicturePart):
     most: Annotated[int, Field(ge=1, le=12)] = 6
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        curves = required_rows(results, "behaviour", "curves", AnswerPoint)
+        curves = required(results, "behaviour", "curves", AnswerPoint)
         view = _View.of(results, curves, self.most)
         return [view.multiples.picture("behaviour", title=view.title(), alt=view.alt())]
 

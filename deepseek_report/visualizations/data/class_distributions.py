@@ -17,7 +17,7 @@ from deepseek_report.metrics.performance.class_distributions import ClassShare, 
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.labels import caption, in_unit, short, spoken
 from deepseek_report.visualizations.drawing.marks import MarkStyle, grid, intervals, percent_ticks
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import (
     CATEGORIES,
     CATEGORY_LETTERS,
@@ -70,9 +70,9 @@ class _View:
     @classmethod
     def of(cls, results: Results, most: int) -> _View:
         metric = "class_distributions"
-        separations = required_rows(results, metric, "separation", FeatureSeparation)[:most]
+        separations = required(results, metric, "separation", FeatureSeparation)[:most]
         names = [each.feature for each in separations]
-        shares = required_rows(results, metric, "distributions", ClassShare)
+        shares = required(results, metric, "distributions", ClassShare)
         shares = [share for share in shares if share.feature in names]
         classes = [share.class_name for share in shares]
         target = results.schema.target

@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.rounding import bounded
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.wording.estimates import estimate
 from deepseek_report.wording.words import Wording
 
 # --- What pictures say in messages: their titles, alternative texts and how to read them ----------
@@ -40,11 +37,6 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: _plain(inside) for key, inside in value.items()}
     return [_plain(inside) for inside in value] if isinstance(value, list | tuple) else value
-
-
-def measured(row: Any, value: str, low: str = "low", high: str = "high") -> Estimate:
-    """The estimate in a row of a table: the columns of its value and of its interval's ends."""
-    return estimate(row[value], row[low], row[high])
 
 
 def attribution(value: float | None, space: OutputSpace) -> dict[str, object]:

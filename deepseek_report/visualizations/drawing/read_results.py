@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import numpy as np
-import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
@@ -21,29 +20,22 @@ from deepseek_report.wording.of_results import words_of
 K = TypeVar("K")
 
 
-def required_rows(results: Results, metric: str, name: str, of: type[R]) -> list[R]:
+def required(results: Results, metric: str, name: str, of: type[R]) -> list[R]:
     """The rows of a table that a picture cannot do without, see `read_rows`.
 
     Raises ArtifactError : the metric was not measured, or has no such table.
     NotApplicableError : the table has no rows, so there is nothing to draw.
     """
-    required(results, metric, name)
-    return results.rows(metric, name, of)
-
-
-def required(results: Results, metric: str, name: str) -> pd.DataFrame:
-    """A table that a picture cannot do without, as a frame."""
-    table = results.table(metric, name)
-    if table is None:
+    if rows := results.rows(metric, name, of):
+        return rows
+    if results.table(metric, name) is None:
         reason = words_of(results).say(results.why_missing(ArtifactId.measure(metric)))
         raise ArtifactError(
             f"measures/{metric}: the table `{name}` is not there ({reason}); "
             f"add `{metric}` to the metrics, or leave this picture out"
         )
-    if table.empty:
-        notes = list(results.notes(metric)) or [message("refusals.nothing_to_list")]
-        raise NotApplicableError(message("refusals.empty_table", notes=notes))
-    return table.reset_index(drop=True)
+    notes = list(results.notes(metric)) or [message("refusals.nothing_to_list")]
+    raise NotApplicableError(message("refusals.empty_table", notes=notes))
 
 
 def grouped(rows: Iterable[R], key: Callable[[R], K]) -> dict[K, list[R]]:

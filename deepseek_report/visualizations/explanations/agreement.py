@@ -15,11 +15,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.explanations.agreement import ExplainerPair
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption
-from deepseek_report.visualizations.drawing.read_results import (
-    estimate_columns,
-    reach,
-    required_rows,
-)
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, reach, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
@@ -37,7 +33,7 @@ class AgreementPicture(PicturePart):
     needs = frozenset({"measures/explainer_agreement"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        pairs = required_rows(results, "explainer_agreement", "pairs", ExplainerPair)
+        pairs = required(results, "explainer_agreement", "pairs", ExplainerPair)
         undefined = [_pair(pair) for pair in pairs if not pair.spearman.is_defined]
         ordered = sorted(
             (pair for pair in pairs if pair.spearman.is_defined),

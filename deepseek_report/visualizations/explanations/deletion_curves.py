@@ -17,7 +17,7 @@ from deepseek_report.metrics.explanations.faithfulness import RemovedShare
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, known, wrapped
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import CONTROL, LIGHT, SMALL, Axes, colours
 from deepseek_report.wording.estimates import of_score
@@ -82,7 +82,7 @@ class _View:
 
     @classmethod
     def of(cls, results: Results) -> _View:
-        curves = {"deletion": required_rows(results, "deletion", "curve", RemovedShare)}
+        curves = {"deletion": required(results, "deletion", "curve", RemovedShare)}
         if inserted := results.rows("insertion", "curve", RemovedShare):
             curves["insertion"] = inserted
         verdicts = results.conclusions.explainers

@@ -35,7 +35,7 @@ from deepseek_report.visualizations.drawing.read_results import (
     estimate_columns,
     grouped,
     leading,
-    required_rows,
+    required,
 )
 from deepseek_report.visualizations.drawing.sheet import (
     CATEGORIES,
@@ -149,7 +149,7 @@ class _View:
     def of(cls, results: Results, most: int) -> _View:
         effects = {
             effect.feature: effect
-            for effect in required_rows(results, "feature_effects", "effects", FeatureEffect)
+            for effect in required(results, "feature_effects", "effects", FeatureEffect)
         }
         curves = grouped(results.rows("feature_effects", "curves", EffectPoint), _feature)
         density = grouped(results.rows("feature_effects", "density", DensityBar), _feature)

@@ -26,11 +26,7 @@ from deepseek_report.visualizations.drawing.labels import (
     spoken,
     wrapped,
 )
-from deepseek_report.visualizations.drawing.read_results import (
-    estimate_columns,
-    grouped,
-    required_rows,
-)
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, grouped, required
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -53,7 +49,7 @@ class GlobalImportancePicture(PicturePart):
     most: Annotated[int, Field(ge=2, le=30)] = 12
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required_rows(results, "importance", "importance", FeatureImportance)
+        table = required(results, "importance", "importance", FeatureImportance)
         pictures = [self._picture(results, table, "global_importance")]
         further = results.rows("importance", "by_class", ClassImportance)
         names = results.schema.target.classes

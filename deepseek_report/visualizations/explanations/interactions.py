@@ -16,11 +16,7 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.metrics.explanations.interactions import EffectBeside, FeaturePair
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
-from deepseek_report.visualizations.drawing.read_results import (
-    estimate_columns,
-    grouped,
-    required_rows,
-)
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, grouped, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
@@ -42,7 +38,7 @@ class InteractionsPicture(PicturePart):
     needs = frozenset({"measures/interactions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        pairs = required_rows(results, "interactions", "pairs", FeaturePair)
+        pairs = required(results, "interactions", "pairs", FeaturePair)
         effects = results.rows("interactions", "effects", EffectBeside)
         view = _View(pairs, effects, results.schema.target, words_of(results))
         return [

@@ -22,7 +22,7 @@ from deepseek_report.visualizations.drawing.marks import (
     rows,
     value_ticks,
 )
-from deepseek_report.visualizations.drawing.read_results import grouped, required_rows
+from deepseek_report.visualizations.drawing.read_results import grouped, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
@@ -46,7 +46,7 @@ class LocalisationPicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         words = words_of(results)
-        table = required_rows(results, "localisation", "localisation", LocalisedShare)
+        table = required(results, "localisation", "localisation", LocalisedShare)
         names = list(dict.fromkeys(row.explainer for row in table))
         names.sort(key=lambda name: name == CONTROL)
         measures = [

@@ -24,7 +24,7 @@ from deepseek_report.metrics.explanations.explanation_rows import (
 )
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, player, spoken, wrapped
-from deepseek_report.visualizations.drawing.read_results import leading, required_rows
+from deepseek_report.visualizations.drawing.read_results import leading, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
@@ -96,8 +96,8 @@ class _View:
 
     @classmethod
     def of(cls, results: Results, most: int) -> _View:
-        sage = required_rows(results, "sage", "features", SkillShare)
-        importance = required_rows(results, "importance", "importance", FeatureImportance)
+        sage = required(results, "sage", "features", SkillShare)
+        importance = required(results, "importance", "importance", FeatureImportance)
         explainer = leading(results)
         attributed = {row.feature: row for row in importance if row.explainer == explainer}
         exchange = results.rows("permutation_importance", "features", LossRise)

@@ -18,7 +18,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.risk_windows import RiskCell, RiskWindow
 from deepseek_report.visualizations.drawing.labels import caption, in_unit, known, short, spoken
 from deepseek_report.visualizations.drawing.marks import cells
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import picture_of
 from deepseek_report.visualizations.style import (
     HEAT,
@@ -50,8 +50,8 @@ class RiskWindowsPicture(PicturePart):
     needs = frozenset({"measures/risk_windows"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required_rows(results, "risk_windows", "cells", RiskCell)
-        windows = required_rows(results, "risk_windows", "windows", RiskWindow)
+        table = required(results, "risk_windows", "cells", RiskCell)
+        windows = required(results, "risk_windows", "windows", RiskWindow)
         mapped = [window for window in windows if window.slice == table[0].slice]
         if not mapped:  # left out for privacy
             raise NotApplicableError(message("refusals.no_windows", confirmed=0))

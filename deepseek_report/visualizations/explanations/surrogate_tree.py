@@ -19,7 +19,7 @@ from deepseek_report.tasks import task_of
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing.labels import caption, clean, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import Scale
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -82,8 +82,8 @@ class _View:
     def of(cls, results: Results) -> _View:
         target = results.schema.target
         return cls(
-            required_rows(results, "surrogate_tree", "nodes", SurrogateNode),
-            required_rows(results, "surrogate_tree", "rules", SurrogateLeaf),
+            required(results, "surrogate_tree", "nodes", SurrogateNode),
+            required(results, "surrogate_tree", "rules", SurrogateLeaf),
             results.score("surrogate_fidelity"),
             results.score("surrogate_agreement"),
             spoken(target.explained_class),

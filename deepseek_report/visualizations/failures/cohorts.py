@@ -18,7 +18,7 @@ from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.labels import caption, short
 from deepseek_report.visualizations.drawing.marks import MarkStyle, Scale, intervals
 from deepseek_report.visualizations.drawing.part_rows import RowPanels
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import picture_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
@@ -61,7 +61,7 @@ class _View:
         task = task_of(results.schema.target)
         drawn = [*task.parts_drawn, *(_OF_DECISIONS if task.decides else ())]
         columns = [(column, Scale.of(column, results)) for column in drawn]
-        table, target = required_rows(results, "cohorts", "cohorts", Cohort), results.schema.target
+        table, target = required(results, "cohorts", "cohorts", Cohort), results.schema.target
         return cls(table, cohort_verdict(results), columns, target.classes[target.counted_class])
 
     def drawn(self, page: float) -> str:

@@ -14,7 +14,7 @@ from deepseek_report.findings.severity import more_rows_help
 from deepseek_report.metrics.failures.failure_rows import LearntFrom
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, known, wrapped
-from deepseek_report.visualizations.drawing.read_results import grouped, required_rows
+from deepseek_report.visualizations.drawing.read_results import grouped, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import Axes, colours, markers
 from deepseek_report.wording.estimates import of_score
@@ -34,7 +34,7 @@ class LearningCurvePicture(PicturePart):
     needs = frozenset({"measures/learning_curve"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required_rows(results, "learning_curve", "curve", LearntFrom)
+        table = required(results, "learning_curve", "curve", LearntFrom)
         table = sorted(table, key=lambda row: row.rows)
         gains = results.find("learning_curve_gain")
         gain, words = gains[0] if gains else None, words_of(results)

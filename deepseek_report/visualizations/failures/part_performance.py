@@ -25,7 +25,7 @@ from deepseek_report.visualizations.drawing.marks import (
     rows,
 )
 from deepseek_report.visualizations.drawing.part_rows import over_all
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
@@ -42,7 +42,7 @@ class PartPerformancePicture(PicturePart):
     needs = frozenset({"measures/part_performance"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required_rows(results, "part_performance", "parts", PartLevel)
+        table = required(results, "part_performance", "parts", PartLevel)
         drawn = task_of(results.schema.target).parts_drawn
         columns = [(column, Scale.of(column, results)) for column in drawn]
         heights = 0.95 + _ROW * len(table), 0.95 + _ROW_NARROW * len(table)

@@ -19,7 +19,7 @@ from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.drawing.labels import caption, spoken
 from deepseek_report.visualizations.drawing.marks import MarkStyle, Scale, intervals
 from deepseek_report.visualizations.drawing.part_rows import RowPanels
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import picture_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
@@ -55,9 +55,9 @@ class _View:
 
     @classmethod
     def of(cls, results: Results) -> _View:
-        periods = required_rows(results, "period_drift", "periods", PeriodLevel)
+        periods = required(results, "period_drift", "periods", PeriodLevel)
         attribute = periods[0].attribute
-        parts = required_rows(results, "part_performance", "parts", PartLevel)
+        parts = required(results, "part_performance", "parts", PartLevel)
         task = task_of(results.schema.target)
         quality = task.parts_drawn[0]
         shown = Drawn("stated", "stated", is_share=task.decides)

@@ -18,11 +18,7 @@ from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
 from deepseek_report.visualizations.drawing.labels import caption, known, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import MarkStyle, Scale, grid, upright_intervals
-from deepseek_report.visualizations.drawing.read_results import (
-    estimate_columns,
-    grouped,
-    required_rows,
-)
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, grouped, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.words import sentence_case
@@ -59,7 +55,7 @@ class RobustnessPicture(PicturePart):
     also = frozenset({"measures/roc_auc", "measures/mae"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required_rows(results, "robustness", "perturbations", PerturbationEffect)
+        table = required(results, "robustness", "perturbations", PerturbationEffect)
         task = task_of(results.schema.target)
         held = _Judged(task.held, lambda row: row.held, Scale.of(task.held, results))
         moved = _Judged(task.moved, lambda row: row.moved, Scale.of(task.moved, results))

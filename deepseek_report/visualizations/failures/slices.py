@@ -22,7 +22,7 @@ from deepseek_report.tasks.loss import Loss
 from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.labels import caption, short, wrapped
 from deepseek_report.visualizations.drawing.marks import Scale
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 
@@ -45,7 +45,7 @@ class SlicesPicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         loss, level = task_of(results.schema.target).loss, level_of(results, "slices")
-        table = required_rows(results, "slices", "slices", Slice)
+        table = required(results, "slices", "slices", Slice)
         named = {row.slice: row for row in reversed(table)}
         once = [row for row in table if named[row.slice] is row][: self.most]
         score = results.find("slices_examined")

@@ -21,11 +21,7 @@ from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, extent, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import Scale
 from deepseek_report.visualizations.drawing.part_rows import over_all
-from deepseek_report.visualizations.drawing.read_results import (
-    estimate_columns,
-    grouped,
-    required_rows,
-)
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, grouped, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.words import Wording
@@ -43,7 +39,7 @@ class GroupRatesPicture(PicturePart):
     also = frozenset({"measures/impact_ratio"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        groups = required_rows(results, "group_rates", "groups", GroupLevel)
+        groups = required(results, "group_rates", "groups", GroupLevel)
         table, target = list(map(_with_errors, groups)), results.schema.target
         panels = tuple(
             (column, Scale.of(column, results)) for column in task_of(target).groups_drawn

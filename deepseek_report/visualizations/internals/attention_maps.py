@@ -13,6 +13,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError
+from deepseek_report.metrics.internals.attention import AttentionBranch, AttentionToken
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
@@ -54,11 +55,12 @@ class AttentionMapsPicture(PicturePart):
                 raise ArtifactError(
                     f"measures/attention: the array `{name}` is not there; measure it again"
                 )
-        tokens = [spoken(label) for label in required(results, "attention", "tokens")["label"]]
-        branches = [spoken(label) for label in required(results, "attention", "branches")["branch"]]
+        tokens = required(results, "attention", "tokens", AttentionToken)
+        branches = required(results, "attention", "branches", AttentionBranch)
+        names = [spoken(token.label) for token in tokens], [spoken(b.branch) for b in branches]
         words = words_of(results)
         return [
-            _picture(_View(layer, maps, even, arrays["there"], tokens, branches, words))
+            _picture(_View(layer, maps, even, arrays["there"], *names, words))
             for layer, (maps, even) in enumerate(zip(arrays["mean"], arrays["even"], strict=True))
         ]
 

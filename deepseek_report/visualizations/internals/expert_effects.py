@@ -17,7 +17,7 @@ from deepseek_report.metrics.internals.internal_rows import AblatedPart
 from deepseek_report.metrics.internals.routing import AskedExpert
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, spoken
-from deepseek_report.visualizations.drawing.read_results import grouped, required_rows
+from deepseek_report.visualizations.drawing.read_results import grouped, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, colours, markers
 from deepseek_report.wording.of_results import words_of
@@ -34,7 +34,7 @@ class ExpertEffectsPicture(PicturePart):
     also = frozenset({"measures/expert_load"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        parts = required_rows(results, "ablation", "parts", AblatedPart)
+        parts = required(results, "ablation", "parts", AblatedPart)
         experts = [part for part in parts if part.kind == "expert" and part.load is not None]
         if not experts:
             raise NotApplicableError(message("refusals.nothing_to_list"))
@@ -120,7 +120,7 @@ class ExpertTokensPicture(PicturePart):
     needs = frozenset({"measures/expert_load"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        experts = required_rows(results, "expert_load", "asked", AskedExpert)
+        experts = required(results, "expert_load", "asked", AskedExpert)
         layers = grouped((each for each in experts if not each.attribute), lambda each: each.layer)
         several = [own for own in layers.values() if len({each.label for each in own}) > 1]
         if not several:

@@ -21,7 +21,7 @@ from deepseek_report.visualizations.drawing.read_results import (
     estimate_columns,
     grouped,
     reach,
-    required_rows,
+    required,
 )
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
@@ -46,7 +46,7 @@ class LayerProfilePicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table, words = (
-            required_rows(results, "layer_profile", "layers", ProfiledLayer),
+            required(results, "layer_profile", "layers", ProfiledLayer),
             words_of(results),
         )
         named = [

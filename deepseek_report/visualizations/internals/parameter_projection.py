@@ -19,7 +19,7 @@ from deepseek_report.metrics.internals.projection import WeightVector
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken
 from deepseek_report.visualizations.drawing.marks import dots, grid, value_ticks
-from deepseek_report.visualizations.drawing.read_results import grouped, required_rows
+from deepseek_report.visualizations.drawing.read_results import grouped, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
@@ -50,7 +50,7 @@ class ParameterProjectionPicture(PicturePart):
         words = words_of(results)
         table = [
             replace(each, layer=words.name(layer_name(each.layer)))
-            for each in required_rows(results, "parameter_projection", "points", WeightVector)
+            for each in required(results, "parameter_projection", "points", WeightVector)
         ]
         score = results.score("explained_variance")
         seen = score.value if score is not None else float("nan")

@@ -20,7 +20,7 @@ from deepseek_report.metrics.internals.prototypes import PrototypeCase, Prototyp
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import cells
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -62,7 +62,7 @@ class PrototypesPicture(PicturePart):
     columns: Annotated[int, Field(ge=1, le=20)] = 8
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required_rows(results, "prototypes", "prototypes", PrototypeCase)
+        table = required(results, "prototypes", "prototypes", PrototypeCase)
         shown = table[: self.most]
         wide, narrow = (self._drawn(results, shown, page) for page in _PAGES)
         return [
@@ -79,7 +79,7 @@ class PrototypesPicture(PicturePart):
     def _drawn(self, results: Results, shown: Sequence[PrototypeCase], page: _Page) -> str:
         kind, words = kind_of(results.schema), words_of(results)
         if kind.named_columns:
-            values = required_rows(results, "prototypes", "inputs", PrototypeInput)
+            values = required(results, "prototypes", "inputs", PrototypeInput)
             values = [each for each in values if each.rank <= self.columns]
             blocks = _blocks(shown, values, page, words)
             height = sum(_block_height(block) for block in blocks)

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.internals.routing import ExpertShare, HeadWeight
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, spoken
-from deepseek_report.visualizations.drawing.read_results import reach, required_rows
+from deepseek_report.visualizations.drawing.read_results import reach, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes, colours, markers
 from deepseek_report.wording.of_results import words_of
@@ -33,7 +33,7 @@ class RoutingPicture(PicturePart):
     also = frozenset({"measures/expert_load"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        routes = required_rows(results, "route_entropy", "routes", HeadWeight)
+        routes = required(results, "route_entropy", "routes", HeadWeight)
         load = results.rows("expert_load", "load", ExpertShare)
         layers = sorted({head.layer for head in routes})
         groups = [layers[start : start + _ABREAST] for start in range(0, len(layers), _ABREAST)]

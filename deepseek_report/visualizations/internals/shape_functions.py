@@ -25,7 +25,7 @@ from deepseek_report.visualizations.drawing.labels import (
     unit_label,
 )
 from deepseek_report.visualizations.drawing.marks import grid, value_ticks
-from deepseek_report.visualizations.drawing.read_results import grouped, required_rows
+from deepseek_report.visualizations.drawing.read_results import grouped, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets, quantity_ticks
 from deepseek_report.visualizations.style import LIGHT, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
@@ -53,7 +53,7 @@ class ShapeFunctionsPicture(PicturePart):
     most: Annotated[int, Field(ge=1, le=12)] = 8
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        curves = required_rows(results, "shape_functions", "curves", ShapePoint)
+        curves = required(results, "shape_functions", "curves", ShapePoint)
         ranked = grouped(sorted(curves, key=lambda point: point.rank), lambda point: point.feature)
         density = grouped(
             results.rows("shape_functions", "density", DensityBar), lambda bar: bar.feature

@@ -93,8 +93,8 @@ def _drawn(answer: ShownAnswer, values: Floats, places: Ints, width: float, word
         labels = [short(answer.players[place], 18) for place in places]
         axes.set_yticks(range(len(places)), labels, color=LIGHT.ink, fontsize=SMALL)
         heads = [
-            f"{short(row['token'], 10)}\n"
-            + words.text("pictures.continuation.rival", rival=short(row["rival"], 8))
+            f"{short(row.token, 10)}\n"
+            + words.text("pictures.continuation.rival", rival=short(row.rival, 8))
             for row in answer.answers
         ]
         axes.set_xticks(range(columns), heads[:columns], fontsize=SMALL)
@@ -136,8 +136,8 @@ def _alt(answer: ShownAnswer, values: Floats) -> Message:
         tokens.append(
             caption(
                 "continuation.alt_token",
-                token=spoken(answer.answers[order]["token"]),
-                rival=spoken(answer.answers[order]["rival"]),
+                token=spoken(answer.answers[order].token),
+                rival=spoken(answer.answers[order].rival),
                 source=spoken(answer.players[best]),
                 effect={"value": float(own[best]), "space": "logit"},
             )

@@ -16,7 +16,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.language.language_rows import HeadRole, HeadsTogether, LensLayer
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, colours, markers
 from deepseek_report.wording.of_results import words_of
@@ -40,7 +40,7 @@ class LensPicture(PicturePart):
     needs = frozenset({"measures/lens"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required_rows(results, "lens", "layers", LensLayer)
+        table = required(results, "lens", "layers", LensLayer)
         words = words_of(results)
         shown = [name for name in _LINES if any(_LINES[name](row).is_defined for row in table)]
         half = max(row.tuned.value for row in table) / 2
@@ -101,7 +101,7 @@ class HeadRolesPicture(PicturePart):
     def draw(self, results: Results) -> Sequence[Picture]:
         table = [
             row
-            for row in required_rows(results, "head_roles", "heads", HeadRole)
+            for row in required(results, "head_roles", "heads", HeadRole)
             if row.swap and row.after_same.is_defined
         ]
         if not table:

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.performance.performance_rows import ClassRecall, Confusion
 from deepseek_report.visualizations.drawing.labels import caption, extent, short, spoken
 from deepseek_report.visualizations.drawing.marks import cells
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import picture_of
 from deepseek_report.visualizations.style import (
     HEAT,
@@ -49,8 +49,8 @@ class ConfusionMatrixPicture(PicturePart):
     needs = frozenset({"measures/confusion_matrix"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        matrix = required_rows(results, "confusion_matrix", "matrix", Confusion)
-        rates = required_rows(results, "confusion_matrix", "classes", ClassRecall)
+        matrix = required(results, "confusion_matrix", "matrix", Confusion)
+        rates = required(results, "confusion_matrix", "classes", ClassRecall)
         view = _View.of(matrix, rates, words_of(results))
         return [picture_of(view, "confusion_matrix")]
 

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.performance.classification_scores import GainDepth
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken
-from deepseek_report.visualizations.drawing.read_results import estimate_columns, required_rows
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, required
 from deepseek_report.visualizations.drawing.sheet import Multiples
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes, Look
 from deepseek_report.wording.of_results import words_of
@@ -35,7 +35,7 @@ class GainAndLiftPicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View(
-            required_rows(results, "ranking_curves", "gain", GainDepth),
+            required(results, "ranking_curves", "gain", GainDepth),
             spoken(results.schema.target.explained_class),
             results.predicted.about_explained.base,
             words_of(results),

@@ -15,7 +15,7 @@ from deepseek_report.findings.rules_calibration import CoverageVerdict, coverage
 from deepseek_report.metrics.performance.performance_rows import IntervalCoverage
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, unit_label
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording import estimates
@@ -35,7 +35,7 @@ class IntervalCoveragePicture(PicturePart):
     tasks = NUMBER_TASKS
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required_rows(results, "prediction_intervals", "coverage", IntervalCoverage)
+        table = required(results, "prediction_intervals", "coverage", IntervalCoverage)
         unit, words = results.schema.target.unit, words_of(results)
         height = 0.95 + _ROW * len(table)
         return [

@@ -24,7 +24,7 @@ from deepseek_report.visualizations.drawing.marks import (
     rows,
     value_ticks,
 )
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
@@ -48,7 +48,7 @@ class LabelsTablePicture(PicturePart):
     most: Annotated[int, Field(ge=2, le=40)] = 20
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        whole = required_rows(results, "labels_table", "labels", PredictedLabel)
+        whole = required(results, "labels_table", "labels", PredictedLabel)
         by_roc_auc = sorted(whole, key=_ranking)
         table, words = by_roc_auc[: self.most], words_of(results)
         height = 0.95 + _ROW * len(table)

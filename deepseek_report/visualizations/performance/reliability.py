@@ -18,11 +18,7 @@ from deepseek_report.findings.rules_calibration import calibration_verdict
 from deepseek_report.metrics.performance.calibration import ProbabilityBin
 from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.labels import caption, known, short
-from deepseek_report.visualizations.drawing.read_results import (
-    estimate_columns,
-    reach,
-    required_rows,
-)
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, reach, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.estimates import estimate, of_score
@@ -71,7 +67,7 @@ class _View:
 
     @classmethod
     def of(cls, results: Results) -> _View:
-        bins = required_rows(results, _METRIC, "bins", ProbabilityBin)
+        bins = required(results, _METRIC, "bins", ProbabilityBin)
         two = len(results.schema.target.classes) == 2
         name = short(results.schema.target.explained_class, 24)
         return cls(

@@ -22,7 +22,7 @@ from deepseek_report.metrics.performance.residuals import PredictionBin
 from deepseek_report.statistics.intervals import Z95
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, evenly, in_unit
-from deepseek_report.visualizations.drawing.read_results import estimate_columns, required_rows
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 from deepseek_report.wording.of_results import words_of
@@ -43,7 +43,7 @@ class ResidualsByPredictionPicture(PicturePart):
     most: Annotated[int, Field(ge=100, le=5000)] = 1000
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        bins = required_rows(results, "residuals", "bins", PredictionBin)
+        bins = required(results, "residuals", "bins", PredictionBin)
         unit = results.schema.target.unit
         return [
             on_sheets(

@@ -21,7 +21,7 @@ from deepseek_report.metrics.performance.classification_scores import (
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.labels import caption, known, short
 from deepseek_report.visualizations.drawing.marks import grid, note, percent_ticks
-from deepseek_report.visualizations.drawing.read_results import estimate_columns, required_rows
+from deepseek_report.visualizations.drawing.read_results import estimate_columns, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes, Look
 from deepseek_report.wording.estimates import of_score
@@ -114,7 +114,7 @@ class _View:
         predicted = results.predicted
         two = len(results.schema.target.classes) == 2  # else the scores are means over classes
         return cls(
-            roc=required_rows(results, "roc_auc", "curve", RocPoint),
+            roc=required(results, "roc_auc", "curve", RocPoint),
             recall=results.rows("average_precision", "curve", RecallPoint),
             band=results.rows("ranking_curves", "precision_recall", PrecisionBand),
             area=results.score("roc_auc") if two else None,

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.performance.performance_rows import SweptThreshold
 from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.labels import caption, known, short, wrapped
-from deepseek_report.visualizations.drawing.read_results import required_rows
+from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
@@ -90,7 +90,7 @@ class _View:
 
 def _with_enough_flagged(results: Results) -> list[SweptThreshold]:
     """The sweep, without the precision of thresholds that flag only a handful of cases."""
-    table = required_rows(results, "threshold_sweep", "sweep", SweptThreshold)
+    table = required(results, "threshold_sweep", "sweep", SweptThreshold)
     target, n = results.schema.target, results.predicted.n
 
     def flagged(row: SweptThreshold) -> int:
