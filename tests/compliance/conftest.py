@@ -6,6 +6,7 @@ import copy
 import datetime as dt
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results, read_record
@@ -23,6 +23,7 @@ from deepseek_report.compliance.evidence import Evidence, evidence_index
 from deepseek_report.compliance.sources import Sources, load_sources
 from deepseek_report.store import hash_folder
 from deepseek_report.wording.words import wording
+from tests.builders import explanation
 
 CONFIG: dict[str, Any] = {
     "frameworks": {
@@ -98,19 +99,9 @@ def measure(folder: Path, *scores: Score, **tables: list[dict[str, Any]]) -> Non
 
 def explain(folder: Path, method: str) -> None:
     """Write an explanation of three instances."""
-    Explanation(
-        values=np.ones((40, 2)),
-        inputs=np.ones((40, 2)),
-        predictions=np.ones(40),
-        positions=np.arange(40),
-        feature_names=("age", "limit"),
-        method=method,
-        variant=f"{method} 1.0",
-        target=1,
-        output_space="logit",
-        seed=1,
-        n_model_calls=9,
-    ).save(folder)
+    ones = np.ones((40, 2))
+    explained = explanation(ones, ones, method=method, variant=f"{method} 1.0", n_model_calls=9)
+    replace(explained, feature_names=("age", "limit"), output_space="logit", seed=1).save(folder)
 
 
 class Run:
