@@ -23,7 +23,7 @@ from pathlib import Path
 
 from performance_page import write_block
 from worlds.ground_truth import CI, EXPLAINED, FAMILIES, Judged, Scale, judge, worlds_of
-from worlds.truth_tables import leading, tables
+from worlds.truth_tables import tables, tables_of_leading
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "explanations.md"
 HEAD = """# How far explanations are from the truth
@@ -53,7 +53,7 @@ def main() -> None:
         with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
             worlds = pool.map(work, asked, chunksize=1)
     judged = [each for world in worlds for each in world]
-    made = [leading(judged)] if options.leading else tables(judged)
+    made = tables_of_leading(judged) if options.leading else tables(judged)
     text = "\n\n".join(table.markdown() for table in made)
     about = f"{len(worlds)} worlds, seeds {seeds.start} to {seeds.stop - 1}."
     print(f"{about}\n\n{text}")

@@ -30,7 +30,12 @@ def tables(judged: Sequence[Judged]) -> list[Table]:
     """Those of the page."""
     games = [game for game in GAMES if any(each.game == game for each in judged)]
     metrics = map(_metrics_of(judged), games)
-    return [_settings(judged), leading(judged), _verdicts(judged), _errors(judged), *metrics]
+    return [_settings(judged), _trusted(judged), _verdicts(judged), _errors(judged), *metrics]
+
+
+def tables_of_leading(judged: Sequence[Judged]) -> list[Table]:
+    """Those of worlds in which only who leads was judged."""
+    return [_leading(judged), _ordering(judged)]
 
 
 def _by_world(judged: Iterable[Judged]) -> dict[World, list[Judged]]:
@@ -240,38 +245,67 @@ def _is_right(each: Judged, control: float) -> bool:
     }.get(each.use, not holds)
 
 
-def leading(judged: Sequence[Judged]) -> Table:
-    """Whether the method that leads is the best, and whether a random one was ever trusted."""
+def _leading(judged: Sequence[Judged]) -> Table:
+    """Whether the method that leads is the best."""
     rows = []
     for game in dict.fromkeys(each.game for each in judged):
-        worlds = [world for key, world in _by_world(judged).items() if key[3] == game]
-        best, near, close, trusted, of = [], [], [], 0, 0
-        for world in worlds:
-            control = next(each.error for each in world if each.name == CONTROL)
-            methods = [e for e in _ranked(world) if e.name not in (*SPOILT, CONTROL) and e.signed]
+        best, near, close = [], [], []
+        for key, world in _by_world(judged).items():
             leader = next((each for each in world if each.leads), None)
-            if leader is not None and methods:
-                alike = [each for each in methods if each.space == leader.space]
+            if key[3] == game and leader is not None:
+                methods = [e for e in _ranked(world) if e.name not in (*SPOILT, CONTROL)]
+                alike = [each for each in methods if each.signed and each.space == leader.space]
                 first = min(alike, key=lambda each: each.error)
                 best.append(leader.name == first.name)
                 near.append(_within(leader, first))
                 close.append(leader.error <= first.error + NEAR)
-            random = [e for e in _ranked(world) if e.name != CONTROL and is_random(e, control)]
-            of += len(random)
-            trusted += sum(each.use in {*TRUSTED, "members"} for each in random)
-        shares = (str(share(each)) for each in (best, near, close))
-        rows.append((game, len(worlds), *shares, f"{trusted} of {of}"))
+        rows.append((game, len(near), *(str(share(each)) for each in (best, near, close))))
     return Table(
         "The method that leads by verdict",
         "Among the methods that ship, sign their values, play the game and explain the same output "
         "(a probability, or its log-odds, each with its own truth). Within: its true error is not "
         "shown to be above that of the best (95 % interval of the paired difference over "
-        f"cases). Close: it is at most {NEAR} above that of the best. Trusted though as random: of "
-        f"all explanations whose true error is within {NEAR} of the control's.",
-        (
-            *("game", "worlds", "truly the best", "the best or within", "close to the best"),
-            "trusted though as random",
-        ),
+        f"cases). Close: it is at most {NEAR} above that of the best.",
+        ("game", "worlds", "truly the best", "the best or within", "close to the best"),
+        rows,
+    )
+
+
+#: What may put methods with equal verdicts in order.
+_ORDERING = ("shapley_cosine", "faithfulness_correlation", "deletion_effect", "insertion_effect")
+
+
+def _ordering(judged: Sequence[Judged]) -> Table:
+    """How well scores put the methods that ship in order."""
+    rows = []
+    for game in dict.fromkeys(each.game for each in judged):
+        ranks = correlations([each for each in judged if each.name not in SPOILT], game)
+        rows.append((game, *(interval(ranks.get(score, [])) for score in _ORDERING)))
+    return Table(
+        "Scores that put methods in order",
+        "Rank correlation of each with minus the true error over the methods that ship, in worlds "
+        f"with at least {_FEWEST} of them; mean over worlds with 95 % intervals.",
+        ("game", *(f"`{score}`" for score in _ORDERING)),
+        rows,
+    )
+
+
+def _trusted(judged: Sequence[Judged]) -> Table:
+    """Whether an explanation that is as good as random was ever trusted."""
+    rows = []
+    for game in dict.fromkeys(each.game for each in judged):
+        worlds = [world for key, world in _by_world(judged).items() if key[3] == game]
+        trusted = of = 0
+        for world in worlds:
+            control = next(each.error for each in world if each.name == CONTROL)
+            random = [e for e in _ranked(world) if e.name != CONTROL and is_random(e, control)]
+            of += len(random)
+            trusted += sum(each.use in {*TRUSTED, "members"} for each in random)
+        rows.append((game, len(worlds), f"{trusted} of {of}"))
+    return Table(
+        "Trusted though as random",
+        f"Of all explanations whose true error is within {NEAR} of the control's.",
+        ("game", "worlds", "trusted though as random"),
         rows,
     )
 

@@ -25,7 +25,6 @@ from deepseek_report.config.portable import deepening
 from deepseek_report.rendering.page_words import page_of
 from deepseek_report.runner.run_folders.open_run import RecordedRun, open_run, reading, results_of
 from deepseek_report.runner.run_folders.writing import concluded_record
-from deepseek_report.wording.of_results import score_table
 
 if TYPE_CHECKING:
     from deepseek_report.config.experiment import Experiment
@@ -117,7 +116,7 @@ class Run:
         from deepseek_report.wording.of_results import words_of
 
         with reading(self.path):
-            return spoken_scores(score_table(self.results.all_scores), words_of(self.results))
+            return spoken_scores(self.results.all_scores, words_of(self.results))
 
     @property
     def cases(self) -> pd.DataFrame:

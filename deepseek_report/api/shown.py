@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -16,8 +16,12 @@ import pandas as pd
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.table_rows import read_rows
+from deepseek_report.metrics.cases.single_case_rows import CaseRow, ReasonCode
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.execution.whole_run import NotApplicable, Whole, stage_words
+from deepseek_report.wording.of_results import score_table
 from deepseek_report.wording.words import WordedFinding, Wording
 
 
@@ -339,31 +343,35 @@ def _in_columns(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
         yield "  ".join(padded).rstrip()
 
 
-def spoken_scores(scores: pd.DataFrame, words: Wording) -> SpokenTable:
+def spoken_scores(scores: Sequence[Score], words: Wording) -> SpokenTable:
     """Every score with what it is about, its interval and which way is better."""
-    rows = [_score(row, words) for row in scores.to_dict("records")]
-    return SpokenTable.of(scores, words.text("notebook.scores", n=len(rows)), rows)
+    rows = [_score(score, words) for score in scores]
+    return SpokenTable.of(score_table(scores), words.text("notebook.scores", n=len(rows)), rows)
 
 
-def _score(row: Mapping[str, Any], words: Wording) -> dict[str, str]:
-    numbers, in_percent = words.numbers, row["unit"] == "share"
+def _score(score: Score, words: Wording) -> dict[str, str]:
+    numbers, in_percent = words.numbers, score.unit == "share"
     about = [
-        "" if row["predictor"] == "model" else words.label("predictors", row["predictor"]),
-        words.label("explainers", row["explainer"]) if row["explainer"] else "",
-        f"{words.name(row['attribute'])}: {words.name(row['level'])}".removesuffix(": "),
-        words.name(row["slice"]),
+        "" if score.predictor == "model" else words.label("predictors", score.predictor),
+        words.label("explainers", score.explainer) if score.explainer else "",
+        f"{words.name(score.attribute)}: {words.name(score.level)}".removesuffix(": "),
+        words.name(score.slice),
     ]
-    low, high = (None if pd.isna(row[end]) else row[end] for end in ("low", "high"))
-    value = row["value"]
-    head = words.table("notebook.heads")
-    return {
-        head["score"]: words.label("metrics", row["metric"]),
-        head["about"]: ", ".join(filter(None, about)),
-        head["value"]: numbers.percent(value) if in_percent else numbers.number(value),
-        head["interval"]: numbers.interval(low, high, as_percent=in_percent),
-        head["n"]: "" if pd.isna(row["n"]) else numbers.count(row["n"]),
-        head["better"]: words.label("directions", row["direction"]),
+    cells = {
+        "score": words.label("metrics", score.metric),
+        "about": ", ".join(filter(None, about)),
+        "value": numbers.percent(score.value) if in_percent else numbers.number(score.value),
+        "interval": numbers.interval(score.low, score.high, as_percent=in_percent),
+        "n": numbers.count(score.n),
+        "better": words.label("directions", score.direction),
     }
+    return _headed(cells, words)
+
+
+def _headed(cells: Mapping[str, str], words: Wording) -> dict[str, str]:
+    """The cells under the heads that a person reads."""
+    heads = words.table("notebook.heads")
+    return {heads[name]: cell for name, cell in cells.items()}
 
 
 def spoken_cases(
@@ -376,27 +384,26 @@ def spoken_cases(
     cases : the table `cases` of the metric `cases`. reasons : its `reason_codes` by the method that
         the report takes them from; None without one. target : what is predicted.
     """
-    head = words.table("notebook.heads")
-    rows = []
-    for row in cases.to_dict("records"):
-        filled = {name: None if pd.isna(row[name]) else row[name] for name in _OF_A_CASE}
-        codes: Iterable[str] = ()
-        if reasons is not None:
-            codes = reasons[reasons["case"] == row["case"]].sort_values("rank")["label"]
-        filled |= {
-            "unit": target.unit,
-            "explained": target.explained_class if target.classes else "",
-        }
-        sentence = words.text("notebook.case", **filled, reasons=list(dict.fromkeys(codes))[:3])
-        rows.append(
-            {
-                head["row"]: str(row["instance_id"]),
-                head["role"]: words.name(str(row["role_label"])),
-                head["case"]: sentence,
-            }
+    codes = [] if reasons is None else read_rows(reasons, ReasonCode, "cases/reason_codes")
+    ranked = sorted(codes, key=lambda code: code.rank)
+    rows: list[dict[str, str]] = []
+    sentences: list[str] = []
+    for row in read_rows(cases, CaseRow, "cases/cases"):
+        counted = dict.fromkeys(code.label for code in ranked if code.case == row.case)
+        sentence = words.text(
+            "notebook.case",
+            label=row.label,
+            decision=row.decision,
+            probability=row.probability,
+            correct=row.correct,
+            prediction=row.prediction,
+            error=row.error,
+            unit=target.unit,
+            explained=target.explained_class if target.classes else "",
+            reasons=list(counted)[:3],
         )
-    frame = cases.assign(sentence=[row[head["case"]] for row in rows])
+        cells = {"row": str(row.instance_id), "role": words.name(row.role_label), "case": sentence}
+        sentences.append(sentence)
+        rows.append(_headed(cells, words))
+    frame = cases.assign(sentence=sentences)
     return SpokenTable.of(frame, words.text("notebook.cases", n=len(rows)), rows)
-
-
-_OF_A_CASE = ("label", "decision", "probability", "correct", "prediction", "error")

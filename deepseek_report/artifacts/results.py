@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -68,7 +68,9 @@ class Results:
     naming: Callable[[str], str] | None = None
     _measurements: dict[str, Measurement] = field(default_factory=dict, init=False, repr=False)
     #: What others derive from these results again and again, by what it is.
-    derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    derived: dict[Hashable, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         for name in ("paths", "failures", "refused", "provenance"):

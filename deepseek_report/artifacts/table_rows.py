@@ -20,6 +20,7 @@ from typing import (
 )
 
 from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.table import records_of
 from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class RowField:
     def read(self, frame: pd.DataFrame) -> list[Any]:
         """The values of all rows."""
         if self.kind == Cells:
-            return list(frame.to_dict("records"))
+            return records_of(frame)
         if self.column not in frame:
             if self.default is MISSING:
                 raise ArtifactError(f"has no column `{self.column}`")

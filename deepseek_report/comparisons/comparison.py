@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, compress
 from typing import Any
@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.conclusions import Verdict
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, Text, message, plain, text_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import Cells, R, read_rows
 from deepseek_report.comparisons.methods import (
     Method,
     fitted_models,
@@ -25,9 +25,14 @@ from deepseek_report.comparisons.methods import (
     run_labels,
     what_varied,
 )
-from deepseek_report.comparisons.paired_decisions import decisions, largest_gap
-from deepseek_report.comparisons.paired_explanations import explanations
-from deepseek_report.comparisons.paired_performance import Region, performance
+from deepseek_report.comparisons.paired_decisions import DecisionChange, decisions, largest_gap
+from deepseek_report.comparisons.paired_explanations import ComparedExplanations, explanations
+from deepseek_report.comparisons.paired_performance import (
+    FittedPair,
+    MethodPair,
+    Region,
+    performance,
+)
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.severity import SIGNIFICANT
@@ -45,153 +50,162 @@ def conclusions(
     study: Study, methods: Sequence[Method], measurements: Mapping[str, Measurement], region: Region
 ) -> tuple[Message, ...]:
     """What may be said of these runs; where nothing may, that stands there with the reason."""
-    tables = measurements["compared_performance"].tables
     main = task_of(study.runs[0].schema.target).by_rows[0].key
+
+    def rows(name: str, table: str, of: type[R]) -> list[R]:
+        frame = measurements[name].tables.get(table)
+        return [] if frame is None else read_rows(frame, of, f"{name}/{table}")
+
+    prices = measurements["compared_price"].tables.get("prices")
     return (
-        *of_data_sets(measurements["compared_data_sets"].tables.get("pairs"), main),
-        *_of_methods(tables.get("methods"), main, region),
-        *_of_fitted(study, tables.get("fitted"), main),
-        *_of_decisions(measurements["compared_decisions"].tables.get("changes")),
-        *_of_explanations(measurements["compared_explanations"].tables.get("agreement")),
-        *_of_prices(measurements["compared_price"].tables.get("prices"), methods),
+        *of_data_sets(rows("compared_data_sets", "pairs", DataSetsPair), main),
+        *_of_methods(rows("compared_performance", "methods", MethodPair), main, region),
+        *_of_fitted(study, rows("compared_performance", "fitted", FittedPair), main),
+        *_of_decisions(rows("compared_decisions", "changes", DecisionChange)),
+        *_of_explanations(rows("compared_explanations", "agreement", ComparedExplanations)),
+        *_of_prices(
+            rows("compared_price", "prices", MethodPrice), () if prices is None else prices, methods
+        ),
     )
 
 
-def _of_methods(table: pd.DataFrame | None, main: str, region: Region) -> Iterator[Message]:
+def _of_methods(table: Sequence[MethodPair], main: str, region: Region) -> Iterator[Message]:
     """Which method is better for new seeds and rows, by the main measure."""
-    if table is None:
+    if not table:
         yield message("comparison.conclusions.no_methods")
         return
-    own = table[table["measure"] == main]
+    own = [row for row in table if row.measure == main]
     if len(own) > _MOST_PAIRS:
-        better = own["better"] != ""
-        alike = ~better & (own["within_region"] >= ALIKE)
+        better = [row for row in own if row.better]
+        alike = sum(not row.better and row.within_region >= ALIKE for row in own)
         yield message(
             "comparison.conclusions.methods_counted",
             pairs=len(own),
-            better=int(better.sum()),
-            alike=int(alike.sum()),
-            open=int((~better & ~alike).sum()),
+            better=len(better),
+            alike=alike,
+            open=len(own) - len(better) - alike,
             measure=main,
             tests=len(table),
         )
-        farthest = own[better]["difference"].abs().nlargest(_MOST_PAIRS).index
-        own = own.loc[farthest]
-    for _, row in own.iterrows():
+        own = sorted(better, key=_least_apart)[:_MOST_PAIRS]
+    for row in own:
         yield _of_two_methods(row, main, len(table), region)
 
 
-def _of_two_methods(row: pd.Series, main: str, tests: int, region: Region) -> Message:
+def _least_apart(row: MethodPair | FittedPair) -> float:
+    return -abs(row.difference.value)
+
+
+def _of_two_methods(row: MethodPair, main: str, tests: int, region: Region) -> Message:
     values = {
-        "first": row["first"],
-        "other": row["other"],
+        "first": row.first,
+        "other": row.other,
         "measure": main,
-        "difference": _estimate(row),
-        "p": float(row["p_adjusted"]),
-        "seeds": int(row["seeds"]),
+        "difference": row.difference,
+        "p": row.p_adjusted,
+        "seeds": row.seeds,
         "tests": tests,
-        "within": float(row["within_region"]),
+        "within": row.within_region,
         "region": region.share,
-        "needed": None if pd.isna(row["seeds_needed"]) else int(row["seeds_needed"]),
+        "needed": row.seeds_needed,
     }
-    if row["better"]:
-        return message("comparison.conclusions.method_better", better=row["better"], **values)
-    if row["within_region"] >= ALIKE:
+    if row.better:
+        return message("comparison.conclusions.method_better", better=row.better, **values)
+    if row.within_region >= ALIKE:
         return message("comparison.conclusions.methods_alike", **values)
     return message("comparison.conclusions.methods_open", **values)
 
 
-def _of_fitted(study: Study, table: pd.DataFrame | None, main: str) -> Iterator[Message]:
+def _of_fitted(study: Study, table: Sequence[FittedPair], main: str) -> Iterator[Message]:
     """How many pairs of fitted models differ, and the largest difference."""
-    if table is None:
+    if not table:
         one_model = message("comparison.conclusions.one_model")
         yield one_model if study.same_rows else message("comparison.conclusions.not_paired")
         return
-    own = table[table["measure"] == main]
-    apart = own[own["better"] != ""]
-    others = [
-        {"measure": key, "apart": int((rows["better"] != "").sum())}
-        for key, rows in table[table["measure"] != main].groupby("measure", sort=False)
-    ]
+    own = [row for row in table if row.measure == main]
+    apart = [row for row in own if row.better]
+    keys = dict.fromkeys(row.measure for row in table if row.measure != main)
     values = {
         "pairs": len(own),
         "apart": len(apart),
         "measure": main,
         "tests": len(table),
-        "others": others,
+        "others": [
+            {"measure": key, "apart": sum(bool(r.better) for r in table if r.measure == key)}
+            for key in keys
+        ],
     }
-    if apart.empty:
+    if not apart:
         yield message("comparison.conclusions.fitted_open", **values)
         return
-    row = apart.loc[apart["difference"].abs().idxmax()]
+    row = min(apart, key=_least_apart)
     yield message(
         "comparison.conclusions.fitted_apart",
         **values,
-        better=row["better"],
-        worse=row["other"] if row["better"] == row["first"] else row["first"],
-        difference=_estimate(row),
-        n=int(row["n"]),
+        better=row.better,
+        worse=row.other if row.better == row.first else row.first,
+        difference=row.difference,
+        n=row.n,
     )
 
 
-def _of_decisions(table: pd.DataFrame | None) -> Iterator[Message]:
-    if table is None:
+def _of_decisions(table: Sequence[DecisionChange]) -> Iterator[Message]:
+    if not table:
         return
-    whole = table[table["attribute"] == ""]
-    row = whole.loc[whole["changed"].idxmax()]
+    whole = [row for row in table if not row.attribute]
+    row = max(whole, key=lambda row: row.changed)
     yield message(
         "comparison.conclusions.decisions",
-        first=row["first"],
-        other=row["other"],
-        changed=float(row["changed"]),
-        gained=int(row["gained"]),
-        lost=int(row["lost"]),
-        n=int(row["n"]),
-        p=float(row["p_adjusted"]),
+        first=row.first,
+        other=row.other,
+        changed=row.changed,
+        gained=row.gained,
+        lost=row.lost,
+        n=row.n,
+        p=row.p_adjusted,
         pairs=len(whole),
-        against_one=len(set(whole["other"])) == 1,
+        against_one=len({row.other for row in whole}) == 1,
         tests=len(table),
     )
 
 
-def _of_explanations(table: pd.DataFrame | None) -> Iterator[Message]:
+def _of_explanations(table: Sequence[ComparedExplanations]) -> Iterator[Message]:
     """How far the explanations of one method over seeds, and those of two methods, agree."""
-    if table is None:
-        return
-    for kind, rows in (
-        ("seeds", table[table["first"] == table["other"]]),
-        ("methods", table[table["first"] != table["other"]]),
-    ):
-        known = rows[rows["spearman"].notna()]
-        if known.empty:
+    for kind in ("seeds", "methods"):
+        of_kind = [row for row in table if (row.first == row.other) == (kind == "seeds")]
+        known = [(row.spearman, row) for row in of_kind if row.spearman is not None]
+        if not known:
             continue
-        least = known.loc[known["spearman"].idxmin()]
+        spearman, least = min(known, key=lambda pair: pair[0].value)
         yield message(
             f"comparison.conclusions.explanations_{kind}",
-            explainer=least["explainer"],
-            first=least["first"],
-            other=least["other"],
-            spearman=Estimate.of(
-                least["spearman"], least["spearman_low"], least["spearman_high"], least["n"]
-            ),
-            top=float(least["top"]),
-            by_chance=float(least["by_chance"]),
-            n=int(least["n"]),
+            explainer=least.explainer,
+            first=least.first,
+            other=least.other,
+            spearman=spearman,
+            top=least.top,
+            by_chance=least.by_chance,
+            n=least.n,
             of=len(known),
         )
 
 
-def _of_prices(table: pd.DataFrame | None, methods: Sequence[Method]) -> Iterator[Message]:
-    if table is None or len(methods) < 2:
+def _of_prices(
+    table: Sequence[MethodPrice], columns: Iterable[str], methods: Sequence[Method]
+) -> Iterator[Message]:
+    if not table or len(methods) < 2:
         return
-    unbeaten = table["not_beaten"].astype(bool)
-    best, beaten = (table.loc[rows, "method"].tolist() for rows in (unbeaten, ~unbeaten))
-    wishes = [c for c in table.columns if c not in {"method", "not_beaten", "beaten_by"}]
+    best, beaten = ([r.method for r in table if r.not_beaten == kept] for kept in (True, False))
+    wishes = [key for key in columns if key not in {"method", "not_beaten", "beaten_by"}]
     yield message("comparison.conclusions.not_beaten", methods=best, beaten=beaten, wishes=wishes)
 
 
-def _estimate(row: pd.Series) -> Estimate:
-    return Estimate.of(row["difference"], row["low"], row["high"])
+@dataclass(frozen=True)
+class MethodPrice:
+    """What a method reaches and costs: a row of `compared_price.prices`."""
+
+    method: str
+    not_beaten: bool
 
 
 PRICES = TableType(
@@ -200,7 +214,8 @@ PRICES = TableType(
         *columns_of("gap:share faithfulness:number parameters:count", optional=True),
         *columns_of("seconds:seconds", optional=True),
         *columns_of("not_beaten:yes_no beaten_by"),
-    )
+    ),
+    row=MethodPrice,
 )
 #: {column: whether more of it is better}; the main measure's own direction stands in its place.
 _WISHES: Mapping[str, bool] = {
@@ -354,11 +369,26 @@ _OPEN = 0.01
 #: Methods that have a sentence for each pair.
 
 DATA_SETS = TableType(columns_of("data_set method seeds:count value:number n:count"))
+
+
+@dataclass(frozen=True)
+class DataSetsPair:
+    """Two methods on another data set: a row of `compared_data_sets.pairs`.
+
+    concluded : the better method, `EQUAL` or empty.
+    """
+
+    data_sets: int
+    concluded: str
+    cells: Cells
+
+
 PAIRS = TableType(
     (
         *columns_of("first other data_sets:count first_better:share alike:share"),
         *columns_of("other_better:share concluded"),
-    )
+    ),
+    row=DataSetsPair,
 )
 
 
@@ -503,19 +533,19 @@ def _pairs(
     return rows
 
 
-def of_data_sets(table: pd.DataFrame | None, measure: str) -> Iterator[Message]:
+def of_data_sets(table: Sequence[DataSetsPair], measure: str) -> Iterator[Message]:
     """What may be said of methods for a data set that is not among these."""
-    if table is None:
+    if not table:
         return
-    data_sets = int(table["data_sets"].iloc[0])
+    data_sets = table[0].data_sets
     if data_sets < FEWEST_TO_CONCLUDE:
         yield message(
             "comparison.conclusions.data_sets_too_few", n=data_sets, fewest=FEWEST_TO_CONCLUDE
         )
         return
-    kinds = table["concluded"].map(lambda text: {"": "open", EQUAL: "alike"}.get(text, "better"))
+    kinds = [{"": "open", EQUAL: "alike"}.get(row.concluded, "better") for row in table]
     if len(table) > _MOST_PAIRS:
-        counts = {kind: int((kinds == kind).sum()) for kind in ("better", "alike", "open")}
+        counts = {kind: kinds.count(kind) for kind in ("better", "alike", "open")}
         yield message(
             "comparison.conclusions.data_sets_counted",
             pairs=len(table),
@@ -524,8 +554,8 @@ def of_data_sets(table: pd.DataFrame | None, measure: str) -> Iterator[Message]:
             **counts,
         )
         return
-    for kind, row in zip(kinds, table.to_dict("records"), strict=True):
-        yield message(f"comparison.conclusions.data_sets_{kind}", measure=measure, **row)
+    for kind, row in zip(kinds, table, strict=True):
+        yield message(f"comparison.conclusions.data_sets_{kind}", measure=measure, **row.cells)
 
 
 # Which promises each run meets, and what a new version must have decided again.
@@ -714,19 +744,19 @@ def _one_sided(changes: pd.DataFrame | None, approved: str, new: str) -> list[di
     """Groups, and everyone, whose decisions change in one direction by more than chance."""
     if changes is None:
         return []
-    pairs = {(approved, new): ("lost", "gained"), (new, approved): ("gained", "lost")}
     rows = []
-    for row in changes[changes["p_adjusted"] < SIGNIFICANT].to_dict("records"):
-        columns = pairs.get((row["first"], row["other"]))
-        if columns is not None:
-            favourable, against = (int(row[column]) for column in columns)
-            rows.append(
-                {
-                    "attribute": row["attribute"],
-                    "level": row["level"],
-                    "favourable": favourable,
-                    "against": against,
-                    "n": int(row["n"]),
-                }
-            )
+    for row in read_rows(changes, DecisionChange):
+        if row.p_adjusted >= SIGNIFICANT or {row.first, row.other} != {approved, new}:
+            continue
+        counts = (row.lost, row.gained)
+        favourable, against = counts if row.first == approved else counts[::-1]
+        rows.append(
+            {
+                "attribute": row.attribute,
+                "level": row.level,
+                "favourable": favourable,
+                "against": against,
+                "n": row.n,
+            }
+        )
     return rows

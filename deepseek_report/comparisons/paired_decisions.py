@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -28,6 +29,26 @@ FEWEST = 30
 #: Beyond so many runs each is compared with the baseline alone.
 _ALL_PAIRS = 4
 
+
+@dataclass(frozen=True)
+class DecisionChange:
+    """Decisions that differ between two runs: a row of `compared_decisions.changes`.
+
+    attribute, level : the group; empty for everyone. gained, lost : cases that the first run
+    decides favourably and the other does not, and the reverse. changed : their share.
+    """
+
+    first: str
+    other: str
+    attribute: str
+    level: str
+    n: int
+    gained: int
+    lost: int
+    changed: float
+    p_adjusted: float
+
+
 RATES = TableType(
     (
         *columns_of("run attribute:attribute level n:count"),
@@ -40,7 +61,8 @@ CHANGES = TableType(
     (
         *columns_of("first other attribute:attribute level n:count gained:count lost:count"),
         *columns_of("changed:share p_adjusted:p_value"),
-    )
+    ),
+    row=DecisionChange,
 )
 #: Decisions that change from the baseline to another run, the largest change of score first.
 CASES = TableType(

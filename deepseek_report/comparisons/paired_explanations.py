@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import From
 from deepseek_report.comparisons.methods import Method
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman, top_overlap
@@ -25,12 +28,31 @@ _TOP = 5
 #: Cases that all runs explain, below which explanations are not compared.
 FEWEST = 10
 
+
+@dataclass(frozen=True)
+class ComparedExplanations:
+    """How alike two methods, or seeds of one, explain: a row of `compared_explanations.agreement`.
+
+    spearman : None where no case has one. top : share of the five largest features that both name,
+    by_chance : what chance would give.
+    """
+
+    explainer: str
+    first: str
+    other: str
+    spearman: Annotated[Estimate | None, From(prefix="spearman")]
+    top: float
+    by_chance: float
+    n: int
+
+
 AGREEMENT = TableType(
     (
         *columns_of("explainer:explainer first other pairs:count"),
         estimate("spearman", prefix="spearman"),
         *columns_of("same_sign:share top:share by_chance:share n:count"),
-    )
+    ),
+    row=ComparedExplanations,
 )
 SOURCES = TableType(
     (

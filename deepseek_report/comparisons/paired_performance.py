@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import From
 from deepseek_report.comparisons.methods import Method, pairs_to_compare
 from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.statistics.intervals import Z95, holm
@@ -40,11 +41,32 @@ class MethodPair:
     """Two methods by a measure: a row of `compared_performance.methods`.
 
     better : the label of the better one; empty where chance may explain the difference.
+    within_region : probability that the difference is of no practical use. seeds_needed : to tell.
     """
 
     first: str
     other: str
     measure: str
+    difference: Annotated[Estimate, From(n="")]
+    seeds: int
+    p_adjusted: float
+    within_region: float
+    seeds_needed: int | None
+    better: str = ""
+
+
+@dataclass(frozen=True)
+class FittedPair:
+    """Two fitted models by a measure, on the same n rows: a row of `compared_performance.fitted`.
+
+    better : as in `MethodPair`.
+    """
+
+    first: str
+    other: str
+    measure: str
+    difference: Annotated[Estimate, From(n="")]
+    n: int
     better: str = ""
 
 
@@ -75,7 +97,8 @@ FITTED = TableType(
         estimate("difference"),
         *columns_of("n:count p_value:p_value", shown=False),
         *columns_of("p_adjusted:p_value better"),
-    )
+    ),
+    row=FittedPair,
 )
 METHODS = TableType(
     (

@@ -15,10 +15,12 @@ from typing import Any, Literal
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.models import model_digest
 from deepseek_report.artifacts.results import PROVENANCE, Results, RunRecord
+from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.artifacts.storage.plain_files import sha256_file
 from deepseek_report.findings.records import attribute_labels
+from deepseek_report.metrics.fairness.fairness_rows import GroupPair
 
 # Whether a file is the one that this run made: it is there, its hash and its subject are ours.
 
@@ -257,16 +259,18 @@ def _hardware_fact(results: Results) -> Message | None:
 
 def _references_fact(results: Results) -> Message | None:
     """Which level each group is compared with, and whether somebody declared it."""
-    pairs = results.table("impact_ratio", "pairs")
-    if pairs is None or not {"attribute", "reference"} <= set(pairs):
+    pairs = results.rows("impact_ratio", "pairs", GroupPair)
+    if not pairs:
         return None
     metric = (results.config.get("metrics") or {}).get("impact_ratio") or {}
     declared: Mapping[str, str] = metric.get("reference") or {}
-    firsts = pairs.groupby("attribute", sort=False)["reference"].first()
+    firsts: dict[str, str] = {}
+    for pair in pairs:
+        firsts.setdefault(pair.attribute, pair.reference)
     compared = [
         {
-            "attributes": attribute_labels(results, str(attribute)),
-            "levels": str(reference).split(" × "),
+            "attributes": attribute_labels(results, attribute),
+            "levels": reference.split(CROSS),
             "declared": declared.get(attribute) == reference,
         }
         for attribute, reference in firsts.items()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.ids import CROSS_VALIDATION
 from deepseek_report.artifacts.storage import bounded_yaml
@@ -32,6 +32,11 @@ from deepseek_report.config.overrides import forced, names, parse, quoted, refus
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.sets import Layer, Origin, Sets, bare_name, find_sets, words_of
 from deepseek_report.config.setting_names import EXAMPLES
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
+
 
 _CONFIG_NAME = "config"
 #: The sign of an override that sets a value whether or not it is there.
@@ -89,7 +94,7 @@ class HydraTrees:
         return tree, names
 
 
-def _set(tree: Any, values: Sequence[str]) -> bool:
+def _set(tree: DictConfig, values: Sequence[str]) -> bool:
     """Set values in a tree as Hydra does; False where it would refuse one."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
@@ -210,7 +215,7 @@ def _readable(
     roots: Sequence[Path],
     known: Mapping[str, Sequence[str]],
     sets: Mapping[str, Sets],
-) -> tuple[list[Any], list[Problem]]:
+) -> tuple[list[Override], list[Problem]]:
     """The overrides that can be used, and the problems of the others."""
     allowed = {**known, **{group: [*known[group], *sets[group].names] for group in MULTIPLE}}
     parsed, problems = parse(overrides)
@@ -226,7 +231,7 @@ def _readable(
 
 
 def _layers(
-    kept: Sequence[Any], study: Sequence[str], roots: Sequence[Path]
+    kept: Sequence[Override], study: Sequence[str], roots: Sequence[Path]
 ) -> dict[str, list[Layer]]:
     single = {
         override.key_or_group: override
@@ -548,7 +553,7 @@ class _Entry:
     """One line of a `defaults:` list. group : absolute, "" for a file named by its path."""
 
     group: str
-    value: Any
+    value: object
     is_override: bool
 
     @property
@@ -567,7 +572,7 @@ class _Reader:
     """
 
     roots: Sequence[Path]
-    chosen: dict[str, Any]
+    chosen: dict[str, object]
     layers: dict[str, list[Layer]] = field(
         default_factory=lambda: {group: [] for group in MULTIPLE}
     )

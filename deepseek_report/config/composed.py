@@ -45,7 +45,7 @@ class Composed:
     skipped: Mapping[str, Mapping[str, Origin]] = field(default_factory=dict)
     held: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
     sweep: Any = field(default_factory=dict)
-    launcher: Mapping[str, Any] = field(default_factory=dict)
+    launcher: Mapping[str, object] = field(default_factory=dict)
 
     def origin(self, group: str, part: str) -> Origin:
         """Who chose a part; one that a file defines in its body is named by that file."""

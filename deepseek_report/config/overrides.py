@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.corrections import Correction, CorrectionItem, items_of
 from deepseek_report.artifacts.protocols.models import (
@@ -28,6 +28,10 @@ from deepseek_report.config.sets import bare_name, unknown, words_of
 from deepseek_report.config.setting_names import choice_of_file
 from deepseek_report.errors import ConfigError
 
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
+
 #: A value that begins so is meant as a list, a mapping, a quoted text or an interpolation.
 _STRUCTURED = ("[", "{", "'", '"', "$")
 #: The most characters of an override, how deep its brackets go, and the most runs of a sweep.
@@ -40,13 +44,13 @@ MOST_JOBS = 1_000
 _PLAIN_LIST = re.compile(r"""\[([^\[\]{}'"$]+)\]""")
 
 
-def parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
+def parse(overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:
     """The overrides that can be read, and the problems of those that cannot.
 
     A plain text that the grammar has no place for, such as `O'Neill` or `Prüfung`, is taken as it
     is, and so are the texts of a list such as `[Größe,Straße]`.
     """
-    parsed: list[object] = []
+    parsed: list[Override] = []
     problems: list[Problem] = []
     for text in overrides:
         if reason := _too_large(text):
@@ -55,7 +59,7 @@ def parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
             )
             continue
         override, reason = _parse_one(text)
-        if reason:
+        if override is None:
             todo = _as_meant(text)
             problems.append(Problem(f"command line, {text}", reason, todo=todo))
         else:
@@ -111,7 +115,7 @@ def _written(value: object) -> str:
     return str(value) if plain else f'"{value}"'
 
 
-def twice(parsed: Sequence[Any]) -> list[Problem]:
+def twice(parsed: Sequence[Override]) -> list[Problem]:
     """Keys that are given more than once, of which only the last would count.
 
     The device and the number of processes decide no result; a script may set them and a person set
@@ -132,7 +136,7 @@ def twice(parsed: Sequence[Any]) -> list[Problem]:
                     "keep one of them",
                 )
             )
-        first.setdefault(key, override.input_line)
+        first.setdefault(key, str(override.input_line))
     return problems
 
 
@@ -147,7 +151,7 @@ def _too_large(text: str) -> str:
     return f"it is more than {_DEEPEST} brackets deep" if deepest > _DEEPEST else ""
 
 
-def _parse_one(text: str) -> tuple[object, str]:
+def _parse_one(text: str) -> tuple[Override | None, str]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
@@ -191,7 +195,7 @@ def _twice_quoted(text: str) -> str:
     return f"""'{key}="{value.strip("'" + '"')}"'"""
 
 
-def names(override: Any) -> tuple[str, ...]:
+def names(override: Override) -> tuple[str, ...]:
     """The choices that an override of a group names, with their signs.
 
     Of a group of which several are chosen, `+group=name` is `group=[+name]`, and `~group=name` is
@@ -204,7 +208,7 @@ def names(override: Any) -> tuple[str, ...]:
     return tuple(word if word.startswith(("+", "-")) else f"{sign}{word}" for word in words)
 
 
-def refused(override: Any, known: Mapping[str, Sequence[str]]) -> list[Problem]:
+def refused(override: Override, known: Mapping[str, Sequence[str]]) -> list[Problem]:
     """Why this override cannot be used in one run; empty if it can."""
     group = override.key_or_group
     where = f"command line, {override.input_line}"
@@ -224,16 +228,16 @@ def refused(override: Any, known: Mapping[str, Sequence[str]]) -> list[Problem]:
     return list(_unknown(where, group, names(override), known[group]))
 
 
-def _several(override: Any, known: Mapping[str, Sequence[str]]) -> str:
+def _several(override: Override, known: Mapping[str, Sequence[str]]) -> str:
     """What to write for several values: a list where one is taken, or a sweep."""
-    group, values = override.key_or_group, override.input_line.partition("=")[2]
+    group, values = override.key_or_group, str(override.input_line).partition("=")[2]
     if group in MULTIPLE:
         return f"write {group}=[{values}] for all of them, or add -m for one run each"
     if formats := _formats(group, values.split(",")):
         return formats
     if group in known:
         return f"choose one, or add -m for one run each: -m {override.input_line}"
-    quoted = _twice_quoted(override.input_line)
+    quoted = _twice_quoted(str(override.input_line))
     return f"add -m for one run each, or quote a text with a comma twice: {quoted}"
 
 
@@ -245,7 +249,7 @@ def _formats(group: str, words: Sequence[str]) -> str:
     return f"write report.formats=[{','.join(words)}]"
 
 
-def _nothing(where: str, override: Any, known: Sequence[str]) -> list[Problem]:
+def _nothing(where: str, override: Override, known: Sequence[str]) -> list[Problem]:
     """A group that every run needs is left empty, or one that can be left out is set to null."""
     group = override.key_or_group
     fault = f"nothing is chosen for {group}"
@@ -273,7 +277,7 @@ def _estimator(group: str, word: str) -> str:
     return f"write model=sklearn model.estimator={word}" if is_estimator else ""
 
 
-def forced(override: Any, groups: Container[str]) -> str:
+def forced(override: Override, groups: Container[str]) -> str:
     """A value override may set any field of a plug-in, also one that its YAML does not list."""
     text = str(override.input_line)
     is_value = override.type.name in {"CHANGE", "ADD"} and override.key_or_group not in groups
@@ -292,7 +296,7 @@ def expand(overrides: Sequence[str]) -> Iterator[list[str]]:
             values = itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1)
             axes.append([f"{key}={value}" for value in values])
         else:
-            axes.append([override.input_line])
+            axes.append([str(override.input_line)])
     if math.prod(map(len, axes)) > MOST_JOBS:
         raise ConfigProblems.of(
             "command line", f"the sweep has more than {MOST_JOBS} runs", todo="run it in parts"

@@ -109,7 +109,7 @@ def field_docs(
 
 
 def _rows(
-    cls: Any, values: Mapping[str, Any], comments: Mapping[str, str], prefix: str
+    cls: Any, values: Mapping[str, object], comments: Mapping[str, str], prefix: str
 ) -> Iterator[FieldDoc]:
     hints = typing.get_type_hints(cls, include_extras=True)
     meanings = _meanings(cls)
@@ -179,7 +179,7 @@ def type_words(hint: Any) -> str:
     return _PLAIN.get(hint, getattr(hint, "__name__", str(hint)))
 
 
-def _limits(metadata: Sequence[Any]) -> str:
+def _limits(metadata: Sequence[object]) -> str:
     """The range of an annotated field: `from 2 to 20`, `above 0`."""
     bounds: dict[str, Any] = {}
     for entry in metadata:
@@ -335,7 +335,7 @@ def stale(folder: Path, written: Mapping[str, str]) -> list[str]:
     return [name for name in {**written, **present} if present.get(name) != written.get(name)]
 
 
-def main(arguments: Sequence[Any]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Write the pages into a folder, or the tables into the page `docs/contracts.md`."""
     folder = Path(arguments[0])
     if folder.suffix == ".md":

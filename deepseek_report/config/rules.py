@@ -28,6 +28,7 @@ from deepseek_report.artifacts.protocols.datasets import (
 )
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.models import (
+    ModelPlugin,
     NamesOthers,
     OnlyAnswered,
     ReadsTokens,
@@ -127,7 +128,7 @@ def misfit(plugin: object, nature: DataTraits) -> Message | None:
     return unfit_reason(plugin, nature)
 
 
-def inability(plugin: object, model: Any) -> Message | None:
+def inability(plugin: object, model: ModelPlugin) -> Message | None:
     """What a part requires and the model does not offer, or None; names no part, like `misfit`."""
     lacking = sorted(set(traits_of(plugin, Part).requires) - set(model.capabilities))
     if not lacking:
@@ -468,7 +469,7 @@ def _judges_nothing(metric: object, experiment: Experiment) -> bool:
     return not of_model and not experiment.explainers
 
 
-def _cannot_ask(plugin: Any, model: object, group: str) -> Text | None:
+def _cannot_ask(plugin: Any, model: ModelPlugin, group: str) -> Text | None:
     """Why a part that asks the model about rows cannot do so, or None."""
     if not isinstance(model, OnlyAnswered) or isinstance(plugin, GivenInPython):
         return None

@@ -10,16 +10,20 @@ import dataclasses
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.catalogue import allowed_texts
 from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.problems import nearest, nearest_name
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 
 _LIST = "a list, such as [one, two]"
 _KEYS = "keys with values, such as {key: value}"
@@ -73,13 +77,13 @@ class Misfit:
 
     place: tuple[str, ...]
     type: str
-    value: Any
+    value: object
     allowed: str
 
 
-def misfits(cls: object, errors: Iterable[Any]) -> list[Misfit]:
+def misfits(cls: object, errors: Iterable[ErrorDetails]) -> list[Misfit]:
     """Each place with what is allowed there; the alternatives of one field are one sentence."""
-    by_place: dict[tuple[tuple[str, ...], bool], list[Any]] = {}
+    by_place: dict[tuple[tuple[str, ...], bool], list[ErrorDetails]] = {}
     for error in errors:
         place = tuple(_place(cls, error["loc"]))
         unknown = error["type"] == "unexpected_keyword_argument"
@@ -87,7 +91,7 @@ def misfits(cls: object, errors: Iterable[Any]) -> list[Misfit]:
     return [_misfit(place, errors) for (place, _), errors in by_place.items()]
 
 
-def _misfit(place: tuple[str, ...], errors: Sequence[Any]) -> Misfit:
+def _misfit(place: tuple[str, ...], errors: Sequence[ErrorDetails]) -> Misfit:
     ways = dict.fromkeys(allowed(error) for error in errors)
     first = errors[0]
     return Misfit(place, str(first["type"]), first["input"], " or ".join(ways))
@@ -124,7 +128,7 @@ def _inside(hint: object, part: object) -> object:
     return arguments[-1] if arguments else None
 
 
-def allowed(error: Mapping[str, Any]) -> str:
+def allowed(error: ErrorDetails) -> str:
     """What is allowed where pydantic reports this error."""
     kind, context = error["type"], error.get("ctx") or {}
     if kind == "value_error":

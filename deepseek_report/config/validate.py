@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -37,6 +37,10 @@ from deepseek_report.config.trusted import (
     trusted_packages,
     trusted_types,
 )
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 
 #: The launcher where none is chosen.
 _LOCAL = {"_target_": f"{OWN}.runner.launchers.local_launcher.LocalLauncher"}
@@ -368,7 +372,7 @@ def _resolved(
     return plain
 
 
-def _said(entry: Any) -> dict[str, Any]:
+def _said(entry: DataclassInstance) -> dict[str, object]:
     """The fields of a record that are not at their default."""
     usual = {field.name: field.default for field in dataclasses.fields(entry)}
     known = {name: value for name, value in vars(entry).items() if value != usual[name]}

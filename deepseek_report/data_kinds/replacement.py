@@ -175,6 +175,7 @@ def replacement_of(
     background: Floats,
     training: Floats | None = None,
     sample: int = 0,
+    draws: int = ROWS_OF_AN_INSTANCE,
 ) -> Replacement:
     """What stands for the players of instances that are taken away in a game.
 
@@ -182,6 +183,7 @@ def replacement_of(
     rows that stand for a typical input. training : (row, column) by which it is told what goes with
     what, in the conditional game; without it the background. sample : another number gives other
     rows, where the game has more of them, for what must be independent of those of sample 0.
+    draws : how many rows stand for an instance's players, where the game has a choice of them.
 
     Raises NotApplicableError : nothing is known here that plays the game.
     """
@@ -190,7 +192,7 @@ def replacement_of(
         return _conditional(classifier.schema, inputs, rows, sample)
     if game not in _PLAYED:
         raise NotApplicableError(message("refusals.no_such_game", game=game))
-    references = _PLAYED[game](classifier, inputs, background, sample)
+    references = _PLAYED[game](classifier, inputs, background, sample, draws)
     return FixedRows(game, inputs, classifier.schema.owners, references)
 
 
@@ -211,13 +213,15 @@ def _conditional(schema: Schema, inputs: Floats, training: Floats, sample: int) 
     return ConditionalRows("conditional", inputs, owners, copula, copula.scores(inputs), mirrored)
 
 
-def _baseline(classifier: Classifier, inputs: Floats, background: Floats, sample: int) -> Floats:
-    del sample
+def _baseline(
+    classifier: Classifier, inputs: Floats, background: Floats, sample: int, draws: int
+) -> Floats:
+    del sample, draws
     return kind_of(classifier.schema).baseline(inputs, background)[None]
 
 
 def _of_background(
-    classifier: Classifier, inputs: Floats, background: Floats, sample: int
+    classifier: Classifier, inputs: Floats, background: Floats, sample: int, draws: int
 ) -> Floats:
     """(draw, instance, column) systematic samples of the rows, which differ in the output alike.
 
@@ -225,24 +229,24 @@ def _of_background(
     """
     target = classifier.schema.target.explained
     scores = classifier.probabilities(background)[:, target]
-    rows = min(ROWS_OF_AN_INSTANCE, len(background))
+    rows = min(draws, len(background))
     samples = systematic(scores, len(background) // rows, rows)
     own = (np.array(content_keys(inputs), dtype=np.int64) + sample) % len(samples)
     return np.asarray(background[samples[own].T])
 
 
 def _of_neighbours(
-    classifier: Classifier, inputs: Floats, background: Floats, sample: int
+    classifier: Classifier, inputs: Floats, background: Floats, sample: int, draws: int
 ) -> Floats:
     """The same of rows whose players were dealt out anew, each for itself."""
     owners, size = classifier.schema.owners, len(background)
     rng = np.random.default_rng(_SEED)
     order = np.argsort(rng.random((int(owners.max()) + 1, size)), axis=1)
     mixed = np.take_along_axis(background, order[owners].T, axis=0)
-    return _of_background(classifier, inputs, mixed, sample)
+    return _of_background(classifier, inputs, mixed, sample, draws)
 
 
-_PLAYED: dict[Game, Callable[[Classifier, Floats, Floats, int], Floats]] = {
+_PLAYED: dict[Game, Callable[[Classifier, Floats, Floats, int, int], Floats]] = {
     "background": _of_background,
     "baseline": _baseline,
     "neighbours": _of_neighbours,

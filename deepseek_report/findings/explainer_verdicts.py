@@ -355,17 +355,22 @@ def _place(results: Results, verdict: ExplainerVerdict) -> tuple[object, ...]:
     return (group, USES.index(verdict.use), -_effect(results, verdict.explainer))
 
 
+#: Scores that put methods with equal verdicts in order, the one that tells best which method is
+#: nearer to the truth first; the later ones are of older runs, or of too many features.
+_ORDERING = ("shapley_cosine", "faithfulness_correlation", "deletion_effect", "deletion_gain")
+
+
 def _effect(results: Results, name: str) -> float:
-    """What puts the better of two methods with equal verdicts first: the score that tells best
-    which method is nearer to the truth, in an older run another one; 0 where nothing is known.
+    """What puts the better of two methods with equal verdicts first: of `_ORDERING` the first that
+    all methods have that are ranked together, as far as they have any; 0 where nothing is known.
     """
-    for metric in (
-        "shapley_cosine",
-        "faithfulness_correlation",
-        "deletion_effect",
-        "deletion_gain",
-    ):
-        score = results.score(metric, explainer=name)
-        if score is not None and finite(score.value) is not None:
-            return score.value
+    ranked = {*_ranked(results), name}
+    known = [
+        {other: score.value for other in ranked if (score := _score(results, metric, other))}
+        for metric in _ORDERING
+    ]
+    shared = {other for values in known for other in values}
+    for values in (*(values for values in known if shared <= values.keys()), *known):
+        if name in values:
+            return values[name]
     return 0.0

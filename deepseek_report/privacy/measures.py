@@ -98,12 +98,12 @@ def mentioned(table: pd.DataFrame, source: RunSource) -> Bools:
     for name in table.columns:
         if not pd.api.types.is_numeric_dtype(table[name]):
             texts = table[name]
-            tells = [isinstance(text, str) and _tells(text, source) for text in texts]
+            tells = [isinstance(text, str) and _tells_text(text, source) for text in texts]
             hidden |= np.array(tells, bool)
     return hidden
 
 
-def _tells(text: str, source: RunSource) -> bool:
+def _tells_text(text: str, source: RunSource) -> bool:
     return text in source.withheld.labels or source.withheld.mentions(text)
 
 

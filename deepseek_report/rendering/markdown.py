@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.rounding import TEXT, bounded
+from deepseek_report.artifacts.table import records_of
 from deepseek_report.sections.shared.tables import DASH
 from deepseek_report.wording.words import Wording
 
@@ -195,7 +196,7 @@ class RenderedColumn:
 def as_rows(rows: Any) -> list[dict[str, object]]:
     """Rows of a data frame or of a sequence of mappings."""
     if hasattr(rows, "to_dict"):
-        return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
+        return [{str(k): v for k, v in row.items()} for row in records_of(rows)]
     return [dict(row) for row in rows]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,10 @@ from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.threshold_slider import LiveSlider, Subset
 from deepseek_report.wording.of_results import in_words
 
+if TYPE_CHECKING:
+    from deepseek_report.artifacts.protocols.metrics import MetricPlugin
+
+
 #: Characters of a note that is sent at once.
 MOST_OF_NOTE = 4000
 _PAGE = "report.html"
@@ -51,7 +55,7 @@ class Companion:
 
     opened: OpenRun
     model: StoredModel | ArtifactError
-    metrics: Mapping[str, Any]
+    metrics: Mapping[str, MetricPlugin]
     trust: tuple[str, ...] = ()
     work: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="deepseek-report-")))
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -141,14 +145,14 @@ class Companion:
             return None
         return plain_files.read_bytes(folder / path, below=folder)
 
-    def answer(self, name: str, question: Mapping[str, Any]) -> dict[str, Any]:
+    def answer(self, name: str, question: Mapping[str, Any]) -> dict[str, object]:
         """The answer to one question of the page.
 
         Raises
         ------
         DataError, ArtifactError : it asks for what is not there; says what is.
         """
-        answers: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+        answers: Mapping[str, Callable[[Mapping[str, Any]], dict[str, object]]] = {
             "threshold": self._threshold,
             "what-if": self._what_if,
             "case": self._case,
@@ -167,7 +171,7 @@ class Companion:
         )
         return self._slider.answer(chosen)
 
-    def _what_if(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def _what_if(self, question: Mapping[str, Any]) -> dict[str, object]:
         """The model's answer to a case of the test part with other values."""
         columns = self._columns
         if not len(columns):
@@ -212,7 +216,7 @@ class Companion:
                 return part.take(places[:1])
         raise DataError(f"row {number}: the data of this run have no such row")
 
-    def _note(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def _note(self, question: Mapping[str, Any]) -> dict[str, object]:
         """Add to a person's note on a section, which the report shows."""
         section, text = question.get("section"), question.get("text")
         sections = list(self.opened.run.config.get("sections") or {})
@@ -234,7 +238,7 @@ def _experiment(opened: OpenRun, trust: tuple[str, ...], types: tuple[str, ...])
     return built(Composed(raw=config, overrides=(), selected={}, roots=()), trust, types)
 
 
-def _whole(values: Any, key: Any) -> int:
+def _whole(values: Any, key: str | int) -> int:
     """A whole number of a question."""
     try:
         value = values[key]
@@ -245,13 +249,13 @@ def _whole(values: Any, key: Any) -> int:
     return value
 
 
-def _list(values: Any) -> list[Any]:
+def _list(values: object) -> list[Any]:
     if not isinstance(values, list):
         raise DataError(f"expected a list, but got {str(values)[:40]!r}")
     return values
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     """A number of a question; None is a missing value."""
     if value is None:
         return float("nan")

@@ -22,8 +22,6 @@ from deepseek_report.errors import ConfigError, DeepseekReportError
 from deepseek_report.runner.companion import Companion
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -103,7 +103,7 @@ class PreparedRun:
     folder: Path
     overrides: Sequence[str] = ()
     config_dir: str | None = None
-    command: Mapping[str, Any] | None = None
+    command: Mapping[str, object] | None = None
     started: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
     @property
@@ -203,7 +203,7 @@ def write_run(run: PreparedRun, execution: Execution) -> Finished:
 
 def _command(
     experiment: Experiment, overrides: Sequence[str], config_dir: str | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """How to repeat the run; no command line can, where its objects were given in Python."""
     disclosed = told_overrides(overrides, experiment.privacy)
     command = PortablePaths(experiment.raw, Path.cwd()).command(
@@ -221,7 +221,7 @@ def _write(
     folder: Path,
     gather: Callable[[Path], None],
     execution: Execution,
-    record: Mapping[str, Any],
+    record: Mapping[str, object],
     trust: Sequence[str],
 ) -> Finished:
     work = _work_folder(folder)
@@ -247,9 +247,9 @@ def _write(
     )
 
 
-def _record(experiment: Experiment, started: dt.datetime) -> dict[str, Any]:
+def _record(experiment: Experiment, started: dt.datetime) -> dict[str, object]:
     """When the run was made and from which checkout; no times where none are measured."""
-    record: dict[str, Any] = {"started": None, "finished": None, "git": git_revision(Path.cwd())}
+    record: dict[str, object] = {"started": None, "finished": None, "git": git_revision(Path.cwd())}
     if experiment.settings.measure_time:
         record["started"] = started.isoformat(timespec="seconds")
         record["finished"] = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

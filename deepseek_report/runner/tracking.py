@@ -78,7 +78,7 @@ class Tracker:
             if earlier := client.search_runs([place], query, max_results=1):
                 return LoggedRun(earlier[0].info.run_id, experiment, is_new=False)
             tags = {"deepseek_report.run_id": opened.run.run_id, _DIGEST: opened.run_digest}
-            title = str(opened.run.config["report"].get("title") or opened.run.run_id)
+            title = str(opened.run.report.get("title") or opened.run.run_id)
             identity = client.create_run(place, run_name=title, tags=tags).info.run_id
             _log_numbers(client, identity, opened.results, folder)
             client.log_artifacts(identity, str(folder), _FOLDER)

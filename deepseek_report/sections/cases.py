@@ -153,16 +153,16 @@ def _browse(pages: Pages, cases: Sequence[ExplainedCase]) -> None:
     draft.notes(["cases"])
     glances = Glances.over(results, draft.words, _inputs(results, cases))
     contents = [case_page(pages, glances, case) for case in paged]
-    draft.values["cases"] = contents
-    draft.values["browser"] = browser(pages, glances, cases, contents)
-    draft.values["list"] = [
-        list_row(draft, case, page) for case, page in zip(paged, contents, strict=True)
-    ]
-    draft.values["list_caption"] = draft.text("list_caption", banded=not results.privacy.is_full)
     refused = refused_rows(pages)
-    draft.values["refused"] = draft.metric_table("cases", "refused", [row.cells for row in refused])
-    draft.values["browser"]["refused"] = refused_data(draft, refused)
-    draft.values["is_number"] = not task_of(results.schema.target).decides
+    draft.values |= {
+        "cases": contents,
+        "browser": browser(pages, glances, cases, contents)
+        | {"refused": refused_data(draft, refused)},
+        "list": [list_row(draft, case, page) for case, page in zip(paged, contents, strict=True)],
+        "list_caption": draft.text("list_caption", banded=not results.privacy.is_full),
+        "refused": draft.metric_table("cases", "refused", [row.cells for row in refused]),
+        "is_number": not task_of(results.schema.target).decides,
+    }
 
 
 def _inputs(results: Results, cases: Sequence[ExplainedCase]) -> Floats:

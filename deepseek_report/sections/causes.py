@@ -50,12 +50,9 @@ class CausesSection:
             self._claims(draft)
             _effects(draft)
             _gaps(draft)
-            _refused(draft)
-            draft.answer(
-                "asked",
-                n=len(declaration.get("questions", ())),
-                refused=len(draft.values["refused"]),
-            )
+            refused = _refused(draft)
+            draft.values |= {"refused": refused}
+            draft.answer("asked", n=len(declaration.get("questions", ())), refused=len(refused))
         return draft.content(self.needs, _USES)
 
     def _claims(self, draft: Draft) -> None:
@@ -68,10 +65,12 @@ class CausesSection:
             first=against[0].first_label if against else "",
             second=against[0].second_label if against else "",
         )
-        draft.values["contradictions"] = _say(draft, map(contradiction, against[:_LISTED]))
-        draft.values["more_contradictions"] = max(len(against) - _LISTED, 0)
-        draft.values["claims"] = draft.metric_table("causal_claims", "claims") if table else None
-        draft.values["arrows"] = draft.metric_table("causal_claims", "arrows")
+        draft.values |= {
+            "contradictions": _say(draft, map(contradiction, against[:_LISTED])),
+            "more_contradictions": max(len(against) - _LISTED, 0),
+            "claims": draft.metric_table("causal_claims", "claims") if table else None,
+            "arrows": draft.metric_table("causal_claims", "arrows"),
+        }
         nodes = results.rows("causal_claims", "nodes", ClaimNode)
         hidden = [node.label for node in nodes if node.role == "unmeasured"]
         if hidden:
@@ -85,17 +84,15 @@ def _say(draft: Draft, sentences: Iterable[Text]) -> list[str]:
 def _effects(draft: Draft) -> None:
     table = draft.results.rows("causal_effects", "effects", DeclaredEffect)
     controls = draft.results.rows("causal_effects", "controls", NegativeControl)
-    draft.values["effects_told"] = [
-        " ".join(_say(draft, _told_effect(row, controls))) for row in table
-    ]
-    draft.values["effects"] = draft.metric_table("causal_effects", "effects") if table else None
     named = [
         {**row.cells, "control": draft.words.say(message(f"causes.controls.{row.control}"))}
         for row in controls
     ]
-    draft.values["controls"] = (
-        draft.metric_table("causal_effects", "controls", named) if named else None
-    )
+    draft.values |= {
+        "effects_told": [" ".join(_say(draft, _told_effect(row, controls))) for row in table],
+        "effects": draft.metric_table("causal_effects", "effects") if table else None,
+        "controls": draft.metric_table("causal_effects", "controls", named) if named else None,
+    }
 
 
 def _told_effect(row: DeclaredEffect, controls: Sequence[NegativeControl]) -> list[Message]:
@@ -142,15 +139,15 @@ def _told_effect(row: DeclaredEffect, controls: Sequence[NegativeControl]) -> li
 def _gaps(draft: Draft) -> None:
     table = draft.results.rows("causal_gaps", "paths", GapPath)
     pairs = dict.fromkeys((row.place, row.compared) for row in table)
-    draft.values["gaps_told"] = [
-        " ".join(_say(draft, _told_gap(draft, [r for r in table if (r.place, r.compared) == pair])))
-        for pair in pairs
-    ]
     named = [
         {**row.cells, "path": draft.words.say(message(f"causes.paths.{row.path}"))} for row in table
     ]
-    draft.values["gaps"] = draft.metric_table("causal_gaps", "paths", named) if named else None
-    draft.values["sets"] = draft.metric_table("causal_gaps", "sets") if table else None
+    by_pair = [[row for row in table if (row.place, row.compared) == pair] for pair in pairs]
+    draft.values |= {
+        "gaps_told": [" ".join(_say(draft, _told_gap(draft, paths))) for paths in by_pair],
+        "gaps": draft.metric_table("causal_gaps", "paths", named) if named else None,
+        "sets": draft.metric_table("causal_gaps", "sets") if table else None,
+    }
     if table:
         nodes = {n.name for n in draft.results.rows("causal_claims", "nodes", ClaimNode)}
         others = [f.label for f in draft.results.schema.features if f.name not in nodes]
@@ -187,7 +184,7 @@ def _told_gap(draft: Draft, paths: Sequence[GapPath]) -> list[Message]:
     ]
 
 
-def _refused(draft: Draft) -> None:
+def _refused(draft: Draft) -> list[str]:
     measured = (draft.results.measurement(name) for name in ("causal_effects", "causal_gaps"))
     notes = [note for each in measured if each is not None for note in each.notes]
-    draft.values["refused"] = _say(draft, notes)
+    return _say(draft, notes)

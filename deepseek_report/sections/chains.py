@@ -29,9 +29,8 @@ def answer_chains(draft: Draft) -> None:
         or draft.results.failures.get(ArtifactId.measure(name))
         for name in CHAIN_METRICS
     }
-    draft.values["chains_refused"] = [
-        draft.words.say(reason) for reason in reasons.values() if reason
-    ]
+    refused = [draft.words.say(reason) for reason in reasons.values() if reason]
+    draft.values |= {"chains_refused": refused}
     draft.notes(_TESTS)
     _prompts(draft)
 
@@ -49,9 +48,8 @@ def _hints(draft: Draft) -> None:
         verdict=row.verdict,
     )
     table = draft.results.rows("hint_acknowledgement", "hints", HintRow)
-    draft.values["hints"] = draft.metric_table(
-        "hint_acknowledgement", "hints", [*_worded(draft, table)]
-    )
+    worded = [*_worded(draft, table)]
+    draft.values |= {"hints": draft.metric_table("hint_acknowledgement", "hints", worded)}
     for note in draft.results.notes("hint_acknowledgement"):
         draft.caveats.append(draft.words.say(note))
     draft.caveat("hints")
@@ -100,11 +98,11 @@ def largest_prompt_gap(results: Results) -> Values:
 def _prompts(draft: Draft) -> None:
     """Prompts that differ in a word for a person, where no section on bias shows them."""
     values = largest_prompt_gap(draft.results)
-    draft.values["prompts"] = []
+    draft.values |= {"prompts": []}
     if not values or "bias" in (draft.results.config.get("sections") or {}):
         return
     draft.answers.append(draft.words.text("sections.bias.answer.prompts", **values))
     draft.caveats.append(draft.words.text("sections.bias.caveat.prompts"))
     draft.notes(["prompt_pairs"])
     tables = ("pairs", "templates")
-    draft.values["prompts"] = [draft.metric_table("prompt_pairs", name) for name in tables]
+    draft.values |= {"prompts": [draft.metric_table("prompt_pairs", name) for name in tables]}

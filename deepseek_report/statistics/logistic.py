@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.intervals import Z95
 from deepseek_report.statistics.resampling import Resampling, permutation_p_value
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 
 _MOST_STEPS = 100
 #: A step that changes no coefficient by more than this ends the search.
@@ -199,7 +203,7 @@ class _GroupScores:
     (instance, 2). explained : (2, group). errors : (group,) of the scores.
     """
 
-    members: Any
+    members: csr_array
     design: Floats
     explained: Floats
     errors: Floats

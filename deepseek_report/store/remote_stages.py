@@ -21,7 +21,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -64,6 +64,31 @@ _SILENT: dict[str, _Silence] = {}
 
 
 @dataclass(frozen=True)
+class StageManifest:
+    """What a finished stage holds. files : {path: SHA-256}. facts : its name, and of its making."""
+
+    files: Mapping[str, str]
+    facts: Mapping[str, object]
+
+    @classmethod
+    def from_json(cls, content: object) -> StageManifest:
+        """What `to_json` wrote; ValueError where no files are listed."""
+        files = content.get("files") if isinstance(content, dict) else None
+        if not isinstance(content, dict) or not isinstance(files, dict):
+            raise ValueError("it lists no files")
+        return cls(files, {name: fact for name, fact in content.items() if name != "files"})
+
+    def to_json(self) -> dict[str, object]:
+        """The content of the file."""
+        return {**self.facts, "files": dict(self.files)}
+
+    def is_of(self, stage: str, key: str) -> bool:
+        """Whether it is that of this stage, as far as a reader relies on it."""
+        named = (self.facts.get("stage"), self.facts.get("key")) == (stage, key)
+        return named and all(isinstance(sha256, str) for sha256 in self.files.values())
+
+
+@dataclass(frozen=True)
 class RemoteStages:
     """Stages below a URL, such as s3://bucket/folder. Every error is an ArtifactError."""
 
@@ -84,7 +109,7 @@ class RemoteStages:
         """A process of this machine that is sent this knows whether the place answers."""
         return _received, (self.url, _SILENT.get(self.url))
 
-    def manifest(self, stage: str, key: str) -> dict[str, Any] | None:
+    def manifest(self, stage: str, key: str) -> StageManifest | None:
         """The manifest of a stage; None where there is none.
 
         Raises DamagedError: what is there is no manifest.
@@ -92,7 +117,7 @@ class RemoteStages:
         """
         return self.manifest_at(_manifest_name(stage, key))
 
-    def manifest_at(self, name: str) -> dict[str, Any] | None:
+    def manifest_at(self, name: str) -> StageManifest | None:
         """The same, by its name below the place."""
 
         def read(files: AbstractFileSystem, root: str) -> bytes | None:
@@ -107,21 +132,18 @@ class RemoteStages:
         if len(content) > _MOST_MANIFEST:
             raise DamagedError(f"{self.url}/{name} is larger than the manifest of a stage can be")
         try:
-            manifest = parse(Path(name), content)
+            return StageManifest.from_json(parse(Path(name), content))
         except (ValueError, ArtifactError):
             raise DamagedError(f"{self.url}/{name} is no manifest") from None
-        if not (isinstance(manifest, dict) and isinstance(manifest.get("files"), dict)):
-            raise DamagedError(f"{self.url}/{name} is no manifest")
-        return manifest
 
-    def fetch(self, manifest: dict[str, Any], folder: Path) -> None:
+    def fetch(self, manifest: StageManifest, folder: Path) -> None:
         """Bring the files of a stage into an empty folder and check each against its hash.
 
         Raises DamagedError: a file is not there or has another hash than the manifest says, or the
             manifest names a path out of the folder.
         Raises UnreachableError: the place does not answer.
         """
-        for name, sha256 in manifest["files"].items():
+        for name, sha256 in manifest.files.items():
             self._refuse_strange(name, sha256)
             target = folder / name
             make_folder(target.parent, below=folder)
@@ -152,7 +174,7 @@ class RemoteStages:
 
         Raises UnreachableError: the place does not take them.
         """
-        for name, sha256 in load_json(manifest)["files"].items():
+        for name, sha256 in StageManifest.from_json(load_json(manifest)).files.items():
             self._put(folder / name, _object("", sha256), _is_there, anew=anew)
         self._put(manifest, f"/{_manifest_name(stage, key)}", _exists, anew=anew)
 

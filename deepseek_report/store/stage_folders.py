@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.local_paths import check_name
@@ -37,7 +36,7 @@ from deepseek_report.store.folders import (
     take_mode,
     take_modes,
 )
-from deepseek_report.store.remote_stages import RemoteStages
+from deepseek_report.store.remote_stages import RemoteStages, StageManifest
 
 #: {URL of a remote store: {stage: why it could not be fetched whole}}, as this process found.
 _DAMAGED: dict[str, dict[str, str]] = {}
@@ -118,13 +117,13 @@ class Store:
         manifest = remote.manifest(stage, key)
         if manifest is None:
             return False
-        if not _is_of(manifest, stage, key):
+        if not manifest.is_of(stage, key):
             raise DamagedError(f"{remote.url}: what is there as {stage} {key[:12]} is another one")
         work = self.root / ".fetching" / stage / key[:32]
         remove(work)
         make_folder(work, below=self.root)
         remote.fetch(manifest, work)
-        save_json(work / MANIFEST, manifest)
+        save_json(work / MANIFEST, manifest.to_json())
         self._put_in_place(work, self.folder(stage, key))
         return True
 
@@ -145,7 +144,7 @@ class Store:
             )
         return news
 
-    def manifest(self, stage: str, key: str) -> dict[str, Any]:
+    def manifest(self, stage: str, key: str) -> StageManifest:
         """What is known of a finished stage: facts of its making and the hash of each file.
 
         Raises ArtifactError: there is no such stage, or its manifest cannot be read.
@@ -156,15 +155,15 @@ class Store:
             raise ArtifactError(f"{path}: not a manifest of this stage; run the experiment again")
         return manifest
 
-    def _read_manifest(self, stage: str, key: str) -> dict[str, Any] | None:
+    def _read_manifest(self, stage: str, key: str) -> StageManifest | None:
         """The manifest; None where it is missing or damaged, so that the stage is made again."""
         path = self.folder(stage, key) / MANIFEST
         refuse_links_on_way(self.root, path)
         try:
-            content = load_json(path)
+            manifest = StageManifest.from_json(load_json(path))
         except (ArtifactError, OSError, ValueError, RecursionError):
             return None
-        return content if _is_of(content, stage, key) else None
+        return manifest if manifest.is_of(stage, key) else None
 
     @contextmanager
     def lock(self, stage: str, key: str) -> Iterator[None]:
@@ -301,25 +300,13 @@ class Store:
     def verify(self, stage: str, key: str) -> None:
         """Raise ArtifactError if a stored file is not what its manifest says, or not in it."""
         folder = self.folder(stage, key)
-        listed = self.manifest(stage, key)["files"]
+        listed = self.manifest(stage, key).files
         present = {path.relative_to(folder).as_posix() for path in files_of(folder)}
         added = [f"{name} is not in the manifest" for name in sorted(present - set(listed))]
         if problems := compare(folder, listed) + added:
             raise ArtifactError(
                 f"{folder}: {'; '.join(problems)}. Delete the folder; the next run makes it anew"
             )
-
-
-def _is_of(manifest: object, stage: str, key: str) -> bool:
-    if not isinstance(manifest, dict):
-        return False
-    named = (manifest.get("stage"), manifest.get("key")) == (stage, key)
-    return named and _lists_files(manifest.get("files"))
-
-
-def _lists_files(files: object) -> bool:
-    """Whether this is {path: SHA-256}, as far as a reader relies on it."""
-    return isinstance(files, dict) and all(isinstance(sha256, str) for sha256 in files.values())
 
 
 @dataclass(frozen=True)
@@ -381,7 +368,7 @@ def _problem(remote: RemoteStages, name: str, problems: dict[str, str]) -> str:
         manifest = remote.manifest_at(name)
     except DamagedError as error:
         return str(error)
-    for path, sha256 in (manifest or {"files": {}})["files"].items():
+    for path, sha256 in (manifest.files if manifest else {}).items():
         known = str(sha256)
         if known not in problems:
             problems[known] = remote.damage_of(sha256, path)

@@ -7,19 +7,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.storage.plain_files import write_whole
 from deepseek_report.training.epoch import AdamW
-
-if TYPE_CHECKING:
-    from deepseek_report.artifacts.protocols.modules import ExplainableModule
-
 
 CHECKPOINT = "checkpoint.safetensors"
 

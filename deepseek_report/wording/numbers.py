@@ -34,6 +34,8 @@ from deepseek_report.artifacts.rounding import (
 
 _CURRENCIES = frozenset("€£¥")
 _SLOT = re.compile(r"\{\w+\}")
+#: Below it, and with at most so many decimals, a number has no more digits than its float.
+_EXACT, _EXACT_DIGITS = 1e9, 6
 
 #: What stands at both ends of a filled slot until the text around it is closed up: a private mark.
 _EDGE = "\ue000"
@@ -400,7 +402,21 @@ class NumberFormat:
             factor, power = power_of_ten(value)
             return self._fill("power", number=self._decimal(factor, 2), power=power)
         rounded = float(f"{value:.{digits}f}") or 0.0  # no sign before a zero
-        return _written_decimal(rounded, digits, self.locale).translate(self._written)
+        if self._signs and abs(rounded) < _EXACT and digits <= _EXACT_DIGITS:
+            written = f"{rounded:,.{digits}f}".translate(self._signs)
+        else:
+            written = _written_decimal(rounded, digits, self.locale)
+        return written.translate(self._written)
+
+    @cached_property
+    def _signs(self) -> dict[int, str]:
+        """The signs of groups and of decimals in a number of Babel's, which needs 20 µs for each.
+
+        Empty for the few locales that it writes in another way.
+        """
+        sample = _written_decimal(-1234567.5, 1, self.locale)
+        signs = re.fullmatch(r"-1(\D)234(?:\1)567(\D)5", sample)
+        return str.maketrans({",": signs[1], ".": signs[2]}) if signs else {}
 
     def _signed_points(self, value: float, digits: int | None = None) -> str:
         sign, size = "+" if value > 0 else self._minus if value < 0 else "", abs(100 * value)
@@ -433,7 +449,7 @@ class NumberFormat:
 
 @lru_cache(maxsize=4096)
 def _written_decimal(value: float, digits: int, locale: str) -> str:
-    """As CLDR writes it; remembered, since a report writes most of its numbers several times."""
+    """As CLDR writes it."""
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
     return format_decimal(value, format=pattern, locale=Locale.parse(locale))
 

@@ -149,7 +149,7 @@ class Wording:
         """Whether there is a text of this key, such as `findings.failed.claim`."""
         return isinstance(self._look_up(key), str)
 
-    def text(self, key: str, /, **values: Any) -> str:
+    def text(self, key: str, /, **values: object) -> str:
         """The text of a key with its slots filled, on one line.
 
         `noun` and `nouns` are always filled: what the columns of these data are explained by, a
@@ -160,15 +160,17 @@ class Wording:
             text = self._look_up(key)
             if not isinstance(text, str):
                 raise ArtifactError(f"the locale has no text {key!r}; add it to templates/locale")
-            self._templates[key] = self._compiled(text) if "{" in text else text
+            self._templates[key] = self._compiled(text) if "{" in text else self._on_a_line(text)
         template = self._templates[key]
         if isinstance(template, str):
             worded = template
         else:
             filled = {name: self._filling(value) for name, value in values.items()}
-            worded = template.render(**self._slots | filled)
-        worded = self.closed_up(_BREAKS.sub(" ", worded).strip())
+            worded = self._on_a_line(template.render(self._slots | filled))
         return as_arguments(worded) if self._speaks_python else worded
+
+    def _on_a_line(self, text: str) -> str:
+        return self.closed_up(_BREAKS.sub(" ", text).strip())
 
     def _compiled(self, text: str) -> Template:
         if text not in self.compiled:

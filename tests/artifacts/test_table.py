@@ -14,7 +14,7 @@ from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.traits import releases_of, table_types
 from deepseek_report.artifacts.score import Measurement
-from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.artifacts.table import Column, TableType, estimate, records_of
 from deepseek_report.artifacts.table_rows import Cells, From, read_rows
 from deepseek_report.errors import ArtifactError
 
@@ -94,6 +94,27 @@ def test_a_table_says_in_one_place_how_it_is_passed_on():
     tables = {"layers": TYPE, "secret": TableType((Column("layer"),))}
     assert releases_of(SimpleNamespace(tables=tables)) == {"layers": WHOLE}
     assert table_types(object()) == {}
+
+
+def test_records_are_those_of_pandas_to_the_type_of_each_cell():
+    frame = pd.DataFrame(
+        {
+            "text": ["a", None, "c"],
+            "count": [1, 2, 3],
+            "share": [0.5, np.nan, 1.0],
+            "is": [True, False, True],
+            "mixed": [np.float64(1.5), None, "x"],
+            "maybe": pd.array([1, None, 3], dtype="Int64"),
+            "day": pd.to_datetime(["2026-01-01", None, "2026-03-01"]),
+            "kind": pd.Categorical(["u", "v", "u"]),
+        }
+    )
+    for part in (frame, frame[:0]):
+        expected, rows = part.to_dict("records"), records_of(part)
+        assert list(map(repr, rows)) == list(map(repr, expected))
+        assert [list(map(type, row.values())) for row in rows] == [
+            list(map(type, row.values())) for row in expected
+        ]
 
 
 @dataclass(frozen=True)

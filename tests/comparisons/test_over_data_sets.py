@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.comparisons.comparison import (
+    DataSetsPair,
     compare,
     data_sets_of,
     of_data_sets,
@@ -42,12 +45,16 @@ def study_of(run: Results, data_sets: int, *signals: float) -> Study:
     return Study(tuple(runs))
 
 
+def pairs_of(measured: Measurement) -> list[DataSetsPair]:
+    return read_rows(measured.tables["pairs"], DataSetsPair)
+
+
 def test_a_method_that_is_better_on_each_of_eight_data_sets_is_said_to_be(run: Results) -> None:
     measured = over_data_sets(study_of(run, 8, 0.0, 0.3), Region())
     (pair,) = measured.tables["pairs"].to_dict("records")
     assert pair["concluded"] == pair["other"] == "DeepSeek, dropout 0.2"
     assert pair["other_better"] > 0.99
-    (message,) = of_data_sets(measured.tables["pairs"], "roc_auc")
+    (message,) = of_data_sets(pairs_of(measured), "roc_auc")
     assert message.id.endswith("data_sets_better")
     ranks = measured.tables["ranks"]
     assert list(ranks["rank"]) == [1, 2]
@@ -59,7 +66,7 @@ def test_on_fewer_than_eight_nothing_is_concluded_and_below_five_nothing_is_rank
 ) -> None:
     five = over_data_sets(study_of(run, 5, 0.0, 0.3), Region())
     assert list(five.tables["pairs"]["concluded"]) == [""]
-    (message,) = of_data_sets(five.tables["pairs"], "roc_auc")
+    (message,) = of_data_sets(pairs_of(five), "roc_auc")
     assert message.id.endswith("data_sets_too_few")
     four = over_data_sets(study_of(run, 4, 0.0, 0.3), Region())
     assert set(four.tables) == {"data_sets"}
@@ -70,7 +77,7 @@ def test_on_fewer_than_eight_nothing_is_concluded_and_below_five_nothing_is_rank
 
 def test_many_pairs_are_counted_and_their_ranks_drawn(run: Results) -> None:
     measured = over_data_sets(study_of(run, 8, 0.0, 0.0, 0.3, 0.6), Region(share=0.02))
-    (message,) = of_data_sets(measured.tables["pairs"], "roc_auc")
+    (message,) = of_data_sets(pairs_of(measured), "roc_auc")
     values = message.values
     assert (values["pairs"], values["better"] + values["alike"] + values["open"]) == (6, 6)
     assert values["better"] >= 4

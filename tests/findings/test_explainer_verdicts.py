@@ -119,6 +119,25 @@ def test_the_verdict_decides_before_the_size_of_the_effect_who_leads(run: Any) -
     assert explainer_verdicts.leading_explainer(run.results()) == "shap"
 
 
+@pytest.mark.parametrize(("cosine_of_shap", "leading"), [(0.9, "shap"), (None, "lime")])
+def test_among_equals_that_score_decides_who_leads_which_all_of_them_have(
+    run: Any, cosine_of_shap: float | None, leading: str
+) -> None:
+    run.tests_of(shap={}, lime={})
+    values = {
+        "shapley_cosine": {"shap": cosine_of_shap, "lime": 0.6},
+        "faithfulness_correlation": {"shap": 0.5, "lime": 0.8},
+    }
+    scores = [
+        run.score(metric, value, explainer=name)
+        for metric, of_each in values.items()
+        for name, value in of_each.items()
+        if value is not None
+    ]
+    run.measure("faithfulness_correlation", *scores)
+    assert explainer_verdicts.leading_explainer(run.results()) == leading
+
+
 def test_a_method_that_gives_0_by_construction_does_not_lead(run: Any) -> None:
     """Its inputs equal the start of the path, so that it attributes nothing whatever the model."""
     run.tests_of(integrated_gradients={"deletion_effect": (0.95, 0.9, 1.0)}, shap={})

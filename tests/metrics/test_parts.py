@@ -66,9 +66,9 @@ def test_no_probability_is_judged_as_a_share_in_parts_that_only_one_class_has(to
     schema = replace(schema, attributes=(schema.attributes[0], kinds))
     p = replace(p, groups={**p.groups, "region": np.where(p.labels == 1, p.groups["region"], -1)})
     of_one_class = replace(context, predictions=p, dataset=replace(context.dataset, schema=schema))
-    for judged, is_judged in ((context, True), (of_one_class, False)):
+    for judged, is_told_apart in ((context, True), (of_one_class, False)):
         table = PartPerformance(n_resamples=200).measure(judged).tables["parts"]
-        assert table["ece"].notna().all() == table["roc_auc"].notna().any() == is_judged
+        assert table["ece"].notna().all() == table["roc_auc"].notna().any() == is_told_apart
 
 
 def test_a_part_in_which_every_decision_is_wrong_is_beyond_chance(toy) -> None:

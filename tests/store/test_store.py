@@ -59,7 +59,7 @@ def test_a_changed_or_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"result\.txt was changed"):
         store.verify("stage", "key")
     (folder / "result.txt").unlink()
-    assert compare(folder, store.manifest("stage", "key")["files"]) == ["result.txt is missing"]
+    assert compare(folder, store.manifest("stage", "key").files) == ["result.txt is missing"]
 
 
 def test_a_file_that_was_added_to_a_stage_is_named(tmp_path: Path) -> None:

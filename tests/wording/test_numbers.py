@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from babel.numbers import format_decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -168,3 +169,14 @@ def test_a_huge_number_is_written_with_a_power_of_ten_wherever_numbers_are(value
 
 def test_the_largest_number_without_a_power_of_ten_has_fifteen_digits() -> None:
     assert ENGLISH.count(999_999_999_999_999).replace("\u202f", "") == "999999999999999"
+
+
+@pytest.mark.parametrize("locale", ["en_GB", "de", "de_CH", "es", "fr", "hi", "pl", "sv"])
+def test_a_number_is_written_as_babel_writes_it_where_babel_is_not_asked(locale: str) -> None:
+    for value in (0.0, -0.04, 7.0, -999.5, 1000.0, 12345.678, -1234567.89, 999999999.0, 1e9, 1e14):
+        for digits in (0, 1, 3, 6, 7):
+            pattern = "#,##0." + "0" * digits if digits else "#,##0"
+            rounded = float(f"{value:.{digits}f}") or 0.0
+            assert NumberFormat(locale)._decimal(value, digits) == format_decimal(
+                rounded, format=pattern, locale=locale
+            )

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from json.encoder import encode_basestring
 from pathlib import Path
 from types import ModuleType
@@ -458,27 +459,29 @@ class _Thrift:
         return (value >> 1) ^ -(value & 1)
 
 
-#: The library by which jsonschema knows addresses: it builds 39 grammars when it is loaded.
-_ADDRESSES = "rfc3987_syntax"
+#: {library by which jsonschema checks addresses, which takes long to load: what it takes of it}
+_ADDRESSES = {"rfc3987_syntax": "is_valid_syntax", "rfc3986_validator": "validate_rfc3986"}
 
 
 def validator_of(schema: Mapping[str, object]) -> Draft202012Validator:
     """The validator of a shipped JSON schema, which names no formats of texts.
 
-    Of the libraries by which jsonschema checks formats, that of addresses takes longer to load than
-    all others together; where it is installed, as it is beside Jupyter, it waits until it is asked.
+    Of the libraries by which jsonschema checks formats, those of addresses take longer to load than
+    all others together; where they are installed, as beside Jupyter, they wait to be asked.
     """
-    waits = _ADDRESSES not in sys.modules and importlib.util.find_spec(_ADDRESSES) is not None
-    if waits:
-        sys.modules[_ADDRESSES] = late = ModuleType(_ADDRESSES)
-        vars(late)["is_valid_syntax"] = _is_address
+    waiting = [
+        name for name in _ADDRESSES if name not in sys.modules and importlib.util.find_spec(name)
+    ]
+    for name in waiting:
+        sys.modules[name] = late = ModuleType(name)
+        vars(late)[_ADDRESSES[name]] = partial(_asked, name)
     try:
         from jsonschema import Draft202012Validator
     finally:
-        if waits:
-            del sys.modules[_ADDRESSES]
+        for name in waiting:
+            del sys.modules[name]
     return Draft202012Validator(schema)
 
 
-def _is_address(term: str, text: str) -> bool:
-    return bool(importlib.import_module(_ADDRESSES).is_valid_syntax(term, text))
+def _asked(library: str, *arguments: Any, **named: Any) -> Any:
+    return getattr(importlib.import_module(library), _ADDRESSES[library])(*arguments, **named)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -58,7 +57,7 @@ class _TellingPlaces:
     places: Ints
     first: Text
     severity: Severity
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     where: tuple[str, ...] = ()
     without: float | None = None
 

@@ -79,7 +79,7 @@ def read_case_rows(path: Path, schema: Schema, form: FileForm | None = None) -> 
     return CaseRows(inputs, ignored)
 
 
-def _columns(path: Path, form: FileForm) -> dict[str, list[Any]]:
+def _columns(path: Path, form: FileForm) -> dict[str, list[object]]:
     """{column: cells}; None is a missing one, other cells are texts, or numbers of JSON."""
     if path.suffix.lower() == ".json":
         return _of_objects(_objects(path, form), path)
@@ -151,7 +151,7 @@ def column_of(feature: Feature, columns: Mapping[str, object], path: Path | str)
     )
 
 
-def read_value(feature: Feature, cell: object, path: Path | str, row: str) -> float:
+def read_value(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
     """One cell as the model reads it.
 
     cell : a text or a number; None, an empty text and NaN are missing. path, row : where the cell
@@ -178,7 +178,7 @@ def _number(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
     return number
 
 
-def _category(feature: Feature, cell: object, path: Path | str, row: str) -> float:
+def _category(feature: Feature, cell: Any, path: Path | str, row: str) -> float:
     """The position of a category, named by its code or its label."""
     text = code_text(cell).strip()
     by_code = {category.code: at for at, category in enumerate(feature.categories)}
@@ -194,7 +194,7 @@ def _category(feature: Feature, cell: object, path: Path | str, row: str) -> flo
 
 
 def _bad_cell(
-    feature: Feature, cell: object, path: Path | str, row: str, allowed: str, hint: str = ""
+    feature: Feature, cell: Any, path: Path | str, row: str, allowed: str, hint: str = ""
 ) -> DataError:
     return data_error(
         str(path),

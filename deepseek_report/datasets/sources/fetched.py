@@ -35,7 +35,7 @@ class Fetched:
     def facts(self) -> dict[str, Any]:
         return dict(json.loads(self._facts_file.read_text("utf-8")))
 
-    def keep(self, frame: pd.DataFrame, facts: dict[str, Any]) -> None:
+    def keep(self, frame: pd.DataFrame, facts: Mapping[str, object]) -> None:
         """Write both; the table last and in one move, so that it is whole or absent."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self._facts_file.write_text(json.dumps(facts, ensure_ascii=False, indent=1), "utf-8")

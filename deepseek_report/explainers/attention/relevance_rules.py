@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +30,11 @@ class RelevanceRules(TorchFunctionMode):
     """
 
     def __torch_function__(
-        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Any = None
+        self,
+        func: Callable[..., Tensor],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
     ) -> object:
         rule = _RULES.get(getattr(func, "__name__", ""))
         return rule(func, *args, **(kwargs or {})) if rule else func(*args, **(kwargs or {}))
@@ -76,9 +79,9 @@ def constant_weights(module: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def halved(tensor: Any) -> object:
+def halved(tensor: object) -> object:
     """The same numbers, of which half of the gradient goes on."""
-    if not _depends(tensor):
+    if not isinstance(tensor, Tensor) or not tensor.requires_grad:
         return tensor
     half = tensor * 0.5
     return half + half.detach()
@@ -95,29 +98,33 @@ def _kept(x: Tensor, y: Tensor) -> Tensor:
     return x * factor.detach() + torch.where(is_zero, y, torch.zeros_like(y)).detach()
 
 
-def _activation(func: Any, x: Tensor, *args: object, **kwargs: object) -> Tensor:
+def _activation(func: Callable[..., Tensor], x: Tensor, *args: object, **kwargs: object) -> Tensor:
     y: Tensor = func(x, *args, **kwargs)
     return _kept(x, y) if _depends(x) else y
 
 
-def _product(func: Any, left: object, right: object, *args: object, **kwargs: object) -> object:
+def _product(
+    func: Callable[..., Tensor], left: object, right: object, *args: object, **kwargs: object
+) -> object:
     if _depends(left) and _depends(right):
         left, right = halved(left), halved(right)
     return func(left, right, *args, **kwargs)
 
 
-def _ratio(func: Any, left: object, right: Any, *args: object, **kwargs: object) -> object:
+def _ratio(
+    func: Callable[..., Tensor], left: object, right: Tensor, *args: object, **kwargs: object
+) -> object:
     return func(left, right.detach() if _depends(right) else right, *args, **kwargs)
 
 
-def _constant(func: Any, *args: object, **kwargs: object) -> object:
+def _constant(func: Callable[..., Tensor], *args: object, **kwargs: object) -> object:
     return func(*args, **kwargs).detach()
 
 
 def _layer_norm(
-    func: object,
+    func: Callable[..., Tensor],
     x: Tensor,
-    normalized_shape: Any,
+    normalized_shape: Sequence[int],
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
@@ -132,9 +139,9 @@ def _layer_norm(
 
 
 def _rms_norm(
-    func: object,
+    func: Callable[..., Tensor],
     x: Tensor,
-    normalized_shape: Any,
+    normalized_shape: Sequence[int],
     weight: Tensor | None = None,
     eps: float | None = None,
 ) -> Tensor:

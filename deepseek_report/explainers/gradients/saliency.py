@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,8 +19,6 @@ from deepseek_report.explainers.attributions import ModuleExplainer, seed_of, su
 from deepseek_report.statistics.intervals import Z95, student_ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor
 
 

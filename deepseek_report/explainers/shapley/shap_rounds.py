@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -122,7 +122,7 @@ class Rounds:
         ]
         return np.array(values)
 
-    def _one(self, explainer: Any, round_: int, row: Floats, drawn: int) -> Floats:
+    def _one(self, explainer: shap.Explainer, round_: int, row: Floats, drawn: int) -> Floats:
         np.random.seed(seed_of(self.context.seed, round_, drawn))  # noqa: NPY002
         options = {"main_effects": False, "error_bounds": False, "batch_size": None}
         evaluations = 2**row.size if self.algorithm == "exact" else 2 * row.size + 1

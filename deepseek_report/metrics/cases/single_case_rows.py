@@ -89,9 +89,9 @@ class CaseReason(OfPlayer):
     explainer: str
     display: str
     attribution: float
-    error: float | None
     rank: int
     output_space: OutputSpace
+    error: float | None = None
     class_name: str = ""
 
 

@@ -21,7 +21,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Direction, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.replacement import replacement_of
+from deepseek_report.data_kinds.replacement import ROWS_OF_AN_INSTANCE, replacement_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
 from deepseek_report.metrics.explanations.curves import (
@@ -54,21 +54,31 @@ _PETSIUK = "Petsiuk, Das & Saenko 2018, arXiv:1806.07421"
 _SUNDARARAJAN = "Sundararajan, Taly & Yan 2017, arXiv:1703.01365"
 
 
-def perturbation(context: MeasureContext, explanation: Explanation, steps: int) -> Perturbation:
+def perturbation(
+    context: MeasureContext, explanation: Explanation, steps: int, draws: int = ROWS_OF_AN_INSTANCE
+) -> Perturbation:
     """The instances' players taken away as in the game of the explanation.
+
+    draws : see `replacement_of`.
 
     Raises NotApplicableError : nothing is known here that plays that game.
     """
-    return _playing(context, context.game_of(explanation), explanation, steps)
+    return _playing(context, context.game_of(explanation), explanation, steps, draws=draws)
 
 
 def _playing(
-    context: MeasureContext, game: Game, explanation: Explanation, steps: int, sample: int = 0
+    context: MeasureContext,
+    game: Game,
+    explanation: Explanation,
+    steps: int,
+    sample: int = 0,
+    draws: int = ROWS_OF_AN_INSTANCE,
 ) -> Perturbation:
     """The instances of an explanation in any game.
 
     Where several rows stand for what is taken away, the curves have fewer points in proportion, so
-    that a curve takes as many rows of the model in every game. sample : see `replacement_of`.
+    that a curve takes as many rows of the model in every game. sample, draws : see
+    `replacement_of`.
     """
     train, target = context.dataset.train, context.dataset.schema.target
     replacement = replacement_of(
@@ -78,6 +88,7 @@ def _playing(
         context.background,
         training=train.inputs,
         sample=sample,
+        draws=draws,
     )
     return Perturbation(
         classifier=context.classifier,

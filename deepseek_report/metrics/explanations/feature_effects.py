@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -341,7 +341,7 @@ class _FeatureEffect:
             }
         )
 
-    def ends(self, *, is_number: bool) -> dict[str, Any]:
+    def ends(self, *, is_number: bool) -> dict[str, object]:
         """Where the effect is least and greatest, and what it is there."""
         feature, curve = self.moved.feature, self.curve
         partner, correlation = self.partner or ("", np.nan)

@@ -15,9 +15,11 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.coalitions import n_players
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.curves import Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (
+    CONTROL,
     ExplanationMetric,
     about_sample,
     compared,
@@ -186,7 +188,11 @@ class FaithfulnessCorrelation(ExplanationMetric):
     exact ones come hangs on the model. It puts methods of one game in order (docs/explanations.md).
 
     All are averaged over at most `instances` instances, and over fewer, but at least 8, where that
-    would take more than `evaluations` coalitions of each game; the cosine over half as many.
+    would take more than `evaluations` coalitions of each game. The cosine asks about at most
+    `walks` rows of the model: which rows stand for what is taken away matters more for it than how
+    many instances there are, so that it takes as many as that pays for in 8 instances. It is left
+    out where there are so many players that `walks` does not pay for one row in each of them, and
+    of a game that only one method with signs plays, which has none to be put in order with.
 
     Yeh et al. take any perturbation; here it is a random mask, and the error is divided by what is
     lost, so that models and units compare. Bhatt et al. replace by a baseline.
@@ -196,9 +202,10 @@ class FaithfulnessCorrelation(ExplanationMetric):
 
     reveals = "aggregate"
 
-    masks: Annotated[int, Field(ge=8, le=10_000)] = 16
+    masks: Annotated[int, Field(ge=8, le=10_000)] = 24
     instances: Annotated[int, Field(ge=8)] = 32
     evaluations: Annotated[int, Field(ge=64)] = 2000
+    walks: Annotated[int, Field(ge=64)] = 8000
     resamples: Resamples = 2000
 
     bounds = {
@@ -227,25 +234,37 @@ class FaithfulnessCorrelation(ExplanationMetric):
         self, context: MeasureContext, group: Mapping[str, Explanation]
     ) -> list[Score]:
         first = next(iter(group.values()))
-        chosen = thin(len(first), self._most(self.masks, self.instances))
+        most = max(min(self.instances, self.evaluations // self.masks), _FEWEST)
+        chosen = thin(len(first), most)
         replacing = perturbation(context, first.at(chosen), NO_STEPS)
         answers = MaskedAnswers.of(replacing, self.masks, context.seed)
-        few = thin(len(chosen), self._most(2 * replacing.counts.max() + 2, len(chosen) // 2))
-        on_walk = replacing.at(few)
-        values = walked(on_walk, context.seed)
+        rivals = [name for name, own in group.items() if own.signed and name != CONTROL]
+        walks = self.walks if len(rivals) > 1 else 0
+        few, on_walk = self._to_walk(context, first.at(chosen), walks)
+        values = walked(on_walk, context.seed) if len(few) else {}
         scores: list[Score] = []
         for name, explanation in group.items():
             if not np.array_equal(explanation.positions, first.positions):
                 raise NotApplicableError(message("refusals.other_cases"))
             space, own = explanation.output_space, explanation.at(chosen)
             scores += self._scores(name, answers.predicted(own), answers.drops[space], context)
-            spoken = speaking(own.at(few), on_walk)
-            scores.append(self._cosine(name, cosines(spoken, values[space], own.signed), context))
+            if values:
+                spoken = speaking(own.at(few), on_walk)
+                truth = cosines(spoken, values[space], own.signed)
+                scores.append(self._cosine(name, truth, context))
         return scores
 
-    def _most(self, coalitions: int, instances: int) -> int:
-        """How many instances are asked about so many coalitions each."""
-        return max(min(instances, self.evaluations // int(coalitions)), _FEWEST)
+    def _to_walk(
+        self, context: MeasureContext, explanation: Explanation, walks: int
+    ) -> tuple[Ints, Perturbation]:
+        """Which instances are walked, and how: first as many rows stand for what is taken away as
+        `walks` pay for in `_FEWEST` instances, then more instances; none where they pay for less.
+        """
+        each = 2 * (n_players(context.dataset.schema) + 1)
+        draws = int(np.clip(walks // (each * _FEWEST), 1, len(context.background)))
+        paid = walks // (each * draws)
+        few = thin(len(explanation), paid) if paid >= _FEWEST else np.arange(0)
+        return few, perturbation(context, explanation.at(few), NO_STEPS, draws)
 
     def _cosine(self, name: str, values: Floats, context: MeasureContext) -> Score:
         return self.mean_score(

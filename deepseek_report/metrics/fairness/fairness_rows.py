@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.schema import CROSS
 from deepseek_report.artifacts.table import SEPARATOR
 from deepseek_report.artifacts.table_rows import Cells, From
 
-TOO_FEW = "too few to judge"
+#: The verdict on two groups of which one is too small.
+TOO_FEW: Final = "too few to judge"
 
 
 @dataclass(frozen=True)
@@ -181,13 +182,15 @@ class GapOption(OfAttribute):
     is_chosen: bool
     is_better: bool
     cost: float | None
-    ratio: Annotated[Estimate, From(prefix="ratio")]
-    gap: Annotated[Estimate, From(prefix="gap")]
-    gap_change: Annotated[Estimate, From(prefix="gap_change")]
-    balanced_accuracy_change: Annotated[Estimate, From(prefix="balanced_accuracy_change")]
-    auc_change: Annotated[Estimate, From(prefix="auc_change")]
-    cost_change: Annotated[Estimate, From(prefix="cost_change")]
     cells: Cells
+    ratio: Annotated[Estimate, From(prefix="ratio")] = UNDEFINED
+    gap: Annotated[Estimate, From(prefix="gap")] = UNDEFINED
+    gap_change: Annotated[Estimate, From(prefix="gap_change")] = UNDEFINED
+    balanced_accuracy_change: Annotated[Estimate, From(prefix="balanced_accuracy_change")] = (
+        UNDEFINED
+    )
+    auc_change: Annotated[Estimate, From(prefix="auc_change")] = UNDEFINED
+    cost_change: Annotated[Estimate, From(prefix="cost_change")] = UNDEFINED
 
 
 @dataclass(frozen=True)
@@ -216,11 +219,11 @@ class SplitGap(OfAttribute):
 
     level: str
     reference: str
-    gap: Annotated[Estimate | None, From(prefix="gap")]
-    direct: Annotated[Estimate | None, From(prefix="direct", n="n_asked")]
-    labels: Annotated[Estimate | None, From(prefix="labels", n="n_asked")]
-    stand_ins: Annotated[Estimate | None, From(prefix="stand_ins", n="n_asked")]
-    rest: Annotated[Estimate | None, From(prefix="rest", n="n_asked")]
+    gap: Annotated[Estimate | None, From(prefix="gap")] = None
+    direct: Annotated[Estimate | None, From(prefix="direct", n="n_asked")] = None
+    labels: Annotated[Estimate | None, From(prefix="labels", n="n_asked")] = None
+    stand_ins: Annotated[Estimate | None, From(prefix="stand_ins", n="n_asked")] = None
+    rest: Annotated[Estimate | None, From(prefix="rest", n="n_asked")] = None
 
     @property
     def parts(self) -> dict[str, Estimate | None]:

@@ -20,7 +20,12 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.fairness.fairness_rows import GroupPair, LabelledGap, RatioStep
+from deepseek_report.metrics.fairness.fairness_rows import (
+    TOO_FEW,
+    GroupPair,
+    LabelledGap,
+    RatioStep,
+)
 from deepseek_report.metrics.fairness.group_gaps import (
     DRAWS_A_TEST,
     KINDS_OF_COMPARISONS,
@@ -251,9 +256,6 @@ def _ratio(rates: Floats, places: dict[str, int], level: str, reference: str) ->
 Verdict = Literal[
     "clear below", "below but uncertain", "above but uncertain", "clear above", "too few to judge"
 ]
-
-
-TOO_FEW: Verdict = "too few to judge"
 
 
 def verdict(ratio: float, low: float, high: float, threshold: float) -> Verdict:

@@ -432,7 +432,8 @@ class Options(PeopleMetric, ClassMetric):
 
         Of those that narrow the gap and reach the ratio the one of the least price; where none
         does, or today's decisions reach it already, the one with the smallest gap among those that
-        cost little balanced accuracy.
+        cost little balanced accuracy. Gradient boosting stands for the model: where the model
+        itself was fitted anew in the same way and may be chosen too, it is.
         """
         today, *others = options
         gap, ratio = groups.unevenness(today.validation)
@@ -445,9 +446,11 @@ class Options(PeopleMetric, ClassMetric):
         left = [option for option in others if option.name in narrower]
         reaching = [option for option in left if narrower[option.name][1] >= self.ratio]
         if reaching and ratio < self.ratio:
-            return min(reaching, key=lambda option: price(option.validation, self.costs))
+            cheapest = min(reaching, key=lambda option: price(option.validation, self.costs))
+            return _of_the_model(cheapest, reaching)
         cheap = [option for option in left if price(option.validation, None) <= dearest]
-        return min(cheap, key=lambda option: narrower[option.name][0], default=None)
+        evenest = min(cheap, key=lambda option: narrower[option.name][0], default=None)
+        return None if evenest is None else _of_the_model(evenest, cheap)
 
     def _notes(self, n_left: int, own: Text) -> tuple[Text, ...]:
         notes = [
@@ -461,6 +464,12 @@ class Options(PeopleMetric, ClassMetric):
         if n_left:
             notes.append(message("notes.options.left", n=n_left, most=self.most_work))
         return tuple(notes)
+
+
+def _of_the_model(option: Option, allowed: Sequence[Option]) -> Option:
+    """The model itself fitted anew as the option says, where that is allowed; else the option."""
+    own = f"{OWN}{option.name}"
+    return next((each for each in allowed if each.name == own), option)
 
 
 def _own_note(

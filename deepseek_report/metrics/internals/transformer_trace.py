@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,10 @@ from torch import Tensor, nn
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.modules import Replacement, Step
 from deepseek_report.errors import NotApplicableError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 
 _LAYER = re.compile(r"(?:^|\.)(\d+)\.")
 #: Where an attention block joins its heads again, in the families of transformers.
@@ -34,7 +38,7 @@ class Choice:
     weights: Tensor
 
 
-def layers_of(net: Any) -> list[nn.Module]:
+def layers_of(net: PreTrainedModel) -> list[nn.Module]:
     """The layers of a model in their order; empty where they stand in no list."""
     count = getattr(net.config.get_text_config(), "num_hidden_layers", 0)
     lists = (part for part in net.modules() if isinstance(part, nn.ModuleList))
@@ -56,8 +60,8 @@ def listening(routers: Mapping[int, nn.Module]) -> Iterator[dict[int, Choice]]:
     """Fills a dictionary {layer: Choice} while the model runs inside of the block."""
     heard: dict[int, Choice] = {}
 
-    def hook(layer: int) -> Any:
-        def note(part: nn.Module, inputs: Any, output: Any) -> None:
+    def hook(layer: int) -> Callable[..., None]:
+        def note(part: nn.Module, inputs: object, output: tuple[Tensor, Tensor, Tensor]) -> None:
             del inputs
             heard[layer] = _choice(part, output)
 
@@ -156,7 +160,7 @@ class Site:
     listen: Callable[[Callable[[Tensor], Tensor]], Any]
 
 
-def sites_of(net: nn.Module, heads: int) -> list[Site]:
+def sites_of(net: PreTrainedModel, heads: int) -> list[Site]:
     """Layers, heads and experts, layer by layer.
 
     heads : of each layer. Raises NotApplicableError : a layer has no place where its heads are

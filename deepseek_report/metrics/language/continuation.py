@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, message
@@ -446,7 +446,7 @@ def _truth(test: Split, rows: Sequence[int], text: Continuation, fixed: int) -> 
     return truth
 
 
-def _cells(row: MethodVerdict) -> dict[str, Any]:
+def _cells(row: MethodVerdict) -> dict[str, object]:
     names = ("comprehensiveness", "sufficiency")
     gains = zip(names, row.gains, strict=True) if row.method != CONTROL else ()
     compared = {
@@ -518,7 +518,7 @@ def _player_labels(text: Continuation, model: LanguageModel) -> list[str]:
     return labels
 
 
-def _arrays(answers: Sequence[AttributedAnswer]) -> dict[str, Any]:
+def _arrays(answers: Sequence[AttributedAnswer]) -> dict[str, Array]:
     """What is shown of the prompts: attributions, and what is known to make each answer token.
 
     values : (prompt, method, question, answer token, player). truth : (prompt, answer token,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.statistics.resampling import Resampling
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from deepseek_report.metrics.language.residual_stream import Prompts
 
 #: Fewer prompts tell too little of any part.
@@ -73,10 +75,11 @@ def some_prompts(
     return drawn[:affordable]
 
 
-def weights_of(net: Any) -> int:
+def weights_of(net: PreTrainedModel) -> int:
     """Parameters of a network that are no embedding of tokens or places, at least 1."""
     size = sum(parameter.numel() for parameter in net.parameters())
-    size -= sum(part.weight.numel() for part in net.modules() if type(part).__name__ == "Embedding")
+    embeddings = (part for part in net.modules() if type(part).__name__ == "Embedding")
+    size -= sum(weight.numel() for part in embeddings for weight in part.parameters())
     return max(int(size), 1)
 
 

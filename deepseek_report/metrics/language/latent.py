@@ -109,13 +109,13 @@ class Latent(InsideMetric):
 
 def _kept(
     stream: ResidualStream, layer: int, train: Prompts, prompts: Prompts, drawn: Resampling
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The rank of a layer's states and latents, and what a probe tells of tokens from each."""
     from deepseek_report.metrics.language.residual_stream import effective_rank, states_and_latents
 
     taught = states_and_latents(stream, train, layer)
     held_out = states_and_latents(stream, prompts, layer)
-    row: dict[str, Any] = {}
+    row: dict[str, object] = {}
     for name, fitted, vectors in zip(("state", "latent"), taught, held_out, strict=True):
         row["width" if name == "state" else "rank"] = vectors.shape[1]
         row[f"{name}_rank"] = effective_rank(vectors)

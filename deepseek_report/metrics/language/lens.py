@@ -194,7 +194,7 @@ def _corruptions(
 
     from deepseek_report.metrics.language.residual_stream import with_token
 
-    weight = stream.net.get_input_embeddings().weight.detach()
+    weight = next(stream.net.get_input_embeddings().parameters()).detach()
     noise = rng.normal(0, _NOISE * float(weight.std()), (len(prompts), weight.shape[1]))
 
     def of_token(batch: Prompts, part: slice) -> object:

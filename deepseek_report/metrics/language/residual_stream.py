@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ from deepseek_report.metrics.internals.transformer_trace import (
     listening,
     routers_of,
 )
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 
 #: How far logits read off the last state may lie from the model's own, as a share of the largest.
 _TOLERANCE = 1e-3
@@ -84,7 +88,7 @@ class ResidualStream:
     families of transformers have them, or the output does more than to multiply the normed state.
     """
 
-    def __init__(self, net: Any, name: str = "") -> None:
+    def __init__(self, net: PreTrainedModel, name: str = "") -> None:
         self.net, self.layers = net, layers_of(net)
         inside = {id(part) for layer in self.layers for part in layer.modules()}
         norms = [

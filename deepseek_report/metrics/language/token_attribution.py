@@ -28,6 +28,7 @@ from deepseek_report.statistics.games.paired_regression import estimated_values
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from transformers import PreTrainedModel
 
 #: The questions, in the order of the first axis of all arrays of values.
 QUESTIONS = ("logit", "contrast")
@@ -93,7 +94,7 @@ def word_owners(tokens: Sequence[str], fixed: int = 0) -> Ints:
     return np.concatenate([np.full(fixed, -1), np.cumsum(begins) - 1]).astype(np.int64)
 
 
-def greedy_answer(net: Any, ids: Ints, most: int) -> Ints:
+def greedy_answer(net: PreTrainedModel, ids: Ints, most: int) -> Ints:
     """(answer token,) the likeliest token, again and again, up to so many or the text's end."""
     import torch
 
@@ -107,17 +108,17 @@ def greedy_answer(net: Any, ids: Ints, most: int) -> Ints:
     return np.array(answer, np.int64)
 
 
-def _end_tokens(net: Any) -> frozenset[int]:
+def _end_tokens(net: PreTrainedModel) -> frozenset[int]:
     end = getattr(net.config, "eos_token_id", None)
     return frozenset() if end is None else frozenset(np.atleast_1d(end).tolist())
 
 
-def _device(net: Any) -> Any:
+def _device(net: PreTrainedModel) -> Any:
     return next(net.parameters()).device
 
 
 @contextmanager
-def _frozen(net: Any) -> Iterator[None]:
+def _frozen(net: PreTrainedModel) -> Iterator[None]:
     """The model in evaluation mode, without gradients of its parameters."""
     kept = [(weight, weight.requires_grad) for weight in net.parameters()]
     training = net.training
@@ -140,7 +141,7 @@ class ContinuationGame:
     """
 
     def __init__(
-        self, net: Any, text: Continuation, stand_in: Floats, rivals: Ints | None = None
+        self, net: PreTrainedModel, text: Continuation, stand_in: Floats, rivals: Ints | None = None
     ) -> None:
         import torch
 

@@ -145,7 +145,7 @@ class _Ranked:
         drawn = Resampling.of(self.p)
         return drawn.rate(self.p.truths, alerts), drawn.rate(alerts, self.p.truths)
 
-    def row(self, n: int, capacity: AlertCapacity) -> dict[str, Any]:
+    def row(self, n: int, capacity: AlertCapacity) -> dict[str, object]:
         alerts = self.alerts(n)
         precision, recall = self.rates(alerts)
         return {
@@ -159,7 +159,7 @@ class _Ranked:
         }
 
 
-def _months(ranked: _Ranked, alerts: Bools, moments: Floats, least: int) -> list[dict[str, Any]]:
+def _months(ranked: _Ranked, alerts: Bools, moments: Floats, least: int) -> list[dict[str, object]]:
     """Month by month, those with enough alerts."""
     known = np.isfinite(moments)
     names = (

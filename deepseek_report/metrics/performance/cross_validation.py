@@ -147,7 +147,7 @@ def _by_fold(runs: Sequence[FoldRun]) -> Iterator[dict[str, object]]:
                 yield {**subject, "fold": fold, "n": score.n, "value": float(score.value)}
 
 
-def _facts(fold: int, run: FoldRun) -> dict[str, Any]:
+def _facts(fold: int, run: FoldRun) -> dict[str, object]:
     sizes: dict[str, int] = {part: len(getattr(run.parts, part)) for part in PARTS}
     threshold = np.nan if run.threshold is None else run.threshold
     return {"fold": fold, **sizes, "threshold": threshold}

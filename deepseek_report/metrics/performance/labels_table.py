@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -138,7 +138,7 @@ class LabelsTable(LabelsMetric):
 
     def _row(
         self, name: str, label: tuple[Bools, Floats], drawn: Resampling, seed: int
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         truths, shares = label
         row = {"label": name, "reported": False, "n": len(truths), "prevalence": truths.mean()}
         if truths.all() or not truths.any():

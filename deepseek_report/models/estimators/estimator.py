@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import message
@@ -30,7 +30,6 @@ from deepseek_report.statistics.small_trees import HistogramTrees
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
     from sklearn.base import BaseEstimator
     from sklearn.ensemble._gb import BaseGradientBoosting
     from sklearn.tree import BaseDecisionTree

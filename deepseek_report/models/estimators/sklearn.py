@@ -8,7 +8,7 @@ import importlib
 import inspect
 import json
 import zipfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
@@ -16,9 +16,10 @@ from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from deepseek_report.artifacts.advice import pip_install
-from deepseek_report.artifacts.array_types import Floats
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.models import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, NUMBER_TASKS, Modality, Schema, TaskName
@@ -41,16 +42,12 @@ from deepseek_report.provenance import code_of, version_of
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import ArrayLike
     from scipy.interpolate import BSpline
     from sklearn.base import BaseEstimator
     from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
     from sklearn.neighbors import KDTree
     from sklearn.tree._tree import Tree
 
-    from deepseek_report.artifacts.array_types import Bools, Ints
     from deepseek_report.models.estimators.booster_file import LoadedBooster
     from deepseek_report.models.estimators.estimator import EstimatorClassifier, Fitted
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence, Sized
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Sized
-
-    from numpy.typing import ArrayLike
-
 
 #: How far from [0, 1] a probability, and from 1 the sum of a row, may lie by rounding.
 _SLACK, _SUM_SLACK = 1e-6, 1e-3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -23,8 +24,6 @@ from deepseek_report.models.estimators.sklearn import Code
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
     from deepseek_report.models.estimators.estimator import EstimatorClassifier, Fitted

@@ -6,18 +6,13 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import linear, one_hot, pad
 
-from deepseek_report.models.routed.experts import product
-
-if TYPE_CHECKING:
-    from deepseek_report.models.routed.experts import Kept
-
+from deepseek_report.models.routed.experts import Kept, product
 
 # --- Which tokens stand near one another, and runs of neighbours that are told or read as one -----
 

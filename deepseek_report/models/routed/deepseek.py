@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import ALL_TASKS, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS
 from deepseek_report.models.shared.loading import ModulePlugin
-
-if TYPE_CHECKING:
-    from deepseek_report.artifacts.protocols.modules import ExplainableModule
 
 
 @dataclass(frozen=True)

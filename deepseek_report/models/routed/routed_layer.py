@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +12,6 @@ from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.models.routed.branched_attention import BRANCHES, Neighbours, RoutedAttention
 from deepseek_report.models.routed.deepseek import DeepSeekSettings
 from deepseek_report.models.routed.experts import Routing, SparseExperts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class DropPath(nn.Module):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kinds_of_structure
 from deepseek_report.models.shared.loading import ModulePlugin
-
-if TYPE_CHECKING:
-    from deepseek_report.artifacts.protocols.modules import ExplainableModule
 
 
 @dataclass(frozen=True)

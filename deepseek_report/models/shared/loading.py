@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,8 +14,6 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from torch import Tensor, nn
 
     from deepseek_report.models.shared.module_classifier import TorchClassifier

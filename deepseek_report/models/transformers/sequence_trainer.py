@@ -25,12 +25,10 @@ from deepseek_report.data_kinds.token_tasks import Sequences, TokenTask, task_of
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.shared.loading import WEIGHTS
 from deepseek_report.models.transformers.pretrained import SequenceRecipe
-from deepseek_report.models.transformers.transformer_module import reinitialise
+from deepseek_report.models.transformers.transformer_module import TransformerModule, reinitialise
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-    from deepseek_report.models.transformers.transformer_module import TransformerModule
 
 
 #: Steps of which the history tells as of one epoch, and rows of the validation part it is told of.

@@ -56,7 +56,7 @@ def _find_or_compute(store: Store, stage: Stage, job: StageJob, send: Send) -> S
 
 def kept_outcome(store: Store, stage: Stage, folder: Path) -> StageOutcome:
     """What the store says of a stage: its folder, or why it cannot be applied."""
-    reason = text_of(store.manifest(stage.place, stage.key).get("refused", ""))
+    reason = text_of(store.manifest(stage.place, stage.key).facts.get("refused", ""))
     if reason:
         return StageOutcome(stage.id, reason=reason, applicable=False, cached=True)
     return StageOutcome(stage.id, folder, cached=True)

@@ -23,6 +23,7 @@ from deepseek_report.artifacts.protocols.models import (
     Trainer,
     TrainsCorrected,
 )
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.config.experiment import Experiment
@@ -31,8 +32,6 @@ from deepseek_report.runner.execution.corrected_training import penalty_of
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from deepseek_report.artifacts.protocols.modules import ExplainableModule
 
 
 #: Parameters of an estimator that say how many trees it grows.
@@ -194,7 +193,7 @@ class _Withheld:
         return self._classifier.label_probabilities(self._of(inputs))
 
     def decided(self, inputs: Floats) -> Ints | None:
-        inner: Any = self._classifier
+        inner = self._classifier
         return inner.decided(self._of(inputs)) if isinstance(inner, DecidesItself) else None
 
     def _of(self, inputs: Floats) -> Floats:

@@ -452,7 +452,7 @@ def _cases(job: StageJob) -> Cases:
 
 
 #: {training folder: its module as it was loaded}, the last one; estimators are fitted for it.
-_LOADED: dict[Path, Any] = {}
+_LOADED: dict[Path, object] = {}
 
 
 def fresh_classifier(job: StageJob, *, copied: bool = True) -> Classifier:

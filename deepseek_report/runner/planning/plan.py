@@ -95,18 +95,22 @@ class _Planner:
         self.config = PortablePaths(experiment.raw, Path.cwd()).config  # no path is part of a key
         self.seeds = experiment.seeds
         #: Of the language's words, which stand in conclusions and inside of pictures.
-        self.texts = texts_digest(self.config["report"]["language"])
+        self.texts = texts_digest(self.experiment.report.language)
         self.stages: dict[str, Stage] = {}
 
     def add(
         self,
         name: str,
-        config: Any,
+        config: object,
         inputs: tuple[str, ...],
         *targets: str,
         seed: int | None = None,
-    ) -> None:
-        """Plan one stage. seed : of its own draws, None where it draws nothing."""
+        source: str = "",
+    ) -> Stage:
+        """Plan one stage.
+
+        seed : of its own draws, None where it draws nothing. source : see `Stage`.
+        """
         made_from = {
             "stage": name,
             "config": config,
@@ -114,7 +118,8 @@ class _Planner:
             "code": {module: code_of(module) for module in [_STAGES, *map(module_of, targets)]},
             "seed": seed,
         }
-        self.stages[name] = Stage(name, digest(made_from), inputs)
+        self.stages[name] = Stage(name, digest(made_from), inputs, source)
+        return self.stages[name]
 
     def target(self, group: str, key: str = "") -> str:
         return str(self.experiment.config_of(group, key)["_target_"])
@@ -137,15 +142,12 @@ class _Planner:
         if self.experiment.corrections:
             items = [item.to_json() for item in self.experiment.corrections]
             inputs = (BEFORE["data"],)
-            self.add(
-                "data", items, inputs, f"{_CORRECTED}.ResolvedCorrections", seed=self.seeds.data
-            )
-            return self.stages["data"]
+            corrected = f"{_CORRECTED}.ResolvedCorrections"
+            return self.add("data", items, inputs, corrected, seed=self.seeds.data)
         raw, dataset = self.config, self.experiment.dataset
         source = dataset.source_digest()
-        self.add("data", [raw["dataset"], source], (), self.target("dataset"), seed=self.seeds.data)
-        self.stages["data"] = replace(self.stages["data"], source=source)
-        return self.stages["data"]
+        target, seed = self.target("dataset"), self.seeds.data
+        return self.add("data", [raw["dataset"], source], (), target, seed=seed, source=source)
 
     def _before(self) -> None:
         """The same model without corrections, as the plan without them makes it."""
@@ -171,10 +173,9 @@ class _Planner:
         inputs = ("data", *(BEFORE[name] for name in ("data", "training") if self._corrects))
         if self._corrects:
             trained.append([item.to_json() for item in self.experiment.corrections])
-        self.add("training", trained, inputs, *targets, seed=self.seeds.training)
-        self.stages["training"] = replace(self.stages["training"], source=others)
-        explain = raw["explain"]
-        chosen = [raw["decision"], explain["instances"], explain["pages"], *raw["report"]["cases"]]
+        self.add("training", trained, inputs, *targets, seed=self.seeds.training, source=others)
+        explain, cases = self.experiment.settings.explain, self.experiment.report.cases
+        chosen = [raw["decision"], explain.instances, explain.pages, *cases]
         self.add("predictions", chosen, ("data", "training"), self.target("model"))
 
     @property
@@ -182,10 +183,9 @@ class _Planner:
         return bool(self.experiment.corrections)
 
     def _explainer(self, name: str) -> None:
-        raw = self.config
-        explain = raw["explain"]
-        shared = (explain[field] for field in ("background", "classes", "question"))
-        config = [raw["explainers"][name], *shared]
+        explain = self.experiment.settings.explain
+        shared = explain.background, explain.classes, explain.question
+        config = [self.config["explainers"][name], *shared]
         inputs = ("data", "training", "predictions")
         explainer: ExplainerPlugin = self.experiment.explainers[name]
         seed = self.seeds.explain if traits_of(explainer, ExplainerPart).samples else None

@@ -289,9 +289,9 @@ class _Budget:
             if (offer := self.taken.get(key)) is not None:
                 is_set = self.undecided.candidates[key] and len(self.offers[key]) == 1
                 why = message("recommendation.set") if is_set else offer.reason
-                yield key, self.with_cost(key, offer, why)
+                yield key, self.with_price(key, offer, why)
 
-    def with_cost(self, key: str, offer: Offer, why: Message) -> Message:
+    def with_price(self, key: str, offer: Offer, why: Message) -> Message:
         """The reason with what the offer costs, and how far from the truth the method was."""
         schema, cost = self.size.schema, self.cost(key, offer.explainer)
         rows, error = int(cost.rows), true_error(self.experiment, schema, key)

@@ -43,7 +43,7 @@ class Size:
         return cls(schema, parts["train"], parts["validation"], parts["test"])
 
 
-def work_facts(experiment: Experiment, stage: Stage, data: Path) -> dict[str, Any]:
+def work_facts(experiment: Experiment, stage: Stage, data: Path) -> dict[str, object]:
     """The work of a finished stage as its manifest keeps it; empty where it cannot be estimated.
 
     Parameters
@@ -74,7 +74,7 @@ class Work:
     units: float
     like: str
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """As a manifest keeps it."""
         return {"units": self.units, "like": self.like}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -211,13 +210,11 @@ def _beside_config(experiment: Experiment, folder: Path) -> dict[str, CopiedArti
 
 
 def _digests(
-    artifacts: Collection[str], config: Mapping[str, Any], stages: Sequence[Stage], store: Store
+    artifacts: Collection[str], config: Mapping[str, object], stages: Sequence[Stage], store: Store
 ) -> dict[str, str]:
     keys = {stage.id: stage.key for stage in stages}
-    trained = (
-        store.manifest("training", keys["training"])["files"] if "training" in artifacts else {}
-    )
-    data = store.manifest("data", keys["data"])["files"] if "data" in artifacts else {}
+    trained = store.manifest("training", keys["training"]).files if "training" in artifacts else {}
+    data = store.manifest("data", keys["data"]).files if "data" in artifacts else {}
     return {
         "data": digest(data),
         "weights": model_digest(trained),
@@ -230,7 +227,7 @@ def _device(store: Store, stages: Sequence[Stage], execution: Execution) -> str:
     trained = next((stage for stage in stages if stage.id == "training"), None)
     if trained is None or "training" not in execution.folders:
         return "none"
-    return str(store.manifest(trained.id, trained.key).get("device", ""))
+    return str(store.manifest(trained.id, trained.key).facts.get("device", ""))
 
 
 def _stages(
@@ -240,5 +237,5 @@ def _stages(
     for stage in stages:
         if stage.id in execution.folders:
             key = execution.made.get(stage.id, stage).key
-            seconds = store.manifest(stage.place, key).get("seconds")
+            seconds = store.manifest(stage.place, key).facts.get("seconds")
             yield {"id": stage.id, "key": key, "seconds": seconds}

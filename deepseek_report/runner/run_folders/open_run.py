@@ -100,7 +100,7 @@ class RecordedRun:
     privacy: Mapping[str, object] = field(default_factory=dict)
     lock: Mapping[str, str] = field(default_factory=dict)
     plan: Mapping[str, str] = field(default_factory=dict)
-    stages: Sequence[Mapping[str, Any]] = ()
+    stages: Sequence[Mapping[str, object]] = ()
     volatile: Sequence[str] = ()
     overrides: Sequence[str] | None = None
     format_version: int = FORMAT_VERSION
@@ -125,6 +125,12 @@ class RecordedRun:
         )
         problems = [entry.to_json() for entry in self.problems]
         return head | {name: getattr(self, name) for name in order} | {"problems": problems}
+
+    @property
+    def report(self) -> Mapping[str, Any]:
+        """The options of its report."""
+        report: Mapping[str, Any] = self.config["report"]
+        return report
 
     @property
     def failed(self) -> set[str]:
@@ -157,12 +163,11 @@ class OpenRun:
     @property
     def language(self) -> str:
         """The language that its report is written in."""
-        return str(self.run.config["report"].get("language") or DEFAULT_LANGUAGE)
+        return str(self.run.report.get("language") or DEFAULT_LANGUAGE)
 
     def in_language(self, language: str) -> OpenRun:
         """The same results, of which a report in another language is to be written."""
-        config = self.run.config
-        config = {**config, "report": {**config["report"], "language": language}}
+        config = {**self.run.config, "report": {**self.run.report, "language": language}}
         return replace(self, run=replace(self.run, config=config))
 
     @property
@@ -217,7 +222,7 @@ def run_content(folder: Path, contents: Contents | None = None) -> dict[str, Any
     return dict(run)
 
 
-def run_schema_problems(run: Any) -> list[str]:
+def run_schema_problems(run: object) -> list[str]:
     """What of `run.json` breaks the schema of its format version."""
     if not isinstance(run, dict):
         return ["it is not a mapping"]
@@ -250,7 +255,7 @@ def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Re
     )
 
 
-def _provenance(folder: Path, run: RecordedRun) -> dict[str, Any]:
+def _provenance(folder: Path, run: RecordedRun) -> dict[str, object]:
     kept = (
         *("run_id", "digests", "versions", "environment", "stages", "overrides", "command"),
         *("volatile", "plan"),

@@ -69,9 +69,9 @@ def past_run(folder: Path) -> PastRun:
     if problem:
         return PastRun(*named, finished, problem, size=size_of(folder))
     written = _read(folder / _FINDINGS)[0]
-    problems = [*_mappings(record.get("problems")), *_mappings(_entry(written, "problems"))]
+    problems = [*_mappings(_entry(record, "problems")), *_mappings(_entry(written, "problems"))]
     failed = {str(entry.get("stage")) for entry in problems if entry.get("kind") == "failed"}
-    thresholds = _entry(written, "thresholds") or record.get("thresholds")
+    thresholds = _entry(written, "thresholds") or _entry(record, "thresholds")
     return PastRun(
         *named,
         finished,
@@ -80,7 +80,7 @@ def past_run(folder: Path) -> PastRun:
         size=size_of(folder),
         stages=frozenset(
             (str(stage.get("id")).removeprefix("before/"), str(stage.get("key")))
-            for stage in _mappings(record.get("stages"))
+            for stage in _mappings(_entry(record, "stages"))
         ),
     )
 
@@ -99,7 +99,7 @@ def _shown(folders: Sequence[Path]) -> list[Path]:
     return [folder for folder in folders if not folder.name.startswith(".")]
 
 
-def _read(path: Path) -> tuple[Any, str]:
+def _read(path: Path) -> tuple[object, str]:
     """The content of a JSON file and "", or None and why it cannot be read."""
     try:
         facts = path.lstat()
@@ -116,15 +116,15 @@ def _read(path: Path) -> tuple[Any, str]:
         return None, f"{path.name} is not valid JSON"
 
 
-def _entry(record: Any, name: str) -> Any:
+def _entry(record: object, name: str) -> object:
     return record.get(name) if isinstance(record, dict) else None
 
 
-def _mappings(value: Any) -> Sequence[Mapping[str, Any]]:
+def _mappings(value: object) -> Sequence[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _moment(record: Any, name: str) -> dt.datetime | None:
+def _moment(record: object, name: str) -> dt.datetime | None:
     try:
         moment = dt.datetime.fromisoformat(str(_entry(record, name)))
     except ValueError:

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.compliance.statements import parse_date
 from deepseek_report.config.trusted import trusted_packages
@@ -81,7 +80,7 @@ def _recorded_language(opened: OpenRun, record: Mapping[str, object]) -> str:
 
 
 def _reasons(
-    opened: OpenRun, record: Mapping[str, Any], language: str, trust: Sequence[str]
+    opened: OpenRun, record: Mapping[str, object], language: str, trust: Sequence[str]
 ) -> Iterator[str]:
     config = opened.run.config
     if record.get("writing") != writing_key(config, language or language_of(config)):

@@ -183,7 +183,7 @@ def drawn_again(results: Results, folder: Path, trust: Sequence[str] = ()) -> Re
     A picture whose code is not trusted here stays as it was stored. One that cannot be drawn is
     shown with the reason, as in a run.
     """
-    entries: Mapping[str, Mapping[str, Any]] = results.config["visualizations"]
+    entries: Mapping[str, Mapping[str, object]] = results.config["visualizations"]
     if results.has(CONCLUSIONS):
         conclude(results).save(folder / CONCLUSIONS)
         results = dataclasses.replace(
@@ -203,7 +203,9 @@ def drawn_again(results: Results, folder: Path, trust: Sequence[str] = ()) -> Re
     return dataclasses.replace(results, paths=paths).with_failures(failures)
 
 
-def _draw(results: Results, entry: Mapping[str, Any], folder: Path, trust: Sequence[str]) -> None:
+def _draw(
+    results: Results, entry: Mapping[str, object], folder: Path, trust: Sequence[str]
+) -> None:
     plugin = load_picture(entry, trust)
     make_folder(folder)
     for picture in plugin.draw(results):

@@ -34,7 +34,7 @@ class UntrustedPartError(Exception):
         self.reason = reason
 
 
-def load_section(entry: Mapping[str, Any], trust: Sequence[str] = ()) -> SectionPlugin:
+def load_section(entry: Mapping[str, object], trust: Sequence[str] = ()) -> SectionPlugin:
     """Build a section from its `_target_` and fields.
 
     trust : packages that the person named, beside this one.
@@ -47,13 +47,13 @@ def load_section(entry: Mapping[str, Any], trust: Sequence[str] = ()) -> Section
     return section
 
 
-def load_picture(entry: Mapping[str, Any], trust: Sequence[str] = ()) -> VisualizationPlugin:
+def load_picture(entry: Mapping[str, object], trust: Sequence[str] = ()) -> VisualizationPlugin:
     """Build the plug-in of a picture; it raises as `load_section` does."""
     picture: VisualizationPlugin = _load(entry, "picture", trust)
     return picture
 
 
-def _load(entry: Mapping[str, Any], kind: str, trust: Sequence[str]) -> Any:
+def _load(entry: Mapping[str, object], kind: str, trust: Sequence[str]) -> Any:
     """The plug-in of this kind that an entry of the config names."""
     target = str(entry.get("_target_", ""))
     module, _, name = target.rpartition(".")
@@ -71,7 +71,7 @@ def _load(entry: Mapping[str, Any], kind: str, trust: Sequence[str]) -> Any:
 
 
 def write_section(
-    results: Results, name: str, entry: Mapping[str, Any], trust: Sequence[str] = ()
+    results: Results, name: str, entry: Mapping[str, object], trust: Sequence[str] = ()
 ) -> SectionContent:
     """A section's content; one that cannot be built or breaks stays in the report and says why."""
     try:

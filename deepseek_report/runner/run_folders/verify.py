@@ -443,7 +443,7 @@ def _verify_documents(folder: Path, contents: Contents, verified: Verified) -> N
     ]
 
 
-def _people_notes(folder: Path, contents: Contents, known: Mapping[str, Any]) -> Iterator[str]:
+def _people_notes(folder: Path, contents: Contents, known: Mapping[str, object]) -> Iterator[str]:
     kind: FileClass = "people"
     present = hash_files(folder, contents.of_class(kind))
     for name in sorted(present.keys() | known.keys()):

@@ -31,6 +31,7 @@ from deepseek_report.compliance.decision_words import decisions_record
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence_record import write_evidence
 from deepseek_report.compliance.forbidden_words import check_document
+from deepseek_report.compliance.framework import FrameworkChoice, framework_ids
 from deepseek_report.compliance.people import prepare_people
 from deepseek_report.compliance.people_form import ask, write_form
 from deepseek_report.compliance.statements import latest_day
@@ -38,6 +39,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
+from deepseek_report.rendering import page_parts
 from deepseek_report.rendering.decide_page import write_decide_page
 from deepseek_report.rendering.document import write_brief, write_qmd
 from deepseek_report.rendering.page_words import FORMATS, Engine, Format, ReportOptions, page_of
@@ -137,6 +139,11 @@ def load_for_writing(experiment: Experiment) -> None:
     writing_key(recorded_config(experiment))
     for choice in experiment.frameworks.values():
         choice.load()
+    for name in framework_ids():  # those that are not chosen are named
+        FrameworkChoice(name).load()
+    for page in ("table.html", "decide.html"):
+        page_parts.template(page)
+    import_module("scipy.special")  # for the exact intervals of rates on the first screen
 
 
 @contextmanager
@@ -151,7 +158,7 @@ def telling_of(folder: Path, work: Path | None = None) -> Iterator[None]:
     """
     made_in = re.compile(re.escape(str(work or folder / WORK_PREFIX)) + ("" if work else r"\w*"))
 
-    def shown(text: Any) -> Any:
+    def shown(text: object) -> object:
         return made_in.sub(lambda _: str(folder), text) if isinstance(text, str) else text
 
     try:
@@ -188,7 +195,7 @@ def _write_documents(folder: Path, options: WriteOptions) -> Written:
         notices=made.notices,
         run_digest=opened.run_digest,
         document_digest=sealed,
-        rejected=made.rejected and bool(opened.run.config["report"].get("fail_on")),
+        rejected=made.rejected and bool(opened.run.report.get("fail_on")),
     )
 
 
@@ -212,7 +219,7 @@ class MadeDocuments:
 def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDocuments:
     """Make every document of a run in the folder `work`, which is empty; reads the run alone."""
     stored, opened = opened.language, opened.in_language(options.language or opened.language)
-    report = report_options(opened.run.config["report"])
+    report = report_options(opened.run.report)
     formats = tuple(options.formats) or report.formats
     others = [name for name in _formats_there(opened) if name not in formats]
     _copy_people(opened, work)
@@ -245,7 +252,7 @@ def _decided(results: Results) -> Mapping[str, object]:
 def _citation(opened: OpenRun) -> str:
     """The report's BibTeX entry; its year where the run records times."""
     run, finished = opened.run, read_record(opened.folder).finished
-    title = str(run.config["report"].get("title") or run.experiment)
+    title = str(run.report.get("title") or run.experiment)
     version = run.versions.get("deepseek-report", "")
     year = "" if finished is None else str(finished.year)
     return bibtex(run.run_id, title, version, opened.run_digest, year)
@@ -307,7 +314,7 @@ def _first_page(results: Results, contents: Sequence[SectionContent]) -> Section
 
 def _write_sections(results: Results, trust: Sequence[str]) -> tuple[Results, list[SectionContent]]:
     """The sections in order; each of them knows which of those before it failed."""
-    sections: Mapping[str, Mapping[str, Any]] = results.config["sections"]
+    sections: Mapping[str, Mapping[str, object]] = results.config["sections"]
     contents = []
     for name, entry in sections.items():
         content = write_section(results, name, entry, trust)

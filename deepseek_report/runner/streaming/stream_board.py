@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.findings.severity import SIGNIFICANT
@@ -24,6 +24,10 @@ from deepseek_report.runner.streaming.scored_batches import (
 )
 from deepseek_report.visualizations.drawing.part_rows import LabelledValue, bars
 from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    from deepseek_report.datasets.readers.case_rows import RejectedRow
+
 
 #: Folder of the events below that of the board.
 STREAM = "stream"
@@ -153,7 +157,7 @@ class StreamBoard:
             self.writer.add_scalar(f"lines/{name}", sum(counts) / cases, step)
         self.writer.add_text("stream/rejected lines", self._rejected(batch.rejected), step)
 
-    def _rejected(self, rejected: Sequence[Any]) -> str:
+    def _rejected(self, rejected: Sequence[RejectedRow]) -> str:
         if not rejected:
             return plain_text(self.words.text("board.stream.rejected_none"))
         lines = [plain_text(row.problem) for row in rejected[:_MOST_REJECTED]]

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.protocols.modules import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import TEXT, bounded
-from deepseek_report.artifacts.table import OF_TARGET, SEPARATOR, Column, TableType
+from deepseek_report.artifacts.table import OF_TARGET, SEPARATOR, Column, TableType, records_of
 from deepseek_report.findings.records import attribute_label, explainer_label
 from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.of_results import words_of
@@ -174,7 +174,7 @@ def measured_table(
     table = results.typed_table(metric, name)
     if table is None:
         return ShownTable(identity)
-    records = table.frame.to_dict("records") if rows is None else rows
+    records = records_of(table.frame) if rows is None else rows
     kind, words = (view.of(table.type), view.words) if view else (table.type, f"{metric}.{name}")
     shown = own_table(results, identity, words, kind, records, **slots)
     return replace(shown, aside=view.aside) if view else shown

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from math import comb
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import OutputSpace
@@ -263,7 +263,7 @@ def _summed(owners: Ints, values: Floats, n: int) -> Floats:
     return np.asarray(csr_array((np.ones(len(kept)), (owners[kept], kept)), shape=shape) @ values)
 
 
-def _by_place(failed: Any, absent: Any, share: Floats, length: int) -> Floats:
+def _by_place(failed: Array, absent: Array, share: Floats, length: int) -> Floats:
     """(leaf, pair of places, case) values, from the sets of features that the rows fail."""
     in_a, in_b = bits(absent, length), bits(failed, length)
     a, b = in_a.sum(axis=2), in_b.sum(axis=2)
@@ -316,7 +316,7 @@ def _beta(x: int, y: int) -> float:
 
 #: A set of features of a path, a bit each; Python's integers where there are more than 64.
 Codes = Array
-_WIDTHS: tuple[tuple[int, Any], ...] = (
+_WIDTHS: tuple[tuple[int, DTypeLike], ...] = (
     (8, np.uint8), (16, np.uint16), (32, np.uint32), (64, np.uint64),
 )  # fmt: skip
 #: Cells (node, row) of the widest level of the trees that are walked at once.
@@ -404,7 +404,7 @@ def placed(features: Ints, used: Ints, tested: Ints) -> tuple[Ints, Ints]:
     return places, wider
 
 
-def _stacked(parts: list[NodePaths], kind: Any) -> NodePaths:
+def _stacked(parts: list[NodePaths], kind: DTypeLike) -> NodePaths:
     return NodePaths(
         np.concatenate([part.nodes for part in parts]),
         np.concatenate([part.features for part in parts]),
@@ -413,7 +413,7 @@ def _stacked(parts: list[NodePaths], kind: Any) -> NodePaths:
     )
 
 
-def _kind(places: int) -> Any:
+def _kind(places: int) -> DTypeLike:
     """The narrowest type that has a bit for each place."""
     return next((kind for width, kind in _WIDTHS if places <= width), object)
 
@@ -561,7 +561,7 @@ def _inverse_binomials(length: int) -> Floats:
     return np.array([[1 / comb(a + b, a) for a in sizes] for b in sizes])
 
 
-def bits(codes: Codes, length: int) -> Any:
+def bits(codes: Codes, length: int) -> Array:
     """(leaf, row) -> (leaf, row, place) whether the set holds the feature at each place."""
     places = np.array([1 << place for place in range(length)], dtype=codes.dtype)
-    return (codes[:, :, None] & places) != 0
+    return np.asarray((codes[:, :, None] & places) != 0)

@@ -16,7 +16,13 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.performance.class_distributions import ClassShare, FeatureSeparation
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.labels import caption, in_unit, short, spoken
-from deepseek_report.visualizations.drawing.marks import MarkStyle, grid, intervals, percent_ticks
+from deepseek_report.visualizations.drawing.marks import (
+    MarkStyle,
+    category_rows,
+    grid,
+    intervals,
+    percent_ticks,
+)
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import (
     CATEGORIES,
@@ -24,7 +30,7 @@ from deepseek_report.visualizations.drawing.sheet import (
     Multiples,
     quantity_ticks,
 )
-from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL, Axes
+from deepseek_report.visualizations.style import MARKERS, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -147,8 +153,7 @@ class _View:
             intervals(axes, [(at + step, share.share) for at, share in enumerate(part)], look)
         first = self._of(name, self.classes[0])
         labels = [short(share.display, CATEGORY_LETTERS) for share in first]
-        axes.set_yticks(range(len(labels)), labels, color=LIGHT.ink, fontsize=SMALL - 1.5)
-        axes.set_ylim(len(labels) - 0.4, -0.6)
+        category_rows(axes, labels)
         axes.set_xlim(-0.06, 1.06)  # a mark at an end is whole
         grid(axes, "x")
         percent_ticks(axes, "x", self.words, 3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -16,7 +16,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.labels import caption, extent, in_unit
 from deepseek_report.visualizations.drawing.read_results import estimate_columns
-from deepseek_report.visualizations.style import LIGHT, SMALL, Axes, Look
+from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, Axes, Figure, Look
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -100,6 +100,22 @@ def rows(axes: Axes, labels: Sequence[str]) -> None:
     shown = [place for place, label in enumerate(labels) if label]
     axes.set_yticks(shown, [labels[place] for place in shown], color=LIGHT.ink)
     axes.set_ylim(len(labels) - 0.5, -0.5)
+
+
+def category_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """A row a category in small letters, the first at the top."""
+    axes.set_yticks(range(len(labels)), labels, color=LIGHT.ink, fontsize=SMALL - 1.5)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+
+
+def density(
+    axes: Axes, bars: Iterable[tuple[float, float, float]], low: float, tall: float
+) -> None:
+    """Bars from their start to their end by their share, on a line at `low`, `tall` at most."""
+    if cells := list(bars):
+        start, end, share = np.array(cells).T
+        heights = share * (tall / max(float(share.max()), 1e-9))
+        axes.bar(start, heights, (end - start) * 0.96, low, align="edge", color=LIGHT.grid)
 
 
 def value_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: int = 5) -> None:
@@ -311,6 +327,36 @@ def cells(axes: Axes, levels: Ints, palette: Sequence[str]) -> None:
             axes.add_patch(PathPatch(path, facecolor=colour, edgecolor="none"))
     axes.set_xlim(-0.5, levels.shape[1] - 0.5)
     axes.set_ylim(levels.shape[0] - 0.5, -0.5)
+
+
+#: Shades for cells with words: on the first three ink can be read, on the others the first one.
+SHADES = (*HEAT[:3], *HEAT[4:])
+
+
+def written_cells(
+    axes: Axes, levels: Ints, texts: Mapping[tuple[int, ...], str], size: float
+) -> None:
+    """Cells in `SHADES`, see `cells`, and words in some of them, {(row, column): text}."""
+    cells(axes, levels, SHADES)
+    for (row, column), text in texts.items():
+        tone = LIGHT.ink if levels[row, column] <= 3 else SHADES[0]
+        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=tone)
+
+
+def steps_key(
+    figure: Figure, place: tuple[float, float], apart: float, steps: Sequence[float], words: Wording
+) -> None:
+    """What each shade of `HEAT` stands for: from how many times on a cell has it.
+
+    place : inches from the left and from the top. apart : inches between two shades.
+    """
+    width, height = (float(inches) for inches in figure.get_size_inches())
+    left, top = place
+    for at, (step, colour) in enumerate(zip(steps, HEAT, strict=True)):
+        x, y = (left + apart * at) / width, 1 - top / height
+        figure.text(x, y, "■", fontsize=11, color=colour, va="center")
+        look: Look = {"fontsize": SMALL, "color": LIGHT.muted, "va": "center"}
+        figure.text(x + 0.15 / width, y, f"{words.numbers.declared(step)}+", **look)
 
 
 def _runs(mask: Bools) -> list[tuple[int, int, int]]:

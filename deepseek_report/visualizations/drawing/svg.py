@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,16 +25,50 @@ def compact_svg(figure: Figure) -> str:
     Matplotlib's own style sheet would apply to the whole page, its ids would occur once a picture,
     and half of its bytes are decimals that nobody can see.
     """
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    buffer = io.BytesIO()
-    canvas: Any = FigureCanvasSVG(figure)
-    canvas.print_svg(buffer, metadata={"Date": None})
-    text = buffer.getvalue().decode("utf-8")
+    _pass_over_empty_labels(figure)
+    width, height = 72 * figure.get_size_inches()
+    stream, image_dpi = io.StringIO(), figure.dpi
+    figure.dpi = 72
+    renderer = _renderer()(width, height, stream, image_dpi=image_dpi, metadata={"Date": None})
+    figure.draw(renderer)
+    renderer.finalize()
+    text = stream.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r">\s*\n\s*<", "><", text).strip()
     return _unwrapped(_TAG.sub(lambda match: _tag(match[0]), text)) + "\n"
+
+
+def _pass_over_empty_labels(figure: Figure) -> None:
+    """Axes without a label need no place for it, for which all of their ticks would be measured."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if not axis.get_label_text():
+                axis.set_label_coords(0, 0)
+
+
+@cache
+def _renderer() -> Any:
+    """Matplotlib's writer of SVG, which knows of texts in earlier pictures how wide they are."""
+    from matplotlib.backends.backend_svg import RendererSVG
+
+    known: dict[tuple[str, Any, bool], tuple[float, float, float]] = {}
+
+    class Renderer(RendererSVG):
+        def get_text_width_height_descent(
+            self, s: str, prop: Any, ismath: Any
+        ) -> tuple[float, float, float]:
+            if (s, prop, ismath) not in known:
+                if len(known) > _MOST_KNOWN:
+                    known.clear()
+                extent = super().get_text_width_height_descent(s, prop, ismath)
+                known[s, prop.copy(), ismath] = extent
+            return known[s, prop, ismath]
+
+    return Renderer
+
+
+_MOST_KNOWN = 20_000
 
 
 def _tag(tag: str) -> str:

@@ -24,7 +24,13 @@ from deepseek_report.visualizations.drawing.labels import (
     short,
     spoken,
 )
-from deepseek_report.visualizations.drawing.marks import dots, grid, point_ticks, value_ticks
+from deepseek_report.visualizations.drawing.marks import (
+    category_rows,
+    dots,
+    grid,
+    point_ticks,
+    value_ticks,
+)
 from deepseek_report.visualizations.drawing.read_results import leading, named_or
 from deepseek_report.visualizations.drawing.sheet import (
     CATEGORIES,
@@ -32,7 +38,7 @@ from deepseek_report.visualizations.drawing.sheet import (
     Multiples,
     quantity_ticks,
 )
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
 
@@ -152,8 +158,7 @@ class _View:
             own = np.sort(panel.attributions[panel.values == level])
             dots(axes, own, row + 0.3 * np.sin(2.4 * np.arange(len(own))), SERIES[0], 3.0)
         labels = [short(panel.feature.display(float(level)), CATEGORY_LETTERS) for level in levels]
-        axes.set_yticks(range(len(levels)), labels, color=LIGHT.ink, fontsize=SMALL - 1.5)
-        axes.set_ylim(len(levels) - 0.4, -0.6)
+        category_rows(axes, labels)
         axes.set_xlim(*self._span)
         grid(axes, "x")
         self._ticks(axes, "x")

@@ -43,7 +43,7 @@ from deepseek_report.visualizations.drawing.sheet import (
     Multiples,
     quantity_ticks,
 )
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
+from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording, sentence_case
 
@@ -181,12 +181,8 @@ class _View:
 
     def _number(self, axes: Axes, part: _EffectPanel) -> None:
         low, high = self._span
-        if part.density:
-            shares = np.array([bar.share for bar in part.density])
-            tall = 0.22 * (high - low) / max(float(shares.max()), 1e-9)
-            begin = [bar.start for bar in part.density]
-            width = [(bar.end - bar.start) * 0.96 for bar in part.density]
-            axes.bar(begin, shares * tall, width, low, align="edge", color=LIGHT.grid)
+        bars = ((bar.start, bar.end, bar.share) for bar in part.density)
+        marks.density(axes, bars, low, 0.22 * (high - low))
         axes.axhline(0, color=LIGHT.context, linewidth=0.8)
         for line in _single(part):
             values, effects = [at.value for at in line], [at.effect for at in line]
@@ -213,8 +209,7 @@ class _View:
         effects = enumerate(point.effect for point in curve)
         marks.intervals(axes, effects, marks.MarkStyle(SERIES[0], size=4.5))
         labels = [short(point.display, CATEGORY_LETTERS) for point in curve]
-        axes.set_yticks(places, labels, color=LIGHT.ink, fontsize=SMALL - 1.5)
-        axes.set_ylim(len(curve) - 0.4, -0.6)
+        marks.category_rows(axes, labels)
         axes.set_xlim(low, high)
         marks.grid(axes, "x")
         self._ticks(axes, "x")

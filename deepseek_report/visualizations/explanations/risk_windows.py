@@ -17,11 +17,10 @@ from deepseek_report.artifacts.schema import CLASS_TASKS
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.risk_windows import RiskCell, RiskWindow
 from deepseek_report.visualizations.drawing.labels import caption, in_unit, known, short, spoken
-from deepseek_report.visualizations.drawing.marks import cells
+from deepseek_report.visualizations.drawing.marks import SHADES, written_cells
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import picture_of
 from deepseek_report.visualizations.style import (
-    HEAT,
     LIGHT,
     SMALL,
     WIDTH,
@@ -34,8 +33,6 @@ from deepseek_report.visualizations.style import (
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
-#: Shades on which a number can be read in light and in dark: on the first three in ink.
-_SHADES, _LIGHT_SHADES = (*HEAT[:3], *HEAT[4:]), 3
 #: Cells that the alternative text tells of, and inches around the cells.
 _TOLD, _LEFT, _FOOT, _CELL = 3, 0.95, 0.75, 0.5
 
@@ -90,7 +87,7 @@ class _View:
         """(row, column) the shade of each cell; 0 where too few rows are."""
         rates = np.nan_to_num(self.rates, nan=-1.0)
         most = max(float(rates.max()), 1e-9)
-        shades = np.clip(np.ceil(rates / most * len(_SHADES)), 1, len(_SHADES))
+        shades = np.clip(np.ceil(rates / most * len(SHADES)), 1, len(SHADES))
         return np.where(rates < 0, 0, shades).astype(np.int64)
 
     @property
@@ -103,24 +100,25 @@ class _View:
 
         def paint(figure: Figure) -> None:
             axes = panel(figure, _LEFT, _FOOT, page - 0.2, height - 0.15)
-            cells(axes, self.levels, _SHADES)
+            is_small = (page - _LEFT - 0.2) / columns < 0.6
+            written_cells(axes, self.levels, self._texts, SMALL - (2 if is_small else 1))
             axes.set_ylim(-0.5, rows - 0.5)
             axes.spines[:].set_visible(False)
-            self._numbers(axes, (page - _LEFT - 0.2) / columns)
             self._frame(axes)
             self._ticks(axes, page < WIDTH)
 
         return draw_svg("risk_windows", height, paint, page)
 
-    def _numbers(self, axes: Axes, width: float) -> None:
+    @property
+    def _texts(self) -> dict[tuple[int, ...], str]:
         """In each cell the rate above the number of rows; a dash where too few rows are."""
-        numbers, size = self.words.numbers, SMALL - (2 if width < 0.6 else 1)
-        for (row, column), n in np.ndenumerate(self.counts):
-            level = self.levels[row, column]
-            rate = float(self.rates[row, column])
-            text = "–" if not level else f"{numbers.percent(rate)}\n{numbers.count(int(n))}"
-            tone = LIGHT.ink if level <= _LIGHT_SHADES else _SHADES[0]
-            axes.text(column, row, text, ha="center", va="center", fontsize=size, color=tone)
+        numbers, levels, rates = self.words.numbers, self.levels, self.rates
+        return {
+            cell: f"{numbers.percent(float(rates[cell]))}\n{numbers.count(int(n))}"
+            if levels[cell]
+            else "–"
+            for cell, n in np.ndenumerate(self.counts)
+        }
 
     def _frame(self, axes: Axes) -> None:
         rows, columns = np.nonzero(self.inside)

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError
 from deepseek_report.metrics.internals.attention import AttentionBranch, AttentionToken
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import cells
+from deepseek_report.visualizations.drawing.marks import cells, steps_key
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.style import (
     HEAT,
@@ -168,7 +168,6 @@ def _dress(axes: Axes, view: _View, which: tuple[int, int], *, first: bool, widt
 
 def _key(figure: Figure, words: Wording) -> None:
     width, height = (float(inches) for inches in figure.get_size_inches())
-    y = 1 - 0.4 / height
     figure.text(
         0.5 / width,
         1 - 0.14 / height,
@@ -177,11 +176,7 @@ def _key(figure: Figure, words: Wording) -> None:
         color=LIGHT.muted,
         va="center",
     )
-    for place, (step, colour) in enumerate(zip(_STEPS, HEAT, strict=True)):
-        x = (0.5 + 0.62 * place) / width
-        figure.text(x, y, "■", fontsize=11, color=colour, va="center")
-        times = f"{words.numbers.declared(step)}+"
-        figure.text(x + 0.15 / width, y, times, fontsize=SMALL, color=LIGHT.muted, va="center")
+    steps_key(figure, (0.5, 0.4), 0.62, _STEPS, words)
 
 
 def _title(view: _View) -> Message:

@@ -19,7 +19,7 @@ from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, spoken
 from deepseek_report.visualizations.drawing.read_results import grouped, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, colours, markers
+from deepseek_report.visualizations.style import HEAT, LIGHT, colours, markers
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -156,7 +156,7 @@ def _token_picture(own: Sequence[AskedExpert], words: Wording) -> Picture:
 
 
 def _heat(sheet: Sheet, times: Floats, names: tuple[list[str], list[int]], words: Wording) -> None:
-    """Times : (label, expert). names : of both."""
+    """The heat map of `times` (label, expert), with the names of both."""
     labels, left = sheet.row_labels([spoken(label) for label in names[0]], 34, 3.0)
     axes = sheet.axes(left, 0.5, 0.15, 0.45)
     marks.cells(axes, np.digitize(times, np.array(_STEPS)), HEAT)
@@ -164,11 +164,4 @@ def _heat(sheet: Sheet, times: Floats, names: tuple[list[str], list[int]], words
     experts = [words.numbers.count(expert + 1) for expert in names[1]]
     axes.set_xticks(range(len(experts)), experts)
     axes.set_xlabel(words.text("pictures.routing.expert"))
-    for place, (step, colour) in enumerate(zip(_STEPS, HEAT, strict=True)):
-        x = (left + 0.6 * place) / sheet.width
-        y = 1 - 0.25 / sheet.height
-        sheet.figure.text(x, y, "■", fontsize=11, color=colour, va="center")
-        key = f"{words.numbers.declared(step)}+"
-        sheet.figure.text(
-            x + 0.15 / sheet.width, y, key, fontsize=SMALL, color=LIGHT.muted, va="center"
-        )
+    marks.steps_key(sheet.figure, (left, 0.25), 0.6, _STEPS, words)

@@ -24,7 +24,7 @@ from deepseek_report.visualizations.drawing.labels import (
     spoken,
     unit_label,
 )
-from deepseek_report.visualizations.drawing.marks import grid, value_ticks
+from deepseek_report.visualizations.drawing.marks import category_rows, density, grid, value_ticks
 from deepseek_report.visualizations.drawing.read_results import grouped, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets, quantity_ticks
 from deepseek_report.visualizations.style import LIGHT, SMALL, Axes
@@ -215,17 +215,8 @@ def _span(parts: Sequence[_Part]) -> tuple[float, float]:
 
 
 def _curve(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) -> None:
-    if part.density:
-        shares = np.array([bar.share for bar in part.density])
-        tall = 0.3 * (span[1] - span[0]) / max(float(shares.max()), 1e-9)
-        axes.bar(
-            [bar.start for bar in part.density],
-            shares * tall,
-            width=[(bar.end - bar.start) * 0.96 for bar in part.density],
-            bottom=span[0],
-            align="edge",
-            color=LIGHT.grid,
-        )
+    bars = ((bar.start, bar.end, bar.share) for bar in part.density)
+    density(axes, bars, span[0], 0.3 * (span[1] - span[0]))
     axes.axhline(0, color=LIGHT.context, linewidth=0.8)
     values, added = zip(*((point.value, point.contribution) for point in part.shown), strict=True)
     axes.plot(values, added, color=LIGHT.series[0])
@@ -245,8 +236,7 @@ def _bars(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) ->
     )
     axes.axvline(0, color=LIGHT.context, linewidth=0.8)
     labels = [short(point.display, 20) for point in shown]
-    axes.set_yticks(places, labels, color=LIGHT.ink, fontsize=SMALL - 1.5)
-    axes.set_ylim(len(shown) - 0.4, -0.6)
+    category_rows(axes, labels)
     axes.set_xlim(*span)
     grid(axes, "x")
     value_ticks(axes, "x", words, 4)

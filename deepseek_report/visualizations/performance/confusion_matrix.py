@@ -14,28 +14,15 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.performance.performance_rows import ClassRecall, Confusion
 from deepseek_report.visualizations.drawing.labels import caption, extent, short, spoken
-from deepseek_report.visualizations.drawing.marks import cells
+from deepseek_report.visualizations.drawing.marks import SHADES, written_cells
 from deepseek_report.visualizations.drawing.read_results import required
 from deepseek_report.visualizations.drawing.sheet import picture_of
-from deepseek_report.visualizations.style import (
-    HEAT,
-    LIGHT,
-    SMALL,
-    WIDTH,
-    Axes,
-    Figure,
-    Look,
-    draw_svg,
-    panel,
-)
+from deepseek_report.visualizations.style import LIGHT, SMALL, WIDTH, Figure, Look, draw_svg, panel
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 #: Classes up to which each cell holds its numbers, and classes that are drawn at most.
 _NUMBERED, _MOST = 12, 40
-#: Shades on which a number can be read in light and in dark: on the first three in ink, on the
-#: others in the first shade.
-_SHADES, _LIGHT_SHADES = (*HEAT[:3], *HEAT[4:]), 3
 #: Confusions that the alternative text tells of.
 _TOLD = 5
 
@@ -78,7 +65,7 @@ class _View:
     @property
     def _levels(self) -> Ints:
         """(label, decision) the shade of each cell; 0 where there is no case."""
-        return np.ceil(self.shares * len(_SHADES)).astype(np.int64)
+        return np.ceil(self.shares * len(SHADES)).astype(np.int64)
 
     def drawn(self, page: float) -> str:
         n = len(self.classes)
@@ -92,11 +79,10 @@ class _View:
         def paint(figure: Figure) -> None:
             height = float(figure.get_size_inches()[1])
             axes = panel(figure, left, foot, left + n * cell, height - 0.1)
-            cells(axes, self._levels, _SHADES)
+            texts = self._texts if n <= _NUMBERED else {}
+            written_cells(axes, self._levels, texts, SMALL - 2 if cell < 0.4 else SMALL)
             axes.set_yticks(range(n), labels, color=LIGHT.ink, fontsize=SMALL - (n > _NUMBERED))
             axes.spines[:].set_visible(False)
-            if n <= _NUMBERED:
-                self._numbers(axes, cell)
             turned = extent(labels) > 0.9 * cell
             axes.set_xticks(range(n) if n <= _NUMBERED else [])
             if n <= _NUMBERED:
@@ -107,18 +93,16 @@ class _View:
 
         return draw_svg("confusion_matrix", foot + n * tall + 0.1, paint, page)
 
-    def _numbers(self, axes: Axes, cell: float) -> None:
-        """In each cell its share, and below it the count where there is room."""
-        small = len(self.classes) > 5
-        for (row, column), count in np.ndenumerate(self.counts):
-            if not count:
-                continue
-            text = self.words.numbers.count(int(count))
-            if not small:
-                text = f"{self.words.numbers.percent(float(self.shares[row, column]))}\n{text}"
-            tone = LIGHT.ink if self._levels[row, column] <= _LIGHT_SHADES else _SHADES[0]
-            size = SMALL - 2 if cell < 0.4 else SMALL
-            axes.text(column, row, text, ha="center", va="center", fontsize=size, color=tone)
+    @property
+    def _texts(self) -> dict[tuple[int, ...], str]:
+        """Of each cell with cases its share, and below it the count where there is room."""
+        numbers, many = self.words.numbers, len(self.classes) > 5
+        counts = {cell: int(n) for cell, n in np.ndenumerate(self.counts) if n}
+        return {
+            cell: ("" if many else f"{numbers.percent(float(self.shares[cell]))}\n")
+            + numbers.count(n)
+            for cell, n in counts.items()
+        }
 
     @property
     def confusions(self) -> list[tuple[int, int]]:

@@ -127,7 +127,7 @@ def test_noise_makes_both_scores_worse_step_by_step(toy: Any) -> None:
 
 def test_all_methods_of_one_game_share_the_answers_of_the_model(toy: Any) -> None:
     rows = []
-    for n_methods in (1, 4):
+    for n_methods in (2, 4):
         changes = {f"{k}": lambda x, k=k: x + k for k in range(n_methods)}
         context = context_of(toy, None, changes)
         FaithfulnessCorrelation(resamples=100, masks=8).measure(context)
@@ -162,8 +162,10 @@ def test_a_walk_and_the_way_back_give_the_terms_of_a_linear_model_whatever_the_o
     toward = replacing.toward(1)[:, None]
     values = walked(replacing, 5)["probability"]
     np.testing.assert_allclose(values, context.explanation.values * toward, atol=1e-12)
-    scores = scores_of(FaithfulnessCorrelation(resamples=100).measure(context))
+    two = context_of(toy, None, {"exact": lambda x: x, "turned": lambda x: -x})
+    scores = scores_of(FaithfulnessCorrelation(resamples=100).measure(two))
     assert scores["shapley_cosine", "exact"].value == pytest.approx(1)
+    assert scores["shapley_cosine", "turned"].value == pytest.approx(-1)
 
 
 def test_walks_are_on_average_the_values_of_all_coalitions(toy: Any) -> None:
@@ -184,6 +186,20 @@ def test_walks_are_on_average_the_values_of_all_coalitions(toy: Any) -> None:
     assert np.all(np.abs(apart) <= 5 * errors + 1e-12)
     sums = draws.sum(axis=2)
     np.testing.assert_allclose(sums, np.tile(sums[0], (400, 1)), atol=1e-12)
+
+
+def test_walks_ask_about_no_more_rows_than_allowed_and_not_at_all_of_too_many_players(
+    toy: Any,
+) -> None:
+    rows = {}
+    for walks in (64, 112, 1000):
+        context = context_of(toy, None, {"exact": lambda x: x, "turned": lambda x: -x})
+        metric = FaithfulnessCorrelation(resamples=100, masks=8, walks=walks)
+        scores = scores_of(metric.measure(context))
+        rows[walks] = context.classifier.rows
+        assert (("shapley_cosine", "exact") in scores) == (walks >= 112)
+    assert rows[112] - rows[64] <= 112  # 8 instances, 14 coalitions each
+    assert rows[112] < rows[1000] <= rows[64] + 1000
 
 
 def test_no_more_coalitions_are_asked_about_than_allowed(toy: Any) -> None:

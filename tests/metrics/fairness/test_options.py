@@ -21,6 +21,7 @@ from deepseek_report.metrics.fairness.group_gaps import WidestPair
 from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.metrics.fairness.options import (
     ComparedGroups,
+    Option,
     OptionChanges,
     Options,
     evened_rows,
@@ -357,6 +358,22 @@ def test_what_the_validation_part_speaks_for_is_fitted_first(toy, monkeypatch, s
     Options().measure(context)
     ((_, change),) = context.refits.asked_for
     assert bool(change.withheld) == (spoken_for == "without")
+
+
+@pytest.mark.parametrize(("own_gap", "chosen"), [(0.2, "model_without"), (0.4, "without")])
+def test_the_model_itself_is_proposed_where_it_narrows_the_gap_as_its_stand_in_does(
+    toy, own_gap, chosen
+) -> None:
+    p = toy(n=600).validation_predictions
+    gaps = {"today": 0.3, "without": 0.1, "model_without": own_gap}
+    options = [Option(name, replace(p), p) for name in gaps]
+    gap_of = {id(each.validation): gaps[each.name] for each in options}
+
+    class Groups:
+        def unevenness(self, part: Any) -> tuple[float, float]:
+            return gap_of[id(part)], 1.0
+
+    assert Options()._chosen(options, Groups()).name == chosen
 
 
 def test_a_model_that_came_fitted_is_said_not_to_be_refitted(toy) -> None:

@@ -145,7 +145,7 @@ def test_a_capacity_without_dates_or_without_two_classes_is_a_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    ("claim", "n", "severity"),
+    ("message", "n", "severity"),
     [
         ("alerts_better", 400, "info"),
         ("alerts_no_better", 400, "medium"),
@@ -153,10 +153,10 @@ def test_a_capacity_without_dates_or_without_two_classes_is_a_problem() -> None:
     ],
 )
 def test_alerts_are_better_only_if_their_interval_lies_above_the_share_of_all_cases(
-    claim: str, n: int, severity: str
+    message: str, n: int, severity: str
 ) -> None:
     about = context(n, days=n // 10)
-    if claim == "alerts_no_better":
+    if message == "alerts_no_better":
         p = about.predictions
         about.predictions = replace(p, labels=np.roll(p.labels, 7))
     made = PrecisionAtCapacity().measure(about)
@@ -166,6 +166,6 @@ def test_alerts_are_better_only_if_their_interval_lies_above_the_share_of_all_ca
     results.__dict__["predicted"] = PredictionSummary.of(about.predictions)
     results._measurements[measure] = made
     (finding,) = rules_performance.alerts(results)
-    assert (finding.message, finding.severity) == (claim, severity)
+    assert (finding.message, finding.severity) == (message, severity)
     assert finding.values["base"] == about.predictions.truths.mean()
     assert f"{made.scores[0].n} alerts, at most 2 a day" in wording("en").finding(finding).detail

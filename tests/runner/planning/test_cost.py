@@ -138,7 +138,7 @@ def test_every_finished_stage_keeps_its_work(
     store = Store(small_run.store)
     for stage in make_plan(experiment):
         if (stage.folder(store)) is not None:
-            facts = store.manifest(stage.id, stage.key)
+            facts = store.manifest(stage.id, stage.key).facts
             if "refused" not in facts:
                 assert facts["work"] == work_of(experiment, stage, size).facts()
 

@@ -134,10 +134,10 @@ def test_of_methods_at_the_same_turn_the_one_nearer_to_the_truth_is_taken(size: 
     assert errors["gradient_shap"] is not None
     rich = recommended(size, "model=mlp", "explain.evaluations=60000")
     assert "gradient_shap" in rich.explainers
-    stated = reason(rich, "gradient_shap")
-    assert stated.values["error"] == errors["gradient_shap"]
+    why = reason(rich, "gradient_shap")
+    assert why.values["error"] == errors["gradient_shap"]
     for language in ("en", "zh"):
-        assert wording(language).say(stated)
+        assert wording(language).say(why)
 
 
 def test_every_shipped_candidate_has_a_measured_price(size: Size) -> None:

@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.figure import Figure
 from scipy.optimize import minimize
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.visualizations.drawing.marks import (
     EndLabel,
     MarkStyle,
@@ -78,7 +79,8 @@ def test_a_missing_end_leaves_the_line_away_but_not_the_point() -> None:
     figure = Figure()
     axes = figure.add_subplot()
     look = MarkStyle(SERIES[0])
-    intervals(axes, [0, 1, 2], [1.0, 2.0, np.nan], ([0.5, np.nan, 1], [1.5, 2.5, 2]), look)
+    estimates = [Estimate(1.0, 0.5, 1.5), Estimate(2.0, None, 2.5), Estimate(np.nan, 1.0, 2.0)]
+    intervals(axes, enumerate(estimates), look)
     lines, points = axes.collections[0], axes.lines[0]
     assert len(lines.get_segments()) == 2
     assert list(points.get_xdata()) == [1.0, 2.0]
