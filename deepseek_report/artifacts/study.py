@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 from deepseek_report.artifacts.results import Results
 
 #: Settings that only say what a run is called.
@@ -81,14 +79,6 @@ class Study:
     def same_data(self) -> bool:
         """Whether all runs have the same data set, in whatever split."""
         return not any(key == "dataset" or key.startswith("dataset.") for key in self.varying)
-
-    @cached_property
-    def same_cases(self) -> bool:
-        """Whether all runs explain the same rows, so that explanations can be paired."""
-        if not self.same_rows or not all(run.has("cases") for run in self.runs):
-            return False
-        first = self.runs[0].cases.explained
-        return all(np.array_equal(first, run.cases.explained) for run in self.runs[1:])
 
     @cached_property
     def same_seeds(self) -> bool:

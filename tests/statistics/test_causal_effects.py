@@ -165,7 +165,7 @@ def test_an_effect_of_one_of_three_classes_against_another() -> None:
 def test_a_number_is_moved_as_far_as_declared() -> None:
     moved = effect_of_setting(GRAPH, world(), "skill", MoveBy(0.5, -99, 99), "answer")
     assert refused(moved) == "no_directed_path"
-    graph = GRAPH.with_answer("answer", ["skill", "group"])
+    graph = CausalGraph({**GRAPH.parents, "answer": ("skill", "group")}, GRAPH.unmeasured)
     answer = effect_of_setting(graph, world(), "skill", MoveBy(0.5, -99, 99), "answer")
     assert isinstance(answer, CausalEffect)
     assert answer.overlap.moved == 1

@@ -185,13 +185,3 @@ def test_paths_are_refused_where_a_hidden_cause_joins_them(touched: str) -> None
     assert isinstance(refusal, CausalRefusal)
     assert refusal.kind == "paths_not_identifiable"
     assert refusal.reason.values["unmeasured"] == ["u"]
-
-
-def test_the_answer_is_a_node_caused_by_what_the_model_reads() -> None:
-    graph = CREDIT.with_answer("answer", ["age", "limit"])
-    assert graph.parents["answer"] == ("age", "limit")
-    assert graph.back_door("limit", "answer") == ("age",)
-    with pytest.raises(ValueError, match="default is a node already"):
-        CREDIT.with_answer("default", ["age"])
-    with pytest.raises(ValueError, match="sex, which the model reads, is no node"):
-        CREDIT.with_answer("answer", ["sex"])

@@ -172,18 +172,6 @@ class CausalGraph:
 
         return frozenset(nx.descendants(self._digraph, node))
 
-    def with_answer(self, name: str, causes: Sequence[str]) -> CausalGraph:
-        """The graph with the model's answer as a node of its own, caused by what the model reads.
-
-        name : of the new node. causes : nodes of the graph. ValueError where the name is taken, or
-        a cause is no node.
-        """
-        if name in self.parents:
-            raise ValueError(f"{name} is a node already; give the answer another name")
-        if strange := [node for node in causes if node not in self.parents]:
-            raise ValueError(f"{strange[0]}, which the model reads, is no node of the graph")
-        return CausalGraph({**self.parents, name: tuple(causes)}, self.unmeasured)
-
     def implied_independences(self) -> tuple[IndependenceClaim, ...]:
         """A claim for each pair of measured nodes that no arrow joins, if others separate them.
 

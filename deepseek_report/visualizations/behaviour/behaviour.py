@@ -49,7 +49,7 @@ class BehaviourPicture(PicturePart):
 
 
 @dataclass(frozen=True)
-class _Part:
+class _FeatureAnswers:
     """The answers along one feature."""
 
     curve: Sequence[AnswerPoint]
@@ -76,14 +76,16 @@ class _Part:
 
 @dataclass(frozen=True)
 class _View:
-    parts: list[_Part]
+    parts: list[_FeatureAnswers]
     outcome: str
     in_numbers: bool
     words: Wording
 
     @classmethod
     def of(cls, results: Results, curves: Sequence[AnswerPoint], most: int) -> _View:
-        parts = [_Part(curve) for curve in grouped(curves, lambda at: at.feature).values()]
+        parts = [
+            _FeatureAnswers(curve) for curve in grouped(curves, lambda at: at.feature).values()
+        ]
         parts.sort(key=lambda part: (-part.fall, -part.moved))
         target = results.schema.target
         in_numbers = not task_of(target).decides
@@ -99,7 +101,7 @@ class _View:
         return Multiples(titles, self._paint, [0.46] * len(titles), heading, key, foot=0.62)
 
     @property
-    def _turning(self) -> list[_Part]:
+    def _turning(self) -> list[_FeatureAnswers]:
         return [part for part in self.parts if part.turn]
 
     def _paint(self, axes: Axes, place: int) -> None:
@@ -147,7 +149,7 @@ class _View:
             return caption("behaviour.title_none", n=len(self.parts))
         return caption("behaviour.title", **self._told(turning[0]))
 
-    def _told(self, part: _Part) -> dict[str, object]:
+    def _told(self, part: _FeatureAnswers) -> dict[str, object]:
         first, last = part.turn[0], part.turn[-1]
         return {
             "label": part.label,

@@ -50,7 +50,7 @@ class SlicesPicture(PicturePart):
         once = [row for row in table if named[row.slice] is row][: self.most]
         score = results.find("slices_examined")
         view = _View(
-            [_Shown.of(row, loss, level) for row in once],
+            [_DrawnSlice.of(row, loss, level) for row in once],
             Scale.of(loss, results),
             int(score[0].value) if score else len(once),
             unexpected_slice(results),
@@ -70,7 +70,7 @@ class SlicesPicture(PicturePart):
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _DrawnSlice:
     """A slice of the picture.
 
     rest : what it should have: the loss that is expected, and that elsewhere where nothing is
@@ -86,7 +86,7 @@ class _Shown:
     is_sure: bool
 
     @classmethod
-    def of(cls, row: Slice, loss: Loss, level: float) -> _Shown:
+    def of(cls, row: Slice, loss: Loss, level: float) -> _DrawnSlice:
         expected, p = row.expected(loss.key), row.p_adjusted if row.kind == "unexpected" else 1.0
         return cls(
             row.slice,
@@ -105,7 +105,7 @@ class _View:
     worst : the one that the report concludes on.
     """
 
-    slices: list[_Shown]
+    slices: list[_DrawnSlice]
     scale: Scale
     examined: int
     worst: Slice | None
@@ -144,7 +144,7 @@ def _title(view: _View) -> Message:
     )
 
 
-def _part(name: str, part: _Shown, scale: Scale) -> Message:
+def _part(name: str, part: _DrawnSlice, scale: Scale) -> Message:
     return caption(
         name,
         slice=short(part.name, 130),
@@ -180,7 +180,7 @@ def _twin(view: _View) -> dict[str, object]:
     return twin.twin(traces, layout, words, height=120 + 52 * len(parts))
 
 
-def _hover(part: _Shown, scale: Scale) -> str:
+def _hover(part: _DrawnSlice, scale: Scale) -> str:
     words = scale.words
     error = words.say(_part("slices.hover_error", part, scale))
     elsewhere = words.say(_part("slices.hover_elsewhere", part, scale))

@@ -120,8 +120,10 @@ class ExpertTokensPicture(PicturePart):
     needs = frozenset({"measures/expert_load"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        experts = required(results, "expert_load", "asked", AskedExpert)
-        layers = grouped((each for each in experts if not each.attribute), lambda each: each.layer)
+        questions = required(results, "expert_load", "asked", AskedExpert)
+        layers = grouped(
+            (each for each in questions if not each.attribute), lambda each: each.layer
+        )
         several = [own for own in layers.values() if len({each.label for each in own}) > 1]
         if not several:
             raise NotApplicableError(message("refusals.nothing_to_list"))

@@ -161,7 +161,7 @@ def _title(layers: _Layers, seen: float) -> Message:
 
 
 def _alt(layers: _Layers, shown: _Layers, seen: float) -> Message:
-    layers_worded = [
+    listed = [
         caption(
             "parameter_projection.alt_layer",
             layer=spoken(name),
@@ -171,7 +171,7 @@ def _alt(layers: _Layers, shown: _Layers, seen: float) -> Message:
         for name, distance in [*_spread(layers).items()][:6]
     ]
     n_shown, n = (sum(map(len, each.values())) for each in (shown, layers))
-    values = {"shown": n_shown, "n": n, "seen": seen, "layers": layers_worded}
+    values = {"shown": n_shown, "n": n, "seen": seen, "layers": listed}
     return caption("parameter_projection.alt", **values)
 
 
