@@ -41,6 +41,21 @@ CONFIG: dict[str, Any] = {
     },
     "sections": {"compliance": {"floor": 30, "stale_after_days": 180}},
 }
+#: A row of `impact_ratio.pairs`.
+PAIR = {
+    "attribute": "sex",
+    "attribute_label": "Sex",
+    "level": "men",
+    "reference": "women",
+    "n": 60,
+    "n_reference": 40,
+    "rate": 0.4,
+    "reference_rate": 0.7,
+    "ratio": 0.55,
+    "low": 0.4,
+    "high": 0.7,
+    "verdict": "clear below",
+}
 RUN_ID = "0123abcd"
 TODAY = dt.date(2026, 11, 25)
 PROVENANCE = {
@@ -216,11 +231,7 @@ def write_measures(run: Run) -> None:
         score("selection_rate", attribute="sex", level="others", n=4),
         groups=[{"level": "men"}, {"level": "women"}],
     )
-    measure(
-        m / "impact_ratio",
-        score("impact_ratio", 0.55, attribute="sex"),
-        pairs=[{"attribute": "sex", "level": "men", "reference": "women"}],
-    )
+    measure(m / "impact_ratio", score("impact_ratio", 0.55, attribute="sex"), pairs=[PAIR])
     measure(m / "baselines", score("roc_auc_gain", 0.1), comparison=[{"a": 1}, {"a": 2}])
     measure(m / "robustness", score("flipped_under_noise", 0.1), perturbations=[{"a": 1}])
     measure(m / "expected_calibration_error", score("expected_calibration_error"), bins=[{"a": 1}])

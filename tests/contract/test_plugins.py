@@ -36,6 +36,8 @@ def company(group: str, name: str) -> list[str]:
     """What a choice needs beside it: data that a model reads, a checkpoint, a table."""
     if name == "csv":
         return ["dataset.path=table.csv", "dataset.target=y"]
+    if name == "language_model":
+        return ["dataset=recall"]  # which it is trained on
     if name == "prompts":
         return ["model=language_model"]  # whose checkpoint cuts them into tokens
     if group != "model":
