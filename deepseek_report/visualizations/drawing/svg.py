@@ -61,7 +61,8 @@ def _renderer() -> Any:
             if (s, prop, ismath) not in known:
                 if len(known) > _MOST_KNOWN:
                     known.clear()
-                extent = super().get_text_width_height_descent(s, prop, ismath)
+                measure: Any = super().get_text_width_height_descent
+                extent = measure(s, prop, ismath)
                 known[s, prop.copy(), ismath] = extent
             return known[s, prop, ismath]
 
