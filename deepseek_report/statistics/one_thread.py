@@ -19,6 +19,11 @@ def one_thread() -> AbstractContextManager[object]:
 
     Small fits gain little from threads of OpenMP and BLAS on an idle machine, lose a hundredfold
     where other work holds the cores, and add up floats in another order.
+
+    >>> from threadpoolctl import threadpool_info
+    >>> with one_thread():
+    ...     {pool["num_threads"] for pool in threadpool_info()}
+    {1}
     """
     limits: AbstractContextManager[object] = _pools(
         tuple(name in sys.modules for name in _WITH_THREADS)

@@ -30,6 +30,7 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
+from deepseek_report.metrics.performance.performance_rows import ThresholdStep
 from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
 from deepseek_report.privacy.measures import _thinned, edges, released
 from deepseek_report.privacy.release import released_card
@@ -571,11 +572,8 @@ def test_between_the_rows_of_a_curve_lie_none_of_a_class_or_as_many_as_the_floor
 
 
 def test_the_slider_of_such_a_folder_tells_no_few_cases_beside_the_threshold_in_use() -> None:
-    names = ("hits", "false_alarms", "missed", "rejected")
-
-    def step(hits: int, alarms: int, *, in_use: bool = False) -> dict[str, object]:
-        counts = zip(names, (hits, alarms, 40 - hits, 60 - alarms), strict=True)
-        return {"threshold": 0.5, "in_use": in_use, **dict(counts)}
+    def step(hits: int, alarms: int, *, in_use: bool = False) -> ThresholdStep:
+        return ThresholdStep(0.5, in_use, hits, alarms, 40 - hits, 60 - alarms)
 
     used = step(20, 10, in_use=True)
     far, near, alike = step(30, 16), step(22, 10), step(20, 15)

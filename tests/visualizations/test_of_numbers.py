@@ -31,8 +31,8 @@ def errors_of_groups(groups: pd.DataFrame) -> pd.DataFrame:
 
 def with_slice(results: Results) -> Results:
     """The search found no part in these few rows: one that it could have found."""
-    parts = {"slice": ["BMI is over 30"], "n": 120, "mae": 9.0, "low": 8.0, "high": 10.0}
-    parts |= {"rest_mae": 5.0, "p_adjusted": 0.001}
+    parts = {"slice": ["BMI is over 30"], "n": 120, "share": 0.3, "mae": 9.0, "low": 8.0}
+    parts |= {"high": 10.0, "rest_mae": 5.0, "p_adjusted": 0.001}
     return with_table(results, "slices", "slices", lambda _: pd.DataFrame(parts))
 
 
@@ -52,7 +52,7 @@ def with_cohort(results: Results) -> Results:
     off, lean = pd.Series([5.0, 9.0]), pd.Series([0.05, 0.5])
     rows = pd.DataFrame({"cohort": ["", "BMI is over 30"], "origin": ["all", "worst"]})
     rows = rows.assign(
-        n=[131, 60], too_few=False, p_adjusted=[np.nan, 0.001],
+        n=[131, 60], share=[1.0, 0.46], too_few=False, p_adjusted=[np.nan, 0.001],
         mae=off, mae_low=off - 0.04, mae_high=off + 0.05,
         mean_error=lean, mean_error_low=lean - 0.04, mean_error_high=lean + 0.05,
     )  # fmt: skip
