@@ -8,9 +8,9 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import first, share_of_cases, unit_of
 from deepseek_report.metrics.behaviour.behaviour_rows import (
+    GravestCase,
     JudgedExpectation,
     OpenQuestion,
-    GravestCase,
 )
 
 _EVIDENCE = ("measures/behaviour",)

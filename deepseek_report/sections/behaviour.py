@@ -9,9 +9,9 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_behaviour import claim, open_questions, question
 from deepseek_report.metrics.behaviour.behaviour_rows import (
+    GravestCase,
     JudgedExpectation,
     OpenQuestion,
-    GravestCase,
 )
 from deepseek_report.sections.shared.draft import Draft
 

@@ -23,9 +23,9 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import relation_in_words
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.behaviour_rows import (
+    GravestCase,
     JudgedExpectation,
     OpenQuestion,
-    GravestCase,
 )
 from deepseek_report.metrics.behaviour.expected import (
     Breaches,
