@@ -187,7 +187,7 @@ def test_the_first_screen_tells_how_many_texts_lose_their_end(tiny_runs):
         changed = replace(text)
         changed.__dict__["card"] = card
         effect = " ".join(SummarySection().content(changed).values["effect"])
-        assert ("reads the first 40 words of a" in effect) == is_told
+        assert ("reads the first 40 words of each tweet" in effect) == is_told
 
 
 def test_words_are_told_as_they_were_written_and_what_changes_a_decision_is_marked(tiny_runs):
