@@ -61,8 +61,8 @@ def _renderer() -> Any:
             if (s, prop, ismath) not in known:
                 if len(known) > _MOST_KNOWN:
                     known.clear()
-                extent = super().get_text_width_height_descent(s, prop, ismath)
-                known[s, prop.copy(), ismath] = extent
+                measured: Any = super().get_text_width_height_descent  # Matplotlib has no types
+                known[s, prop.copy(), ismath] = measured(s, prop, ismath)
             return known[s, prop, ismath]
 
     return Renderer
