@@ -50,6 +50,10 @@ class SmallRun:
     exit_code: int
     parts: tuple[str, ...] = ()
 
+    def copied(self, to: Path) -> Path:
+        """A copy of its folder, at this place."""
+        return Path(shutil.copytree(self.folder, to))
+
     def overrides(self, reports: Path, store: Path | None = None) -> list[str]:
         """The same experiment, writing its report elsewhere and taking its stages from here."""
         places = [f"paths.reports={reports}", f"paths.store={store or self.store}"]

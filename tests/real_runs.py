@@ -20,6 +20,12 @@ def small_results(run: SmallRun) -> Results:
     return results_of(run.folder, read_run(run.folder))
 
 
+def with_report(results: Results, **settings: Any) -> Results:
+    """The results of a run with other settings of its report."""
+    report = {**results.config["report"], **settings}
+    return replace(results, config={**results.config, "report": report})
+
+
 def with_measurement(
     results: Results, metric: str, measured: Measurement, explainer: str = ""
 ) -> Results:

@@ -46,8 +46,18 @@ def test_no_class_has_the_name_of_another() -> None:
     by_name = defaultdict(list)
     for path in MODULES:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):  # of one module
                 by_name[node.name].append(path.relative_to(PACKAGE).as_posix())
     twice = {name: paths for name, paths in by_name.items() if len(paths) > 1}
-    twice.pop("_View")  # what a picture needs while it is drawn, in each picture that has it
     assert twice == {}
+
+
+def test_no_module_defines_a_function_twice() -> None:
+    """The second would take the place of the first, as where two modules became one."""
+    for path in MODULES:
+        names = [
+            node.name
+            for node in ast.parse(path.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        ]
+        assert len(names) == len(set(names)), path

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -16,6 +19,13 @@ from deepseek_report.wording.words import wording
 def say(text: Text) -> str:
     """A message in English; a plain text as it stands."""
     return wording().say(text)
+
+
+def printed(code: str, **settings: Any) -> str:
+    """What a fresh interpreter prints of this code, which ends well; settings : of the process."""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, **settings)
+    return done.stdout.strip()
 
 
 def problems(*overrides: str, config_dir: str | None = None) -> str:

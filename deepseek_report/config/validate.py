@@ -353,8 +353,8 @@ def _class_at(cls: object, location: Sequence[object]) -> Any:
 
 def _resolved(
     settings: Settings,
-    single: Mapping[str, Any],
-    multiple: Mapping[str, Mapping[str, Any]],
+    single: Mapping[str, object],
+    multiple: Mapping[str, Mapping[str, object]],
     raw: Mapping[str, Any],
 ) -> dict[str, Any]:
     plain = _plain(settings)

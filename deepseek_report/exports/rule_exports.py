@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds.rule_lists import RuleList, ValueSet, WeightedRule
@@ -180,7 +179,7 @@ class _RuleExport:
 
     # --- as JSON ----------------------------------------------------------------------------------
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         target = self.schema.target
         features = {part.feature for rule in self.rules.rules for part in rule.sets}
         least = self.threshold
@@ -194,9 +193,9 @@ class _RuleExport:
         }
 
 
-def _described(feature: Feature) -> dict[str, Any]:
+def _described(feature: Feature) -> dict[str, object]:
     values = {category.code: category.label for category in feature.categories}
-    named = {"name": feature.name, "label": feature.label, "unit": feature.unit}
+    named: dict[str, object] = {"name": feature.name, "label": feature.label, "unit": feature.unit}
     return {**named, "values": values} if values else named
 
 

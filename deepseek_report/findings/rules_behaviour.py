@@ -10,7 +10,7 @@ from deepseek_report.findings.records import first, share_of_cases, unit_of
 from deepseek_report.metrics.behaviour.behaviour_rows import (
     JudgedExpectation,
     OpenQuestion,
-    WorstCase,
+    GravestCase,
 )
 
 _EVIDENCE = ("measures/behaviour",)
@@ -80,8 +80,8 @@ def claim(row: JudgedExpectation) -> Text:
 
 def _worst(results: Results, row: JudgedExpectation) -> dict[str, object]:
     """The case that breaks it most; empty where the run tells of no case."""
-    table = results.rows("behaviour", "worst", WorstCase)
-    worst = first(each for each in table if each.place == row.place) or WorstCase(row.place, {})
+    table = results.rows("behaviour", "worst", GravestCase)
+    worst = first(each for each in table if each.place == row.place) or GravestCase(row.place, {})
     return {
         "label": worst.label,
         "from_display": worst.from_display,

@@ -11,7 +11,7 @@ from deepseek_report.findings.rules_behaviour import claim, open_questions, ques
 from deepseek_report.metrics.behaviour.behaviour_rows import (
     JudgedExpectation,
     OpenQuestion,
-    WorstCase,
+    GravestCase,
 )
 from deepseek_report.sections.shared.draft import Draft
 
@@ -32,8 +32,8 @@ class BehaviourSection:
         if results.measurement("behaviour") is not None:
             _answer(draft, table)
         says = {row.place: draft.words.say(claim(row)) for row in table}
-        kept: Sequence[JudgedExpectation | WorstCase]
-        worst = results.rows("behaviour", "worst", WorstCase)
+        kept: Sequence[JudgedExpectation | GravestCase]
+        worst = results.rows("behaviour", "worst", GravestCase)
         for name, kept in (("expectations", table), ("worst", worst)):
             worded = [{**row.cells, "says": says[row.place]} for row in kept]
             draft.values[name] = draft.metric_table("behaviour", name, worded) if worded else None

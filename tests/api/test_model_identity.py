@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 
 from deepseek_report.api.pieces import identity_of, object_digest
 from tests.api.conftest import Report
+from tests.worded import printed
 
 _NUMBERS = np.random.default_rng(0).normal(size=(60, 3))
 _CODES = (_NUMBERS[:, 0] > 0).astype(int)
@@ -108,11 +107,9 @@ def test_a_function_is_itself_in_this_process_alone() -> None:
     assert identity_of(model) != identity_of(twin)
     assert identity_of(fitted().predict_proba) != identity_of(fitted().predict_proba)
     program = "from deepseek_report.api.pieces import identity_of; print(identity_of(print))"
-    other = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert other.stdout.strip()
-    assert other.stdout.strip() != identity_of(print)
+    text = printed(program)
+    assert text
+    assert text != identity_of(print)
 
 
 def test_a_method_of_one_object_is_one_function() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,7 @@ from .conftest import Page
 @pytest.fixture
 def received(short_run: SmallRun, tmp_path: Path) -> Path:
     """A copy of the run that the page lies beside."""
-    folder = tmp_path / "received" / "run"
-    shutil.copytree(short_run.folder, folder)
-    return folder
+    return short_run.copied(tmp_path / "received" / "run")
 
 
 @pytest.fixture

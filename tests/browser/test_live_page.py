@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,7 @@ STATE = "return document.querySelector(arguments[0] + ' .live-state').textConten
 
 @pytest.fixture(scope="module")
 def companion(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Companion]:
-    folder = tmp_path_factory.mktemp("served") / small_run.folder.name
-    shutil.copytree(small_run.folder, folder)
+    folder = small_run.copied(tmp_path_factory.mktemp("served") / small_run.folder.name)
     companion = Companion.of(folder, small_run.store)
     companion.warm()
     yield companion

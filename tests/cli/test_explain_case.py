@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +85,7 @@ def test_another_model_under_the_same_key_is_refused(
 def test_a_changed_run_folder_is_refused(
     small_run: Any, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "run"
-    shutil.copytree(small_run.folder, folder)
+    folder = small_run.copied(tmp_path / "run")
     record = json.loads((folder / "run.json").read_text("utf-8"))
     record["config"]["model"]["_target_"] = "os.system"
     (folder / "run.json").write_text(json.dumps(record), "utf-8")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from deepseek_report.cli import run
 from deepseek_report.cli.output.console import duration_range, in_bytes
 from deepseek_report.runner.execution.whole_run import duration
 from deepseek_report.runner.run_folders.past_runs import past_run, past_runs
+from tests.worded import printed
 
 
 def make_run(folder: Path, finished: str, **record: Any) -> None:
@@ -27,7 +25,7 @@ def make_run(folder: Path, finished: str, **record: Any) -> None:
 def test_a_real_run_is_listed_with_its_thresholds_and_size(
     small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(small_run.folder, tmp_path / "credit_risk" / small_run.folder.name)
+    small_run.copied(tmp_path / "credit_risk" / small_run.folder.name)
     assert run(["runs", f"paths.reports={tmp_path}"]) == 0
     row = capsys.readouterr().out.splitlines()[1]
     assert row.startswith(f"credit_risk/{small_run.folder.name}")
@@ -141,19 +139,16 @@ def test_the_folder_of_reports_is_that_of_the_experiment(
     assert run(["runs", "experiment=none"]) == 2
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["list", "model"], ["runs"], ["completion", "bash"]]
-)
-def test_what_answers_at_once_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
-    heavy = ["torch", "pandas", "numpy", "hydra", "omegaconf", "pydantic", "sklearn", "matplotlib"]
+def test_what_answers_at_once_imports_nothing_heavy(tmp_path: Path) -> None:
+    heavy = {"torch", "pandas", "numpy", "hydra", "omegaconf", "pydantic", "sklearn", "matplotlib"}
+    commands = [["--help"], ["list"], ["list", "model"], ["runs"], ["completion", "bash"]]
     code = (
-        "import sys\nfrom deepseek_report.cli import run\n"
-        "try:\n    run(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
-        f"print([one for one in {heavy} if one in sys.modules], file=sys.stderr)"
+        "import contextlib, sys\nfrom deepseek_report.cli import run\n"
+        f"for command in {commands}:\n    with contextlib.suppress(SystemExit): run(command)\n"
+        f"    if {commands}.index(command) == 2: assert 'rich' not in sys.modules\n"
+        f"print(sorted({heavy} & {{*sys.modules}}))"
     )
-    command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
+    assert printed(code, cwd=tmp_path).splitlines()[-1] == "[]"
 
 
 def test_sizes_and_durations_are_said_as_a_person_says_them() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -279,8 +278,7 @@ def test_nothing_is_deleted_or_written_through_a_link_beside_the_run(
     small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], link: str
 ) -> None:
     home, outside = tmp_path / "reports", tmp_path / "outside"
-    folder = home / "name" / "run"
-    shutil.copytree(small_run.folder, folder)
+    folder = small_run.copied(home / "name" / "run")
     name = "events.out.tfevents.1.somebody"
     kept = outside / "stream" / name
     kept.parent.mkdir(parents=True)

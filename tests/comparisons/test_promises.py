@@ -19,7 +19,7 @@ from deepseek_report.comparisons.paired_decisions import decisions
 from deepseek_report.findings.conclude import all_findings, conclusions_of
 from tests.comparisons.test_comparison import named, predicting
 from tests.conftest import SmallRun
-from tests.real_runs import small_results
+from tests.real_runs import small_results, with_report
 from tests.worded import say
 
 AUC = Verdict("roc_auc", "at_least", 0.7, "met", value=0.75, low=0.71, high=0.79, n=400)
@@ -38,8 +38,7 @@ def concluding(run: Results, *verdicts: Verdict, critical: tuple[Finding, ...] =
         {"metric": verdict.metric, verdict.side: verdict.bound, "attribute": verdict.attribute}
         for verdict in verdicts
     ]
-    report = {**run.config["report"], "thresholds": declared}
-    changed = replace(run, config={**run.config, "report": report})
+    changed = with_report(run, thresholds=declared)
     findings = [finding for finding in all_findings(run) if finding.severity != "high"]
     whole = replace(conclusions_of(run), verdicts=list(verdicts), findings=[*findings, *critical])
     changed.__dict__["conclusions"] = whole

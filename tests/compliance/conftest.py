@@ -6,6 +6,7 @@ import copy
 import datetime as dt
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results, read_record
@@ -23,6 +23,7 @@ from deepseek_report.compliance.evidence import Evidence, evidence_index
 from deepseek_report.compliance.sources import Sources, load_sources
 from deepseek_report.store import hash_folder
 from deepseek_report.wording.words import wording
+from tests.builders import explanation
 
 CONFIG: dict[str, Any] = {
     "frameworks": {
@@ -39,6 +40,21 @@ CONFIG: dict[str, Any] = {
         "thresholds": [{"metric": "roc_auc", "at_least": 0.7, "set_by": "Credit risk"}],
     },
     "sections": {"compliance": {"floor": 30, "stale_after_days": 180}},
+}
+#: A row of `impact_ratio.pairs`.
+PAIR = {
+    "attribute": "sex",
+    "attribute_label": "Sex",
+    "level": "men",
+    "reference": "women",
+    "n": 60,
+    "n_reference": 40,
+    "rate": 0.4,
+    "reference_rate": 0.7,
+    "ratio": 0.55,
+    "low": 0.4,
+    "high": 0.7,
+    "verdict": "clear below",
 }
 RUN_ID = "0123abcd"
 TODAY = dt.date(2026, 11, 25)
@@ -98,19 +114,9 @@ def measure(folder: Path, *scores: Score, **tables: list[dict[str, Any]]) -> Non
 
 def explain(folder: Path, method: str) -> None:
     """Write an explanation of three instances."""
-    Explanation(
-        values=np.ones((40, 2)),
-        inputs=np.ones((40, 2)),
-        predictions=np.ones(40),
-        positions=np.arange(40),
-        feature_names=("age", "limit"),
-        method=method,
-        variant=f"{method} 1.0",
-        target=1,
-        output_space="logit",
-        seed=1,
-        n_model_calls=9,
-    ).save(folder)
+    ones = np.ones((40, 2))
+    explained = explanation(ones, ones, method=method, variant=f"{method} 1.0", n_model_calls=9)
+    replace(explained, feature_names=("age", "limit"), output_space="logit", seed=1).save(folder)
 
 
 class Run:
@@ -225,11 +231,7 @@ def write_measures(run: Run) -> None:
         score("selection_rate", attribute="sex", level="others", n=4),
         groups=[{"level": "men"}, {"level": "women"}],
     )
-    measure(
-        m / "impact_ratio",
-        score("impact_ratio", 0.55, attribute="sex"),
-        pairs=[{"attribute": "sex", "level": "men", "reference": "women"}],
-    )
+    measure(m / "impact_ratio", score("impact_ratio", 0.55, attribute="sex"), pairs=[PAIR])
     measure(m / "baselines", score("roc_auc_gain", 0.1), comparison=[{"a": 1}, {"a": 2}])
     measure(m / "robustness", score("flipped_under_noise", 0.1), perturbations=[{"a": 1}])
     measure(m / "expected_calibration_error", score("expected_calibration_error"), bins=[{"a": 1}])

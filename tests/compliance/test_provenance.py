@@ -34,8 +34,7 @@ Change = Callable[[dict[str, Any], dict[str, Any]], object]
 @pytest.fixture(scope="module")
 def folder(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small run as if it had been allowed to measure time."""
-    copied = tmp_path_factory.mktemp("runs") / "artifacts" / small_run.folder.name
-    shutil.copytree(small_run.folder, copied)
+    copied = small_run.copied(tmp_path_factory.mktemp("runs") / "artifacts" / small_run.folder.name)
     run = load_json(copied / RUN)
     run["config"]["measure_time"] = True
     for stage in run["stages"]:

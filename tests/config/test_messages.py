@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from deepseek_report.cli import run
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
-from tests.worded import problems
+from tests.worded import printed, problems
 
 
 @pytest.mark.parametrize(
@@ -56,8 +54,7 @@ def test_an_estimator_by_its_last_name_is_told_by_its_full_one(
 def test_the_full_name_is_found_without_importing_the_library() -> None:
     code = "import sys; from deepseek_report.models.own.own_classes import full_names as f; "
     code += "print(f('RandomForestClassifier', ['sklearn']), 'sklearn' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["['sklearn.ensemble.RandomForestClassifier']", "False"]
+    assert printed(code).split() == ["['sklearn.ensemble.RandomForestClassifier']", "False"]
 
 
 @pytest.mark.parametrize(

@@ -97,12 +97,10 @@ def test_a_section_whose_artifacts_are_lost_says_so_and_stays(
 
 
 def test_the_run_folder_needs_nothing_outside_itself(small_run: Any, tmp_path: Path) -> None:
-    import shutil
 
     from deepseek_report.runner.run_folders.writing import write_report
 
-    copy = tmp_path / "copied"
-    shutil.copytree(small_run.folder, copy)
+    copy = small_run.copied(tmp_path / "copied")
     before = (copy / "report.html").read_bytes()
     write_report(copy)
     assert (copy / "report.html").read_bytes() == before

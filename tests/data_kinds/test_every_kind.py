@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS, KINDS, kind_of
 from deepseek_report.data_kinds.base import DataKind
 from deepseek_report.data_kinds.coalitions import n_players
@@ -28,6 +28,8 @@ from deepseek_report.privacy.release import hollow
 from deepseek_report.visualizations.drawing.labels import player
 from deepseek_report.wording.of_results import words_for
 from deepseek_report.wording.words import wording
+from tests import builders
+from tests.builders import predictions
 from tests.worded import say
 
 PARTS_OF_TEXTS = ("instances", "places", "removed", "baseline", "replaced", "nearest", "noise")
@@ -201,25 +203,13 @@ def measured(sample, explanation: Explanation) -> MeasureContext:
     labels = (np.random.default_rng(5).random(60) < model.probabilities(sample.train)[:, 1]) * 1
     train = Split(sample.train, labels, np.arange(60))
     test = train.take(np.arange(40))
-    shares = model.probabilities(test.inputs)
-    predictions = Predictions(
-        logits=np.log(shares),
-        probabilities=shares,
-        labels=test.labels,
-        instance_ids=test.instance_ids,
-        decisions=shares.argmax(axis=1),
-        threshold=0.5,
-        rule="",
-        explained=1,
-    )
-    return MeasureContext(
-        dataset=Dataset(sample.schema, train, test, test, card={}),
-        predictions=predictions,
-        validation_predictions=predictions,
+    answers = predictions(model.probabilities(test.inputs), test)
+    return builders.context(
+        builders.dataset(sample.schema, train, test, test),
+        model,
+        predictions=answers,
+        validation_predictions=answers,
         cases=Cases(np.arange(6), {"most_certain_right": 0, "nearest_threshold": 1}),
-        classifier=model,
-        seed=0,
-        background=train.inputs[:20],
         explanation=explanation,
         explanations={"shap": explanation},
         question=kind_of(sample.schema).compared_with,
@@ -260,20 +250,9 @@ def test_a_kind_cannot_be_made_without_what_differs(sample) -> None:
 def test_the_sampling_error_is_that_of_a_player_with_and_without_the_rows(sample) -> None:
     kind, rows = kind_of(sample.schema), sample.inputs
     errors = np.where(kind.known(rows), 0.25, 0.0)
-    explanation = Explanation(
-        values=np.zeros_like(rows),
-        inputs=rows,
-        predictions=np.zeros(len(rows)),
-        positions=np.arange(len(rows)),
-        feature_names=tuple(feature.name for feature in sample.schema.features),
-        method="drawn",
-        variant="",
-        target=1,
-        output_space="logit",
-        seed=0,
-        n_model_calls=1,
-        standard_error=errors,
-    )
+    named = {"feature_names": tuple(sample.schema.names), "output_space": "logit"}
+    zeros = np.zeros_like(rows)
+    explanation = builders.explanation(zeros, rows, standard_error=errors, **named)
     mean = kind.mean_error(explanation)
     assert mean == pytest.approx(np.nanmean(kind.by_player(errors, rows)))
     source = SimpleNamespace(dataset=SimpleNamespace(schema=sample.schema))

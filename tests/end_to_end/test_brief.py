@@ -18,8 +18,7 @@ from tests.real_runs import small_results
 
 @pytest.fixture(scope="module")
 def folder(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    copied = tmp_path_factory.mktemp("brief") / small_run.folder.name
-    shutil.copytree(small_run.folder, copied)
+    copied = small_run.copied(tmp_path_factory.mktemp("brief") / small_run.folder.name)
     assert run(["render", str(copied), "--to", "brief"]) == 0
     return copied
 

@@ -170,8 +170,7 @@ def test_a_disk_that_is_full_while_the_report_is_written_is_told_in_a_sentence(
 def test_an_error_of_render_names_the_file_of_the_person(
     short_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "run"
-    shutil.copytree(short_run.folder, folder)
+    folder = short_run.copied(tmp_path / "run")
     (folder / "notes").mkdir()
     note = folder / "notes" / "no_such_section.qmd"
     note.write_text("words", encoding="utf-8")

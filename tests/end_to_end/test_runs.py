@@ -21,7 +21,7 @@ from deepseek_report.runner.planning.plan import make_plan, run_id
 from deepseek_report.runner.run import Finished, run_experiment
 from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.store import Store, hash_folder
-from tests.worded import say
+from tests.worded import printed, say
 
 #: A few parts are enough to see how a run behaves.
 FEW = (
@@ -202,16 +202,14 @@ def test_a_damaged_stage_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_rendering_imports_no_torch(small_run: Any, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(small_run.folder, copy)
+    copy = small_run.copied(tmp_path / "copy")
     code = (
         "import sys\nfrom deepseek_report.cli import run\n"
         f"code = run(['render', {str(copy)!r}])\n"
         "heavy = {'torch', 'shap', 'lime', 'sklearn', 'scipy.stats', 'matplotlib', 'hydra'}\n"
         "print(code, sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "0 []"
+    assert printed(code).splitlines()[-1] == "0 []"
 
 
 def test_the_run_folder_says_all_and_holds_no_training_rows(small_run: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -61,8 +60,7 @@ def test_a_shipped_template_is_filled_and_gives_the_same_bytes_twice(
 
 
 def test_a_rejection_of_a_person_stands_in_the_document(small_run: Any, tmp_path: Path) -> None:
-    folder = tmp_path / small_run.folder.name
-    shutil.copytree(small_run.folder, folder)
+    folder = small_run.copied(tmp_path / small_run.folder.name)
     subjects = evaluate_results(small_results(small_run)).subjects
     target = DecisionTarget("model", "model")
     decision = {

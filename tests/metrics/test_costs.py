@@ -27,7 +27,7 @@ from deepseek_report.metrics.plugin import ClassMetric, measured
 from deepseek_report.privacy import measures
 from deepseek_report.sections.worded import WordedSection
 from deepseek_report.wording.words import CATALOGS, texts_of_kind, wording
-from tests.real_runs import with_measurement
+from tests.real_runs import with_measurement, with_report
 from tests.worded import problems
 
 OWN_WORDS = dict(zip(PARTS, ("All is one.", "{{ 1 }} class.", "It matters.", "Look."), strict=True))
@@ -127,8 +127,7 @@ def test_a_section_is_a_yaml_and_its_words(
         encoding="utf-8",
     )
     monkeypatch.setenv(CATALOGS, str(tmp_path))
-    report = {**real_run.config["report"], "language": "qaa"}
-    results = replace(real_run, config={**real_run.config, "report": report})
+    results = with_report(real_run, language="qaa")
     content = WordedSection("choices", frozenset({"measures/absent"})).content(results)
     assert (content.title, content.question) == ("Choices", "How often is it right?")
     assert content.answer.startswith("Area 0.")

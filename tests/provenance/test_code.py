@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from deepseek_report import provenance
 from deepseek_report.provenance import code, module_files
+from tests.worded import printed
 
 
 @pytest.fixture
@@ -61,8 +60,7 @@ def test_reading_the_code_of_a_plugin_imports_none_of_it() -> None:
         "assert 'deepseek_report.explainers.shapley.shap' in found and 'shap' in found\n"
         "print(sorted({'shap', 'torch', 'numpy'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert printed(code) == "[]"
 
 
 def test_what_text_models_and_their_tokens_depend_on_is_told_by_version() -> None:

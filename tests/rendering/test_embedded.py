@@ -5,8 +5,6 @@ import gzip
 import hashlib
 import json
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +15,7 @@ from deepseek_report.errors import RenderError
 from deepseek_report.rendering import embedded
 from deepseek_report.rendering.render import render
 from deepseek_report.visualizations.style import PALETTE
+from tests.worded import printed
 
 VOID = {"meta", "br", "hr", "img", "input", "col", "link"}
 
@@ -185,10 +184,7 @@ def test_rendering_imports_nothing_that_computes(sample: Path) -> None:
         "heavy = {'torch', 'shap', 'sklearn', 'matplotlib', 'scipy', 'plotly', 'lime'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert printed(script) == "[]"
 
 
 def test_unknown_formats_and_engines_name_the_choices(sample: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,8 +20,7 @@ pytest.importorskip("uvicorn", reason="needs the extra `serve`")
 
 @pytest.fixture(scope="module")
 def companion(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Companion]:
-    folder = tmp_path_factory.mktemp("served") / small_run.folder.name
-    shutil.copytree(small_run.folder, folder)
+    folder = small_run.copied(tmp_path_factory.mktemp("served") / small_run.folder.name)
     companion = Companion.of(folder, small_run.store)
     yield companion
     companion.close()
@@ -179,8 +177,7 @@ def test_a_whole_set_of_rows_gets_the_numbers_of_the_report(companion: Companion
 def test_without_the_store_thresholds_still_move_and_what_if_says_why_not(
     small_run: Any, tmp_path: Any
 ) -> None:
-    folder = tmp_path / small_run.folder.name
-    shutil.copytree(small_run.folder, folder)
+    folder = small_run.copied(tmp_path / small_run.folder.name)
     companion = Companion.of(folder, tmp_path / "no-store")
     assert companion.answer("threshold", {"step": 3})["n"] > 0
     with pytest.raises(ArtifactError, match="not there"):

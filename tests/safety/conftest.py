@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +66,4 @@ def reseal(folder: Path) -> None:
 @pytest.fixture
 def received(short_run: Any, tmp_path: Path) -> Path:
     """A copy of the short run, as a reviewer gets it, in a folder with nothing else in it."""
-    folder = tmp_path / "received" / "run"
-    shutil.copytree(short_run.folder, folder)
-    return folder
+    return short_run.copied(tmp_path / "received" / "run")

@@ -127,8 +127,7 @@ def test_damage_that_the_manifests_do_not_know_of(
     short_run: Any, tmp_path: Path, name: str, number: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance = random.Random(f"{name} {number}")
-    folder = tmp_path / "run"
-    shutil.copytree(short_run.folder, folder)
+    folder = short_run.copied(tmp_path / "run")
     path = folder / name
     if path.is_dir():
         path = chance.choice(sorted(file for file in path.rglob("*") if file.is_file()))

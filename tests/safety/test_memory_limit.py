@@ -249,9 +249,7 @@ def check(answers: list[dict[str, Any]], commands: list[list[str]], damage: str)
 @pytest.fixture
 def strange(short_run: Any, tmp_path: Path) -> Path:
     """A copy of the short run with nothing of the person's beside it."""
-    folder = tmp_path / "received" / "study" / "run"
-    shutil.copytree(short_run.folder, folder)
-    return folder
+    return short_run.copied(tmp_path / "received" / "study" / "run")
 
 
 #: Where each bomb lies: what a command reads, and what it hashes alone.

@@ -14,6 +14,7 @@ from deepseek_report.findings.rules_language import silent_chains
 from deepseek_report.sections.language import LanguageSection
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.wording.words import wording
+from tests.real_runs import with_report
 from tests.tiny_runs import TinyRuns
 
 
@@ -50,8 +51,7 @@ def test_why_nothing_is_said_of_hints_stands_in_the_section(traces: Results) -> 
 
 
 def test_the_section_has_no_english_in_chinese(traces: Results) -> None:
-    report = {**traces.config["report"], "language": "zh"}
-    content = LanguageSection().content(replace(traces, config={**traces.config, "report": report}))
+    content = LanguageSection().content(with_report(traces, language="zh"))
     cells = [row[key] for row in content.values["hints"].rows for key in ("hint", "verdict")]
     words = " ".join([content.answer, *content.caveats, *map(str, cells)])
     assert not re.search(r"[a-z]{2,} [a-z]{2,}", words), words

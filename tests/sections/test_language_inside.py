@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,6 +11,7 @@ import pytest
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.sections.language import LanguageSection
+from tests.real_runs import with_report
 from tests.tiny_runs import TinyRuns
 from tests.visualizations.varied import with_measurement
 
@@ -78,8 +78,7 @@ def test_a_model_that_cannot_yet_answer_is_not_said_to(run: Results) -> None:
 
 
 def test_the_inside_is_told_in_chinese(run: Results) -> None:
-    report = {**run.config["report"], "language": "zh"}
-    chinese = replace(run, config={**run.config, "report": report})
+    chinese = with_report(run, language="zh")
     content = LanguageSection().content(copying(chinese, 0.001))
     inside = content.values["inside"]
     words = " ".join(part["sentence"] for part in inside.values())

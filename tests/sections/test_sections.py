@@ -35,7 +35,7 @@ from deepseek_report.sections.summary import SummarySection
 from deepseek_report.sections.trust import TrustSection
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import wording
-from tests.real_runs import small_results, with_measurement, with_score, with_table
+from tests.real_runs import small_results, with_measurement, with_report, with_score, with_table
 
 SECTIONS = (
     *(
@@ -158,8 +158,7 @@ def test_the_summary_says_what_is_decided_and_how_many_promises_were_kept(full):
         "set_by": "the risk board",
         "why": "as before",
     }
-    report = {**full.config["report"], "thresholds": [promise]}
-    promised = replace(full, config={**full.config, "report": report})
+    promised = with_report(full, thresholds=[promise])
     kept = with_score(promised, "roc_auc", "roc_auc", value=0.78, low=0.77, high=0.79)
     content = SummarySection().content(kept)
     assert content.answer.startswith(
@@ -174,8 +173,7 @@ def test_the_summary_says_what_is_decided_and_how_many_promises_were_kept(full):
 
 
 def test_without_promises_the_first_screen_says_how_well_cases_are_ranked(full):
-    silent = replace(full, config={**full.config, "report": {**full.config["report"]}})
-    silent.config["report"]["thresholds"] = []
+    silent = with_report(full, thresholds=[])
     silent = with_score(silent, "roc_auc", "roc_auc", value=0.78, low=0.77, high=0.79)
     effect = SummarySection().content(silent).values["effect"]
     assert "ROC AUC: 0.780 (0.770–0.790)." in effect

@@ -16,7 +16,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import (
     Feature,
@@ -34,6 +34,7 @@ from deepseek_report.findings.explainer_verdicts import (
     leading_for_cases,
     verdicts,
 )
+from tests.builders import explanation, predictions
 
 N, EXPLAINED = 24, 24
 WORDS = (
@@ -160,17 +161,11 @@ def layout_results(
     ids = np.arange(N, dtype=np.int64) + 500
     save_json(place("data") / "schema.json", schema.to_json())
     truth = None if gaps else _truth(schema, inputs)
-    Split(inputs, labels, ids, truth=truth).save(paths["data"] / "test.npz")
-    Predictions(
-        logits=labels[:, None] + 1.0 if number else np.column_stack([-p, p]),
-        probabilities=np.zeros((N, 0)) if number else np.column_stack([1 - p, p]),
-        labels=labels,
-        instance_ids=ids,
-        decisions=np.zeros(N, np.int64) if number else (p > 0.5).astype(np.int64),
-        threshold=None if number else 0.5,
-        rule="declared",
-        explained=schema.target.explained,
-    ).save(place("predictions/test"))
+    rows = Split(inputs, labels, ids, truth=truth)
+    rows.save(paths["data"] / "test.npz")
+    own: dict[str, Any] = {"logits": np.column_stack([-p, p]), "explained": schema.target.explained}
+    made = predictions(labels[:, None] + 1.0, rows) if number else predictions(p, rows, **own)
+    made.save(place("predictions/test"))
     explained = np.arange(0, N, N // EXPLAINED, dtype=np.int64)
     roles = {"most_certain_right": 1, "most_certain_wrong": 4, "nearest_threshold": 0}
     Cases(explained, roles).save(place("cases"))
@@ -193,21 +188,13 @@ def _explain(
         values = values * (1 + rng.random(values.shape))
     signed, number = name != "attention_rollout", schema.target.is_number
     space: Any = "value" if number else "probability" if name == "shap" else "logit"
-    return Explanation(
-        values=values if signed else np.abs(values),
-        inputs=inputs,
-        predictions=0.3 + values.sum(axis=1),
-        positions=positions,
-        feature_names=tuple(schema.names),
-        method=name,
-        variant=name,
-        target=schema.target.explained,
+    return explanation(
+        values if signed else np.abs(values), inputs, predictions=0.3 + values.sum(axis=1),
+        positions=positions, feature_names=tuple(schema.names), method=name, variant=name,
+        target=schema.target.explained, seed=1, n_model_calls=10, signed=signed,
         output_space=space if signed and name != "random" else "none",
-        seed=1,
-        n_model_calls=10,
         base_values=np.full(len(inputs), 0.3) if name == "shap" and not gaps else None,
-        signed=signed,
-    )
+    )  # fmt: skip
 
 
 MEASURES = {
@@ -221,21 +208,14 @@ MEASURES = {
 def _localise(name: str, *, gaps: bool) -> Measurement:
     value = 0.2 if name == "random" else 0.8
     ends = (np.nan, np.nan) if gaps else (value - 0.1, value + 0.1)
-    table = pd.DataFrame(
-        [
-            {
-                "explainer": name,
-                "measure": measure,
-                "label": label,
-                "value": value,
-                "low": ends[0],
-                "high": ends[1],
-                "chance": 0.5 if measure == "localisation_auc" else 0.2,
-                "n": 12,
-            }
-            for measure, label in MEASURES.items()
-        ]
-    )
+    known = {"explainer": name, "value": value, "low": ends[0], "high": ends[1], "n": 12}
+    chances = {measure: 0.5 if measure == "localisation_auc" else 0.2 for measure in MEASURES}
+    columns = ["explainer", "measure", "label", "value", "low", "high", "chance", "n"]
+    rows = [
+        {**known, "measure": measure, "label": label, "chance": chances[measure]}
+        for measure, label in MEASURES.items()
+    ]
+    table = pd.DataFrame(rows, columns=columns)
     scores = tuple(
         Score(measure, "explanation", value, 12, "higher", *ends, explainer=name)
         for measure in MEASURES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 from deepseek_report.cli import run
@@ -19,8 +18,7 @@ OF_FRAMEWORKS = frozenset({"compliance"})
 
 
 def test_no_english_phrase_stands_in_a_chinese_report(small_run: SmallRun, tmp_path: Path) -> None:
-    folder = tmp_path / small_run.folder.name
-    shutil.copytree(small_run.folder, folder)
+    folder = small_run.copied(tmp_path / small_run.folder.name)
     assert run(["render", str(folder), "--language", "zh"]) == 0
     shown = visible_texts((folder / "report.html").read_text(encoding="utf-8"))
     assert sum(len(re.findall(r"[\u3400-\u9fff]", text.text)) for text in shown) > 5000

@@ -14,6 +14,7 @@ from deepseek_report.sections.bottlenecks import BottlenecksSection
 from deepseek_report.sections.reproducibility import ReproducibilitySection
 from deepseek_report.sections.robustness import RobustnessSection
 from deepseek_report.wording.words import languages, read_catalog, untranslated, wording
+from tests.real_runs import with_report
 from tests.wording.test_words import flat
 
 CATALOGS = shipped("templates") / "locale"
@@ -21,8 +22,7 @@ CATALOGS = shipped("templates") / "locale"
 
 @pytest.fixture(scope="module")
 def in_german(real_run: Results) -> Results:
-    report = {**real_run.config["report"], "language": "de"}
-    return replace(real_run, config={**real_run.config, "report": report})
+    return with_report(real_run, language="de")
 
 
 def test_every_german_text_has_the_key_and_the_slots_of_an_english_one() -> None:

@@ -25,7 +25,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour.behaviour_rows import (
     JudgedExpectation,
     OpenQuestion,
-    WorstCase,
+    GravestCase,
 )
 from deepseek_report.metrics.behaviour.expected import (
     Breaches,
@@ -320,7 +320,7 @@ class Behaviour(ModelMetric):
                 *columns_of("after:number", optional=True),
             ),
             folded=True,
-            row=WorstCase,
+            row=GravestCase,
         ),
         "questions": TableType(
             (

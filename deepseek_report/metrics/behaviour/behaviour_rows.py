@@ -39,7 +39,7 @@ class JudgedExpectation:
 
 
 @dataclass(frozen=True)
-class WorstCase:
+class GravestCase:
     """The case that breaks an expectation most: a row of `behaviour.worst`."""
 
     place: int

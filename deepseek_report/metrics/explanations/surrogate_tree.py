@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -288,7 +288,7 @@ def _columns(schema: Schema) -> list[SplitColumn]:
     )
 
 
-def _node_table(tree: SmallTree, schema: Schema, passes: Any) -> pd.DataFrame:
+def _node_table(tree: SmallTree, schema: Schema, passes: Bools) -> pd.DataFrame:
     rows = []
     for place, node in enumerate(tree.nodes):
         feature, inside = _feature(node, schema), passes[:, place]
@@ -321,7 +321,7 @@ def _split(node: TreeNode, feature: Feature) -> str:
     return feature.display(node.split if feature.is_numeric else math.floor(node.split))
 
 
-def _rules(tree: SmallTree, schema: Schema, passes: Any, copied: _Copied) -> pd.DataFrame:
+def _rules(tree: SmallTree, schema: Schema, passes: Bools, copied: _Copied) -> pd.DataFrame:
     """Each leaf by the conditions on the way to it, the lowest value first."""
     is_number = not task_of(schema.target).decides
     gaps, outputs = np.asarray(np.isnan(copied.sample).any(axis=0)), copied.of_test

@@ -17,6 +17,7 @@ from deepseek_report.artifacts.protocols.modules import Replacement, Step
 from deepseek_report.errors import NotApplicableError
 
 if TYPE_CHECKING:
+    from torch.utils.hooks import RemovableHandle
     from transformers import PreTrainedModel
 
 
@@ -157,7 +158,7 @@ class Site:
     """
 
     step: Step
-    listen: Callable[[Callable[[Tensor], Tensor]], Any]
+    listen: Callable[[Callable[[Tensor], Tensor]], RemovableHandle]
 
 
 def sites_of(net: PreTrainedModel, heads: int) -> list[Site]:
@@ -195,7 +196,7 @@ def _sites_of_experts(at: int, mixture: nn.Module, count: int) -> Iterator[Site]
             yield Site(Step(at, "shared_expert"), partial(_on_output, parts[name]))
 
 
-def _on_layer(layer: nn.Module, change: Callable[[Tensor], Tensor]) -> object:
+def _on_layer(layer: nn.Module, change: Callable[[Tensor], Tensor]) -> RemovableHandle:
     """Changes what a layer adds to the tokens that it reads."""
 
     def hook(part: nn.Module, inputs: Any, named: Any, output: Any) -> Any:
@@ -208,7 +209,9 @@ def _on_layer(layer: nn.Module, change: Callable[[Tensor], Tensor]) -> object:
     return layer.register_forward_hook(hook, with_kwargs=True)
 
 
-def _on_head(join: nn.Module, heads: int, head: int, change: Callable[[Tensor], Tensor]) -> object:
+def _on_head(
+    join: nn.Module, heads: int, head: int, change: Callable[[Tensor], Tensor]
+) -> RemovableHandle:
     def hook(part: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         del part
         by_head = inputs[0].unflatten(-1, (heads, -1)).clone()
@@ -218,13 +221,13 @@ def _on_head(join: nn.Module, heads: int, head: int, change: Callable[[Tensor], 
     return join.register_forward_pre_hook(hook)
 
 
-def _on_output(part: nn.Module, change: Callable[[Tensor], Tensor]) -> object:
+def _on_output(part: nn.Module, change: Callable[[Tensor], Tensor]) -> RemovableHandle:
     return part.register_forward_hook(lambda _part, _inputs, output: change(output))
 
 
 def _on_experts(
     experts: nn.Module, which: int | None, change: Callable[[Tensor], Tensor]
-) -> object:
+) -> RemovableHandle:
     """Changes what one routed expert, or all of them, add; places are packed side by side."""
 
     def hook(part: nn.Module, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,8 @@ from deepseek_report.metrics.plugin import Rows
 from deepseek_report.statistics.resampling import Resampling
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from deepseek_report.metrics.language.residual_stream import Prompts, ResidualStream, Restored
 
 #: How a prompt is corrupted: with another prompt's token at the place that the answer hangs on
@@ -188,7 +190,7 @@ def _at_most(candidates: Bools, most: int, rng: np.random.Generator) -> Bools:
 
 def _corruptions(
     stream: ResidualStream, prompts: Prompts, places: Ints, tokens: Ints, rng: np.random.Generator
-) -> dict[str, Callable[[Prompts, slice], Any]]:
+) -> dict[str, Callable[[Prompts, slice], Tensor]]:
     """What makes the vectors of a batch of corrupted prompts, for each of `CORRUPTIONS`."""
     import torch
 
@@ -197,10 +199,10 @@ def _corruptions(
     weight = next(stream.net.get_input_embeddings().parameters()).detach()
     noise = rng.normal(0, _NOISE * float(weight.std()), (len(prompts), weight.shape[1]))
 
-    def of_token(batch: Prompts, part: slice) -> object:
+    def of_token(batch: Prompts, part: slice) -> Tensor:
         return stream.embed(with_token(batch.ids, places[part], tokens[part]))
 
-    def of_noise(batch: Prompts, part: slice) -> object:
+    def of_noise(batch: Prompts, part: slice) -> Tensor:
         embedded = stream.embed(batch.ids).clone()
         added = torch.as_tensor(noise[part], dtype=embedded.dtype, device=embedded.device)
         embedded[torch.arange(len(batch)), torch.as_tensor(places[part])] += added

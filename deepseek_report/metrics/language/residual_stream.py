@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from deepseek_report.metrics.internals.transformer_trace import (
 )
 
 if TYPE_CHECKING:
+    from torch.utils.hooks import RemovableHandle
     from transformers import PreTrainedModel
 
 
@@ -171,7 +172,7 @@ def at_end(states: Tensor, lengths: Ints) -> Tensor:
 
 
 def _on_output(change: Callable[[Tensor], Tensor]) -> Callable[..., object]:
-    def hook(part: nn.Module, inputs: object, output: Any) -> object:
+    def hook(part: nn.Module, inputs: object, output: Tensor | tuple[Tensor, ...]) -> object:
         del part, inputs
         if isinstance(output, Tensor):
             return change(output)
@@ -180,8 +181,8 @@ def _on_output(change: Callable[[Tensor], Tensor]) -> Callable[..., object]:
     return hook
 
 
-def _on_input(change: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
-    def hook(part: nn.Module, inputs: Any, named: Any) -> Any:
+def _on_input(change: Callable[[Tensor], Tensor]) -> Callable[..., object]:
+    def hook(part: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> object:
         del part
         if inputs:
             return (change(inputs[0]), *inputs[1:]), named
@@ -528,7 +529,7 @@ def latents_of(stream: ResidualStream) -> dict[int, tuple[nn.Module, nn.Module]]
 def latent_site(layer: int, norm: nn.Module) -> Site:
     """The place where the latent of a layer can be replaced."""
 
-    def listen(change: Callable[[Tensor], Tensor]) -> Any:
+    def listen(change: Callable[[Tensor], Tensor]) -> RemovableHandle:
         return norm.register_forward_hook(lambda _part, _inputs, output: change(output))
 
     return Site(Step(layer + 1, "layer"), listen)

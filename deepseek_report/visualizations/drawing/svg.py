@@ -61,8 +61,9 @@ def _renderer() -> Any:
             if (s, prop, ismath) not in known:
                 if len(known) > _MOST_KNOWN:
                     known.clear()
-                measured: Any = super().get_text_width_height_descent  # Matplotlib has no types
-                known[s, prop.copy(), ismath] = measured(s, prop, ismath)
+                measure: Any = super().get_text_width_height_descent
+                extent = measure(s, prop, ismath)
+                known[s, prop.copy(), ismath] = extent
             return known[s, prop, ismath]
 
     return Renderer

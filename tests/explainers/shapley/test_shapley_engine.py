@@ -122,18 +122,6 @@ def test_of_one_or_two_features_is_exact(features, toy_schema, toy_classifier, c
     assert explanation.standard_error is None
 
 
-def test_does_without_the_package() -> None:
-    import subprocess
-    import sys
-
-    code = (
-        "import sys, deepseek_report.explainers.shapley.shap\n"
-        "print(sorted({'shap', 'torch'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 def test_a_surrogate_makes_sampled_values_sharper_and_leaves_them_right(
     toy_schema, toy_classifier, context
 ) -> None:

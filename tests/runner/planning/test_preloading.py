@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.planning.plan import make_plan, modules_to_load
+from tests.worded import printed
 
 
 def loaded(*overrides: str) -> list[str]:
@@ -28,8 +26,7 @@ def test_an_estimator_needs_no_torch() -> None:
     )
     code = "import sys, importlib\n" + "".join(f"import {module}\n" for module in modules)
     code += "print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert printed(code) == "False"
 
 
 def test_parts_whose_stages_are_in_the_store_are_not_loaded() -> None:

@@ -21,16 +21,12 @@ from deepseek_report.sections.single_cases.case_sentences import (
     reason_rows,
 )
 from deepseek_report.sections.single_cases.explained_cases import explained_cases, waterfall_data
+from tests.real_runs import with_report
 from tests.tiny_runs import TinyRuns
 
 
 def marks_of(results: Results, *, in_data: bool = True) -> CaseMarks:
     return CaseMarks.of(Draft("cases", results), in_data=in_data)
-
-
-def private(results: Results, level: str) -> Results:
-    report = {**results.config["report"], "privacy": level}
-    return replace(results, config={**results.config, "report": report})
 
 
 def test_a_case_is_named_by_the_digest_of_its_row_and_its_label(full: Results) -> None:
@@ -69,7 +65,7 @@ def test_reasons_and_bars_say_which_column_they_mark(full: Results) -> None:
 
 @pytest.mark.parametrize("level", ["cases", "aggregate"])
 def test_where_rows_may_not_be_shown_no_row_is_marked(full: Results, level: str) -> None:
-    marks = marks_of(private(full, level))
+    marks = marks_of(with_report(full, privacy=level))
     for case in explained_cases(full)[:5]:
         assert marks.of_case(case) == marks.of_page(case, {}) == {}
 
