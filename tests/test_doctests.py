@@ -11,11 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "deepseek_report"
 #: Modules of pure functions.
 MODULES = [
-    *sorted(
-        f"statistics.{file.stem}"
-        for file in (PACKAGE / "statistics").glob("[!_]*.py")
-        if file.stem != "one_thread"  # it computes nothing
-    ),
+    *sorted(f"statistics.{file.stem}" for file in (PACKAGE / "statistics").glob("[!_]*.py")),
     *(f"artifacts.{name}" for name in ("estimate", "ids", "message", "rounding")),
     "artifacts.storage.local_paths",
     "wording.numbers",
