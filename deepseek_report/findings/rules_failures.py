@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
@@ -56,18 +56,38 @@ def by_reason(words: Wording, parts: Mapping[str, Text]) -> list[str]:
     Many parts with one reason, such as all that is measured of classes where a number is predicted,
     are counted and not all named.
     """
-    reasons: dict[str, list[str]] = {}
+    by_text: dict[str, list[ArtifactId]] = {}
     for artifact, reason in without_repeats(words, parts).items():
         text = readable_reason(words, artifact, reason)
-        reasons.setdefault(text, []).append(words.artifact(artifact))
+        by_text.setdefault(text, []).append(ArtifactId(artifact))
+    return [_one_reason(words, reason, artifacts) for reason, artifacts in by_text.items()]
+
+
+def _one_reason(words: Wording, reason: str, artifacts: Sequence[ArtifactId]) -> str:
+    names = _named_together(words, artifacts)
+    many = len(names) > MOST_NAMED
+    return words.text(
+        "missing_parts.counted" if many else "missing_parts.named",
+        n=len(artifacts),
+        parts=names[:NAMED_OF_MANY] if many else names,
+        reason=reason,
+    )
+
+
+def _named_together(words: Wording, artifacts: Sequence[ArtifactId]) -> list[str]:
+    """The names of parts; what is measured of several methods is named once, with all of them."""
+    methods: dict[ArtifactId, list[ArtifactId]] = {}
+    for artifact in artifacts:
+        methods.setdefault(ArtifactId.of(artifact.kind, artifact.name), []).append(artifact)
     return [
-        words.text(
-            "missing_parts.counted" if len(parts) > MOST_NAMED else "missing_parts.named",
-            n=len(parts),
-            parts=parts[:NAMED_OF_MANY] if len(parts) > MOST_NAMED else parts,
-            reason=reason,
+        words.artifact(of_one[0])
+        if len(of_one) == 1
+        else words.text(
+            "missing_parts.of_methods",
+            part=words.artifact(part),
+            methods=[words.label("explainers", artifact.subject) for artifact in of_one],
         )
-        for reason, parts in reasons.items()
+        for part, of_one in methods.items()
     ]
 
 
