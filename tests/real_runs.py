@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from tests.conftest import SmallRun
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from tests.tiny_runs import TinyRuns

@@ -17,11 +17,11 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases, Predictions, PredictionSummary
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.findings.conclude import measured_findings
 from deepseek_report.metrics.failures.conditions import all_conditions

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.findings.explainer_verdicts import verdict_of

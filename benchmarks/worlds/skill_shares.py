@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanations.skill_importance import PermutationImportance, Sage

@@ -33,8 +33,8 @@ from deepseek_report.api.report_arguments import (
 from deepseek_report.api.rows import TEXT, Given, Rows, rows_of
 from deepseek_report.api.shown import no_foreign_warnings, reporter_for
 from deepseek_report.artifacts.array_types import Bools, Ints
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.plain_files import folders_in
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.config.compose import compose

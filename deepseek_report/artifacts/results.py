@@ -18,11 +18,12 @@ from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain, message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.predictions import SUMMARY, Cases, Predictions, PredictionSummary
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import DataIssue, Split
 from deepseek_report.artifacts.storage.files import load_json, load_table
 from deepseek_report.artifacts.storage.memory_bound import parse

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Array
 from deepseek_report.artifacts.message import Text, text_of
-from deepseek_report.artifacts.storage.files import (
-    load_arrays,
-    load_json,
-    load_table,
-    save_arrays,
-    save_json,
-    save_table,
-)
-from deepseek_report.artifacts.storage.local_paths import check_name
-from deepseek_report.artifacts.storage.plain_files import files_in
-from deepseek_report.artifacts.table import TableType, TableTypes
-from deepseek_report.errors import ArtifactError
+from deepseek_report.artifacts.storage.files import load_json
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from deepseek_report.artifacts.finding import Finding
 
 Direction = Literal["higher", "lower", "zero", "one", "none"]
 Category = Literal[
@@ -87,111 +73,9 @@ class Score:
         return self.low is not None and self.high is not None
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """What one metric gives for one subject: scores, the tables and arrays behind them.
-
-    `notes` are caveats that this run triggers, each a whole sentence or more. `types` say what the
-    columns of the tables mean; the runner adds what the metric declares in `tables`. `findings` are
-    what the metric itself concludes from its numbers; those that rest on several metrics are made
-    by the rules.
-    `per_instance` : {score metric: (instance,)} where the number is a mean over instances.
-    """
-
-    scores: tuple[Score, ...] = ()
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    arrays: Mapping[str, Array] = field(default_factory=dict)
-    notes: tuple[Text, ...] = ()
-    types: TableTypes = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
-
-    def typed(self, types: TableTypes) -> Measurement:
-        """The same with the types of those of its tables that are declared.
-
-        Raises ArtifactError: a table does not have the columns that its type declares.
-        """
-        known = {name: types[name] for name in self.tables if name in types}
-        for name, declared in known.items():
-            declared.validate(name, self.tables[name])
-        return replace(self, types=known)
-
-    def without_intervals(self, note: Text) -> Measurement:
-        """The same without ends of intervals and p-values in scores and typed tables.
-
-        note : why, which stands behind the other notes where something was left out.
-        """
-        bare = replace(
-            self,
-            scores=tuple(
-                replace(score, low=None, high=None, interval_method="", p_value=None)
-                for score in self.scores
-            ),
-            tables={
-                name: self.types[name].without_intervals(table) if name in self.types else table
-                for name, table in self.tables.items()
-            },
-        )
-        same = bare.scores == self.scores and all(
-            bare.tables[name].equals(table) for name, table in self.tables.items()
-        )
-        return self if same else replace(bare, notes=(*self.notes, note))
-
-    def save(self, folder: Path) -> None:
-        save_json(folder / "scores.json", [vars(score) for score in self.scores])
-        save_json(folder / "notes.json", list(self.notes))
-        for name, table in self.tables.items():
-            check_name(name, "table")
-            save_table(folder / f"{name}.parquet", table)
-        if self.types:
-            types = {name: declared.to_json() for name, declared in self.types.items()}
-            save_json(folder / _TYPES, types)
-        if self.arrays:
-            save_arrays(folder / "arrays.npz", **self.arrays)
-        if self.findings:
-            save_json(folder / _FINDINGS, [finding.to_json() for finding in self.findings])
-
-    @classmethod
-    def load(cls, folder: Path) -> Measurement:
-        """Read it back; raises ArtifactError where a table is not what its type says."""
-        arrays = folder / "arrays.npz"
-        measurement = cls(
-            scores=load_scores(folder),
-            tables={path.stem: load_table(path) for path in files_in(folder, ".parquet")},
-            arrays=load_arrays(arrays) if arrays.exists() else {},
-            notes=tuple(text_of(note) for note in load_json(folder / "notes.json")),
-            findings=_findings(folder / _FINDINGS),
-        )
-        try:
-            return measurement.typed(_types(folder / _TYPES))
-        except ArtifactError as error:
-            raise ArtifactError(f"{folder}: {error}") from None
-
-
 def load_scores(folder: Path) -> tuple[Score, ...]:
     """The scores alone of a saved measurement."""
     return tuple(_score(record) for record in load_json(folder / "scores.json"))
-
-
-#: The file that says what the columns of the tables mean, and that of what the metric concludes.
-_TYPES, _FINDINGS = "tables.json", "findings.json"
-
-
-def _types(path: Path) -> dict[str, TableType]:
-    declared = load_json(path) if path.exists() else {}
-    if not isinstance(declared, dict):
-        raise ArtifactError(f"{path.name} is no mapping")
-    return {name: TableType.from_json(record) for name, record in declared.items()}
-
-
-def _findings(path: Path) -> tuple[Finding, ...]:
-    if not path.exists():
-        return ()
-    from deepseek_report.artifacts.finding import Finding  # which knows scores
-
-    records = load_json(path)
-    if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
-        raise ArtifactError(f"{path}: no list of findings")
-    return tuple(map(Finding.from_json, records))
 
 
 def _score(data: Mapping[str, Any]) -> Score:

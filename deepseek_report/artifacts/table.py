@@ -58,23 +58,6 @@ _IN_CODE_ALONE = ("release", "row")
 SEPARATOR = "; "
 
 
-def records_of(frame: pd.DataFrame) -> list[dict[Any, Any]]:
-    """What `frame.to_dict("records")` gives, in half of its time where the cells are texts."""
-    columns = {name: _cells(column) for name, column in frame.items()}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _cells(column: pd.Series[Any]) -> list[Any]:
-    """The values of a column as Python has them."""
-    import pandas as pd
-
-    if isinstance(column.dtype, pd.StringDtype):
-        return list(column.to_numpy(dtype=object).tolist())
-    if isinstance(column.dtype, np.dtype) and column.dtype != np.dtype(object):
-        return list(column.tolist())
-    return [row["value"] for row in column.to_frame("value").to_dict("records")]
-
-
 @dataclass(frozen=True)
 class Column:
     """One column of a table.
@@ -152,14 +135,6 @@ class TableType:
     caption: str = ""
     heading: str = ""
     row: type | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.row is None:
-            return
-        from deepseek_report.artifacts.table_rows import problems_of
-
-        if problems := problems_of(self.row, set(self.keys), self.optional):
-            raise TypeError(f"the table of {self.row.__name__} {'; '.join(problems)}")
 
     @classmethod
     def of_frame(cls, frame: pd.DataFrame) -> TableType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
 from typing import (
@@ -19,8 +19,9 @@ from typing import (
     get_type_hints,
 )
 
+import numpy as np
+
 from deepseek_report.artifacts.estimate import Estimate, finite
-from deepseek_report.artifacts.table import records_of
 from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -53,6 +54,23 @@ class WholeRow:
     """A row of any table that is passed on as it is."""
 
     cells: Cells
+
+
+def records_of(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    """What `frame.to_dict("records")` gives, in half of its time where the cells are texts."""
+    columns = {name: _python_values(column) for name, column in frame.items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _python_values(column: pd.Series[Any]) -> list[Any]:
+    """The values of a column as Python has them."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.StringDtype):
+        return list(column.to_numpy(dtype=object).tolist())
+    if isinstance(column.dtype, np.dtype) and column.dtype != np.dtype(object):
+        return list(column.tolist())
+    return [row["value"] for row in column.to_frame("value").to_dict("records")]
 
 
 def read_rows(frame: pd.DataFrame, of: type[R], name: str = "") -> list[R]:
@@ -172,12 +190,14 @@ def _row_field(entry: Field[Any], hint: Any) -> RowField:
     )
 
 
-def problems_of(row_class: type, keys: set[str], optional: set[str]) -> list[str]:
-    """What a row class expects of a table that does not declare it.
+def problems_of(
+    row_class: type | None, keys: Collection[str], optional: Collection[str]
+) -> list[str]:
+    """What a row class expects of a table that does not declare it; nothing without a row class.
 
     keys : the declared columns. optional : those of them that a table may lack.
     """
-    known = fields_of(row_class)
+    known = () if row_class is None else fields_of(row_class)
     return [
         *(f"has no column `{key}`" for f in known for key in f.columns if key not in keys),
         *(

@@ -10,10 +10,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results, RunRecord
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import ABSENT, Study
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 

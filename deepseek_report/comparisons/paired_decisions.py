@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.comparisons.methods import pairs_to_compare

@@ -14,8 +14,8 @@ import pandas as pd
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.study import Study
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import From

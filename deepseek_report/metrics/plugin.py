@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.finding import PARTS, Finding
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, MetricPlugin, Scope
 from deepseek_report.artifacts.protocols.traits import MetricPart, table_types, traits_of
 from deepseek_report.artifacts.schema import CLASS_TASKS, LABEL_TASKS, NUMBER_TASKS, PEOPLE, Schema
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.statistics.resampling import Resampling
 

@@ -12,6 +12,7 @@ import pandas as pd
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import Releases, TableRelease, reveals_of
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.traits import (
     MetricPart,
@@ -21,7 +22,7 @@ from deepseek_report.artifacts.protocols.traits import (
 )
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Category, Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_choice import NAMED
 from deepseek_report.privacy.withheld import Relation, RunSource, suppress, three_digits

@@ -18,10 +18,10 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message, plain, text_of
 from deepseek_report.artifacts.predictions import PredictionSummary
 from deepseek_report.artifacts.schema import Category, Feature, Schema, as_vocabulary
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import copy_file, make_folder

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.rounding import TEXT, bounded
-from deepseek_report.artifacts.table import records_of
+from deepseek_report.artifacts.table_rows import records_of
 from deepseek_report.sections.shared.tables import DASH
 from deepseek_report.wording.words import Wording
 

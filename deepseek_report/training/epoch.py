@@ -18,7 +18,7 @@ from deepseek_report.artifacts.protocols.models import Penalty
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.training.objective import Objective
-from deepseek_report.training.trainer import TrainingSettings
+from deepseek_report.training.settings import TrainingSettings
 
 # --- AdamW, in one call for all parameters --------------------------------------------------------
 

@@ -37,7 +37,7 @@ from deepseek_report.training.resume_point import (
     save_checkpoint,
     save_tensors,
 )
-from deepseek_report.training.trainer import TrainingSettings
+from deepseek_report.training.settings import TrainingSettings
 
 # --- torch.compile as an option: tried before it is relied on -------------------------------------
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
@@ -12,12 +13,14 @@ import pytest
 
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.protocols.traits import releases_of, table_types
-from deepseek_report.artifacts.score import Measurement
-from deepseek_report.artifacts.table import Column, TableType, estimate, records_of
-from deepseek_report.artifacts.table_rows import Cells, From, read_rows
+from deepseek_report.artifacts.measurement import Measurement
+from deepseek_report.artifacts.protocols.traits import MetricPart, releases_of, table_types
+from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.artifacts.table_rows import Cells, From, problems_of, read_rows, records_of
 from deepseek_report.errors import ArtifactError
 
+#: Modules of comparisons whose tables have rows.
+COMPARED = ("comparison", "paired_decisions", "paired_explanations", "paired_performance")
 TYPE = TableType(
     (Column("layer", "layer"), estimate("ms", unit="ms"), Column("quick", "yes_no", optional=True)),
     section="bottlenecks",
@@ -169,11 +172,25 @@ def test_numbers_that_may_lack_are_none_and_others_not_a_number():
     assert empty.high is None
 
 
-def test_a_row_class_that_does_not_fit_its_table_is_refused_where_it_is_declared():
+def test_a_row_class_that_does_not_fit_its_table_is_refused_where_a_metric_declares_it():
     columns = (*TYPE.columns, Column("n", "count"), Column("pace"))
-    assert TableType(columns, row=LayerTime).row is LayerTime
-    with pytest.raises(TypeError, match="LayerTime has no column `n`; has no column `pace`"):
-        TableType(TYPE.columns, row=LayerTime)
     may_lack = (Column("layer", optional=True), *columns[1:])
+
+    def declared(*columns):
+        tables = {"times": TableType(columns, row=LayerTime)}
+        return type("Timed", (MetricPart,), {"tables": tables})
+
+    assert declared(*columns).tables["times"].row is LayerTime
+    with pytest.raises(TypeError, match="times of Timed has no column `n`; has no column `pace`"):
+        declared(*TYPE.columns)
     with pytest.raises(TypeError, match="may lack the column `layer`"):
-        TableType(may_lack, row=LayerTime)
+        declared(*may_lack)
+
+
+def test_the_rows_of_comparisons_fit_their_tables():
+    modules = [import_module(f"deepseek_report.comparisons.{name}") for name in COMPARED]
+    values = [value for module in modules for value in vars(module).values()]
+    tables = [value for value in values if isinstance(value, TableType) and value.row]
+    assert len(tables) >= len(COMPARED)
+    for each in tables:
+        assert problems_of(each.row, each.keys, each.optional) == []

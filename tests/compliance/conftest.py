@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results, read_record
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.compliance.evidence import Evidence, evidence_index
 from deepseek_report.compliance.sources import Sources, load_sources

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.conclusions import Conclusions
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.findings.conclude import conclude
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.finding import PARTS, SEVERITIES, Finding
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.compliance.sources import load_sources
 from deepseek_report.config import rules

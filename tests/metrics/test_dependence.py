@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.cases.case_choice import choose_cases
 from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.protocols.traits import table_types
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.errors import NotApplicableError
 from tests.worded import say
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.compliance.framework import FrameworkChoice
 from deepseek_report.config.compose import Composer, compose
 from deepseek_report.config.problems import ConfigProblems

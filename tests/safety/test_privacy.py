@@ -399,7 +399,7 @@ PLUG_INS = '''
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.metrics.performance.classification_scores import Accuracy
 from deepseek_report.visualizations.performance.roc_curve import RocCurvePicture
 

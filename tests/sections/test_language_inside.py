@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.sections.language import LanguageSection
 from tests.real_runs import with_report
 from tests.tiny_runs import TinyRuns

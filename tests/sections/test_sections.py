@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.findings.explainer_verdicts import compared, verdicts

@@ -16,6 +16,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import (
@@ -26,7 +27,7 @@ from deepseek_report.artifacts.schema import (
     Target,
     as_vocabulary,
 )
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.findings.explainer_verdicts import (

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.written_texts import gaps, joined
 from deepseek_report.findings.explainer_verdicts import leading_for_cases
 from deepseek_report.visualizations.cases import case_views

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.visualizations.failures.cohorts import CohortsPicture
 from deepseek_report.visualizations.failures.part_performance import PartPerformancePicture
 from deepseek_report.visualizations.failures.robustness import RobustnessPicture

@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.visualizations.failures.performance_by_period import PerformanceByPeriod
 from tests.real_runs import with_measurement
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.findings.conclude import conclude
 from tests.real_runs import with_measurement
 

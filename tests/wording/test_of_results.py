@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.wording.of_results import score_table
 

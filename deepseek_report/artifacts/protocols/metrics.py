@@ -10,10 +10,11 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.causal_declaration import CausalDeclaration
 from deepseek_report.artifacts.conclusions import AlertCapacity, Expectations
 from deepseek_report.artifacts.explanation import Explanation, Game
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Score
 from deepseek_report.artifacts.split import Dataset
 
 Scope = Literal["model", "explainer", "explainers"]

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.causal_declaration import CausalQuestion
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.causes.cause_rows import ClaimNode, GraphArrow, TestedClaim

@@ -12,10 +12,10 @@ from pydantic import Field
 
 from deepseek_report.artifacts.causal_declaration import CausalQuestion
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import quantity
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.metrics.causes.causal_claims import graph_of, questions_of
 from deepseek_report.metrics.causes.cause_rows import DeclaredEffect, NegativeControl

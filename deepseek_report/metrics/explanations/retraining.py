@@ -12,10 +12,11 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.conclusions import ThresholdRule
 from deepseek_report.artifacts.explanation import Explanation, Game
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import FitChange, MeasureContext, Refits
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players

@@ -13,12 +13,13 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.protocols.trees import Nodes, TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import player_sums

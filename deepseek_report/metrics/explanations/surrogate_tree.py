@@ -13,11 +13,12 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.data_kinds.rule_lists import RuleList, RuleListSize, RuleTargets, way_as_sets
 from deepseek_report.errors import NotApplicableError

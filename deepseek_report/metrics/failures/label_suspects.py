@@ -10,10 +10,10 @@ import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds.base import encoding_of

@@ -10,9 +10,10 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import Column, TableType, estimate
 from deepseek_report.errors import NotApplicableError

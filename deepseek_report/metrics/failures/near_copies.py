@@ -9,9 +9,9 @@ import pandas as pd
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats
 from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.data_kinds.base import encoding_of
 from deepseek_report.errors import NotApplicableError

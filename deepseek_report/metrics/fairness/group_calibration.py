@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.fairness.fairness_rows import StatedGroup
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings

@@ -9,9 +9,9 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds.rule_lists import RuleList
 from deepseek_report.metrics.cases.single_case_rows import FiredRule

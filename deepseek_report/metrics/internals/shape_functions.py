@@ -11,11 +11,11 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TellsShapes
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds.base import typical_row
 from deepseek_report.metrics.explanations.feature_effects import DENSITY, density, stacked

@@ -12,9 +12,9 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError

@@ -14,10 +14,10 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import REPLACEMENTS, Replacement
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.metrics.internals.ablation import SIGNIFICANT, rise_p_value
 from deepseek_report.metrics.language.inside_plugin import (

@@ -12,10 +12,10 @@ import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import FoldRun, FoldRuns, MeasureContext
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.errors import NotApplicableError

@@ -13,10 +13,10 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.conclusions import ThresholdRule
 from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Refits
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError

@@ -33,7 +33,7 @@ from deepseek_report.models.routed.branched_attention import (
     joined,
     mean_token,
 )
-from deepseek_report.models.routed.deepseek import DeepSeekSettings
+from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
 from deepseek_report.models.routed.experts import Routing, SparseExperts
 from deepseek_report.models.routed.routed_layer import Decisions, RoutedLayer, noting
 from deepseek_report.models.shared.network_encoding import FeatureEncoder

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.models.routed.branched_attention import BRANCHES, Neighbours, RoutedAttention
-from deepseek_report.models.routed.deepseek import DeepSeekSettings
+from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
 from deepseek_report.models.routed.experts import Routing, SparseExperts
 
 

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
-
-from pydantic import Field
 
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kinds_of_structure
+from deepseek_report.models.self_explaining.prototype_settings import PrototypeSettings
 from deepseek_report.models.shared.loading import ModulePlugin
-
-
-@dataclass(frozen=True)
-class PrototypeSettings:
-    """How the module is built; `Prototype` says what each field means."""
-
-    per_class: Annotated[int, Field(ge=1, le=100)] = 8
-    candidates: Annotated[int, Field(ge=1, le=10_000)] = 200
-    bins: Annotated[int, Field(ge=1, le=256)] = 4
-    shift: Annotated[int, Field(ge=0, le=50)] | None = None
-    pace: Annotated[float, Field(gt=0, le=1000)] = 20.0
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import DataKind, kind_of
-from deepseek_report.models.self_explaining.prototype import PrototypeSettings
+from deepseek_report.models.self_explaining.prototype_settings import PrototypeSettings
 from deepseek_report.models.shared.network_encoding import EncodedModule
 from deepseek_report.models.shared.output_layers import contrast, describe
 

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.storage.checkpoint import (
     tokens_of,
 )
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.transformers.pretrained import PretrainedSettings
+from deepseek_report.models.transformers.pretrained_settings import PretrainedSettings
 from deepseek_report.models.transformers.transformer_module import PretrainedStart
 from deepseek_report.tasks import task_of
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.models.transformers.pretrained import Pretrained, Train
+from deepseek_report.models.transformers.pretrained import Pretrained
+from deepseek_report.models.transformers.pretrained_settings import Train
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.transformers.deepseek_family import Size
 from deepseek_report.models.transformers.deepseek_v3 import DeepSeekV3
-from deepseek_report.models.transformers.pretrained import SequenceRecipe, Train
+from deepseek_report.models.transformers.pretrained_settings import SequenceRecipe, Train
 
 if TYPE_CHECKING:
     from deepseek_report.models.shared.module_classifier import TorchClassifier

@@ -6,9 +6,7 @@ import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.protocols.classifier import Capability
@@ -18,63 +16,13 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.checkpoint import described, digest, is_here, locate
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.shared.loading import ModulePlugin
+from deepseek_report.models.transformers.pretrained_settings import PretrainedSettings
 
 if TYPE_CHECKING:
     from deepseek_report.models.transformers.transformer_module import (
         PretrainedStart,
         TransformerModule,
     )
-
-
-Train = Literal["head", "full", "lora", "none"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PretrainedSettings:
-    """Which checkpoint, and how it is trained; `Pretrained` says what each field means."""
-
-    checkpoint: str | None = None
-    revision: str = "main"
-    train: Train = "head"
-    pool: Literal["model", "mean"] = "model"
-    lora_rank: Annotated[int, Field(ge=1, le=512)] = 8
-    lora_alpha: Annotated[int, Field(ge=1)] = 16
-    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
-
-    def __post_init__(self) -> None:
-        if self.train == "none" and self.pool == "mean":
-            raise ValueError(
-                'train "none" needs a head that is trained already, and pool "mean" makes a new '
-                'one; choose pool "model", or train "head"'
-            )
-
-
-@dataclass(frozen=True)
-class SequenceRecipe:
-    """How a language model is trained on a task whose sequences are drawn as they are needed.
-
-    Sequences get harder, level by level: the next level begins once `next_level` of the answers of
-    late batches are right. learning_rate : of embeddings and norms, by AdamW with betas 0.9 and
-    0.95. matrix_rate : of the matrices inside, by Muon. Both rise over `warmup` steps, and fall
-    over the last `settling` ones, once the hardest level is learnt.
-    tokens : of a batch, of as many sequences as they make. hiding : in the last steps the share of
-    the sequences in which tokens are hidden behind the mask, a share of them that is drawn anew for
-    each, so that the mask means that nothing is known, and is no token that was never seen.
-    patience : steps without a new level, after which the weights are drawn anew and training begins
-    again: now and then they start where no step leads to the task. most_steps, most_sequences :
-    after so many in all training ends, wherever it is; None sets no limit.
-    """
-
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
-    matrix_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
-    warmup: Annotated[int, Field(ge=1)] = 60
-    tokens: Annotated[int, Field(ge=64, le=1_000_000)] = 1000
-    hiding: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    next_level: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    settling: Annotated[int, Field(ge=0)] = 100
-    patience: Annotated[int, Field(ge=10, le=1_000_000)] = 500
-    most_steps: Annotated[int, Field(ge=1, le=1_000_000)] = 2500
-    most_sequences: Annotated[int, Field(ge=1)] | None = None
 
 
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")

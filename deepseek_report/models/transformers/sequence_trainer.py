@@ -24,7 +24,7 @@ from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.data_kinds.token_tasks import Sequences, TokenTask, task_of_card
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.shared.loading import WEIGHTS
-from deepseek_report.models.transformers.pretrained import SequenceRecipe
+from deepseek_report.models.transformers.pretrained_settings import SequenceRecipe
 from deepseek_report.models.transformers.transformer_module import TransformerModule, reinitialise
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
@@ -44,7 +45,6 @@ from deepseek_report.artifacts.protocols.models import (
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import save_json

@@ -14,7 +14,8 @@ from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.protocols.modules import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import TEXT, bounded
-from deepseek_report.artifacts.table import OF_TARGET, SEPARATOR, Column, TableType, records_of
+from deepseek_report.artifacts.table import OF_TARGET, SEPARATOR, Column, TableType
+from deepseek_report.artifacts.table_rows import records_of
 from deepseek_report.findings.records import attribute_label, explainer_label
 from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.of_results import words_of

@@ -116,7 +116,7 @@ def test_a_column_without_any_value_has_no_points() -> None:
 
 
 def test_answers_survive_being_stored(tmp_path: Any) -> None:
-    from deepseek_report.artifacts.score import Measurement
+    from deepseek_report.artifacts.measurement import Measurement
 
     _, answers, _ = measured_answers()
     Measurement(arrays=answers.arrays()).save(tmp_path)

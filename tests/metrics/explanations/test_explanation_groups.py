@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.array_types import Floats, Ints
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.measurement import Measurement
+from deepseek_report.artifacts.score import Score
 from deepseek_report.metrics.explanations.explanation_groups import (
     ExplanationByGroup,
     Gains,

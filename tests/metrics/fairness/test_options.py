@@ -13,8 +13,8 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from deepseek_report.artifacts.conclusions import DecisionCosts, Expectation
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.direct_use import DirectUse, told_together
 from deepseek_report.metrics.fairness.group_gaps import WidestPair

@@ -11,9 +11,10 @@ import pytest
 from deepseek_report.artifacts.message import text_of
 from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.data_kinds.rule_lists import RuleList, ValueSet, WeightedRule
 from deepseek_report.metrics.internals.rule_points import RulePoints
-from deepseek_report.metrics.internals.shape_functions import ShapeFunctions
+from deepseek_report.metrics.internals.shape_functions import PairPoint, ShapeFunctions
 from deepseek_report.models.self_explaining.ebm import AddedTerm, FittedTerms
 from deepseek_report.models.self_explaining.rule_model import FittedRules, RuleModel
 from deepseek_report.visualizations.internals.shape_functions import _pairs_picture
@@ -97,6 +98,6 @@ def test_curves_leave_pairs_out_and_pairs_are_told_on_a_grid_and_drawn() -> None
     pairs = measured.tables["pairs"]
     assert set(pairs["feature_a"] + pairs["feature_b"]) == {"bcolour"}
     assert sorted(pairs["contribution"].unique()) == [-2.0, 0.0, 2.0]
-    picture = _pairs_picture(pairs, text_of("the number"))
+    picture = _pairs_picture(read_rows(pairs, PairPoint), text_of("the number"))
     assert picture.svg.count('clip-path="url(') >= len(pairs)  # a square each
     assert picture.title.values["most_b"]

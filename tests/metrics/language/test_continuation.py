@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.language.continuation import (
     FEWEST,

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, estimate
 from deepseek_report.config.reference_pages import declared_tables, page_with, written
 from deepseek_report.rendering.document import write_qmd
