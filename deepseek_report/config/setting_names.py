@@ -183,7 +183,7 @@ def shown_value(value: object) -> str:
 #: The class whose fields most people mean, of each group of which one is chosen.
 _USUAL = {
     "dataset": "deepseek_report.datasets.sources.csv.TableFile",
-    "trainer": "deepseek_report.training.trainer.TrainingSettings",
+    "trainer": "deepseek_report.training.settings.TrainingSettings",
     "report": "deepseek_report.rendering.page_words.ReportOptions",
 }
 #: {what other programs call it: what it is called here}.

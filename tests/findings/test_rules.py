@@ -958,10 +958,10 @@ def test_advice_that_was_not_tried_is_said_to_be_a_proposal(run, score, say):
 def test_what_is_measured_of_several_methods_is_named_once_where_one_reason_holds() -> None:
     methods = ("lime", "integrated_gradients")
     parts = dict.fromkeys((f"measures/self_check/{name}" for name in methods), "no sums")
-    told = rules_failures.by_reason(
+    sentences = rules_failures.by_reason(
         wording("en"), {**parts, "measures/latency": "no sums", "data": "no file"}
     )
-    assert told == [
+    assert sentences == [
         "Checks whose answer is known (LIME and Integrated gradients) and time to decide: no sums.",
         "The data: no file.",
     ]
