@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 #: Parameters of an estimator that say how many trees it grows.
 _TREES = ("n_estimators", "max_iter", "num_boost_round", "iterations")
 #: Counted work of all fits of one metric: rows × trees, and rows × parameters × epochs of networks.
-MOST_OF_ESTIMATORS, MOST_OF_NETWORKS = 100_000_000, 3_000_000_000
+MOST_OF_ESTIMATORS, MOST_OF_NETWORKS = 100_000_000, 2_000_000_000
 
 
 @dataclass(frozen=True)

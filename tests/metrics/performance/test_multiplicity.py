@@ -212,7 +212,7 @@ def test_a_network_counts_each_row_as_often_as_it_is_seen(toy: Any) -> None:
     parameters = sum(parameter.numel() for parameter in built.parameters())
     assert refits.work == parameters * trainer.planned_rows(len(data.train))
     assert refits.is_network
-    assert refits.most_work == 3 * 10**9
+    assert refits.most_work == 2 * 10**9
 
 
 def test_a_network_is_fitted_by_the_trainer_and_the_seed_of_the_run(toy: Any) -> None:
