@@ -434,7 +434,7 @@ class Options(PeopleMetric, ClassMetric):
         Of those that narrow the gap and reach the ratio the one of the least price; where none
         does, or today's decisions reach it already, the one with the smallest gap among those that
         cost little balanced accuracy. Gradient boosting stands for the model: where the model
-        itself was fitted anew in the same way and may be chosen too, it is.
+        itself was fitted anew in the same way, may be chosen too and costs hardly more, it is.
         """
         today, *others = options
         gap, ratio = groups.unevenness(today.validation)
@@ -448,7 +448,9 @@ class Options(PeopleMetric, ClassMetric):
         reaching = [option for option in left if narrower[option.name][1] >= self.ratio]
         if reaching and ratio < self.ratio:
             cheapest = min(reaching, key=lambda option: price(option.validation, self.costs))
-            return _of_the_model(cheapest, reaching)
+            most = price(cheapest.validation, None) + self.tolerance
+            near = [option for option in reaching if price(option.validation, None) <= most]
+            return _of_the_model(cheapest, near)
         cheap = [option for option in left if price(option.validation, None) <= dearest]
         evenest = min(cheap, key=lambda option: narrower[option.name][0], default=None)
         return None if evenest is None else _of_the_model(evenest, cheap)

@@ -376,6 +376,23 @@ def test_the_model_itself_is_proposed_where_it_narrows_the_gap_as_its_stand_in_d
     assert Options()._chosen(options, Groups()).name == chosen
 
 
+@pytest.mark.parametrize(("wrong", "chosen"), [(0, "model_without"), (200, "without")])
+def test_the_model_itself_is_proposed_for_a_ratio_only_where_it_costs_hardly_more(
+    toy, wrong, chosen
+) -> None:
+    p = toy(n=1500).validation_predictions
+    worse = p.decisions.copy()
+    worse[:wrong] = 1 - p.labels[:wrong]
+    parts = {"today": p, "without": replace(p), "model_without": replace(p, decisions=worse)}
+    options = [Option(name, part, p) for name, part in parts.items()]
+
+    class Groups:
+        def unevenness(self, part: Any) -> tuple[float, float]:
+            return (0.3, 0.5) if part is p else (0.1, 0.9)
+
+    assert Options()._chosen(options, Groups()).name == chosen
+
+
 def test_a_model_that_came_fitted_is_said_not_to_be_refitted(toy) -> None:
     notes = [say(note) for note in Options().measure(toy(n=600)).notes]
     assert any("not refitted: it came fitted" in note for note in notes)
