@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 _WITH_THREADS = ("numpy", "scipy.linalg", "sklearn.ensemble", "lightgbm", "xgboost", "torch")
 
 
-def one_thread() -> AbstractContextManager[object]:
+def libraries_on_one_thread() -> AbstractContextManager[object]:
     """Within it the libraries that are loaded compute with one thread.
 
     Small fits gain little from threads of OpenMP and BLAS on an idle machine, lose a hundredfold
     where other work holds the cores, and add up floats in another order.
 
     >>> from threadpoolctl import threadpool_info
-    >>> with one_thread():
+    >>> with libraries_on_one_thread():
     ...     {pool["num_threads"] for pool in threadpool_info()}
     {1}
     """

@@ -25,7 +25,7 @@ from deepseek_report.artifacts.table import Column, TableType, columns_of, estim
 from deepseek_report.data_kinds.base import MOST_WORDS, encoding_of
 from deepseek_report.metrics.performance.performance_rows import ComparedPredictor
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
-from deepseek_report.statistics.one_thread import one_thread
+from deepseek_report.statistics.one_thread import libraries_on_one_thread
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import Task, task_of
 from deepseek_report.tasks.classification import TREES, iterations
@@ -111,12 +111,12 @@ def _in_blocks(predict: Predict) -> Predict:
 
 
 def _on_one_thread(function: Callable[..., Result]) -> Callable[..., Result]:
-    """The same function without threads, see `one_thread`."""
+    """The same function without threads, see `libraries_on_one_thread`."""
     import sklearn.ensemble
     import sklearn.linear_model  # noqa: F401 - both loaded before, so that their threads are known
 
     def limited(*args: object) -> Result:
-        with one_thread():
+        with libraries_on_one_thread():
             return function(*args)
 
     return limited

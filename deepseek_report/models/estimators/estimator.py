@@ -25,7 +25,7 @@ from deepseek_report.models.estimators.design_matrix import (
     class_text,
     match_classes,
 )
-from deepseek_report.statistics.one_thread import one_thread
+from deepseek_report.statistics.one_thread import libraries_on_one_thread
 from deepseek_report.statistics.small_trees import HistogramTrees
 from deepseek_report.tasks import task_of
 
@@ -185,7 +185,7 @@ class Fitted:
         table = self.columns.transform(train.inputs)
         labels = train.all_labels if self._several else train.labels
         try:
-            with one_thread():
+            with libraries_on_one_thread():
                 self.estimator.fit(table, labels)
         except (TypeError, ValueError) as error:
             name = type(self.single).__name__
@@ -242,7 +242,7 @@ class Fitted:
     def _ask(self, method: str, inputs: Floats) -> Any:
         table = self.columns.transform(inputs)
         try:
-            with one_thread():
+            with libraries_on_one_thread():
                 return ask(self.estimator, method, table)
         except ValueError:
             if np.isfinite(inputs).all() or self.encoding == "words":

@@ -212,7 +212,7 @@ class GivenModel(GivenInPython):
 
     def fitted_anew(self, schema: Schema, train: Split, seed: int | None) -> Fitted:
         """Another model of the same kind, of the table that these rows were."""
-        from deepseek_report.statistics.one_thread import one_thread
+        from deepseek_report.statistics.one_thread import libraries_on_one_thread
 
         built = self.build(schema, train, 0)
         labels = np.asarray(train.labels)
@@ -220,7 +220,7 @@ class GivenModel(GivenInPython):
             own = [built.positions().index(place) for place in range(len(schema.target.classes))]
             labels = np.asarray(built.estimator.classes_)[own][labels]
         try:
-            with one_thread():
+            with libraries_on_one_thread():
                 estimator = self.held.refit(built.columns.transform(train.inputs), labels, seed)
         except Exception as error:  # of a person's own code, of any kind
             first = (str(error) or type(error).__name__).splitlines()[0]

@@ -178,7 +178,7 @@ class FittedTerms(AddedOutputs):
         """Fit on the training part with one thread, so that the result is the same everywhere."""
         from interpret import glassbox
 
-        from deepseek_report.statistics.one_thread import one_thread
+        from deepseek_report.statistics.one_thread import libraries_on_one_thread
 
         decides, target = task_of(self.schema.target).decides, self.schema.target
         kinds = ["nominal" if f.kind == "categorical" else "continuous" for f in self._features]
@@ -186,7 +186,7 @@ class FittedTerms(AddedOutputs):
         labels: Array = train.labels
         if decides and len(target.classes) == 2:
             labels = (labels == target.explained).astype(np.int64)
-        with one_thread(), warnings.catch_warnings():
+        with libraries_on_one_thread(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on missing values and pairs in its own pictures
             machine = cls(feature_types=kinds, n_jobs=1, **self.settings)
             machine.fit(self._frame(train.inputs), labels)

@@ -144,10 +144,10 @@ class FittedRules(AddedOutputs):
 
     def fit(self, train: Split) -> None:
         """Find the rules on the training part and fit their points."""
-        from deepseek_report.statistics.one_thread import one_thread
+        from deepseek_report.statistics.one_thread import libraries_on_one_thread
 
         targets = targets_of(self.schema, train)
-        with one_thread():
+        with libraries_on_one_thread():
             self.rules = RuleList.fit(
                 self.schema, train.inputs, targets, self.size, self.seed, self.edits
             )
