@@ -31,7 +31,7 @@ from deepseek_report.api.report_arguments import refuse
 from deepseek_report.api.rows import Rows, digest_of, digest_of_array, in_order_of
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
-from deepseek_report.datasets.assembly.targets import MOST_CLASSES
+from deepseek_report.datasets.assembly.cell_encoding import MOST_CLASSES
 from deepseek_report.explainers.given_attributions import HeldAttributions
 from deepseek_report.models.given.given_answers import HeldAnswers
 
