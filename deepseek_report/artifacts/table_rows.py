@@ -175,7 +175,8 @@ def cells_of(row: object) -> dict[str, object]:
 
     An estimate that is not known is undefined.
     """
-    known = zip(fields_of(type(row)), vars(row).values(), strict=True)
+    row_class: type = type(row)
+    known = zip(fields_of(row_class), vars(row).values(), strict=True)
     return {
         field.column: UNDEFINED if value is None and field.kind is Estimate else value
         for field, value in known
