@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
@@ -29,7 +29,7 @@ from deepseek_report.metrics.performance.performance_rows import (
     TrainTestGap,
 )
 from deepseek_report.metrics.performance.predicting import choose_threshold, predict_alike
-from deepseek_report.metrics.plugin import ClassMetric, LabelsMetric, Resamples
+from deepseek_report.metrics.plugin import DecisionMetric, LabelsMetric, Resamples
 from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
     balanced_accuracy,
@@ -45,7 +45,6 @@ from deepseek_report.statistics.ranking import (
     thin,
 )
 from deepseek_report.statistics.resampling import (
-    Replicates,
     Resampling,
     bootstrap,
     bootstrapped,
@@ -102,13 +101,11 @@ def _many_classes(schema: Schema, metric: str) -> tuple[Text, ...]:
 
 
 @dataclass(frozen=True)
-class Accuracy(ClassMetric):
+class Accuracy(DecisionMetric):
     """Share of decisions that agree with the label."""
 
-    counts_entities = True
     reveals = "aggregate"
     bounds = {"accuracy": SHARE}
-    category = "performance"
     reads = frozenset({"predictions"})
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -118,13 +115,11 @@ class Accuracy(ClassMetric):
 
 
 @dataclass(frozen=True)
-class BalancedAccuracy(ClassMetric):
+class BalancedAccuracy(DecisionMetric):
     """Mean over the classes of the share decided correctly, so that rare classes count alike."""
 
-    counts_entities = True
     reveals = "aggregate"
     bounds = {"balanced_accuracy": SHARE}
-    category = "performance"
     reads = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
 
@@ -139,13 +134,11 @@ class BalancedAccuracy(ClassMetric):
 
 
 @dataclass(frozen=True)
-class BrierScore(ClassMetric):
+class BrierScore(DecisionMetric):
     """Mean squared error of the probabilities; 0 is perfect."""
 
-    counts_entities = True
     reveals = "aggregate"
     bounds = {"brier_score": (0.0, 2.0)}
-    category = "performance"
     reads = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
 
@@ -167,10 +160,9 @@ class BrierScore(ClassMetric):
 
 
 @dataclass(frozen=True)
-class RocAuc(ClassMetric):
+class RocAuc(DecisionMetric):
     """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "curve": TableType(
@@ -183,7 +175,6 @@ class RocAuc(ClassMetric):
         )
     }
     bounds = {"roc_auc": SHARE}
-    category = "performance"
     reads = frozenset({"predictions", "dataset"})
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -213,10 +204,9 @@ def roc_points(truths: Bools, scores: Floats) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class AveragePrecision(ClassMetric):
+class AveragePrecision(DecisionMetric):
     """Precision averaged over recall; guessing gives the share of the explained class."""
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "curve": TableType(
@@ -226,7 +216,6 @@ class AveragePrecision(ClassMetric):
         )
     }
     bounds = {"average_precision": SHARE}
-    category = "performance"
     reads = frozenset({"predictions", "dataset", "seed"})
     n_resamples: Resamples = 1000
 
@@ -261,13 +250,12 @@ def precision_points(truths: Bools, scores: Floats) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class ConfusionMatrix(ClassMetric):
+class ConfusionMatrix(DecisionMetric):
     """Labels against decisions, with the error rates of the explained class.
 
     The share of favourable decisions is left out where nobody declares the favourable class.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "matrix": TableType(
@@ -292,7 +280,6 @@ class ConfusionMatrix(ClassMetric):
         "precision": SHARE,
         "selection_rate": SHARE,
     }
-    category = "performance"
     reads = frozenset({"predictions", "dataset"})
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -343,20 +330,14 @@ def class_table(
     labels: Ints, decisions: Ints, classes: tuple[str, ...], resampling: Resampling
 ) -> pd.DataFrame:
     """Recall and precision of each class with their intervals; NaN where nothing was decided."""
-    rows = []
-    for k, name in enumerate(classes):
-        actual, decided = labels == k, decisions == k
-        recall, precision = (resampling.rate(labels == decisions, of) for of in (actual, decided))
-        rows.append(
-            {
-                "class": name,
-                "n": recall.n,
-                **recall.cells("recall", "recall"),
-                "decided": precision.n,
-                **precision.cells("precision", "precision"),
-            }
-        )
-    return pd.DataFrame(rows)
+    rates = [
+        [resampling.rate(labels == decisions, codes == k) for codes in (labels, decisions)]
+        for k in range(len(classes))
+    ]
+    return ConfusionMatrix.tables["classes"].frame(
+        (name, recall.n, recall, precision.n, precision)
+        for name, (recall, precision) in zip(classes, rates, strict=True)
+    )
 
 
 #: Shares of the cases that are looked at, those with the highest scores first.
@@ -364,7 +345,7 @@ _DEPTHS = np.array([1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100]) /
 
 
 @dataclass(frozen=True)
-class RankingCurves(ClassMetric):
+class RankingCurves(DecisionMetric):
     """Gain, lift and precision of the cases with the highest scores, with pointwise intervals.
 
     Gain is the share of all cases of the explained class among so many with the highest
@@ -375,7 +356,6 @@ class RankingCurves(ClassMetric):
     points : of precision, evenly over the share found. n_resamples : draws for bootstrap intervals.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "gain": TableType(
@@ -396,7 +376,6 @@ class RankingCurves(ClassMetric):
         ),
     }
     bounds = {}
-    category = "performance"
     reads = frozenset({"predictions", "dataset", "seed"})
 
     points: Annotated[int, Field(ge=5, le=100)] = 40
@@ -587,7 +566,7 @@ class LabelsTable(LabelsMetric):
         replicates = bootstrap(
             lambda weights: set_measures(weights, truths, decided), drawn, self.n_resamples, seed
         )
-        estimates = [_part(replicates, k, n, seed) for k in range(replicates.value.shape[0])]
+        estimates = [bootstrapped(replicates.of(k), n, seed) for k in range(len(replicates.value))]
         k = truths.shape[1]
         scores = tuple(
             self.score(
@@ -597,30 +576,28 @@ class LabelsTable(LabelsMetric):
         )
         target = context.dataset.schema.target
         rows = [
-            self._row(name, (truths[:, j], shares[:, j]), drawn, seed)
-            | {"reported": j == target.label_index}
-            | {"threshold": float(thresholds[j])}
-            | estimates[j].cells("f1", "f1")
+            (
+                *(name, j == target.label_index, n, float(truths[:, j].mean())),
+                *self._ranked(truths[:, j], shares[:, j], drawn, seed),
+                *(estimates[j], float(thresholds[j])),
+            )
             for j, name in enumerate(target.labels)
         ]
         return Measurement(
             scores,
-            {"labels": pd.DataFrame(rows)},
+            {"labels": self.tables["labels"].frame(rows)},
             notes=(message("notes.labels_table.thresholds"),),
         )
 
-    def _row(
-        self, name: str, label: tuple[Bools, Floats], drawn: Resampling, seed: int
-    ) -> dict[str, object]:
-        truths, shares = label
-        row = {"label": name, "reported": False, "n": len(truths), "prevalence": truths.mean()}
+    def _ranked(
+        self, truths: Bools, shares: Floats, drawn: Resampling, seed: int
+    ) -> tuple[Estimate, Estimate]:
+        """The area of a label and its average precision; undefined where all or none have it."""
         if truths.all() or not truths.any():
-            nothing = Estimate(np.nan)
-            return row | _ranked(nothing, nothing)
+            return UNDEFINED, UNDEFINED
         statistic = average_precision_statistic(truths, shares)
         ranked = bootstrap(statistic, drawn, self.n_resamples, seed)
-        precision = bootstrapped(ranked, len(truths), seed)
-        return row | _ranked(auc_estimate(truths, shares, drawn), precision)
+        return auc_estimate(truths, shares, drawn), bootstrapped(ranked, len(truths), seed)
 
 
 def _labels_of(p: Predictions) -> tuple[Bools, Floats]:
@@ -632,33 +609,16 @@ def _labels_of(p: Predictions) -> tuple[Bools, Floats]:
 
 def own_thresholds(truths: Bools, shares: Floats) -> Floats:
     """(label,) the threshold of each label with the highest F1; 0.5 where it is never given."""
-    columns: Sequence[tuple[Floats, Bools]] = list(zip(shares.T, truths.T, strict=True))
     return np.array(
-        [choose_threshold("f1", scores, truth) if truth.any() else 0.5 for scores, truth in columns]
-    )
-
-
-def _part(replicates: Replicates, k: int, n: int, seed: int) -> Estimate:
-    return bootstrapped(
-        Replicates(
-            replicates.value[k],
-            replicates.resamples[:, k],
-            replicates.jackknife[:, k],
-            replicates.blocks,
-        ),
-        n,
-        seed,
-    )
-
-
-def _ranked(auc: Estimate, precision: Estimate) -> dict[str, float]:
-    return auc.cells("roc_auc", "roc_auc") | precision.cells(
-        "average_precision", "average_precision"
+        [
+            choose_threshold("f1", scores, truth) if truth.any() else 0.5
+            for scores, truth in zip(shares.T, truths.T, strict=True)
+        ]
     )
 
 
 @dataclass(frozen=True)
-class TrainAndTest(ClassMetric):
+class TrainAndTest(DecisionMetric):
     """The main numbers of the model on training rows beside those on test rows.
 
     Both are decided by the threshold in use. Rows of the two parts are independent, so that the
@@ -669,7 +629,6 @@ class TrainAndTest(ClassMetric):
     Reference: Zou & Donner 2008, doi:10.1002/sim.3095 (interval of a difference).
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "measures": TableType(
@@ -686,7 +645,6 @@ class TrainAndTest(ClassMetric):
         )
     }
     bounds = {"train_test_gap": (-1.0, 1.0)}
-    category = "performance"
     reads = frozenset({"predictions", "dataset", "classifier"})
     rows: Annotated[int, Field(ge=100)] = 2000
 
@@ -704,11 +662,7 @@ class TrainAndTest(ClassMetric):
         gaps, rows = [], []
         for (name, own), (_, other) in zip(_estimates(test), _estimates(known), strict=True):
             gaps.append(Estimate(*difference_of_means(other, own), len(test), joined))
-            parts = {"train": other, "test": own, "gap": gaps[-1]}
-            row = {"metric": name, "constant": constants.get(name), "n_train": other.n, "n": own.n}
-            for key, part in parts.items():
-                row |= part.cells(key, key)
-            rows.append(row)
+            rows.append((name, other, own, gaps[-1], constants.get(name), other.n, own.n))
         score = self.score("train_test_gap", gaps[0], "lower")
         note = message("notes.train_and_test.rows", rows=len(seen), of=len(train))
         tables = {"measures": self.tables["measures"].frame(rows)}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import From
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.fairness.groups import MinCell, groupings
+from deepseek_report.metrics.fairness.groups import Grouping, MinCell, groupings
 from deepseek_report.metrics.performance.performance_rows import GroupCoverage, IntervalCoverage
 from deepseek_report.metrics.plugin import NumberMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE, compare_rates, holm
@@ -36,7 +37,6 @@ _FEW = 300
 class ErrorMetric(NumberMetric):
     """Defaults of one measure of the errors; `name` is one of `MEASURES`."""
 
-    counts_entities = True
     category = "performance"
     reads = frozenset({"predictions", "dataset", "seed"})
     name = ""
@@ -46,13 +46,11 @@ class ErrorMetric(NumberMetric):
         p, target = context.predictions, context.dataset.schema.target
         drawn = Resampling.of(p)
         estimates = error_estimates(p.labels, p.values, self.n_resamples, context.seed, drawn)
-        estimate = estimates[self.name]
-        score = estimate.score(
+        score = self.score(
             self.name,
-            "performance",
+            estimates[self.name],
             MEASURES[self.name],
             unit="" if self.name == "r2" else target.unit or "",
-            bounds=(None, 1.0) if self.name == "r2" else (0.0, None),
             note=self._note(Tails.of(p.labels, p.values), len(p)),
         )
         return Measurement((score,))
@@ -126,7 +124,6 @@ class Residuals(NumberMetric):
     bins : parts of equal size of the predictions. most : largest errors that are listed.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "bins": TableType(
@@ -181,19 +178,14 @@ def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
     for number, code in enumerate(np.unique(place)):
         inside = place == code
         mean = drawn.take(inside).mean(p.errors[inside], "", among=p.errors)
+        values, errors = p.values[inside], p.errors[inside]
         rows.append(
-            {
-                "bin": number,
-                "from": float(p.values[inside].min()),
-                "to": float(p.values[inside].max()),
-                "n": int(inside.sum()),
-                "predicted": float(p.values[inside].mean()),
-                "observed": float(p.labels[inside].mean()),
-                **mean.cells("mean_error"),
-                "mae": float(np.abs(p.errors[inside]).mean()),
-            }
+            (
+                *(number, values.min(), values.max(), int(inside.sum()), values.mean()),
+                *(p.labels[inside].mean(), mean, np.abs(errors).mean()),
+            )
         )
-    return pd.DataFrame(rows)
+    return Residuals.tables["bins"].frame(rows)
 
 
 def largest_errors(p: Predictions, most: int) -> pd.DataFrame:
@@ -265,7 +257,6 @@ class PredictionIntervals(NumberMetric):
     table. min_cell : a group with fewer test rows is not judged.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "coverage": TableType(
@@ -310,12 +301,12 @@ class PredictionIntervals(NumberMetric):
                 message("refusals.few_held_out", share=self.level, rows=len(held_out))
             )
         inside = np.abs(p.errors) <= half
-        by_group = self._by_group(context, inside)
+        compared = list(self._by_group(context, inside))
         drawn = Resampling.of(p)
         chance = math.nan  # the chance of a number of rows held is known of independent ones alone
         if drawn.units is None:
             chance = coverage_p_value(int(inside.sum()), len(p), len(held_out), self.level)
-        corrected = holm([chance, *(row["p_value"] for row in by_group)])
+        corrected = holm([chance, *(p_value for *_, p_value in compared)])
         covered = self.score(
             "prediction_interval_coverage",
             drawn.rate(inside),
@@ -333,8 +324,16 @@ class PredictionIntervals(NumberMetric):
             note=message("notes.prediction_intervals.width", level=self.level),
         )
         tables = {"coverage": self._coverage(held_out, p)}
-        if by_group:
-            tables["by_group"] = pd.DataFrame(by_group).assign(p_adjusted=corrected[1:])
+        if compared:
+            tables["by_group"] = self.tables["by_group"].frame(
+                (
+                    *(grouping.name, grouping.label, level, covered, covered.n),
+                    *(covered.n < self.min_cell, p_value, adjusted),
+                )
+                for (grouping, level, covered, p_value), adjusted in zip(
+                    compared, corrected[1:], strict=True
+                )
+            )
         return Measurement(
             (covered, width),
             tables,
@@ -346,19 +345,17 @@ class PredictionIntervals(NumberMetric):
 
     def _coverage(self, held_out: Floats, p: Predictions) -> pd.DataFrame:
         drawn = Resampling.of(p)
-        halves = {
-            level: half_width(held_out, level) for level in sorted({self.level, *self.levels})
-        }
-        return pd.DataFrame(
-            [
-                {"level": level, "half_width": half, **covered.cells("coverage"), "n": covered.n}
-                for level, half in halves.items()
-                for covered in [drawn.rate(np.abs(p.errors) <= half)]
-                if math.isfinite(half)
-            ]
-        )
+        rows = []
+        for level in sorted({self.level, *self.levels}):
+            half = half_width(held_out, level)
+            if math.isfinite(half):
+                covered = drawn.rate(np.abs(p.errors) <= half)
+                rows.append((level, half, covered, covered.n))
+        return self.tables["coverage"].frame(rows)
 
-    def _by_group(self, context: MeasureContext, inside: Bools) -> list[dict[str, Any]]:
+    def _by_group(
+        self, context: MeasureContext, inside: Bools
+    ) -> Iterator[tuple[Grouping, str, Estimate, float]]:
         """Coverage in each group: an interval that holds on the whole need not hold in a group."""
         p = context.predictions
         drawn = Resampling.of(p)
@@ -367,22 +364,12 @@ class PredictionIntervals(NumberMetric):
                 context.dataset.schema, p, crossings=False, min_cell=1, kinds=PEOPLE | PARTS
             )
         except NotApplicableError:
-            return []
-        return [
-            {
-                "attribute": grouping.name,
-                "attribute_label": grouping.label,
-                "level": level,
-                "n": covered.n,
-                **covered.cells("coverage"),
-                "too_few": covered.n < self.min_cell,
-                "p_value": self._p_value(inside, among, drawn),
-            }
-            for grouping in compared
-            for code, level in enumerate(grouping.levels)
-            for among in [grouping.codes == code]
-            for covered in [drawn.rate(inside, among)]
-        ]
+            return
+        for grouping in compared:
+            for code, level in enumerate(grouping.levels):
+                among = grouping.codes == code
+                p_value = self._p_value(inside, among, drawn)
+                yield grouping, level, drawn.rate(inside, among), p_value
 
     def _p_value(self, inside: Bools, among: Bools, drawn: Resampling) -> float:
         """Whether a group is held as often as all others are; NaN where it is not judged."""
