@@ -78,7 +78,7 @@ def carry_out(
 
 
 class _Schedule:
-    """Several plans as one: a `pool.Schedule`.
+    """Several plans as one: a `Schedule`.
 
     ended : {id of a task: how it ended}, of those that were worked on here.
     """

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.message import Text, all_reasons, message
@@ -20,7 +21,14 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DataError, DeepseekReportError
 from deepseek_report.runner.execution.computing import kept_outcome, run_locked
 from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
-from deepseek_report.runner.execution.run_events import REPORT, Reporter, Send, Work, event_name
+from deepseek_report.runner.execution.run_events import (
+    REPORT,
+    Event,
+    Reporter,
+    Send,
+    Work,
+    event_name,
+)
 from deepseek_report.runner.execution.stages import StageJob
 from deepseek_report.runner.planning.against_data import refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, cost_left
@@ -47,6 +55,30 @@ class WorkItem:
     name: str
     plan: OpenPlan[Any] = field(compare=False, repr=False)
     stage: Stage = field(compare=False)
+
+
+class Schedule(Protocol):
+    """What there is to run, and who is told how it went."""
+
+    def startable(self) -> Iterator[WorkItem]:
+        """The tasks that are not finished and have all of their inputs."""
+        ...
+
+    def take(self, task: WorkItem, result: object) -> None:
+        """A task gave this."""
+        ...
+
+    def start(self, pool: ProcessPoolExecutor, task: WorkItem) -> Future[object]: ...
+
+    def returned(self, task: WorkItem, future: Future[object]) -> None:
+        """A task came to its end, by a result or an error."""
+        ...
+
+    def lost(self, task: WorkItem, *, for_good: bool) -> None:
+        """The process of a task was ended from outside; `for_good` if it is not tried again."""
+        ...
+
+    def on_message(self, event: Event) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from deepseek_report.errors import DeepseekReportError
-from deepseek_report.runner.execution.open_plan import WorkItem
-from deepseek_report.runner.execution.pool import Schedule
+from deepseek_report.runner.execution.open_plan import Schedule, WorkItem
 from deepseek_report.runner.launchers.outbox import Broken, Outbox
 
 _PAUSE = 0.05

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from deepseek_report.config.local_code import install, installed
 from deepseek_report.errors import DeepseekReportError
-from deepseek_report.runner.execution.pool import Schedule
+from deepseek_report.runner.execution.open_plan import Schedule
 from deepseek_report.runner.execution.run_events import Event, Work
 from deepseek_report.runner.execution.workers import one_thread
 
