@@ -16,8 +16,7 @@ from deepseek_report.errors import ConfigError
 
 if TYPE_CHECKING:
     from deepseek_report.runner.scaffold.column_proposals import TableSeen
-    from deepseek_report.runner.scaffold.new_study import MadeStudy, NewStudy
-    from deepseek_report.runner.scaffold.study_draft import Wishes
+    from deepseek_report.runner.scaffold.new_study import MadeStudy, NewStudy, Wishes
 
 
 _ABOUT_DATA = (
@@ -30,8 +29,13 @@ def command(arguments: list[str]) -> int:
     """Write a folder with a configuration and a Makefile, and say what is open in it."""
     options = _parser().parse_intermixed_args(arguments)
     _check(options)
-    from deepseek_report.runner.scaffold.new_study import NewStudy, make_study, study_name
-    from deepseek_report.runner.scaffold.study_draft import check_overrides, see
+    from deepseek_report.runner.scaffold.new_study import (
+        NewStudy,
+        check_overrides,
+        make_study,
+        see,
+        study_name,
+    )
 
     wishes = _wishes(options).with_overrides(options.overrides)
     if options.overrides:
@@ -95,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _wishes(options: argparse.Namespace) -> Wishes:
-    from deepseek_report.runner.scaffold.study_draft import Wishes
+    from deepseek_report.runner.scaffold.new_study import Wishes
 
     return Wishes(
         options.target,

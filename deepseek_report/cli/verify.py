@@ -11,8 +11,7 @@ from deepseek_report.cli.output.console import printable
 from deepseek_report.cli.parsing import add_trust, make_parser
 
 if TYPE_CHECKING:
-    from deepseek_report.runner.run_folders.remaking import Remade
-    from deepseek_report.runner.run_folders.verify import Verified
+    from deepseek_report.runner.run_folders.verify import Remade, Verified
 
 
 _EXIT_CODES = """\

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 from deepseek_report import __version__
 from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.errors import ArtifactError
+from deepseek_report.provenance import bounds, direct_requirements, normalised
 from deepseek_report.provenance.module_files import PACKAGE, find_module
-from deepseek_report.provenance.requirements import bounds, direct_requirements, normalised
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet

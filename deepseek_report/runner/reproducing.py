@@ -35,8 +35,7 @@ from deepseek_report.config.trusted import OWN
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ArtifactError, DataError
 from deepseek_report.privacy.release import WITHHELD
-from deepseek_report.provenance import environment, lock, versions
-from deepseek_report.provenance.requirements import normalised
+from deepseek_report.provenance import environment, lock, normalised, versions
 from deepseek_report.runner.execution.run_events import Reporter
 from deepseek_report.runner.run import prepare_run, run_prepared
 from deepseek_report.runner.run_folders.open_run import OpenRun, RecordedRun, open_run, reasons

@@ -16,8 +16,8 @@ from typing import Any
 
 from deepseek_report.artifacts.message import message
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.runner.execution.computing import Execution, StageOutcome
 from deepseek_report.runner.execution.open_plan import OpenPlan, WorkItem
-from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
 from deepseek_report.runner.execution.run_events import (
     REPORT,
     Event,

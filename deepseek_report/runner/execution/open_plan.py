@@ -19,8 +19,12 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DataError, DeepseekReportError
-from deepseek_report.runner.execution.computing import kept_outcome, run_locked
-from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
+from deepseek_report.runner.execution.computing import (
+    Execution,
+    StageOutcome,
+    kept_outcome,
+    run_locked,
+)
 from deepseek_report.runner.execution.run_events import (
     REPORT,
     Event,

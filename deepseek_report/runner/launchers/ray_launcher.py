@@ -17,8 +17,7 @@ from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.errors import DeepseekReportError
 from deepseek_report.runner.execution.open_plan import Schedule
 from deepseek_report.runner.launchers.crew import Worker, carry_out_elsewhere
-from deepseek_report.runner.launchers.outbox import Outbox
-from deepseek_report.runner.launchers.worker import take_pieces
+from deepseek_report.runner.launchers.outbox import Outbox, take_pieces
 
 #: Seconds after which a worker takes no further stage.
 _LONGEST = 24 * 3600.0

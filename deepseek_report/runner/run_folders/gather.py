@@ -35,7 +35,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.privacy.release import release
 from deepseek_report.provenance import environment, lock, versions
 from deepseek_report.rendering.markdown import slug
-from deepseek_report.runner.execution.outcomes import Execution
+from deepseek_report.runner.execution.computing import Execution
 from deepseek_report.runner.execution.stages import artifact_paths
 from deepseek_report.runner.planning.plan import Stage, recorded_config
 from deepseek_report.runner.run_folders.open_run import (

@@ -19,10 +19,9 @@ from deepseek_report.config.config_files import read_yaml
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.runner.launchers import outbox
 from deepseek_report.runner.launchers.crew import Crew
-from deepseek_report.runner.launchers.outbox import SENT, Outbox
+from deepseek_report.runner.launchers.outbox import SENT, Outbox, take_pieces
 from deepseek_report.runner.launchers.ray_launcher import RayLauncher
 from deepseek_report.runner.launchers.submitit_launcher import SubmititLauncher
-from deepseek_report.runner.launchers.worker import take_pieces
 
 WHERE = attrgetter("__module__")  # of the function that a piece of work is called with
 
