@@ -75,10 +75,8 @@ class Companion:
 
         experiment : that of a run that this process made of a model in memory.
 
-        Raises
-        ------
-        ArtifactError, ConfigProblems : the folder is not as the run wrote it or is for readers who
-            see no rows, or its config names what is not trusted.
+        Raises ArtifactError, ConfigProblems: the folder is not as the run wrote it or is for
+            readers who see no rows, or its config names what is not trusted.
         """
         opened = open_run(folder)
         refuse_private(opened)
@@ -148,9 +146,7 @@ class Companion:
     def answer(self, name: str, question: Mapping[str, Any]) -> dict[str, object]:
         """The answer to one question of the page.
 
-        Raises
-        ------
-        DataError, ArtifactError : it asks for what is not there; says what is.
+        Raises DataError, ArtifactError: it asks for what is not there; says what is.
         """
         answers: Mapping[str, Callable[[Mapping[str, Any]], dict[str, object]]] = {
             "threshold": self._threshold,

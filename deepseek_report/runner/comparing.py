@@ -115,9 +115,7 @@ def compare_runs(
 
     opened_ahead : runs that are open already.
 
-    Raises
-    ------
-    ArtifactError : a folder is no run or was changed, or the runs cannot be compared.
+    Raises ArtifactError: a folder is no run or was changed, or the runs cannot be compared.
     """
     chosen, baseline = _with_baseline(folders, options.baseline)
     opened = [(opened_ahead or OpenedRuns()).open(folder) for folder in chosen]

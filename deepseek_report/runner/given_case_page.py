@@ -55,9 +55,7 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
 
     work : an empty folder for what is made on the way.
 
-    Raises
-    ------
-    ArtifactError, DataError, ConfigProblems : what is missing, not as the run wrote it, not
+    Raises ArtifactError, DataError, ConfigProblems: what is missing, not as the run wrote it, not
         trusted, or wrong with the rows.
     """
     opened = open_run(request.run)
@@ -80,10 +78,8 @@ def write_letters(
 
     work : an empty folder for what is made on the way.
 
-    Raises
-    ------
-    ArtifactError, DataError, ConfigProblems : see `write_case_page`; also where no method of the
-        run may give reasons to anybody, or where there are no words in the language.
+    Raises ArtifactError, DataError, ConfigProblems: see `write_case_page`; also where no method of
+        the run may give reasons to anybody, or where there are no words in the language.
     """
     opened = open_run(request.run)
     refuse_unreadable(opened)

@@ -132,9 +132,7 @@ class Intended:
 def intended(folder: Path) -> Intended:
     """Look at a run folder without importing or running anything that it names.
 
-    Raises
-    ------
-    ArtifactError : it is no run, or its results were changed.
+    Raises ArtifactError: it is no run, or its results were changed.
     """
     opened = open_run(folder)
     command, machine = opened.run.command, opened.run.environment
@@ -158,11 +156,10 @@ def intended(folder: Path) -> Intended:
 def reproduce(folder: Path, options: ReproduceOptions, reporter: Reporter) -> Reproduction:
     """Make a run again by its recorded config, and compare.
 
-    Raises
-    ------
-    ArtifactError : it is no run, its results were changed, or it cannot be made from its folder.
-    ConfigProblems : the config is not valid here, or names code that nobody trusts.
-    DataError : its data are not there.
+    Raises ArtifactError: it is no run, its results were changed, or it cannot be made from its
+        folder.
+    Raises ConfigProblems: the config is not valid here, or names code that nobody trusts.
+    Raises DataError: its data are not there.
     """
     opened = open_run(folder)
     with _places(options) as (store, reports):
@@ -188,9 +185,7 @@ def recorded_experiment(
 ) -> Experiment:
     """The experiment that a run folder records, to be run here.
 
-    Raises
-    ------
-    ArtifactError : its config does not say all, or its objects were given in Python.
+    Raises ArtifactError: its config does not say all, or its objects were given in Python.
     """
     config, command = opened.run.config, opened.run.command
     if CALL in (command.get("program") or ()):

@@ -133,10 +133,8 @@ def prepare_run(
 ) -> PreparedRun:
     """Decide what is left open and make the plan.
 
-    Raises
-    ------
-    ConfigProblems : the budget does not pay for what must be explained.
-    DataError : the data cannot be read.
+    Raises ConfigProblems: the budget does not pay for what must be explained.
+    Raises DataError: the data cannot be read.
     """
     experiment = decided(experiment)
     store = store_of(experiment)

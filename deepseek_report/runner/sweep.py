@@ -112,8 +112,6 @@ def load_early(first: SweepJob) -> None:
 class Sweep:
     """The jobs of one command, and how far they are.
 
-    Parameters
-    ----------
     jobs : valid ones, in the order in which they are told.
     on_end : hears how a job ended whose report was written, while others go on.
     """
@@ -134,9 +132,8 @@ class Sweep:
     def run(self, reporter: Reporter) -> list[JobResult]:
         """Run what the stores do not have; each report is written when its stages are done.
 
-        Raises
-        ------
-        ConfigProblems : what of a configuration does not fit, of all jobs, before anything runs.
+        Raises ConfigProblems: what of a configuration does not fit, of all jobs, before anything
+            runs.
         """
         prepared = self._prepare()
         with using((run.store for run in prepared.values()), reporter):

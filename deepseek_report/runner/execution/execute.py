@@ -49,9 +49,7 @@ def execute(
     meanwhile : is called in a thread of this process when another one begins to train, since then
     little else can be computed; its errors are not told.
 
-    Raises
-    ------
-    DataError, ConfigProblems : the data cannot be used, or do not go with the configuration.
+    Raises DataError, ConfigProblems: the data cannot be used, or do not go with the configuration.
     """
     plan: OpenPlan[None] = OpenPlan(experiment, list(stages), store, device, reporter)
     carry_out([plan], reporter, meanwhile)

@@ -81,9 +81,8 @@ class StoredModel:
 
         in_memory : the experiment holds the model that was given in Python.
 
-        Raises
-        ------
-        ArtifactError : they are not there or not those of the run, or there is no model to ask.
+        Raises ArtifactError: they are not there or not those of the run, or there is no model to
+            ask.
         """
         if isinstance(experiment.model, OnlyAnswered):
             raise ArtifactError(
@@ -118,9 +117,7 @@ class StoredModel:
     def explainer(self) -> str:
         """The method whose reasons the run's report tells.
 
-        Raises
-        ------
-        ArtifactError : the run has none.
+        Raises ArtifactError: the run has none.
         """
         name = leading_for_cases(self.opened.results)
         if name is None:
@@ -159,8 +156,6 @@ class StoredModel:
     ) -> Results:
         """Explain rows and write what was measured, for a section to read.
 
-        Parameters
-        ----------
         inputs : (row, feature) as in `Split.inputs`. folder : empty; the results lie there.
         texts : the rows as they were written, where they are texts.
         """
@@ -265,9 +260,8 @@ def stored_model(
 
     trust, trust_types : packages and types that the person who asks trusts.
 
-    Raises
-    ------
-    ConfigProblems, ArtifactError : the config names what is not trusted, or see `StoredModel.of`.
+    Raises ConfigProblems, ArtifactError: the config names what is not trusted, or see
+        `StoredModel.of`.
     """
     config = dict(opened.run.config)
     config["report"] = {**config["report"], "cases": []}
@@ -278,9 +272,7 @@ def stored_model(
 def refuse_unreadable(opened: OpenRun) -> None:
     """Refuse runs whose rows are no tables, or whose folder is for readers who see no rows.
 
-    Raises
-    ------
-    DataError, ArtifactError : says why.
+    Raises DataError, ArtifactError: says why.
     """
     schema = opened.results.schema
     if not kind_of(schema).named_columns:
@@ -294,9 +286,7 @@ def refuse_unreadable(opened: OpenRun) -> None:
 def refuse_private(opened: OpenRun) -> None:
     """Refuse runs whose folder is for readers who see no rows of the data.
 
-    Raises
-    ------
-    ArtifactError : `report.privacy` is not full.
+    Raises ArtifactError: `report.privacy` is not full.
     """
     if not opened.results.privacy.is_full:
         raise ArtifactError(

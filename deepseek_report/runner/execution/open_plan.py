@@ -100,8 +100,6 @@ class Closing(Generic[T]):
 class OpenPlan(Generic[T]):
     """What of one run's plan has ended, and what can start.
 
-    Parameters
-    ----------
     job : number of the run in a sweep, 0 where there is but one run.
     closing : makes what the whole run leaves from how its stages ended; the last
         piece of work. None: nothing more is done.

@@ -164,9 +164,7 @@ def _require_same_model(job: StageJob, model: ModelPlugin) -> None:
 def _require_planned(job: StageJob, digest: str, what: str) -> None:
     """Refuse to store what was made from other files than the stage's key says.
 
-    Raises
-    ------
-    DataError : the source has changed since the plan was made.
+    Raises DataError: the source has changed since the plan was made.
     """
     if job.source and digest != job.source:
         raise DataError(

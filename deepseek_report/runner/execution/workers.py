@@ -265,8 +265,6 @@ def free_memory(limits: Path = _LIMITS) -> float:
 def processes(memory: float | None) -> int:
     """As many as there are cores, and memory for; at least one.
 
-    Parameters
-    ----------
     memory : MiB of the largest process at its peak, None where nobody knows.
     """
     if not memory or memory <= 0:

@@ -47,8 +47,6 @@ class Crew:
 
     A worker that ends while it has a piece has lost it: the piece is tried once more, by another.
 
-    Parameters
-    ----------
     most : workers at a time.
     """
 
@@ -65,9 +63,7 @@ class Crew:
     def run(self) -> None:
         """Run until nothing can be started any more.
 
-        Raises
-        ------
-        DeepseekReportError : workers do not start, or their machines have other versions.
+        Raises DeepseekReportError: workers do not start, or their machines have other versions.
         """
         with self._ended_at_last():
             while self._put():
@@ -167,8 +163,6 @@ class Crew:
 def carry_out_elsewhere(schedule: Schedule, cluster: Cluster, most: int) -> None:
     """Run all pieces of a schedule by workers of a cluster.
 
-    Parameters
-    ----------
     most : workers at a time.
     """
     first = next(iter(schedule.startable()), None)

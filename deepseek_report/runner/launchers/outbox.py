@@ -82,9 +82,7 @@ class Outbox:
     def enter(cls, folder: str) -> Outbox:
         """That of another process of the same user.
 
-        Raises
-        ------
-        ArtifactError : others could have written into it.
+        Raises ArtifactError: others could have written into it.
         """
         facts = os.lstat(folder)
         private = stat.S_ISDIR(facts.st_mode) and not stat.S_IMODE(facts.st_mode) & 0o077
@@ -190,8 +188,6 @@ _PAUSE = 0.1
 def take_pieces(folder: str, worker: int, seconds: float) -> None:
     """Work until the outbox is closed, nothing has come for a while, or the time is up.
 
-    Parameters
-    ----------
     folder : of the outbox. worker : its number.
     seconds : after which no further piece is taken.
     """

@@ -65,9 +65,7 @@ class SubmititLauncher:
     def executor(self, box: Outbox) -> AutoExecutor:
         """What submits a job, as submitit has it.
 
-        Raises
-        ------
-        DeepseekReportError : submitit is not installed, or there is no Slurm on this machine.
+        Raises DeepseekReportError: submitit is not installed, or there is no Slurm on this machine.
         """
         try:
             import submitit

@@ -163,8 +163,6 @@ def cost_of(
 ) -> Cost:
     """What these stages cost, and the report after them.
 
-    Parameters
-    ----------
     waiting : the stages that the store does not have. size : None before the data are read.
     row : seconds in which the model evaluates one row, where that was timed.
     """

@@ -352,14 +352,10 @@ def seal_experiment(
 ) -> tuple[Path, str]:
     """Write the seal of an experiment, and its signature beside it where a key is named.
 
-    Returns
-    -------
-    The file of the seal, and its SHA-256.
+    Returns the file of the seal, and its SHA-256.
 
-    Raises
-    ------
-    ConfigError : results of this plan exist already, the key cannot be used, or another seal is
-        there.
+    Raises ConfigError: results of this plan exist already, the key cannot be used, or another seal
+        is there.
     """
     signer = signing_key(key) if key else None
     store = Store(Path(experiment.settings.paths.store).absolute())

@@ -96,14 +96,10 @@ def _all_of(by_kind: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, float
 def decided(experiment: Experiment, size: Size | None = None) -> Experiment:
     """The experiment with its explainers chosen; the same where nothing was left open.
 
-    Parameters
-    ----------
     size : of the data, where it is known; else the store tells it, or the data are read.
 
-    Raises
-    ------
-    ConfigProblems : the budget does not pay for what must be explained.
-    DataError : the data cannot be read.
+    Raises ConfigProblems: the budget does not pay for what must be explained.
+    Raises DataError: the data cannot be read.
     """
     if experiment.undecided is None:
         return experiment
@@ -120,9 +116,7 @@ def decided(experiment: Experiment, size: Size | None = None) -> Experiment:
 def size_before_run(experiment: Experiment) -> Size:
     """The size of the data, from the store or else from their source.
 
-    Raises
-    ------
-    DataError : the data cannot be read.
+    Raises DataError: the data cannot be read.
     """
     store = Store(Path(experiment.settings.paths.store).absolute())
     if (folder := data_stage(experiment).folder(store)) is not None:

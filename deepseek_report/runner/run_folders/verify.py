@@ -180,17 +180,13 @@ def verify(
 ) -> Verified:
     """Compare a run folder with its manifests, and these with one another.
 
-    Parameters
-    ----------
     proofs : what the person knows apart from the folder.
     recompute : whether `config.yaml` and `scores.parquet` are compared with what they repeat, and
         the documents with those that the results give.
     trust : packages whose sections may be loaded to write the documents again.
 
-    Raises
-    ------
-    ArtifactError : this is no run folder, or its manifest cannot be read.
-    ConfigError : a digest is none, or keys or a policy cannot be read.
+    Raises ArtifactError: this is no run folder, or its manifest cannot be read.
+    Raises ConfigError: a digest is none, or keys or a policy cannot be read.
     """
     proofs = proofs or Proofs()
     expected = expected_digest(proofs.expect)

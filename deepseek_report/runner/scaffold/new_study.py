@@ -60,9 +60,7 @@ class Wishes:
     def with_overrides(self, overrides: Sequence[str]) -> Wishes:
         """The same with overrides as the command line takes them.
 
-        Raises
-        ------
-        ConfigProblems : one cannot be read, or names an unknown choice.
+        Raises ConfigProblems: one cannot be read, or names an unknown choice.
         """
         known = groups(folders(None))
         parsed, problems = parse(overrides)
@@ -121,9 +119,7 @@ def _put(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
 def see(path: Path, wishes: Wishes) -> TableSeen:
     """The columns of the file, read as the wishes say.
 
-    Raises
-    ------
-    ConfigProblems : a setting of the file is wrong. DataError : it cannot be read.
+    Raises ConfigProblems: a setting of the file is wrong. DataError : it cannot be read.
     """
     form = {key: wishes.dataset[key] for key in _FORM if key in wishes.dataset}
     return look_at(path, _built(FileForm, form))
@@ -136,13 +132,9 @@ def drafted(
 
     What was guessed and stands in the way is left open.
 
-    Parameters
-    ----------
     written : the path of the data from the folder of the study.
 
-    Raises
-    ------
-    ConfigError : a name is no column, or no class.
+    Raises ConfigError: a name is no column, or no class.
     """
     _check_names(seen, wishes)
     draft = _proposed(name, written, seen, wishes)
@@ -158,9 +150,7 @@ def drafted(
 def check_overrides(overrides: Sequence[str], wishes: Wishes, data: Path | None) -> None:
     """Refuse overrides that no run would take, before a file is written.
 
-    Raises
-    ------
-    ConfigProblems : all that is wrong with them.
+    Raises ConfigProblems: all that is wrong with them.
     """
     settings: list[str] = []
     if data is not None:
@@ -294,9 +284,7 @@ def _read(draft: StudyDraft, data: Path, seed: int) -> Dataset:
 def _built(kind: type, fields: Mapping[str, Any]) -> Any:
     """An object of the class, its fields checked as those of a config.
 
-    Raises
-    ------
-    ConfigProblems : a field is unknown, or its value is not of its type.
+    Raises ConfigProblems: a field is unknown, or its value is not of its type.
     """
     plugin: Any = None
     known = [part.name for part in dataclasses.fields(kind)]
@@ -376,9 +364,7 @@ def study_name(folder: Path) -> str:
 def make_study(study: NewStudy) -> MadeStudy:
     """Write the files of a study; nothing that is there is overwritten.
 
-    Raises
-    ------
-    ConfigError : the name cannot be used, a file is there already, or a wish names no column.
+    Raises ConfigError: the name cannot be used, a file is there already, or a wish names no column.
     """
     _check_name(study)
     if study.folder.exists() and not study.folder.is_dir():

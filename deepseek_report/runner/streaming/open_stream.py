@@ -54,9 +54,7 @@ def lines_of_file(path: Path, *, follow: bool) -> Iterator[bytes | Idle]:
     A line that has no end yet is waited for. A file that becomes shorter, or is replaced by
     another one, was begun anew: it is read from its start.
 
-    Raises
-    ------
-    DataError : there is no such file, or it cannot be read.
+    Raises DataError: there is no such file, or it cannot be read.
     """
     try:
         stream = path.open("rb")
@@ -138,9 +136,7 @@ def open_stream(request: StreamRequest) -> OpenStream:
     The scores and the reasons of new cases are compared with those of cases that the model was not
     fitted to: it states others of cases that it has learnt.
 
-    Raises
-    ------
-    ArtifactError, DataError, ConfigProblems : what is missing, not as the run wrote it, not
+    Raises ArtifactError, DataError, ConfigProblems: what is missing, not as the run wrote it, not
         trusted, or cannot come as lines.
     """
     opened = open_run(request.run)
@@ -213,9 +209,7 @@ class PlantedDrift:
     def of(cls, text: str) -> PlantedDrift:
         """From `NAME=SHIFT` or `NAME=shuffled`.
 
-        Raises
-        ------
-        ConfigError : it is none.
+        Raises ConfigError: it is none.
         """
         name, _, shift = text.rpartition("=")
         try:
@@ -241,9 +235,7 @@ class PlantedDrift:
 def replayed(stored: StoredModel, planted: PlantedDrift | None) -> Iterator[bytes]:
     """The test part as lines of a stream, in random order, with drift where it is planted.
 
-    Raises
-    ------
-    ConfigError : no numeric feature or channel has the name of the planted drift.
+    Raises ConfigError: no numeric feature or channel has the name of the planted drift.
     """
     dataset = stored.dataset
     schema, test = dataset.schema, dataset.test
