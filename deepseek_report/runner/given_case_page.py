@@ -12,13 +12,7 @@ from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.datasets.readers.case_rows import CaseRows, read_case_rows
-from deepseek_report.exports.letters import (
-    Letter,
-    LetterKind,
-    letter_language,
-    letters_of,
-    refuse_without_reasons,
-)
+from deepseek_report.exports import letters
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.page_words import ReportOptions
 from deepseek_report.rendering.render import render
@@ -70,8 +64,8 @@ def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> Case
 
 
 def write_letters(
-    request: CaseRequest, kind: LetterKind, work: Path, language: str = ""
-) -> tuple[list[Letter], tuple[str, ...]]:
+    request: CaseRequest, kind: letters.LetterKind, work: Path, language: str = ""
+) -> tuple[list[letters.Letter], tuple[str, ...]]:
     """A letter on each of the rows, and the columns of their file that the model does not read.
 
     language : one of `letter_languages`; empty: that of the report, where there are words in it.
@@ -83,12 +77,12 @@ def write_letters(
     """
     opened = open_run(request.run)
     refuse_unreadable(opened)
-    written_in = letter_language(opened.results, kind, language)
-    refuse_without_reasons(opened.results)
+    written_in = letters.letter_language(opened.results, kind, language)
+    letters.refuse_without_reasons(opened.results)
     stored, rows = _asked_of(request, opened)
     plain_files.make_folder(work / "measured")
     results = stored.results_of(rows.inputs, work / "measured")
-    return letters_of(results, stored.explainer, kind, written_in), rows.ignored
+    return letters.letters_of(results, stored.explainer, kind, written_in), rows.ignored
 
 
 def _asked_of(request: CaseRequest, opened: OpenRun) -> tuple[StoredModel, CaseRows]:

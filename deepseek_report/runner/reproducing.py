@@ -18,13 +18,7 @@ from pathlib import Path
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.study import ABSENT, flat_config
-from deepseek_report.comparisons.movement import (
-    MovedExplanation,
-    MovedScore,
-    Verdict,
-    moved_explanations,
-    moved_scores,
-)
+from deepseek_report.comparisons import movement
 from deepseek_report.config.catalogue import folders
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.config_files import MULTIPLE
@@ -84,13 +78,13 @@ class Reproduction:
     files: Sequence[str]
     documents: Sequence[str]
     differences: Sequence[Difference]
-    scores: Sequence[MovedScore]
-    explanations: Sequence[MovedExplanation]
+    scores: Sequence[movement.MovedScore]
+    explanations: Sequence[movement.MovedExplanation]
     failed: Sequence[str]
     folder: Path | None = None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> movement.Verdict:
         """The gravest of all: what cannot be judged is not within anything."""
         if self.failed:
             return "outside"
@@ -100,8 +94,8 @@ class Reproduction:
         return "within" if self.files else "same"
 
     @property
-    def _verdicts(self) -> set[Verdict]:
-        scores: set[Verdict] = {score.verdict for score in self.scores}
+    def _verdicts(self) -> set[movement.Verdict]:
+        scores: set[movement.Verdict] = {score.verdict for score in self.scores}
         return scores | {explanation.verdict for explanation in self.explanations}
 
     @property
@@ -267,8 +261,8 @@ def _compared(before: OpenRun, after: OpenRun, kept: Path | None) -> Reproductio
         files=_changed(before, after, "result", (*patterns, RUN)),
         documents=_changed(before, after, "document", patterns),
         differences=list(_differences(before.run, after.run)),
-        scores=moved_scores(before.results, after.results, volatile),
-        explanations=moved_explanations(before.results, after.results),
+        scores=movement.moved_scores(before.results, after.results, volatile),
+        explanations=movement.moved_explanations(before.results, after.results),
         failed=failed,
         folder=kept,
     )

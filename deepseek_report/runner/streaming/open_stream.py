@@ -20,13 +20,8 @@ from deepseek_report.errors import ConfigError, DataError
 from deepseek_report.runner.execution.given_rows import StoredModel, refuse_private, stored_model
 from deepseek_report.runner.planning.work import planned_calls, size_of
 from deepseek_report.runner.run_folders.open_run import open_run
+from deepseek_report.runner.streaming import scored_batches
 from deepseek_report.runner.streaming.drift_watch import DriftWatch
-from deepseek_report.runner.streaming.scored_batches import (
-    Explained,
-    Scorer,
-    attributions_of,
-    to_explain,
-)
 from deepseek_report.wording.of_results import in_words
 
 
@@ -117,7 +112,7 @@ class StreamRequest:
     store: Path
     trust: tuple[str, ...] = ()
     trust_types: tuple[str, ...] = ()
-    explain: Explained = 10
+    explain: scored_batches.Explained = 10
     replays: bool = False
 
 
@@ -127,7 +122,7 @@ class OpenStream:
 
     stored: StoredModel
     results: Results
-    scorer: Scorer
+    scorer: scored_batches.Scorer
 
 
 def open_stream(request: StreamRequest) -> OpenStream:
@@ -165,12 +160,12 @@ def open_stream(request: StreamRequest) -> OpenStream:
         attributions = _attributions(stored, results.schema, pool, request.explain, seed)
         return DriftWatch.of(results.schema, inputs, pilot, scores, seed, attributions)
 
-    scorer = Scorer(stored, results.schema, watching, request.explain, seed)
+    scorer = scored_batches.Scorer(stored, results.schema, watching, request.explain, seed)
     return OpenStream(stored, results, scorer)
 
 
 def _attributions(
-    stored: StoredModel, schema: Schema, pool: Floats, explain: Explained, seed: int
+    stored: StoredModel, schema: Schema, pool: Floats, explain: scored_batches.Explained, seed: int
 ) -> Floats | None:
     """(case, player) attributions of some rows (row, column), made as those of the stream are.
 
@@ -179,10 +174,10 @@ def _attributions(
     if not explain:
         return None
     predictions = stored.predictions_of(pool)
-    able = to_explain(predictions, schema, explain)
+    able = scored_batches.to_explain(predictions, schema, explain)
     n = min(_affordable(stored), len(able))
     drawn = np.random.default_rng([seed, 0]).choice(able, n, replace=False)
-    return attributions_of(stored, schema, pool, predictions, np.sort(drawn))
+    return scored_batches.attributions_of(stored, schema, pool, predictions, np.sort(drawn))
 
 
 def _affordable(stored: StoredModel) -> int:
