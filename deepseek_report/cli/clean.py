@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.cli.output import console
-from deepseek_report.cli.parsing import make_parser
+from deepseek_report.cli.parsing import places_parser
 from deepseek_report.config.problems import ConfigProblems
 
 if TYPE_CHECKING:
@@ -24,11 +24,7 @@ _HOURS = {"h": 1, "d": 24, "w": 168}
 
 def command(arguments: list[str]) -> int:
     """Print what the store holds and what would go; remove it where `--yes` says so."""
-    parser = make_parser("clean", overrides=False)
-    parser.add_argument("places", nargs="*", metavar="OVERRIDE", help="such as paths.store=DIR")
-    parser.add_argument(
-        "--config-dir", "-cd", metavar="DIR", help="your own YAMLs, whose paths count"
-    )
+    parser = places_parser("clean", "paths.store")
     parser.add_argument(
         "--older-than",
         metavar="30d",

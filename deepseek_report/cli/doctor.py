@@ -36,7 +36,7 @@ class Examined:
 
 def command(arguments: list[str]) -> int:
     """Print what was examined; 1 if something needed is missing."""
-    make_parser("doctor", overrides=False).parse_args(arguments)
+    make_parser("doctor").parse_args(arguments)
     findings = examine()
     say_doctor(findings)
     return 1 if any(finding.state == "missing" for finding in findings) else 0

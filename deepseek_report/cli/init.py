@@ -59,7 +59,7 @@ def command(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = make_parser("init", overrides=False)
+    parser = make_parser("init")
     parser.add_argument("folder", metavar="DIR", type=Path, help="the folder to make")
     parser.add_argument(
         "overrides", nargs="*", metavar="OVERRIDE", help="key=value, written into the study"

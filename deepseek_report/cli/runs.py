@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_report.cli.output import console
-from deepseek_report.cli.parsing import make_parser
+from deepseek_report.cli.parsing import places_parser
 
 if TYPE_CHECKING:
     from deepseek_report.runner.run_folders.past_runs import PastRun
@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
 def command(arguments: list[str]) -> int:
     """Print one line a run; nothing heavy is imported, and nothing is changed."""
-    parser = make_parser("runs", overrides=False)
-    parser.add_argument("places", nargs="*", metavar="OVERRIDE", help="such as paths.reports=DIR")
-    parser.add_argument(
-        "--config-dir", "-cd", metavar="DIR", help="your own YAMLs, whose paths count"
-    )
+    parser = places_parser("runs", "paths.reports")
     options = parser.parse_intermixed_args(arguments)
     from deepseek_report.config.catalogue import find_places
     from deepseek_report.runner.run_folders.past_runs import past_runs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import traceback
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -157,26 +158,18 @@ def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Send) -> Pat
 
 def _run_stage(job: StageJob, work: Path, progress: StageProgress) -> None:
     """Run a stage; what is concluded and drawn rests on no more than the report may tell."""
-    withheld = not job.experiment.privacy.is_full
-    if withheld and ArtifactId(job.id).kind in MADE_FROM_RELEASED:
-        with released(job.inputs, job.experiment) as inputs:
-            _run_on(dataclasses.replace(job, inputs=inputs), work, progress)
-    else:
-        _run_on(job, work, progress)
+    with ExitStack() as stack:
+        if not job.experiment.privacy.is_full and ArtifactId(job.id).kind in MADE_FROM_RELEASED:
+            inputs = stack.enter_context(released(job.inputs, job.experiment))
+            job = dataclasses.replace(job, inputs=inputs)
+        if job.id == CONCLUSIONS:
+            run_conclusions(job, work)
+        elif job.is_of_folds:
+            from deepseek_report.runner.execution.fold_runs import run_folds
 
-
-def _run_on(job: StageJob, work: Path, progress: StageProgress) -> None:
-    if job.id == CONCLUSIONS:
-        run_conclusions(job, work)
-    elif job.is_of_folds:
-        from deepseek_report.runner.execution.fold_runs import run_folds
-
-        run_folds(job, work, progress)
-    else:
-        run_stage(job, work, progress)
-
-
-# The stage that concludes; apart from the others, so that no key but its own holds its rules.
+            run_folds(job, work, progress)
+        else:
+            run_stage(job, work, progress)
 
 
 def run_conclusions(job: StageJob, folder: Path) -> None:

@@ -126,7 +126,8 @@ class _Schedule:
 
     def run_one(self, task: WorkItem) -> None:
         self.reporter.started(task.name)
-        self.take(task, _here(task, self.on_message))
+        work = task.plan.work(task.stage)
+        self.take(task, work(partial(_as_named, task.name, self.on_message)))
 
     def run_here(self) -> None:
         while ready := list(self.startable()):
@@ -209,10 +210,6 @@ class _Schedule:
 def _quietly(work: Callable[[], None]) -> None:
     with suppress(Exception):  # who needs what it does will do it, and tell what is wrong
         work()
-
-
-def _here(task: WorkItem, send: Send) -> object:
-    return task.plan.work(task.stage)(partial(_as_named, task.name, send))
 
 
 def _in_worker(name: str, work: Work) -> object:

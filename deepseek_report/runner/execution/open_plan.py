@@ -44,7 +44,8 @@ from deepseek_report.wording.words import wording
 #: Stages after which it is better known how long the others take.
 _TELLING = frozenset({"data", "training"})
 #: Stages that give data: the run's own, and those before corrections.
-_DATA = frozenset({"data", BEFORE["data"]})
+_DATA_BEFORE = BEFORE["data"]
+_DATA = frozenset({"data", _DATA_BEFORE})
 T = TypeVar("T")
 
 
@@ -346,14 +347,11 @@ class OpenPlan(Generic[T]):
         if outcome.bad_data:
             self.stop(DataError(self.words.say(outcome.reason)))
         elif outcome.stage in _DATA and outcome.folder is not None:
-            if self._is_original(outcome.stage):
+            original = "data" if self.experiment.before is None else _DATA_BEFORE
+            if outcome.stage == original:
                 self.check_against_data(outcome.folder)
         elif outcome.stage in _DATA:
             self._take_back()
-
-    def _is_original(self, stage: str) -> bool:
-        """Whether a stage gives the data as they were read, before any correction."""
-        return self.experiment.before is None or stage == BEFORE["data"]
 
     def _take_back(self) -> None:
         """Leave in the store what it had of a run whose data failed: nobody can read it without."""
@@ -392,6 +390,6 @@ class _Closed(Generic[T]):
     seconds: float
 
 
-def _close(closing: Callable[[Execution], T], execution: Execution, _: Send) -> _Closed[T]:
+def _close(make: Callable[[Execution], T], execution: Execution, _: Send) -> _Closed[T]:
     started = time.perf_counter()
-    return _Closed(closing(execution), time.perf_counter() - started)
+    return _Closed(make(execution), time.perf_counter() - started)

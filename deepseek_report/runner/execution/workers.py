@@ -34,7 +34,9 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _TO_ALL = tuple(getattr(signal, n) for n in ("SIGINT", "SIGHUP") if hasattr(signal, n))
 
 
-_EXECUTION = "deepseek_report.runner.execution"
+_PACKAGE = __name__.partition(".")[0]
+_LOCAL = f"{_PACKAGE}.runner.launchers.local_launcher.LocalLauncher"
+_EXECUTION = f"{_PACKAGE}.runner.execution"
 #: What every process that computes imports.
 _ALWAYS = (
     *(f"{_EXECUTION}.rare_collections", "numpy", "pandas", "pyarrow.parquet"),
@@ -214,17 +216,11 @@ def _of_c_library(name: str) -> Callable[..., object] | None:
 
 def _end_with(parent: int) -> None:
     """A killed run leaves no process behind."""
-    while _alive(parent):
-        time.sleep(1)
+    with suppress(OSError):  # there is no such process any more
+        while True:
+            os.kill(parent, 0)
+            time.sleep(1)
     os._exit(1)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except OSError:
-        return False
-    return True
 
 
 def tell(event: Event) -> None:
@@ -233,11 +229,12 @@ def tell(event: Event) -> None:
         _MESSAGES.put(event)
 
 
+# How many processes this machine has cores and memory for.
+
 #: Share of the free memory that processes may take together.
 _USABLE = 0.8
 #: Where Linux says how much memory the processes of a container or of a job of Slurm may have.
 _LIMITS = Path("/sys/fs/cgroup")
-_MIB = 2**20
 
 
 def cores() -> int:
@@ -248,18 +245,16 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def free_memory(limits: Path = _LIMITS) -> float:
+def free_memory() -> float:
     """MiB that can still be taken, on this machine and within the limits that are set to it."""
     free = float(psutil.virtual_memory().available)
-    try:
+    with suppress(OSError, ValueError):  # there is no limit
         most, taken = (
-            (limits / name).read_text(encoding="ascii").strip()
+            float((_LIMITS / name).read_text(encoding="ascii"))
             for name in ("memory.max", "memory.current")
         )
-        free = min(free, float(most) - float(taken)) if most != "max" else free
-    except (OSError, ValueError):
-        pass
-    return max(free, 0.0) / _MIB
+        free = min(free, most - taken)
+    return max(free, 0.0) / 2**20
 
 
 def processes(memory: float | None) -> int:
@@ -272,8 +267,7 @@ def processes(memory: float | None) -> int:
     return max(1, min(cores(), int(_USABLE * free_memory() / memory)))
 
 
-_PACKAGE = __name__.partition(".")[0]
-_LOCAL = f"{_PACKAGE}.runner.launchers.local_launcher.LocalLauncher"
+# What the first run of a store needs is loaded while its configuration is checked.
 
 
 def load_for_first_run(composed: Composed) -> None:

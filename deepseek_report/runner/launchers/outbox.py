@@ -13,6 +13,8 @@
 
 Pieces and results are pickles. They are read by the user who wrote them, in a folder that nobody
 else may enter: a folder with other rights or another owner is refused.
+
+`take_pieces` is what runs elsewhere: it takes one piece of work after another out of an outbox.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.config.local_code import install, installed
 from deepseek_report.errors import ArtifactError
 from deepseek_report.provenance import versions
-from deepseek_report.runner.execution.run_events import Event, Work
+from deepseek_report.runner.execution.run_events import Work, unheard
 from deepseek_report.runner.execution.workers import keep_freed_memory, one_thread
 
 #: Folder of a store that holds outboxes.
@@ -188,8 +190,7 @@ _PAUSE = 0.1
 def take_pieces(folder: str, worker: int, seconds: float) -> None:
     """Work until the outbox is closed, nothing has come for a while, or the time is up.
 
-    folder : of the outbox. worker : its number.
-    seconds : after which no further piece is taken.
+    worker : its number. seconds : after which no further piece is taken.
     """
     box = Outbox.enter(folder)
     shared = box.shared()
@@ -212,8 +213,7 @@ def take_pieces(folder: str, worker: int, seconds: float) -> None:
 
 def _result_of(pickled: bytes) -> object:
     try:
-        work: Work = pickle.loads(pickled)  # noqa: S301 - of the same user, see `Outbox.enter`
-        return work(_unheard)
+        return pickle.loads(pickled)(unheard)  # noqa: S301 - of the same user, see `Outbox.enter`
     except Exception as error:  # one piece that breaks must not take its worker with it
         return Broken(f"{type(error).__name__}: {error}")
 
@@ -229,7 +229,3 @@ def _difference(shared: SharedFacts) -> str:
     if not other and package_digest() != shared.package:
         other = ["other code of deepseek-report under the same version"]
     return f"{platform.node()} has {', '.join(other)}" if other else ""
-
-
-def _unheard(event: Event) -> None:
-    del event

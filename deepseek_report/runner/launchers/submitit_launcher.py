@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.errors import DeepseekReportError
 from deepseek_report.runner.execution.open_plan import Schedule
-from deepseek_report.runner.launchers.crew import Worker, carry_out_elsewhere
+from deepseek_report.runner.launchers.crew import Elsewhere, Worker, carry_out_elsewhere
 from deepseek_report.runner.launchers.outbox import Outbox, take_pieces
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Name = Annotated[str, Field(pattern=_PLAIN)]
 
 
 @dataclass(frozen=True)
-class SubmititLauncher:
+class SubmititLauncher(Elsewhere):
     """Starts workers as jobs of Slurm, or as processes of this machine to try it out.
 
     Each job takes one stage after another, since starting a process takes longer than most stages.
@@ -35,8 +35,6 @@ class SubmititLauncher:
     partition, account, qos, constraint, reservation : as sbatch knows them; empty: not said.
     """
 
-    elsewhere: ClassVar[bool] = True
-
     cluster: Literal["slurm", "local"] = "slurm"
     most: Annotated[int, Field(ge=1, le=1000)] = 16
     minutes: Annotated[int, Field(ge=2)] = 120
@@ -46,13 +44,6 @@ class SubmititLauncher:
     qos: Name = ""
     constraint: Name = ""
     reservation: Name = ""
-
-    def room(self, here: int) -> int:
-        del here
-        return self.most
-
-    def load_early(self, modules: Sequence[str]) -> None:
-        """Workers import what they need."""
 
     def carry_out(self, schedule: Schedule, processes: int, modules: Sequence[str]) -> None:
         del modules  # workers import what they need

@@ -355,16 +355,14 @@ def agreement_problems(run: RecordedRun, listed: Mapping[str, str]) -> list[str]
     artifacts = run.file_hashes
     problems = [
         f"{name}: {RUN} and {MANIFEST} do not say the same of it"
-        for name in sorted(artifacts.keys() | {file for file in listed if _is_artifact(file)})
+        for name in sorted(
+            artifacts.keys() | {file for file in listed if file.startswith(f"{ARTIFACTS}/")}
+        )
         if artifacts.get(name) != listed.get(name)
     ]
     if run.format_version > 1 and run.run_id != identity_of(run):
         problems.append(f"{RUN}: the run id {run.run_id} is not the one of its stage keys")
     return problems
-
-
-def _is_artifact(name: str) -> bool:
-    return name.startswith(f"{ARTIFACTS}/")
 
 
 def _compare_contents(folder: Path, run: RecordedRun, verified: Verified) -> None:

@@ -218,7 +218,11 @@ def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDo
     stored, opened = opened.language, opened.in_language(options.language or opened.language)
     report = report_options(opened.run.report)
     formats = tuple(options.formats) or report.formats
-    others = [name for name in _formats_there(opened) if name not in formats]
+    others = [
+        name
+        for name in [name for name in FORMATS if page_of(name) in opened.contents.files]
+        if name not in formats
+    ]
     _copy_people(opened, work)
     results = opened.results
     with tempfile.TemporaryDirectory() as drawn:
@@ -266,11 +270,6 @@ def _drop_leftovers(folder: Path) -> None:
     for path in folders_in(folder):
         if path.name.startswith(WORK_PREFIX):
             remove(path)
-
-
-def _formats_there(opened: OpenRun) -> list[Format]:
-    """Formats in which the report lies there already: they are made again, so that none is old."""
-    return [name for name in FORMATS if page_of(name) in opened.contents.files]
 
 
 def _write(

@@ -17,7 +17,12 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.readers.case_rows import LONGEST_LINE, header_of, line_of
 from deepseek_report.errors import ConfigError, DataError
-from deepseek_report.runner.execution.given_rows import StoredModel, refuse_private, stored_model
+from deepseek_report.runner.execution.given_rows import (
+    ModelRequest,
+    StoredModel,
+    refuse_private,
+    stored_model,
+)
 from deepseek_report.runner.planning.work import planned_calls, size_of
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.runner.streaming import scored_batches
@@ -101,17 +106,13 @@ _FEWEST, _MOST, _EVALUATIONS = 50, 400, 1_000_000
 
 
 @dataclass(frozen=True)
-class StreamRequest:
-    """What is asked: the run, its store, what the person trusts, which cases to explain.
+class StreamRequest(ModelRequest):
+    """What is asked beside: which cases to explain.
 
     replays : whether the cases are the run's own test part, so that their scores and reasons are
     compared with those of the validation part alone.
     """
 
-    run: Path
-    store: Path
-    trust: tuple[str, ...] = ()
-    trust_types: tuple[str, ...] = ()
     explain: scored_batches.Explained = 10
     replays: bool = False
 
@@ -147,7 +148,7 @@ def open_stream(request: StreamRequest) -> OpenStream:
             f"{opened.folder}: nothing says which class is favourable, so no case is known to be "
             "refused; declare it by dataset.favourable, or name another --explain"
         )
-    stored = stored_model(opened, request.store, request.trust, request.trust_types)
+    stored = stored_model(opened, request)
     results = in_words(opened.results)
     seed = stored.experiment.seeds.measure
     parts = ["validation"] if request.replays else ["validation", "test"]
