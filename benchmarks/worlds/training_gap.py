@@ -87,7 +87,7 @@ def told(learns: Learns, n_train: int, n_test: int, seed: int) -> tuple[float, s
     dataset = Dataset(SCHEMA, train, test, test, card={})
     measured = TrainAndTest().measure(replace(known, dataset=dataset, classifier=model))
     results = results_of(known, {"train_and_test": measured})
-    findings = rules_performance.train_and_test(results)
+    findings = [*rules_performance.train_and_test(results)]
     return measured.scores[0].value, findings[0].severity if findings else ""
 
 
