@@ -114,7 +114,7 @@ def _with_full_pages(source: str, root: Path) -> str:
         marks = json.loads(_call("query", source, root, selector="<picture>", field="value"))
         places = {path: (page, down) for path, page, down, in_row in marks if not in_row}
         shown = [path for path in order if path in places]
-        late = {path for path in shown if _begins_page(*places[path])}
+        late = {path for path in shown if places[path][0] > 1 and places[path][1] < _BEGINS_PAGE_MM}
         for before, path in itertools.pairwise(shown):
             if before in moved | late and places[path] < places[before]:
                 late.add(path)
@@ -124,10 +124,6 @@ def _with_full_pages(source: str, root: Path) -> str:
         names = "".join(f"{_string(path)}, " for path in sorted(moved))
         source = re.sub(r"(?m)^#let moved = .*$", f"#let moved = ({names})", source, count=1)
     return source
-
-
-def _begins_page(page: int, down: float) -> bool:
-    return page > 1 and down < _BEGINS_PAGE_MM
 
 
 def rasterise(
@@ -274,19 +270,19 @@ def glyph_notices(source: str, pictures: Mapping[str, str], lacking: Set[str]) -
     """A sentence on the text and on each picture that lacks characters, with where they stand."""
     parts = {"the text": source.splitlines()}
     parts |= {path.lstrip("/"): _LABEL.findall(svg) for path, svg in pictures.items()}
-    held = {
-        place: [text for text in texts if lacking & set(text)] for place, texts in parts.items()
-    }
-    return [_notice(place, texts, lacking) for place, texts in held.items() if texts]
-
-
-def _notice(place: str, held: Sequence[str], lacking: Set[str]) -> str:
-    letters = sorted(lacking & set("".join(held)))
-    named = ", ".join(f"{letter} (U+{ord(letter):04X})" for letter in letters[:_SHOWN])
-    more = f" and {len(letters) - _SHOWN} more" if len(letters) > _SHOWN else ""
-    at = min(held[0].index(letter) for letter in letters if letter in held[0])
-    part = held[0][max(0, at - _WIDEST // 2) : at + _WIDEST // 2].strip()
-    return (
-        f"{place} has characters that no font on this machine has, {named}{more}; {REPLACEMENT} "
-        f"stands for them, first in “{part}”. Install a font that has them, such as Noto"
-    )
+    sentences = []
+    for place, texts in parts.items():
+        letters = sorted(lacking & set("".join(texts)))
+        if not letters:
+            continue
+        first = next(text for text in texts if lacking & set(text))
+        named = ", ".join(f"{letter} (U+{ord(letter):04X})" for letter in letters[:_SHOWN])
+        more = f" and {len(letters) - _SHOWN} more" if len(letters) > _SHOWN else ""
+        at = min(first.index(letter) for letter in letters if letter in first)
+        part = first[max(0, at - _WIDEST // 2) : at + _WIDEST // 2].strip()
+        sentences.append(
+            f"{place} has characters that no font on this machine has, {named}{more}; "
+            f"{REPLACEMENT} stands for them, first in “{part}”. Install a font that has them, such "
+            "as Noto"
+        )
+    return sentences
