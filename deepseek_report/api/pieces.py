@@ -32,13 +32,13 @@ from deepseek_report.api.rows import Rows, digest_of, digest_of_array, in_order_
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.datasets.assembly.targets import MOST_CLASSES
-from deepseek_report.explainers.given_attributions import HeldAttributions
+from deepseek_report.explainers.accounts import HeldAttributions
 from deepseek_report.models.given.given_answers import HeldAnswers
 
 _TABLE = "deepseek_report.datasets.sources.given_table.GivenTable"
 _MODEL = "deepseek_report.models.given.given_model.GivenModel"
 _ANSWERS = "deepseek_report.models.given.given_answers.GivenAnswers"
-_ATTRIBUTIONS = "deepseek_report.explainers.given_attributions.GivenAttributions"
+_ATTRIBUTIONS = "deepseek_report.explainers.accounts.GivenAttributions"
 #: Explainers that are shipped, whose names attributions may take, too.
 _UNNAMED = "given"
 
