@@ -144,7 +144,7 @@ _MOST_SEEN = 0.5
 #: Positions of the conditions that a part of the data meets.
 Part = tuple[int, ...]
 #: What is told of a part: the p-value of its test, and the cells of further columns.
-Told = tuple[float, Mapping[str, object]]
+Facts = tuple[float, Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -169,21 +169,21 @@ class FoundPart:
     """A part of the data that a search gives.
 
     members : (instance,) the cases in it. text : its conditions. about : names of their features.
-    told : by the cases in `reported`. p_adjusted : its p-value, corrected for all that was tested.
+    facts : told by the cases in `reported`. p_adjusted : corrected for all that was tested.
     """
 
     members: Bools
     text: str
     about: str
-    told: Told
+    facts: Facts
     reported: Ints
     p_adjusted: float
 
     def row(self) -> dict[str, object]:
         """Its cells in the table of a metric."""
-        p_value, facts = self.told
+        p_value, cells = self.facts
         tested = {"p_value": p_value, "p_adjusted": self.p_adjusted}
-        return {"slice": self.text, "features": self.about, **facts, **tested}
+        return {"slice": self.text, "features": self.about, **cells, **tested}
 
 
 @dataclass(frozen=True)
@@ -214,10 +214,10 @@ class HalfSearch:
         """All conditions of a part as one."""
         return part_of([self.conditions[place] for place in part])
 
-    def found(
+    def parts(
         self,
         find: Callable[[Ints], Sequence[Part]],
-        tell: Callable[[Bools, Ints], Told],
+        tell: Callable[[Bools, Ints], Facts],
         most: int,
         beside: Beside = Beside(),
     ) -> list[FoundPart]:
@@ -251,7 +251,7 @@ class HalfSearch:
         self,
         parts: Sequence[Part],
         reported: Ints,
-        tell: Callable[[Bools, Ints], Told],
+        tell: Callable[[Bools, Ints], Facts],
         weight: float,
     ) -> list[FoundPart]:
         """The parts that are large enough in the half that was not searched.
@@ -267,7 +267,7 @@ class HalfSearch:
             earlier |= inside
             if inside[reported].sum() < self.halves.least:
                 continue
-            told = tell(inside, reported)
-            adjusted = min(2 * rank * (rank + 1) * told[0] / weight, 1.0)
-            entries.append(FoundPart(inside, whole.text, whole.about, told, reported, adjusted))
+            facts = tell(inside, reported)
+            adjusted = min(2 * rank * (rank + 1) * facts[0] / weight, 1.0)
+            entries.append(FoundPart(inside, whole.text, whole.about, facts, reported, adjusted))
         return entries

@@ -21,10 +21,10 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.failures.conditions import (
     Condition,
+    Facts,
     HalfSearch,
     Halves,
     Part,
-    Told,
     all_conditions,
     frequent,
 )
@@ -102,10 +102,10 @@ class RiskPatterns(ClassMetric):
         def find(searched: Ints) -> list[Part]:
             return search.riskiest(searched, self.most)
 
-        def tell(inside: Bools, reported: Ints) -> Told:
+        def tell(inside: Bools, reported: Ints) -> Facts:
             return _told(p, inside, reported)
 
-        tested = HalfSearch(conditions, halves, apart=False).found(find, tell, 2 * self.most)
+        tested = HalfSearch(conditions, halves, apart=False).parts(find, tell, 2 * self.most)
         listed = [part for part in tested if part.p_adjusted < self.alpha]
         table = self.tables["patterns"].frame(part.row() for part in listed)
         return Measurement(
@@ -132,7 +132,7 @@ class RiskPatterns(ClassMetric):
         return frequent(conditions, data.schema, len(context.predictions), least)
 
 
-def _told(p: Predictions, inside: Bools, reported: Ints) -> Told:
+def _told(p: Predictions, inside: Bools, reported: Ints) -> Facts:
     """Observed and stated rate of a pattern among the cases of the half that was not searched."""
     among, truths = inside[reported], p.truths[reported]
     drawn = Resampling.of(p).take(reported)

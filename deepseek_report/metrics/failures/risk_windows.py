@@ -26,11 +26,11 @@ from deepseek_report.data_kinds.base import Quantity
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.conditions import (
     Condition,
+    Facts,
     FoundPart,
     HalfSearch,
     Halves,
     Part,
-    Told,
     part_of,
 )
 from deepseek_report.metrics.plugin import ClassMetric
@@ -449,10 +449,10 @@ class RiskWindows(ClassMetric):
                 windows_of[part_of(conditions[start:]).text] = windows
             return parts
 
-        def tell(inside: Bools, reported: Ints) -> Told:
+        def tell(inside: Bools, reported: Ints) -> Facts:
             return _told(parameters.truths, inside, reported, drawn)
 
-        tested = HalfSearch(conditions, halves, apart=False).found(find, tell, 2 * self.most)
+        tested = HalfSearch(conditions, halves, apart=False).parts(find, tell, 2 * self.most)
         listed = [part for part in tested if part.p_adjusted < self.alpha]
         sure = [(part, windows_of[part.text]) for part in listed]
         cells = _cells(search, sure, len(rows), self.cell_size)
@@ -497,7 +497,7 @@ def parameters_of(data: Dataset, rows: Split) -> list[Quantity]:
     return quantities
 
 
-def _told(truths: Bools, inside: Bools, reported: Ints, resampling: Resampling) -> Told:
+def _told(truths: Bools, inside: Bools, reported: Ints, resampling: Resampling) -> Facts:
     """The rate of a part among the rows of the half that was not searched, and how sure it is."""
     among, own = inside[reported], truths[reported]
     drawn = resampling.take(reported)

@@ -26,11 +26,11 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.failures.conditions import (
     Beside,
     Condition,
+    Facts,
     FoundPart,
     HalfSearch,
     Halves,
     Part,
-    Told,
     all_conditions,
     frequent,
     indicator_matrix,
@@ -181,7 +181,7 @@ class Slices(ModelMetric):
         task, least = task_of(schema.target), self._least(context)
         searches = self.searched(context)
         kinds = _kinds(task, p).items()
-        parts = [part for kind, excess in kinds for part in searches.found(kind, excess, self.most)]
+        parts = [part for kind, excess in kinds for part in searches.parts(kind, excess, self.most)]
         table, examined = _table(task, parts), len(searches.cut.first)
         return Measurement(
             _scores(task, schema, read_rows(table, Slice), examined, Resampling.of(p)),
@@ -262,7 +262,7 @@ class SliceSearch:
     cut: Cut
     alpha: float
 
-    def found(self, kind: Kind, excess: Excess, most: int) -> list[FoundPart]:
+    def parts(self, kind: Kind, excess: Excess, most: int) -> list[FoundPart]:
         """The slices that are found in either half, as the other half shows them, surest first.
 
         Behind those that are sure come those that are so in all cases alone; there are none where
@@ -273,13 +273,13 @@ class SliceSearch:
             cut, least = self.cut.of_rows(searched), self.halves.halves.least
             return [self.cut.part(k) for k in search(cut, excess.take(searched), least, most)]
 
-        def tell(inside: Bools, reported: Ints) -> Told:
+        def tell(inside: Bools, reported: Ints) -> Facts:
             return self._told(kind, excess, inside, reported)
 
         if excess.alike:
-            return self.halves.found(find, tell, most)
+            return self.halves.parts(find, tell, most)
         whole = Beside(self._of_whole(kind, excess, most), 1 - _WHOLE, self.alpha)
-        return self.halves.found(find, tell, most, whole)
+        return self.halves.parts(find, tell, most, whole)
 
     def clearest(self, excess: Excess) -> tuple[str, Bools, float] | None:
         """The slice with the clearest excess in the first half, as the second half has it.
@@ -308,15 +308,15 @@ class SliceSearch:
         parts = []
         for k in search(self.cut, excess, 2 * self.halves.halves.least, most):
             inside, whole = self.cut.members(k), self.halves.whole(self.cut.part(k))
-            told = self._told(kind, excess, inside, everyone, 1 - self.alpha / n_slices)
-            adjusted = min(n_slices * told[0] / _WHOLE, 1.0)
+            facts = self._told(kind, excess, inside, everyone, 1 - self.alpha / n_slices)
+            adjusted = min(n_slices * facts[0] / _WHOLE, 1.0)
             if adjusted < self.alpha:
-                parts.append(FoundPart(inside, whole.text, whole.about, told, everyone, adjusted))
+                parts.append(FoundPart(inside, whole.text, whole.about, facts, everyone, adjusted))
         return parts
 
     def _told(
         self, kind: Kind, excess: Excess, inside: Bools, reported: Ints, level: float = 0.95
-    ) -> Told:
+    ) -> Facts:
         """What is told of a slice, from the reported cases; `level` is that of the intervals."""
         own, among = excess.take(reported), inside[reported]
         drawn = Resampling.of(self.p).take(reported).take(among)
