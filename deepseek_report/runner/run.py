@@ -208,18 +208,18 @@ def write_run(run: PreparedRun, execution: Execution) -> Finished:
         kept = carry_over(folder, work)
         written = write_report(work, WriteOptions(trust=experiment.trusted))
         replace_folder(work, folder)
-    return Finished(
-        folder=folder,
-        pages=[folder / page.relative_to(work) for page in written.pages],
-        record=concluded_record(folder),
-        details={
-            outcome.stage: outcome.details for outcome in execution.failures if outcome.details
-        },
-        run_digest=written.run_digest,
-        document_digest=written.document_digest,
-        kept=[*kept, *written.kept],
-        notices=written.notices,
-    )
+        return Finished(
+            folder=folder,
+            pages=[folder / page.relative_to(work) for page in written.pages],
+            record=concluded_record(folder),
+            details={
+                outcome.stage: outcome.details for outcome in execution.failures if outcome.details
+            },
+            run_digest=written.run_digest,
+            document_digest=written.document_digest,
+            kept=[*kept, *written.kept],
+            notices=written.notices,
+        )
 
 
 def _command(
@@ -235,12 +235,10 @@ def _command(
 
 def _record(experiment: Experiment, started: dt.datetime) -> dict[str, object]:
     """When the run was made and from which checkout; no times where none are measured."""
-    times = (started, dt.datetime.now(dt.UTC))
-    told = [
-        moment.isoformat(timespec="seconds") if experiment.settings.measure_time else None
-        for moment in times
-    ]
-    return {"started": told[0], "finished": told[1], "git": git_revision(Path.cwd())}
+    moments = {"started": started, "finished": dt.datetime.now(dt.UTC)}
+    measured = experiment.settings.measure_time
+    times = {k: at.isoformat(timespec="seconds") if measured else None for k, at in moments.items()}
+    return {**times, "git": git_revision(Path.cwd())}
 
 
 def _whole(folder: Path) -> Finished | None:

@@ -267,14 +267,13 @@ def _report(draft: StudyDraft) -> Iterator[str]:
         yield f"  {OPEN} places: […]  # {why}"
     if "thresholds" not in declared:
         yield "  # What must be reached, who says so, and why; fail_on: true gives exit code 3."
-        of_numbers, of_classes = (
-            ("mae_gain", "ridge", 0),
-            "roc_auc_gain",
-            "logistic_regression",
-            -0.01,
-        )
-        gain, simpler, least = of_classes if draft.decides else of_numbers
-        promise = {"metric": gain, "predictor": simpler, "at_least": least or 0}
+        of_classes = {
+            "metric": "roc_auc_gain",
+            "predictor": "logistic_regression",
+            "at_least": -0.01,
+        }
+        of_numbers = {"metric": "mae_gain", "predictor": "ridge", "at_least": 0}
+        promise = of_classes if draft.decides else of_numbers
         yield f"  {OPEN} thresholds: [{value({**promise, 'set_by': 'who, when', 'why': '…'})}]"
 
 
