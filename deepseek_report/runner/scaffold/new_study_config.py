@@ -267,13 +267,9 @@ def _report(draft: StudyDraft) -> Iterator[str]:
         yield f"  {OPEN} places: […]  # {why}"
     if "thresholds" not in declared:
         yield "  # What must be reached, who says so, and why; fail_on: true gives exit code 3."
-        of_classes = {
-            "metric": "roc_auc_gain",
-            "predictor": "logistic_regression",
-            "at_least": -0.01,
-        }
-        of_numbers = {"metric": "mae_gain", "predictor": "ridge", "at_least": 0}
-        promise = of_classes if draft.decides else of_numbers
+        classes = {"metric": "roc_auc_gain", "predictor": "logistic_regression", "at_least": -0.01}
+        numbers = {"metric": "mae_gain", "predictor": "ridge", "at_least": 0}
+        promise = classes if draft.decides else numbers
         yield f"  {OPEN} thresholds: [{value({**promise, 'set_by': 'who, when', 'why': '…'})}]"
 
 
