@@ -66,7 +66,6 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "compliance/evidence_record.py": (_MEMORY, {"json.loads"}),
     "compliance/framework.py": (_CONFIGS, {"glob", "yaml.load"}),
     "exports/letters.py": (_CONFIGS, {"glob"}),
-    "exports/word_template.py": (_MEMORY, {"ZipFile"}),
     "config/catalogue.py": (_CONFIGS, {"glob", "read_text"}),
     "config/config_files.py": (_CONFIGS, {"glob", "os.walk"}),
     "config/local_code.py": (_CONFIGS, {"rglob"}),
