@@ -6,8 +6,8 @@ written. A part of a user need not: whoever asks for a trait asks `traits_of`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals
 from deepseek_report.artifacts.estimate import Estimate
@@ -18,6 +18,9 @@ from deepseek_report.artifacts.schema import ALL_TASKS, AttributeKind, Modality,
 from deepseek_report.artifacts.score import Bounds, Category, Direction, Score
 from deepseek_report.artifacts.table import TableTypes
 from deepseek_report.artifacts.table_rows import problems_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Part:
@@ -99,6 +102,11 @@ class MetricPart(Part):
         """
         bounds = (cls.bounds or {}).get(metric, (None, None))
         return measured.score(metric, cls.category, direction, **{"bounds": bounds, **fields})
+
+    @classmethod
+    def frames(cls, **rows: Iterable[Mapping[str, Any] | Sequence[Any]]) -> dict[str, pd.DataFrame]:
+        """{table: a frame of its rows}, by the types that the metric declares."""
+        return {name: cls.tables[name].frame(each) for name, each in rows.items()}
 
 
 class PicturePart(Part):
