@@ -117,29 +117,20 @@ class CausalClaims(ModelMetric):
         context.progress.start("claims of the graph", len(claims))
         data = declared.data(context.dataset.every_part, context.seed, self.rows)
         tests = independence_tests(claims, data)
-        types = self.tables
-        tables = {
-            "nodes": types["nodes"].frame(
-                [(node.name, node.label, node.role) for node in declared.nodes.values()]
-            ),
-            "arrows": types["arrows"].frame(
-                [(*arrow, *declared.labels(arrow)) for arrow in declared.graph.arrows]
-            ),
-            "claims": types["claims"]
-            .frame(
-                [
-                    (
-                        *(test.claim.first, test.claim.second),
-                        *declared.labels((test.claim.first, test.claim.second)),
-                        SEPARATOR.join(declared.labels(test.claim.held)),
-                        *(test.correlation, test.n, test.p_value, test.p_adjusted),
-                        bool(test.is_contradicted),
-                    )
-                    for test in tests
-                ]
+        nodes = ((node.name, node.label, node.role) for node in declared.nodes.values())
+        arrows = ((*arrow, *declared.labels(arrow)) for arrow in declared.graph.arrows)
+        rows = (
+            (
+                *(test.claim.first, test.claim.second),
+                *declared.labels((test.claim.first, test.claim.second)),
+                SEPARATOR.join(declared.labels(test.claim.held)),
+                *(test.correlation, test.n, test.p_value, test.p_adjusted),
+                bool(test.is_contradicted),
             )
-            .astype({"contradicted": bool}),
-        }
+            for test in tests
+        )
+        tested = self.frame("claims", rows).astype({"contradicted": bool})
+        tables = {**self.frames(nodes=nodes, arrows=arrows), "claims": tested}
         n_contradicted = sum(test.is_contradicted for test in tests)
         score = self.score(
             "contradicted_claims",
@@ -497,10 +488,9 @@ class CausalGaps(ModelMetric):
         verdicts = widened([(split.wider[path], split.is_larger(path)) for split, path in parts])
         judged = zip(parts, verdicts, strict=True)
         rows = [split.row(path, *verdict) for (split, path), verdict in judged]
-        types = self.tables
         tables = {
-            "paths": types["paths"].frame(rows).astype({"widened": bool}),
-            "sets": types["sets"].frame([split.set_row() for split in splits]),
+            "paths": self.frame("paths", rows).astype({"widened": bool}),
+            "sets": self.frame("sets", (split.set_row() for split in splits)),
         }
         n_widened = Estimate(sum(is_widened for _, is_widened in verdicts), n=len(rows))
         score = self.score("widened_paths", n_widened, "lower")

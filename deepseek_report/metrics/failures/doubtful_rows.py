@@ -219,7 +219,7 @@ class NearCopies(ModelMetric):
         notes = [message("notes.near_copies.no_proof")]
         if len(near.rows) < len(p):
             notes.append(message("notes.near_copies.searched", n=len(near.rows), rows=len(p)))
-        tables = {"comparison": self.tables["comparison"].frame([row])}
+        tables = self.frames(comparison=[row])
         return Measurement(scores, tables, notes=tuple(notes))
 
 

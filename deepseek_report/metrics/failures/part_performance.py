@@ -203,10 +203,7 @@ class PeriodDrift(ModelMetric):
             for name, value in p_values.items()
             if value is not None
         ]
-        tables = {
-            "periods": self.tables["periods"].frame(rows),
-            "tests": self.tables["tests"].frame(p_values.items()),
-        }
+        tables = self.frames(periods=rows, tests=p_values.items())
         return Measurement(tuple(scores), tables)
 
 

@@ -85,15 +85,15 @@ class LearningCurve(ClassMetric):
         gain = _last_doubling(rankings, test, REFERENCES[self.predictor])
         return Measurement(
             (gain,),
-            {
-                "curve": self.tables["curve"].frame(
+            self.frames(
+                curve=(
                     (
                         *(n, n / len(context.dataset.train)),
                         *(delong(*rankings[n], test.labels, Resampling.of(test)), self.predictor),
                     )
                     for n in rows
                 )
-            },
+            ),
             notes=(about, limits) if limits else (about,),
         )
 
@@ -209,7 +209,7 @@ class WithoutInputs(ModelMetric):
             refits.append((left_out, measure.key, score, change, len(rows), change.n))
             context.progress.advance()
         return Measurement(
-            tables={"refits": self.tables["refits"].frame(refits)},
+            tables=self.frames(refits=refits),
             notes=self._notes(len(rows), len(candidates) - len(chosen)),
         )
 

@@ -457,10 +457,7 @@ class RiskWindows(ClassMetric):
         sure = [(part, windows_of[part.text]) for part in listed]
         cells = _cells(search, sure, len(rows), self.cell_size)
         return Measurement(
-            tables={
-                "windows": self.tables["windows"].frame(part.row() for part in listed),
-                "cells": self.tables["cells"].frame(cells),
-            },
+            tables=self.frames(windows=(part.row() for part in listed), cells=cells),
             notes=(
                 message(
                     "notes.risk_windows.method",

@@ -176,17 +176,20 @@ def _disturbance(name: str, schema: Schema) -> Disturbance:
 
 def _table(task: Task, effects: list[Effect], schema: Schema) -> pd.DataFrame:
     """One row for each perturbation and level."""
-    return Robustness.tables["perturbations"].frame(
-        {
-            "perturbation": effect.kind,
-            "label": _disturbance(effect.kind, schema).label,
-            "level": effect.level,
-            task.held.key: effect.does.held,
-            task.moved.key: effect.does.moved,
-            "before": effect.does.before,
-            "lost": effect.does.lost,
-            "smooth": effect.smooth,
-            "n": effect.does.moved.n,
-        }
-        for effect in effects
+    return Robustness.frame(
+        "perturbations",
+        (
+            {
+                "perturbation": effect.kind,
+                "label": _disturbance(effect.kind, schema).label,
+                "level": effect.level,
+                task.held.key: effect.does.held,
+                task.moved.key: effect.does.moved,
+                "before": effect.does.before,
+                "lost": effect.does.lost,
+                "smooth": effect.smooth,
+                "n": effect.does.moved.n,
+            }
+            for effect in effects
+        ),
     )

@@ -489,10 +489,7 @@ class DirectUse(PeopleMetric, ClassMetric):
             splits.append(measured.split_row(grouping))
             known_by = _known_by(schema, grouping.name, measured.pair, self.stand_in_auc)
             learnt += [(*known_by, column) for column in sorted(measured.together) or [-1]]
-        tables = {
-            "swaps": self.tables["swaps"].frame(swaps),
-            "split": self.tables["split"].frame(splits),
-        }
+        tables = self.frames(swaps=swaps, split=splits)
         arrays = {_TOGETHER: np.array(learnt, dtype=np.float64)} if learnt else {}
         return Measurement(tuple(scores), tables, arrays, tuple(notes))
 

@@ -86,7 +86,7 @@ class GroupRates(PeopleMetric):
             min_cell=self.min_cell,
             pool=True,
         )
-        table = self.tables["groups"].frame(self._rows(context, groups))
+        table = self.frame("groups", self._rows(context, groups))
         levels, gaps = read_rows(table, GroupLevel), self._gaps(context)
         return Measurement(
             (*_selection(levels, Resampling.of(context.predictions)), *gaps.scores),
@@ -126,9 +126,7 @@ class GroupRates(PeopleMetric):
         """The rates of every level of an attribute at each threshold, of two classes."""
         floor = (self.min_cell, self.min_events)
         single = [grouping for grouping in groups if not grouping.crossing]
-        return self.tables["steps"].frame(
-            _step_rows(predictions, target, single, thresholds, floor)
-        )
+        return self.frame("steps", _step_rows(predictions, target, single, thresholds, floor))
 
     def _gaps(self, context: MeasureContext) -> Measurement:
         """What the task compares groups by; nothing where decisions are compared elsewhere."""
@@ -315,7 +313,7 @@ class GroupCalibration(PeopleMetric, ClassMetric):
                 for row in rows
                 if not (row.too_few or row.is_crossing)
             ),
-            {"groups": self.tables["groups"].frame(rows)},
+            self.frames(groups=rows),
             notes=_notes(schema.target.explained_class if p.probabilities.shape[1] == 2 else ""),
         )
 

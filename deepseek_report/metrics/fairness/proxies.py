@@ -131,7 +131,7 @@ class Proxies(ModelMetric):
             scores.append(_score(attribute, proxy.auc))
             names = [context.dataset.schema.features[j] for j in features]
             rows += _rows(attribute, names, proxy.importance)[: self.top]
-        table = self.tables["features"].frame(rows)
+        table = self.frame("features", rows)
         if len(context.dataset.schema.features) > _MOST_FEATURES + 1:
             notes.append(message("notes.proxies.most_telling", n=_MOST_FEATURES))
         notes += [message("notes.proxies.predicted"), message("notes.proxies.shared")]

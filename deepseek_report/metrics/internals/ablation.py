@@ -110,7 +110,7 @@ class Ablation(ComputeMetric):
         return Measurement(
             tuple(self._scores(context, judged)),
             {
-                "parts": self.tables["parts"].frame(_rows(judged, seen, drawn, _loads(context))),
+                "parts": self.frame("parts", _rows(judged, seen, drawn, _loads(context))),
                 "by_group": self._by_group(context, seen, groups, drawn),
             },
             notes=(
@@ -152,8 +152,8 @@ class Ablation(ComputeMetric):
                     about = (name, level, step.layer - 1, step.kind, step.number or np.nan)
                     rows.append((*about, *both, int(inside.sum())))
                     p_values.append(_differ(drawn, rises, inside))
-        return self.tables["by_group"].frame(
-            (*row, p) for row, p in zip(rows, holm(p_values).tolist(), strict=True)
+        return self.frame(
+            "by_group", ((*row, p) for row, p in zip(rows, holm(p_values).tolist(), strict=True))
         )
 
     def _scores(

@@ -158,14 +158,19 @@ class Prototypes(ModelMetric):
 
     def _nearest(self, context: MeasureContext, distances: Floats) -> pd.DataFrame:
         p, classes = context.predictions, context.dataset.schema.target.classes
-        return self.tables["nearest"].frame(
+        return self.frame(
+            "nearest",
             (
-                *(prototype, rank, int(context.dataset.test.instance_ids[case])),
-                *(float(column[case]), classes[int(p.labels[case])]),
-                classes[int(p.decisions[case])],
-            )
-            for prototype, column in enumerate(distances.T, start=1)
-            for rank, case in enumerate(np.argsort(column, kind="stable")[: self.nearest], start=1)
+                (
+                    *(prototype, rank, int(context.dataset.test.instance_ids[case])),
+                    *(float(column[case]), classes[int(p.labels[case])]),
+                    classes[int(p.decisions[case])],
+                )
+                for prototype, column in enumerate(distances.T, start=1)
+                for rank, case in enumerate(
+                    np.argsort(column, kind="stable")[: self.nearest], start=1
+                )
+            ),
         )
 
 
@@ -198,7 +203,7 @@ def _compared(context: MeasureContext, evidence: Floats, ids: Ints, classes: Int
             instance = int(context.dataset.test.instance_ids[case])
             about = (instance, rank, int(ids[at]), names[classes[at]])
             rows.append((*about, bool(own[at]), float(share)))
-    return Prototypes.tables["compared"].frame(rows)
+    return Prototypes.frame("compared", rows)
 
 
 def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
@@ -207,12 +212,15 @@ def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
     sizes : (column,) how much each column adds or takes away on average, which ranks them.
     """
     if not kind_of(schema).named_columns:
-        return Prototypes.tables["inputs"].frame([])
+        return Prototypes.frame("inputs", [])
     ranks = np.argsort(np.argsort(-sizes, kind="stable"), kind="stable") + 1
-    return Prototypes.tables["inputs"].frame(
-        (prototype, feature.name, feature.label, feature.display(float(value)), int(rank))
-        for prototype, row in enumerate(inputs, start=1)
-        for feature, value, rank in zip(schema.features, row, ranks, strict=True)
+    return Prototypes.frame(
+        "inputs",
+        (
+            (prototype, feature.name, feature.label, feature.display(float(value)), int(rank))
+            for prototype, row in enumerate(inputs, start=1)
+            for feature, value, rank in zip(schema.features, row, ranks, strict=True)
+        ),
     )
 
 
@@ -262,10 +270,9 @@ class RulePoints(ModelMetric):
         starts = dict(zip(rules.names, rules.base, strict=True))
         return Measurement(
             scores=(),
-            tables={
-                "list": self.tables["list"].frame(_list(context, rules, fires)),
-                "fired": self.tables["fired"].frame(_fired(context, rules, fires)),
-            },
+            tables=self.frames(
+                list=_list(context, rules, fires), fired=_fired(context, rules, fires)
+            ),
             notes=(
                 message(
                     "notes.rules.points",
@@ -423,9 +430,9 @@ class ShapeFunctions(ModelMetric):
         return Measurement(
             scores=(),
             tables={
-                "curves": self.tables["curves"].frame(curves),
+                "curves": self.frame("curves", curves),
                 "density": stacked(densities),
-                **({"pairs": self.tables["pairs"].frame(pairs)} if pairs else {}),
+                **(self.frames(pairs=pairs) if pairs else {}),
             },
             notes=(message("notes.shape_functions.the_model"),),
         )

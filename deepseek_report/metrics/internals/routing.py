@@ -374,7 +374,7 @@ class ExpertLoad(ComputeMetric):
             if row.n >= self.min_rows
         ]
         cells.sort(key=lambda row: row.share.value - row.load, reverse=True)
-        return self.tables["asked"].frame(cells)
+        return self.frame("asked", cells)
 
     def _tokens(
         self, schema: Schema, inputs: Floats, tokens: Sequence[Sequence[int]]

@@ -268,11 +268,11 @@ class ContinuationAttribution(ClassMetric):
         shown = answers[: self.shown]
         return Measurement(
             scores=tuple(self._scores(rows)),
-            tables={
-                "methods": self.tables["methods"].frame([_cells(row) for row in rows]),
-                "sources": self.tables["sources"].frame(_sources(shown, model, lead)),
-                "tokens": self.tables["tokens"].frame(_tokens(shown, model)),
-            },
+            tables=self.frames(
+                methods=[_cells(row) for row in rows],
+                sources=_sources(shown, model, lead),
+                tokens=_tokens(shown, model),
+            ),
             arrays=_arrays(shown),
             notes=(
                 message(

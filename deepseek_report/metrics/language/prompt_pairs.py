@@ -162,8 +162,8 @@ class PromptPairs(ModelMetric):
         table = prompts.rows(list(answers))
         by_template = self._by_template(prompts, list(answers)) if self.templates else []
         frames = {
-            "pairs": self.tables["pairs"].frame(table),
-            **({"templates": self.tables["templates"].frame(by_template)} if by_template else {}),
+            "pairs": self.frame("pairs", table),
+            **(self.frames(templates=by_template) if by_template else {}),
         }
         return Measurement((self._gap(table),), frames, notes=tuple(self._notes(prompts)))
 
