@@ -155,7 +155,7 @@ def test_an_answer_that_is_no_class_is_named() -> None:
     assert "“worse” is no class" in wording().say(refused.value.args[0])
 
 
-def test_further_texts_are_read_as_those_of_the_data(tmp_path: Path) -> None:
+def test_further_texts_are_read_as_those_of_the_data(tmp_path) -> None:
     rng = np.random.default_rng(0)
     path = tmp_path / "texts.csv"
     words = np.array(["late", "early", "plane", "crew", "seat", "kind", "rude"])
@@ -173,7 +173,7 @@ def test_further_texts_are_read_as_those_of_the_data(tmp_path: Path) -> None:
     assert "“zeppelin”" in wording().say(refused.value.args[0])
 
 
-def test_without_any_difference_few_worlds_show_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_difference_few_worlds_show_one(monkeypatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from worlds import chains
 
