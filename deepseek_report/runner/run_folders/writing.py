@@ -40,8 +40,8 @@ from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
 from deepseek_report.rendering import page_parts
-from deepseek_report.rendering.embedded import write_decide_page
 from deepseek_report.rendering.document import write_brief, write_qmd
+from deepseek_report.rendering.embedded import write_decide_page
 from deepseek_report.rendering.page_words import FORMATS, Engine, Format, ReportOptions, page_of
 from deepseek_report.rendering.paper import bibtex
 from deepseek_report.rendering.render import render
