@@ -19,14 +19,18 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
-from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.config.validate import built
 from deepseek_report.errors import ArtifactError, DataError
 from deepseek_report.metrics.cases.what_if import WhatIfAnswers
 from deepseek_report.rendering.embedded import with_live_script
 from deepseek_report.rendering.notes import FOLDER
-from deepseek_report.runner.execution.given_rows import StoredModel, refuse_private, stored_model
+from deepseek_report.runner.execution.given_rows import (
+    ModelRequest,
+    StoredModel,
+    recorded_parts,
+    refuse_private,
+    stored_model,
+)
 from deepseek_report.runner.given_case_page import case_page
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.runner.run_folders.writing import WriteOptions, write_report
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.protocols.metrics import MetricPlugin
 
 
+#: What the page asks: an object of JSON that nobody has checked.
+Question = Mapping[str, Any]
 #: Characters of a note that is sent at once.
 MOST_OF_NOTE = 4000
 _PAGE = "report.html"
@@ -63,34 +69,24 @@ class Companion:
     _is_stale: bool = True
 
     @classmethod
-    def of(
-        cls,
-        folder: Path,
-        store: Path,
-        trust: tuple[str, ...] = (),
-        types: tuple[str, ...] = (),
-        experiment: Experiment | None = None,
-    ) -> Companion:
+    def of(cls, request: ModelRequest, experiment: Experiment | None = None) -> Companion:
         """Open a run folder, and its model in the store where there is one.
 
         experiment : that of a run that this process made of a model in memory.
 
-        Raises
-        ------
-        ArtifactError, ConfigProblems : the folder is not as the run wrote it or is for readers who
-            see no rows, or its config names what is not trusted.
+        Raises ArtifactError, ConfigProblems: the folder is not as the run wrote it or is for
+            readers who see no rows, or its config names what is not trusted.
         """
-        opened = open_run(folder)
+        opened = open_run(request.run)
         refuse_private(opened)
         try:
             if experiment is None:
-                stored = stored_model(opened, store, trust, types)
+                stored = stored_model(opened, request)
             else:
-                stored = StoredModel.of(opened, experiment, store, in_memory=True)
+                stored = StoredModel.of(opened, experiment, request.store, in_memory=True)
         except ArtifactError as error:
-            parts = _experiment(opened, trust, types)
-            return cls(opened, error, parts.metrics, trust)
-        return cls(opened, stored, stored.experiment.metrics, trust)
+            return cls(opened, error, recorded_parts(opened, request).metrics, request.trust)
+        return cls(opened, stored, stored.experiment.metrics, request.trust)
 
     def close(self) -> None:
         """Drop what was made on the way."""
@@ -145,14 +141,12 @@ class Companion:
             return None
         return plain_files.read_bytes(folder / path, below=folder)
 
-    def answer(self, name: str, question: Mapping[str, Any]) -> dict[str, object]:
+    def answer(self, name: str, question: Question) -> dict[str, object]:
         """The answer to one question of the page.
 
-        Raises
-        ------
-        DataError, ArtifactError : it asks for what is not there; says what is.
+        Raises DataError, ArtifactError: it asks for what is not there; says what is.
         """
-        answers: Mapping[str, Callable[[Mapping[str, Any]], dict[str, object]]] = {
+        answers: Mapping[str, Callable[[Question], dict[str, object]]] = {
             "threshold": self._threshold,
             "what-if": self._what_if,
             "case": self._case,
@@ -163,7 +157,7 @@ class Companion:
         with self._case_lock if name == "case" else self._lock:
             return answers[name](question)
 
-    def _threshold(self, question: Mapping[str, Any]) -> dict[str, object]:
+    def _threshold(self, question: Question) -> dict[str, object]:
         levels, band = question.get("levels") or [], question.get("band")
         pairs = tuple((_whole(pair, 0), _whole(pair, 1)) for pair in _list(levels))
         chosen = Subset(
@@ -171,7 +165,7 @@ class Companion:
         )
         return self._slider.answer(chosen)
 
-    def _what_if(self, question: Mapping[str, Any]) -> dict[str, object]:
+    def _what_if(self, question: Question) -> dict[str, object]:
         """The model's answer to a case of the test part with other values."""
         columns = self._columns
         if not len(columns):
@@ -197,7 +191,7 @@ class Companion:
             raise DataError(f"set: {feature.label} has {n} values, from 0, but got {value:g}")
         return value
 
-    def _case(self, question: Mapping[str, object]) -> dict[str, object]:
+    def _case(self, question: Question) -> dict[str, object]:
         """A page on any row of the data, as `explain-case` makes it."""
         number = _whole(question, "row")
         row = self._row(number)
@@ -216,7 +210,7 @@ class Companion:
                 return part.take(places[:1])
         raise DataError(f"row {number}: the data of this run have no such row")
 
-    def _note(self, question: Mapping[str, Any]) -> dict[str, object]:
+    def _note(self, question: Question) -> dict[str, object]:
         """Add to a person's note on a section, which the report shows."""
         section, text = question.get("section"), question.get("text")
         sections = list(self.opened.run.config.get("sections") or {})
@@ -229,13 +223,6 @@ class Companion:
         plain_files.append(path, f"{text.strip()}\n\n".encode())
         self._is_stale = True
         return {"file": f"{FOLDER}/{path.name}"}
-
-
-def _experiment(opened: OpenRun, trust: tuple[str, ...], types: tuple[str, ...]) -> Experiment:
-    """The parts of a run without its model."""
-    config = dict(opened.run.config)
-    config["report"] = {**config["report"], "cases": []}
-    return built(Composed(raw=config, overrides=(), selected={}, roots=()), trust, types)
 
 
 def _whole(values: Any, key: str | int) -> int:

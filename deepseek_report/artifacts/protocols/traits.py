@@ -6,7 +6,7 @@ written. A part of a user need not: whoever asks for a trait asks `traits_of`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals
@@ -104,9 +104,14 @@ class MetricPart(Part):
         return measured.score(metric, cls.category, direction, **{"bounds": bounds, **fields})
 
     @classmethod
-    def frames(cls, **rows: Iterable[Mapping[str, Any] | Sequence[Any]]) -> dict[str, pd.DataFrame]:
-        """{table: a frame of its rows}, by the types that the metric declares."""
-        return {name: cls.tables[name].frame(each) for name, each in rows.items()}
+    def frame(cls, table: str, rows: Iterable[object]) -> pd.DataFrame:
+        """One of its tables, of rows as `TableType.frame` takes them."""
+        return cls.tables[table].frame(rows)
+
+    @classmethod
+    def frames(cls, **rows: Iterable[object]) -> dict[str, pd.DataFrame]:
+        """{table: its frame} of the rows of several of its tables."""
+        return {table: cls.frame(table, cells) for table, cells in rows.items()}
 
 
 class PicturePart(Part):

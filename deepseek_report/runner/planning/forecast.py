@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from deepseek_report.artifacts.ids import BEFORE, ArtifactId
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain, message
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.models import BringsTrainer
@@ -31,15 +31,11 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ConfigError, DeepseekReportError
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
 from deepseek_report.models.transformers.pretrained import Pretrained
-from deepseek_report.provenance.signatures import (
-    SEAL_PREDICATE,
-    sealed_envelope,
-    signing_key,
-    statement,
-)
+from deepseek_report.provenance import signatures
 from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, PastTimes, cost_of, row_of_past, span_of
 from deepseek_report.runner.planning.plan import (
+    TRAINING_BEFORE,
     Stage,
     data_stage,
     make_plan,
@@ -121,7 +117,7 @@ def forecast(experiment: Experiment) -> Forecast:
     stages = make_plan(experiment)
     parts = _parts(dataset, stages[0].folder(store))
     folders = {stage.id: stage.folder(store) for stage in stages}
-    refuse_misfits(experiment, data.schema, parts, folders.get(BEFORE["training"]))
+    refuse_misfits(experiment, data.schema, parts, folders.get(TRAINING_BEFORE))
     stored = {name: folder is not None for name, folder in folders.items()}
     identity = run_id(experiment, stages)
     refused, unfit = _left_out(experiment)
@@ -143,7 +139,7 @@ def forecast(experiment: Experiment) -> Forecast:
         ),
         trainings=_trainings(experiment, stored),
         whole=(experiment.reports / experiment.name / identity / "run.json").is_file(),
-        language=str(experiment.raw["report"]["language"]),
+        language=experiment.report.language,
         question=kind_of(data.schema).compared(
             experiment.question(data.schema), background_of(experiment, size)
         ),
@@ -152,7 +148,7 @@ def forecast(experiment: Experiment) -> Forecast:
         corrections=_corrections(experiment, data.schema, parts),
         frameworks=list(_frameworks(experiment, str(data.card.get("sector") or ""))),
         without_law=without_law(
-            experiment.raw["report"].get("places", ()),
+            experiment.report.places,
             (choice.load().applies for choice in _all_frameworks(experiment).values()),
         ),
     )
@@ -189,7 +185,7 @@ def _corrections(
 
 def _frameworks(experiment: Experiment, sector: str) -> Iterator[tuple[str, Fit, bool]]:
     """See `Forecast.frameworks`."""
-    places = experiment.raw["report"].get("places")
+    places = experiment.report.places
     if not places:
         return
     chosen = {choice.id for choice in experiment.frameworks.values()}
@@ -352,16 +348,12 @@ def seal_experiment(
 ) -> tuple[Path, str]:
     """Write the seal of an experiment, and its signature beside it where a key is named.
 
-    Returns
-    -------
-    The file of the seal, and its SHA-256.
+    Returns the file of the seal, and its SHA-256.
 
-    Raises
-    ------
-    ConfigError : results of this plan exist already, the key cannot be used, or another seal is
-        there.
+    Raises ConfigError: results of this plan exist already, the key cannot be used, or another seal
+        is there.
     """
-    signer = signing_key(key) if key else None
+    signer = signatures.signing_key(key) if key else None
     store = Store(Path(experiment.settings.paths.store).absolute())
     data = data_as_seen(experiment, store)
     experiment = decided(experiment, data.size)
@@ -389,7 +381,7 @@ def seal_experiment(
     write_bytes(path, text, links=True)
     digest = sha256_file(path, links=True)
     if signer is not None:
-        payload = statement({SEAL_FILE: digest}, SEAL_PREDICATE, content)
-        envelope = sealed_envelope(payload, signer)
+        payload = signatures.statement({SEAL_FILE: digest}, signatures.SEAL_PREDICATE, content)
+        envelope = signatures.sealed_envelope(payload, signer)
         write_bytes(path.with_name(f"{path.stem}.dsse.json"), envelope, links=True)
     return path, digest

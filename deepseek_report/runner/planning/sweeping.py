@@ -55,9 +55,7 @@ def sweep_jobs(
 
     on_first : is called with the first valid job, before the others are composed.
 
-    Raises
-    ------
-    ConfigProblems : the problems of all jobs, each once.
+    Raises ConfigProblems: the problems of all jobs, each once.
     """
     composer = Composer.of(config_dir)
     planned = job_overrides(overrides, composer)
@@ -128,9 +126,7 @@ def job_overrides(overrides: Sequence[str], composer: Composer) -> list[JobOverr
     Jobs that vary `seed` keep one split and one background, those of the experiment's own seed,
     unless `seeds.data` is said.
 
-    Raises
-    ------
-    ConfigProblems : the block is none, or there are too many jobs.
+    Raises ConfigProblems: the block is none, or there are too many jobs.
     """
     bases: dict[tuple[str, ...], Composed] = {}
     jobs: list[JobOverrides] = []
@@ -151,7 +147,8 @@ def _with_block(job: Sequence[str], base: Composed) -> Iterator[JobOverrides]:
     axes = _axes(base)
     taken = {_key(text) for text in job}
     open_axes = [axis for axis in axes if axis.key not in taken]
-    split = base.raw["seed"] if base.raw["seeds"]["data"] is None else base.raw["seeds"]["data"]
+    of_data = base.raw["seeds"]["data"]
+    split = base.raw["seed"] if of_data is None else of_data
     if math.prod(len(axis.overrides) for axis in open_axes) > MOST_JOBS:
         where = locate(base, (BLOCK,))
         raise ConfigProblems.of(where, f"more than {MOST_JOBS} runs", todo="run it in parts")
@@ -170,9 +167,7 @@ class _Axis:
 def _axes(base: Composed) -> list[_Axis]:
     """The axes of a block.
 
-    Raises
-    ------
-    ConfigProblems : it is no mapping of keys to lists of values, or varies what it may not.
+    Raises ConfigProblems: it is no mapping of keys to lists of values, or varies what it may not.
     """
     block = base.sweep
     if not isinstance(block, Mapping):

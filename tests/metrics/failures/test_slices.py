@@ -12,9 +12,9 @@ from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Category, Feature
 from deepseek_report.artifacts.split import Split
-from deepseek_report.metrics.failures import label_suspects
+from deepseek_report.metrics.failures import doubtful_rows as label_suspects
 from deepseek_report.metrics.failures.conditions import feature_conditions, joined
-from deepseek_report.metrics.failures.label_suspects import (
+from deepseek_report.metrics.failures.doubtful_rows import (
     LabelSuspects,
     class_thresholds,
     confidently_another,
@@ -214,9 +214,7 @@ def test_flipped_labels_are_among_the_suspects() -> None:
     assert set(suspects["label"]) <= {"no", "yes"}
 
 
-def test_of_many_training_rows_some_are_searched_and_the_report_says_how_many(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_of_many_training_rows_some_are_searched_and_the_report_says_how_many(monkeypatch) -> None:
     whole = LabelSuspects().measure(with_flipped_labels())
     monkeypatch.setattr(label_suspects, "MOST_SEARCHED", 200)
     part = LabelSuspects().measure(with_flipped_labels())
