@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.explainers.shapley import shap_settings
+from deepseek_report.explainers.shapley import shapley_engine
 from deepseek_report.explainers.shapley.shap import Shap
-from deepseek_report.explainers.shapley.shap_settings import elementary_effects, planned_questions
+from deepseek_report.explainers.shapley.shapley_engine import elementary_effects, planned_questions
 from tests.explainers.toys import ToyClassifier, context
 
 
@@ -35,7 +35,7 @@ def test_of_two_rows_the_effects_are_weights_times_distances(monkeypatch) -> Non
     np.testing.assert_allclose(effects, expected, atol=1e-9)
     assert to_explain.classifier.calls - before == planned_questions(3, 5) == 18
 
-    monkeypatch.setattr(shap_settings, "MOST_CELLS", 5)  # one row a call
+    monkeypatch.setattr(shapley_engine, "MOST_CELLS", 5)  # one row a call
     np.testing.assert_allclose(elementary_effects(to_explain, walks=3), effects, atol=1e-9)
 
 
@@ -45,7 +45,7 @@ def test_what_a_wide_walk_asks_does_not_grow_with_the_columns() -> None:
         before = to_explain.classifier.calls
         elementary_effects(to_explain, walks=3)
         asked_rows = to_explain.classifier.calls - before
-        assert asked_rows == planned_questions(3, columns) == 3 * shap_settings.MOST_STEPS
+        assert asked_rows == planned_questions(3, columns) == 3 * shapley_engine.MOST_STEPS
 
 
 def test_halving_comes_to_the_columns_that_do_something() -> None:
@@ -57,7 +57,7 @@ def test_halving_comes_to_the_columns_that_do_something() -> None:
     to_explain.background[:2] = [[-0.5], [0.5]]
     object.__setattr__(to_explain, "background", to_explain.background[:2])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shap_settings, "MOST_STEPS", 120)
+        patch.setattr(shapley_engine, "MOST_STEPS", 120)
         effects = elementary_effects(to_explain, walks=2)
     np.testing.assert_allclose(effects, np.abs(weights), atol=1e-9)
 

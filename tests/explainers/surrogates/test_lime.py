@@ -8,9 +8,8 @@ from lime.lime_tabular import LimeTabularExplainer
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from deepseek_report.artifacts.schema import Category, Feature
-from deepseek_report.explainers import lime_surrogate
-from deepseek_report.explainers.lime import Lime
-from deepseek_report.explainers.lime_surrogate import CodedNeighbourhoods, Coding, WeightedRidge
+from deepseek_report.explainers import lime
+from deepseek_report.explainers.lime import CodedNeighbourhoods, Coding, Lime, WeightedRidge
 from tests.explainers.toys import ToyClassifier, context, toy, toy_schema
 from tests.worded import say
 
@@ -136,7 +135,7 @@ def test_with_many_samples_it_agrees_with_the_package() -> None:
 def test_an_instance_gets_the_same_surrogate_whatever_is_explained_beside_it(monkeypatch) -> None:
     to_explain = toy(4, categories=3, probability=mixed, n=6)
     together = Lime(num_samples=200).explain(to_explain)
-    monkeypatch.setattr(lime_surrogate, "MOST_CELLS", 1)  # one instance at a time
+    monkeypatch.setattr(lime, "MOST_CELLS", 1)  # one instance at a time
     alone = Lime(num_samples=200).explain(to_explain)
     np.testing.assert_allclose(alone.values, together.values, atol=1e-12)
     np.testing.assert_array_equal(alone.predictions, together.predictions)

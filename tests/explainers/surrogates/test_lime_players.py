@@ -7,8 +7,7 @@ import pytest
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds.coalitions import player_sums, spread_evenly
-from deepseek_report.explainers.lime import Lime
-from deepseek_report.explainers.lime_surrogate import cosine_distances
+from deepseek_report.explainers.lime import Lime, cosine_distances
 from tests.explainers.toys import ToyClassifier, context
 from tests.worded import say
 
