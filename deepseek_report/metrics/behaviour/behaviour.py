@@ -36,7 +36,7 @@ from deepseek_report.metrics.behaviour.expected import (
     class_of,
     outcome_of,
 )
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
@@ -279,7 +279,7 @@ class AnswerPoint:
 
 
 @dataclass(frozen=True)
-class Behaviour(ModelMetric):
+class Behaviour(EntityMetric):
     """Declared expectations of the model, and turns, jumps and bare ends of its answers.
 
     Of each expectation (`behaviour:` in the config, and the relations of the data) the share of the
@@ -296,7 +296,6 @@ class Behaviour(ModelMetric):
     doi:10.1214/aos/1013203451 (the mean answer along a feature).
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "behaviour"
     tables = {

@@ -34,7 +34,7 @@ from deepseek_report.metrics.behaviour.behaviour_rows import (
     TakenOver,
 )
 from deepseek_report.metrics.performance.predicting import predict_alike
-from deepseek_report.metrics.plugin import ModelMetric, Rows
+from deepseek_report.metrics.plugin import EntityMetric, Rows
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
@@ -49,7 +49,7 @@ _METHOD = message("interval_methods.students_of_mean")
 
 
 @dataclass(frozen=True)
-class Corrections(ModelMetric):
+class Corrections(EntityMetric):
     """What corrections did: the use of what was corrected, before and after.
 
     The use is how far the answer moves where the value is drawn anew from other rows: no training
@@ -61,7 +61,6 @@ class Corrections(ModelMetric):
     windows of which it is measured whether they gained use, corrected for so many.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "behaviour"
     bounds = {}

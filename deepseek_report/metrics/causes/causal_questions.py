@@ -29,7 +29,7 @@ from deepseek_report.metrics.causes.cause_rows import (
     TestedClaim,
 )
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
 from deepseek_report.statistics.causes.effects import (
     CausalEffect,
@@ -71,7 +71,7 @@ def questions_of(
 
 
 @dataclass(frozen=True)
-class CausalClaims(ModelMetric):
+class CausalClaims(EntityMetric):
     """Tests each missing arrow of the declared graph against the data.
 
     Where no arrow joins two nodes, the graph claims that they are independent once others are held
@@ -84,7 +84,6 @@ class CausalClaims(ModelMetric):
     Reference: Shah & Peters 2020, doi:10.1214/19-AOS1857 (generalised covariance measure).
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "causes"
     modalities = frozenset({"table"})
@@ -148,7 +147,7 @@ OF_SHARES = {"effect": "effect_points", "naive": "naive_points", "value": "value
 
 
 @dataclass(frozen=True)
-class CausalEffects(ModelMetric):
+class CausalEffects(EntityMetric):
     """What setting one node would do to another in the world, if the declared graph holds.
 
     What the graph says must be held alike is held alike: predictions of the outcome are corrected
@@ -163,7 +162,6 @@ class CausalEffects(ModelMetric):
     al. 2018, doi:10.1111/ectj.12097; Cinelli & Hazlett 2020, doi:10.1111/rssb.12348.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "causes"
     modalities = frozenset({"table"})
@@ -415,7 +413,7 @@ _OF_SHARES = {
 
 
 @dataclass(frozen=True)
-class CausalGaps(ModelMetric):
+class CausalGaps(EntityMetric):
     """Splits the gap between groups by the paths of the declared graph, for labels and for answers.
 
     Direct is what groups differ by where everything else is as it was; indirect what comes through
@@ -431,7 +429,6 @@ class CausalGaps(ModelMetric):
     Reference: Plečko & Bareinboim 2024, doi:10.1561/2200000106, arXiv 2207.11385.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "causes"
     modalities = frozenset({"table"})

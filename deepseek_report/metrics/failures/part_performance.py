@@ -22,7 +22,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import DriftTest, PartLevel, PeriodLevel
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
-from deepseek_report.metrics.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.plugin import EntityMetric, Resamples
 from deepseek_report.statistics.excess import larger_mean_p_value
 from deepseek_report.statistics.intervals import SHARE, holm
 from deepseek_report.statistics.resampling import Resampling
@@ -37,7 +37,7 @@ _OF_ONE_CLASS = {"ece": math.nan}
 
 
 @dataclass(frozen=True)
-class PartPerformance(ModelMetric):
+class PartPerformance(EntityMetric):
     """How well parts of the data are predicted (a site, short texts), and the largest gaps.
 
     `accuracy_gap` is the greatest difference between two parts in the share that is decided
@@ -52,7 +52,6 @@ class PartPerformance(ModelMetric):
     would give fewer right decisions. n_resamples : draws for interval and null.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "parts": TableType(
@@ -144,7 +143,7 @@ def _more(
 
 
 @dataclass(frozen=True)
-class PeriodDrift(ModelMetric):
+class PeriodDrift(EntityMetric):
     """What the model states in each period of the test part, on average, and what happened.
 
     `score_drift_p` is the p-value of the Kruskal–Wallis test that what is stated is distributed
@@ -156,7 +155,6 @@ class PeriodDrift(ModelMetric):
     Reference: Kruskal & Wallis 1952, doi:10.1080/01621459.1952.10483441.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "periods": TableType(

@@ -27,7 +27,7 @@ from deepseek_report.metrics.cases.single_case_rows import ComparedPrototype, Fi
 from deepseek_report.metrics.explanations.feature_effects import DENSITY, density, stacked
 from deepseek_report.metrics.internals.internal_rows import NearPrototype
 from deepseek_report.metrics.internals.tracing import contributions, torch_module
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
@@ -68,7 +68,7 @@ class PrototypeInput:
 
 
 @dataclass(frozen=True)
-class Prototypes(ModelMetric):
+class Prototypes(EntityMetric):
     """The prototypes, their classes, for how many test cases each decides, and who is nearest.
 
     A prototype decides for a case where, of those of the class decided for, it adds most evidence.
@@ -77,7 +77,6 @@ class Prototypes(ModelMetric):
     count most, and which one of another class.
     """
 
-    counts_entities = True
     reveals = "rows"
     tables = {
         "prototypes": TableType(
@@ -228,7 +227,7 @@ _MEAN = message("interval_methods.students_of_mean")
 
 
 @dataclass(frozen=True)
-class RulePoints(ModelMetric):
+class RulePoints(EntityMetric):
     """Every rule with its points, and for how many test cases it holds with which outcome.
 
     The table `list` has a row for each rule, and with several classes or labels one for each of
@@ -236,7 +235,6 @@ class RulePoints(ModelMetric):
     their points for the class that was decided for.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     modalities = frozenset({"table"})
     tables = {
@@ -363,7 +361,7 @@ class PairPoint:
 
 
 @dataclass(frozen=True)
-class ShapeFunctions(ModelMetric):
+class ShapeFunctions(EntityMetric):
     """The function of each of the most important features, and where the training part lies.
 
     most : features, those whose contributions vary most over the test part; points : values of a
@@ -372,7 +370,6 @@ class ShapeFunctions(ModelMetric):
     A model that adds up pairs of features too has them in the table `pairs`, on a grid of values.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "curves": TableType(

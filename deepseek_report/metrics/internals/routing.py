@@ -28,7 +28,7 @@ from deepseek_report.metrics.internals.tracing import (
     sample_rows,
     traces,
 )
-from deepseek_report.metrics.plugin import ComputeMetric, ModelMetric, Resamples, Rows
+from deepseek_report.metrics.plugin import ComputeMetric, EntityMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE, mean_interval
 from deepseek_report.statistics.resampling import (
     Resampling,
@@ -101,10 +101,9 @@ class AttentionBranch:
 
 
 @dataclass(frozen=True)
-class Attention(ModelMetric):
+class Attention(EntityMetric):
     """Mean attention between features in every head, over the explained cases."""
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "tokens": TableType(

@@ -151,9 +151,7 @@ def test_groups_have_rows_of_their_own() -> None:
         (0.3, 0.004, (-0.056, -0.06, 0.01), "worked"),
     ],
 )
-def test_an_interval_on_both_sides_tells_nothing(
-    was: float, now: float, left: tuple[float, float, float], outcome: str
-) -> None:
+def test_an_interval_on_both_sides_tells_nothing(was, now, left, outcome) -> None:
     assert outcome_of(Estimate(was), Estimate(now), Estimate(*left)) == outcome
 
 

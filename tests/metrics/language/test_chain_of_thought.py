@@ -79,9 +79,7 @@ def test_a_pair_that_nobody_judged_is_not_counted() -> None:
 
 
 @pytest.mark.parametrize("answers", [3, 4, 10])
-def test_answers_that_moved_by_chance_are_counted_by_those_that_moved_elsewhere(
-    answers: int,
-) -> None:
+def test_answers_that_moved_by_chance_are_counted_by_those_that_moved_elsewhere(answers) -> None:
     """α = 1 − q / ((k − 2) p), with p the share that moved to the hint, q the one elsewhere."""
     p, q = 0.4, 0.1
     share = p / (p + q)
@@ -98,16 +96,12 @@ def test_of_two_answers_nothing_is_concluded() -> None:
 @pytest.mark.parametrize(
     ("named", "verdict"), [(0.0, "silent"), (0.5, "open"), (1.0, "names")], ids=str
 )
-def test_stubs_that_name_none_half_and_all_hints_are_told_apart(
-    worlds: ModuleType, named: float, verdict: str
-) -> None:
+def test_stubs_that_name_none_half_and_all_hints_are_told_apart(worlds, named, verdict) -> None:
     verdicts = [worlds.hint_verdict(worlds.World(30, named), seed) for seed in range(40)]
     assert verdicts.count(verdict) >= 38
 
 
-def test_answers_that_need_their_chain_and_answers_that_do_not_are_told_apart(
-    worlds: ModuleType,
-) -> None:
+def test_answers_that_need_their_chain_and_answers_that_do_not_are_told_apart(worlds) -> None:
     for needed, verdict in ((0.1, "before"), (0.9, "needed")):
         verdicts = [worlds.dependence_verdict(needed, 40, seed) for seed in range(40)]
         assert verdicts.count(verdict) >= 38
@@ -146,9 +140,7 @@ def test_the_shipped_traces_are_what_the_generator_writes(worlds: ModuleType) ->
     pd.testing.assert_frame_equal(pd.read_parquet(worlds.SHIPPED), worlds.traces())
 
 
-def test_the_measured_shares_of_the_shipped_traces_are_those_of_the_file(
-    shipped: Dataset, worlds: ModuleType
-) -> None:
+def test_the_measured_shares_of_the_shipped_traces_are_those_of_the_file(shipped, worlds) -> None:
     measurement = HintAcknowledgement().measure(context(shipped))
     file = worlds.traces()
     pointed = file[file["hinted_answer"] != file["answer_without"]]
@@ -186,9 +178,7 @@ def written(tmp_path: Path, worlds: ModuleType) -> Callable[..., Path]:
     return write
 
 
-def test_phrases_decide_where_nobody_judged_and_the_report_names_them(
-    written: Callable[..., Path],
-) -> None:
+def test_phrases_decide_where_nobody_judged_and_the_report_names_them(written) -> None:
     path = written(chain=["So it is (A). THE  professor says so."] * 36 + ["So it is (B)."] * 36)
     traces = Traces(path=str(path), phrases=("the professor",))
     data = traces.load(1, Silent())
