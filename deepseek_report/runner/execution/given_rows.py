@@ -105,21 +105,19 @@ class StoredModel:
                 f"{opened.folder}: its model was given in Python and is in no store; `run.serve()` "
                 "asks it, in the Python process that made the run"
             )
-        keys = {stage["id"]: str(stage["key"]) for stage in opened.run.stages}
-        stages = {name: _stage(store, name, keys.get(name, "")) for name in ("data", "training")}
-        digests = opened.run.digests
-        here = {
-            "data": digest(hash_folder(stages["data"])),
-            "weights": model_digest(hash_folder(stages["training"])),
-        }
-        for name, sha256 in here.items():
-            if digests.get(name) != sha256:
-                what = "data" if name == "data" else "model"
+        keys = opened.run.keys
+        data, training = (_stage(store, name, keys.get(name, "")) for name in ("data", "training"))
+        here = (
+            ("data", "data", digest(hash_folder(data))),
+            ("weights", "model", model_digest(hash_folder(training))),
+        )
+        for name, what, sha256 in here:
+            if opened.run.digests.get(name) != sha256:
                 raise ArtifactError(
                     f"{store}: this is not the {what} that the run was made from; run the "
                     "experiment again, or name another store with --store"
                 )
-        return cls(opened, experiment, stages)
+        return cls(opened, experiment, {"data": data, "training": training})
 
     @cached_property
     def dataset(self) -> Dataset:

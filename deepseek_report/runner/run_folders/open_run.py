@@ -132,6 +132,11 @@ class RecordedRun:
         return report
 
     @property
+    def keys(self) -> dict[str, str]:
+        """{stage: its key in the store} of the finished stages."""
+        return {str(stage["id"]): str(stage["key"]) for stage in self.stages}
+
+    @property
     def failed(self) -> set[str]:
         """Stages that broke."""
         return {entry.stage for entry in self.problems if entry.kind == "failed"}

@@ -163,7 +163,7 @@ def test_further_texts_are_read_as_those_of_the_data(tmp_path) -> None:
     plugin = TextFile(path=str(path), text="text", target="label", max_length=8)
     data = plugin.load(1, Silent())
     texts = [data.test.texts.text(row) for row in range(len(data.test))]  # type: ignore[union-attr]
-    again = TextReader(data, plugin.text_rule)(texts)
+    again = TextReader(data, plugin)(texts)
     np.testing.assert_array_equal(again, data.test.inputs)
     with pytest.raises(NotApplicableError):
         TextReader(data, TextRule(tokenizer="characters"))(texts)
