@@ -100,9 +100,8 @@ class CausalClaims(EntityMetric):
         "claims": TableType(
             (
                 *columns_of("first second", shown=False),
-                *columns_of("first_label second_label held"),
-                *columns_of("correlation:number n:count p_value:p_value"),
-                *columns_of("p_adjusted:p_value contradicted:yes_no"),
+                *columns_of("first_label second_label held correlation:number n:count"),
+                *columns_of("p_value:p_value p_adjusted:p_value contradicted:yes_no"),
             ),
             row=TestedClaim,
         ),
@@ -180,8 +179,7 @@ class CausalEffects(EntityMetric):
                 Column("adjusted_for"),
                 *columns_of("outside:share effective:count moved:share", shown=False),
                 Column("n", "count"),
-                *columns_of("robustness:share e_value:number strongest", shown=False),
-                *columns_of("times:number", shown=False),
+                *columns_of("robustness:share e_value:number strongest times:number", shown=False),
                 Column("controls_hold", "yes_no"),
             ),
             row=DeclaredEffect,
@@ -438,8 +436,7 @@ class CausalGaps(EntityMetric):
         "paths": TableType(
             (
                 Column("place", "place", shown=False),
-                Column("attribute", "attribute"),
-                *columns_of("compared reference path"),
+                *columns_of("attribute:attribute compared reference path"),
                 estimate("labels_points", "points", "labels_points", optional=True),
                 estimate("decisions_points", "points", "decisions_points", optional=True),
                 estimate("difference_points", "points", "difference_points", optional=True),
@@ -447,16 +444,14 @@ class CausalGaps(EntityMetric):
                 estimate("answers", "number", "answers", optional=True),
                 estimate("difference", "number", "difference", optional=True),
                 Column("p_adjusted", "p_value", shown=False),
-                Column("widened", "yes_no"),
-                Column("n", "count"),
+                *columns_of("widened:yes_no n:count"),
             ),
             row=GapPath,
         ),
         "sets": TableType(
             (
                 Column("place", "place", shown=False),
-                Column("attribute", "attribute"),
-                *columns_of("compared reference confounders mediators"),
+                *columns_of("attribute:attribute compared reference confounders mediators"),
                 *columns_of("outside:share n:count"),
             )
         ),

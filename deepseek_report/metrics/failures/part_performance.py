@@ -21,7 +21,13 @@ from deepseek_report.artifacts.table import Column, TableType, columns_of, estim
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import DriftTest, PartLevel, PeriodLevel
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
-from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
+from deepseek_report.metrics.fairness.groups import (
+    OF_ATTRIBUTE,
+    Grouping,
+    MinCell,
+    MinEvents,
+    groupings,
+)
 from deepseek_report.metrics.plugin import EntityMetric, Resamples
 from deepseek_report.statistics.excess import larger_mean_p_value
 from deepseek_report.statistics.intervals import SHARE, holm
@@ -56,8 +62,7 @@ class PartPerformance(EntityMetric):
     tables = {
         "parts": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 *columns_of("level n:count"),
                 *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
                 *columns_of("too_few:yes_no missed_rate:share flagged_rate:share", shown=False),
@@ -159,8 +164,7 @@ class PeriodDrift(EntityMetric):
     tables = {
         "periods": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 *columns_of("level n:count"),
                 estimate("stated", "number", prefix="stated"),
                 estimate("happened", "number", prefix="happened"),

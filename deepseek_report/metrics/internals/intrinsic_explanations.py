@@ -17,7 +17,6 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TellsShapes
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.protocols.modules import HasPrototypes
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
@@ -26,13 +25,12 @@ from deepseek_report.data_kinds.rule_lists import RuleList
 from deepseek_report.metrics.cases.single_case_rows import ComparedPrototype, FiredRule
 from deepseek_report.metrics.explanations.feature_effects import DENSITY, density, stacked
 from deepseek_report.metrics.internals.internal_rows import NearPrototype
-from deepseek_report.metrics.internals.tracing import contributions, torch_module
+from deepseek_report.metrics.internals.tracing import contributions, in_batches, torch_module
 from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
-_BATCH = 1024
 #: Prototypes of the class decided for that are told of a case.
 _TOLD = 3
 
@@ -117,7 +115,7 @@ class Prototypes(EntityMetric):
         schema, test = context.dataset.schema, context.dataset.test
         module = torch_module(context.classifier)
         inputs, ids, classes = (tensor.cpu().numpy() for tensor in module.prototypes())
-        evidence, distances = _evidence(module, test.inputs)
+        evidence, distances = in_batches(module, test.inputs, module.evidence)
         context.classifier.calls += len(test)
         own = np.where(classes == context.predictions.decisions[:, None], evidence, -np.inf).argmax(
             axis=1
@@ -171,22 +169,6 @@ class Prototypes(EntityMetric):
                 )
             ),
         )
-
-
-def _evidence(module: HasPrototypes, inputs: Floats) -> tuple[Floats, Floats]:
-    import torch
-
-    device = next(module.parameters()).device
-    parts = [
-        module.evidence(
-            torch.as_tensor(inputs[start : start + _BATCH], dtype=torch.float32, device=device)
-        )
-        for start in range(0, len(inputs), _BATCH)
-    ]
-    evidence, distances = (
-        torch.cat(list(tensors)).double().cpu().numpy() for tensors in zip(*parts, strict=True)
-    )
-    return evidence, distances
 
 
 def _compared(context: MeasureContext, evidence: Floats, ids: Ints, classes: Ints) -> pd.DataFrame:

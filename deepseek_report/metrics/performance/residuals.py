@@ -22,7 +22,7 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import From
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.fairness.groups import Grouping, MinCell, groupings
+from deepseek_report.metrics.fairness.groups import OF_ATTRIBUTE, Grouping, MinCell, groupings
 from deepseek_report.metrics.performance.performance_rows import GroupCoverage, IntervalCoverage
 from deepseek_report.metrics.plugin import EntityMetric, NumberMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE, compare_rates, holm
@@ -141,9 +141,7 @@ class Residuals(EntityMetric, NumberMetric):
         "largest": TableType(
             (
                 Column("instance_id", "row"),
-                Column("label", "quantity", unit=OF_TARGET),
-                Column("prediction", "quantity", unit=OF_TARGET),
-                Column("error", "quantity", unit=OF_TARGET),
+                *columns_of("label:quantity prediction:quantity error:quantity", unit=OF_TARGET),
             ),
             section="performance",
             folded=True,
@@ -272,8 +270,7 @@ class PredictionIntervals(EntityMetric, NumberMetric):
         ),
         "by_group": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 Column("level"),
                 estimate("coverage", "share", unless="too_few"),
                 Column("n", "count"),
