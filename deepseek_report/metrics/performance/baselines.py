@@ -345,10 +345,13 @@ def _gain(task: Task, target: Target, name: str, gain: tuple[Estimate, float]) -
 
 
 def _comparison(task: Task, estimates: Mapping[str, _Estimates]) -> pd.DataFrame:
-    return Baselines.tables["comparison"].frame(
-        (predictor, measure.key, summary[measure.key], summary[measure.key].n)
-        for predictor, summary in estimates.items()
-        for measure in task.compared
+    return Baselines.frame(
+        "comparison",
+        (
+            (predictor, measure.key, summary[measure.key], summary[measure.key].n)
+            for predictor, summary in estimates.items()
+            for measure in task.compared
+        ),
     )
 
 

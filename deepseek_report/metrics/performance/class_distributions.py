@@ -128,10 +128,7 @@ class ClassDistributions(ModelMetric):
             for row in _distribution(feature, train[:, column], classes, drawn)
         ]
         return Measurement(
-            tables={
-                "separation": self.tables["separation"].frame(separation),
-                "distributions": self.tables["distributions"].frame(rows),
-            },
+            tables=self.frames(separation=separation, distributions=rows),
             notes=(message("notes.class_distributions.method", told=classes.separated_name),),
         )
 

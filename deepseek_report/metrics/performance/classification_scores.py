@@ -334,9 +334,12 @@ def class_table(
         [resampling.rate(labels == decisions, codes == k) for codes in (labels, decisions)]
         for k in range(len(classes))
     ]
-    return ConfusionMatrix.tables["classes"].frame(
-        (name, recall.n, recall, precision.n, precision)
-        for name, (recall, precision) in zip(classes, rates, strict=True)
+    return ConfusionMatrix.frame(
+        "classes",
+        (
+            (name, recall.n, recall, precision.n, precision)
+            for name, (recall, precision) in zip(classes, rates, strict=True)
+        ),
     )
 
 
@@ -584,9 +587,7 @@ class LabelsTable(LabelsMetric):
             for j, name in enumerate(target.labels)
         ]
         return Measurement(
-            scores,
-            {"labels": self.tables["labels"].frame(rows)},
-            notes=(message("notes.labels_table.thresholds"),),
+            scores, self.frames(labels=rows), notes=(message("notes.labels_table.thresholds"),)
         )
 
     def _ranked(
@@ -665,7 +666,7 @@ class TrainAndTest(DecisionMetric):
             rows.append((name, other, own, gaps[-1], constants.get(name), other.n, own.n))
         score = self.score("train_test_gap", gaps[0], "lower")
         note = message("notes.train_and_test.rows", rows=len(seen), of=len(train))
-        tables = {"measures": self.tables["measures"].frame(rows)}
+        tables = self.frames(measures=rows)
         return Measurement((score,), tables, notes=(note,))
 
 

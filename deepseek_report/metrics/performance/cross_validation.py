@@ -109,20 +109,23 @@ class CrossValidation(ModelMetric):
         for run in context.folds(self.folds, context.seed):
             runs.append(run)
             context.progress.advance()
-        by_fold = self.tables["by_fold"].frame(_by_fold(runs))
+        by_fold = self.frame("by_fold", _by_fold(runs))
         groups = list(_groups(runs))
         small = [level for _, level, _, _, times in groups if times]
         return Measurement(
             tables={
                 "spread": spread_of(by_fold),
                 "by_fold": by_fold,
-                "folds": self.tables["folds"].frame(
-                    (k, *(len(getattr(run.parts, part)) for part in PARTS), run.threshold)
-                    for k, run in enumerate(runs)
+                "folds": self.frame(
+                    "folds",
+                    (
+                        (k, *(len(getattr(run.parts, part)) for part in PARTS), run.threshold)
+                        for k, run in enumerate(runs)
+                    ),
                 ),
-                **({"groups": self.tables["groups"].frame(groups)} if groups else {}),
-                "findings": self.tables["findings"].frame(_counted(run.findings for run in runs)),
-                "measured": self.tables["measured"].frame(_counted(run.scores for run in runs)),
+                **(self.frames(groups=groups) if groups else {}),
+                "findings": self.frame("findings", _counted(run.findings for run in runs)),
+                "measured": self.frame("measured", _counted(run.scores for run in runs)),
             },
             arrays={
                 "tested": np.concatenate([run.parts.test.instance_ids for run in runs]),

@@ -98,7 +98,7 @@ class Multiplicity(ClassMetric):
                     "self_consistency", whole["self_consistency"], "higher", unit="share", note=note
                 ),
             ),
-            {"by_group": self.tables["by_group"].frame(by_group)} if by_group else {},
+            self.frames(by_group=by_group) if by_group else {},
             arrays={"alike": (decisions == own).sum(axis=0), "fits": np.array([len(decisions)])},
             notes=(note,),
         )

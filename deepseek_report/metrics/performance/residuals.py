@@ -185,7 +185,7 @@ def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
                 *(p.labels[inside].mean(), mean, np.abs(errors).mean()),
             )
         )
-    return Residuals.tables["bins"].frame(rows)
+    return Residuals.frame("bins", rows)
 
 
 def largest_errors(p: Predictions, most: int) -> pd.DataFrame:
@@ -325,14 +325,17 @@ class PredictionIntervals(NumberMetric):
         )
         tables = {"coverage": self._coverage(held_out, p)}
         if compared:
-            tables["by_group"] = self.tables["by_group"].frame(
+            tables["by_group"] = self.frame(
+                "by_group",
                 (
-                    *(grouping.name, grouping.label, level, covered, covered.n),
-                    *(covered.n < self.min_cell, p_value, adjusted),
-                )
-                for (grouping, level, covered, p_value), adjusted in zip(
-                    compared, corrected[1:], strict=True
-                )
+                    (
+                        *(grouping.name, grouping.label, level, covered, covered.n),
+                        *(covered.n < self.min_cell, p_value, adjusted),
+                    )
+                    for (grouping, level, covered, p_value), adjusted in zip(
+                        compared, corrected[1:], strict=True
+                    )
+                ),
             )
         return Measurement(
             (covered, width),
@@ -351,7 +354,7 @@ class PredictionIntervals(NumberMetric):
             if math.isfinite(half):
                 covered = drawn.rate(np.abs(p.errors) <= half)
                 rows.append((level, half, covered, covered.n))
-        return self.tables["coverage"].frame(rows)
+        return self.frame("coverage", rows)
 
     def _by_group(
         self, context: MeasureContext, inside: Bools

@@ -21,7 +21,8 @@ from deepseek_report.artifacts.storage.local_paths import shipped, without_local
 from deepseek_report.compliance.statements import latest_day
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DeepseekReportError
-from deepseek_report.privacy.release import source_of, told_reason
+from deepseek_report.privacy.release import told_reason
+from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
     RUN,
@@ -308,7 +309,7 @@ def disclosed_problems(
     privacy = experiment.privacy
     if privacy.is_full:
         return list(problems)
-    source = source_of(folders, privacy) if "data" in folders else None
+    source = RunSource.of(folders, privacy) if "data" in folders else None
     return [
         replace(
             each, reason=told_reason(each.reason, privacy, source, failed=each.kind == "failed")

@@ -93,10 +93,10 @@ def test_intervals_and_p_values_are_students_of_the_words_with_holms_correction(
         for first, other in prompts.pairs()
     ]
     for row, p in zip(rows, raw, strict=True):
-        assert row["p_value"] == pytest.approx(p, rel=0.05)
-        assert row["p_adjusted"] >= row["p_value"]
-    assert min(row["p_adjusted"] for row in rows) == pytest.approx(
-        min(3 * min(row["p_value"] for row in rows), 1)
+        assert row.p_value == pytest.approx(p, rel=0.05)
+        assert row.p_adjusted >= row.p_value
+    assert min(row.p_adjusted for row in rows) == pytest.approx(
+        min(3 * min(row.p_value for row in rows), 1)
     )
 
 
@@ -155,7 +155,7 @@ def test_an_answer_that_is_no_class_is_named() -> None:
     assert "“worse” is no class" in wording().say(refused.value.args[0])
 
 
-def test_further_texts_are_read_as_those_of_the_data(tmp_path: Path) -> None:
+def test_further_texts_are_read_as_those_of_the_data(tmp_path) -> None:
     rng = np.random.default_rng(0)
     path = tmp_path / "texts.csv"
     words = np.array(["late", "early", "plane", "crew", "seat", "kind", "rude"])
@@ -164,7 +164,7 @@ def test_further_texts_are_read_as_those_of_the_data(tmp_path: Path) -> None:
     plugin = TextFile(path=str(path), text="text", target="label", max_length=8)
     data = plugin.load(1, Silent())
     texts = [data.test.texts.text(row) for row in range(len(data.test))]  # type: ignore[union-attr]
-    again = TextReader(data, plugin.text_rule)(texts)
+    again = TextReader(data, plugin)(texts)
     np.testing.assert_array_equal(again, data.test.inputs)
     with pytest.raises(NotApplicableError):
         TextReader(data, TextRule(tokenizer="characters"))(texts)
@@ -173,7 +173,7 @@ def test_further_texts_are_read_as_those_of_the_data(tmp_path: Path) -> None:
     assert "“zeppelin”" in wording().say(refused.value.args[0])
 
 
-def test_without_any_difference_few_worlds_show_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_difference_few_worlds_show_one(monkeypatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from worlds import chains
 
