@@ -168,7 +168,9 @@ class Coding:
 
     def __init__(self, feature: Feature, column: Floats, bins: int) -> None:
         self.feature = feature
-        self.edges = _inner_quantiles(column[~np.isnan(column)], bins)
+        known = column[~np.isnan(column)]
+        quantiles = np.quantile(known, np.arange(1, bins) / bins) if len(known) else known
+        self.edges = np.unique(quantiles)
         codes = self.encode(column)
         self.size = 1 + (len(self.edges) + 1 if feature.is_numeric else len(feature.categories))
         counts = np.bincount(codes, minlength=self.size).astype(np.float64)
@@ -202,12 +204,6 @@ class Coding:
         width = self._starts[codes + 1] - self._starts[codes]
         places = self._starts[codes] + (uniform * width).astype(np.int64)
         return np.asarray(self._values[np.minimum(places, len(self._values) - 1)])
-
-
-def _inner_quantiles(known: Floats, bins: int) -> Floats:
-    if not len(known):
-        return np.zeros(0)
-    return np.unique(np.quantile(known, np.arange(1, bins) / bins))
 
 
 class CodedNeighbourhoods(Neighbourhoods):
@@ -371,13 +367,30 @@ class Lime(Explainer):
         Returns values in units of the output; `params` holds the surrogates' weighted R², and the
         completeness gap is the surrogate's error at the instance.
         """
-        classifier = context.classifier
-        before = classifier.calls
+        classifier, schema = context.classifier, context.classifier.schema
+        before, kind, package = classifier.calls, kind_of(schema), self.algorithm == "package"
         context.progress.start(self.method, len(context.inputs))
-        suited = self.suited_to(classifier.capabilities, classifier.schema)
-        of_columns = suited._is_of_columns(classifier.schema)
-        surrogates = suited._of_table if of_columns else suited._of_players
-        fits, variant, meanings = surrogates(context)
+        near: CodedNeighbourhoods | PlayerNeighbourhoods
+        if kind.named_columns and len(schema.features) <= self.columns_up_to:
+            near, game = CodedNeighbourhoods(context, self.bins, self.kernel_width), "neighbours"
+            rows = self._samples(len(near.codings))
+            variant = message("explainer_variants.lime_rows", rows=rows, package=package)
+            notes = [message("explainer_notes.lime.rows", number=context.is_number)]
+        else:
+            screening = self.suited_to(classifier.capabilities, schema).screening
+            near = PlayerNeighbourhoods(context, self.kernel_width, self.columns_up_to, screening)
+            rows, game = self._samples(len(schema.player_labels)), "baseline"
+            unit, spread = "groups" if near.are_joined else "players", not near.are_columns
+            sizes = {"groups": near.groups, "rows": rows, "package": package}
+            variant = message(f"explainer_variants.lime_{unit}.{kind.name}", **sizes)
+            meaning = f"explainer_notes.lime.{unit}.{kind.name}"
+            notes = [message(meaning, number=context.is_number, spread=spread), *near.notes]
+        if package:
+            from deepseek_report.explainers import lime_package
+
+            fits = lime_package.surrogates(near, rows, self.ridge)
+        else:
+            fits = near.surrogates(rows, self.ridge)
         fidelity = {"mean": float(fits.fidelity.mean()), "worst": float(fits.fidelity.min())}
         about = message("explainer_notes.lime.fidelity", **fidelity, n=len(fits.fidelity))
         return self.explanation(
@@ -388,59 +401,16 @@ class Lime(Explainer):
             predictions=fits.prediction,
             base_values=fits.base,
             variant=variant,
-            game="neighbours" if of_columns else "baseline",
+            game=game,
             params=vars(self)
             | {f"fidelity_{name}": share for name, share in fidelity.items()}
             | {"fidelity": fits.fidelity.tolist()},
-            notes=(*meanings, about),
+            notes=(*notes, about),
         )
 
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Lime:
         """Without screening where there are no columns of a table to screen."""
         return self if kind_of(schema).named_columns else replace(self, screening=0)
-
-    def _is_of_columns(self, schema: Schema) -> bool:
-        """Whether columns of a table are drawn anew; else players are lost to the baseline."""
-        return kind_of(schema).named_columns and len(schema.features) <= self.columns_up_to
-
-    def _of_table(self, context: ExplainContext) -> tuple[Surrogates, Message, tuple[Message, ...]]:
-        """The surrogates, how they were made, and what their values mean."""
-        near = CodedNeighbourhoods(context, self.bins, self.kernel_width)
-        rows = self._samples(len(near.codings))
-        meaning = message("explainer_notes.lime.rows", number=context.is_number)
-        package = self.algorithm == "package"
-        variant = message("explainer_variants.lime_rows", rows=rows, package=package)
-        if package:
-            from deepseek_report.explainers.lime_package import of_table
-
-            return of_table(near, rows, self.ridge), variant, (meaning,)
-        return near.surrogates(rows, self.ridge), variant, (meaning,)
-
-    def _of_players(
-        self, context: ExplainContext
-    ) -> tuple[Surrogates, Message, tuple[Message, ...]]:
-        schema = context.classifier.schema
-        near = PlayerNeighbourhoods(context, self.kernel_width, self.columns_up_to, self.screening)
-        rows, kind = self._samples(len(schema.player_labels)), kind_of(schema)
-        package = self.algorithm == "package"
-        unit = "groups" if near.are_joined else "players"
-        meaning = message(
-            f"explainer_notes.lime.{unit}.{kind.name}",
-            number=context.is_number,
-            spread=not near.are_columns,
-        )
-        variant = message(
-            f"explainer_variants.lime_{unit}.{kind.name}",
-            groups=near.groups,
-            rows=rows,
-            package=package,
-        )
-        notes = (meaning, *near.notes)
-        if package:
-            from deepseek_report.explainers.lime_package import of_players
-
-            return of_players(near, rows, self.ridge), variant, notes
-        return near.surrogates(rows, self.ridge), variant, notes
 
     def _samples(self, n_players: int) -> int:
         return max(self.num_samples, self.samples_per_player * min(n_players, self.columns_up_to))

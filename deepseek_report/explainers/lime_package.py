@@ -41,7 +41,16 @@ class RidgeRegressor:
         return float(self.ridge.fidelity[0])
 
 
-def of_table(near: CodedNeighbourhoods, num_samples: int, alpha: float) -> Surrogates:
+def surrogates(
+    near: CodedNeighbourhoods | PlayerNeighbourhoods, num_samples: int, alpha: float
+) -> Surrogates:
+    """One surrogate an instance, from so many neighbours; `alpha` is the ridge penalty."""
+    if isinstance(near, CodedNeighbourhoods):
+        return _of_table(near, num_samples, alpha)
+    return _of_players(near, num_samples, alpha)
+
+
+def _of_table(near: CodedNeighbourhoods, num_samples: int, alpha: float) -> Surrogates:
     """By `LimeTabularExplainer`, on codes."""
     explainer = _tabular_explainer(near)
     parts = []
@@ -63,7 +72,7 @@ def of_table(near: CodedNeighbourhoods, num_samples: int, alpha: float) -> Surro
     return Surrogates.joined(parts)
 
 
-def of_players(near: PlayerNeighbourhoods, num_samples: int, alpha: float) -> Surrogates:
+def _of_players(near: PlayerNeighbourhoods, num_samples: int, alpha: float) -> Surrogates:
     """By `LimeBase`, on our neighbours."""
     base = LimeBase(lambda apart: np.sqrt(np.exp(-(apart**2) / near.width**2)))
     parts = []

@@ -61,14 +61,14 @@ class Accounts(RelevanceRules):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_relevance_is_conserved_but_for_what_the_softmax_keeps(name: str) -> None:
+def test_relevance_is_conserved_but_for_what_the_softmax_keeps(name) -> None:
     module = trained(MODELS[name]).module.eval()
     points = gradients.embed(module, texts(12, seed=4).inputs)
     _check_accounts(module, points, gradients.embedded_log_odds(module, 1))
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2", "qwen3", "mixtral"])
-def test_relevance_is_conserved_in_other_families_of_transformers(family: str) -> None:
+def test_relevance_is_conserved_in_other_families_of_transformers(family) -> None:
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     sizes = {"vocab_size": 20, "hidden_size": 16, "num_hidden_layers": 2, "pad_token_id": 0}
@@ -116,7 +116,7 @@ def _held(tensor: Tensor, slope: Tensor) -> float:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_rules_change_no_answer(name: str) -> None:
+def test_the_rules_change_no_answer(name) -> None:
     classifier, rows = trained(MODELS[name]), torch.tensor(texts(9).inputs, dtype=torch.float32)
     plain = classifier.module(rows)
     with constant_weights(classifier.module), RelevanceRules():
@@ -125,7 +125,7 @@ def test_the_rules_change_no_answer(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_planted_word_has_the_largest_relevance(name: str) -> None:
+def test_the_planted_word_has_the_largest_relevance(name) -> None:
     classifier, rows = trained(MODELS[name], steps=60), texts(60, seed=9)
     explanation = AttnLRP(chunk=25).explain(context(classifier, inputs=rows.inputs))
     values = np.where(np.isnan(rows.inputs), 0.0, explanation.values)
@@ -181,7 +181,7 @@ def test_one_layer_of_attention_follows_the_rules_as_they_are_published() -> Non
         lambda x: (x / x.sum(1, keepdim=True))[:, :2].sum(1),
     ],
 )
-def test_a_norm_a_gate_and_an_activation_keep_all_relevance(keeps: Any) -> None:
+def test_a_norm_a_gate_and_an_activation_keep_all_relevance(keeps) -> None:
     points = torch.randn(5, 6, dtype=torch.float64, generator=torch.manual_seed(0))
     torch.testing.assert_close(relevance(keeps, points).sum(1), keeps(points))
 

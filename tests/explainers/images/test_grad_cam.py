@@ -44,7 +44,7 @@ def images_of(module: nn.Module, channels: int = 1) -> Any:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_map_is_that_of_captum(channels: int) -> None:
+def test_the_map_is_that_of_captum(channels) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         attr = pytest.importorskip("captum.attr")

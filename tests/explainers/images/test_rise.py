@@ -52,7 +52,7 @@ def test_masks_lie_between_hidden_and_shown_and_show_every_place_alike() -> None
 
 
 @pytest.mark.parametrize(("size", "cells"), [((9, 14), 4), ((12, 12), 7)])
-def test_what_places_share_with_a_whole_mask_is_known(size: tuple[int, int], cells: int) -> None:
+def test_what_places_share_with_a_whole_mask_is_known(size, cells) -> None:
     drawn = masks_of(size, cells, 0.4, 60_000, np.random.default_rng(1)).reshape(60_000, -1)
     total = drawn.sum(axis=1) - drawn.sum(axis=1).mean()
     counted = (total @ (drawn - drawn.mean(axis=0))) / 60_000

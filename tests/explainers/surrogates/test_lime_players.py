@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds.coalitions import player_sums, spread_evenly
 from deepseek_report.explainers.lime import Lime, cosine_distances
-from tests.explainers.toys import ToyClassifier, context
+from tests.explainers.toys import ToyClassifier, additive_layout, context, toy
 from tests.worded import say
 
 
@@ -16,55 +17,39 @@ from tests.worded import say
 def test_of_an_additive_model_the_coefficients_are_the_effects_of_players(
     modality, layout_schema
 ) -> None:
-    schema = layout_schema(modality)
-    effects = np.random.default_rng(1).normal(0, 0.02, len(schema.features))
-
-    def probability(rows: np.ndarray) -> np.ndarray:
-        present = (rows == 2) if modality == "text" else np.nan_to_num(rows)
-        return 0.5 + present @ effects
-
-    to_explain = context(ToyClassifier(schema, probability=probability), n=3)
-    centre = np.median(to_explain.background, axis=0)
-    true = (to_explain.inputs - centre) * effects
-    if modality == "text":
-        inputs = np.full((3, 8), 2.0)
-        inputs[0, 4:] = np.nan
-        to_explain, true = replace(to_explain, inputs=inputs), (inputs == 2) * effects
+    to_explain, true = additive_layout(layout_schema(modality), modality)
+    schema = to_explain.classifier.schema
     explainer = Lime(num_samples=300, ridge=1e-6)
     explanation = explainer.explain(to_explain)
     expected = spread_evenly(player_sums(true, schema.owners), schema.owners)
     np.testing.assert_allclose(explanation.values, expected, atol=1e-4)
     assert explanation.params["fidelity_worst"] > 0.999
     np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-3)
-    planned = explainer.planned_calls(3, len(schema.player_labels), 30)
+    planned = explainer.planned_calls(5, len(schema.player_labels), 30)
     assert explanation.n_model_calls == to_explain.classifier.calls <= planned
     assert (explanation.values[0][np.isnan(to_explain.inputs[0])] == 0).all()
 
 
-def test_a_wide_table_is_explained_by_groups_of_columns() -> None:
-    features = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(300))
-    schema = Schema(features, Target("y", "y", ("no", "yes"), 0))
-    toy = ToyClassifier(schema, probability=lambda x: 1 / (1 + np.exp(-4 * x[:, 7])))
-    to_explain = context(toy, n=2)
+def wide() -> ExplainContext:
+    """300 columns, of which the model reads the eighth."""
+    to_explain = toy(300, probability=lambda x: 1 / (1 + np.exp(-4 * x[:, 7])), n=2)
     to_explain.inputs[:, 7] = 2.0
-    explainer = Lime()
-    explanation = explainer.explain(to_explain)
+    return to_explain
+
+
+def test_a_wide_table_is_explained_by_groups_of_columns() -> None:
+    explanation = Lime().explain(wide())
     assert "64 groups of correlated columns" in say(explanation.variant)
     screened = 4 * 301
-    assert explanation.n_model_calls == explainer.planned_calls(2, 300, 30) == 2 * 640 + screened
-    assert (
-        explanation.values[:, 7] > 5 * np.delete(explanation.values, 7, axis=1).max(axis=1)
-    ).all()
+    assert explanation.n_model_calls == Lime().planned_calls(2, 300, 30) == 2 * 640 + screened
+    others = np.delete(explanation.values, 7, axis=1)
+    assert (explanation.values[:, 7] > 5 * others.max(axis=1)).all()
     assert "4 walks from one training row to another" in " ".join(map(say, explanation.notes))
 
 
 def test_without_screening_a_column_shares_with_its_group() -> None:
-    features = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(300))
-    schema = Schema(features, Target("y", "y", ("no", "yes"), 0))
-    toy = ToyClassifier(schema, probability=lambda x: 1 / (1 + np.exp(-4 * x[:, 7])))
-    to_explain = context(toy, n=2)
     explainer = Lime(screening=0)
-    explanation = explainer.explain(to_explain)
+    explanation = explainer.explain(wide())
     assert explanation.n_model_calls == explainer.planned_calls(2, 300, 30) == 2 * 640
     assert ((explanation.values == explanation.values[:, [7]]).sum(axis=1) > 1).all()
 

@@ -156,7 +156,7 @@ def test_with_several_classes_any_other_class_will_do() -> None:
 
 
 @pytest.mark.parametrize(("direction", "expected"), [("increase", 51.0), ("decrease", None)])
-def test_a_change_goes_in_the_declared_direction_alone(direction: str, expected: Any) -> None:
+def test_a_change_goes_in_the_declared_direction_alone(direction, expected) -> None:
     schema = schema_of((True, False, False), direction=direction)
     changes = run(lambda x: x[:, 0] - 50, [10, 0, 0], schema).changes
     assert dict(changes).get(0) == expected

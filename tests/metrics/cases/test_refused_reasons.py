@@ -63,7 +63,7 @@ def refused_ids(context: Any) -> list[int]:
 
 @pytest.mark.parametrize(("evaluations", "rough"), [(100_000, False), (400, True)])
 def test_all_refused_rows_have_reasons_rough_ones_where_full_ones_are_dear(
-    toy: Any, evaluations: int, rough: bool
+    toy, evaluations, rough
 ) -> None:
     context = context_of(toy)
     table = table_of(context, evaluations)
@@ -73,13 +73,13 @@ def test_all_refused_rows_have_reasons_rough_ones_where_full_ones_are_dear(
     assert (table[~table["instance_id"].isin(ids)]["rough"] == rough).all()
 
 
-def test_where_both_forms_are_dear_only_the_explained_rows_have_reasons(toy: Any) -> None:
+def test_where_both_forms_are_dear_only_the_explained_rows_have_reasons(toy) -> None:
     context = context_of(toy)
     ids = set(context.predictions.instance_ids[context.cases.explained])
     assert set(table_of(context, 1)["instance_id"]) == ids & set(refused_ids(context))
 
 
-def test_a_row_has_the_reasons_that_its_explanation_gives(toy: Any) -> None:
+def test_a_row_has_the_reasons_that_its_explanation_gives(toy) -> None:
     context = context_of(toy)
     explanation = context.explanations["shap"]
     made = shortfalls_of(context.predictions, explanation, context.dataset.schema, RULE)
@@ -95,9 +95,7 @@ def test_a_row_has_the_reasons_that_its_explanation_gives(toy: Any) -> None:
             assert named == [labels[j] for j in order]
 
 
-def test_rough_reasons_are_held_to_the_error_that_their_form_has_on_the_explained_rows(
-    toy: Any,
-) -> None:
+def test_rough_reasons_are_held_to_the_error_that_their_form_has_on_the_explained_rows(toy) -> None:
     sure, unsure = (
         table_of(context_of(toy, off=off), 400).query("rough")["certain"] for off in (0.001, 0.2)
     )

@@ -86,24 +86,26 @@ def scores_of(measured: Any) -> dict[tuple[str, str], Any]:
     return {(score.metric, score.explainer): score for score in measured.scores}
 
 
-def test_of_a_linear_model_the_exact_terms_correlate_fully_and_lose_nothing(toy: Any) -> None:
-    scores = scores_of(FaithfulnessCorrelation(resamples=100).measure(context_of(toy)))
+def correlated(context: Any) -> dict[tuple[str, str], Any]:
+    return scores_of(FaithfulnessCorrelation(resamples=100).measure(context))
+
+
+def test_of_a_linear_model_the_exact_terms_correlate_fully_and_lose_nothing(toy) -> None:
+    scores = correlated(context_of(toy))
     assert scores["faithfulness_correlation", "exact"].value == pytest.approx(1)
     assert scores["masked_infidelity", "exact"].value == pytest.approx(0, abs=1e-12)
 
 
-def test_the_unit_of_attributions_does_not_matter_and_their_sign_does(toy: Any) -> None:
+def test_the_unit_of_attributions_does_not_matter_and_their_sign_does(toy) -> None:
     changes = {"exact": lambda x: x, "scaled": lambda x: 7 * x, "turned": lambda x: -x}
-    scores = scores_of(
-        FaithfulnessCorrelation(resamples=100).measure(context_of(toy, None, changes))
-    )
+    scores = correlated(context_of(toy, None, changes))
     for metric in ("faithfulness_correlation", "masked_infidelity"):
         assert scores[metric, "scaled"].value == pytest.approx(scores[metric, "exact"].value)
     assert scores["faithfulness_correlation", "turned"].value == pytest.approx(-1)
     assert scores["masked_infidelity", "turned"].value > 0.9
 
 
-def test_attributions_at_random_correlate_by_chance_alone(toy: Any) -> None:
+def test_attributions_at_random_correlate_by_chance_alone(toy) -> None:
     rng = np.random.default_rng(5)
     changes = {"random": lambda x: rng.normal(size=x.shape)}
     scores = scores_of(
@@ -113,19 +115,17 @@ def test_attributions_at_random_correlate_by_chance_alone(toy: Any) -> None:
     assert score.low < 0 < score.high
 
 
-def test_noise_makes_both_scores_worse_step_by_step(toy: Any) -> None:
+def test_noise_makes_both_scores_worse_step_by_step(toy) -> None:
     noise = np.random.default_rng(8).normal(size=(N, len(WEIGHTS))) * np.abs(WEIGHTS).mean()
     changes = {f"{k}": lambda x, k=k: x + k * noise for k in (0, 0.5, 1, 2)}
-    scores = scores_of(
-        FaithfulnessCorrelation(resamples=100).measure(context_of(toy, None, changes))
-    )
+    scores = correlated(context_of(toy, None, changes))
     right = [scores["faithfulness_correlation", name].value for name in changes]
     lost = [scores["masked_infidelity", name].value for name in changes]
     assert right == sorted(right, reverse=True)
     assert lost == sorted(lost)
 
 
-def test_all_methods_of_one_game_share_the_answers_of_the_model(toy: Any) -> None:
+def test_all_methods_of_one_game_share_the_answers_of_the_model(toy) -> None:
     rows = []
     for n_methods in (2, 4):
         changes = {f"{k}": lambda x, k=k: x + k for k in range(n_methods)}
@@ -144,31 +144,29 @@ class Logistic(Linear):
         return np.stack([1 - p, p], axis=1)
 
 
-def test_what_explains_log_odds_is_held_against_log_odds(toy: Any) -> None:
+def test_what_explains_log_odds_is_held_against_log_odds(toy) -> None:
     values = {}
     for space in ("logit", "probability"):
         context = context_of(toy, Logistic(), output_space=space)
-        scores = scores_of(FaithfulnessCorrelation(resamples=100).measure(context))
+        scores = correlated(context)
         values[space] = scores["faithfulness_correlation", "exact"].value
     assert values["logit"] == pytest.approx(1)
     assert values["probability"] < 0.999
 
 
-def test_a_walk_and_the_way_back_give_the_terms_of_a_linear_model_whatever_the_order(
-    toy: Any,
-) -> None:
+def test_a_walk_and_the_way_back_give_the_terms_of_a_linear_model_whatever_the_order(toy) -> None:
     context = context_of(toy)
     replacing = perturbation(context, context.explanation, 2)
     toward = replacing.toward(1)[:, None]
     values = walked(replacing, 5)["probability"]
     np.testing.assert_allclose(values, context.explanation.values * toward, atol=1e-12)
     two = context_of(toy, None, {"exact": lambda x: x, "turned": lambda x: -x})
-    scores = scores_of(FaithfulnessCorrelation(resamples=100).measure(two))
+    scores = correlated(two)
     assert scores["shapley_cosine", "exact"].value == pytest.approx(1)
     assert scores["shapley_cosine", "turned"].value == pytest.approx(-1)
 
 
-def test_walks_are_on_average_the_values_of_all_coalitions(toy: Any) -> None:
+def test_walks_are_on_average_the_values_of_all_coalitions(toy) -> None:
     model = Product()
     context = context_of(toy, model)
     explanation = context.explanation.at(np.arange(5))
@@ -188,9 +186,7 @@ def test_walks_are_on_average_the_values_of_all_coalitions(toy: Any) -> None:
     np.testing.assert_allclose(sums, np.tile(sums[0], (400, 1)), atol=1e-12)
 
 
-def test_walks_ask_about_no_more_rows_than_allowed_and_not_at_all_of_too_many_players(
-    toy: Any,
-) -> None:
+def test_walks_ask_about_no_more_rows_than_allowed_and_not_at_all_of_too_many_players(toy) -> None:
     rows = {}
     for walks in (64, 112, 1000):
         context = context_of(toy, None, {"exact": lambda x: x, "turned": lambda x: -x})
@@ -202,7 +198,7 @@ def test_walks_ask_about_no_more_rows_than_allowed_and_not_at_all_of_too_many_pl
     assert rows[112] < rows[1000] <= rows[64] + 1000
 
 
-def test_no_more_coalitions_are_asked_about_than_allowed(toy: Any) -> None:
+def test_no_more_coalitions_are_asked_about_than_allowed(toy) -> None:
     context = context_of(toy)
     few = FaithfulnessCorrelation(resamples=100, masks=16, evaluations=160).measure(context)
     assert few.scores[0].n == 10
@@ -235,7 +231,7 @@ def test_where_nothing_drops_nothing_is_scored() -> None:
     assert np.isnan(scaled_infidelity(np.arange(5.0)[None], flat)).all()
 
 
-def test_of_a_linear_model_what_is_retained_is_told_by_its_terms(toy: Any) -> None:
+def test_of_a_linear_model_what_is_retained_is_told_by_its_terms(toy) -> None:
     context = context_of(toy)
     measured = Comprehensiveness(resamples=100).measure(context)
     toward = np.where(context.predictions.decisions[:N] == 1, 1.0, -1.0)[:, None]
@@ -246,9 +242,7 @@ def test_of_a_linear_model_what_is_retained_is_told_by_its_terms(toy: Any) -> No
 
 
 @pytest.mark.parametrize("retained", [0.01, 0.3, 0.5, 0.9])
-def test_the_most_and_the_least_important_are_kept_in_equal_numbers(
-    toy: Any, retained: float
-) -> None:
+def test_the_most_and_the_least_important_are_kept_in_equal_numbers(toy, retained) -> None:
     answered: list[np.ndarray] = []
 
     class Noting(Product):

@@ -48,7 +48,7 @@ class Fits:
         return Fit()
 
 
-def test_of_a_linear_model_f_fidelity_is_the_difference_of_the_mean_terms(toy: Any) -> None:
+def test_of_a_linear_model_f_fidelity_is_the_difference_of_the_mean_terms(toy) -> None:
     """Of six terms one is taken from the upper and one from the lower half, each as likely."""
     context = context_of(toy)
     context = replace(context, refits=Fits(context, same=True))
@@ -60,7 +60,7 @@ def test_of_a_linear_model_f_fidelity_is_the_difference_of_the_mean_terms(toy: A
     assert len(context.refits.learnt) == 1
 
 
-def test_a_turned_explanation_has_the_opposite_f_fidelity_and_a_random_one_none(toy: Any) -> None:
+def test_a_turned_explanation_has_the_opposite_f_fidelity_and_a_random_one_none(toy) -> None:
     rng = np.random.default_rng(2)
     changes = {
         "exact": lambda x: x,
@@ -75,9 +75,7 @@ def test_a_turned_explanation_has_the_opposite_f_fidelity_and_a_random_one_none(
 
 
 @pytest.mark.parametrize("game", ["baseline", "background"])
-def test_rows_are_masked_in_no_more_than_the_share_and_by_what_the_game_says(
-    toy: Any, game: Any
-) -> None:
+def test_rows_are_masked_in_no_more_than_the_share_and_by_what_the_game_says(toy, game) -> None:
     context = context_of(toy)
     before = context.dataset.train.inputs
     after = masked_rows(context.dataset, game, 0.5, seed=1).train.inputs
@@ -93,9 +91,7 @@ def test_rows_are_masked_in_no_more_than_the_share_and_by_what_the_game_says(
 
 
 @pytest.mark.parametrize("metric", [FFidelity, RemoveAndRetrain])
-def test_nothing_is_fitted_beyond_the_bound_unless_somebody_allows_it(
-    toy: Any, metric: Any
-) -> None:
+def test_nothing_is_fitted_beyond_the_bound_unless_somebody_allows_it(toy, metric) -> None:
     context = context_of(toy)
     dear = replace(context, refits=Fits(context, same=metric is FFidelity, work=20_000))
     with refused("set most_work to allow more"):
@@ -107,7 +103,7 @@ def test_nothing_is_fitted_beyond_the_bound_unless_somebody_allows_it(
         metric().measure(replace(context, refits=None))
 
 
-def test_learning_without_what_matters_costs_more_than_without_what_does_not(toy: Any) -> None:
+def test_learning_without_what_matters_costs_more_than_without_what_does_not(toy) -> None:
     plain = toy(n=900)
     amount, noise = np.array([5.0, 1.0, 0.1]), np.array([0.1, 1.0, 5.0])
     context = explained_by(plain, right=np.tile(amount, (N, 1)), wrong=np.tile(noise, (N, 1)))

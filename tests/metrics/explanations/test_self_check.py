@@ -38,14 +38,14 @@ def failed(context: Any) -> list[str]:
     return wrong
 
 
-def test_shapley_values_of_the_engine_pass_all_four(toy: Any) -> None:
+def test_shapley_values_of_the_engine_pass_all_four(toy) -> None:
     context = explained(toy)
     table = SelfCheck().measure(context).tables["checks"]
     assert list(table["check"]) == ["additivity", "output", "base", "known"]
     assert failed(context) == []
 
 
-def test_the_known_function_has_the_same_values_as_trees(toy: Any) -> None:
+def test_the_known_function_has_the_same_values_as_trees(toy) -> None:
     known = KnownFunction(toy(n=200).classifier, np.array([50.0, 0.5, 0.0]), np.full(3, 50.0))
     known.capabilities = frozenset({"trees"})
     context = explained(toy, known)
@@ -56,14 +56,14 @@ def test_the_known_function_has_the_same_values_as_trees(toy: Any) -> None:
     assert failed(context) == []
 
 
-def test_values_that_do_not_add_up_are_an_error_of_the_library(toy: Any) -> None:
+def test_values_that_do_not_add_up_are_an_error_of_the_library(toy) -> None:
     """As in shap#3938, where the sum misses the output, here by a tenth."""
     context = explained(toy)
     off = replace(context.explanation, values=1.1 * context.explanation.values)
     assert failed(replace(context, explanation=off)) == ["additivity"]
 
 
-def test_values_moved_from_one_feature_to_another_add_up_and_are_found(toy: Any) -> None:
+def test_values_moved_from_one_feature_to_another_add_up_and_are_found(toy) -> None:
     context = explained(toy)
 
     def again(*question: Any) -> np.ndarray:
@@ -72,14 +72,14 @@ def test_values_moved_from_one_feature_to_another_add_up_and_are_found(toy: Any)
     assert failed(replace(context, explain=again)) == ["known"]
 
 
-def test_an_output_or_a_base_of_another_model_is_found(toy: Any) -> None:
+def test_an_output_or_a_base_of_another_model_is_found(toy) -> None:
     context = explained(toy)
     own = context.explanation
     moved = replace(own, predictions=own.predictions + 0.1, base_values=own.base_values + 0.1)
     assert failed(replace(context, explanation=moved)) == ["output", "base"]
 
 
-def test_other_methods_have_no_known_answer(toy: Any) -> None:
+def test_other_methods_have_no_known_answer(toy) -> None:
     context = explained(toy)
     with refused("of other methods they are not"):
         SelfCheck().measure(
@@ -88,7 +88,7 @@ def test_other_methods_have_no_known_answer(toy: Any) -> None:
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_the_known_function_gives_probabilities(toy: Any, n_classes: int) -> None:
+def test_the_known_function_gives_probabilities(toy, n_classes) -> None:
     context = toy(n_classes, n=100)
     known = KnownFunction(context.classifier, np.zeros(3), np.full(3, 100.0))
     p = known.probabilities(context.dataset.test.inputs)
