@@ -239,7 +239,6 @@ class CodedNeighbourhoods(Neighbourhoods):
 
     def distances(self, part: slice, same: Floats) -> Floats:
         """(instance, neighbour) Euclidean, of 1 for "same" and 0 for "other"."""
-        del part
         return np.asarray(np.sqrt(same.shape[2] - same.sum(axis=2)))
 
     def attributions(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
@@ -304,7 +303,6 @@ class PlayerNeighbourhoods(Neighbourhoods):
         return cosine_distances(same, self.present[part].astype(np.float64))
 
     def attributions(self, part: slice, ridge: WeightedRidge, predictions: Floats) -> Surrogates:
-        del part
         return Surrogates(
             values=coalitions.spread_evenly(ridge.coefficients, self.owners),
             standard_error=coalitions.spread_evenly(ridge.standard_error, self.owners),
