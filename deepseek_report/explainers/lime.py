@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -19,6 +20,9 @@ from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds import coalitions, kind_of
 from deepseek_report.explainers.attributions import Explainer, chunks, seed_of
 from deepseek_report.explainers.shapley import shapley_engine
+
+if TYPE_CHECKING:
+    from lime.lime_tabular import LimeTabularExplainer
 
 #: Numbers in the neighbours of one chunk of instances, so that they do not fill the memory.
 MOST_CELLS = 2**20
@@ -96,6 +100,25 @@ def _explained(off_level: Floats, residuals: Floats, weights: Floats) -> Floats:
     return np.asarray(1 - share)
 
 
+class RidgeRegressor:
+    """A `WeightedRidge` of one instance as the package wants its regressions."""
+
+    def __init__(self, alpha: float) -> None:
+        self.alpha = alpha
+
+    def fit(self, X: Floats, y: Floats, sample_weight: Floats) -> RidgeRegressor:
+        self.ridge = WeightedRidge.fit(X[None], y[None], sample_weight[None], self.alpha)
+        self.coef_, self.intercept_ = self.ridge.coefficients[0], float(self.ridge.intercepts[0])
+        return self
+
+    def predict(self, X: Floats) -> Floats:
+        return np.asarray(X @ self.coef_ + self.intercept_)
+
+    def score(self, X: Floats, y: Floats, sample_weight: Floats) -> float:
+        """Weighted R² of what it was fitted to."""
+        return float(self.ridge.fidelity[0])
+
+
 class Neighbourhoods(ABC):
     """What the neighbours of instances are, how near they are, and what a surrogate then says.
 
@@ -137,6 +160,10 @@ class Neighbourhoods(ABC):
         Returns (instance, neighbour, player) whether the player is as in the instance, and
         (instance, neighbour) outputs; the first neighbour of each is the instance itself.
         """
+
+    @abstractmethod
+    def by_package(self, num_samples: int, alpha: float) -> Surrogates:
+        """The same surrogates by the lime package, one instance after another."""
 
     @abstractmethod
     def distances(self, part: slice, same: Floats) -> Floats:
@@ -252,6 +279,64 @@ class CodedNeighbourhoods(Neighbourhoods):
             fidelity=ridge.fidelity,
         )
 
+    def by_package(self, num_samples: int, alpha: float) -> Surrogates:
+        """By `LimeTabularExplainer`, on codes: the package draws, weighs and fits."""
+        explainer = self._tabular_explainer()
+        parts = []
+        for index in range(len(self.context.inputs)):
+            seed = seed_of(self.context.seed, self.context.draws[index])
+            explainer.random_state = np.random.RandomState(seed)
+            ridge, outputs = RidgeRegressor(alpha), list[float]()
+            explainer.explain_instance(
+                self.codes[index].astype(np.float64),
+                partial(self._answer, index, np.random.default_rng(seed), outputs),
+                labels=(1,),
+                num_features=len(self.codings),
+                num_samples=num_samples,
+                model_regressor=ridge,
+            )
+            part = slice(index, index + 1)
+            parts.append(self.attributions(part, ridge.ridge, np.array(outputs[:1])))
+            self.context.progress.advance()
+        return Surrogates.joined(parts)
+
+    def _answer(
+        self, index: int, rng: np.random.Generator, outputs: list[float], codes: Floats
+    ) -> Floats:
+        """(neighbour, 2) one minus the output, and the output; the first is the instance itself.
+
+        The package takes rows that sum to 1, and so gets what the output lacks to 1 as well.
+        """
+        drawn = rng.random(codes.shape)
+        columns = [
+            coding.decode(codes[:, j].astype(np.int64), drawn[:, j])
+            for j, coding in enumerate(self.codings)
+        ]
+        rows = np.stack(columns, axis=1)
+        rows[0] = self.context.inputs[index]
+        output = self.context.output(rows).astype(np.float64)
+        outputs.extend(output)
+        return np.stack([1 - output, output], axis=1)
+
+    def _tabular_explainer(self) -> LimeTabularExplainer:
+        from lime.lime_tabular import LimeTabularExplainer
+
+        unused: dict[str, list[float]] = {name: [] for name in ("means", "mins", "maxs", "stds")}
+        return LimeTabularExplainer(
+            self.encode(self.context.background).astype(np.float64),
+            categorical_features=list(range(len(self.codings))),
+            feature_names=self.context.classifier.schema.names,
+            kernel_width=self.width,
+            feature_selection="none",
+            discretize_continuous=False,
+            random_state=0,
+            training_data_stats={
+                **unused,
+                "feature_values": {j: np.arange(c.size) for j, c in enumerate(self.codings)},
+                "feature_frequencies": {j: c.frequencies for j, c in enumerate(self.codings)},
+            },
+        )
+
 
 #: Width of the kernel over cosine distances, as in the package's explainer of images.
 KERNEL_WIDTH = 0.25
@@ -310,6 +395,30 @@ class PlayerNeighbourhoods(Neighbourhoods):
             prediction=predictions,
             fidelity=ridge.fidelity,
         )
+
+    def by_package(self, num_samples: int, alpha: float) -> Surrogates:
+        """By `LimeBase`, which fits to our neighbours, as the package's own explainers do."""
+        from lime.lime_base import LimeBase
+
+        base = LimeBase(lambda apart: np.sqrt(np.exp(-(apart**2) / self.width**2)))
+        parts = []
+        for index in range(len(self.context.inputs)):
+            part = slice(index, index + 1)
+            drawn, answers = self.answers(part, num_samples)
+            same, outputs = drawn[0].astype(np.float64), answers[0]
+            ridge = RidgeRegressor(alpha)
+            base.explain_instance_with_data(
+                same,
+                outputs[:, None],
+                self.distances(part, same[None])[0],
+                label=0,
+                num_features=self.groups,
+                feature_selection="none",
+                model_regressor=ridge,
+            )
+            parts.append(self.attributions(part, ridge.ridge, outputs[:1]))
+            self.context.progress.advance()
+        return Surrogates.joined(parts)
 
 
 def cosine_distances(same: Floats, present: Floats) -> Floats:
@@ -383,12 +492,7 @@ class Lime(Explainer):
             variant = message(f"explainer_variants.lime_{unit}.{kind.name}", **sizes)
             meaning = f"explainer_notes.lime.{unit}.{kind.name}"
             notes = [message(meaning, number=context.is_number, spread=spread), *near.notes]
-        if package:
-            from deepseek_report.explainers import lime_package
-
-            fits = lime_package.surrogates(near, rows, self.ridge)
-        else:
-            fits = near.surrogates(rows, self.ridge)
+        fits = (near.by_package if package else near.surrogates)(rows, self.ridge)
         fidelity = {"mean": float(fits.fidelity.mean()), "worst": float(fits.fidelity.min())}
         about = message("explainer_notes.lime.fidelity", **fidelity, n=len(fits.fidelity))
         return self.explanation(
