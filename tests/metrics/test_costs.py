@@ -56,9 +56,7 @@ def concluding(toy: Any) -> Measurement:
     return measured(Decided(), toy())
 
 
-def test_a_metric_gives_its_finding_itself(
-    concluding: Measurement, real_run: Results, tmp_path
-) -> None:
+def test_a_metric_gives_its_finding_itself(concluding, real_run, tmp_path) -> None:
     concluding.save(tmp_path)
     stored = Measurement.load(tmp_path)
     assert stored.findings == concluding.findings
@@ -70,9 +68,7 @@ def test_a_metric_gives_its_finding_itself(
     assert order == sorted(order)
 
 
-def test_a_finding_may_bring_its_own_words_which_are_text_and_no_template(
-    concluding: Measurement,
-) -> None:
+def test_a_finding_may_bring_its_own_words_which_are_text_and_no_template(concluding) -> None:
     own = concluding.findings[1]
     worded = wording("zh").finding(own)
     assert {part: getattr(worded, part) for part in PARTS} == OWN_WORDS

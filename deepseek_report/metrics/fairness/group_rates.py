@@ -21,7 +21,14 @@ from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, column
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep, StatedGroup
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
-from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
+from deepseek_report.metrics.fairness.groups import (
+    OF_ATTRIBUTE,
+    UNKNOWN,
+    Grouping,
+    MinCell,
+    MinEvents,
+    groupings,
+)
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.logistic import GroupShifts, recalibrated, share_off
@@ -50,8 +57,7 @@ class GroupRates(PeopleMetric):
     tables = {
         "groups": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 *columns_of("level n:count"),
                 *of_some_task((task.group_table for task in TASKS.values()), unless="too_few"),
                 *columns_of("too_few:yes_no crossing:yes_no", shown=False),
@@ -241,8 +247,7 @@ class GroupCalibration(PeopleMetric, ClassMetric):
     tables = {
         "groups": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 *columns_of("level n:count stated:share"),
                 estimate("observed", "share", prefix="observed"),
                 estimate("off", "points", prefix="off"),

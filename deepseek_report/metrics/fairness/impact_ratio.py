@@ -34,6 +34,7 @@ from deepseek_report.metrics.fairness.group_gaps import (
     rate_table,
 )
 from deepseek_report.metrics.fairness.groups import (
+    OF_ATTRIBUTE,
     Grouping,
     MinCell,
     MinEvents,
@@ -411,8 +412,7 @@ class ImpactRatio(PeopleMetric, ClassMetric):
     tables = {
         "pairs": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *OF_ATTRIBUTE,
                 *columns_of("level reference n:count"),
                 Column("n_reference", "count", shown=False),
                 *columns_of("rate:share reference_rate:share"),

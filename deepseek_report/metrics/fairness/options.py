@@ -140,7 +140,6 @@ class Options(PeopleMetric, ClassMetric):
     is balanced accuracy.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "options": TableType(

@@ -24,7 +24,7 @@ from deepseek_report.artifacts.protocols.modules import (
     Step,
 )
 from deepseek_report.artifacts.score import Score
-from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.internal_rows import AblatedInGroup, AblatedPart
@@ -76,8 +76,7 @@ class Ablation(ComputeMetric):
         ),
         "by_group": TableType(
             (
-                Column("attribute", "attribute"),
-                *columns_of("level layer:place kind number:count"),
+                *columns_of("attribute:attribute level layer:place kind number:count"),
                 estimate("mean", prefix="mean"),
                 estimate("rest", prefix="rest"),
                 *columns_of("n:count p_adjusted:p_value"),

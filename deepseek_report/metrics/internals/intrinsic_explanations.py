@@ -17,7 +17,6 @@ from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TellsShapes
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.protocols.modules import HasPrototypes
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
@@ -26,13 +25,12 @@ from deepseek_report.data_kinds.rule_lists import RuleList
 from deepseek_report.metrics.cases.single_case_rows import ComparedPrototype, FiredRule
 from deepseek_report.metrics.explanations.feature_effects import DENSITY, density, stacked
 from deepseek_report.metrics.internals.internal_rows import NearPrototype
-from deepseek_report.metrics.internals.tracing import contributions, torch_module
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.internals.tracing import contributions, in_batches, torch_module
+from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
-_BATCH = 1024
 #: Prototypes of the class decided for that are told of a case.
 _TOLD = 3
 
@@ -68,7 +66,7 @@ class PrototypeInput:
 
 
 @dataclass(frozen=True)
-class Prototypes(ModelMetric):
+class Prototypes(EntityMetric):
     """The prototypes, their classes, for how many test cases each decides, and who is nearest.
 
     A prototype decides for a case where, of those of the class decided for, it adds most evidence.
@@ -77,7 +75,6 @@ class Prototypes(ModelMetric):
     count most, and which one of another class.
     """
 
-    counts_entities = True
     reveals = "rows"
     tables = {
         "prototypes": TableType(
@@ -118,7 +115,7 @@ class Prototypes(ModelMetric):
         schema, test = context.dataset.schema, context.dataset.test
         module = torch_module(context.classifier)
         inputs, ids, classes = (tensor.cpu().numpy() for tensor in module.prototypes())
-        evidence, distances = _evidence(module, test.inputs)
+        evidence, distances = in_batches(module, test.inputs, module.evidence)
         context.classifier.calls += len(test)
         own = np.where(classes == context.predictions.decisions[:, None], evidence, -np.inf).argmax(
             axis=1
@@ -174,22 +171,6 @@ class Prototypes(ModelMetric):
         )
 
 
-def _evidence(module: HasPrototypes, inputs: Floats) -> tuple[Floats, Floats]:
-    import torch
-
-    device = next(module.parameters()).device
-    parts = [
-        module.evidence(
-            torch.as_tensor(inputs[start : start + _BATCH], dtype=torch.float32, device=device)
-        )
-        for start in range(0, len(inputs), _BATCH)
-    ]
-    evidence, distances = (
-        torch.cat(list(tensors)).double().cpu().numpy() for tensors in zip(*parts, strict=True)
-    )
-    return evidence, distances
-
-
 def _compared(context: MeasureContext, evidence: Floats, ids: Ints, classes: Ints) -> pd.DataFrame:
     """Of each explained case; `share` is of the evidence of all prototypes of the same class."""
     names = context.dataset.schema.target.classes
@@ -228,7 +209,7 @@ _MEAN = message("interval_methods.students_of_mean")
 
 
 @dataclass(frozen=True)
-class RulePoints(ModelMetric):
+class RulePoints(EntityMetric):
     """Every rule with its points, and for how many test cases it holds with which outcome.
 
     The table `list` has a row for each rule, and with several classes or labels one for each of
@@ -236,7 +217,6 @@ class RulePoints(ModelMetric):
     their points for the class that was decided for.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     modalities = frozenset({"table"})
     tables = {
@@ -363,7 +343,7 @@ class PairPoint:
 
 
 @dataclass(frozen=True)
-class ShapeFunctions(ModelMetric):
+class ShapeFunctions(EntityMetric):
     """The function of each of the most important features, and where the training part lies.
 
     most : features, those whose contributions vary most over the test part; points : values of a
@@ -372,7 +352,6 @@ class ShapeFunctions(ModelMetric):
     A model that adds up pairs of features too has them in the table `pairs`, on a grid of values.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "curves": TableType(

@@ -36,7 +36,7 @@ from deepseek_report.metrics.language.token_attribution import (
     losses,
     word_owners,
 )
-from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.metrics.plugin import ClassMetric, EntityMetric
 from deepseek_report.statistics.games.coalition_design import all_pairs
 from deepseek_report.statistics.intervals import SHARE, rate
 from deepseek_report.statistics.paired import judged
@@ -167,7 +167,7 @@ def leading(rows: Sequence[MethodVerdict], question: str) -> MethodVerdict | Non
 
 
 @dataclass(frozen=True)
-class ContinuationAttribution(ClassMetric):
+class ContinuationAttribution(EntityMetric, ClassMetric):
     """What each token of an answer came from: tokens of the prompt, and of the answer before it.
 
     Gradient times input, integrated gradients, occlusion and Shapley values share one game: the
@@ -197,7 +197,6 @@ class ContinuationAttribution(ClassMetric):
     reveals = "rows"
     category = "language"
     modalities = frozenset({"text"})
-    counts_entities = True
     requires = frozenset({"language_model"})
     reads = frozenset({"classifier", "dataset", "seed"})
     bounds = {

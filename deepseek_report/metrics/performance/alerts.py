@@ -59,8 +59,7 @@ class PrecisionAtCapacity(DecisionMetric):
         ),
         "months": TableType(
             (
-                Column("month"),
-                *columns_of("n:count of_class:count"),
+                *columns_of("month n:count of_class:count"),
                 estimate("precision", "share", "precision"),
                 estimate("recall", "share", "recall"),
             ),

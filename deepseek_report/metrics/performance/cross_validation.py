@@ -20,7 +20,7 @@ from deepseek_report.artifacts.split import PARTS
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.performance_rows import FoldSpread, MeasuredFolds
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
 
 #: What is measured again in each fold: all that judges decisions, and none that explains them.
 _CATEGORIES = frozenset({"performance", "calibration", "fairness", "slices", "behaviour"})
@@ -47,7 +47,7 @@ def judged_in_folds(metrics: Mapping[str, Any]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class CrossValidation(ModelMetric):
+class CrossValidation(EntityMetric):
     """How far scores and findings move where other rows train the model and are tested.
 
     All rows, those of the test part included, are shared out anew; in each fold the model is
@@ -64,7 +64,6 @@ class CrossValidation(ModelMetric):
     2021, arXiv:2104.00673.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "spread": TableType(

@@ -6,20 +6,20 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from deepseek_report.artifacts.conclusions import Expectation, InputChange
-from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds.input_changes import changed_inputs
 from deepseek_report.data_kinds.row_conditions import ConditionError
 from deepseek_report.metrics.behaviour.behaviour import Behaviour
 from deepseek_report.metrics.behaviour.expected import misfits
+from tests import builders
 from tests.builders import Answers
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
@@ -108,22 +108,8 @@ def measured(*expectations: Expectation) -> Any:
     rows = np.array([[float(k), min(float(k), 50.0)] for k in range(100)])
     rows[:4, 1] = 60.0  # four rows pay more than they owe
     part = Split(rows, (rows[:, 0] > 50).astype(np.int64), np.arange(100), {})
-    probabilities = BY_OWED.probabilities(rows)
-    predictions = SimpleNamespace(
-        threshold=0.5,
-        explained=1,
-        probabilities=probabilities,
-        decisions=(probabilities[:, 1] >= 0.5).astype(np.int64),
-    )
-    context: Any = SimpleNamespace(
-        dataset=Dataset(TABLE, part, part, part, {}),
-        predictions=predictions,
-        classifier=BY_OWED,
-        seed=0,
-        expectations=expectations,
-        progress=Silent(),
-    )
-    return Behaviour().measure(context)
+    data = builders.dataset(TABLE, part)
+    return Behaviour().measure(builders.context(data, BY_OWED, expectations=expectations))
 
 
 def test_each_expectation_is_counted_as_by_hand() -> None:

@@ -180,9 +180,7 @@ def test_inputs_that_are_withheld_tell_a_fit_nothing(toy, model: Sklearn) -> Non
     ],
     ids=["boosting", "forest", "xgboost", "lightgbm"],
 )
-def test_declared_directions_are_kept_by_what_can_keep_them(
-    toy, model: Sklearn, library: str
-) -> None:
+def test_declared_directions_are_kept_by_what_can_keep_them(toy, model, library) -> None:
     pytest.importorskip(library)
     data = toy(n=300).dataset
     refits = refits_of(data, model)
