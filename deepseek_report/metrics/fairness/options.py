@@ -209,7 +209,7 @@ class Options(PeopleMetric, ClassMetric):
         adjusted = iter(holm([each.changes.p_value for each in judged if each.is_chosen]))
         table = self.frame(
             "options",
-            (each.cells(float(next(adjusted)) if each.is_chosen else math.nan) for each in judged),
+            (each.row(float(next(adjusted)) if each.is_chosen else math.nan) for each in judged),
         )
         notes = self._notes(n_left, own_note)
         return Measurement(tuple(_scores(judged)), {"options": table}, notes=notes)
@@ -732,21 +732,30 @@ class JudgedOption:
     changes: OptionChanges
     is_chosen: bool
 
-    def cells(self, p_adjusted: float) -> tuple[object, ...]:
-        """A row of the table of options; today's own decisions are compared with nothing."""
-        c, test, option = self.changes, self.groups.test, self.option
+    def row(self, p_adjusted: float) -> dict[str, object]:
+        """Its cells by column, which `changes` names; today's decisions are compared with nothing.
+
+        p_adjusted : corrected for all attributes; NaN of what is not proposed.
+        """
+        groups, option, changes = self.groups, self.option, dict(vars(self.changes))
         if option.name == TODAY:
-            c = replace(c, auc_change=UNDEFINED, balanced_accuracy_change=UNDEFINED)
-            c = replace(c, against_change=UNDEFINED, gap_change=UNDEFINED, cost_change=UNDEFINED)
-        highest, lowest = self.groups.levels
-        return (
-            *(test.name, test.label, lowest, highest, option.name, option.threshold),
-            *(SEPARATOR.join(option.left_out), c.roc_auc, c.auc_change, c.balanced_accuracy),
-            *(c.balanced_accuracy_change, c.against, c.against_change, c.gap, c.gap_change),
-            *(c.ratio, c.cost, c.cost_change, c.n_changed, option.rows, c.gap.n, self.is_chosen),
-            self.is_chosen and c.narrows and p_adjusted < _SIGNIFICANT,
-            p_adjusted,
-        )
+            changes |= {key: UNDEFINED for key in changes if key.endswith("_change")}
+        highest, lowest = groups.levels
+        return {
+            "attribute": groups.test.name,
+            "attribute_label": groups.test.label,
+            "level": lowest,
+            "reference": highest,
+            "option": option.name,
+            "threshold": option.threshold,
+            "left_out": SEPARATOR.join(option.left_out),
+            **changes,
+            "rows": option.rows,
+            "n": self.changes.gap.n,
+            "is_chosen": self.is_chosen,
+            "is_better": self.is_chosen and self.changes.narrows and p_adjusted < _SIGNIFICANT,
+            "p_adjusted": p_adjusted,
+        }
 
 
 def _cost_change(
