@@ -41,7 +41,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     bootstrap_mean,
     ratio_of_means,
 )
-from deepseek_report.metrics.explanations.true_error import Truth, answers_of, direction_errors
+from deepseek_report.metrics.explanations.known_answers import Truth, answers_of, direction_errors
 from deepseek_report.models.estimators.sklearn import Sklearn
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek

@@ -349,11 +349,13 @@ def test_in_a_terminal_one_thing_is_asked_for_at_a_time(
 
 
 def test_trust_is_asked_for_once_and_kept_for_this_person_in_this_folder(
-    here: Path, study: Callable[..., Path], answers: list[str], monkeypatch: pytest.MonkeyPatch
+    here: Path, answers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from deepseek_report.config.trusted import FILE, kept
 
-    folder = study(["income"], "deny", "--plugin", "--yes")
+    write_table(here, ["income"])
+    assert run(["init", "study", "--data", "loans.csv", "--plugin", "--yes"]) == 0
+    folder = here / "study"
     assert kept(folder) == ("study_plugins",)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "somebody else"))
     assert kept(folder) == ()

@@ -326,18 +326,16 @@ def beside_config(experiment: Experiment) -> dict[str, str]:
 
     Raises ConfigError: a file is no policy, or no seal.
     """
-    report = experiment.report
-    files: dict[str, str] = {}
+    policy, seal = experiment.report.policy, experiment.report.seal
     try:
-        if report.policy is not None:
-            read_policy(report.policy)
-            files["policy"] = sha256_file(report.policy, links=True)
-        if report.seal is not None:
-            read_seal(report.seal, links=True)
-            files[SEAL] = sha256_file(report.seal, links=True)
+        if policy is not None:
+            read_policy(policy)
+        if seal is not None:
+            read_seal(seal, links=True)
+        files = (("policy", policy), (SEAL, seal))
+        return {name: sha256_file(path, links=True) for name, path in files if path is not None}
     except (ArtifactError, OSError) as error:
         raise ConfigError(f"report.seal: {error}") from None
-    return files
 
 
 def identity_of(run: RecordedRun) -> str:
