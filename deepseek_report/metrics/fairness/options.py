@@ -32,13 +32,7 @@ from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents
 from deepseek_report.metrics.performance.baselines import Predictor, fitted_reference
 from deepseek_report.metrics.performance.predicting import choose_threshold, predict
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Rows
-from deepseek_report.statistics.intervals import (
-    Z95,
-    difference_of_means,
-    holm,
-    mean_interval,
-    rate_ratio,
-)
+from deepseek_report.statistics import intervals
 from deepseek_report.statistics.paired import balanced_accuracy_difference, share_difference
 from deepseek_report.statistics.ranking import macro_auc, paired_difference, thin
 from deepseek_report.statistics.resampling import Resampling
@@ -206,7 +200,7 @@ class Options(PeopleMetric, ClassMetric):
             for option in options:
                 changes = OptionChanges.of(today.test, option.test, groups, self.costs)
                 judged.append(JudgedOption(groups, option, changes, option is chosen))
-        adjusted = iter(holm([each.changes.p_value for each in judged if each.is_chosen]))
+        adjusted = iter(intervals.holm([each.changes.p_value for each in judged if each.is_chosen]))
         table = self.frame(
             "options",
             (each.row(float(next(adjusted)) if each.is_chosen else math.nan) for each in judged),
@@ -720,7 +714,7 @@ class OptionChanges:
         high = (self.gap_change.ends or (0.0, 0.0))[1] - self.gap_change.value
         if high <= 0:
             return float(self.gap_change.value == 0)
-        return float(2 * ndtr(-abs(self.gap_change.value) * Z95 / high))
+        return float(2 * ndtr(-abs(self.gap_change.value) * intervals.Z95 / high))
 
 
 @dataclass(frozen=True)
@@ -795,7 +789,7 @@ def _ends(size: Estimate) -> tuple[float, float]:
 
 
 def _mean(values: Floats, drawn: Resampling) -> Estimate:
-    mean, low, high = (float(end) for end in mean_interval(drawn.per_unit(values)))
+    mean, low, high = (float(end) for end in intervals.mean_interval(drawn.per_unit(values)))
     method = drawn.describe(message("interval_methods.paired_student"))
     return Estimate(mean, low, high, len(values), method)
 
@@ -805,7 +799,7 @@ def _between(groups: ComparedGroups, of_rows: Callable[[Resampling, Bools], Esti
     inside = [groups.test.codes == k for k in (groups.pair.highest, groups.pair.lowest)]
     own = [of_rows(groups.test.drawn.take(rows), rows) for rows in inside]
     method = groups.test.drawn.describe(message("interval_methods.difference_paired"))
-    return Estimate(*difference_of_means(*own), own[0].n + own[1].n, method)
+    return Estimate(*intervals.difference_of_means(*own), own[0].n + own[1].n, method)
 
 
 def _ratio(groups: ComparedGroups, favoured: Bools) -> Estimate:
@@ -816,4 +810,4 @@ def _ratio(groups: ComparedGroups, favoured: Bools) -> Estimate:
     if not other:
         return UNDEFINED
     method = groups.test.drawn.describe(message("interval_methods.ratio", several=False))
-    return Estimate(own / other, *rate_ratio(*table.counts(pair)), table.n(pair), method)
+    return Estimate(own / other, *intervals.rate_ratio(*table.counts(pair)), table.n(pair), method)
