@@ -25,7 +25,7 @@ from deepseek_report.artifacts.seeds import row_digests
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimate
 from deepseek_report.data_kinds.corrected_data import ItemCue, ResolvedCorrections
-from deepseek_report.data_kinds.cues import InputCue, changes, grid_of, wrong_way
+from deepseek_report.data_kinds.input_changes import InputCue, changes, grid_of, wrong_way
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.behaviour import behaviour_rows
 from deepseek_report.metrics.performance.predicting import predict_alike
