@@ -28,7 +28,7 @@ from deepseek_report.visualizations.cases.series_attributions import (
 )
 from deepseek_report.visualizations.cases.text_highlights import _OPACITY, TextHighlightsPicture
 from deepseek_report.visualizations.drawing import rasters
-from deepseek_report.visualizations.explanations.localisation import LocalisationPicture
+from deepseek_report.visualizations.explanations.explanation_quality import LocalisationPicture
 from deepseek_report.visualizations.internals.prototypes import PrototypesPicture
 from deepseek_report.visualizations.style import DARK, LIGHT, Palette
 

@@ -11,8 +11,10 @@ import pytest
 
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.results import Results
-from deepseek_report.visualizations.failures.cohorts import CohortsPicture
-from deepseek_report.visualizations.failures.part_performance import PartPerformancePicture
+from deepseek_report.visualizations.failures.part_pictures import (
+    CohortsPicture,
+    PartPerformancePicture,
+)
 from deepseek_report.visualizations.failures.robustness import RobustnessPicture
 from deepseek_report.visualizations.failures.slices import SlicesPicture
 from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
