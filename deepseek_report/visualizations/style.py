@@ -228,13 +228,15 @@ def colours(names: Sequence[str]) -> dict[str, str]:
 
     Sorted here, so that the same set of names has the same colours in every picture.
     """
-    ordered = sorted(set(names) - {CONTROL})
-    tones = {name: SERIES[i % len(SERIES)] for i, name in enumerate(ordered)}
-    return {name: tones.get(name, LIGHT.context) for name in names}
+    return _dealt(names, SERIES, LIGHT.context)
 
 
 def markers(names: Sequence[str]) -> dict[str, str]:
     """{name: marker}, by the same rule as `colours`."""
+    return _dealt(names, MARKERS, "o")
+
+
+def _dealt(names: Sequence[str], kinds: Sequence[str], of_control: str) -> dict[str, str]:
     ordered = sorted(set(names) - {CONTROL})
-    shapes = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(ordered)}
-    return {name: shapes.get(name, "o") for name in names}
+    own = {name: kinds[i % len(kinds)] for i, name in enumerate(ordered)}
+    return {name: own.get(name, of_control) for name in names}

@@ -279,8 +279,7 @@ def _paint(
     marks.grid(axes, "x")
     axes.axvline(0, color=LIGHT.context, linewidth=1)
     _effects(axes, view, span, right - left)
-    ticks = marks.point_ticks if view.space == "probability" else marks.value_ticks
-    ticks(axes, "x", view.words, 5 if wide else 3)
+    marks.effect_ticks(axes, "x", view.space, view.words, 5 if wide else 3)
     axes.set_xlabel(unit)
 
 

@@ -15,8 +15,8 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.cases import case_views
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, short
-from deepseek_report.visualizations.drawing.marks import count_ticks, grid, value_ticks
 from deepseek_report.visualizations.style import LIGHT, NARROW, Axes, Figure, draw_svg, panel
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -151,8 +151,8 @@ def _curve(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
             axes.axvspan(first + 0.5, last + 1.5, color=tone, alpha=0.35 * share, linewidth=0)
     steps, values = _thinned(channel.curve)
     axes.plot(steps + 1, values, color=LIGHT.ink, linewidth=1.2)
-    grid(axes, "y")
-    value_ticks(axes, "y", words, 3)
+    marks.grid(axes, "y")
+    marks.value_ticks(axes, "y", words, 3)
     axes.set_xlim(0.5, len(channel.curve) + 0.5)
     axes.set_xticks([])
     axes.set_title(channel.label, fontsize=9.5, pad=5)
@@ -202,7 +202,7 @@ def _thinned(curve: Floats) -> tuple[Ints, Floats]:
 
 def _steps(axes: Axes, words: Wording) -> None:
     """Number the steps below the last panel."""
-    count_ticks(axes, "x", words, round(float(axes.get_window_extent().width) / 55))
+    marks.count_ticks(axes, "x", words, round(float(axes.get_window_extent().width) / 55))
     axes.set_xlabel(words.text("pictures.series_attributions.step"))
 
 

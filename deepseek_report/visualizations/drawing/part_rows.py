@@ -9,18 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from deepseek_report.tasks.task import Drawn
+from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import extent, short, wrapped
-from deepseek_report.visualizations.style import (
-    SERIES,
-    WIDTH,
-    Axes,
-    Figure,
-    Pixels,
-    draw_pixels,
-    draw_svg,
-    panel,
-)
 from deepseek_report.wording.words import Wording
 
 #: Inches of a line of a label and of what is between rows, and above and below the rows.
@@ -39,14 +30,14 @@ class RowPanels:
 
     labels: Sequence[str]
     counts: Sequence[int]
-    panels: Sequence[Callable[[Axes], None]]
+    panels: Sequence[Callable[[style.Axes], None]]
     words: Wording
     letters: tuple[int, int] = (24, 16)
     lines: tuple[int, int] = (6, 10)
 
     def drawn(self, name: str, page: float) -> str:
         """The SVG of a picture of this name, so many inches wide."""
-        wide = page == WIDTH
+        wide = page == style.WIDTH
         fit = self.letters[not wide], self.lines[not wide]
         names = [wrapped(label, *fit) for label in self.labels]
         most = max(label.count("\n") for label in names)
@@ -54,14 +45,14 @@ class RowPanels:
         whole = tall + _ABOVE + _BELOW
         n = len(self.panels)
 
-        def paint(figure: Figure) -> None:
+        def paint(figure: style.Figure) -> None:
             left = min(extent(names) + 0.2, 0.42 * page)
             room = page - left - _COUNTS
             width = (room - (n - 1) * _GAP) / n if wide else room
             for place, draw in enumerate(self.panels):
                 start = left + (place * (width + _GAP) if wide else 0)
                 bottom = _BELOW + (0 if wide else (n - 1 - place) * whole)
-                axes = panel(figure, start, bottom, start + width, bottom + tall)
+                axes = style.panel(figure, start, bottom, start + width, bottom + tall)
                 marks.rows(axes, names if place == 0 or not wide else [""] * len(names))
                 draw(axes)
                 marks.grid(axes, "x")
@@ -70,7 +61,7 @@ class RowPanels:
                     counts = map(self.words.numbers.count, self.counts)
                     marks.beside(axes, counts, self.words.text("pictures.common.cases"), 40)
 
-        return draw_svg(name, whole if wide else n * whole, paint, page)
+        return style.draw_svg(name, whole if wide else n * whole, paint, page)
 
 
 class OfPart(Protocol):
@@ -105,16 +96,16 @@ class LabelledValue:
     value: float
 
 
-def bars(shown: Sequence[LabelledValue], words: Wording) -> Pixels:
+def bars(shown: Sequence[LabelledValue], words: Wording) -> style.Pixels:
     """The bars in their order, the first at the top, as (height, width, 3)."""
     height = _FOOT_OF_BARS + 0.15 + _BAR * max(len(shown), 1)
 
-    def paint(figure: Figure) -> None:
-        axes = panel(figure, _LABELS_OF_BARS, _FOOT_OF_BARS, WIDTH - 0.15, height - 0.1)
+    def paint(figure: style.Figure) -> None:
+        axes = style.panel(figure, _LABELS_OF_BARS, _FOOT_OF_BARS, style.WIDTH - 0.15, height - 0.1)
         values = [bar.value for bar in shown]
-        axes.barh(range(len(shown)), values, height=0.62, color=SERIES[0])
+        axes.barh(range(len(shown)), values, height=0.62, color=style.SERIES[0])
         marks.rows(axes, [short(bar.label, 42) for bar in shown])
         marks.value_ticks(axes, "x", words)
         marks.grid(axes, "x")
 
-    return draw_pixels(height, paint)
+    return style.draw_pixels(height, paint)

@@ -8,13 +8,9 @@ from typing import Any, Protocol
 
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.drawing.labels import (
-    caption,
-    extent,
-    short,
-    unit_label,
-    wrapped,
-)
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.drawing.labels import caption, extent, short, wrapped
 from deepseek_report.visualizations.drawing.marks import keep_ticks_apart
 from deepseek_report.visualizations.style import (
     LIGHT,
@@ -26,16 +22,42 @@ from deepseek_report.visualizations.style import (
     draw_svg,
     panel,
 )
-from deepseek_report.wording.words import Wording
 
 # --- The picture of an object that draws itself at a width and says what is to be seen ------------
 
 
-class DrawsItself(Protocol):
-    """What a picture shows of a run.
+class OnePicture(PicturePart):
+    """A part that draws a single picture."""
 
-    drawn : the SVG for a page of so many inches.
+    def picture(self, results: Results) -> Picture:
+        """The picture of these results."""
+        raise NotImplementedError
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        return [self.picture(results)]
+
+
+def on_pages(
+    name: str,
+    drawn: Callable[[float], str],
+    *,
+    title: Text,
+    alt: Text,
+    how_to_read: Text = "",
+    **others: Any,
+) -> Picture:
+    """The picture on a wide and on a narrow page, with the texts beside it.
+
+    drawn : the SVG for a page of so many inches. how_to_read : by default the text
+    `pictures.<name>.how_to_read`. others : further fields of the picture.
     """
+    how_to_read = how_to_read or caption(f"{name}.how_to_read")
+    wide = drawn(WIDTH)
+    return Picture(name, wide, title, alt, how_to_read, narrow=drawn(NARROW), **others)
+
+
+class DrawsItself(Protocol):
+    """What a picture shows of a run; `drawn` as in `on_pages`."""
 
     def drawn(self, page: float) -> str: ...
 
@@ -46,14 +68,7 @@ class DrawsItself(Protocol):
 
 def picture_of(view: DrawsItself, name: str) -> Picture:
     """A view on a wide and on a narrow page, with the texts beside it."""
-    return Picture(
-        name=name,
-        svg=view.drawn(WIDTH),
-        narrow=view.drawn(NARROW),
-        title=view.title(),
-        alt=view.alt(),
-        how_to_read=caption(f"{name}.how_to_read"),
-    )
+    return on_pages(name, view.drawn, title=view.title(), alt=view.alt())
 
 
 # --- The sheet that a picture is drawn on: the width of a page, or of a phone ---------------------
@@ -115,30 +130,20 @@ PaintSheet = Callable[[Sheet], None]
 
 
 def on_sheets(
-    name: str,
-    height: float | tuple[float, float],
-    paint: PaintSheet,
-    *,
-    title: Text,
-    alt: Text,
-    how_to_read: Text = "",
-    **others: Any,
+    name: str, height: float | tuple[float, float], paint: PaintSheet, **texts: Any
 ) -> Picture:
     """The picture on a wide and on a narrow sheet.
 
-    height : inches; as a pair those of the wide sheet and of the narrow one. how_to_read : by
-    default the text `pictures.<name>.how_to_read`. others : further fields of the picture.
+    height : inches; as a pair those of the wide sheet and of the narrow one. texts : see
+    `on_pages`.
     """
-    tall, taller = height if isinstance(height, tuple) else (height, height)
-    return Picture(
-        name,
-        draw_svg(name, tall, lambda figure: paint(Sheet(figure, WIDTH)), WIDTH),
-        title,
-        alt,
-        how_to_read or caption(f"{name}.how_to_read"),
-        narrow=draw_svg(name, taller, lambda figure: paint(Sheet(figure, NARROW)), NARROW),
-        **others,
-    )
+    wide, narrow = height if isinstance(height, tuple) else (height, height)
+
+    def drawn(page: float) -> str:
+        tall = wide if page == WIDTH else narrow
+        return draw_svg(name, tall, lambda figure: paint(Sheet(figure, page)), page)
+
+    return on_pages(name, drawn, **texts)
 
 
 # Panels of one size on one page, laid out for a wide and for a narrow page.
@@ -172,18 +177,12 @@ class Multiples:
     foot: float = 0.36
     abreast: int = 3
 
-    def picture(self, name: str, *, title: Text, alt: Text, how_to_read: Text = "") -> Picture:
-        """The panels on a wide and on a narrow page, with the texts beside them."""
-        return Picture(
-            name=name,
-            svg=self._drawn(name, WIDTH, self.abreast),
-            narrow=self._drawn(name, NARROW, max(self.abreast - 1, 1)),
-            title=title,
-            alt=alt,
-            how_to_read=how_to_read or caption(f"{name}.how_to_read"),
-        )
+    def picture(self, name: str, **texts: Any) -> Picture:
+        """The panels on a wide and on a narrow page; texts : see `on_pages`."""
+        return on_pages(name, lambda page: self._drawn(name, page), **texts)
 
-    def _drawn(self, name: str, page: float, most: int) -> str:
+    def _drawn(self, name: str, page: float) -> str:
+        most = self.abreast if page == WIDTH else max(self.abreast - 1, 1)
         cells = self._cells(page, min(most, len(self.titles)))
         letters = [int((cell.wide - 0.15) * _CHARACTERS) for cell in cells]
         titles = [wrapped(title, n) for title, n in zip(self.titles, letters, strict=True)]
@@ -254,12 +253,3 @@ _PANEL_LINE, _RIGHT = 0.16, 0.26
 _NARROWEST = 0.75
 #: Characters of a title in an inch.
 _CHARACTERS = 13.5
-
-
-def quantity_ticks(axes: Axes, unit: str | None, words: Wording, most: int = 2) -> None:
-    """At most so many ticks along the bottom, written as quantities of this unit, if any."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]))
-    write = words.numbers.quantity
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit_label(unit))))

@@ -23,23 +23,17 @@ from deepseek_report.visualizations.drawing.labels import (
     change,
     in_unit,
     short,
+    spaced,
     spoken,
-)
-from deepseek_report.visualizations.drawing.marks import (
-    category_rows,
-    dots,
-    grid,
-    point_ticks,
-    value_ticks,
 )
 from deepseek_report.visualizations.drawing.read_results import leading, named_or
 from deepseek_report.visualizations.drawing.sheet import (
     CATEGORIES,
     CATEGORY_LETTERS,
     Multiples,
+    OnePicture,
     Sheet,
     on_sheets,
-    quantity_ticks,
 )
 from deepseek_report.visualizations.style import LIGHT, SERIES, VALUE, Axes
 from deepseek_report.wording.of_results import words_of
@@ -127,8 +121,7 @@ class _View:
 def _view(explanation: Explanation, schema: Schema, most: int, instances: int) -> _View:
     size = np.abs(explanation.values).mean(axis=0)
     order = np.argsort(-size, kind="stable")[:most]
-    few = min(instances, len(explanation))
-    cases = np.linspace(0, len(explanation) - 1, few).round().astype(int)
+    cases = spaced(len(explanation), instances)
     inputs, values = explanation.inputs[:, order], explanation.values[:, order]
     features = [schema.feature(explanation.feature_names[index]) for index in order]
     levels = np.column_stack([_levels(f, c) for f, c in zip(features, inputs.T, strict=True)])
@@ -181,8 +174,7 @@ def _paint(sheet: Sheet, view: _View, words: Wording) -> None:
     for level, colour in enumerate((LIGHT.context, *VALUE), start=-1):
         chosen_dots = view.levels == level
         marks.dots(axes, view.values[chosen_dots], heights[chosen_dots], colour)
-    ticks = marks.point_ticks if view.space == "probability" else marks.value_ticks
-    ticks(axes, "x", words)
+    marks.effect_ticks(axes, "x", view.space, words)
     axes.set_xlabel(across)
     _scale(axes, words)
 
@@ -232,8 +224,7 @@ def _alt(view: _View, name: str) -> Message:
 
 
 def _twin(view: _View, words: Wording) -> dict[str, object]:
-    few = min(len(view.values), _TWIN_POINTS // len(view.features))
-    cases = np.linspace(0, len(view.values) - 1, few).round().astype(int)
+    cases = spaced(len(view.values), _TWIN_POINTS // len(view.features))
     limits = (float(view.values.min()), float(view.values.max()) + 1e-12)
     scale = 100 if view.space == "probability" else 1
     traces = []
@@ -266,7 +257,7 @@ _CATEGORIES = 8
 
 
 @dataclass(frozen=True)
-class AttributionByValuePicture(PicturePart):
+class AttributionByValuePicture(OnePicture):
     """Draws the attribution of each case against the value of the feature, a panel a feature.
 
     explainer : whose attributions; empty takes the one that does best in the tests.
@@ -282,10 +273,10 @@ class AttributionByValuePicture(PicturePart):
     most: Annotated[int, Field(ge=1, le=12)] = 6
     instances: Annotated[int, Field(ge=10, le=1000)] = 200
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         name = named_or(results, self.explainer, leading)
         view = _ByValueView.of(results, name, self.most, self.instances)
-        return [view.multiples.picture("attribution_by_value", title=view.title(), alt=view.alt())]
+        return view.multiples.picture("attribution_by_value", title=view.title(), alt=view.alt())
 
 
 @dataclass(frozen=True)
@@ -332,8 +323,7 @@ class _ByValueView:
     @classmethod
     def of(cls, results: Results, name: str, most: int, instances: int) -> _ByValueView:
         explanation, schema = results.explanations[name], results.schema
-        few = min(instances, len(explanation))
-        cases = np.linspace(0, len(explanation) - 1, few).round().astype(np.int64)
+        cases = spaced(len(explanation), instances)
         class_name = short(schema.target.classes[explanation.target], 30)
         return cls(
             _panels(explanation, schema, most, cases),
@@ -342,7 +332,7 @@ class _ByValueView:
             explanation.output_space,
             change(explanation.output_space, class_name, schema.target.unit),
             words_of(results),
-            few,
+            len(cases),
         )
 
     @property
@@ -361,25 +351,25 @@ class _ByValueView:
 
     def _number(self, axes: Axes, panel: _Panel) -> None:
         axes.axhline(0, color=LIGHT.context, linewidth=0.8)
-        dots(axes, panel.values, panel.attributions, SERIES[0], 3.0)
+        marks.dots(axes, panel.values, panel.attributions, SERIES[0], 3.0)
         low, high = (float(end) for end in (panel.values.min(), panel.values.max()))
         margin = 0.04 * ((high - low) or 1.0)
         axes.set_xlim(low - margin, high + margin)
         axes.set_ylim(*self._span)
-        grid(axes, "y")
+        marks.grid(axes, "y")
         self._ticks(axes, "y")
-        quantity_ticks(axes, None, self.words)
+        marks.quantity_ticks(axes, None, self.words)
 
     def _categories(self, axes: Axes, panel: _Panel) -> None:
         levels = panel.levels
         axes.axvline(0, color=LIGHT.context, linewidth=0.8)
         for row, level in enumerate(levels):
             own = np.sort(panel.attributions[panel.values == level])
-            dots(axes, own, row + 0.3 * np.sin(2.4 * np.arange(len(own))), SERIES[0], 3.0)
+            marks.dots(axes, own, row + 0.3 * np.sin(2.4 * np.arange(len(own))), SERIES[0], 3.0)
         labels = [short(panel.feature.display(float(level)), CATEGORY_LETTERS) for level in levels]
-        category_rows(axes, labels)
+        marks.category_rows(axes, labels)
         axes.set_xlim(*self._span)
-        grid(axes, "x")
+        marks.grid(axes, "x")
         self._ticks(axes, "x")
 
     @property
@@ -390,8 +380,7 @@ class _ByValueView:
         return low - margin, high + margin
 
     def _ticks(self, axes: Axes, along: Literal["x", "y"]) -> None:
-        write = point_ticks if self.space == "probability" else value_ticks
-        write(axes, along, self.words, 4)
+        marks.effect_ticks(axes, along, self.space, self.words, 4)
 
     def title(self) -> Message:
         ends = self.panels[0].ends(self.space)

@@ -13,7 +13,6 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.metrics.explanations.explanation_rows import FeatureImportance
@@ -45,9 +44,9 @@ from deepseek_report.visualizations.drawing.sheet import (
     CATEGORIES,
     CATEGORY_LETTERS,
     Multiples,
+    OnePicture,
     Sheet,
     on_sheets,
-    quantity_ticks,
 )
 from deepseek_report.visualizations.style import LIGHT, MARKERS, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
@@ -57,7 +56,7 @@ from deepseek_report.wording.words import Wording, sentence_case
 
 
 @dataclass(frozen=True)
-class FeatureEffectsPicture(PicturePart):
+class FeatureEffectsPicture(OnePicture):
     """Draws the effect of each of the strongest features, with single cases and the data's density.
 
     most : features drawn, those with the largest attributions by the leading explainer.
@@ -71,16 +70,11 @@ class FeatureEffectsPicture(PicturePart):
 
     most: Annotated[int, Field(ge=1, le=12)] = 6
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         view = _View.of(results, self.most)
-        return [
-            view.multiples.picture(
-                "feature_effects",
-                title=view.title(),
-                alt=view.alt(),
-                how_to_read=view.how_to_read(),
-            )
-        ]
+        return view.multiples.picture(
+            "feature_effects", title=view.title(), alt=view.alt(), how_to_read=view.how_to_read()
+        )
 
 
 @dataclass(frozen=True)
@@ -202,7 +196,7 @@ class _View:
         axes.set_ylim(low, high)
         marks.grid(axes, "y")
         self._ticks(axes, "y")
-        quantity_ticks(axes, None, self.words)
+        marks.quantity_ticks(axes, None, self.words)
 
     def _categories(self, axes: Axes, part: _EffectPanel) -> None:
         curve, places = part.curve, np.arange(len(part.curve))
@@ -231,8 +225,7 @@ class _View:
         return low - 0.15 * height, high + 0.05 * height
 
     def _ticks(self, axes: Axes, along: Literal["x", "y"]) -> None:
-        write = marks.point_ticks if self.space == "probability" else marks.value_ticks
-        write(axes, along, self.words, 4)
+        marks.effect_ticks(axes, along, self.space, self.words, 4)
 
     def title(self) -> Message:
         moving = [part for part in self.parts if part.moves]
@@ -298,7 +291,7 @@ _ROW, _FOOT, _HEAD, _EFFECT = 0.3, 0.55, 0.45, 1.7
 
 
 @dataclass(frozen=True)
-class InteractionsPicture(PicturePart):
+class InteractionsPicture(OnePicture):
     """Draws how strongly pairs of features act together, beside what would not count.
 
     Where a pair does, also the mean output by the values of one feature for some of the other.
@@ -309,22 +302,20 @@ class InteractionsPicture(PicturePart):
     modalities = frozenset({"table"})
     needs = frozenset({"measures/interactions"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         pairs = required(results, "interactions", "pairs", FeaturePair)
         effects = results.rows("interactions", "effects", EffectBeside)
         view = _PairsView(pairs, effects, results.schema.target, words_of(results))
-        return [
-            on_sheets(
-                "interactions",
-                view.height,
-                view.paint,
-                title=_title(pairs),
-                alt=_alt(pairs, effects),
-                how_to_read=caption(
-                    "interactions.how_to_read", space=pairs[0].space, has_effect=bool(effects)
-                ),
-            )
-        ]
+        return on_sheets(
+            "interactions",
+            view.height,
+            view.paint,
+            title=_title(pairs),
+            alt=_alt(pairs, effects),
+            how_to_read=caption(
+                "interactions.how_to_read", space=pairs[0].space, has_effect=bool(effects)
+            ),
+        )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import numpy as np
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.explainer_verdicts import plays
@@ -22,20 +21,13 @@ from deepseek_report.metrics.explanations.localisation import LocalisedShare
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, extent, known, short, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    grid,
-    intervals,
-    rows,
-    value_ticks,
-)
 from deepseek_report.visualizations.drawing.read_results import (
     estimate_columns,
     grouped,
     reach,
     required,
 )
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, SMALL, Axes, colours
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
@@ -49,7 +41,7 @@ _CURVES = 3.3
 
 
 @dataclass(frozen=True)
-class DeletionCurvesPicture(PicturePart):
+class DeletionCurvesPicture(OnePicture):
     """Draws deletion and insertion by explainer, and the gain over the random control.
 
     Drawn are the explainers that answer the question of the run; all of them, where none plays the
@@ -61,19 +53,17 @@ class DeletionCurvesPicture(PicturePart):
     needs = frozenset({"measures/deletion", "conclusions"})
     also = frozenset({"measures/insertion", "explanations"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         view = _View.of(results)
         gains = 0.9 + 0.27 * len(view.judged)
         heights = max(_CURVES, gains), _CURVES + gains
-        return [
-            on_sheets(
-                "deletion_curves",
-                heights,
-                lambda sheet: _paint(sheet, view),
-                title=_title(view),
-                alt=_alt(view),
-            )
-        ]
+        return on_sheets(
+            "deletion_curves",
+            heights,
+            lambda sheet: _paint(sheet, view),
+            title=_title(view),
+            alt=_alt(view),
+        )
 
 
 @dataclass(frozen=True)
@@ -236,14 +226,14 @@ _ROW, _ROW_NARROW = 0.25, 0.34
 
 
 @dataclass(frozen=True)
-class AgreementPicture(PicturePart):
+class AgreementPicture(OnePicture):
     """Draws the rank correlation of every pair of explainers, with intervals."""
 
     reveals = "aggregate"
     section = "trust"
     needs = frozenset({"measures/explainer_agreement"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         pairs = required(results, "explainer_agreement", "pairs", ExplainerPair)
         undefined = [_pair(pair) for pair in pairs if not pair.spearman.is_defined]
         ordered = sorted(
@@ -251,16 +241,14 @@ class AgreementPicture(PicturePart):
             key=lambda pair: (pair.has_control, -pair.spearman.value),
         )
         words, n = words_of(results), len(ordered)
-        return [
-            on_sheets(
-                "agreement",
-                (0.85 + _ROW * n, 0.85 + _ROW_NARROW * n),
-                lambda sheet: _paint_agreement(sheet, ordered, words),
-                title=_title_agreement(ordered, none_ranks=bool(undefined)),
-                alt=_alt_agreement(ordered),
-                how_to_read=caption("agreement.how_to_read", undefined=undefined),
-            )
-        ]
+        return on_sheets(
+            "agreement",
+            (0.85 + _ROW * n, 0.85 + _ROW_NARROW * n),
+            lambda sheet: _paint_agreement(sheet, ordered, words),
+            title=_title_agreement(ordered, none_ranks=bool(undefined)),
+            alt=_alt_agreement(ordered),
+            how_to_read=caption("agreement.how_to_read", undefined=undefined),
+        )
 
 
 def _pair(pair: ExplainerPair) -> Message:
@@ -321,7 +309,7 @@ _ROW_LOCALISATION, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 0.15
 
 
 @dataclass(frozen=True)
-class LocalisationPicture(PicturePart):
+class LocalisationPicture(OnePicture):
     """Draws how much of each explainer lies where the cause is known to be, against chance."""
 
     reveals = "aggregate"
@@ -329,7 +317,7 @@ class LocalisationPicture(PicturePart):
     needs = frozenset({"measures/localisation"})
     needs_truth = True
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         words = words_of(results)
         table = required(results, "localisation", "localisation", LocalisedShare)
         names = list(dict.fromkeys(row.explainer for row in table))
@@ -339,15 +327,13 @@ class LocalisationPicture(PicturePart):
             for measure, own in grouped(table, lambda row: row.measure).items()
         ]
         line = _line(names)
-        return [
-            on_sheets(
-                "localisation",
-                (line, line * math.ceil(len(measures) / _ABREAST)),
-                lambda sheet: _paint_localisation(sheet, names, measures, words),
-                title=_title_localisation(results, measures),
-                alt=_alt_localisation(names, measures),
-            )
-        ]
+        return on_sheets(
+            "localisation",
+            (line, line * math.ceil(len(measures) / _ABREAST)),
+            lambda sheet: _paint_localisation(sheet, names, measures, words),
+            title=_title_localisation(results, measures),
+            alt=_alt_localisation(names, measures),
+        )
 
 
 @dataclass(frozen=True)
@@ -389,7 +375,7 @@ def _paint_localisation(
         axes = sheet.axes(
             left + at * step + 0.1, _FOOT + lines_below * line, right, _HEAD + lines_above * line
         )
-        rows(axes, labels if at == 0 else [""] * len(labels))
+        marks.rows(axes, labels if at == 0 else [""] * len(labels))
         _points(axes, measure, names, words)
         title = wrapped(sentence_case(measure.label), max(9, int(step * 10)), 3)
         axes.set_title(title, fontsize=SMALL)
@@ -401,12 +387,16 @@ def _points(axes: Axes, measure: _Measured, names: Sequence[str], words: Wording
         dashes = (0, (3, 3))
         axes.axvline(float(np.mean(chances)), color=LIGHT.context, linewidth=1, linestyle=dashes)
     for at, name in enumerate(names):
-        look = MarkStyle(LIGHT.context, hollow=True) if name == CONTROL else MarkStyle(SERIES[0])
+        look = (
+            marks.MarkStyle(LIGHT.context, hollow=True)
+            if name == CONTROL
+            else marks.MarkStyle(SERIES[0])
+        )
         row = measure.explainers.get(name)
-        intervals(axes, [(at, row.value)] if row else [], look)
+        marks.intervals(axes, [(at, row.value)] if row else [], look)
     axes.set_xlim(-0.06, 1.06)  # a mark at an end is whole
-    grid(axes, "x")
-    value_ticks(axes, "x", words, 3)
+    marks.grid(axes, "x")
+    marks.value_ticks(axes, "x", words, 3)
 
 
 def _title_localisation(results: Results, measures: Sequence[_Measured]) -> Message:

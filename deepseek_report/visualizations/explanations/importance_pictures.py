@@ -39,7 +39,7 @@ from deepseek_report.visualizations.drawing.read_results import (
     leading,
     required,
 )
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -282,7 +282,7 @@ _ROW_RELIANCE, _ROW_NARROW_RELIANCE, _HEAD_RELIANCE, _FOOT_RELIANCE, _GAP = (
 
 
 @dataclass(frozen=True)
-class ReliancePicture(PicturePart):
+class ReliancePicture(OnePicture):
     """Draws how much of the skill each feature earns beside its share in the attributions.
 
     On the left SAGE, and where it was measured permutation importance, as shares of the skill; on
@@ -298,24 +298,22 @@ class ReliancePicture(PicturePart):
 
     most: Annotated[int, Field(ge=2, le=30)] = 12
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         view = _RelianceView.of(results, self.most)
         rows = len(view.features)
-        return [
-            on_sheets(
-                "reliance",
-                (
-                    _HEAD_RELIANCE + rows * _ROW_RELIANCE + _FOOT_RELIANCE,
-                    2 * (_HEAD_RELIANCE + rows * _ROW_NARROW_RELIANCE + _FOOT_RELIANCE),
-                ),
-                view.paint,
-                title=view.title(),
-                alt=view.alt(),
-                how_to_read=caption(
-                    "reliance.how_to_read", exchanged=view.has_exchange, explainer=view.explainer
-                ),
-            )
-        ]
+        return on_sheets(
+            "reliance",
+            (
+                _HEAD_RELIANCE + rows * _ROW_RELIANCE + _FOOT_RELIANCE,
+                2 * (_HEAD_RELIANCE + rows * _ROW_NARROW_RELIANCE + _FOOT_RELIANCE),
+            ),
+            view.paint,
+            title=view.title(),
+            alt=view.alt(),
+            how_to_read=caption(
+                "reliance.how_to_read", exchanged=view.has_exchange, explainer=view.explainer
+            ),
+        )
 
 
 @dataclass(frozen=True)

@@ -10,26 +10,16 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import CLASS_TASKS
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.risk_windows import RiskCell, RiskWindow
+from deepseek_report.visualizations import style
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, in_unit, known, short, spoken
-from deepseek_report.visualizations.drawing.marks import SHADES, written_cells
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.sheet import picture_of
-from deepseek_report.visualizations.style import (
-    LIGHT,
-    SMALL,
-    WIDTH,
-    Axes,
-    Figure,
-    Look,
-    draw_svg,
-    panel,
-)
+from deepseek_report.visualizations.drawing.sheet import OnePicture, picture_of
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -38,7 +28,7 @@ _TOLD, _LEFT, _FOOT, _CELL = 3, 0.95, 0.75, 0.5
 
 
 @dataclass(frozen=True)
-class RiskWindowsPicture(PicturePart):
+class RiskWindowsPicture(OnePicture):
     """Draws rate and number of rows by the first two parameters of the surest range."""
 
     reveals = "aggregate"
@@ -46,7 +36,7 @@ class RiskWindowsPicture(PicturePart):
     tasks = CLASS_TASKS
     needs = frozenset({"measures/risk_windows"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         table = required(results, "risk_windows", "cells", RiskCell)
         windows = required(results, "risk_windows", "windows", RiskWindow)
         mapped = [window for window in windows if window.slice == table[0].slice]
@@ -54,7 +44,7 @@ class RiskWindowsPicture(PicturePart):
             raise NotApplicableError(message("refusals.no_windows", confirmed=0))
         target = results.schema.target.explained_class
         view = _View(table, mapped[0], target, words_of(results))
-        return [picture_of(view, "risk_windows")]
+        return picture_of(view, "risk_windows")
 
 
 @dataclass(frozen=True)
@@ -87,7 +77,7 @@ class _View:
         """(row, column) the shade of each cell; 0 where too few rows are."""
         rates = np.nan_to_num(self.rates, nan=-1.0)
         most = max(float(rates.max()), 1e-9)
-        shades = np.clip(np.ceil(rates / most * len(SHADES)), 1, len(SHADES))
+        shades = np.clip(np.ceil(rates / most * len(marks.SHADES)), 1, len(marks.SHADES))
         return np.where(rates < 0, 0, shades).astype(np.int64)
 
     @property
@@ -98,16 +88,18 @@ class _View:
         rows, columns = self.counts.shape
         height = _FOOT + rows * _CELL + 0.15
 
-        def paint(figure: Figure) -> None:
-            axes = panel(figure, _LEFT, _FOOT, page - 0.2, height - 0.15)
+        def paint(figure: style.Figure) -> None:
+            axes = style.panel(figure, _LEFT, _FOOT, page - 0.2, height - 0.15)
             is_small = (page - _LEFT - 0.2) / columns < 0.6
-            written_cells(axes, self.levels, self._texts, SMALL - (2 if is_small else 1))
+            marks.written_cells(
+                axes, self.levels, self._texts, style.SMALL - (2 if is_small else 1)
+            )
             axes.set_ylim(-0.5, rows - 0.5)
             axes.spines[:].set_visible(False)
             self._frame(axes)
-            self._ticks(axes, page < WIDTH)
+            self._ticks(axes, page < style.WIDTH)
 
-        return draw_svg("risk_windows", height, paint, page)
+        return style.draw_svg("risk_windows", height, paint, page)
 
     @property
     def _texts(self) -> dict[tuple[int, ...], str]:
@@ -120,7 +112,7 @@ class _View:
             for cell, n in np.ndenumerate(self.counts)
         }
 
-    def _frame(self, axes: Axes) -> None:
+    def _frame(self, axes: style.Axes) -> None:
         rows, columns = np.nonzero(self.inside)
         if not len(rows):
             return
@@ -128,10 +120,10 @@ class _View:
             (places.min() - 0.5, places.max() + 0.5) for places in (rows, columns)
         )
         corners = ([left, right, right, left, left], [low, low, high, high, low])
-        axes.plot(*corners, color=LIGHT.ink, linewidth=2, clip_on=False)
+        axes.plot(*corners, color=style.LIGHT.ink, linewidth=2, clip_on=False)
 
-    def _ticks(self, axes: Axes, is_narrow: bool) -> None:
-        size = SMALL - 1 if is_narrow else SMALL
+    def _ticks(self, axes: style.Axes, is_narrow: bool) -> None:
+        size = style.SMALL - 1 if is_narrow else style.SMALL
         first = self.table[0]
         across = {cell.column: cell.across_to for cell in reversed(self.table)}
         down = {cell.row: cell.down_to for cell in reversed(self.table)}
@@ -141,12 +133,12 @@ class _View:
         ):
             borders = [quantity(end, None) for _, end in sorted(ends.items()) if known(end)]
             axis.set_ticks([k + 0.5 for k in range(len(borders))])
-            look: Look = {"fontsize": size, "color": LIGHT.ink}
+            look: style.Look = {"fontsize": size, "color": style.LIGHT.ink}
             if axis is axes.xaxis and is_narrow:
                 look |= {"rotation": 40, "ha": "right"}
             axis.set_ticklabels([self.words.name(border) for border in borders], **look)
             name = in_unit(short(self.words.name(label), 40), unit, self.words)
-            axis.set_label_text(name, fontsize=SMALL)
+            axis.set_label_text(name, fontsize=style.SMALL)
 
     def title(self) -> Message:
         return caption(

@@ -11,15 +11,15 @@ import numpy as np
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.metrics.explanations.surrogate_tree import SurrogateLeaf, SurrogateNode
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations import style
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, clean, short, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import Scale
 from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.sheet import OnePicture
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -35,7 +35,7 @@ _WIDE = 18
 
 
 @dataclass(frozen=True)
-class SurrogateTreePicture(PicturePart):
+class SurrogateTreePicture(OnePicture):
     """Draws the small tree; on a narrow page as an indented list of rules."""
 
     reveals = "aggregate"
@@ -43,22 +43,20 @@ class SurrogateTreePicture(PicturePart):
     modalities = frozenset({"table"})
     needs = frozenset({"measures/surrogate_tree"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         view = _View.of(results)
-        return [
-            Picture(
-                name="surrogate_tree",
-                svg=view.tree(),
-                narrow=view.outline(),
-                title=view.title(),
-                alt=view.alt(),
-                how_to_read=caption(
-                    "surrogate_tree.how_to_read",
-                    number=not view.scale.is_share,
-                    class_name=view.class_name,
-                ),
-            )
-        ]
+        return Picture(
+            name="surrogate_tree",
+            svg=view.tree(),
+            narrow=view.outline(),
+            title=view.title(),
+            alt=view.alt(),
+            how_to_read=caption(
+                "surrogate_tree.how_to_read",
+                number=not view.scale.is_share,
+                class_name=view.class_name,
+            ),
+        )
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ class _View:
     fidelity: Score | None
     agreement: Score | None
     class_name: str
-    scale: Scale
+    scale: marks.Scale
     words: Wording
 
     @classmethod
@@ -87,7 +85,7 @@ class _View:
             results.score("surrogate_fidelity"),
             results.score("surrogate_agreement"),
             spoken(target.explained_class),
-            Scale.of(_Shares(task_of(target).decides), results),
+            marks.Scale.of(_Shares(task_of(target).decides), results),
             words_of(results),
         )
 

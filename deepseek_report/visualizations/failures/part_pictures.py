@@ -11,7 +11,6 @@ import numpy as np
 from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.rules_parts import (
     CohortVerdict,
@@ -24,48 +23,39 @@ from deepseek_report.metrics.failures.failure_rows import Cohort, PartLevel, Per
 from deepseek_report.metrics.fairness.fairness_rows import GapTest
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Drawn
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    MarkStyle,
-    Scale,
-    beside,
-    grid,
-    intervals,
-    rows,
-)
 from deepseek_report.visualizations.drawing.part_rows import RowPanels, over_all
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets, picture_of
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets, picture_of
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 
 # --- In which parts of the data the model does better or worse ------------------------------------
 
 _ROW, _ROW_NARROW = 0.36, 0.52
-_Columns = Sequence[tuple[Drawn, Scale]]
+_Columns = Sequence[tuple[Drawn, marks.Scale]]
 
 
 @dataclass(frozen=True)
-class PartPerformancePicture(PicturePart):
+class PartPerformancePicture(OnePicture):
     """Draws how well the model does in each part of the data that is no group of people."""
 
     reveals = "aggregate"
     section = "performance"
     needs = frozenset({"measures/part_performance"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         table = required(results, "part_performance", "parts", PartLevel)
         drawn = task_of(results.schema.target).parts_drawn
-        columns = [(column, Scale.of(column, results)) for column in drawn]
+        columns = [(column, marks.Scale.of(column, results)) for column in drawn]
         heights = 0.95 + _ROW * len(table), 0.95 + _ROW_NARROW * len(table)
-        return [
-            on_sheets(
-                "part_performance",
-                heights,
-                lambda sheet: _paint(sheet, table, columns),
-                title=_title(results, table, columns),
-                alt=_alt(table, columns),
-            )
-        ]
+        return on_sheets(
+            "part_performance",
+            heights,
+            lambda sheet: _paint(sheet, table, columns),
+            title=_title(results, table, columns),
+            alt=_alt(table, columns),
+        )
 
 
 def _paint(sheet: Sheet, table: Sequence[PartLevel], columns: _Columns) -> None:
@@ -79,12 +69,12 @@ def _paint(sheet: Sheet, table: Sequence[PartLevel], columns: _Columns) -> None:
         start = left + place * width
         right = sheet.width - start - width + (0.15 if place else 0)
         axes = sheet.axes(start, 0.55, right, 0.3)
-        rows(axes, names if not place else [""] * len(table))
+        marks.rows(axes, names if not place else [""] * len(table))
         _points(axes, table, column, SERIES[place])
         scale.ticks(axes, "x", *((2 if sheet.is_narrow else 4,) if len(columns) > 1 else ()))
         axes.set_xlabel(scale.label(words.text(f"pictures.common.columns.{column.key}")))
     cases = words.text("pictures.common.cases")
-    beside(axes, (words.numbers.count(row.n) for row in table), cases, 44)
+    marks.beside(axes, (words.numbers.count(row.n) for row in table), cases, 44)
 
 
 def _points(axes: Axes, table: Sequence[PartLevel], column: Drawn, colour: str) -> None:
@@ -93,8 +83,8 @@ def _points(axes: Axes, table: Sequence[PartLevel], column: Drawn, colour: str) 
     placed = [(at, column.of(row.cells), row.too_few) for at, row in enumerate(table)]
     for hollow in (False, True):
         own = [(at, value) for at, value, too_few in placed if too_few == hollow]
-        intervals(axes, own, MarkStyle(colour, hollow=hollow))
-    grid(axes, "x")
+        marks.intervals(axes, own, marks.MarkStyle(colour, hollow=hollow))
+    marks.grid(axes, "x")
 
 
 def _title(results: Results, table: Sequence[PartLevel], columns: _Columns) -> Message:
@@ -118,7 +108,7 @@ def _title(results: Results, table: Sequence[PartLevel], columns: _Columns) -> M
     )
 
 
-def _compared(columns: _Columns, metric: str) -> tuple[Drawn, Scale]:
+def _compared(columns: _Columns, metric: str) -> tuple[Drawn, marks.Scale]:
     """The drawn column whose gap was tested, such as `mae` by `mae_gap`; else the first one."""
     drawn = (pair for pair in columns if pair[0].key == metric.removesuffix("_gap"))
     return next(drawn, columns[0])
@@ -152,16 +142,16 @@ _LETTERS = 130
 
 
 @dataclass(frozen=True)
-class CohortsPicture(PicturePart):
+class CohortsPicture(OnePicture):
     """Draws cohorts that a person declares beside the best and the worst that were found."""
 
     reveals = "aggregate"
     section = "bottlenecks"
     needs = frozenset({"measures/cohorts"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         view = _View.of(results)
-        return [picture_of(view, "cohorts")]
+        return picture_of(view, "cohorts")
 
 
 @dataclass(frozen=True)
@@ -173,14 +163,14 @@ class _View:
 
     table: Sequence[Cohort]
     verdict: CohortVerdict
-    columns: Sequence[tuple[Drawn, Scale]]
+    columns: Sequence[tuple[Drawn, marks.Scale]]
     decided: str
 
     @classmethod
     def of(cls, results: Results) -> _View:
         task = task_of(results.schema.target)
         drawn = [*task.parts_drawn, *(_OF_DECISIONS if task.decides else ())]
-        columns = [(column, Scale.of(column, results)) for column in drawn]
+        columns = [(column, marks.Scale.of(column, results)) for column in drawn]
         table, target = required(results, "cohorts", "cohorts", Cohort), results.schema.target
         return cls(table, cohort_verdict(results), columns, target.classes[target.counted_class])
 
@@ -193,7 +183,7 @@ class _View:
         counts = [row.n for row in self.table]
         return RowPanels(labels, counts, panels, words, (30, 20)).drawn("cohorts", page)
 
-    def _points(self, axes: Axes, column: Drawn, scale: Scale) -> None:
+    def _points(self, axes: Axes, column: Drawn, scale: marks.Scale) -> None:
         overall = next(column.of(row.cells).value for row in self.table if row.origin == "all")
         axes.axvline(0.0 if column.signed else overall, color=LIGHT.context, linewidth=1.4)
         for hollow in (False, True):
@@ -203,7 +193,9 @@ class _View:
                     for at, row in enumerate(self.table)
                     if row.too_few == hollow and (row.origin in {"worst", "best"}) == searched
                 ]
-                intervals(axes, own, MarkStyle(SERIES[1 if searched else 0], hollow=hollow))
+                marks.intervals(
+                    axes, own, marks.MarkStyle(SERIES[1 if searched else 0], hollow=hollow)
+                )
         scale.ticks(axes, "x", 3)
         axes.set_xlabel(
             scale.label(scale.words.text(_AXES[column.key], name=short(self.decided, 16)))
@@ -268,16 +260,16 @@ _AXES = {
 
 
 @dataclass(frozen=True)
-class PerformanceByPeriod(PicturePart):
+class PerformanceByPeriod(OnePicture):
     """Draws how well each period is predicted, and what is stated and happens in each."""
 
     reveals = "aggregate"
     section = "performance"
     needs = frozenset({"measures/part_performance", "measures/period_drift"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         view = _PeriodsView.of(results)
-        return [picture_of(view, "performance_by_period")]
+        return picture_of(view, "performance_by_period")
 
 
 @dataclass(frozen=True)
@@ -293,8 +285,8 @@ class _PeriodsView:
     parts: dict[str, PartLevel]
     verdict: PeriodVerdict
     quality: Drawn
-    scale: Scale
-    stated: Scale
+    scale: marks.Scale
+    stated: marks.Scale
 
     @classmethod
     def of(cls, results: Results) -> _PeriodsView:
@@ -309,8 +301,8 @@ class _PeriodsView:
             {part.level: part for part in parts if part.attribute == attribute},
             period_verdict(results, attribute),
             quality,
-            Scale.of(quality, results),
-            Scale.of(shown, results),
+            marks.Scale.of(quality, results),
+            marks.Scale.of(shown, results),
         )
 
     def drawn(self, page: float) -> str:
@@ -331,17 +323,17 @@ class _PeriodsView:
         few = [p.level not in self.parts or self.parts[p.level].too_few for p in self.periods]
         for hollow in (False, True):
             own = [(at, value) for at, value in enumerate(values) if few[at] == hollow]
-            intervals(axes, own, MarkStyle(SERIES[0], hollow=hollow))
+            marks.intervals(axes, own, marks.MarkStyle(SERIES[0], hollow=hollow))
         self._axis(axes, self.scale, f"pictures.common.columns.{self.quality.key}")
 
     def _scores(self, axes: Axes) -> None:
         stated = [(at - 0.13, period.stated) for at, period in enumerate(self.periods)]
         happened = [(at + 0.13, period.happened) for at, period in enumerate(self.periods)]
-        intervals(axes, stated, MarkStyle(SERIES[0]))
-        intervals(axes, happened, MarkStyle(LIGHT.muted, "D", size=4.5))
+        marks.intervals(axes, stated, marks.MarkStyle(SERIES[0]))
+        marks.intervals(axes, happened, marks.MarkStyle(LIGHT.muted, "D", size=4.5))
         self._axis(axes, self.stated, "pictures.performance_by_period.axis")
 
-    def _axis(self, axes: Axes, scale: Scale, text: str) -> None:
+    def _axis(self, axes: Axes, scale: marks.Scale, text: str) -> None:
         scale.ticks(axes, "x", 4)
         axes.set_xlabel(scale.label(scale.words.text(text)))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,7 +11,6 @@ from pydantic import Field
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.error_budget import level_of
 from deepseek_report.findings.rules_bottlenecks import unexpected_slice
@@ -21,9 +19,8 @@ from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.labels import caption, short, wrapped
-from deepseek_report.visualizations.drawing.marks import Scale
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES
 
 #: Inches of a row.
@@ -31,7 +28,7 @@ _ROW, _ROW_NARROW = 0.46, 0.56
 
 
 @dataclass(frozen=True)
-class SlicesPicture(PicturePart):
+class SlicesPicture(OnePicture):
     """Draws the error of the worst slices against that of the rest.
 
     most : slices shown, worst first.
@@ -43,7 +40,7 @@ class SlicesPicture(PicturePart):
 
     most: Annotated[int, Field(ge=1, le=20)] = 10
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         loss, level = task_of(results.schema.target).loss, level_of(results, "slices")
         table = required(results, "slices", "slices", Slice)
         named = {row.slice: row for row in reversed(table)}
@@ -51,22 +48,20 @@ class SlicesPicture(PicturePart):
         score = results.find("slices_examined")
         view = _View(
             [_DrawnSlice.of(row, loss, level) for row in once],
-            Scale.of(loss, results),
+            marks.Scale.of(loss, results),
             int(score[0].value) if score else len(once),
             unexpected_slice(results),
         )
         n = len(once)
-        return [
-            on_sheets(
-                "slices",
-                (0.95 + _ROW * n, 0.95 + _ROW_NARROW * n),
-                lambda sheet: _paint(sheet, view),
-                title=_title(view),
-                alt=_alt(view),
-                how_to_read=caption("slices.how_to_read", examined=view.examined),
-                interactive=_twin(view),
-            )
-        ]
+        return on_sheets(
+            "slices",
+            (0.95 + _ROW * n, 0.95 + _ROW_NARROW * n),
+            lambda sheet: _paint(sheet, view),
+            title=_title(view),
+            alt=_alt(view),
+            how_to_read=caption("slices.how_to_read", examined=view.examined),
+            interactive=_twin(view),
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +101,7 @@ class _View:
     """
 
     slices: list[_DrawnSlice]
-    scale: Scale
+    scale: marks.Scale
     examined: int
     worst: Slice | None
 
@@ -144,7 +139,7 @@ def _title(view: _View) -> Message:
     )
 
 
-def _part(name: str, part: _DrawnSlice, scale: Scale) -> Message:
+def _part(name: str, part: _DrawnSlice, scale: marks.Scale) -> Message:
     return caption(
         name,
         slice=short(part.name, 130),
@@ -180,7 +175,7 @@ def _twin(view: _View) -> dict[str, object]:
     return twin.twin(traces, layout, words, height=120 + 52 * len(parts))
 
 
-def _hover(part: _DrawnSlice, scale: Scale) -> str:
+def _hover(part: _DrawnSlice, scale: marks.Scale) -> str:
     words = scale.words
     error = words.say(_part("slices.hover_error", part, scale))
     elsewhere = words.say(_part("slices.hover_elsewhere", part, scale))

@@ -14,20 +14,10 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError
 from deepseek_report.metrics.internals.attention import AttentionBranch, AttentionToken
+from deepseek_report.visualizations import style
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import cells, steps_key
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.style import (
-    HEAT,
-    LIGHT,
-    NARROW,
-    SMALL,
-    WIDTH,
-    Axes,
-    Figure,
-    draw_svg,
-    panel,
-)
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -80,7 +70,7 @@ class _View:
     branches: list[str]
     words: Wording
     abreast: int = _ABREAST
-    width: float = WIDTH
+    width: float = style.WIDTH
 
     @property
     def name(self) -> str:
@@ -123,7 +113,7 @@ def _picture(view: _View) -> Picture:
     return Picture(
         name=view.name,
         svg=_drawn(view),
-        narrow=_drawn(replace(view, abreast=_ABREAST_NARROW, width=NARROW)),
+        narrow=_drawn(replace(view, abreast=_ABREAST_NARROW, width=style.NARROW)),
         title=_title(view),
         alt=_alt(view),
         how_to_read=caption("attention_maps.how_to_read"),
@@ -134,49 +124,49 @@ def _drawn(view: _View) -> str:
     abreast = min(view.maps.shape[1], view.abreast)
     side = min((view.width - 0.55) / abreast - 0.12, 2.2)
     height = _TOP + len(view.lines) * (side + 0.72) - 0.42
-    return draw_svg(view.name, height, lambda figure: _paint(figure, view, side), view.width)
+    return style.draw_svg(view.name, height, lambda figure: _paint(figure, view, side), view.width)
 
 
-def _paint(figure: Figure, view: _View, side: float) -> None:
+def _paint(figure: style.Figure, view: _View, side: float) -> None:
     width, height = (float(inches) for inches in figure.get_size_inches())
     _key(figure, view.words)
     for line, (branch, heads) in enumerate(view.lines):
         upper = height - _TOP - line * (side + 0.72)
         for column, head in enumerate(heads):
             left = 0.5 + column * (side + 0.12)
-            axes = panel(figure, left, upper - side, left + side, upper)
-            cells(axes, view.levels(branch, head), HEAT)
+            axes = style.panel(figure, left, upper - side, left + side, upper)
+            marks.cells(axes, view.levels(branch, head), style.HEAT)
             _dress(axes, view, (branch, head), first=column == 0, width=side)
     across = view.words.text("pictures.attention_maps.across")
-    figure.text(0.5 / width, 0.1 / height, across, fontsize=SMALL, color=LIGHT.muted)
+    figure.text(0.5 / width, 0.1 / height, across, fontsize=style.SMALL, color=style.LIGHT.muted)
 
 
-def _dress(axes: Axes, view: _View, which: tuple[int, int], *, first: bool, width: float) -> None:
-    axes.set(xticks=[], yticks=[])
-    for side in axes.spines.values():
-        side.set(visible=True, color=LIGHT.grid)
+def _dress(
+    axes: style.Axes, view: _View, which: tuple[int, int], *, first: bool, width: float
+) -> None:
+    marks.frame(axes)
     token, share = view.favourite(*which)
     fitting = int(width * 72 / 5.6)
     head = view.words.text("pictures.attention_maps.head", head=which[1] + 1, share=share)
     title = f"{head}\n{wrapped(token, fitting)}"
-    axes.set_title(title, fontsize=SMALL, pad=4, linespacing=1.15)
+    axes.set_title(title, fontsize=style.SMALL, pad=4, linespacing=1.15)
     if first:
         branch = f"{short(view.branches[which[0]], 18)}\n" if len(view.branches) > 1 else ""
         upright = view.words.text("pictures.attention_maps.upright")
-        axes.set_ylabel(f"{branch}{upright}", fontsize=SMALL)
+        axes.set_ylabel(f"{branch}{upright}", fontsize=style.SMALL)
 
 
-def _key(figure: Figure, words: Wording) -> None:
+def _key(figure: style.Figure, words: Wording) -> None:
     width, height = (float(inches) for inches in figure.get_size_inches())
     figure.text(
         0.5 / width,
         1 - 0.14 / height,
         words.text("pictures.attention_maps.key"),
-        fontsize=SMALL,
-        color=LIGHT.muted,
+        fontsize=style.SMALL,
+        color=style.LIGHT.muted,
         va="center",
     )
-    steps_key(figure, (0.5, 0.4), 0.62, _STEPS, words)
+    marks.steps_key(figure, (0.5, 0.4), 0.62, _STEPS, words)
 
 
 def _title(view: _View) -> Message:

@@ -12,15 +12,15 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.metrics.internals.prototypes import PrototypeCase, PrototypeInput
 from deepseek_report.visualizations import style
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import cells
 from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.sheet import OnePicture
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -47,7 +47,7 @@ _PAGES = (_Page(style.WIDTH, 5, 5, 1.95), _Page(style.NARROW, 3, 2, 1.6))
 
 
 @dataclass(frozen=True)
-class PrototypesPicture(PicturePart):
+class PrototypesPicture(OnePicture):
     """Draws the cases that a prototype model compares with, those that count most often first.
 
     most : prototypes drawn; columns : features of a table that are shown.
@@ -61,20 +61,18 @@ class PrototypesPicture(PicturePart):
     most: Annotated[int, Field(ge=2, le=12)] = 10
     columns: Annotated[int, Field(ge=1, le=20)] = 8
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         table = required(results, "prototypes", "prototypes", PrototypeCase)
         shown = table[: self.most]
         wide, narrow = (self._drawn(results, shown, page) for page in _PAGES)
-        return [
-            Picture(
-                name="prototypes",
-                svg=wide,
-                narrow=narrow,
-                title=_title(table),
-                alt=_alt(shown, table),
-                how_to_read=_how_to_read(results.schema, table),
-            )
-        ]
+        return Picture(
+            name="prototypes",
+            svg=wide,
+            narrow=narrow,
+            title=_title(table),
+            alt=_alt(shown, table),
+            how_to_read=_how_to_read(results.schema, table),
+        )
 
     def _drawn(self, results: Results, shown: Sequence[PrototypeCase], page: _Page) -> str:
         kind, words = kind_of(results.schema), words_of(results)
@@ -119,13 +117,13 @@ def _tiles(
         begin = column * width
         axes = style.panel(figure, begin + 0.05, upper - _TILE + 0.15, begin + width - 0.12, upper)
         axes.set_title(head, fontsize=style.SMALL - 1, pad=5)
-        _frame(axes)
+        marks.frame(axes)
         paint(axes, values[place], span)
 
 
 def _image_tile(axes: style.Axes, image: Floats, span: tuple[float, float]) -> None:
     """(row, column, channel), darker for greater values."""
-    cells(axes, _levels(image.mean(axis=-1), span), style.HEAT)
+    marks.cells(axes, _levels(image.mean(axis=-1), span), style.HEAT)
     axes.set_aspect("equal", anchor="NW")
 
 
@@ -142,14 +140,6 @@ def _curves_tile(axes: style.Axes, series: Floats, span: tuple[float, float]) ->
 
 #: What paints one prototype on a tile, by the names of `DataKind.views`.
 _TILES = {"raster": _image_tile, "curves": _curves_tile}
-
-
-def _frame(axes: style.Axes) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_color(style.LIGHT.grid)
 
 
 def _levels(image: Floats, span: tuple[float, float]) -> Ints:

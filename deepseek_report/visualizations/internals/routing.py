@@ -18,7 +18,7 @@ from deepseek_report.metrics.internals.routing import AskedExpert, ExpertShare, 
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, spoken
 from deepseek_report.visualizations.drawing.read_results import grouped, reach, required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import HEAT, LIGHT, SERIES, Axes, colours, markers
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -104,7 +104,7 @@ def _heads(axes: Axes, view: _View, layer: int, *, first: bool) -> None:
     tone, shape = colours(view.branches), markers(view.branches)
     for branch in view.branches:
         part = [(at, head.weight) for at, head in enumerate(own) if head.branch == branch]
-        marks.upright_intervals(axes, part, marks.MarkStyle(tone[branch], shape[branch]))
+        marks.intervals(axes, part, marks.MarkStyle(tone[branch], shape[branch]), upright=True)
         if part:
             marks.note(
                 axes,
@@ -131,7 +131,7 @@ def _experts(
     shares = [expert.share.value for expert in own]
     axes.vlines(range(len(own)), 0, np.nan_to_num(shares), colors=LIGHT.grid, linewidth=5)
     placed = enumerate(expert.share for expert in own)
-    marks.upright_intervals(axes, placed, marks.MarkStyle(SERIES[2], "D"))
+    marks.intervals(axes, placed, marks.MarkStyle(SERIES[2], "D"), upright=True)
     ticks = [words.numbers.count(expert.expert + 1) for expert in own]
     _frame(axes, ticks, 1 / max(len(own), 1), words, first=first)
     axes.set_ylim(0, most * 1.12)
@@ -196,7 +196,7 @@ def _alt_layer(view: _View, layer: int) -> Message:
 
 
 @dataclass(frozen=True)
-class ExpertEffectsPicture(PicturePart):
+class ExpertEffectsPicture(OnePicture):
     """Draws the rise of the loss with an expert's mean in its place against the expert's load."""
 
     reveals = "aggregate"
@@ -204,7 +204,7 @@ class ExpertEffectsPicture(PicturePart):
     needs = frozenset({"measures/ablation"})
     also = frozenset({"measures/expert_load"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         parts = required(results, "ablation", "parts", AblatedPart)
         experts = [part for part in parts if part.kind == "expert" and part.load is not None]
         if not experts:
@@ -221,15 +221,13 @@ class ExpertEffectsPicture(PicturePart):
             "most": _named(most),
             "rise": most.mean.value,
         }
-        return [
-            on_sheets(
-                "expert_effects",
-                3.4,
-                lambda sheet: _scatter(sheet, experts, words),
-                title=caption("expert_effects.title", **values),
-                alt=caption("expert_effects.alt", **values),
-            )
-        ]
+        return on_sheets(
+            "expert_effects",
+            3.4,
+            lambda sheet: _scatter(sheet, experts, words),
+            title=caption("expert_effects.title", **values),
+            alt=caption("expert_effects.alt", **values),
+        )
 
 
 def _load(part: AblatedPart) -> float:
@@ -261,7 +259,7 @@ def _scatter(sheet: Sheet, experts: Sequence[AblatedPart], words: Wording) -> No
                 if str(part.layer) == layer and (part.verdict == "needed") == is_needed
             ]
             look = marks.MarkStyle(tone[layer], shape[layer], hollow=not is_needed)
-            marks.upright_intervals(axes, own, look)
+            marks.intervals(axes, own, look, upright=True)
     for place, (layer, name) in enumerate(zip(layers, names, strict=True)):
         line, column = divmod(place, across)
         offset = (step * column, 6 + 0.15 * 72 * (lines - 1 - line))
@@ -283,14 +281,14 @@ _ROWS = 24
 
 
 @dataclass(frozen=True)
-class ExpertTokensPicture(PicturePart):
+class ExpertTokensPicture(OnePicture):
     """Draws which tokens go to which expert, in the layer that parts them most."""
 
     reveals = "aggregate"
     section = "bottlenecks"
     needs = frozenset({"measures/expert_load"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         questions = required(results, "expert_load", "asked", AskedExpert)
         layers = grouped(
             (each for each in questions if not each.attribute), lambda each: each.layer
@@ -299,7 +297,7 @@ class ExpertTokensPicture(PicturePart):
         if not several:
             raise NotApplicableError(message("refusals.nothing_to_list"))
         own = max(several, key=lambda own: max(each.times for each in own))
-        return [_token_picture(own, words_of(results))]
+        return _token_picture(own, words_of(results))
 
 
 def _token_picture(own: Sequence[AskedExpert], words: Wording) -> Picture:

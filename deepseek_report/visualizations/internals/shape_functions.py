@@ -17,6 +17,7 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.metrics.explanations.feature_effects import DensityBar
 from deepseek_report.metrics.internals.shape_functions import PairPoint, ShapePoint
 from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import (
     attribution,
     caption,
@@ -24,9 +25,8 @@ from deepseek_report.visualizations.drawing.labels import (
     spoken,
     unit_label,
 )
-from deepseek_report.visualizations.drawing.marks import category_rows, density, grid, value_ticks
 from deepseek_report.visualizations.drawing.read_results import grouped, required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets, quantity_ticks
+from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
@@ -216,14 +216,14 @@ def _span(parts: Sequence[_Part]) -> tuple[float, float]:
 
 def _curve(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) -> None:
     bars = ((bar.start, bar.end, bar.share) for bar in part.density)
-    density(axes, bars, span[0], 0.3 * (span[1] - span[0]))
+    marks.density(axes, bars, span[0], 0.3 * (span[1] - span[0]))
     axes.axhline(0, color=LIGHT.context, linewidth=0.8)
     values, added = zip(*((point.value, point.contribution) for point in part.shown), strict=True)
     axes.plot(values, added, color=LIGHT.series[0])
     axes.set_ylim(*span)
-    grid(axes, "y")
-    value_ticks(axes, "y", words, 4)
-    quantity_ticks(axes, part.curve[0].unit or None, words)
+    marks.grid(axes, "y")
+    marks.value_ticks(axes, "y", words, 4)
+    marks.quantity_ticks(axes, part.curve[0].unit or None, words)
 
 
 def _bars(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) -> None:
@@ -236,10 +236,10 @@ def _bars(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) ->
     )
     axes.axvline(0, color=LIGHT.context, linewidth=0.8)
     labels = [short(point.display, 20) for point in shown]
-    category_rows(axes, labels)
+    marks.category_rows(axes, labels)
     axes.set_xlim(*span)
-    grid(axes, "x")
-    value_ticks(axes, "x", words, 4)
+    marks.grid(axes, "x")
+    marks.value_ticks(axes, "x", words, 4)
 
 
 def _title(parts: Sequence[_Part]) -> Message:

@@ -13,29 +13,15 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.findings.shown_answers import ShownAnswer, quoted, shown_answers
 from deepseek_report.metrics.language.language_rows import HeadRole, HeadsTogether, LensLayer
+from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
-from deepseek_report.visualizations.style import (
-    LIGHT,
-    NARROW,
-    SERIES,
-    SMALL,
-    WIDTH,
-    Axes,
-    Figure,
-    Look,
-    colours,
-    draw_svg,
-    markers,
-    panel,
-)
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -50,7 +36,7 @@ _NUMBERED = 2
 
 
 @dataclass(frozen=True)
-class ContinuationPicture(PicturePart):
+class ContinuationPicture(OnePicture):
     """Draws, for the first prompt shown, what each answer token came from against its rival.
 
     It is drawn by the method that does best against a random order, where one may be quoted.
@@ -64,26 +50,24 @@ class ContinuationPicture(PicturePart):
 
     sources: Annotated[int, Field(ge=2, le=60)] = 28
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         methods = quoted(results, "contrast")
         if not methods:
             raise NotApplicableError(message("refusals.continuation.none_quoted"))
         answer, words = shown_answers(results)[0], words_of(results)
         values = answer.values_of(methods[0], "contrast")
         places = _strongest(values, self.sources)
-        wide, narrow = (_drawn(answer, values, places, width, words) for width in (WIDTH, NARROW))
-        return [
-            Picture(
-                name="continuation",
-                svg=wide,
-                narrow=narrow,
-                title=caption("continuation.title", explainer=methods[0]),
-                alt=_alt(answer, values),
-                how_to_read=caption(
-                    "continuation.how_to_read", shown=len(places), n=values.shape[1]
-                ),
-            )
-        ]
+        wide, narrow = (
+            _drawn(answer, values, places, width, words) for width in (style.WIDTH, style.NARROW)
+        )
+        return Picture(
+            name="continuation",
+            svg=wide,
+            narrow=narrow,
+            title=caption("continuation.title", explainer=methods[0]),
+            alt=_alt(answer, values),
+            how_to_read=caption("continuation.how_to_read", shown=len(places), n=values.shape[1]),
+        )
 
 
 def _strongest(values: Floats, most: int) -> Ints:
@@ -96,47 +80,47 @@ def _drawn(answer: ShownAnswer, values: Floats, places: Ints, width: float, word
     columns = max(min(len(values), int((width - _LEFT) / _COLUMN)), 1)
     height = _TOP + _LINE * len(places) + 0.1
 
-    def paint(figure: Figure) -> None:
+    def paint(figure: style.Figure) -> None:
         right = _LEFT + columns * _COLUMN
-        axes = panel(figure, _LEFT, 0.1, right, height - _TOP)
+        axes = style.panel(figure, _LEFT, 0.1, right, height - _TOP)
         _cells(axes, values[:columns][:, places], words)
         labels = [short(answer.players[place], 18) for place in places]
-        axes.set_yticks(range(len(places)), labels, color=LIGHT.ink, fontsize=SMALL)
+        axes.set_yticks(range(len(places)), labels, color=style.LIGHT.ink, fontsize=style.SMALL)
         heads = [
             f"{short(row.token, 10)}\n"
             + words.text("pictures.continuation.rival", rival=short(row.rival, 8))
             for row in answer.answers
         ]
-        axes.set_xticks(range(columns), heads[:columns], fontsize=SMALL)
+        axes.set_xticks(range(columns), heads[:columns], fontsize=style.SMALL)
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
 
-    return draw_svg("continuation", height, paint, width)
+    return style.draw_svg("continuation", height, paint, width)
 
 
-def _cells(axes: Axes, values: Floats, words: Wording) -> None:
+def _cells(axes: style.Axes, values: Floats, words: Wording) -> None:
     """Paint (answer token, source) values, each shaded by its share of the token's strongest."""
     from matplotlib.patches import Rectangle
 
     axes.set(xlim=(-0.5, len(values) - 0.5), ylim=(values.shape[1] - 0.5, -0.5))
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.hlines(np.arange(values.shape[1]) + 0.5, -0.5, len(values) - 0.5, LIGHT.grid, lw=0.5)
+    axes.hlines(np.arange(values.shape[1]) + 0.5, -0.5, len(values) - 0.5, style.LIGHT.grid, lw=0.5)
     for column, own in enumerate(values):
         most = np.nanmax(np.abs(own))
         for row in np.flatnonzero(np.isfinite(own)).tolist():
             level = min(int(5 * abs(own[row]) / most), 4) if most else 0
-            tone = LIGHT.raises if own[row] > 0 else LIGHT.lowers
+            tone = style.LIGHT.raises if own[row] > 0 else style.LIGHT.lowers
             box = (column - 0.47, row - 0.45)
-            shade: Look = {"facecolor": tone, "alpha": _OPACITY[level], "linewidth": 0}
+            shade: style.Look = {"facecolor": tone, "alpha": _OPACITY[level], "linewidth": 0}
             if level:
                 axes.add_patch(Rectangle(box, 0.94, 0.9, **shade))
             if level >= _NUMBERED:
                 text = words.numbers.attribution(
                     {"value": float(own[row]), "space": "logit"}, unit=False
                 )
-                look: Look = {"ha": "center", "va": "center", "fontsize": SMALL - 1}
-                axes.text(column, row, text, color=LIGHT.ink, **look)
+                look: style.Look = {"ha": "center", "va": "center", "fontsize": style.SMALL - 1}
+                axes.text(column, row, text, color=style.LIGHT.ink, **look)
 
 
 def _alt(answer: ShownAnswer, values: Floats) -> Message:
@@ -167,14 +151,14 @@ _LINES: dict[str, Callable[[LensLayer], Estimate]] = {
 
 
 @dataclass(frozen=True)
-class LensPicture(PicturePart):
+class LensPicture(OnePicture):
     """Draws what can be read of the answer after each layer beside what its state restores."""
 
     reveals = "aggregate"
     section = "language"
     needs = frozenset({"measures/lens"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         table = required(results, "lens", "layers", LensLayer)
         words = words_of(results)
         shown = [name for name in _LINES if any(_LINES[name](row).is_defined for row in table)]
@@ -187,15 +171,13 @@ class LensPicture(PicturePart):
             "token": row.token,
         }
         by_layer = [caption("lens.alt_layer", layer=row.layer, **_shares(row)) for row in table]
-        return [
-            on_sheets(
-                "lens",
-                3.3,
-                lambda sheet: _lines(sheet, table, shown, words),
-                title=caption("lens.title" if "token" in shown else "lens.title_read", **values),
-                alt=caption("lens.alt", layers=by_layer),
-            )
-        ]
+        return on_sheets(
+            "lens",
+            3.3,
+            lambda sheet: _lines(sheet, table, shown, words),
+            title=caption("lens.title" if "token" in shown else "lens.title_read", **values),
+            alt=caption("lens.alt", layers=by_layer),
+        )
 
 
 def _shares(row: LensLayer) -> dict[str, Estimate | None]:
@@ -204,14 +186,14 @@ def _shares(row: LensLayer) -> dict[str, Estimate | None]:
 
 def _lines(sheet: Sheet, table: Sequence[LensLayer], shown: list[str], words: Wording) -> None:
     axes = sheet.axes(0.75, 0.6, 0.2, 0.45)
-    tone, shape = colours(list(_LINES)), markers(list(_LINES))
+    tone, shape = style.colours(list(_LINES)), style.markers(list(_LINES))
     step = 0.06 * max(len(table) / 8, 1)
     for place, name in enumerate(shown):
         aside = step * (place - (len(shown) - 1) / 2)
         points = [(row.layer + aside, _LINES[name](row)) for row in table]
         axes.plot([at for at, _ in points], [share.value for _, share in points], color=tone[name])
         look = marks.MarkStyle(tone[name], shape[name], hollow=name in {"token", "noise"})
-        marks.upright_intervals(axes, points, look)
+        marks.intervals(axes, points, look, upright=True)
     for place, name in enumerate(shown):
         column, line = place % 2, place // 2
         offset = (column * 72 * sheet.width * 0.42, 18 - 11 * line)
@@ -226,14 +208,14 @@ def _lines(sheet: Sheet, table: Sequence[LensLayer], shown: list[str], words: Wo
 
 
 @dataclass(frozen=True)
-class HeadRolesPicture(PicturePart):
+class HeadRolesPicture(OnePicture):
     """Draws what each head is needed for against its weight on what followed the same token."""
 
     reveals = "aggregate"
     section = "language"
     needs = frozenset({"measures/head_roles"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         table = [
             row
             for row in required(results, "head_roles", "heads", HeadRole)
@@ -245,25 +227,23 @@ class HeadRolesPicture(PicturePart):
         together = results.rows("head_roles", "together", HeadsTogether)
         joint = next((row for row in together if row.pattern == "after_same"), None)
         most = max(table, key=lambda row: _swap(row).value)
-        return [
-            on_sheets(
-                "head_roles",
-                3.4,
-                lambda sheet: _heads(sheet, table, joint, words),
-                title=caption(
-                    "head_roles.title",
-                    heads=sum(row.pattern == "after_same" for row in table),
-                    rise=None if joint is None else joint.swap,
-                ),
-                alt=caption(
-                    "head_roles.alt",
-                    of=len(table),
-                    most=_swap(most),
-                    layer=most.layer + 1,
-                    number=most.number,
-                ),
-            )
-        ]
+        return on_sheets(
+            "head_roles",
+            3.4,
+            lambda sheet: _heads(sheet, table, joint, words),
+            title=caption(
+                "head_roles.title",
+                heads=sum(row.pattern == "after_same" for row in table),
+                rise=None if joint is None else joint.swap,
+            ),
+            alt=caption(
+                "head_roles.alt",
+                of=len(table),
+                most=_swap(most),
+                layer=most.layer + 1,
+                number=most.number,
+            ),
+        )
 
 
 def _swap(row: HeadRole) -> Estimate:
@@ -274,21 +254,25 @@ def _heads(
     sheet: Sheet, table: Sequence[HeadRole], together: HeadsTogether | None, words: Wording
 ) -> None:
     axes = sheet.axes(0.95, 0.6, 0.35, 0.2)
-    axes.axhline(0, color=LIGHT.context, linewidth=1.2, linestyle=(0, (3, 2)))
+    axes.axhline(0, color=style.LIGHT.context, linewidth=1.2, linestyle=(0, (3, 2)))
     for has in (False, True):
         own = [row for row in table if (row.pattern == "after_same") == has]
-        look = marks.MarkStyle(SERIES[0], hollow=not has)
-        marks.upright_intervals(axes, [(row.after_same.value, _swap(row)) for row in own], look)
+        look = marks.MarkStyle(style.SERIES[0], hollow=not has)
+        marks.intervals(
+            axes, [(row.after_same.value, _swap(row)) for row in own], look, upright=True
+        )
     for row in sorted(table, key=lambda row: -_swap(row).value)[:4]:
         text = f"{words.numbers.count(row.layer + 1)}.{words.numbers.count(row.number)}"
         marks.note(axes, text, (row.after_same.value, _swap(row).value), (6, 2))
     having = [row.after_same.value for row in table if row.pattern == "after_same"]
     if together is not None and len(having) > 1:
         at = float(np.mean(having))
-        marks.upright_intervals(axes, [(at, together.swap)], marks.MarkStyle(SERIES[1], "D"))
+        marks.intervals(
+            axes, [(at, together.swap)], marks.MarkStyle(style.SERIES[1], "D"), upright=True
+        )
         text = words.text("pictures.head_roles.together", heads=len(having))
         place = at, together.swap.value
-        marks.note(axes, text, place, (-8, -3), ha="right", color=SERIES[1])
+        marks.note(axes, text, place, (-8, -3), ha="right", color=style.SERIES[1])
     axes.set_xlim(-0.03, 1.03)
     marks.grid(axes, "y")
     marks.percent_ticks(axes, "x", words)

@@ -13,35 +13,15 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import LABEL_TASKS
 from deepseek_report.metrics.performance.labels_table import PredictedLabel
 from deepseek_report.metrics.performance.performance_rows import ClassRecall, Confusion
+from deepseek_report.visualizations import style
+from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, extent, short, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import (
-    SHADES,
-    MarkStyle,
-    beside,
-    grid,
-    intervals,
-    rows,
-    value_ticks,
-    written_cells,
-)
 from deepseek_report.visualizations.drawing.read_results import required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets, picture_of
-from deepseek_report.visualizations.style import (
-    LIGHT,
-    SERIES,
-    SMALL,
-    WIDTH,
-    Axes,
-    Figure,
-    Look,
-    draw_svg,
-    panel,
-)
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets, picture_of
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -54,18 +34,18 @@ _TOLD = 5
 
 
 @dataclass(frozen=True)
-class ConfusionMatrixPicture(PicturePart):
+class ConfusionMatrixPicture(OnePicture):
     """Draws which labels are decided as which, as shares of each label."""
 
     reveals = "aggregate"
     section = "performance"
     needs = frozenset({"measures/confusion_matrix"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         matrix = required(results, "confusion_matrix", "matrix", Confusion)
         rates = required(results, "confusion_matrix", "classes", ClassRecall)
         view = _View.of(matrix, rates, words_of(results))
-        return [picture_of(view, "confusion_matrix")]
+        return picture_of(view, "confusion_matrix")
 
 
 @dataclass(frozen=True)
@@ -91,33 +71,39 @@ class _View:
     @property
     def _levels(self) -> Ints:
         """(label, decision) the shade of each cell; 0 where there is no case."""
-        return np.ceil(self.shares * len(SHADES)).astype(np.int64)
+        return np.ceil(self.shares * len(marks.SHADES)).astype(np.int64)
 
     def drawn(self, page: float) -> str:
         n = len(self.classes)
-        labels = [short(name, 22 if page == WIDTH else 14) for name in self.classes]
+        labels = [short(name, 22 if page == style.WIDTH else 14) for name in self.classes]
         left = min(extent(labels) + 0.25, 0.4 * page)
         room = page - left - 0.15
         cell = min(room / n, 1.5 if n == 2 else 0.62)
         tall = min(cell, 0.6 if n <= 5 else 0.36)
         foot = 0.75 if n <= _NUMBERED else 0.35
 
-        def paint(figure: Figure) -> None:
+        def paint(figure: style.Figure) -> None:
             height = float(figure.get_size_inches()[1])
-            axes = panel(figure, left, foot, left + n * cell, height - 0.1)
+            axes = style.panel(figure, left, foot, left + n * cell, height - 0.1)
             texts = self._texts if n <= _NUMBERED else {}
-            written_cells(axes, self._levels, texts, SMALL - 2 if cell < 0.4 else SMALL)
-            axes.set_yticks(range(n), labels, color=LIGHT.ink, fontsize=SMALL - (n > _NUMBERED))
+            marks.written_cells(
+                axes, self._levels, texts, style.SMALL - 2 if cell < 0.4 else style.SMALL
+            )
+            axes.set_yticks(
+                range(n), labels, color=style.LIGHT.ink, fontsize=style.SMALL - (n > _NUMBERED)
+            )
             axes.spines[:].set_visible(False)
             turned = extent(labels) > 0.9 * cell
             axes.set_xticks(range(n) if n <= _NUMBERED else [])
             if n <= _NUMBERED:
                 below = [short(name, 14) for name in labels]
-                look: Look = {"rotation": 35, "ha": "right"} if turned else {}
-                axes.set_xticklabels(below, color=LIGHT.ink, fontsize=SMALL, **look)
-            axes.set_xlabel(self.words.text("pictures.confusion_matrix.decided"), fontsize=SMALL)
+                look: style.Look = {"rotation": 35, "ha": "right"} if turned else {}
+                axes.set_xticklabels(below, color=style.LIGHT.ink, fontsize=style.SMALL, **look)
+            axes.set_xlabel(
+                self.words.text("pictures.confusion_matrix.decided"), fontsize=style.SMALL
+            )
 
-        return draw_svg("confusion_matrix", foot + n * tall + 0.1, paint, page)
+        return style.draw_svg("confusion_matrix", foot + n * tall + 0.1, paint, page)
 
     @property
     def _texts(self) -> dict[tuple[int, ...], str]:
@@ -181,7 +167,7 @@ _ROW = 0.36
 
 
 @dataclass(frozen=True)
-class LabelsTablePicture(PicturePart):
+class LabelsTablePicture(OnePicture):
     """Draws ROC AUC and F1 of every label with intervals, the hardest label first.
 
     most : labels shown.
@@ -194,20 +180,18 @@ class LabelsTablePicture(PicturePart):
 
     most: Annotated[int, Field(ge=2, le=40)] = 20
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         whole = required(results, "labels_table", "labels", PredictedLabel)
         by_roc_auc = sorted(whole, key=_ranking)
         table, words = by_roc_auc[: self.most], words_of(results)
         height = 0.95 + _ROW * len(table)
-        return [
-            on_sheets(
-                "labels_table",
-                height,
-                lambda sheet: _paint(sheet, table, words),
-                title=_title(by_roc_auc),
-                alt=_alt(table),
-            )
-        ]
+        return on_sheets(
+            "labels_table",
+            height,
+            lambda sheet: _paint(sheet, table, words),
+            title=_title(by_roc_auc),
+            alt=_alt(table),
+        )
 
 
 def _ranking(label: PredictedLabel) -> float:
@@ -220,23 +204,23 @@ def _paint(sheet: Sheet, table: Sequence[PredictedLabel], words: Wording) -> Non
     across = (sheet.width - begin - 0.8) / 2
     left = sheet.axes(begin, 0.55, 0.7 + across, 0.3)
     right = sheet.axes(begin + across + 0.2, 0.55, 0.6, 0.3)
-    marks = [f"{'▸ ' if row.reported else ''}{row.label}" for row in table]
-    rows(left, [wrapped(mark, most, 2) for mark in marks])
-    rows(right, [""] * len(table))
-    _column(left, [row.roc_auc for row in table], SERIES[0], words)
-    left.axvline(0.5, color=LIGHT.context, linewidth=1)
+    labels = [f"{'▸ ' if row.reported else ''}{row.label}" for row in table]
+    marks.rows(left, [wrapped(label, most, 2) for label in labels])
+    marks.rows(right, [""] * len(table))
+    _column(left, [row.roc_auc for row in table], style.SERIES[0], words)
+    left.axvline(0.5, color=style.LIGHT.context, linewidth=1)
     left.set_xlabel(words.text("pictures.common.roc_auc"))
-    _column(right, [row.f1 for row in table], SERIES[1], words)
+    _column(right, [row.f1 for row in table], style.SERIES[1], words)
     right.set_xlabel(words.text("pictures.labels_table.f1"))
     having = words.text("pictures.labels_table.having")
-    beside(right, (words.numbers.percent(row.prevalence) for row in table), having, 40)
+    marks.beside(right, (words.numbers.percent(row.prevalence) for row in table), having, 40)
 
 
-def _column(axes: Axes, values: Sequence[Estimate], colour: str, words: Wording) -> None:
-    intervals(axes, enumerate(values), MarkStyle(colour))
-    grid(axes, "x")
+def _column(axes: style.Axes, values: Sequence[Estimate], colour: str, words: Wording) -> None:
+    marks.intervals(axes, enumerate(values), marks.MarkStyle(colour))
+    marks.grid(axes, "x")
     axes.set_xlim(right=1.0)
-    value_ticks(axes, "x", words, 4)
+    marks.value_ticks(axes, "x", words, 4)
 
 
 def _title(by_roc_auc: Sequence[PredictedLabel]) -> Message:

@@ -15,10 +15,8 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NUMBER_TASKS
-from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.rules_calibration import CoverageVerdict, coverage_verdict, leaning
 from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.metrics.performance.performance_rows import IntervalCoverage
@@ -33,12 +31,14 @@ from deepseek_report.visualizations.drawing.labels import (
     spoken,
     unit_label,
 )
-from deepseek_report.visualizations.drawing.marks import dots, grid, note, value_ticks
-from deepseek_report.visualizations.drawing.read_results import estimate_columns, required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.visualizations.drawing.read_results import (
+    estimate_columns,
+    known_estimate,
+    required,
+)
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -46,7 +46,7 @@ from deepseek_report.wording.words import Wording
 
 
 @dataclass(frozen=True)
-class PredictedVsTruePicture(PicturePart):
+class PredictedVsTruePicture(OnePicture):
     """Draws every predicted number against the true one, with the line where both are equal.
 
     most : dots that are drawn, evenly over the true numbers.
@@ -60,18 +60,16 @@ class PredictedVsTruePicture(PicturePart):
 
     most: Annotated[int, Field(ge=100, le=5000)] = 1000
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         view = _View.of(results, self.most)
-        return [
-            on_sheets(
-                "predicted_vs_true",
-                4.4,
-                lambda sheet: _paint(sheet, view),
-                title=_title(view),
-                alt=_alt(view),
-                how_to_read=caption("predicted_vs_true.how_to_read", has_band=bool(view.half)),
-            )
-        ]
+        return on_sheets(
+            "predicted_vs_true",
+            4.4,
+            lambda sheet: _paint(sheet, view),
+            title=_title(view),
+            alt=_alt(view),
+            how_to_read=caption("predicted_vs_true.how_to_read", has_band=bool(view.half)),
+        )
 
 
 @dataclass(frozen=True)
@@ -100,16 +98,12 @@ class _View:
             n=len(p),
             label=spoken(target.label),
             unit=target.unit,
-            r2=_known(results.score("r2")),
-            mae=_known(results.score("mae")),
+            r2=known_estimate(results.score("r2")),
+            mae=known_estimate(results.score("mae")),
             half=half,
             level=level,
             words=words_of(results),
         )
-
-
-def _known(score: Score | None) -> Estimate | None:
-    return of_score(score) if score is not None and known(score.value) else None
 
 
 def _interval(results: Results) -> tuple[float | None, float | None]:
@@ -133,11 +127,11 @@ def _paint(sheet: Sheet, view: _View) -> None:
             ends, ends - view.half, ends + view.half, color=LIGHT.grid, linewidth=0, alpha=0.6
         )
     axes.plot(ends, ends, color=LIGHT.context, linewidth=1, linestyle=(0, (3, 3)))
-    dots(axes, view.true, view.predicted, SERIES[0])
+    marks.dots(axes, view.true, view.predicted, SERIES[0])
     axes.set(xlim=tuple(ends), ylim=tuple(ends))
-    grid(axes, "both")
-    value_ticks(axes, "x", view.words)
-    value_ticks(axes, "y", view.words)
+    marks.grid(axes, "both")
+    marks.value_ticks(axes, "x", view.words)
+    marks.value_ticks(axes, "y", view.words)
     across = view.words.text("pictures.predicted_vs_true.across", label=view.label)
     axes.set_xlabel(in_unit(across, view.unit, view.words))
     axes.set_ylabel(in_unit(view.words.text("pictures.common.predicted"), view.unit, view.words))
@@ -151,7 +145,7 @@ def _scores(axes: Axes, view: _View) -> None:
         for name, score in scores.items()
         if score is not None
     )
-    note(axes, text, (0, 1), (8, -6), xycoords="axes fraction", ha="left", va="top")
+    marks.note(axes, text, (0, 1), (8, -6), xycoords="axes fraction", ha="left", va="top")
 
 
 def _title(view: _View) -> Message:
@@ -178,7 +172,7 @@ def _alt(view: _View) -> Message:
 
 
 @dataclass(frozen=True)
-class ResidualsByPredictionPicture(PicturePart):
+class ResidualsByPredictionPicture(OnePicture):
     """Draws the error of every prediction, and its mean along the range of predictions.
 
     most : dots that are drawn, evenly over the predictions.
@@ -191,18 +185,16 @@ class ResidualsByPredictionPicture(PicturePart):
 
     most: Annotated[int, Field(ge=100, le=5000)] = 1000
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         bins = required(results, "residuals", "bins", PredictionBin)
         unit = results.schema.target.unit
-        return [
-            on_sheets(
-                "residuals",
-                3.9,
-                lambda sheet: _paint_residuals(sheet, results, bins, self.most),
-                title=_title_residuals(bins, unit, leaning(results)),
-                alt=_alt_residuals(bins, unit),
-            )
-        ]
+        return on_sheets(
+            "residuals",
+            3.9,
+            lambda sheet: _paint_residuals(sheet, results, bins, self.most),
+            title=_title_residuals(bins, unit, leaning(results)),
+            alt=_alt_residuals(bins, unit),
+        )
 
 
 def _paint_residuals(
@@ -214,7 +206,7 @@ def _paint_residuals(
     axes.axhline(0, color=LIGHT.context, linewidth=1)
     marks.dots(axes, p.values[shown], p.errors[shown], LIGHT.context, 2.8)
     placed = ((each.predicted, each.mean_error) for each in bins)
-    marks.upright_intervals(axes, placed, marks.MarkStyle(SERIES[1]))
+    marks.intervals(axes, placed, marks.MarkStyle(SERIES[1]), upright=True)
     most_off = float(np.abs(p.errors).max()) * 1.06 or 1.0
     width = float(np.ptp(p.values)) or 1.0
     axes.set_xlim(float(p.values.min()) - 0.03 * width, float(p.values.max()) + 0.03 * width)
@@ -263,7 +255,7 @@ _ROW = 0.42
 
 
 @dataclass(frozen=True)
-class IntervalCoveragePicture(PicturePart):
+class IntervalCoveragePicture(OnePicture):
     """Draws how often intervals of several levels hold the true number, against what they say."""
 
     reveals = "aggregate"
@@ -271,19 +263,17 @@ class IntervalCoveragePicture(PicturePart):
     needs = frozenset({"measures/prediction_intervals"})
     tasks = NUMBER_TASKS
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         table = required(results, "prediction_intervals", "coverage", IntervalCoverage)
         unit, words = results.schema.target.unit, words_of(results)
         height = 0.95 + _ROW * len(table)
-        return [
-            on_sheets(
-                "interval_coverage",
-                height,
-                lambda sheet: _paint_coverage(sheet, table, unit, words),
-                title=_title_coverage(coverage_verdict(results)),
-                alt=_alt_coverage(table, unit),
-            )
-        ]
+        return on_sheets(
+            "interval_coverage",
+            height,
+            lambda sheet: _paint_coverage(sheet, table, unit, words),
+            title=_title_coverage(coverage_verdict(results)),
+            alt=_alt_coverage(table, unit),
+        )
 
 
 def _paint_coverage(

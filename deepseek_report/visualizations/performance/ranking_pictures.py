@@ -11,7 +11,6 @@ import numpy as np
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.predictions import ClassRates
-from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.metrics.performance.classification_scores import (
@@ -23,9 +22,8 @@ from deepseek_report.metrics.performance.classification_scores import (
 from deepseek_report.metrics.performance.performance_rows import SweptThreshold
 from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.labels import caption, known, short, spoken, wrapped
-from deepseek_report.visualizations.drawing.marks import grid, note, percent_ticks
 from deepseek_report.visualizations.drawing.read_results import estimate_columns, required
-from deepseek_report.visualizations.drawing.sheet import Multiples, Sheet, on_sheets
+from deepseek_report.visualizations.drawing.sheet import Multiples, OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes, Look
 from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
@@ -41,7 +39,7 @@ _GUESSING: Look = {"color": LIGHT.context, "linewidth": 1, "linestyle": (0, (3, 
 
 
 @dataclass(frozen=True)
-class RocCurvePicture(PicturePart):
+class RocCurvePicture(OnePicture):
     """Draws the ROC curve, with precision against recall beside it."""
 
     reveals = "aggregate"
@@ -49,20 +47,18 @@ class RocCurvePicture(PicturePart):
     needs = frozenset({"measures/roc_auc", "predictions"})
     also = frozenset({"measures/average_precision", "measures/ranking_curves"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         view = _View.of(results)
         heights = _HEIGHT, (1 + bool(view.recall)) * _HEIGHT
-        return [
-            on_sheets(
-                "roc_curve",
-                heights,
-                lambda sheet: _paint(sheet, view),
-                title=_title(view),
-                alt=_alt(view),
-                how_to_read=caption("roc_curve.how_to_read", band=bool(view.band)),
-                interactive=_twin(view),
-            )
-        ]
+        return on_sheets(
+            "roc_curve",
+            heights,
+            lambda sheet: _paint(sheet, view),
+            title=_title(view),
+            alt=_alt(view),
+            how_to_read=caption("roc_curve.how_to_read", band=bool(view.band)),
+            interactive=_twin(view),
+        )
 
 
 @dataclass(frozen=True)
@@ -164,12 +160,12 @@ def _panels(sheet: Sheet, *, two: bool) -> tuple[Axes, Axes | None]:
 
 
 def _frame(axes: Axes, view: _View, across: str, up: str) -> None:
-    grid(axes, "both")
+    marks.grid(axes, "both")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_xlabel(short(view.text(across), 44))
     axes.set_ylabel(short(view.text(up), 40))
-    percent_ticks(axes, "x", view.words)
-    percent_ticks(axes, "y", view.words)
+    marks.percent_ticks(axes, "x", view.words)
+    marks.percent_ticks(axes, "y", view.words)
 
 
 def _mark(axes: Axes, place: tuple[float, float]) -> None:
@@ -193,7 +189,7 @@ def _note(axes: Axes, view: _View, judged: tuple[str, Score | None], *, low: boo
         place, offset = ((1, 0), 5 + 12.5 * row) if low else ((1, 1), -12 - 12.5 * row)
         upright = "bottom" if low else "top"
         look = {"xycoords": "axes fraction", "ha": "right", "va": upright, "color": colour}
-        note(axes, text, place, (-4, offset), **look)
+        marks.note(axes, text, place, (-4, offset), **look)
 
 
 def _title(view: _View) -> Message:
@@ -270,21 +266,21 @@ _DRAWN = (0.05, 0.1, 0.2, 0.3, 0.5)
 
 
 @dataclass(frozen=True)
-class GainAndLiftPicture(PicturePart):
+class GainAndLiftPicture(OnePicture):
     """Draws how much of the explained class is among the cases with the highest scores."""
 
     reveals = "aggregate"
     section = "performance"
     needs = frozenset({"measures/ranking_curves"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         view = _GainView(
             required(results, "ranking_curves", "gain", GainDepth),
             spoken(results.schema.target.explained_class),
             results.predicted.about_explained.base,
             words_of(results),
         )
-        return [view.multiples.picture("gain_and_lift", title=view.title(), alt=view.alt())]
+        return view.multiples.picture("gain_and_lift", title=view.title(), alt=view.alt())
 
 
 @dataclass(frozen=True)
@@ -331,7 +327,7 @@ class _GainView:
     def _lift(self, axes: Axes) -> None:
         lifts = [(row.depth, row.lift) for row in self.table if row.depth >= min(_DRAWN)]
         axes.axhline(1, color=LIGHT.context, linewidth=1, linestyle=(0, (3, 3)))
-        marks.upright_intervals(axes, lifts, marks.MarkStyle(SERIES[0], size=4.5))
+        marks.intervals(axes, lifts, marks.MarkStyle(SERIES[0], size=4.5), upright=True)
         axes.set_xlim(0, 1.02)
         axes.set_ylim(bottom=0)
         marks.grid(axes, "both")
@@ -372,7 +368,7 @@ _RATES: dict[str, tuple[_Rate, str]] = {
 
 
 @dataclass(frozen=True)
-class ThresholdSweepPicture(PicturePart):
+class ThresholdSweepPicture(OnePicture):
     """Draws the main rates at every threshold, with the threshold in use marked."""
 
     reveals = "aggregate"
@@ -380,7 +376,7 @@ class ThresholdSweepPicture(PicturePart):
     needs_two_classes = True
     needs = frozenset({"measures/threshold_sweep", "predictions"})
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         target = results.schema.target
         view = _SweepView(
             table=_with_enough_flagged(results),
@@ -391,16 +387,14 @@ class ThresholdSweepPicture(PicturePart):
             most=results.predicted.highest,
             words=words_of(results),
         )
-        return [
-            on_sheets(
-                "threshold_sweep",
-                _HEIGHT,
-                lambda sheet: _paint_sweep(sheet, view),
-                title=_title_sweep(view),
-                alt=_alt_sweep(view),
-                interactive=_twin_sweep(view),
-            )
-        ]
+        return on_sheets(
+            "threshold_sweep",
+            _HEIGHT,
+            lambda sheet: _paint_sweep(sheet, view),
+            title=_title_sweep(view),
+            alt=_alt_sweep(view),
+            interactive=_twin_sweep(view),
+        )
 
 
 @dataclass(frozen=True)
