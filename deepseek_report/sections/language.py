@@ -13,8 +13,8 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table_rows import WholeRow
+from deepseek_report.findings.rules_language import ShownAnswer, quoted, shown_answers
 from deepseek_report.findings.severity import SIGNIFICANT
-from deepseek_report.findings.shown_answers import ShownAnswer, quoted, shown_answers
 from deepseek_report.metrics.language.language_rows import (
     ContinuationMethod,
     ExpertKind,

@@ -14,8 +14,8 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.modules import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
+from deepseek_report.metrics.internals.compute import WeightVector
 from deepseek_report.metrics.internals.internal_rows import ProfiledLayer
-from deepseek_report.metrics.internals.projection import WeightVector
 from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.labels import caption, short, spaced, spoken
 from deepseek_report.visualizations.drawing.read_results import (

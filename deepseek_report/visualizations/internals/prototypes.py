@@ -15,7 +15,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import DataKind, kind_of
-from deepseek_report.metrics.internals.prototypes import PrototypeCase, PrototypeInput
+from deepseek_report.metrics.internals.intrinsic_explanations import PrototypeCase, PrototypeInput
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing import marks
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped

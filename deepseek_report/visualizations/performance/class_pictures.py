@@ -15,7 +15,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import LABEL_TASKS
-from deepseek_report.metrics.performance.labels_table import PredictedLabel
+from deepseek_report.metrics.performance.classification_scores import PredictedLabel
 from deepseek_report.metrics.performance.performance_rows import ClassRecall, Confusion
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing import marks

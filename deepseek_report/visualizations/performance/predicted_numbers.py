@@ -192,7 +192,7 @@ class ResidualsByPredictionPicture(OnePicture):
             "residuals",
             3.9,
             lambda sheet: _paint_residuals(sheet, results, bins, self.most),
-            title=_title_residuals(bins, unit, leaning(results)),
+            title=_title_residuals(bins, unit, next(leaning(results), None)),
             alt=_alt_residuals(bins, unit),
         )
 
@@ -219,12 +219,12 @@ def _paint_residuals(
 
 
 def _title_residuals(
-    bins: Sequence[PredictionBin], unit: str | None, leans: Sequence[Finding]
+    bins: Sequence[PredictionBin], unit: str | None, leans: Finding | None
 ) -> Message:
     """The part of the range that is off most, else what is concluded of the whole range."""
     sure = _beyond_chance(bins)
     if not sure and leans:
-        lean = leans[0].values
+        lean = leans.values
         return caption("residuals.title_leaning", mean=lean["mean"], up=lean["up"], unit=unit)
     if not sure:
         return caption("residuals.title_right")
