@@ -34,8 +34,8 @@ from deepseek_report.visualizations.failures.learning_curve import LearningCurve
 from deepseek_report.visualizations.failures.part_pictures import (
     CohortsPicture,
     PartPerformancePicture,
+    SlicesPicture,
 )
-from deepseek_report.visualizations.failures.slices import SlicesPicture
 from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
 from deepseek_report.visualizations.performance.predicted_numbers import (
     IntervalCoveragePicture,

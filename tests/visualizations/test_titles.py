@@ -24,13 +24,11 @@ from deepseek_report.visualizations.explanations.explanation_quality import (
 )
 from deepseek_report.visualizations.explanations.importance_pictures import GlobalImportancePicture
 from deepseek_report.visualizations.failures.learning_curve import LearningCurvePicture
-from deepseek_report.visualizations.failures.part_pictures import CohortsPicture
+from deepseek_report.visualizations.failures.part_pictures import CohortsPicture, SlicesPicture
 from deepseek_report.visualizations.failures.robustness import RobustnessPicture
-from deepseek_report.visualizations.failures.slices import SlicesPicture
 from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
-from deepseek_report.visualizations.internals.attention_maps import AttentionMapsPicture
 from deepseek_report.visualizations.internals.layer_pictures import LayerProfilePicture
-from deepseek_report.visualizations.internals.routing import RoutingPicture
+from deepseek_report.visualizations.internals.routing import AttentionMapsPicture, RoutingPicture
 from deepseek_report.visualizations.performance.ranking_pictures import (
     RocCurvePicture,
     ThresholdSweepPicture,
