@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from deepseek_report.artifacts.estimate import UNDEFINED
-from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.findings.best_option import best_option, option_name
 from deepseek_report.findings.records import attribute_label, setting
 from deepseek_report.findings.rules_groups import (
@@ -34,7 +33,7 @@ from deepseek_report.metrics.fairness.fairness_rows import (
 )
 from deepseek_report.metrics.fairness.groups import Grouping, groupings
 from deepseek_report.sections.chains import largest_prompt_gap
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.sections.shared.tables import ShownTable, Values, View, own_table
 from deepseek_report.sections.shared.task_columns import attribution, gap_table, quality
 from deepseek_report.tasks import task_of
@@ -85,7 +84,7 @@ def undeclared_values(draft: Draft) -> Values:
         for k, name in classes.items()
     )
     kind = TableType(
-        (Column("level"), Column("n", "count"), Column("right", "share", unless="too_few"), *heads)
+        (*columns_of("level n:count"), Column("right", "share", unless="too_few"), *heads)
     )
     return {"groups": [_attribute(draft, grouping, kind, list(classes)) for grouping in grouped]}
 
@@ -306,11 +305,10 @@ def _proposed(draft: Draft) -> list[str]:
 #: The one measurement here that is also made where the data name no groups of people.
 _EXPLAINED = "explanation_by_group"
 _METRICS = (
-    *("group_rates", "impact_ratio"),
-    *DIFFERENCES,
+    *("group_rates", "impact_ratio", *DIFFERENCES),
     *("direct_use", "proxies", "options", _EXPLAINED),
 )
-_USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {"pictures/group_rates"}
+_USES = ids_of(measures=" ".join(_METRICS), pictures="group_rates")
 
 
 @dataclass(frozen=True)
@@ -481,15 +479,7 @@ _OF_DIRECT_USE = {
     "swaps": ("attribute", "given", "turned", "direct", "stand_ins", "turned_stand_ins", "n"),
     "split": ("attribute", "level", "reference", *GAP_PARTS, "n", "n_asked"),
 }
-_PROXIES = TableType(
-    (
-        Column("attribute", "attribute"),
-        Column("auc", "number"),
-        Column("features"),
-        Column("n", "count"),
-    ),
-    folded=True,
-)
+_PROXIES = TableType(columns_of("attribute:attribute auc:number features n:count"), folded=True)
 
 
 def _sources(draft: Draft) -> Values:

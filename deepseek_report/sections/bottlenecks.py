@@ -27,7 +27,7 @@ from deepseek_report.metrics.internals.internal_rows import (
     AblatedPart,
     ProfiledLayer,
 )
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
@@ -233,18 +233,13 @@ def _worded(draft: Draft, row: Cohort | CohortDriver, name: str) -> Values:
 #: A gain in ROC AUC below which a remedy is not worth its cost.
 NO_HOPE = 0.01
 _METRICS = (
-    *("slices", "cohorts", "near_copies", "label_suspects", "learning_curve"),
-    *("expert_load", "route_entropy", "ablation"),
-    *("layer_profile", "latency", "peak_memory", "parameter_projection"),
+    "slices cohorts near_copies label_suspects learning_curve expert_load route_entropy ablation "
+    "layer_profile latency peak_memory parameter_projection"
 )
 _PICTURES = (
-    *("slices", "cohorts", "learning_curve"),
-    *("expert_effects", "expert_tokens", "layer_profile", "parameter_projection"),
+    "slices cohorts learning_curve expert_effects expert_tokens layer_profile parameter_projection"
 )
-_USES = frozenset(
-    {ArtifactId.measure(name) for name in _METRICS}
-    | {ArtifactId.picture(name) for name in _PICTURES}
-)
+_USES = ids_of(measures=_METRICS, pictures=_PICTURES)
 
 
 @dataclass(frozen=True)
@@ -256,7 +251,7 @@ class BottlenecksSection:
     def content(self, results: Results) -> SectionContent:
         draft = Draft("bottlenecks", results)
         _answer(draft)
-        draft.notes(_METRICS)
+        draft.notes(_METRICS.split())
         draft.values |= {
             "accuracy": accuracy(draft),
             "cohorts": cohorts(draft),

@@ -11,11 +11,11 @@ from deepseek_report.artifacts.message import Code, Message, Verbatim
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind, Feature
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import period_of
 from deepseek_report.metrics.language.chain_of_thought import DECIDED
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
@@ -26,31 +26,14 @@ _FIVE = ("min", "q25", "median", "q75", "max")
 _SPREAD = tuple(Column(name) for name in _FIVE)
 _FEATURES = {
     "features": TableType(
-        (
-            Column("label"),
-            Column("name", "code"),
-            Column("kind"),
-            Column("missing", "count"),
-            Column("sensitive", "yes_no"),
-            Column("mutable", "yes_no"),
-        ),
+        columns_of("label name:code kind missing:count sensitive:yes_no mutable:yes_no"),
         folded=True,
     ),
     "numeric": TableType((Column("label"), *_SPREAD), folded=True),
     "categorical": TableType(
-        (
-            Column("label"),
-            Column("category"),
-            Column("code"),
-            Column("documented", "yes_no"),
-            Column("n", "count"),
-            Column("share", "share"),
-        ),
-        folded=True,
+        columns_of("label category code documented:yes_no n:count share:share"), folded=True
     ),
-    "correlations": TableType(
-        (Column("label_a"), Column("label_b"), Column("spearman", "number")), folded=True
-    ),
+    "correlations": TableType(columns_of("label_a label_b spearman:number"), folded=True),
 }
 
 
@@ -159,7 +142,7 @@ def _lengths(draft: Draft) -> ShownTable:
         {"class": draft.words.say(row["class"]), "n": row["n"], **_five(row, draft.words)}
         for row in texts.get("lengths") or []
     ]
-    kind = TableType((Column("class"), Column("n", "count"), *_SPREAD))
+    kind = TableType((*columns_of("class n:count"), *_SPREAD))
     return draft.table("lengths", kind, rows, **_ends(draft))
 
 
@@ -174,9 +157,7 @@ def _channels(draft: Draft) -> ShownTable:
 
 # --- What the model learnt from, and what is wrong with it ----------------------------------------
 
-_USES = frozenset(
-    {"pictures/data_samples", "pictures/class_distributions", "measures/class_distributions"}
-)
+_USES = ids_of(measures="class_distributions", pictures="data_samples class_distributions")
 
 
 @dataclass(frozen=True)
@@ -273,11 +254,11 @@ def _values(draft: Draft) -> Values:
     }
 
 
-_ISSUES = TableType((Column("severity"), Column("found"), Column("todo")))
+_ISSUES = TableType(columns_of("severity found todo"))
 
 
 def _shares(key: str) -> TableType:
-    return TableType((Column(key), Column("n", "count"), Column("share", "share")))
+    return TableType((Column(key), *columns_of("n:count share:share")))
 
 
 def _validation(results: Results) -> str:
@@ -329,9 +310,7 @@ def _parts(draft: Draft, is_number: bool, counted: Mapping[str, Any]) -> ShownTa
         {**row, "part": draft.words.label("parts", row["part"])}
         for row in draft.results.card.get("parts") or []
     ]
-    return draft.table(
-        "parts", TableType((Column("part"), Column("n", "count"), *last)), rows, **counted
-    )
+    return draft.table("parts", TableType((*columns_of("part n:count"), *last)), rows, **counted)
 
 
 def _groups(is_number: bool) -> TableType:

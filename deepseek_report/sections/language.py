@@ -9,7 +9,6 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table_rows import WholeRow
@@ -25,7 +24,7 @@ from deepseek_report.metrics.language.language_rows import (
 )
 from deepseek_report.metrics.language.token_attribution import QUESTIONS
 from deepseek_report.sections.chains import CHAIN_METRICS, answer_chains
-from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.draft import Draft, ids_of
 from deepseek_report.sections.shared.tables import ShownTable, Values
 
 # What each token of an answer came from: the sentence of the section, and what the page shows
@@ -256,12 +255,10 @@ def _experts(draft: Draft) -> str:
 # What is measured of language models alone: where a continuation comes from, and the inside
 
 #: Metrics and pictures of language models; the section is incomplete where one of them failed.
-_INSIDE: tuple[str, ...] = ("lens", "head_roles", "latent", "token_experts")
-_METRICS: tuple[str, ...] = ("continuation", *_INSIDE, *CHAIN_METRICS)
-_PICTURES: tuple[str, ...] = ("continuation", "lens", "head_roles")
-_USES = frozenset(
-    {ArtifactId.measure(name) for name in _METRICS}
-    | {ArtifactId.picture(name) for name in _PICTURES}
+_INSIDE = "lens head_roles latent token_experts"
+_USES = ids_of(
+    measures=" ".join(("continuation", _INSIDE, *CHAIN_METRICS)),
+    pictures="continuation lens head_roles",
 )
 
 
@@ -276,6 +273,6 @@ class LanguageSection:
         continuation_answer(draft)
         draft.values["continuation"] = continuation_data(draft)
         draft.values["inside"] = inside(draft)
-        draft.notes(("continuation", *_INSIDE))
+        draft.notes(("continuation", *_INSIDE.split()))
         answer_chains(draft)
         return draft.content(self.needs, _USES)

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
-from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.findings.error_budget import families as families_of_run
 from deepseek_report.findings.error_budget import levels
@@ -63,22 +63,15 @@ class ReproducibilitySection:
         return draft.content(self.needs)
 
 
-_VERSIONS = TableType((Column("what", "code"), Column("value", "code")), folded=True)
-_FACTS = TableType((Column("what"), Column("value", "code")), folded=True)
-_TIMES = TableType((Column("what"), Column("seconds", "seconds")), folded=True)
+_VERSIONS = TableType(columns_of("what:code value:code"), folded=True)
+_FACTS = TableType(columns_of("what value:code"), folded=True)
+_TIMES = TableType(columns_of("what seconds:seconds"), folded=True)
 _FAMILIES = TableType(
-    (
-        Column("family"),
-        Column("made", "count"),
-        Column("part", "share"),
-        Column("level", "share"),
-        Column("beyond", "count"),
-    ),
-    folded=True,
+    columns_of("family made:count part:share level:share beyond:count"), folded=True
 )
-_PROBLEMS = TableType((Column("part"), Column("reason")))
-_REFERENCES = TableType((Column("reference"), Column("used")))
-_FILES = TableType((Column("place"), Column("file", "code"), Column("sha256")))
+_PROBLEMS = TableType(columns_of("part reason"))
+_REFERENCES = TableType(columns_of("reference used"))
+_FILES = TableType(columns_of("place file:code sha256"))
 
 
 def _command(draft: Draft) -> Values:

@@ -25,6 +25,12 @@ from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import WordedFinding
 
 
+def ids_of(*, measures: str = "", pictures: str = "") -> frozenset[str]:
+    """The ids of measures and of pictures, their names in one string each."""
+    of_measures = map(ArtifactId.measure, measures.split())
+    return frozenset((*of_measures, *map(ArtifactId.picture, pictures.split())))
+
+
 class Draft:
     """A section while it is written; texts come from `sections.<name>` of the locale."""
 
