@@ -52,12 +52,6 @@ def is_undeclared(results: Results) -> bool:
     return not judged and bool(schema.attributes_of("person"))
 
 
-def answer_undeclared(draft: Draft) -> None:
-    """That nothing is judged, and what to declare."""
-    classes = list(draft.results.schema.target.classes)
-    draft.answer("not_judged", reason=NOT_JUDGED, classes=classes)
-
-
 def undeclared_values(draft: Draft) -> Values:
     """How often each group is decided otherwise than labelled, class by class; no verdict.
 
@@ -139,7 +133,14 @@ def decision_values(draft: Draft) -> Values:
         "decides": task.decides,
         "options": draft.metric_table("options", "options", _options(draft), _option_view(draft)),
         "proposed": _proposed(draft),
-        "own_refits": _own_refits(draft),
+        "own_refits": next(
+            (
+                draft.words.say(note)
+                for note in draft.results.notes("options")
+                if isinstance(note, Message) and note.id == "notes.options.own"
+            ),
+            "",
+        ),
     }
 
 
@@ -277,13 +278,6 @@ def _option_view(draft: Draft) -> View:
     )
 
 
-def _own_refits(draft: Draft) -> str:
-    """Whether the model itself was fitted anew, and what asks for it."""
-    notes = draft.results.notes("options")
-    own = (note for note in notes if isinstance(note, Message) and note.id == "notes.options.own")
-    return draft.words.say(next(own, ""))
-
-
 def _proposed(draft: Draft) -> list[str]:
     """Of each attribute the option that narrows its gap, or that none is shown to."""
     first: dict[str, GapOption] = {}
@@ -321,8 +315,11 @@ class BiasSection:
         draft = Draft("bias", results)
         _answer(draft)
         _answer_gaps(draft)
-        _answer_sources(draft)
-        _answer_prompts(draft)
+        if gap := surest_gap(results):  # in favourable decisions
+            draft.answer("sources", **gap)
+        if prompts := largest_prompt_gap(results):
+            draft.answer("prompts", **prompts)
+            draft.caveat("prompts")
         _caveats(draft)
         draft.notes(metric for metric in _METRICS if metric != _EXPLAINED or _people(results))
         draft.values |= {**decision_values(draft), **_sources(draft)}
@@ -347,20 +344,14 @@ def _needed(results: Results, needs: frozenset[str]) -> frozenset[str]:
     return frozenset({"measures/prompt_pairs"}) if of_prompts else needs
 
 
-def _answer_prompts(draft: Draft) -> None:
-    """What a word for a person changes, where prompts differ in nothing else."""
-    if values := largest_prompt_gap(draft.results):
-        draft.answer("prompts", **values)
-        draft.caveat("prompts")
-
-
 def _answer(draft: Draft) -> None:
     results = draft.results
     if not _people(results):
         parts = [attribute.label for attribute in results.schema.attributes]
         draft.answer("no_people", parts=parts)
     elif is_undeclared(results):
-        answer_undeclared(draft)
+        classes = list(results.schema.target.classes)
+        draft.answer("not_judged", reason=NOT_JUDGED, classes=classes)
     pairs = results.rows("impact_ratio", "pairs", GroupPair)
     if pairs:
         judged = [row for row in pairs if row.is_judged and not row.is_crossing]
@@ -401,13 +392,6 @@ def _answer_gaps(draft: Draft) -> None:
     apart = dict.fromkeys(row.attribute for row in tests if is_beyond_chance(draft.results, row))
     names = [attribute_label(draft.results, name) for name in _uncrossed(list(apart))]
     draft.answer("gaps", judged=bool(tests), apart=names, tests=len(tests))
-
-
-def _answer_sources(draft: Draft) -> None:
-    """Where the surest gap in favourable decisions comes from."""
-    gap = surest_gap(draft.results)
-    if gap is not None:
-        draft.answer("sources", **gap)
 
 
 def _uncrossed(attributes: Sequence[str]) -> list[str]:

@@ -32,7 +32,7 @@ from deepseek_report.compliance.evaluate import (
 )
 from deepseek_report.compliance.evidence import Evidence, named_score
 from deepseek_report.compliance.framework import Framework, Row
-from deepseek_report.compliance.statements import DECIDE, FORM, Statement
+from deepseek_report.compliance.statements import DECIDE, FORM
 from deepseek_report.compliance.status import DECIDED, STATUSES, Judgement, Status
 from deepseek_report.sections.shared.tables import Values
 from deepseek_report.wording.of_results import words_of
@@ -293,12 +293,6 @@ def _near(report: ComplianceReport) -> list[Values]:
     ]
 
 
-def _without_law(report: ComplianceReport) -> list[str]:
-    """Declared places for which in particular nothing is made of all that is shown or shipped."""
-    known = (*(part.framework for part in report.frameworks), *report.others)
-    return without_law(report.declared.places, (each.applies for each in known))
-
-
 def _sectors(other: Framework, words: Wording) -> str:
     named = [words.label("sectors", sector) for sector in other.applies.sectors]
     return ", ".join(named) or words.text("compliance.any_sector")
@@ -362,7 +356,10 @@ def filled_statements(report: ComplianceReport, words: Wording) -> list[Values]:
             "field": words.label("human_fields", entry.field),
             "text": entry.text,
             "rows": asking_rows.get(entry.field, ()),
-            **_signed(entry),
+            "name": entry.name,
+            "role": entry.role,
+            "date": entry.date,
+            "source": f"{entry.source.file}:{entry.source.line}",
         }
         for entry in signed
     ]
@@ -426,12 +423,6 @@ def required(report: ComplianceReport, words: Wording) -> list[Values]:
         }
         for each in report.required
     ]
-
-
-def _signed(entry: Statement) -> dict[str, str]:
-    """Who signed it, and where it stands."""
-    source = f"{entry.source.file}:{entry.source.line}"
-    return {"name": entry.name, "role": entry.role, "date": entry.date, "source": source}
 
 
 def generated_statements(report: ComplianceReport, words: Wording) -> list[dict[str, str]]:
@@ -498,13 +489,14 @@ class ComplianceSection:
 
 def _values(report: ComplianceReport, results: Results, words: Wording) -> Values:
     day, sector = report.as_of.day, report.declared.sector
+    known = (*(part.framework for part in report.frameworks), *report.others)
     return {
         "as_of": day.isoformat() if day else "",
         "because": report.as_of.because,
         "sector": words.label("sectors", sector) if sector else "",
         "places": list(report.declared.places),
         "near": _near(report),
-        "without_law": _without_law(report),
+        "without_law": without_law(report.declared.places, (each.applies for each in known)),
         "others": others(report, words),
         "floor": report.options.floor,
         "disclaimers": list(dict.fromkeys(part.shown.disclaimer for part in report.frameworks)),

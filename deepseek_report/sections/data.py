@@ -81,7 +81,10 @@ def _features(draft: Draft) -> list[ShownTable]:
         "numeric": [
             ({"label": row["label"]} | _five(row, draft.words)) for row in card.get("numeric") or []
         ],
-        "categorical": [_categorical(row) for row in card.get("categorical") or []],
+        "categorical": [
+            {"documented": True, **row, "code": str(row.get("code", ""))}
+            for row in card.get("categorical") or []
+        ],
         "correlations": list(card.get("correlations") or []),
     }
     ends = _ends(draft)
@@ -111,10 +114,6 @@ def _five(row: Mapping[str, Any], words: Wording) -> Values:
         if known is not None:
             cells[f"{key}__sort"] = known
     return cells
-
-
-def _categorical(row: Mapping[str, object]) -> Values:
-    return {"documented": True, **row, "code": str(row.get("code", ""))}
 
 
 # --- texts, images, series ------------------------------------------------------------------------
@@ -187,12 +186,14 @@ def _answer(draft: Draft) -> None:
     results = draft.results
     card, schema = results.card, results.schema
     serious = [issue for issue in results.issues if issue.severity != "info"]
+    explained = schema.target.explained_class
+    shares = {row.get("class"): row.get("share") for row in card.get("labels") or []}
     draft.answer(
         "size",
         title=card.get("title") or card.get("name") or draft.words.label("artifacts", "data"),
         extent=extent(draft),
-        target=schema.target.explained_class,
-        share=_explained_share(results),
+        target=explained,
+        share=finite(shares.get(explained)),
         period=period_of(results),
     )
     _answer_number(draft)
@@ -211,14 +212,6 @@ def _answer_number(draft: Draft) -> None:
         }
         cut = draft.results.card.get("ends") == "quantiles"
         draft.answer("labels", label=numbers["label"], cut=cut, **ends)
-
-
-def _explained_share(results: Results) -> float | None:
-    explained = results.schema.target.explained_class
-    for row in results.card.get("labels") or []:
-        if row.get("class") == explained:
-            return finite(row.get("share"))
-    return None
 
 
 def _values(draft: Draft) -> Values:

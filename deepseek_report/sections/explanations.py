@@ -372,28 +372,21 @@ def _ranks(draft: Draft, table: Sequence[FeatureImportance], name: str = "") -> 
     order = {row.feature: row.rank for row in table if row.explainer == leader}
     features = {row.feature: row.label for row in table}
     shown = sorted(features, key=lambda name: order.get(name, len(features)))[:SHOWN]
-    cells = [
-        {"label": Verbatim(features[name]) if quotes else features[name]}
-        | {
-            key: cell
-            for row in table
-            if row.feature == name
-            for key, cell in _rank_cell(draft, row).items()
-        }
-        for name in shown
-    ]
+    percent = draft.words.numbers.percent
+    cells: dict[str, Values] = {
+        name: {"label": Verbatim(features[name]) if quotes else features[name]} for name in shown
+    }
+    for row in table:
+        if row.feature in cells:
+            cells[row.feature][row.explainer] = f"{row.rank} ({percent(finite(row.share))})"
+            cells[row.feature][f"{row.explainer}__sort"] = row.rank
     methods = (
         Column(name, label=explainer_label(draft.results, name))
         for name in dict.fromkeys(row.explainer for row in table)
     )
     kind = TableType((Column("label"), *methods))
-    shown_ranks = draft.table("ranks", kind, cells, feature=draft.text("feature"))
+    shown_ranks = draft.table("ranks", kind, cells.values(), feature=draft.text("feature"))
     return replace(shown_ranks, id=f"explanations-{name}") if name else shown_ranks
-
-
-def _rank_cell(draft: Draft, row: FeatureImportance) -> Values:
-    share = draft.words.numbers.percent(finite(row.share))
-    return {row.explainer: f"{row.rank} ({share})", f"{row.explainer}__sort": row.rank}
 
 
 _METHODS = TableType(columns_of("explainer:explainer idea variant space n:count calls:count"))

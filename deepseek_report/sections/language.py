@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table_rows import WholeRow
@@ -44,19 +43,14 @@ def continuation_answer(draft: Draft) -> None:
     best = next((row for row in judged if row.contrast and row.explainer in names[:1]), None)
     values: Values = {"n": judged[0].n, "methods": names}
     if best is not None:
+        low, high = best.right.ends or (0.0, 1.0)
+        is_told = best.right.is_defined and high - low <= _WIDEST
         values |= {
             "gain": best.comprehensiveness_gain,
-            "right": best.right if _is_told(best.right) else None,
+            "right": best.right if is_told else None,
             "known": best.known,
         }
     draft.answer("continuation", **values)
-
-
-def _is_told(share: Estimate) -> bool:
-    """Whether so many prompts were looked at that a share of them says something."""
-    if not share.is_defined or share.low is None or share.high is None:
-        return False
-    return share.high - share.low <= _WIDEST
 
 
 def continuation_data(draft: Draft) -> Values | None:
@@ -113,7 +107,8 @@ _MOST = 0.5
 
 def inside(draft: Draft) -> Values:
     """Sentences and tables by metric; a metric that the run lacks has no sentence."""
-    _answers(draft)
+    if group := _copying(draft):
+        draft.answer("copying", **group)
     return {
         "lens": {
             "sentence": _lens(draft),
@@ -141,12 +136,6 @@ def _table(draft: Draft, metric: str, name: str) -> ShownTable:
         for row in (whole.cells for whole in draft.results.rows(metric, name, WholeRow))
     ]
     return draft.metric_table(metric, name, worded)
-
-
-def _answers(draft: Draft) -> None:
-    """What the heads that copy are needed for, at the head of the section."""
-    if group := _copying(draft):
-        draft.answer("copying", **group)
 
 
 def _lens(draft: Draft) -> str:

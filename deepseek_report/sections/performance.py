@@ -354,13 +354,9 @@ def _sweep(draft: Draft) -> ShownTable:
     shown = [
         {**row.cells, "in_use": row is nearest}
         for row in table
-        if row is nearest or _is_tenth(row.threshold)
+        if row is nearest or abs(row.threshold * 10 - round(row.threshold * 10)) < 1e-6
     ]
     return draft.metric_table("threshold_sweep", "sweep", shown)
-
-
-def _is_tenth(threshold: float) -> bool:
-    return abs(threshold * 10 - round(threshold * 10)) < 1e-6
 
 
 # What the performance section says of a cross-validation: scores and findings over its folds.
@@ -403,7 +399,8 @@ def fold_values(draft: Draft) -> Values:
 
 def fold_ends(draft: Draft, score: Score) -> Values:
     """Least and greatest value of a score over folds, in words; None for both without folds."""
-    row = _row_of(draft, score)
+    known = draft.results.rows(CROSS_VALIDATION, "spread", FoldSpread)
+    row = next((row for row in known if row.is_of(score)), None)
     if row is None:
         return {"least": None, "greatest": None, "folds": 0}
     least, greatest = (_written(draft, score, end) for end in (row.least, row.greatest))
@@ -414,11 +411,6 @@ def fold_range(draft: Draft, score: Score) -> str:
     """From the least to the greatest value of a score over folds; empty without folds."""
     ends = fold_ends(draft, score)
     return draft.text("folds.range", **ends) if ends["folds"] else ""
-
-
-def _row_of(draft: Draft, score: Score) -> FoldSpread | None:
-    known = draft.results.rows(CROSS_VALIDATION, "spread", FoldSpread)
-    return next((row for row in known if row.is_of(score)), None)
 
 
 def _written(draft: Draft, score: Score, value: float) -> str:

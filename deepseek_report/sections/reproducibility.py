@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
@@ -48,9 +48,11 @@ class ReproducibilitySection:
         draft.values |= {
             **_command(draft),
             "run_id": results.run_id,
-            "versions": draft.table("versions", _VERSIONS, _pairs(provenance.get("versions"))),
-            "environment": draft.table("environment", _FACTS, _environment(draft)),
-            "digests": draft.table("digests", _FACTS, [*_digests(draft), *_seeds(draft)]),
+            "versions": draft.table(
+                "versions", _VERSIONS, _facts((provenance.get("versions") or {}).items())
+            ),
+            "environment": draft.table("environment", _FACTS, _named(draft, "environment")),
+            "digests": draft.table("digests", _FACTS, [*_named(draft, "digests"), *_seeds(draft)]),
             "families": draft.table(
                 "families", _FAMILIES, _families(draft, families), budget=BUDGET
             ),
@@ -97,38 +99,28 @@ def _file(draft: Draft, place: str, file: Mapping[str, object]) -> dict[str, str
     return {"place": place, "file": str(file["name"]), "sha256": digest}
 
 
-def _pairs(facts: Mapping[str, object] | None) -> list[dict[str, str]]:
-    return [{"what": str(name), "value": str(value)} for name, value in (facts or {}).items()]
+def _facts(facts: Iterable[tuple[str, object]]) -> list[dict[str, str]]:
+    return [{"what": str(name), "value": str(value)} for name, value in facts]
 
 
-def _environment(draft: Draft) -> list[dict[str, str]]:
-    return [
-        {"what": draft.words.label("environment", name), "value": str(value)}
-        for name, value in (draft.results.provenance.get("environment") or {}).items()
-    ]
-
-
-def _digests(draft: Draft) -> list[dict[str, str]]:
-    return [
-        {"what": draft.words.label("digests", name), "value": str(value)}
-        for name, value in (draft.results.provenance.get("digests") or {}).items()
-    ]
+def _named(draft: Draft, part: str) -> list[dict[str, str]]:
+    """A part of the record of the run, its names in words."""
+    recorded = draft.results.provenance.get(part) or {}
+    return _facts((draft.words.label(part, name), value) for name, value in recorded.items())
 
 
 def _seeds(draft: Draft) -> list[dict[str, str]]:
     """The seed of each step, and what the explainers that draw recorded."""
-    results = draft.results
+    results, label = draft.results, draft.words.label
     seeds = Seeds.recorded(results.config)
-    steps = asdict(seeds) if seeds is not None else {}
-    rows = [
-        {"what": draft.words.label("seeds", step), "value": str(seed)}
-        for step, seed in steps.items()
-    ]
-    return rows + [
-        {"what": explainer_label(results, name), "value": str(explanation.seed)}
-        for name, explanation in results.explanations.items()
-        if explanation.seed is not None
-    ]
+    steps = {} if seeds is None else asdict(seeds)
+    drawn = {name: each.seed for name, each in results.explanations.items()}
+    return _facts(
+        [
+            *((label("seeds", step), seed) for step, seed in steps.items()),
+            *((explainer_label(results, n), seed) for n, seed in drawn.items() if seed is not None),
+        ]
+    )
 
 
 def _families(draft: Draft, made: Mapping[str, FamilyOfTests]) -> list[Values]:
