@@ -41,10 +41,12 @@ class BehaviourSection:
         named = [
             {**row.cells, "question": draft.text(f"kinds.{row.question}")} for row in question_rows
         ]
-        draft.values["questions_table"] = draft.metric_table("behaviour", "questions", named)
-        draft.values["questions"] = [
-            draft.words.say(question(results, row)) for row in open_questions(results)[:_LISTED]
-        ]
+        draft.values |= {
+            "questions_table": draft.metric_table("behaviour", "questions", named),
+            "questions": [
+                draft.words.say(question(results, row)) for row in open_questions(results)[:_LISTED]
+            ],
+        }
         if question_rows:
             draft.caveat("all_else_as_it_is")
         draft.notes(["behaviour"])

@@ -99,11 +99,12 @@ def _rows(draft: Draft, grouping: Grouping, classes: list[int]) -> Iterator[Valu
     for k, level in enumerate(grouping.levels):
         inside = grouping.codes == k
         size = int(inside.sum())
-        row: Values = {"level": level, "n": size, "too_few": size < floor}
-        row["right"] = grouping.drawn.rate(p.correct, inside)
-        for actual in classes:
-            row[f"wrong_{actual}"] = grouping.drawn.rate(~p.correct, inside & (p.labels == actual))
-        yield row
+        rate = grouping.drawn.rate
+        wrong = {
+            f"wrong_{actual}": rate(~p.correct, inside & (p.labels == actual)) for actual in classes
+        }
+        right = rate(p.correct, inside)
+        yield {"level": level, "n": size, "too_few": size < floor, "right": right, **wrong}
 
 
 # --- The tables of the bias section: what groups get, ratios, differences, options ----------------
@@ -322,13 +323,13 @@ class BiasSection:
             draft.caveat("prompts")
         _caveats(draft)
         draft.notes(metric for metric in _METRICS if metric != _EXPLAINED or _people(results))
-        draft.values |= {**decision_values(draft), **_sources(draft)}
-        draft.values["labelled"] = draft.metric_table(
-            "impact_ratio",
-            "labelled",
-            view=View("bias-labelled", "impact_ratio.labelled", _LABELLED),
-        )
-        draft.values["undeclared"] = undeclared_values(draft)
+        labelled = View("bias-labelled", "impact_ratio.labelled", _LABELLED)
+        draft.values |= {
+            **decision_values(draft),
+            **_sources(draft),
+            "labelled": draft.metric_table("impact_ratio", "labelled", view=labelled),
+            "undeclared": undeclared_values(draft),
+        }
         return draft.content(_needed(results, self.needs), _USES)
 
 

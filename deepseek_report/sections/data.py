@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.message import Code, Message, Verbatim
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind, Feature
+from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import period_of
 from deepseek_report.metrics.language.chain_of_thought import DECIDED
 from deepseek_report.sections.shared.draft import Draft, ids_of
-from deepseek_report.sections.shared.tables import ShownTable, Values
+from deepseek_report.sections.shared.tables import Row, ShownTable, Values
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
 
@@ -104,7 +104,7 @@ def _feature(draft: Draft, feature: Feature) -> Values:
     }
 
 
-def _five(row: Mapping[str, Any], words: Wording) -> Values:
+def _five(row: Row, words: Wording) -> Values:
     """Smallest value, quartiles and largest value as cells."""
     cells: Values = {}
     unit = words.name(row.get("unit") or "")
@@ -276,7 +276,7 @@ def _validation(results: Results) -> str:
 _ORIGIN = ("source", "period", "population", "licence", "citation", "doi", "file", "sha256")
 
 
-def _origin(card: Mapping[str, Any], draft: Draft) -> list[dict[str, str]]:
+def _origin(card: Row, draft: Draft) -> list[dict[str, str]]:
     """What the card says of source and rights, row by row; names of works stay as they are."""
     names = {"doi": Code, "file": Code, "sha256": Code}
     values = {
@@ -293,7 +293,7 @@ def _origin(card: Mapping[str, Any], draft: Draft) -> list[dict[str, str]]:
     ]
 
 
-def _parts(draft: Draft, is_number: bool, counted: Mapping[str, Any]) -> ShownTable:
+def _parts(draft: Draft, is_number: bool, counted: Row) -> ShownTable:
     last = (
         (Column("mean", "number"), Column("deviation", "number"))
         if is_number
@@ -321,7 +321,7 @@ def _levels(results: Results, kind: AttributeKind) -> list[Values]:
     ]
 
 
-def _issue(issue: Any, draft: Draft) -> Values:
+def _issue(issue: DataIssue, draft: Draft) -> Values:
     order = ("high", "medium", "low", "info").index(issue.severity)
     return {
         "severity": draft.words.label("severities", issue.severity),
@@ -331,6 +331,6 @@ def _issue(issue: Any, draft: Draft) -> Values:
     }
 
 
-def _leakage(card: Mapping[str, Any], kind: str) -> int | None:
+def _leakage(card: Row, kind: str) -> int | None:
     count = (card.get("leakage") or {}).get(kind)
     return None if count is None else int(count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -91,7 +91,7 @@ def _prompt(answer: ShownAnswer, by_question: dict[str, list[str]]) -> Values:
     }
 
 
-def _rounded(values: Floats) -> list[list[Any]]:
+def _rounded(values: Floats) -> list[list[float]]:
     """Rows of numbers with few digits; a row ends where no player can reach the token."""
     return [
         [float(f"{value:.{_DIGITS}g}") for value in own[np.isfinite(own)].tolist()]
@@ -260,8 +260,7 @@ class LanguageSection:
     def content(self, results: Results) -> SectionContent:
         draft = Draft("language", results)
         continuation_answer(draft)
-        draft.values["continuation"] = continuation_data(draft)
-        draft.values["inside"] = inside(draft)
+        draft.values |= {"continuation": continuation_data(draft), "inside": inside(draft)}
         draft.notes(("continuation", *_INSIDE.split()))
         answer_chains(draft)
         return draft.content(self.needs, _USES)

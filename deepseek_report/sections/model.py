@@ -32,8 +32,11 @@ class ModelSection:
             _answer(draft)
             draft.caveats.extend(map(draft.words.say, results.training.get("notes") or []))
             draft.values |= _training_values(draft)
-        draft.values |= {"decision": _decision(draft), "settings": _settings(draft)}
-        draft.values["decides"] = results.has("data") and task_of(results.schema.target).decides
+        draft.values |= {
+            "decision": _decision(draft),
+            "settings": _settings(draft),
+            "decides": results.has("data") and task_of(results.schema.target).decides,
+        }
         draft.notes(["parameters", "rules"])
         return draft.content(self.needs, _USES)
 

@@ -372,8 +372,8 @@ def fold_values(draft: Draft) -> Values:
     if not folds:
         return {}
     findings = [finding for finding in map(words.finding, all_findings(results)) if finding.folds]
-    values = {finding.id: finding.values for finding in all_findings(results)}
-    missing = [finding for finding in findings if values[finding.id]["in_folds"] < folds]
+    times = {each.id: each.values.get("in_folds", folds) for each in all_findings(results)}
+    missing = [finding for finding in findings if times[finding.id] < folds]
     sentences = [words.say(note) for note in results.notes(CROSS_VALIDATION)]
     if findings:
         hold = len(findings) - len(missing)
@@ -384,12 +384,7 @@ def fold_values(draft: Draft) -> Values:
         "sentences": sentences,
         "scores": draft.table("folds", _TYPE, _fold_scores(draft)),
         "not_all": [
-            draft.text(
-                "folds.not_all",
-                times=values[finding.id]["in_folds"],
-                folds=folds,
-                claim=finding.claim,
-            )
+            draft.text("folds.not_all", times=times[finding.id], folds=folds, claim=finding.claim)
             for finding in missing
         ],
         "each": draft.metric_table(CROSS_VALIDATION, "folds"),

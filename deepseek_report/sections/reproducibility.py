@@ -148,11 +148,10 @@ def _families(draft: Draft, made: Mapping[str, FamilyOfTests]) -> list[Values]:
 def _times(draft: Draft) -> list[Values]:
     results = draft.results
     stages = results.provenance.get("stages") or []
-    known = [stage for stage in stages if finite(stage.get("seconds")) is not None]
-    known.sort(key=lambda stage: -stage["seconds"])
-    return [
-        {"what": draft.words.artifact(stage["id"]), "seconds": stage["seconds"]} for stage in known
-    ]
+    times = [(stage["id"], finite(stage.get("seconds"))) for stage in stages]
+    known = [(name, seconds) for name, seconds in times if seconds is not None]
+    known.sort(key=lambda pair: -pair[1])
+    return [{"what": draft.words.artifact(name), "seconds": seconds} for name, seconds in known]
 
 
 def _problems(draft: Draft) -> list[dict[str, str]]:
@@ -165,11 +164,12 @@ def _problems(draft: Draft) -> list[dict[str, str]]:
 
 def _glossary(draft: Draft) -> list[dict[str, str]]:
     words = draft.words
+    parts = ("term", "meaning")
     entries = [
-        {part: words.text(f"glossary.{key}.{part}") for part in ("term", "meaning")}
-        for key in words.table("glossary")
+        [words.text(f"glossary.{key}.{part}") for part in parts] for key in words.table("glossary")
     ]
-    return sorted(entries, key=lambda entry: entry["term"])
+    entries.sort(key=lambda entry: entry[0])
+    return [dict(zip(parts, entry, strict=True)) for entry in entries]
 
 
 def _references(draft: Draft) -> list[dict[str, str]]:
@@ -189,11 +189,10 @@ def _references(draft: Draft) -> list[dict[str, str]]:
             key = identifier(reference)
             texts[key] = max(texts.get(key, ""), reference, key=len)
             used.setdefault(key, set()).add(name)
-    rows = [
+    return [
         {"reference": Verbatim(texts[key]), "used": words.numbers.listing(sorted(used[key]))}
-        for key in used
+        for key in sorted(used, key=lambda key: texts[key])
     ]
-    return sorted(rows, key=lambda row: row["reference"])
 
 
 def identifier(reference: str) -> str:

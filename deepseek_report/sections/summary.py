@@ -91,8 +91,7 @@ class SummarySection:
         page = first_page_of(results, self.findings)
         if results.has("data"):
             draft.answer("decides", decision=_decision(draft), period=period_of(results))
-        draft.values |= _first_screen(draft, page) | _behind(draft)
-        draft.values["quick"] = _quick(draft)
+        draft.values |= {**_first_screen(draft, page), **_behind(draft), "quick": _quick(draft)}
         content = draft.content(self.needs)
         return replace(content, actions=(), caveats=())  # each finding says what to do itself
 

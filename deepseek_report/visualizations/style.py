@@ -104,10 +104,11 @@ CONTROL = "random"
 WIDTH, NARROW = 7.2, 4.3
 SMALL = 9.0
 
+_FACE = "DejaVu Sans"
 _RC: Look = {
     "svg.fonttype": "none",
     "text.parse_math": False,
-    "font.family": ["DejaVu Sans"],
+    "font.family": [_FACE],
     "font.size": 10.0,
     "axes.labelsize": 9.5,
     "axes.titlesize": 10.0,
@@ -185,7 +186,7 @@ def draw_pixels(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    faces = [*_RC["font.family"], *_further_faces()]
+    faces = [_FACE, *_further_faces()]
     with _settings(**{"figure.facecolor": "white", "font.family": faces}):
         figure = Figure(figsize=(width, height), dpi=dots)
         canvas: Any = FigureCanvasAgg(figure)

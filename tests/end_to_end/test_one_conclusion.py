@@ -131,8 +131,8 @@ def test_rows_of_frameworks_bear_findings_as_they_were_concluded(
     concluded = replace(results, findings=conclusions.findings)
     for part in ComplianceSection().content(concluded).values["frameworks"]:
         for row in part["rows"]:
-            borne = record[part["id"]]["rows"][row["id"]]["findings"]
-            assert sorted(row["claims"]) == sorted(claims[finding] for finding in borne)
+            borne = record[part["id"]]["rows"][row.id]["findings"]
+            assert sorted(row.claims) == sorted(claims[finding] for finding in borne)
             n_borne += len(borne)
     assert n_borne
 

@@ -186,12 +186,14 @@ def _paint(
         figure.text(*place, str(number), **_MARK)
     low = 1 - (below + 0.28) / height
     quiet: Look = {"fontsize": SMALL, "color": LIGHT.muted, "va": "center"}
-    if "lowers" in legend:
-        figure.text(_LEFT / width, low, legend["lowers"], **{**quiet, "ha": "left"})
-        figure.text((_LEFT + 2.88) / width, low, legend["raises"], **quiet)
-    if "marked" in legend:
-        x, y = (_LEFT + 3.75, low) if width == WIDTH else (_LEFT, low - 0.25 / height)
-        figure.text(x / width, y, legend["marked"], **quiet)
+    places = {
+        "lowers": (_LEFT, low),
+        "raises": (_LEFT + 2.88, low),
+        "marked": (_LEFT + 3.75, low) if width == WIDTH else (_LEFT, low - 0.25 / height),
+    }
+    for part, words in legend.items():
+        x, y = places[part]
+        figure.text(x / width, y, words, **quiet)
 
 
 def _alt(results: Results, case: case_views.Case, names: Sequence[str]) -> Message:
@@ -401,8 +403,8 @@ def _bars(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
         widths = [last - first + 1 for first, last, _ in mine]
         axes.bar(starts, [v for _, _, v in mine], widths, align="edge", color=tone, linewidth=0)
     axes.axhline(0, color=LIGHT.context, linewidth=0.8)
-    axes.spines["bottom"].set_visible(False)
-    axes.spines["left"].set_visible(False)
+    axes.spines.bottom.set_visible(False)
+    axes.spines.left.set_visible(False)
     axes.set_ylim(-1.08 * most, 1.08 * most)
     axes.set_xlim(0.5, len(channel.curve) + 0.5)
     ends = [words.text(f"pictures.series_attributions.{way}") for way in ("lowers", "raises")]

@@ -185,14 +185,17 @@ class _Box:
         return self.x + dx * scale, self.y + dy * scale
 
     def paint(self, axes: style.Axes, role: str) -> None:
+        unseen = role == "unmeasured"
         look: style.Look = {
             "boxstyle": "round,pad=0.32",
-            "facecolor": style.HEAT[1] if role == "target" else style.LIGHT.grid,
-            "edgecolor": style.LIGHT.context if role == "unmeasured" else "none",
+            "facecolor": style.HEAT[1]
+            if role == "target"
+            else "none"
+            if unseen
+            else style.LIGHT.grid,
+            "edgecolor": style.LIGHT.context if unseen else "none",
             "linestyle": (0, (2, 2)),
         }
-        if role == "unmeasured":
-            look["facecolor"] = "none"
         axes.text(
             self.x,
             self.y,

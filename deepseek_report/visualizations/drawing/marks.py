@@ -81,10 +81,10 @@ def grid(axes: Axes, along: Along | Literal["both"]) -> None:
     """Quiet lines to read values by."""
     axes.grid(visible=True, axis=along)
     if along == "x":
-        axes.spines["left"].set_visible(False)
+        axes.spines.left.set_visible(False)
     else:
-        axes.spines["left"].set_color(LIGHT.grid)
-    axes.spines["bottom"].set_color(LIGHT.context if along != "x" else LIGHT.grid)
+        axes.spines.left.set_color(LIGHT.grid)
+    axes.spines.bottom.set_color(LIGHT.context if along != "x" else LIGHT.grid)
 
 
 def frame(axes: Axes) -> None:

@@ -91,9 +91,9 @@ class _View:
 
     @classmethod
     def of(cls, results: Results) -> _View:
+        inserted = results.rows("insertion", "curve", RemovedShare)
         curves = {"deletion": required(results, "deletion", "curve", RemovedShare)}
-        if inserted := results.rows("insertion", "curve", RemovedShare):
-            curves["insertion"] = inserted
+        curves |= {"insertion": inserted} if inserted else {}
         verdicts = results.conclusions.explainers
         others = [verdict.explainer for verdict in verdicts if verdict.other_game is not None]
         if any(plays(results, verdict.explainer) for verdict in verdicts):
@@ -101,7 +101,7 @@ class _View:
                 name: [point for point in curve if point.explainer not in others]
                 for name, curve in curves.items()
             }
-        names = list(dict.fromkeys(point.explainer for point in curves["deletion"]))
+        names = list(dict.fromkeys(point.explainer for point in next(iter(curves.values()))))
         gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
         judged = [verdict for verdict in verdicts if verdict.explainer in names]
         elsewhere = [v.explainer for v in verdicts if v not in judged and v.beats_random]
@@ -111,9 +111,14 @@ class _View:
         return cls(curves, gains, names, is_share, beats, elsewhere, has_skill, words_of(results))
 
     @property
+    def by_deletion(self) -> dict[str, Score]:
+        """{explainer: its gain where features are removed}."""
+        return self.gains["deletion"]
+
+    @property
     def judged(self) -> list[str]:
         """Without the control, the greatest gain in deletion first."""
-        gain = {name: score.value for name, score in self.gains["deletion"].items()}
+        gain = {name: score.value for name, score in self.by_deletion.items()}
         others = [name for name in self.names if name != CONTROL]
         return sorted(others, key=lambda name: -gain.get(name, float("-inf")))
 
@@ -187,7 +192,7 @@ def _gain_panel(axes: Axes, view: _View) -> None:
 
 
 def _title(view: _View) -> Message:
-    gains = view.gains["deletion"]
+    gains = view.by_deletion
     if not gains:
         return caption("deletion_curves.title_no_gain")
     if not view.has_skill:
@@ -201,7 +206,7 @@ def _title(view: _View) -> Message:
 
 
 def _alt(view: _View) -> Message:
-    deletion = view.curves["deletion"]
+    deletion = next(iter(view.curves.values()))
     return caption(
         "deletion_curves.alt",
         n=max(point.n for point in deletion),

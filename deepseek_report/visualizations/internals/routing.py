@@ -41,6 +41,9 @@ _TOP = 1.1
 _ABREAST, _ABREAST_NARROW = 4, 2
 
 
+_ARRAYS = ("mean", "even", "there")
+
+
 @dataclass(frozen=True)
 class AttentionMapsPicture(PicturePart):
     """Draws one heat map for each layer, branch and head: who reads from whom."""
@@ -51,18 +54,19 @@ class AttentionMapsPicture(PicturePart):
 
     def draw(self, results: Results) -> Sequence[Picture]:
         arrays = results.arrays("attention")
-        for name in ("mean", "even", "there"):
+        for name in _ARRAYS:
             if name not in arrays:
                 raise ArtifactError(
                     f"measures/attention: the array `{name}` is not there; measure it again"
                 )
+        mean, evenly, present = (arrays[name] for name in _ARRAYS)
         tokens = required(results, "attention", "tokens", AttentionToken)
         branches = required(results, "attention", "branches", AttentionBranch)
         names = [spoken(token.label) for token in tokens], [spoken(b.branch) for b in branches]
         words = words_of(results)
         return [
-            _picture(_View(layer, maps, even, arrays["there"], *names, words))
-            for layer, (maps, even) in enumerate(zip(arrays["mean"], arrays["even"], strict=True))
+            _picture(_View(layer, maps, even, present, *names, words))
+            for layer, (maps, even) in enumerate(zip(mean, evenly, strict=True))
         ]
 
 

@@ -27,7 +27,6 @@ from deepseek_report.visualizations.drawing.labels import (
     caption,
     evenly,
     in_unit,
-    known,
     spoken,
     unit_label,
 )
@@ -108,12 +107,12 @@ class _View:
 
 def _interval(results: Results) -> tuple[float | None, float | None]:
     """Half the width of the interval around a prediction, and the share that it is to hold."""
-    table = results.table("prediction_intervals", "coverage")
-    width = results.score("prediction_interval_width")
-    if table is None or width is None or not known(width.value):
+    table = results.rows("prediction_intervals", "coverage", IntervalCoverage)
+    width = known_estimate(results.score("prediction_interval_width"))
+    if not table or width is None:
         return None, None
-    nearest = table.loc[(table["half_width"] - width.value / 2).abs().idxmin()]
-    return width.value / 2, float(nearest["level"])
+    half = width.value / 2
+    return half, min(table, key=lambda row: abs(row.half_width - half)).level
 
 
 def _paint(sheet: Sheet, view: _View) -> None:

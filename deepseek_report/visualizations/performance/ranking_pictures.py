@@ -515,7 +515,7 @@ def _twin_sweep(view: _SweepView) -> dict[str, object]:
     if view.threshold is not None:
         line = {"color": LIGHT.ink, "width": 1.5}
         ends = {"x0": view.threshold, "x1": view.threshold, "y0": 0, "y1": 1, "yref": "paper"}
-        layout["shapes"] = [{"type": "line", "line": line, **ends}]
+        layout |= {"shapes": [{"type": "line", "line": line, **ends}]}
     return twin.twin(traces, layout, view.words)
 
 
