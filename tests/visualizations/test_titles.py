@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from deepseek_report.artifacts.explanation import OutputSpace
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.models import HISTORY, untrained_facts
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.listed_reasons import case_explanation
@@ -313,6 +315,13 @@ def test_a_missing_table_says_which_metric_to_add(build: Build) -> None:
     paths = {k: v for k, v in full.paths.items() if k != "measures/slices"}
     with pytest.raises(ArtifactError, match="add `slices` to the metrics"):
         draw(SlicesPicture(), Results(paths, {}))
+
+
+def test_a_model_that_came_trained_has_no_curves() -> None:
+    facts = untrained_facts(None, 1, 0)
+    results = SimpleNamespace(history=pd.DataFrame(columns=list(HISTORY)), training=facts)
+    with refused("not trained in epochs"):
+        TrainingCurvesPicture().draw(results)
 
 
 def test_reliability_of_three_classes_is_about_the_most_probable_one(build: Build) -> None:
