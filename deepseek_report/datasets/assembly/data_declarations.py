@@ -77,7 +77,7 @@ class OwnDataDeclarations(Shares, Bounds):
     max_classes : the most classes of a target; a number of more different values is predicted as
         a number where the task is "auto".
 
-    The other fields are those of `Description`, `shares.Shares` and `file_form.Bounds`.
+    The other fields are those of `Description`, `splitting.Shares` and `file_form.Bounds`.
     """
 
     unit: str | None = None
