@@ -1,4 +1,4 @@
-"""The rows of the weight matrices, seen on three directions."""
+"""The layers of a model: their time, and their weights."""
 
 from __future__ import annotations
 
@@ -12,18 +12,106 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols.modules import layer_name
-from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.protocols.modules import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.metrics.internals.compute import WeightVector
-from deepseek_report.visualizations.drawing import twin
-from deepseek_report.visualizations.drawing.labels import caption, short, spoken
-from deepseek_report.visualizations.drawing.marks import dots, grid, value_ticks
-from deepseek_report.visualizations.drawing.read_results import grouped, required
-from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
+from deepseek_report.metrics.internals.internal_rows import ProfiledLayer
+from deepseek_report.visualizations.drawing import marks, twin
+from deepseek_report.visualizations.drawing.labels import caption, short, spaced, spoken
+from deepseek_report.visualizations.drawing.read_results import (
+    estimate_columns,
+    grouped,
+    reach,
+    required,
+)
+from deepseek_report.visualizations.drawing.sheet import OnePicture, Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, Axes
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
+
+# --- Where the time of a forward pass goes --------------------------------------------------------
+
+_ROW, _ROW_NARROW = 0.28, 0.4
+
+
+@dataclass(frozen=True)
+class LayerProfilePicture(OnePicture):
+    """Draws the time that each layer takes, slowest first.
+
+    most : layers shown.
+    """
+
+    reveals = "aggregate"
+    section = "bottlenecks"
+    needs = frozenset({"measures/layer_profile"})
+
+    most: Annotated[int, Field(ge=1, le=40)] = 16
+
+    def picture(self, results: Results) -> Picture:
+        table, words = (
+            required(results, "layer_profile", "layers", ProfiledLayer),
+            words_of(results),
+        )
+        named = [
+            replace(
+                row, layer=words.name(layer_name(row.layer)), kind=words.name(layer_kind(row.kind))
+            )
+            for row in table
+        ]
+        ordered = sorted(named, key=lambda row: -row.ms.value)
+        shown = ordered[: self.most]
+        return on_sheets(
+            "layer_profile",
+            (0.75 + _ROW * len(shown), 0.75 + _ROW_NARROW * len(shown)),
+            lambda sheet: _paint(sheet, shown, words),
+            title=_title(ordered),
+            alt=_alt(shown, len(ordered)),
+        )
+
+
+def _paint(sheet: Sheet, table: Sequence[ProfiledLayer], words: Wording) -> None:
+    layers = [f"{row.layer}  ({row.kind})" for row in table]
+    labels, left = sheet.row_labels(layers, 42, 3.5)
+    axes = sheet.axes(left, 0.5, 0.6, 0.15)
+    marks.rows(axes, labels)
+    axes.barh(range(len(table)), [row.ms.value for row in table], height=0.66, color=SERIES[0])
+    _, low, high = estimate_columns(row.ms for row in table)
+    whole = np.flatnonzero(np.isfinite(low) & np.isfinite(high))
+    axes.hlines(whole, low[whole], high[whole], colors=LIGHT.ink, linewidth=1.3)
+    for at, row in enumerate(table):
+        share = words.numbers.percent(row.share)
+        marks.note(axes, share, (reach(row.ms), at), (5, 0), va="center")
+    marks.grid(axes, "x")
+    axes.set_xlim(0, max(reach(row.ms) for row in table) * 1.12)
+    marks.value_ticks(axes, "x", words)
+    axes.set_xlabel(words.text("pictures.layer_profile.axis"))
+
+
+def _title(table: Sequence[ProfiledLayer]) -> Message:
+    kinds = {kind: sum(row.share for row in own) for kind, own in grouped(table, _kind).items()}
+    kind = max(sorted(kinds), key=lambda name: kinds[name])
+    return caption(
+        "layer_profile.title",
+        layer=spoken(table[0].layer),
+        share=table[0].share,
+        kind=spoken(kind),
+        kind_share=kinds[kind],
+    )
+
+
+def _kind(row: ProfiledLayer) -> str:
+    return row.kind
+
+
+def _alt(table: Sequence[ProfiledLayer], n_layers: int) -> Message:
+    layers = [
+        caption("layer_profile.alt_layer", layer=spoken(row.layer), time=row.ms, share=row.share)
+        for row in table[:6]
+    ]
+    return caption("layer_profile.alt", n=n_layers, layers=layers)
+
+
+# --- The rows of the weight matrices, seen on three directions ------------------------------------
 
 #: Inches of the picture, and of one panel with its axes.
 _HEIGHT, _PANEL = 3.1, 2.6
@@ -34,7 +122,7 @@ _Layers = dict[str, list[WeightVector]]
 
 
 @dataclass(frozen=True)
-class ParameterProjectionPicture(PicturePart):
+class ParameterProjectionPicture(OnePicture):
     """Draws each row of the weight matrices as a point on the first three principal components.
 
     points : how many are drawn, evenly spaced within each layer.
@@ -46,7 +134,7 @@ class ParameterProjectionPicture(PicturePart):
 
     points: Annotated[int, Field(ge=50, le=1500)] = 900
 
-    def draw(self, results: Results) -> Sequence[Picture]:
+    def picture(self, results: Results) -> Picture:
         words = words_of(results)
         table = [
             replace(each, layer=words.name(layer_name(each.layer)))
@@ -57,17 +145,15 @@ class ParameterProjectionPicture(PicturePart):
         layers = grouped(table, lambda each: each.layer)
         shown = _sample(layers, len(table), self.points)
         tone = _tones(layers)
-        return [
-            on_sheets(
-                "parameter_projection",
-                (_HEIGHT, 2 * _PANEL + 0.25 * (1 + len(tone) // 3)),
-                lambda sheet: _paint(sheet, shown, tone, words),
-                title=_title(layers, seen),
-                alt=_alt(layers, shown, seen),
-                how_to_read=caption("parameter_projection.how_to_read", unseen=1 - seen),
-                interactive=_twin(shown, tone, words),
-            )
-        ]
+        return on_sheets(
+            "parameter_projection",
+            (_HEIGHT, 2 * _PANEL + 0.25 * (1 + len(tone) // 3)),
+            lambda sheet: _paint_projection(sheet, shown, tone, words),
+            title=_title_projection(layers, seen),
+            alt=_alt_projection(layers, shown, seen),
+            how_to_read=caption("parameter_projection.how_to_read", unseen=1 - seen),
+            interactive=_twin(shown, tone, words),
+        )
 
 
 def _sample(layers: _Layers, n: int, points: int) -> _Layers:
@@ -77,7 +163,7 @@ def _sample(layers: _Layers, n: int, points: int) -> _Layers:
     shown = {}
     for layer, own in layers.items():
         few = max(1, int(points * len(own) / n))
-        shown[layer] = [own[at] for at in np.linspace(0, len(own) - 1, few).round().astype(int)]
+        shown[layer] = [own[at] for at in spaced(len(own), few)]
     return shown
 
 
@@ -93,7 +179,7 @@ def _places(vectors: Iterable[WeightVector]) -> Floats:
     return np.array([each.place for each in vectors]).reshape(-1, 3)
 
 
-def _paint(sheet: Sheet, layers: _Layers, tone: dict[str, str], words: Wording) -> None:
+def _paint_projection(sheet: Sheet, layers: _Layers, tone: dict[str, str], words: Wording) -> None:
     every = _places(each for own in layers.values() for each in own)
     abreast, step, side = (2, 2.1, 1.35) if sheet.is_narrow else (3, 2.3, 1.55)
     for place, (across, up) in enumerate(_PAIRS):
@@ -103,7 +189,7 @@ def _paint(sheet: Sheet, layers: _Layers, tone: dict[str, str], words: Wording) 
         axes = sheet.axes(left, below, sheet.width - left - side, top)
         for layer, colour in tone.items():
             places = _places(layers[layer])
-            dots(axes, places[:, across], places[:, up], colour, 3.4)
+            marks.dots(axes, places[:, across], places[:, up], colour, 3.4)
         _frame(axes, every, (across, up), words)
     _key(sheet, tone, words)
 
@@ -114,13 +200,13 @@ def _axis_name(component: int, words: Wording) -> str:
 
 def _frame(axes: Axes, places: Floats, columns: tuple[int, int], words: Wording) -> None:
     across, up = columns
-    grid(axes, "both")
+    marks.grid(axes, "both")
     for component, set_limits in ((across, axes.set_xlim), (up, axes.set_ylim)):
         low, high = (float(end) for end in (places[:, component].min(), places[:, component].max()))
         room = 0.06 * (high - low) or 1.0
         set_limits(low - room, high + room)
-    value_ticks(axes, "x", words, 4)
-    value_ticks(axes, "y", words, 4)
+    marks.value_ticks(axes, "x", words, 4)
+    marks.value_ticks(axes, "y", words, 4)
     axes.set_xlabel(_axis_name(across, words))
     axes.set_ylabel(_axis_name(up, words), labelpad=1)
 
@@ -152,7 +238,7 @@ def _spread(layers: _Layers) -> dict[str, float]:
     return dict(sorted(far.items(), key=lambda pair: -pair[1]))
 
 
-def _title(layers: _Layers, seen: float) -> Message:
+def _title_projection(layers: _Layers, seen: float) -> Message:
     far = list(_spread(layers))
     if len(far) == 1:
         n = sum(map(len, layers.values()))
@@ -160,7 +246,7 @@ def _title(layers: _Layers, seen: float) -> Message:
     return caption("parameter_projection.title", layer=spoken(far[0]), seen=seen)
 
 
-def _alt(layers: _Layers, shown: _Layers, seen: float) -> Message:
+def _alt_projection(layers: _Layers, shown: _Layers, seen: float) -> Message:
     listed = [
         caption(
             "parameter_projection.alt_layer",
