@@ -83,21 +83,15 @@ class WeightedRidge:
         coefficients = (inverse @ (np.swapaxes(weighted, 1, 2) @ off_level[..., None]))[..., 0]
         residuals = off_level - (centred @ coefficients[..., None])[..., 0]
         influence = (weighted * residuals[..., None]) @ inverse
+        total = (weights * off_level**2).sum(axis=1)
+        left = (weights * residuals**2).sum(axis=1)
         at_centre = (centre[:, 0] + x[:, 0]) * coefficients
         return cls(
             coefficients,
             np.sqrt((influence**2).sum(axis=1)),
             level[:, 0] + y[:, 0] - at_centre.sum(axis=1),
-            _explained(off_level, residuals, weights),
+            1 - np.divide(left, total, out=(left > 0).astype(np.float64), where=total > 0),
         )
-
-
-def _explained(off_level: Floats, residuals: Floats, weights: Floats) -> Floats:
-    """(instance,) weighted R² of deviations from the weighted mean and from the fit."""
-    total = (weights * off_level**2).sum(axis=1)
-    left = (weights * residuals**2).sum(axis=1)
-    share = np.divide(left, total, out=(left > 0).astype(np.float64), where=total > 0)
-    return np.asarray(1 - share)
 
 
 class RidgeRegressor:

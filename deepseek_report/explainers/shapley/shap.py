@@ -172,10 +172,8 @@ class Shap(ShapSettings, Explainer):
         space = ensemble.space
         context.progress.start("shap", 1)
         rows = classifier.columns(context.inputs), classifier.columns(context.background)
-        trees, answers = (
-            tree_shapley(ensemble, *rows, context.target),
-            context.output(context.inputs),
-        )
+        trees = tree_shapley(ensemble, *rows, context.target)
+        answers = context.output(context.inputs)
         if not trees.add_up(answers, space):
             raise NotApplicableError(message("explainer_refusals.not_additive"))
         context.progress.advance()
