@@ -23,7 +23,7 @@ from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
 from deepseek_report.runner.streaming.board_folder import RunBoard, markdown_table, plain_text
 from deepseek_report.store import Store
 from deepseek_report.store.run_folder import EVENTS
-from deepseek_report.visualizations.drawing.part_rows import LabelledValue, bars
+from deepseek_report.visualizations.drawing.sheet import LabelledValue, bars
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording

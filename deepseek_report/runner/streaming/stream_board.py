@@ -12,7 +12,7 @@ from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.runner.streaming import scored_batches
 from deepseek_report.runner.streaming.board_folder import RunBoard, markdown_table, plain_text
 from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
-from deepseek_report.visualizations.drawing.part_rows import LabelledValue, bars
+from deepseek_report.visualizations.drawing.sheet import LabelledValue, bars
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
