@@ -82,6 +82,11 @@ class StageJob:
         """The folder of what the model predicts, and of the cases that are chosen."""
         return self.inputs["predictions"]
 
+    @property
+    def corrects(self) -> bool:
+        """Whether people corrected what the stage works on: its inputs hold what was before."""
+        return not self.inputs.keys().isdisjoint(BEFORE.values())
+
     def before(self, stage: str) -> Path:
         """The folder of the data, the training or the predictions before corrections."""
         return self.inputs[BEFORE[stage]]
@@ -103,7 +108,7 @@ def run_stage(job: StageJob, folder: Path, progress: Progress) -> None:
 
 
 def _data(job: StageJob, folder: Path, progress: Progress) -> None:
-    if job.experiment.corrections:
+    if job.corrects:
         original = Dataset.load(job.before("data"))
         resolved = corrected_training.resolved_corrections(job.experiment, original)
         resolved.corrected(job.seeds.data).save(folder)
@@ -123,7 +128,7 @@ def _training(job: StageJob, folder: Path, progress: Progress) -> None:
         trainer = model.own_trainer() or trainer
     _require_same_model(job, model)
     seed = job.seeds.training
-    if job.experiment.corrections:
+    if job.corrects:
         before = job.before("data"), job.before("training")
         place = corrected_training.CorrectedPlace(folder, seed, job.device, *before)
         corrected_training.train_corrected(job.experiment, dataset, trainer, place, progress)
