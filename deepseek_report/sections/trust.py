@@ -11,7 +11,6 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainer_verdicts import (
@@ -193,11 +192,6 @@ def _truth(draft: Draft) -> ShownTable:
     return draft.table("truth", kind, cells)
 
 
-def _score(draft: Draft, metric: str, name: str) -> Score | None:
-    score = draft.results.score(metric, explainer=name)
-    return score if score is not None and finite(score.value) is not None else None
-
-
 def _quality(draft: Draft, name: str, metrics: Sequence[str]) -> ShownTable:
     """The measures of these that were made, a column each, for every method; none without any."""
     made = [metric for metric in metrics if draft.results.find(metric)]
@@ -211,9 +205,11 @@ def _quality(draft: Draft, name: str, metrics: Sequence[str]) -> ShownTable:
 
 
 def _estimate(draft: Draft, metric: str, explainer: str) -> Estimate | None:
-    score = _score(draft, metric, explainer)
+    score = draft.results.score(metric, explainer=explainer)
     silent = explainer == CONTROL and metric in _NOT_OF_CONTROL
-    return None if score is None or silent else estimates.of_score(score)
+    if silent or score is None or finite(score.value) is None:
+        return None
+    return estimates.of_score(score)
 
 
 _COST = TableType(columns_of("explainer:explainer n:count calls:count seconds:seconds error"))
@@ -222,21 +218,21 @@ _COST = TableType(columns_of("explainer:explainer n:count calls:count seconds:se
 def _cost(draft: Draft, name: str) -> Values:
     explanation = draft.results.explanations[name]
     mean = kind_of(draft.results.schema).mean_error(explanation)
+    numbers = draft.words.numbers
+    if mean is None:
+        text = draft.text("exact")
+    elif explanation.output_space == "probability":
+        text = numbers.points(mean).lstrip("+")
+    else:
+        text = numbers.number(mean)
     return {
         "explainer": name,
         "n": len(explanation),
         "calls": explanation.n_model_calls,
         "seconds": explanation.seconds,
-        **_error_cell(draft, explanation.output_space, mean),
+        "error": text,
+        "error__sort": float(f"{mean or 0.0:.6g}"),
     }
-
-
-def _error_cell(draft: Draft, space: str, error: float | None) -> Values:
-    if error is None:
-        return {"error": draft.text("exact"), "error__sort": 0.0}
-    numbers = draft.words.numbers
-    text = numbers.points(error).lstrip("+") if space == "probability" else numbers.number(error)
-    return {"error": text, "error__sort": float(f"{error:.6g}")}
 
 
 _VERDICTS = TableType(columns_of("explainer:explainer use faithful own_case learnt steady adds_up"))
