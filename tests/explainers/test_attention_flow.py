@@ -1,4 +1,4 @@
-"""AttnLRP against the rules written out, and with every bit of relevance accounted for."""
+"""Rollout by hand; AttnLRP against the rules written out, every bit of relevance accounted for."""
 
 from __future__ import annotations
 
@@ -12,16 +12,86 @@ from torch import Tensor, nn
 
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.split import Split
-from deepseek_report.explainers.attention_flow import AttnLRP
+from deepseek_report.explainers.attention_flow import (
+    AttentionRollout,
+    AttnLRP,
+    combine,
+    read_out,
+    rollout,
+)
 from deepseek_report.explainers.gradients import embedding_gradients as gradients
 from deepseek_report.explainers.relevance_rules import RelevanceRules, constant_weights, relevance
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.transformers.deepseek_v2 import DeepSeekV2
 from deepseek_report.models.transformers.deepseek_v3 import DeepSeekV3
-from tests.explainers.toys import context
+from tests.explainers.toys import AttentionModule, ToyClassifier, context, toy, toy_schema
 from tests.models.test_transformers import SIZES, WORDS, schema_of, texts
 from tests.worded import refused, say
+
+
+def test_attention_that_looks_only_at_itself_stays_with_itself() -> None:
+    layers = [np.eye(3)[None]] * 4
+    np.testing.assert_allclose(rollout(layers, 0.5)[0], np.eye(3))
+
+
+def test_rows_of_the_rollout_sum_to_one() -> None:
+    rng = np.random.default_rng(0)
+    layers = [rng.dirichlet(np.ones(4), size=(2, 4)) for _ in range(3)]
+    np.testing.assert_allclose(rollout(layers, 0.5).sum(axis=-1), 1)
+
+
+def test_two_layers_multiply_later_times_earlier() -> None:
+    rng = np.random.default_rng(0)
+    first, second = (rng.dirichlet(np.ones(3), size=(1, 3)) for _ in range(2))
+    expected = (0.5 * second + 0.5 * np.eye(3)) @ (0.5 * first + 0.5 * np.eye(3))
+    np.testing.assert_allclose(rollout([first, second], 0.5), expected)
+
+
+def test_heads_are_weighted_by_their_routes_over_all_branches() -> None:
+    identity, two = np.eye(2), np.full((2, 2), 0.5)
+    attention = {
+        "local": torch.tensor(identity[None, None]),
+        "global": torch.tensor(two[None, None]),
+    }
+    routes = {"local": torch.tensor([[0.75]]), "global": torch.tensor([[0.25]])}
+    np.testing.assert_allclose(combine(attention, routes)[0], 0.75 * identity + 0.25 * two)
+    np.testing.assert_allclose(combine(attention, None)[0], 0.5 * identity + 0.5 * two)
+
+
+def test_tokens_of_one_feature_are_summed_and_the_summary_left_out() -> None:
+    rolled = np.tile(np.array([0.4, 0.1, 0.2, 0.3]), (1, 4, 1))
+    shares = read_out(rolled, ((), (0,), (0,), (1,)), 2)
+    np.testing.assert_allclose(shares, [[0.5, 0.5]])
+
+
+def test_the_share_of_a_token_is_spread_evenly_over_its_columns() -> None:
+    rolled = np.tile(np.array([0.2, 0.6, 0.2]), (1, 3, 1))
+    shares = read_out(rolled, ((), (0, 3, 1), (2,)), 4)
+    np.testing.assert_allclose(shares, [[0.25, 0.25, 0.25, 0.25]])
+
+
+def test_what_the_output_reads_takes_the_place_of_the_summary() -> None:
+    rolled = np.array([[[1.0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5]]])
+    shares = read_out(rolled, ((), (0,), (1,)), 2, np.array([[0.0, 0.5, 0.5]]))
+    np.testing.assert_allclose(shares, [[0.25 / 0.75, 0.5 / 0.75]])
+
+
+def test_a_model_whose_summary_looks_at_one_feature_names_that_feature() -> None:
+    attention = np.full((1, 4, 4), 0.25)
+    attention[0, 0] = [0, 0, 1, 0]
+    module = AttentionModule(np.zeros((3, 2)), [({"global": attention}, None)])
+    explanation = AttentionRollout().explain(toy(3, module=module))
+    np.testing.assert_allclose(explanation.values, np.tile([0, 1, 0], (5, 1)))
+    assert not explanation.signed
+    assert explanation.output_space == "none"
+
+
+def test_a_model_without_attention_is_refused_with_what_to_do() -> None:
+    classifier = ToyClassifier(toy_schema(3), module=AttentionModule(np.zeros((3, 2)), []))
+    with refused("Remove attention_rollout"):
+        AttentionRollout().explain(context(classifier))
+
 
 MODELS = {
     "summary": DeepSeek(width=16, layers=2, heads=2, experts=4, expert_width=8, pool="summary"),
@@ -61,14 +131,14 @@ class Accounts(RelevanceRules):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_relevance_is_conserved_but_for_what_the_softmax_keeps(name: str) -> None:
+def test_relevance_is_conserved_but_for_what_the_softmax_keeps(name) -> None:
     module = trained(MODELS[name]).module.eval()
     points = gradients.embed(module, texts(12, seed=4).inputs)
     _check_accounts(module, points, gradients.embedded_log_odds(module, 1))
 
 
 @pytest.mark.parametrize("family", ["bert", "gpt2", "qwen3", "mixtral"])
-def test_relevance_is_conserved_in_other_families_of_transformers(family: str) -> None:
+def test_relevance_is_conserved_in_other_families_of_transformers(family) -> None:
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     sizes = {"vocab_size": 20, "hidden_size": 16, "num_hidden_layers": 2, "pad_token_id": 0}
@@ -116,7 +186,7 @@ def _held(tensor: Tensor, slope: Tensor) -> float:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_rules_change_no_answer(name: str) -> None:
+def test_the_rules_change_no_answer(name) -> None:
     classifier, rows = trained(MODELS[name]), torch.tensor(texts(9).inputs, dtype=torch.float32)
     plain = classifier.module(rows)
     with constant_weights(classifier.module), RelevanceRules():
@@ -125,7 +195,7 @@ def test_the_rules_change_no_answer(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_planted_word_has_the_largest_relevance(name: str) -> None:
+def test_the_planted_word_has_the_largest_relevance(name) -> None:
     classifier, rows = trained(MODELS[name], steps=60), texts(60, seed=9)
     explanation = AttnLRP(chunk=25).explain(context(classifier, inputs=rows.inputs))
     values = np.where(np.isnan(rows.inputs), 0.0, explanation.values)
@@ -181,7 +251,7 @@ def test_one_layer_of_attention_follows_the_rules_as_they_are_published() -> Non
         lambda x: (x / x.sum(1, keepdim=True))[:, :2].sum(1),
     ],
 )
-def test_a_norm_a_gate_and_an_activation_keep_all_relevance(keeps: Any) -> None:
+def test_a_norm_a_gate_and_an_activation_keep_all_relevance(keeps) -> None:
     points = torch.randn(5, 6, dtype=torch.float64, generator=torch.manual_seed(0))
     torch.testing.assert_close(relevance(keeps, points).sum(1), keeps(points))
 
