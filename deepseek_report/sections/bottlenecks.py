@@ -266,9 +266,9 @@ def _answer(draft: Draft) -> None:
         if gain.value > 0 and (gain.low is None or gain.low > 0)
     ]
     no_hope = all(gain.high is not None and gain.high < NO_HOPE for _, gain in offers)
-    told = {
+    worded = {
         name: [{"what": what, "gain": gain} for what, gain in listed]
         for name, listed in (("helping", helping), ("offers", offers))
     }
     hopeless = curve is not None and no_hope
-    draft.answer("help", **told, hopeless=hopeless, unit=unit_of(results))
+    draft.answer("help", **worded, hopeless=hopeless, unit=unit_of(results))

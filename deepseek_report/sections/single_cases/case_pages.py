@@ -46,8 +46,8 @@ def codes(pages: Pages, case: CaseRow) -> Values | None:
     None where the decision is favourable, or no method tells amounts for or against a class.
     """
     draft, table = pages.draft, pages.rows(ReasonCode, case.case)
-    told = {row.explainer for row in draft.results.rows(*ReasonCode.source, ReasonCode)}
-    if not is_against(draft, case) or pages.explainer not in told:
+    coded = {row.explainer for row in draft.results.rows(*ReasonCode.source, ReasonCode)}
+    if not is_against(draft, case) or pages.explainer not in coded:
         return None
     mine = [row for row in table if row.explainer == pages.explainer]
     chosen = sorted((row for row in mine if row.role == "reason"), key=lambda row: row.rank)

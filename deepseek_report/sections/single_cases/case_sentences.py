@@ -531,10 +531,10 @@ def change(pages: Pages, case: CaseRow) -> str:
     draft, steps = pages.draft, pages.rows(ChangeStep, case.case)
     kind = kind_of(draft.results.schema)
     if not kind.named_columns:
-        found = bool(steps) and steps[0].status == "found"
+        is_drawn = bool(steps) and steps[0].status == "found"
         # a list of places, of an image that is not there to be drawn, is no answer to a person
-        told = kind.quotes or (found and "changed_inputs" in draft.results.arrays("cases"))
-        return _masked(pages, case, steps) if steps and told else ""
+        can_show = kind.quotes or (is_drawn and "changed_inputs" in draft.results.arrays("cases"))
+        return _masked(pages, case, steps) if steps and can_show else ""
     if not can_change(draft):
         decides = task_of(draft.results.schema.target).decides
         return _joined(draft.text("answer.unchangeable"), nearest(pages, case)) if decides else ""
