@@ -13,13 +13,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainer_verdicts import (
-    CONDEMNED,
-    compared,
-    question_of,
-    quoted,
-    verdicts,
-)
+from deepseek_report.findings import explainer_verdicts
 from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_explanations import hits, quotation, telling_gains
 from deepseek_report.findings.thresholds import CONTROL
@@ -75,7 +69,10 @@ class TrustSection:
             "cost": draft.table("cost", _COST, [_cost(draft, n) for n in results.explanations]),
             "part_quality": quality(draft, "trust-parts", "other"),
             "taken_away": draft.text(
-                "taken_away", compared=compared(draft.results, question_of(draft.results))
+                "taken_away",
+                compared=explainer_verdicts.compared(
+                    draft.results, explainer_verdicts.question_of(draft.results)
+                ),
             ),
             "located": _localised(draft),
             "truth": _truth(draft),
@@ -85,9 +82,9 @@ class TrustSection:
 
 
 def _answer(draft: Draft) -> None:
-    judged = verdicts(draft.results)
+    judged = explainer_verdicts.verdicts(draft.results)
     if judged:
-        best = quoted(draft.results)
+        best = explainer_verdicts.quoted(draft.results)
         uses = {name: verdict.standing(best) for name, verdict in judged.items()}
 
         def labels(*chosen: str) -> list[str]:
@@ -103,7 +100,7 @@ def _answer(draft: Draft) -> None:
                 if use == "other_question"
             ],
             overall=labels("overall"),
-            condemned=labels(*CONDEMNED),
+            condemned=labels(*explainer_verdicts.CONDEMNED),
             no_skill=labels("no_skill"),
             unjudged=labels("open", "few", "untested"),
         )
@@ -118,7 +115,7 @@ def _answer(draft: Draft) -> None:
 def _game(draft: Draft, name: str) -> Text:
     """What an explanation compares with; empty where it plays no game of its own."""
     game = draft.results.explanations[name].game
-    return compared(draft.results, game) if game else ""
+    return explainer_verdicts.compared(draft.results, game) if game else ""
 
 
 def _localised(draft: Draft) -> ShownTable:
@@ -172,7 +169,7 @@ def _truth(draft: Draft) -> ShownTable:
     if not games:
         return draft.table("truth", TableType(()), [])
     made = [metric for metric in (*_TRUTH, "deletion_effect") if draft.results.find(metric)]
-    judged = verdicts(draft.results)
+    judged = explainer_verdicts.verdicts(draft.results)
     kind = TableType(
         (
             *(Column("explainer", "explainer"), Column("game")),
@@ -183,7 +180,7 @@ def _truth(draft: Draft) -> ShownTable:
     cells = [
         {
             "explainer": name,
-            "game": draft.words.say(compared(draft.results, game)),
+            "game": draft.words.say(explainer_verdicts.compared(draft.results, game)),
             "quoted": draft.text("quotable", may=name in judged and judged[name].is_trusted),
             **{metric: _estimate(draft, metric, name) for metric in made},
         }
@@ -240,8 +237,10 @@ _VERDICTS = TableType(columns_of("explainer:explainer use faithful own_case lear
 
 def _verdicts(draft: Draft) -> list[dict[str, str]]:
     """What each method may be quoted for, the one to quote first."""
-    best = quoted(draft.results)
-    judged = sorted(verdicts(draft.results).values(), key=lambda verdict: verdict != best)
+    best = explainer_verdicts.quoted(draft.results)
+    judged = sorted(
+        explainer_verdicts.verdicts(draft.results).values(), key=lambda verdict: verdict != best
+    )
     return [_verdict(draft, verdict, best) for verdict in judged]
 
 

@@ -13,12 +13,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.predictions import ClassRates
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.metrics.performance.classification_scores import (
-    GainDepth,
-    PrecisionBand,
-    RecallPoint,
-    RocPoint,
-)
+from deepseek_report.metrics.performance import classification_scores
 from deepseek_report.metrics.performance.performance_rows import SweptThreshold
 from deepseek_report.visualizations.drawing import marks, twin
 from deepseek_report.visualizations.drawing.labels import caption, known, short, spoken, wrapped
@@ -76,9 +71,9 @@ class _View:
     band : the pointwise interval of precision, where it was measured.
     """
 
-    roc: Sequence[RocPoint]
-    recall: Sequence[RecallPoint]
-    band: Sequence[PrecisionBand]
+    roc: Sequence[classification_scores.RocPoint]
+    recall: Sequence[classification_scores.RecallPoint]
+    band: Sequence[classification_scores.PrecisionBand]
     area: Score | None
     precision: Score | None
     class_name: str
@@ -113,9 +108,11 @@ class _View:
         predicted = results.predicted
         two = len(results.schema.target.classes) == 2  # else the scores are means over classes
         return cls(
-            roc=required(results, "roc_auc", "curve", RocPoint),
-            recall=results.rows("average_precision", "curve", RecallPoint),
-            band=results.rows("ranking_curves", "precision_recall", PrecisionBand),
+            roc=required(results, "roc_auc", "curve", classification_scores.RocPoint),
+            recall=results.rows("average_precision", "curve", classification_scores.RecallPoint),
+            band=results.rows(
+                "ranking_curves", "precision_recall", classification_scores.PrecisionBand
+            ),
             area=results.score("roc_auc") if two else None,
             precision=results.score("average_precision") if two else None,
             class_name=short(results.schema.target.explained_class, 30),
@@ -269,7 +266,7 @@ class GainAndLiftPicture(OnePicture):
 
     def picture(self, results: Results) -> Picture:
         view = _GainView(
-            required(results, "ranking_curves", "gain", GainDepth),
+            required(results, "ranking_curves", "gain", classification_scores.GainDepth),
             spoken(results.schema.target.explained_class),
             results.predicted.about_explained.base,
             words_of(results),
@@ -281,7 +278,7 @@ class GainAndLiftPicture(OnePicture):
 class _GainView:
     """Gain and lift by the share of cases taken; `base` is the share of the class among all."""
 
-    table: Sequence[GainDepth]
+    table: Sequence[classification_scores.GainDepth]
     class_name: str
     base: float
     words: Wording
@@ -289,7 +286,7 @@ class _GainView:
     def text(self, name: str) -> str:
         return self.words.text(f"pictures.gain_and_lift.{name}", class_name=self.class_name)
 
-    def row(self, depth: float) -> GainDepth:
+    def row(self, depth: float) -> classification_scores.GainDepth:
         """The depth that is nearest."""
         return min(self.table, key=lambda row: abs(row.depth - depth))
 
