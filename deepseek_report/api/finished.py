@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
+from deepseek_report.api import shown
 from deepseek_report.api.report_arguments import refuse
-from deepseek_report.api.shown import (
-    Findings,
-    first_screen,
-    spoken_cases,
-    spoken_scores,
-    verdict_of,
-)
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.config.portable import deepening
@@ -107,14 +101,14 @@ class Run:
         return results_of(self.path, RecordedRun.from_json(self.record))
 
     @property
-    def findings(self) -> Findings:
+    def findings(self) -> shown.Findings:
         """What the report concludes, gravest first: severity, claim, detail, what to do."""
         from deepseek_report.findings.conclude import all_findings
         from deepseek_report.wording.of_results import words_of
 
         with reading(self.path):
             words = words_of(self.results)
-            return Findings(words.finding(finding) for finding in all_findings(self.results))
+            return shown.Findings(words.finding(finding) for finding in all_findings(self.results))
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -122,7 +116,7 @@ class Run:
         from deepseek_report.wording.of_results import words_of
 
         with reading(self.path):
-            return spoken_scores(self.results.all_scores, words_of(self.results))
+            return shown.spoken_scores(self.results.all_scores, words_of(self.results))
 
     @property
     def cases(self) -> pd.DataFrame:
@@ -138,7 +132,7 @@ class Run:
             results, leading = self.results, listed_for_cases(self.results)
             if leading is not None and "reason_codes" in self.tables["cases"]:
                 reasons = self.table("cases/reason_codes").query("explainer == @leading")
-            return spoken_cases(table, reasons, words_of(results), results.schema.target)
+            return shown.spoken_cases(table, reasons, words_of(results), results.schema.target)
 
     @property
     def explanations(self) -> dict[str, Explanation]:
@@ -267,13 +261,13 @@ class Run:
 
     def _repr_html_(self) -> str:
         with reading(self.path):
-            return first_screen(self.results, self.page)
+            return shown.first_screen(self.results, self.page)
 
     def __repr__(self) -> str:
         """The verdict, how many cases were tested, and where the report is."""
         with reading(self.path):
             results = self.results
-            verdict, n = verdict_of(results), results.predicted.n if results.has(_TEST) else 0
+            verdict, n = shown.verdict_of(results), results.predicted.n if results.has(_TEST) else 0
         title = self._report["title"] or self.path.parent.name
         return f"Run “{title}”: {verdict}\n  n = {n:,} test cases\n  {self.page}"
 
