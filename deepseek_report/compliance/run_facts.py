@@ -65,10 +65,9 @@ def examine(
         missing_files = message("compliance.integrity.lost", artifact=artifact, files=lost)
         return Integrity("absent", problems=(missing_files,))
     manifest: Mapping[str, str] = results.provenance.get("manifest") or {}
-    # inside the run folder, however that folder is spelled
-    is_inside = results.folder is not None and folder.is_relative_to(results.folder)
-    below = folder.relative_to(results.folder or folder).as_posix()
-    place = below if is_inside else f"artifacts/{artifact}"
+    place = f"artifacts/{artifact}"
+    if results.folder is not None and folder.is_relative_to(results.folder):
+        place = folder.relative_to(results.folder).as_posix()
     files = tuple(EvidenceFile(f"{place}/{n}", sha256_file(folder / n)) for n in names)
     altered = [
         message(
