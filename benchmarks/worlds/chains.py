@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 
 import deepseek_report
-from deepseek_report.metrics.language.chain_of_thought import HintPairs
-from deepseek_report.metrics.language.chain_tests import ChainAnswers, chain_verdict
+from deepseek_report.metrics.language.chain_of_thought import ChainAnswers, HintPairs, chain_verdict
 from deepseek_report.metrics.language.prompt_pairs import PairedPrompts
 from deepseek_report.statistics.resampling import Resampling
 from worlds.trials import Plan, Table, repeat, share
@@ -99,7 +98,7 @@ def prompts_differ(effect: float, seed: int, groups: int = 4) -> bool:
         np.repeat(np.arange(10), 20),
         True,
     )
-    return any(row["low"] > 0 or row["high"] < 0 for row in prompts.rows(["answer"]))
+    return any(row.low > 0 or row.high < 0 for row in prompts.rows(["answer"]))
 
 
 def tables(plan: Plan) -> list[Table]:

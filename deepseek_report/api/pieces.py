@@ -30,13 +30,13 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.sets import Origin
 from deepseek_report.config.validate import validate
 from deepseek_report.datasets.assembly.targets import MOST_CLASSES
-from deepseek_report.explainers.given_attributions import HeldAttributions
+from deepseek_report.explainers.accounts import HeldAttributions
 from deepseek_report.models.given.given_answers import HeldAnswers
 
 _TABLE = "deepseek_report.datasets.sources.given_table.GivenTable"
 _MODEL = "deepseek_report.models.given.given_model.GivenModel"
 _ANSWERS = "deepseek_report.models.given.given_answers.GivenAnswers"
-_ATTRIBUTIONS = "deepseek_report.explainers.given_attributions.GivenAttributions"
+_ATTRIBUTIONS = "deepseek_report.explainers.accounts.GivenAttributions"
 #: Explainers that are shipped, whose names attributions may take, too.
 _UNNAMED = "given"
 

@@ -13,21 +13,18 @@ from torch import nn
 
 from deepseek_report.artifacts.protocols.modules import LayerTrace, Step
 from deepseek_report.metrics.internals.ablation import Ablation
-from deepseek_report.metrics.internals.attention import Attention
 from deepseek_report.metrics.internals.compute import (
     Latency,
     LayerProfile,
+    ParameterProjection,
     Parameters,
     PeakMemory,
-    layer_name,
-)
-from deepseek_report.metrics.internals.projection import (
-    ParameterProjection,
     common_width,
+    layer_name,
     principal_components,
     vectors_of,
 )
-from deepseek_report.metrics.internals.routing import ExpertLoad, RouteEntropy
+from deepseek_report.metrics.internals.routing import Attention, ExpertLoad, RouteEntropy
 from deepseek_report.metrics.internals.tracing import Stopwatch, median_interval, normalised_entropy
 from deepseek_report.statistics.classification_errors import cross_entropy
 from tests.worded import refused
@@ -177,9 +174,9 @@ def test_peak_memory_says_nothing_on_standard_error(routed, capfd) -> None:
 
 
 def test_the_median_has_the_interval_of_order_statistics() -> None:
-    assert median_interval(np.arange(1.0, 6.0)) == (3, 1, 5)
-    middle, low, high = median_interval(np.arange(1.0, 101.0))
-    assert (middle, low, high) == (50.5, 40, 61)
+    few, many = (median_interval(np.arange(1.0, n)) for n in (6.0, 101.0))
+    assert (few.value, few.low, few.high) == (3, 1, 5)
+    assert (many.value, many.low, many.high) == (50.5, 40, 61)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from deepseek_report.cli.dispatch import run
 from deepseek_report.errors import ArtifactError, ConfigError, DataError
 from deepseek_report.runner.companion import Companion
+from deepseek_report.runner.execution.given_rows import ModelRequest
+from tests.conftest import Terminal
 
 pytest.importorskip("uvicorn", reason="needs the extra `serve`")
 
@@ -21,7 +22,7 @@ pytest.importorskip("uvicorn", reason="needs the extra `serve`")
 @pytest.fixture(scope="module")
 def companion(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Companion]:
     folder = small_run.copied(tmp_path_factory.mktemp("served") / small_run.folder.name)
-    companion = Companion.of(folder, small_run.store)
+    companion = Companion.of(ModelRequest(folder, small_run.store))
     yield companion
     companion.close()
 
@@ -178,7 +179,7 @@ def test_without_the_store_thresholds_still_move_and_what_if_says_why_not(
     small_run: Any, tmp_path: Any
 ) -> None:
     folder = small_run.copied(tmp_path / small_run.folder.name)
-    companion = Companion.of(folder, tmp_path / "no-store")
+    companion = Companion.of(ModelRequest(folder, tmp_path / "no-store"))
     assert companion.answer("threshold", {"step": 3})["n"] > 0
     with pytest.raises(ArtifactError, match="not there"):
         companion.answer("what-if", {"row": 1, "set": []})
@@ -192,6 +193,5 @@ def test_a_port_that_is_taken_is_a_sentence(server: Any, companion: Companion) -
         serve(companion, urlsplit(server.address).port or 0)
 
 
-def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Any, capsys: Any) -> None:
-    assert run(["serve", str(tmp_path)]) == 1
-    assert "not a run folder" in capsys.readouterr().err
+def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Any, terminal: Terminal) -> None:
+    assert "not a run folder" in terminal("serve", tmp_path, code=1).err

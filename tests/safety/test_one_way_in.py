@@ -116,7 +116,6 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
         {"fdopen", "json.loads", "mkdir", "open", "os.walk", "read_bytes", "replace"},
     ),
     "provenance/module_files.py": (_CODE, {"read_bytes", "read_text"}),
-    "provenance/requirements.py": (_CODE, {"read_text"}),
     "rendering/embedded.py": (_SHIPPED, {"json.loads", "read_bytes"}),
     "rendering/document.py": (_SHIPPED, {"read_bytes"}),
     "rendering/notes.py": (_MEMORY, {"json.loads"}),
@@ -145,8 +144,7 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
             "write_text",
         },
     ),
-    "runner/launchers/worker.py": (_PRIVATE, {"pickle.loads"}),
-    "runner/planning/processes.py": (_SYSTEM, {"read_text"}),
+    "runner/execution/workers.py": (_SYSTEM, {"read_text"}),
     "runner/recorded_environment.py": (
         _OWN,
         {"glob", "mkdir", "read_text", "symlink_to", "write_text"},

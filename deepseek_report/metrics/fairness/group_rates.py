@@ -1,11 +1,11 @@
-"""What each group of people gets: rates of decisions, or errors of predicted numbers."""
+"""What each group of people gets, and how often what was stated of it comes true."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
@@ -18,14 +18,16 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
-from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep
-from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps, tested
+from deepseek_report.artifacts.table_rows import read_rows
+from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep, StatedGroup
+from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
 from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
-from deepseek_report.metrics.plugin import PeopleMetric, Resamples
+from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.logistic import GroupShifts, recalibrated, share_off
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import TASKS, of_some_task, task_of
-from deepseek_report.tasks.loss import ThresholdSteps, at_threshold
+from deepseek_report.tasks.loss import ThresholdSteps, at_threshold, calibration_subject
 
 #: The rates of each group, and how the ends of their intervals begin, at other thresholds.
 STEPPED = (("selection_rate", "selection"), ("tpr", "tpr"), ("fpr", "fpr"))
@@ -84,18 +86,31 @@ class GroupRates(PeopleMetric):
             min_cell=self.min_cell,
             pool=True,
         )
-        table = group_table(context, groups, (self.min_cell, self.min_events))
-        rates = Measurement(
-            tuple(_selection(table, Resampling.of(context.predictions))),
-            {"groups": table, **self._steps(context, groups)},
-            notes=tuple(self._notes(table, groups)),
-        )
-        gaps = self._gaps(context)
+        table = self.tables["groups"].frame(self._rows(context, groups))
+        levels, gaps = read_rows(table, GroupLevel), self._gaps(context)
         return Measurement(
-            (*rates.scores, *gaps.scores),
-            {**rates.tables, **gaps.tables},
-            notes=(*rates.notes, *gaps.notes),
+            (*_selection(levels, Resampling.of(context.predictions)), *gaps.scores),
+            {"groups": table, **self._steps(context, groups), **gaps.tables},
+            notes=(*self._notes(levels, groups), *gaps.notes),
         )
+
+    def _rows(self, context: MeasureContext, groups: list[Grouping]) -> Iterator[dict[str, object]]:
+        """Every level of every grouping, in the order of the schema."""
+        p, target = context.predictions, context.dataset.schema.target
+        task, floor = task_of(target), (self.min_cell, self.min_events)
+        for grouping in groups:
+            for k, level in enumerate(grouping.levels):
+                inside = grouping.codes == k
+                yield {
+                    "attribute": grouping.name,
+                    "attribute_label": grouping.label,
+                    "level": level,
+                    "n": int(inside.sum()),
+                    **task.group_facts(p, target, inside),
+                    "too_few": task.is_too_few(p, target, inside, floor),
+                    "crossing": grouping.crossing,
+                    "pooled": "" if grouping.named[k] else SEPARATOR.join(grouping.pooled),
+                }
 
     def _steps(self, context: MeasureContext, groups: list[Grouping]) -> dict[str, pd.DataFrame]:
         """What each group would get at other thresholds; nothing but for two classes."""
@@ -111,8 +126,9 @@ class GroupRates(PeopleMetric):
         """The rates of every level of an attribute at each threshold, of two classes."""
         floor = (self.min_cell, self.min_events)
         single = [grouping for grouping in groups if not grouping.crossing]
-        stepped = _step_rows(predictions, target, single, thresholds, floor)
-        return pd.concat(stepped, ignore_index=True)
+        return self.tables["steps"].frame(
+            _step_rows(predictions, target, single, thresholds, floor)
+        )
 
     def _gaps(self, context: MeasureContext) -> Measurement:
         """What the task compares groups by; nothing where decisions are compared elsewhere."""
@@ -121,18 +137,11 @@ class GroupRates(PeopleMetric):
         if not statistics:
             return Measurement(())
         groups = groupings(context.dataset.schema, p, crossings=False, min_cell=self.min_cell)
-        gaps = PartGaps(
-            statistics, (self.min_cell, self.min_events), self.n_resamples, context.seed
-        )
-        comparisons = gaps.compare(groups, p)
-        tests, n_tests = tested(comparisons)
-        return Measurement(
-            gaps.scores(self.category, target, comparisons, tests),
-            {"tests": tests},
-            notes=gaps.notes(groups, p, n_tests),
-        )
+        floor = self.min_cell, self.min_events
+        gaps = PartGaps(statistics, floor, self.n_resamples, context.seed)
+        return gaps.measured(self.category, target, groups, p)
 
-    def _notes(self, table: pd.DataFrame, groups: list[Grouping]) -> Iterator[Text]:
+    def _notes(self, levels: list[GroupLevel], groups: list[Grouping]) -> Iterator[Text]:
         pools = [grouping for grouping in groups if grouping.pooled]
         if pools:
             taken = [
@@ -144,8 +153,8 @@ class GroupRates(PeopleMetric):
                 for grouping in pools
             ]
             yield message("notes.group_rates.pooled", people=self.min_cell, levels=taken)
-        few = table.loc[table["too_few"], "level"].tolist()
-        if few and "n_favourable" in table:
+        few = [row.level for row in levels if row.too_few]
+        if few and levels[0].selection_rate is not None:
             yield message(
                 "notes.group_rates.too_few",
                 people=self.min_cell,
@@ -174,45 +183,14 @@ class GroupRates(PeopleMetric):
             yield message("notes.group_rates.unknown", attributes=unknown)
 
 
-def group_table(
-    context: MeasureContext, groups: list[Grouping], floor: tuple[int, int]
-) -> pd.DataFrame:
-    """Every level of every grouping, one row each, in the order of the schema."""
-    rows = [
-        _group_row(grouping, k, context, floor)
-        for grouping in groups
-        for k in range(len(grouping.levels))
-    ]
-    table = pd.DataFrame(rows)
-    numbers = [name for name in table.columns if name.endswith(("_low", "_high", "roc_auc"))]
-    return table.astype(dict.fromkeys(numbers, np.float64))
-
-
-def _group_row(
-    grouping: Grouping, k: int, context: MeasureContext, floor: tuple[int, int]
-) -> dict[str, object]:
-    p, target = context.predictions, context.dataset.schema.target
-    task, inside = task_of(target), grouping.codes == k
-    return {
-        "attribute": grouping.name,
-        "attribute_label": grouping.label,
-        "level": grouping.levels[k],
-        "n": int(inside.sum()),
-        **task.group_facts(p, target, inside),
-        "too_few": task.is_too_few(p, target, inside, floor),
-        "crossing": grouping.crossing,
-        "pooled": "" if grouping.named[k] else SEPARATOR.join(grouping.pooled),
-    }
-
-
 def _step_rows(
     predictions: Predictions,
     target: Target,
     groups: list[Grouping],
     thresholds: Floats,
     floor: tuple[int, int],
-) -> Iterator[pd.DataFrame]:
-    """The rates of every level at each threshold, a table for each level."""
+) -> Iterator[tuple[object, ...]]:
+    """The rates of every level at each threshold, level by level."""
     good = target.declared_favourable
     deserving, drawn = predictions.labels == good, Resampling.of(predictions)
     moved = [at_threshold(predictions, threshold) for threshold in thresholds]
@@ -221,31 +199,134 @@ def _step_rows(
             inside = grouping.codes == k
             among = (inside, inside & deserving, inside & ~deserving)
             rates = drawn.rates((p.decisions == good, tried) for p in moved for tried in among)
-            table = pd.DataFrame({"threshold": thresholds}).assign(
-                attribute=grouping.name,
-                level=level,
-                too_few=[task_of(target).is_too_few(p, target, inside, floor) for p in moved],
-            )
-            for place, (name, ends) in enumerate(STEPPED):
-                stepped = rates[place :: len(STEPPED)]
-                table[name] = [rate.value for rate in stepped]
-                table[f"{ends}_low"] = [rate.low for rate in stepped]
-                table[f"{ends}_high"] = [rate.high for rate in stepped]
-            yield table
+            for at, (threshold, p) in enumerate(zip(thresholds.tolist(), moved, strict=True)):
+                too_few = task_of(target).is_too_few(p, target, inside, floor)
+                stepped = rates[at * len(STEPPED) : (at + 1) * len(STEPPED)]
+                yield threshold, grouping.name, level, too_few, *stepped
 
 
-def _selection(table: pd.DataFrame, drawn: Resampling) -> Iterator[Score]:
+def _selection(levels: list[GroupLevel], drawn: Resampling) -> Iterator[Score]:
     """The share of favourable decisions of each group; nothing where there are none."""
-    if "n_favourable" not in table:
-        return
-    for row in table[~table["crossing"]].to_dict("records"):
-        value, low, high = (row[f"selection_{end}"] for end in ("rate", "low", "high"))
-        yield GroupRates.score(
-            "selection_rate",
-            Estimate(value, low, high, row["n"], drawn.describe(drawn.rate_method)),
-            "none",
-            unit="share",
-            attribute=row["attribute"],
-            level=row["level"],
-            note=message("notes.too_few") if row["too_few"] else "",
+    method = drawn.describe(drawn.rate_method)
+    for row in levels:
+        if row.selection_rate is not None and not row.is_crossing:
+            yield GroupRates.score(
+                "selection_rate",
+                replace(row.selection_rate, method=method),
+                "none",
+                unit="share",
+                attribute=row.attribute,
+                level=row.level,
+                note=message("notes.too_few") if row.too_few else "",
+            )
+
+
+@dataclass(frozen=True)
+class GroupCalibration(PeopleMetric, ClassMetric):
+    """Of each group of people the mean stated probability, and how often it came true.
+
+    With two classes it is the probability of the explained class, else that of the most probable
+    one. A group is tested for a shift of its own, beyond a shift and a stretch that all people
+    share (these are judged by `expected_calibration_error`). So is a crossing of two attributes:
+    probabilities that are right for each of the two may be off for those who are in both. p-values
+    and intervals hold for all groups of all attributes and crossings at once.
+
+    crossings : also judge the crossings of two attributes. min_cell : a group with fewer people is
+    not judged. min_events : nor is one whose probabilities leave fewer outcomes open, counted as
+    the sum of p (1 − p). n_resamples : draws of outcomes.
+
+    Reference: Pleiss et al. 2017, arXiv:1709.02012; Barocas, Hardt & Narayanan 2023,
+    fairmlbook.org, chapter 3 (calibration within groups).
+    """
+
+    reveals = "aggregate"
+    tables = {
+        "groups": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                *columns_of("level n:count stated:share"),
+                estimate("observed", "share", prefix="observed"),
+                estimate("off", "points", prefix="off"),
+                Column("p_adjusted", "p_value"),
+                Column("too_few", "yes_no", shown=False),
+            ),
+            section="bias",
+            folded=True,
+            release=TableRelease(counts=("n",), lines=(("attribute",),)),
+            row=StatedGroup,
         )
+    }
+    bounds = {"stated_off": (-1.0, 1.0)}
+    needs_favourable = False
+    reads = frozenset({"predictions", "dataset", "seed"})
+    crossings: bool = True
+    min_cell: MinCell = 30
+    min_events: MinEvents = 5
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, schema = context.predictions, context.dataset.schema
+        compared = groupings(schema, p, crossings=self.crossings, min_cell=self.min_cell, pool=True)
+        happened, stated = calibration_subject(p)
+        chances = recalibrated(happened, stated)
+        levels = [
+            (grouping, k, self._is_enough(chances[grouping.codes == k]))
+            for grouping in compared
+            for k in range(len(grouping.levels))
+        ]
+        judged = [grouping.codes == k for grouping, k, enough in levels if enough]
+        drawn = Resampling.of(p)
+        shifts = GroupShifts.of(happened, stated, judged, self.n_resamples, context.seed, drawn)
+        p_values = iter(shifts.p_values())
+        rows: list[StatedGroup] = []
+        for grouping, k, enough in levels:
+            inside = grouping.codes == k
+            off, p_value = Estimate(math.nan, n=int(inside.sum())), math.nan
+            if enough:
+                effect = drawn.take(inside).design_effect((happened - chances)[inside])
+                critical = shifts.critical * math.sqrt(effect)
+                off = share_off(happened[inside], stated[inside], chances[inside], critical)
+                p_value = float(next(p_values))
+            rows.append(
+                StatedGroup(
+                    attribute=grouping.name,
+                    attribute_label=grouping.label,
+                    level=grouping.levels[k],
+                    n=off.n,
+                    stated=float(stated[inside].mean()),
+                    observed=drawn.rate(happened, inside),
+                    off=off,
+                    p_adjusted=p_value,
+                    too_few=not enough,
+                )
+            )
+        return Measurement(
+            tuple(
+                self.score(
+                    "stated_off",
+                    row.off,
+                    "zero",
+                    attribute=row.attribute,
+                    level=row.level,
+                    p_value=row.p_adjusted,
+                    reference="doi:10.1093/biomet/45.3-4.562",
+                )
+                for row in rows
+                if not (row.too_few or row.is_crossing)
+            ),
+            {"groups": self.tables["groups"].frame(rows)},
+            notes=_notes(schema.target.explained_class if p.probabilities.shape[1] == 2 else ""),
+        )
+
+    def _is_enough(self, chances: Floats) -> bool:
+        """Whether these people, with their probabilities, say anything of their group."""
+        open_outcomes = float((chances * (1 - chances)).sum())
+        return len(chances) >= self.min_cell and open_outcomes >= self.min_events
+
+
+def _notes(explained: str) -> tuple[Text, ...]:
+    return (
+        message("notes.group_calibration.subject", explained=explained),
+        message("notes.group_calibration.own_shift"),
+    )

@@ -111,11 +111,9 @@ class RecordedRun:
         """A content that agrees with its schema; what was concluded beside it is left out."""
         names = {each.name for each in fields(cls)}
         known = {name: value for name, value in run.items() if name in names}
-        known["artifacts"] = {
-            name: CopiedArtifact(**entry) for name, entry in run["artifacts"].items()
-        }
-        known["problems"] = [MissingPart.from_json(entry) for entry in run["problems"]]
-        return cls(**{"command": {}, **known})
+        artifacts = {name: CopiedArtifact(**entry) for name, entry in run["artifacts"].items()}
+        problems = [MissingPart.from_json(entry) for entry in run["problems"]]
+        return cls(**{"command": {}, **known, "artifacts": artifacts, "problems": problems})
 
     def to_json(self) -> dict[str, object]:
         """The content of the file, in its order."""
@@ -180,9 +178,7 @@ class OpenRun:
 def open_run(folder: Path) -> OpenRun:
     """Check the results of a run folder against their manifest and read `run.json`.
 
-    Raises
-    ------
-    ArtifactError : it is no run folder, holds a link, or a result is not as the run wrote it.
+    Raises ArtifactError: it is no run folder, holds a link, or a result is not as the run wrote it.
     """
     contents = look_into(folder)
     refuse_links(folder, contents)
@@ -207,9 +203,7 @@ def read_run(folder: Path, contents: Contents | None = None) -> RecordedRun:
 def run_content(folder: Path, contents: Contents | None = None) -> dict[str, Any]:
     """`run.json` of a run folder as plain data, valid by the schema of its format version.
 
-    Raises
-    ------
-    ArtifactError : the folder has none, or no run of this package wrote it.
+    Raises ArtifactError: the folder has none, or no run of this package wrote it.
     """
     contents = contents or look_into(folder)
     if RUN not in contents.files:
@@ -243,26 +237,22 @@ def _validator(version: int) -> Draft202012Validator:
 
 def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Results:
     """The results that a run folder holds; day : what counts as today, for what people wrote."""
+    kept = (
+        *("run_id", "digests", "versions", "environment", "stages", "overrides", "command"),
+        *("volatile", "plan"),
+    )
+    provenance = {name: getattr(run, name) for name in kept}
     return Results(
         paths={name: folder / entry.path for name, entry in run.artifacts.items()},
         config=run.config,
         failures=reasons(run.problems, "failed"),
         refused=reasons(run.problems, "not applicable"),
-        provenance=_provenance(folder, run),
+        provenance=provenance | {"manifest": run.file_hashes, "record": read_record(folder)},
         run_id=run.run_id,
         named=frozenset(entry.stage for entry in run.problems if entry.named),
         folder=folder,
         today=day or latest_day(),
     )
-
-
-def _provenance(folder: Path, run: RecordedRun) -> dict[str, object]:
-    kept = (
-        *("run_id", "digests", "versions", "environment", "stages", "overrides", "command"),
-        *("volatile", "plan"),
-    )
-    known = {name: getattr(run, name) for name in kept}
-    return known | {"manifest": run.file_hashes, "record": read_record(folder)}
 
 
 @contextmanager

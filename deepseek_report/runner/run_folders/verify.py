@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
-
-import pandas as pd
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.score import WORDED, load_scores
@@ -19,6 +18,8 @@ from deepseek_report.compliance.decision_words import required_name, target_name
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
 from deepseek_report.compliance.policy import Policy, Requirement, read_policy, requirements
 from deepseek_report.compliance.seal import SEAL, SEAL_FILE, SEAL_SIGNATURE
+from deepseek_report.compliance.statements import parse_date
+from deepseek_report.config.trusted import trusted_packages
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.provenance.signatures import (
     SEAL_PREDICATE,
@@ -26,11 +27,17 @@ from deepseek_report.provenance.signatures import (
     known_keys,
     open_envelope,
 )
+from deepseek_report.rendering.page_words import page_of
 from deepseek_report.runner.planning.plan import identity_of
 from deepseek_report.runner.run_folders.open_run import OpenRun, RecordedRun, read_run
-from deepseek_report.runner.run_folders.remaking import Remade, remade
-from deepseek_report.runner.run_folders.sealing import document_digest
+from deepseek_report.runner.run_folders.sealing import (
+    document_digest,
+    language_of,
+    writing_key,
+    writing_libraries,
+)
 from deepseek_report.runner.run_folders.signing import Signatures, check_signatures
+from deepseek_report.runner.run_folders.writing import WriteOptions, make_documents
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
     ARTIFACTS,
@@ -53,7 +60,7 @@ from deepseek_report.store.run_folder import (
     run_digest,
 )
 from deepseek_report.wording.of_results import score_table
-from deepseek_report.wording.words import Wording, wording
+from deepseek_report.wording.words import Wording, languages, wording
 
 _MOST_SEAL = 2**24
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
@@ -170,17 +177,13 @@ def verify(
 ) -> Verified:
     """Compare a run folder with its manifests, and these with one another.
 
-    Parameters
-    ----------
     proofs : what the person knows apart from the folder.
     recompute : whether `config.yaml` and `scores.parquet` are compared with what they repeat, and
         the documents with those that the results give.
     trust : packages whose sections may be loaded to write the documents again.
 
-    Raises
-    ------
-    ArtifactError : this is no run folder, or its manifest cannot be read.
-    ConfigError : a digest is none, or keys or a policy cannot be read.
+    Raises ArtifactError: this is no run folder, or its manifest cannot be read.
+    Raises ConfigError: a digest is none, or keys or a policy cannot be read.
     """
     proofs = proofs or Proofs()
     expected = expected_digest(proofs.expect)
@@ -196,12 +199,13 @@ def verify(
     verified.run_digest = run_digest(listed)
     verified.results += result_problems(folder, contents, manifest)
     verified.results += agreement_problems(run, listed)
-    _count(contents, "result", listed, verified)
+    _count(verified, "result", listed)
     if manifest.get("format_version") == 1:
-        _verify_first_format(folder, contents, manifest, verified)
+        _verify_first_format(folder, manifest, verified)
     else:
-        _verify_records(folder, contents, verified)
-        _verify_documents(folder, contents, verified)
+        records: dict[str, str] = _manifest(folder, contents, RECORDS_MANIFEST)["files"]
+        verified.records += _differences(folder, verified, "record", records)
+        _verify_documents(folder, verified)
     if recompute and not verified.results:
         _compare_contents(folder, run, verified)
     verified.expected = _expectation(verified, expected)
@@ -308,12 +312,18 @@ def _sealed_by(folder: Path, digest: str, keys: Mapping[str, KnownKey]) -> list[
     return sorted(key.name for key in opened.signers) if right else []
 
 
-def _count(
-    contents: Contents, kind: FileClass, listed: Mapping[str, str], verified: Verified
-) -> None:
+def _count(verified: Verified, kind: FileClass, listed: Mapping[str, str]) -> None:
     """Count the files that are listed, and name those of the class that are not."""
     verified.files += len(listed)
-    verified.unlisted += sorted(set(contents.of_class(kind)) - set(listed))
+    verified.unlisted += sorted(set(verified.contents.of_class(kind)) - set(listed))
+
+
+def _differences(
+    folder: Path, verified: Verified, kind: FileClass, listed: Mapping[str, str]
+) -> list[str]:
+    """How the files of a class differ from those listed, which are counted."""
+    _count(verified, kind, listed)
+    return differences(folder, verified.contents, kind, listed)
 
 
 def expected_digest(text: str) -> str:
@@ -347,18 +357,15 @@ def _foreign(contents: Contents) -> dict[str, str]:
 def agreement_problems(run: RecordedRun, listed: Mapping[str, str]) -> list[str]:
     """Where the manifest, the hashes of the artifacts in `run.json` and its stage keys differ."""
     artifacts = run.file_hashes
+    stored = {name for name in listed if name.startswith(f"{ARTIFACTS}/")}
     problems = [
         f"{name}: {RUN} and {MANIFEST} do not say the same of it"
-        for name in sorted(artifacts.keys() | {file for file in listed if _is_artifact(file)})
+        for name in sorted(artifacts.keys() | stored)
         if artifacts.get(name) != listed.get(name)
     ]
     if run.format_version > 1 and run.run_id != identity_of(run):
         problems.append(f"{RUN}: the run id {run.run_id} is not the one of its stage keys")
     return problems
-
-
-def _is_artifact(name: str) -> bool:
-    return name.startswith(f"{ARTIFACTS}/")
 
 
 def _compare_contents(folder: Path, run: RecordedRun, verified: Verified) -> None:
@@ -387,12 +394,10 @@ def _same_scores(folder: Path, run: RecordedRun) -> bool:
         if ArtifactId(name).kind == "measures"
         for score in load_scores(folder / entry.path)
     ]
-    return bool(_unworded(score_table(measured)).equals(_unworded(load_table(folder / SCORES))))
-
-
-def _unworded(scores: pd.DataFrame) -> pd.DataFrame:
-    """The table without its sentences, which another version may word in other words."""
-    return scores.drop(columns=list(WORDED), errors="ignore")
+    tables = score_table(measured), load_table(folder / SCORES)
+    # without their sentences, which another version may word in other words
+    own, stored = (table.drop(columns=list(WORDED), errors="ignore") for table in tables)
+    return bool(own.equals(stored))
 
 
 def _config(folder: Path) -> object:
@@ -404,30 +409,20 @@ def _config(folder: Path) -> object:
         raise ArtifactError(f"{folder / CONFIG}: cannot be read ({error})") from None
 
 
-def _verify_first_format(
-    folder: Path, contents: Contents, manifest: Mapping[str, Any], verified: Verified
-) -> None:
+def _verify_first_format(folder: Path, manifest: Mapping[str, Any], verified: Verified) -> None:
     """Format 1 has one manifest, which lists documents until these are rendered again."""
     verified.notes.append("an older version wrote this folder; its records of time are not covered")
     if readable_manifest(folder / DOCUMENTS_MANIFEST) is not None:
-        _verify_documents(folder, contents, verified)
+        _verify_documents(folder, verified)
         return
     listed = {name: sha for name, sha in manifest["files"].items() if class_of(name) == "document"}
-    verified.documents += differences(folder, contents, "document", listed)
-    _count(contents, "document", listed, verified)
+    verified.documents += _differences(folder, verified, "document", listed)
 
 
-def _verify_records(folder: Path, contents: Contents, verified: Verified) -> None:
-    listed: dict[str, str] = _manifest(folder, contents, RECORDS_MANIFEST)["files"]
-    verified.records += differences(folder, contents, "record", listed)
-    _count(contents, "record", listed, verified)
-
-
-def _verify_documents(folder: Path, contents: Contents, verified: Verified) -> None:
-    record = _manifest(folder, contents, DOCUMENTS_MANIFEST)
+def _verify_documents(folder: Path, verified: Verified) -> None:
+    record = _manifest(folder, verified.contents, DOCUMENTS_MANIFEST)
     listed: dict[str, str] = record["files"]
-    verified.documents += differences(folder, contents, "document", listed)
-    _count(contents, "document", listed, verified)
+    verified.documents += _differences(folder, verified, "document", listed)
     people = record.get("people")
     people = people if isinstance(people, dict) else {}
     if record.get("run_digest") != verified.run_digest:
@@ -439,20 +434,17 @@ def _verify_documents(folder: Path, contents: Contents, verified: Verified) -> N
         verified.documents.append(f"{DOCUMENTS_MANIFEST} was changed: its digest is not its own")
     verified.notes += [
         f"{text}; render again to have it in the report"
-        for text in _people_notes(folder, contents, people)
+        for text in _people_notes(folder, verified.contents, people)
     ]
 
 
 def _people_notes(folder: Path, contents: Contents, known: Mapping[str, object]) -> Iterator[str]:
-    kind: FileClass = "people"
-    present = hash_files(folder, contents.of_class(kind))
+    present = hash_files(folder, contents.of_class("people"))
     for name in sorted(present.keys() | known.keys()):
-        if name not in known:
-            yield f"{name} was added by people after the report was written"
-        elif name not in present:
-            yield f"{name} was removed by people after the report was written"
-        elif present[name] != known[name]:
-            yield f"{name} was changed by people after the report was written"
+        if present.get(name) != known.get(name):
+            became = "changed" if name in known else "added"
+            became = became if name in present else "removed"
+            yield f"{name} was {became} by people after the report was written"
 
 
 def _make_again(opened: OpenRun, verified: Verified, trust: Sequence[str]) -> None:
@@ -488,3 +480,70 @@ def _expectation(verified: Verified, expected: str) -> Expected:
         theirs += f", the document digest {verified.document_digest}"
     verified.results.append(f"the digest that you expect is not that of this folder: {theirs}")
     return "neither"
+
+
+#: Pages that Quarto makes, not twice the same bytes.
+_BY_QUARTO = frozenset({page_of("html"), page_of("pdf"), page_of("docx")})
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Remade:
+    """What came of making the documents of a run again.
+
+    same, different : names of those that have the same bytes, and of those that have not, that are
+    missing, or that the results do not give. reasons : why documents that differ may be genuine all
+    the same, a clause each; none where this installation must give what the recorded one gave.
+    """
+
+    same: Sequence[str] = ()
+    different: Sequence[str] = ()
+    reasons: Sequence[str] = ()
+
+
+def remade(opened: OpenRun, record: Mapping[str, object], trust: Sequence[str] = ()) -> Remade:
+    """Make the documents of a run again in a folder of their own, and compare.
+
+    opened : a run whose results are as the run wrote them. record : the content of
+    `documents.json`; it may be anybody's, and decides no more than the language and the reasons.
+    """
+    present = hash_files(opened.folder, opened.contents.of_class("document"))
+    language, day = record.get("language"), record.get("day")
+    if language not in languages():  # an older version did not name it: by the hash of what wrote
+        keys = {writing_key(opened.run.config, name): name for name in languages()}
+        language = keys.get(str(record.get("writing")), opened.language)
+    opened = replace(opened, day=parse_date(day) if isinstance(day, str) else None)
+    options = WriteOptions(engine="embedded", trust=trust, language=language)
+    reasons = list(_reasons(opened, record, language, trust))
+    with tempfile.TemporaryDirectory(prefix="deepseek-report-") as place:
+        work = Path(place)
+        try:
+            make_documents(opened, work, options)
+        except Exception as error:  # whatever it is: nothing was compared
+            text = f"they cannot be made again here ({type(error).__name__}: {error})"
+            return Remade(different=sorted(present), reasons=[text])
+        made = hash_files(work, look_into(work).of_class("document"))
+    names = sorted(present.keys() | made.keys())
+    same = [name for name in names if present.get(name) == made.get(name)]
+    different = [name for name in names if present.get(name) != made.get(name)]
+    return Remade(same, different, reasons)
+
+
+def _reasons(
+    opened: OpenRun, record: Mapping[str, object], language: str, trust: Sequence[str]
+) -> Iterator[str]:
+    config = opened.run.config
+    if record.get("writing") != writing_key(config, language or language_of(config)):
+        yield "other code wrote them, by their record"
+    recorded, here = record.get("libraries"), writing_libraries()
+    if not isinstance(recorded, Mapping):
+        yield "their record does not say which versions of libraries wrote them"
+    elif other := [name for name in here if recorded.get(name) != here[name]]:
+        versions = (f"{name} {str(recorded.get(name))[:40]}, here {here[name]}" for name in other)
+        yield f"other libraries wrote them, by their record: {'; '.join(versions)}"
+    if record.get("engine") == "quarto" and _BY_QUARTO & set(opened.contents.files):
+        yield "Quarto made the pages, which does not give the same bytes again"
+    named = {str(entry.get("_target_", "")).split(".")[0] for entry in config["sections"].values()}
+    if foreign := sorted(named - set(trusted_packages(trust))):
+        shown = ", ".join(foreign[:_SHOWN])
+        yield f"sections take their code from {shown}, which is run with --trust PACKAGE alone"
