@@ -86,19 +86,17 @@ class Run:
     @property
     def page(self) -> Path:
         """The report to open: HTML, or the first form in which it was written."""
-        formats = self._report["formats"]
+        formats = self._recorded.report["formats"]
         return self.path / page_of("html" if "html" in formats else formats[0])
 
-    @property
-    def _report(self) -> Mapping[str, Any]:
-        """The part `report` of the config."""
-        report: Mapping[str, object] = self.record["config"]["report"]
-        return report
+    @cached_property
+    def _recorded(self) -> RecordedRun:
+        return RecordedRun.from_json(self.record)
 
     @cached_property
     def results(self) -> Results:
         """Everything that was computed, read as it is asked for."""
-        return results_of(self.path, RecordedRun.from_json(self.record))
+        return results_of(self.path, self._recorded)
 
     @property
     def findings(self) -> shown.Findings:
@@ -146,21 +144,20 @@ class Run:
         return list(self.record["thresholds"])
 
     @property
-    def problems(self) -> list[dict[str, str]]:
+    def problems(self) -> list[dict[str, Any]]:
         """What failed or cannot be applied here: stage, kind and reason."""
-        from deepseek_report.artifacts.message import text_of
         from deepseek_report.wording.words import wording
 
-        words = wording(self._report["language"])
+        words = wording(self._recorded.report["language"])
         return [
-            {**entry, "reason": words.say(text_of(entry["reason"]))}
-            for entry in self.record["problems"]
+            {**entry.to_json(), "reason": words.say(entry.reason)}
+            for entry in self._recorded.problems
         ]
 
     @property
     def failed(self) -> bool:
         """Whether a part that was asked for failed."""
-        return any(problem["kind"] == "failed" for problem in self.record["problems"])
+        return any(problem.kind == "failed" for problem in self._recorded.problems)
 
     @cached_property
     def tables(self) -> dict[str, list[str]]:
@@ -246,7 +243,7 @@ class Run:
     @property
     def config(self) -> str:
         """The YAML that repeats the run, with a note on what no YAML can hold."""
-        config = dict(self.record["config"])
+        config = dict(self._recorded.config)
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
         parts = {name: config.get(name) or {} for name in ("dataset", "model")}
         explainers = config.get("explainers") or {}
@@ -269,7 +266,7 @@ class Run:
         with reading(self.path):
             results = self.results
             verdict, n = shown.verdict_of(results), results.predicted.n if results.has(_TEST) else 0
-        title = self._report["title"] or self.path.parent.name
+        title = self._recorded.report["title"] or self.path.parent.name
         return f"Run “{title}”: {verdict}\n  n = {n:,} test cases\n  {self.page}"
 
 
