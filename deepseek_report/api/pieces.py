@@ -29,7 +29,7 @@ from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.sets import Origin
 from deepseek_report.config.validate import validate
-from deepseek_report.datasets.assembly.targets import MOST_CLASSES
+from deepseek_report.datasets.assembly.cell_encoding import MOST_CLASSES
 from deepseek_report.explainers.accounts import HeldAttributions
 from deepseek_report.models.given.given_answers import HeldAnswers
 

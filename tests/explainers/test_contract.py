@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.explanation import Explanation, Game
+from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
 from deepseek_report.explainers.accounts import Random
@@ -24,6 +24,7 @@ from deepseek_report.explainers.lime import Lime
 from deepseek_report.explainers.occlusion import Occlusion
 from deepseek_report.explainers.shapley.conditional_shap import ConditionalShap
 from deepseek_report.explainers.shapley.shap import Shap
+from tests.explainers.toys import AttentionModule, toy
 from tests.worded import say
 
 EXPLAINERS = [
@@ -49,11 +50,11 @@ every = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def to_explain(toy_schema, toy_classifier, attention_module, context) -> Any:
+def to_explain() -> Any:
     rng = np.random.default_rng(0)
     attention = {"global": rng.dirichlet(np.ones(5), size=(2, 5))}
-    module = attention_module(rng.normal(size=(4, 3)), [(attention, None)])
-    return context(toy_classifier(toy_schema(4, n_classes=3), module=module))
+    module = AttentionModule(rng.normal(size=(4, 3)), [(attention, None)])
+    return toy(4, n_classes=3, module=module)
 
 
 @every
@@ -84,7 +85,7 @@ def test_the_same_seed_gives_the_same_values(explainer, to_explain) -> None:
 @every
 @pytest.mark.parametrize("question", ["background", "baseline", "conditional"])
 def test_the_question_is_answered_by_a_game_that_the_method_says_it_plays(
-    explainer, to_explain, question: Game
+    explainer, to_explain, question
 ) -> None:
     games = traits_of(explainer, ExplainerPart).games
     played = explainer.explain(replace(to_explain, question=question)).game

@@ -14,13 +14,8 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.explainers.attributions import (
-    ModuleExplainer,
-    chunks,
-    playable,
-    seed_of,
-    sum_units,
-)
+from deepseek_report.explainers import attributions
+from deepseek_report.explainers.attributions import ModuleExplainer, playable, sum_units
 from deepseek_report.statistics.intervals import student_ratio
 from deepseek_report.statistics.ranking import systematic
 
@@ -67,16 +62,22 @@ class IntegratedGradients(ModuleExplainer):
         """
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
-        kind = kind_of(classifier.schema)
         predictions = context.margin(context.inputs)
         starts, base = self._starts(context)
         values = self._values(context, starts)
         classifier.calls += n * len(starts) * self._points(len(starts))
         gap, scale = values.sum(axis=1) - (predictions - base), np.abs(predictions - base).mean()
         share = float(np.abs(gap).mean() / scale) if scale > 0 else None
+        kind = kind_of(classifier.schema)
+        notes = [message(f"explainer_notes.path.{kind.name}")]
+        if len(starts) > 1:
+            notes = [message("explainer_notes.several_paths", n=len(starts))]
+        notes.append(message("explainer_notes.gap", share=share, n=n))
+        if "experts" in classifier.capabilities:
+            notes.append(message("explainer_notes.jumps"))
         params = vars(self) | {"references": len(starts)}
         if len(starts) == 1 and n and not np.ptp(starts[0], axis=0).any():
-            params["baseline"] = starts[0][0].tolist()  # all instances have this start
+            params |= {"baseline": starts[0][0].tolist()}  # all instances have this start
         return self.explanation(
             context,
             before,
@@ -89,17 +90,7 @@ class IntegratedGradients(ModuleExplainer):
             output_space=context.margin_space,
             game="background" if len(starts) > 1 else "baseline",
             params=params,
-            notes=(
-                message("explainer_notes.several_paths", n=len(starts))
-                if len(starts) > 1
-                else message(f"explainer_notes.path.{kind.name}"),
-                message("explainer_notes.gap", share=share, n=n),
-                *(
-                    [message("explainer_notes.jumps")]
-                    if "experts" in classifier.capabilities
-                    else []
-                ),
-            ),
+            notes=tuple(notes),
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
@@ -273,7 +264,7 @@ class GradientShap(ModuleExplainer):
         module, (starts, end) = context.classifier.module, ways
         for number, points in enumerate(self._levels(len(starts))):
             which, places = _places(context, index, number, points, len(starts))
-            for part in chunks(points, _BATCH):
+            for part in attributions.chunks(points, _BATCH):
                 apart = end - starts[which[part]]
                 way = gradients.as_tensor(module, places[part]).reshape(-1, *(1 for _ in end.shape))
                 slopes = gradients.gradient(answer, end - way * apart)
@@ -318,7 +309,7 @@ def _places(
     Two draws of one part of one way follow each other.
     """
     parts = points // (2 * starts)
-    rng = np.random.default_rng(seed_of(context.seed, context.draws[index], number))
+    rng = np.random.default_rng(attributions.seed_of(context.seed, context.draws[index], number))
     uniform = rng.random((starts, parts, 2))
     places = (np.arange(parts)[:, None] + uniform) / parts
     return np.repeat(np.arange(starts), 2 * parts).tolist(), places.ravel()

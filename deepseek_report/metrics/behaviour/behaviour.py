@@ -24,19 +24,13 @@ from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import relation_in_words
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.behaviour import expected
 from deepseek_report.metrics.behaviour.behaviour_rows import (
     GravestCase,
     JudgedExpectation,
     OpenQuestion,
 )
-from deepseek_report.metrics.behaviour.expected import (
-    Breaches,
-    ExpectationTest,
-    LevelAnswers,
-    class_of,
-    outcome_of,
-)
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
@@ -117,7 +111,7 @@ class FeatureCurve:
         centred = places - (weights * places).sum()
         return 1.0 if float((weights * centred * self.mean).sum()) >= 0 else -1.0
 
-    def questions(self, answers: LevelAnswers, target: int) -> Iterator[Question]:
+    def questions(self, answers: expected.LevelAnswers, target: int) -> Iterator[Question]:
         """All of them; the model is asked again where a jump may be."""
         if len(self.levels) < 3 or self.spread == 0:
             return
@@ -155,22 +149,12 @@ class FeatureCurve:
         edges = (self.levels[1:] + self.levels[:-1]) / 2
         at = np.searchsorted(edges, self.own) == place
         at &= ~np.isnan(self.own) & ~rare
-        observed, beside = self._observed(rare), self._observed(at)
         rises = self.direction > 0
         wanted = -1.0 if (rises == (place == high)) else 1.0
-        return Question(
-            "turn",
-            self.column,
-            float(self.levels[high]),
-            float(self.levels[low]),
-            moved,
-            int(rare.sum()),
-            observed,
-            beside,
-            _apart(observed, beside, wanted),
-        )
+        ends = self.levels[high], self.levels[low]
+        return self._question("turn", ends, moved, rare, (rare, at), wanted)
 
-    def _jump(self, answers: LevelAnswers, target: int) -> Question | None:
+    def _jump(self, answers: expected.LevelAnswers, target: int) -> Question | None:
         """The largest step of a number that stays as large where its place is narrowed down."""
         if not self.feature.is_numeric or len(self.levels) <= _FEWEST_LEVELS:
             return None
@@ -197,18 +181,8 @@ class FeatureCurve:
             (self.own >= self.levels[at]) & (self.own <= ends[0]),
             inside & (self.own >= ends[1]),
         )
-        observed, beside = self._observed(high), self._observed(low)
-        return Question(
-            "jump",
-            self.column,
-            float(ends[0]),
-            float(ends[1]),
-            moved,
-            int(inside.sum()),
-            observed,
-            beside,
-            _apart(observed, beside, float(np.sign(moved.value))),
-        )
+        sign = float(np.sign(moved.value))
+        return self._question("jump", (ends[0], ends[1]), moved, inside, (high, low), sign)
 
     def _tails(self) -> Iterator[Question]:
         """Ends of the range where hardly a row or an entity lies and the answer still moves."""
@@ -226,19 +200,26 @@ class FeatureCurve:
             if abs(moved.value) < _LEAST_TAIL * self.scale:
                 continue
             outside = self.own > self.levels[last] if order > 0 else self.own < self.levels[last]
-            observed = self._observed(outside)
-            beside = self._observed(self.own == self.levels[last])
-            yield Question(
-                "tail",
-                self.column,
-                float(self.levels[last]),
-                float(self.levels[farthest]),
-                moved,
-                int(outside.sum()),
-                observed,
-                beside,
-                _apart(observed, beside, float(np.sign(moved.value))),
-            )
+            sides = outside, np.asarray(self.own == self.levels[last])
+            ends, sign = (self.levels[last], self.levels[farthest]), float(np.sign(moved.value))
+            yield self._question("tail", ends, moved, outside, sides, sign)
+
+    def _question(
+        self,
+        kind: Kind,
+        ends: tuple[float, float],
+        moved: Estimate,
+        rows: Bools,
+        sides: tuple[Bools, Bools],
+        sign: float,
+    ) -> Question:
+        """What moves between two values, and whether the rows of the first side lie apart from
+        those of the other, above for a sign of 1.
+        """
+        observed, beside = (self._observed(side) for side in sides)
+        start, end = map(float, ends)
+        n, borne_out = int(rows.sum()), _apart(observed, beside, sign)
+        return Question(kind, self.column, start, end, moved, n, observed, beside, borne_out)
 
     def _observed(self, rows: Bools) -> Estimate:
         outcomes, drawn = self.outcomes[rows], self.trained.take(rows)
@@ -279,7 +260,7 @@ class AnswerPoint:
 
 
 @dataclass(frozen=True)
-class Behaviour(ModelMetric):
+class Behaviour(EntityMetric):
     """Declared expectations of the model, and turns, jumps and bare ends of its answers.
 
     Of each expectation (`behaviour:` in the config, and the relations of the data) the share of the
@@ -296,7 +277,6 @@ class Behaviour(ModelMetric):
     doi:10.1214/aos/1013203451 (the mean answer along a feature).
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "behaviour"
     tables = {
@@ -364,7 +344,7 @@ class Behaviour(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
         expectations = declared_of(context)
-        test = ExpectationTest(context, self.rows)
+        test = expected.ExpectationTest(context, self.rows)
         curves = list(self._curves(context, test))
         if not expectations and not curves:
             raise NotApplicableError(message("refusals.no_expectation"))
@@ -399,8 +379,8 @@ class Behaviour(ModelMetric):
         return Measurement(scores, tables, notes=(note,) if curves else ())
 
     def _curves(
-        self, context: MeasureContext, test: ExpectationTest
-    ) -> Iterator[tuple[FeatureCurve, LevelAnswers, int]]:
+        self, context: MeasureContext, test: expected.ExpectationTest
+    ) -> Iterator[tuple[FeatureCurve, expected.LevelAnswers, int]]:
         """The answers along each ordered feature of a table."""
         schema, train = context.dataset.schema, context.dataset.train
         if not kind_of(schema).named_columns:
@@ -459,15 +439,15 @@ def _features_named(names: Iterable[str], schema: Schema) -> list[Feature]:
 
 
 def _row(
-    place: int, expectation: Expectation, breaches: Breaches, context: MeasureContext
+    place: int, expectation: Expectation, breaches: expected.Breaches, context: MeasureContext
 ) -> dict[str, object]:
     schema = context.dataset.schema
     target, share = schema.target, breaches.share
     labels = [feature.label for feature in _features_named(expectation.columns, schema)]
     change = ", ".join(f"{name} {value}" for name, value in expectation.change.chosen.items())
-    outcome = target.classes[outcome_of(target, expectation)]
+    outcome = target.classes[expected.outcome_of(target, expectation)]
     if expectation.kind == "minimum" and expectation.decision is not None:
-        outcome = target.classes[class_of(target, expectation.decision)]
+        outcome = target.classes[expected.class_of(target, expectation.decision)]
     return {
         "place": place,
         "kind": expectation.kind,
@@ -488,7 +468,7 @@ def _row(
 
 
 def _worst_rows(
-    expectations: Sequence[Expectation], judged: Sequence[Breaches], schema: Schema
+    expectations: Sequence[Expectation], judged: Sequence[expected.Breaches], schema: Schema
 ) -> Iterator[dict[str, object]]:
     keys = ("instance_id", "label", "from_display", "to_display", "before", "after")
     for place, (expectation, breaches) in enumerate(zip(expectations, judged, strict=True)):

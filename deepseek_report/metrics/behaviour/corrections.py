@@ -22,19 +22,14 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import BeforeCorrections, MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.seeds import row_digests
-from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.table import SEPARATOR, TableType, columns_of, estimate
 from deepseek_report.data_kinds.corrected_data import ItemCue, ResolvedCorrections
-from deepseek_report.data_kinds.cues import InputCue, changes, grid_of, wrong_way
+from deepseek_report.data_kinds.input_changes import InputCue, changes, grid_of, wrong_way
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.behaviour.behaviour_rows import (
-    ChangedDecision,
-    Corrected,
-    CorrectionCost,
-    TakenOver,
-)
+from deepseek_report.metrics.behaviour import behaviour_rows
 from deepseek_report.metrics.performance.predicting import predict_alike
-from deepseek_report.metrics.plugin import ModelMetric, Rows
+from deepseek_report.metrics.plugin import EntityMetric, Rows
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
@@ -49,7 +44,7 @@ _METHOD = message("interval_methods.students_of_mean")
 
 
 @dataclass(frozen=True)
-class Corrections(ModelMetric):
+class Corrections(EntityMetric):
     """What corrections did: the use of what was corrected, before and after.
 
     The use is how far the answer moves where the value is drawn anew from other rows: no training
@@ -61,7 +56,6 @@ class Corrections(ModelMetric):
     windows of which it is measured whether they gained use, corrected for so many.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "behaviour"
     bounds = {}
@@ -75,7 +69,7 @@ class Corrections(ModelMetric):
                 *columns_of("outcome n:count"),
             ),
             release=WHOLE,
-            row=Corrected,
+            row=behaviour_rows.Corrected,
         ),
         "cost": TableType(
             (
@@ -84,7 +78,7 @@ class Corrections(ModelMetric):
                 *columns_of("n:count"),
             ),
             release=WHOLE,
-            row=CorrectionCost,
+            row=behaviour_rows.CorrectionCost,
         ),
         "groups": TableType(
             (
@@ -93,7 +87,9 @@ class Corrections(ModelMetric):
                 *columns_of("n:count"),
             )
         ),
-        "changed": TableType(columns_of("start end changed:count n:count"), row=ChangedDecision),
+        "changed": TableType(
+            columns_of("start end changed:count n:count"), row=behaviour_rows.ChangedDecision
+        ),
         "took_over": TableType(
             (
                 *columns_of("label before:number after:number"),
@@ -101,7 +97,7 @@ class Corrections(ModelMetric):
                 *columns_of("sure:yes_no n:count"),
             ),
             release=WHOLE,
-            row=TakenOver,
+            row=behaviour_rows.TakenOver,
         ),
     }
     max_rows: Rows = 2000
@@ -159,20 +155,18 @@ class _Comparison:
 
     def use_before(self, cue: InputCue) -> Floats:
         """(row,) by the columns of the data before."""
-        data = self.before.dataset
-        rows = data.test.inputs
-        model, labels = self.before.classifier, data.train.labels
-        return use_of(model, rows[self.chosen], rows, cue, labels, self.context.seed)
+        return self._use(self.before.dataset, self.before.classifier, cue)
 
     def use_after(self, cue: InputCue) -> Floats:
         """(row,) of the same cue; none where all of its columns are left out."""
         left = self.corrections.remaining(cue)
         if left is None:
             return np.zeros(len(self.chosen))
-        data = self.context.dataset
-        rows = data.test.inputs
-        model, labels = self.context.classifier, self.before.dataset.train.labels
-        return use_of(model, rows[self.chosen], rows, left, labels, self.context.seed)
+        return self._use(self.context.dataset, self.context.classifier, left)
+
+    def _use(self, data: Dataset, model: Classifier, cue: InputCue) -> Floats:
+        rows, labels = data.test.inputs, self.before.dataset.train.labels
+        return use_of(model, rows[self.chosen], rows, cue, labels, self.context.seed)
 
     # --- what was corrected, and whether it worked ------------------------------------------------
 

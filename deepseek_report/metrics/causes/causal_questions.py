@@ -20,31 +20,11 @@ from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.causes.cause_rows import (
-    ClaimNode,
-    DeclaredEffect,
-    GapPath,
-    GraphArrow,
-    NegativeControl,
-    TestedClaim,
-)
+from deepseek_report.metrics.causes import cause_rows
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
+from deepseek_report.statistics.causes import effects, gap_by_path
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
-from deepseek_report.statistics.causes.effects import (
-    CausalEffect,
-    MoveBy,
-    SetTo,
-    controls_of,
-    effect_of_setting,
-)
-from deepseek_report.statistics.causes.gap_by_path import (
-    PATHS,
-    Path,
-    PathGap,
-    gaps_by_path,
-    widening,
-)
 from deepseek_report.statistics.causes.graph import CausalRefusal, PathSets
 from deepseek_report.statistics.causes.independence import independence_tests
 from deepseek_report.statistics.causes.sensitivity import sensitivity_of
@@ -71,7 +51,7 @@ def questions_of(
 
 
 @dataclass(frozen=True)
-class CausalClaims(ModelMetric):
+class CausalClaims(EntityMetric):
     """Tests each missing arrow of the declared graph against the data.
 
     Where no arrow joins two nodes, the graph claims that they are independent once others are held
@@ -84,7 +64,6 @@ class CausalClaims(ModelMetric):
     Reference: Shah & Peters 2020, doi:10.1214/19-AOS1857 (generalised covariance measure).
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "causes"
     modalities = frozenset({"table"})
@@ -92,20 +71,19 @@ class CausalClaims(ModelMetric):
     bounds = {"contradicted_claims": (0, None)}
     tables = {
         "nodes": TableType(
-            (*columns_of("name", shown=False), *columns_of("label role")), row=ClaimNode
+            (*columns_of("name", shown=False), *columns_of("label role")), row=cause_rows.ClaimNode
         ),
         "arrows": TableType(
             (*columns_of("start end", shown=False), *columns_of("start_label end_label")),
-            row=GraphArrow,
+            row=cause_rows.GraphArrow,
         ),
         "claims": TableType(
             (
                 *columns_of("first second", shown=False),
-                *columns_of("first_label second_label held"),
-                *columns_of("correlation:number n:count p_value:p_value"),
-                *columns_of("p_adjusted:p_value contradicted:yes_no"),
+                *columns_of("first_label second_label held correlation:number n:count"),
+                *columns_of("p_value:p_value p_adjusted:p_value contradicted:yes_no"),
             ),
-            row=TestedClaim,
+            row=cause_rows.TestedClaim,
         ),
     }
 
@@ -117,29 +95,20 @@ class CausalClaims(ModelMetric):
         context.progress.start("claims of the graph", len(claims))
         data = declared.data(context.dataset.every_part, context.seed, self.rows)
         tests = independence_tests(claims, data)
-        types = self.tables
-        tables = {
-            "nodes": types["nodes"].frame(
-                [(node.name, node.label, node.role) for node in declared.nodes.values()]
-            ),
-            "arrows": types["arrows"].frame(
-                [(*arrow, *declared.labels(arrow)) for arrow in declared.graph.arrows]
-            ),
-            "claims": types["claims"]
-            .frame(
-                [
-                    (
-                        *(test.claim.first, test.claim.second),
-                        *declared.labels((test.claim.first, test.claim.second)),
-                        SEPARATOR.join(declared.labels(test.claim.held)),
-                        *(test.correlation, test.n, test.p_value, test.p_adjusted),
-                        bool(test.is_contradicted),
-                    )
-                    for test in tests
-                ]
+        nodes = ((node.name, node.label, node.role) for node in declared.nodes.values())
+        arrows = ((*arrow, *declared.labels(arrow)) for arrow in declared.graph.arrows)
+        rows = (
+            (
+                *(test.claim.first, test.claim.second),
+                *declared.labels((test.claim.first, test.claim.second)),
+                SEPARATOR.join(declared.labels(test.claim.held)),
+                *(test.correlation, test.n, test.p_value, test.p_adjusted),
+                bool(test.is_contradicted),
             )
-            .astype({"contradicted": bool}),
-        }
+            for test in tests
+        )
+        tested = self.frame("claims", rows).astype({"contradicted": bool})
+        tables = {**self.frames(nodes=nodes, arrows=arrows), "claims": tested}
         n_contradicted = sum(test.is_contradicted for test in tests)
         score = self.score(
             "contradicted_claims",
@@ -157,7 +126,7 @@ OF_SHARES = {"effect": "effect_points", "naive": "naive_points", "value": "value
 
 
 @dataclass(frozen=True)
-class CausalEffects(ModelMetric):
+class CausalEffects(EntityMetric):
     """What setting one node would do to another in the world, if the declared graph holds.
 
     What the graph says must be held alike is held alike: predictions of the outcome are corrected
@@ -172,7 +141,6 @@ class CausalEffects(ModelMetric):
     al. 2018, doi:10.1111/ectj.12097; Cinelli & Hazlett 2020, doi:10.1111/rssb.12348.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "causes"
     modalities = frozenset({"table"})
@@ -191,11 +159,10 @@ class CausalEffects(ModelMetric):
                 Column("adjusted_for"),
                 *columns_of("outside:share effective:count moved:share", shown=False),
                 Column("n", "count"),
-                *columns_of("robustness:share e_value:number strongest", shown=False),
-                *columns_of("times:number", shown=False),
+                *columns_of("robustness:share e_value:number strongest times:number", shown=False),
                 Column("controls_hold", "yes_no"),
             ),
-            row=DeclaredEffect,
+            row=cause_rows.DeclaredEffect,
         ),
         "controls": TableType(
             (
@@ -205,7 +172,7 @@ class CausalEffects(ModelMetric):
                 estimate("value", "number", "value", optional=True),
                 Column("holds", "yes_no"),
             ),
-            row=NegativeControl,
+            row=cause_rows.NegativeControl,
         ),
     }
 
@@ -252,7 +219,7 @@ class EffectAnswer:
     place: int
     declared: DeclaredGraph
     setting: Setting
-    effect: CausalEffect
+    effect: effects.CausalEffect
     data: CausalData
 
     @classmethod
@@ -262,7 +229,9 @@ class EffectAnswer:
         """The answer, or why there is none."""
         treatment, outcome = declared.node(question.effect_of), declared.node(question.on)
         setting = setting_of(question, treatment, declared, data)
-        effect = effect_of_setting(declared.graph, data, treatment.name, setting.how, outcome.name)
+        effect = effects.effect_of_setting(
+            declared.graph, data, treatment.name, setting.how, outcome.name
+        )
         if isinstance(effect, CausalRefusal):
             return refusal(effect, declared, treatment.label, outcome.label)
         return cls(place, declared, setting, effect, data)
@@ -328,7 +297,7 @@ class EffectAnswer:
 
     @cached_property
     def _controls(self) -> dict[str, Estimate]:
-        controls = controls_of(self.effect, self.data)
+        controls = effects.controls_of(self.effect, self.data)
         named = {"placebo": controls.placebo, "random_common_cause": controls.random_common_cause}
         return {name: value for name, value in named.items() if isinstance(value, Estimate)}
 
@@ -355,7 +324,7 @@ class Setting:
     moved, with its unit.
     """
 
-    how: SetTo | MoveBy
+    how: effects.SetTo | effects.MoveBy
     start: str = ""
     end: str = ""
     amount: str = ""
@@ -380,7 +349,9 @@ def setting_of(
     if not treatment.levels(schema):
         amount = question.by or _rounded(float(known.std()) if len(known) else 1.0)
         sign = "+" if amount > 0 else ""
-        return Setting(MoveBy(amount), amount=sign + quantity(amount, declared.unit(treatment)))
+        return Setting(
+            effects.MoveBy(amount), amount=sign + quantity(amount, declared.unit(treatment))
+        )
     if question.from_ is None or question.to is None:
         counts = np.bincount(known.astype(np.int64), minlength=2)
         first, second = np.sort(np.argsort(-counts, kind="stable")[:2]).tolist()
@@ -388,7 +359,7 @@ def setting_of(
         ends = (value_of(end, treatment, schema) for end in (question.from_, question.to))
         first, second = (round(end or 0) for end in ends)
     start, end = (treatment.display(float(level), schema) for level in (first, second))
-    return Setting(SetTo(second, first), start, end)
+    return Setting(effects.SetTo(second, first), start, end)
 
 
 def _rounded(value: float) -> float:
@@ -424,7 +395,7 @@ _OF_SHARES = {
 
 
 @dataclass(frozen=True)
-class CausalGaps(ModelMetric):
+class CausalGaps(EntityMetric):
     """Splits the gap between groups by the paths of the declared graph, for labels and for answers.
 
     Direct is what groups differ by where everything else is as it was; indirect what comes through
@@ -440,7 +411,6 @@ class CausalGaps(ModelMetric):
     Reference: Plečko & Bareinboim 2024, doi:10.1561/2200000106, arXiv 2207.11385.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "causes"
     modalities = frozenset({"table"})
@@ -450,8 +420,7 @@ class CausalGaps(ModelMetric):
         "paths": TableType(
             (
                 Column("place", "place", shown=False),
-                Column("attribute", "attribute"),
-                *columns_of("compared reference path"),
+                *columns_of("attribute:attribute compared reference path"),
                 estimate("labels_points", "points", "labels_points", optional=True),
                 estimate("decisions_points", "points", "decisions_points", optional=True),
                 estimate("difference_points", "points", "difference_points", optional=True),
@@ -459,16 +428,14 @@ class CausalGaps(ModelMetric):
                 estimate("answers", "number", "answers", optional=True),
                 estimate("difference", "number", "difference", optional=True),
                 Column("p_adjusted", "p_value", shown=False),
-                Column("widened", "yes_no"),
-                Column("n", "count"),
+                *columns_of("widened:yes_no n:count"),
             ),
-            row=GapPath,
+            row=cause_rows.GapPath,
         ),
         "sets": TableType(
             (
                 Column("place", "place", shown=False),
-                Column("attribute", "attribute"),
-                *columns_of("compared reference confounders mediators"),
+                *columns_of("attribute:attribute compared reference confounders mediators"),
                 *columns_of("outside:share n:count"),
             )
         ),
@@ -493,14 +460,13 @@ class CausalGaps(ModelMetric):
                 else:
                     refused.append(split)
             context.progress.advance()
-        parts = [(split, path) for split in splits for path in PATHS]
+        parts = [(split, path) for split in splits for path in gap_by_path.PATHS]
         verdicts = widened([(split.wider[path], split.is_larger(path)) for split, path in parts])
         judged = zip(parts, verdicts, strict=True)
         rows = [split.row(path, *verdict) for (split, path), verdict in judged]
-        types = self.tables
         tables = {
-            "paths": types["paths"].frame(rows).astype({"widened": bool}),
-            "sets": types["sets"].frame([split.set_row() for split in splits]),
+            "paths": self.frame("paths", rows).astype({"widened": bool}),
+            "sets": self.frame("sets", (split.set_row() for split in splits)),
         }
         n_widened = Estimate(sum(is_widened for _, is_widened in verdicts), n=len(rows))
         score = self.score("widened_paths", n_widened, "lower")
@@ -551,9 +517,9 @@ class SplitByPath:
 
     place: int
     attribute: Attribute
-    labels: PathGap
-    answers: PathGap
-    wider: Mapping[Path, Estimate]
+    labels: gap_by_path.PathGap
+    answers: gap_by_path.PathGap
+    wider: Mapping[gap_by_path.Path, Estimate]
     declared: DeclaredGraph
     least: float
 
@@ -573,12 +539,12 @@ class SplitByPath:
         gaps = (
             sets
             if isinstance(sets, CausalRefusal)
-            else gaps_by_path(data, sets, _codes_of(attribute), pair, (target, _ANSWER))
+            else gap_by_path.gaps_by_path(data, sets, _codes_of(attribute), pair, (target, _ANSWER))
         )
         if isinstance(gaps, CausalRefusal):
             return refusal(gaps, declared, attribute.label)
         labels, answers = gaps
-        wider, least = widening(answers, labels, data), LEAST_POINTS
+        wider, least = gap_by_path.widening(answers, labels, data), LEAST_POINTS
         if not task_of(declared.schema.target).decides:
             least = _LEAST_DEVIATIONS * float(np.nanstd(data.variables[target].values))
         return cls(place, attribute, labels, answers, wider, declared, least)
@@ -594,12 +560,12 @@ class SplitByPath:
             "n": int(self.labels.used.sum()),
         }
 
-    def is_larger(self, path: Path) -> bool:
+    def is_larger(self, path: gap_by_path.Path) -> bool:
         """Whether the part in answers is larger than that in labels."""
         labels, answers = self.labels.parts[path], self.answers.parts[path]
         return is_widening(labels.value, answers.value, self.least)
 
-    def row(self, path: Path, p_adjusted: float, is_widened: bool) -> dict[str, object]:
+    def row(self, path: gap_by_path.Path, p_adjusted: float, is_widened: bool) -> dict[str, object]:
         """Of the table `paths`."""
         sizes = (self.labels.parts[path], self.answers.parts[path], self.wider[path])
         decides = task_of(self.declared.schema.target).decides

@@ -20,9 +20,9 @@ from deepseek_report.artifacts.schema import PARTS, Target
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import DriftTest, PartLevel, PeriodLevel
+from deepseek_report.metrics.fairness import groups
 from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
-from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
-from deepseek_report.metrics.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.plugin import EntityMetric, Resamples
 from deepseek_report.statistics.excess import larger_mean_p_value
 from deepseek_report.statistics.intervals import SHARE, holm
 from deepseek_report.statistics.resampling import Resampling
@@ -37,7 +37,7 @@ _OF_ONE_CLASS = {"ece": math.nan}
 
 
 @dataclass(frozen=True)
-class PartPerformance(ModelMetric):
+class PartPerformance(EntityMetric):
     """How well parts of the data are predicted (a site, short texts), and the largest gaps.
 
     `accuracy_gap` is the greatest difference between two parts in the share that is decided
@@ -52,13 +52,11 @@ class PartPerformance(ModelMetric):
     would give fewer right decisions. n_resamples : draws for interval and null.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "parts": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *groups.OF_ATTRIBUTE,
                 *columns_of("level n:count"),
                 *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
                 *columns_of("too_few:yes_no missed_rate:share flagged_rate:share", shown=False),
@@ -73,13 +71,13 @@ class PartPerformance(ModelMetric):
     reads = frozenset({"predictions", "dataset", "seed"})
     bounds = {"accuracy_gap": SHARE, "mae_gap": (0.0, None), "mean_error_gap": (0.0, None)}
     needs_groups = PARTS
-    min_cell: MinCell = 30
-    min_events: MinEvents = 5
+    min_cell: groups.MinCell = 30
+    min_events: groups.MinEvents = 5
     n_resamples: Resamples = 2000
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, schema = context.predictions, context.dataset.schema
-        parts = groupings(
+        parts = groups.groupings(
             schema, p, crossings=False, min_cell=self.min_cell, kinds=self.needs_groups
         )
         floor = self.min_cell, self.min_events
@@ -89,7 +87,7 @@ class PartPerformance(ModelMetric):
         return replace(tested, tables={"parts": pd.DataFrame(rows), **tested.tables})
 
     def _rows(
-        self, part: Grouping, gaps: PartGaps, context: MeasureContext
+        self, part: groups.Grouping, gaps: PartGaps, context: MeasureContext
     ) -> list[dict[str, object]]:
         p, task = context.predictions, task_of(context.dataset.schema.target)
         judged = gaps.judged(part, gaps.statistics[0], p).levels
@@ -144,7 +142,7 @@ def _more(
 
 
 @dataclass(frozen=True)
-class PeriodDrift(ModelMetric):
+class PeriodDrift(EntityMetric):
     """What the model states in each period of the test part, on average, and what happened.
 
     `score_drift_p` is the p-value of the Kruskal–Wallis test that what is stated is distributed
@@ -156,13 +154,11 @@ class PeriodDrift(ModelMetric):
     Reference: Kruskal & Wallis 1952, doi:10.1080/01621459.1952.10483441.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "periods": TableType(
             (
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
+                *groups.OF_ATTRIBUTE,
                 *columns_of("level n:count"),
                 estimate("stated", "number", prefix="stated"),
                 estimate("happened", "number", prefix="happened"),
@@ -177,7 +173,7 @@ class PeriodDrift(ModelMetric):
     reads = frozenset({"predictions", "dataset"})
     bounds = {"score_drift_p": SHARE}
     needs_groups = PARTS
-    min_cell: MinCell = 30
+    min_cell: groups.MinCell = 30
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, schema = context.predictions, context.dataset.schema
@@ -203,10 +199,7 @@ class PeriodDrift(ModelMetric):
             for name, value in p_values.items()
             if value is not None
         ]
-        tables = {
-            "periods": self.tables["periods"].frame(rows),
-            "tests": self.tables["tests"].frame(p_values.items()),
-        }
+        tables = self.frames(periods=rows, tests=p_values.items())
         return Measurement(tuple(scores), tables)
 
 

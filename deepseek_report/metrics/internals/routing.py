@@ -21,21 +21,10 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.internals.tracing import (
-    array,
-    normalised_entropy,
-    routes_of,
-    sample_rows,
-    traces,
-)
-from deepseek_report.metrics.plugin import ComputeMetric, ModelMetric, Resamples, Rows
+from deepseek_report.metrics.internals import tracing
+from deepseek_report.metrics.plugin import ComputeMetric, EntityMetric, Resamples, Rows
+from deepseek_report.statistics import resampling
 from deepseek_report.statistics.intervals import SHARE, mean_interval
-from deepseek_report.statistics.resampling import (
-    Resampling,
-    bootstrap,
-    bootstrapped,
-    weighted_means,
-)
 from deepseek_report.tasks import task_of
 
 SUMMARY, END = "summary", "end of the text"
@@ -101,10 +90,9 @@ class AttentionBranch:
 
 
 @dataclass(frozen=True)
-class Attention(ModelMetric):
+class Attention(EntityMetric):
     """Mean attention between features in every head, over the explained cases."""
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "tokens": TableType(
@@ -122,7 +110,7 @@ class Attention(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         rows = context.cases.explained[: self.max_rows]
         attention = mean_attention(context, context.dataset.test.inputs[rows])
-        drawn = Resampling.of(context.dataset.test).take(rows)
+        drawn = resampling.Resampling.of(context.dataset.test).take(rows)
         _, low, high = mean_interval(drawn.per_unit(attention.entropy))
         entropy = Estimate(
             float(attention.entropy.mean()), float(low), float(high), len(rows), "normal"
@@ -166,14 +154,14 @@ def mean_attention(context: MeasureContext, inputs: Floats) -> MeanAttention:
     """
     branches: list[str] = []
     total, even, present, entropies = np.zeros(()), np.zeros(()), np.zeros(()), []
-    for _, layers in traces(context, inputs):
+    for _, layers in tracing.traces(context, inputs):
         maps = [layer.attention for layer in layers if layer.attention is not None]
         if not maps:
             raise NotApplicableError(
                 message("refusals.no_layers.attention", model=context.classifier.name)
             )
         branches = list(maps[0])
-        parts = [[_summed(array(layer[branch])) for branch in branches] for layer in maps]
+        parts = [[_summed(tracing.array(layer[branch])) for branch in branches] for layer in maps]
         total = total + np.array([[part.weights for part in layer] for layer in parts])
         even = even + np.array([[part.even for part in layer] for layer in parts])
         present = present + np.array([[part.queries for part in layer] for layer in parts])
@@ -211,7 +199,7 @@ def _summed(attention: Floats) -> _Sums:
     seen = (attention > 0).any(axis=1)
     most = seen.sum(axis=-1)
     choosing = present & (most > 1)[:, None]
-    entropy = normalised_entropy(attention) * math.log(max(attention.shape[-1], 2))
+    entropy = tracing.normalised_entropy(attention) * math.log(max(attention.shape[-1], 2))
     entropy = np.where(choosing, entropy / np.log(np.maximum(most, 2))[:, None], 0.0)
     return _Sums(
         weights=attention.sum(axis=0),
@@ -297,9 +285,7 @@ class ExpertLoad(ComputeMetric):
         ),
         "asked": TableType(
             (
-                *columns_of("layer:place expert:place"),
-                Column("attribute", "attribute"),
-                *columns_of("label"),
+                *columns_of("layer:place expert:place attribute:attribute label"),
                 estimate("share", "share"),
                 *columns_of("load:share n:count"),
             ),
@@ -319,19 +305,18 @@ class ExpertLoad(ComputeMetric):
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
-        rows, test = sample_rows(context, self.max_rows), context.dataset.test
-        inputs, drawn = test.inputs[rows], Resampling.of(test).take(rows)
+        rows, test = tracing.sample_rows(context, self.max_rows), context.dataset.test
+        inputs, drawn = test.inputs[rows], resampling.Resampling.of(test).take(rows)
         choices, layers = expert_choices(context, inputs)
         counts = [layer.sum(axis=1) for layer in choices]
         chosen = np.stack([n / n.sum(axis=-1, keepdims=True) for n in counts], axis=1)
         n, _, experts = chosen.shape
         draws = drawn, self.n_resamples, context.seed
-        replicates = bootstrap(lambda weights: _imbalance(weights, chosen), *draws)
+        replicates = resampling.bootstrap(lambda weights: _imbalance(weights, chosen), *draws)
         share, low, high = mean_interval(drawn.per_unit(chosen))
         unused = int((share < self.unused_below / experts).sum())
-        table = _grid_table(("layer", "expert"), share, low, high, "share")
-        table["layer"] = np.array(layers)[table["layer"]]
-        imbalance = bootstrapped(replicates, n, context.seed, (1.0, float(experts)))
+        load = ((layers[at], expert, size) for (at, expert), size in _estimates(share, low, high))
+        imbalance = resampling.bootstrapped(replicates, n, context.seed, (1.0, float(experts)))
         scores = (
             self.score(
                 "expert_load_imbalance",
@@ -352,10 +337,16 @@ class ExpertLoad(ComputeMetric):
         )
         subjects = self._subjects(context, rows, drawn, dict(zip(layers, choices, strict=True)))
         notes = (message("notes.expert_load.load", n=n),)
-        return Measurement(scores, {"load": table, "asked": subjects}, notes=notes)
+        return Measurement(
+            scores, {"load": self.frame("load", load), "asked": subjects}, notes=notes
+        )
 
     def _subjects(
-        self, context: MeasureContext, rows: Ints, drawn: Resampling, choices: Mapping[int, Floats]
+        self,
+        context: MeasureContext,
+        rows: Ints,
+        drawn: resampling.Resampling,
+        choices: Mapping[int, Floats],
     ) -> pd.DataFrame:
         """What each expert is given of each kind of token, and of each part of the data."""
         schema, test = context.dataset.schema, context.dataset.test
@@ -374,7 +365,7 @@ class ExpertLoad(ComputeMetric):
             if row.n >= self.min_rows
         ]
         cells.sort(key=lambda row: row.share.value - row.load, reverse=True)
-        return self.tables["asked"].frame(cells)
+        return self.frame("asked", cells)
 
     def _tokens(
         self, schema: Schema, inputs: Floats, tokens: Sequence[Sequence[int]]
@@ -401,7 +392,7 @@ _WORDS = 100
 
 
 def _shares(
-    layer: int, chosen: Floats, kind: tuple[str, str, Bools], drawn: Resampling
+    layer: int, chosen: Floats, kind: tuple[str, str, Bools], drawn: resampling.Resampling
 ) -> Iterator[AskedExpert]:
     """Of the choices of some tokens the share of each expert, beside its share of all."""
     attribute, label, where = kind
@@ -427,7 +418,7 @@ def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[list[Floats
     """
     batches: list[list[Floats]] = []
     places: list[int] = []
-    for _, layers in traces(context, inputs):
+    for _, layers in tracing.traces(context, inputs):
         weights = [layer.expert_weights for layer in layers]
         known = [(k, each) for k, each in enumerate(weights) if each is not None]
         if not known:
@@ -435,23 +426,24 @@ def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[list[Floats
                 message("refusals.no_layers.experts", model=context.classifier.name)
             )
         places = [k for k, _ in known]
-        batches.append([(array(each) > 0).astype(float) for _, each in known])
+        batches.append([(tracing.array(each) > 0).astype(float) for _, each in known])
     return [np.concatenate(parts) for parts in zip(*batches, strict=True)], places
 
 
 def _imbalance(weights: Floats, chosen: Floats) -> Floats:
-    flat = weighted_means(chosen.reshape(len(chosen), -1))(weights)
+    flat = resampling.weighted_means(chosen.reshape(len(chosen), -1))(weights)
     load = flat.reshape(-1, *chosen.shape[1:])
     return np.asarray((load.max(axis=-1) / load.mean(axis=-1)).max(axis=-1))
 
 
-def _grid_table(
-    names: tuple[str, ...], values: Floats, low: Floats, high: Floats, value: str
-) -> pd.DataFrame:
-    """One row per cell of an array, its position in the columns `names`."""
-    columns = dict(zip(names, np.indices(values.shape).reshape(values.ndim, -1), strict=True))
-    bounded = {"low": np.clip(low, 0, 1).ravel(), "high": np.clip(high, 0, 1).ravel()}
-    return pd.DataFrame({**columns, value: values.ravel(), **bounded})
+def _estimates(
+    shares: Floats, low: Floats, high: Floats
+) -> Iterator[tuple[tuple[int, ...], Estimate]]:
+    """Each place in an array of shares with the one there; its interval lies between 0 and 1."""
+    numbers = shares, np.clip(low, 0, 1), np.clip(high, 0, 1)
+    for place in np.ndindex(shares.shape):
+        share, least, most = (float(each[place]) for each in numbers)
+        yield place, Estimate(share, least, most)
 
 
 @dataclass(frozen=True)
@@ -478,43 +470,36 @@ class RouteEntropy(ComputeMetric):
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
-        rows = sample_rows(context, self.max_rows)
+        rows = tracing.sample_rows(context, self.max_rows)
         test, target = context.dataset.test, context.dataset.schema.target
-        drawn = Resampling.of(test).take(rows)
-        branches, routes = routes_of(context, test.inputs[rows])
-        entropy = normalised_entropy(routes.reshape(*routes.shape[:2], -1)).mean(axis=1)
-        replicates = bootstrap(weighted_means(entropy), drawn, self.n_resamples, context.seed)
+        drawn = resampling.Resampling.of(test).take(rows)
+        branches, routes = tracing.routes_of(context, test.inputs[rows])
+        entropy = tracing.normalised_entropy(routes.reshape(*routes.shape[:2], -1)).mean(axis=1)
+        replicates = resampling.bootstrap(
+            resampling.weighted_means(entropy), drawn, self.n_resamples, context.seed
+        )
         score = self.score(
             "route_entropy",
-            bootstrapped(replicates, len(rows), context.seed, SHARE),
+            resampling.bootstrapped(replicates, len(rows), context.seed, SHARE),
             "none",
             note=message("notes.route_entropy.mean"),
         )
-        names = ("layer", "branch", "head")
-        tables = {
-            "routes": _with_branches(
-                _grid_table(names, *mean_interval(drawn.per_unit(routes)), "weight"), branches
-            )
-        }
+        weights = _estimates(*mean_interval(drawn.per_unit(routes)))
+        tables = self.frames(
+            routes=((layer, branches[k], head, weight) for (layer, k, head), weight in weights)
+        )
         if task_of(target).decides:
-            tables["by_class"] = _by_class(routes, test.labels[rows], target.classes, branches)
+            by_class = _by_class(routes, test.labels[rows], target.classes, branches)
+            tables |= self.frames(by_class=by_class)
         return Measurement((score,), tables)
-
-
-def _with_branches(table: pd.DataFrame, branches: list[str]) -> pd.DataFrame:
-    return table.assign(branch=[branches[k] for k in table["branch"]])
 
 
 def _by_class(
     routes: Floats, labels: Ints, classes: tuple[str, ...], branches: list[str]
-) -> pd.DataFrame:
+) -> Iterator[tuple[int, str, int, str, float]]:
     """Mean weight of every head among the instances of each class (by label)."""
-    frames = []
     for k, name in enumerate(classes):
-        if not (labels == k).any():
-            continue
-        mean = routes[labels == k].mean(axis=0)
-        table = _grid_table(("layer", "branch", "head"), mean, mean, mean, "weight")
-        frames.append(table.drop(columns=["low", "high"]).assign(**{"class": name}))
-    joined = _with_branches(pd.concat(frames, ignore_index=True), branches)
-    return joined[["layer", "branch", "head", "class", "weight"]]
+        if (labels == k).any():
+            mean = routes[labels == k].mean(axis=0)
+            for layer, branch, head in np.ndindex(mean.shape):
+                yield layer, branches[branch], head, name, float(mean[layer, branch, head])

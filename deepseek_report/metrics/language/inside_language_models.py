@@ -27,13 +27,7 @@ from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.ablation import SIGNIFICANT, part_verdict, rise_p_value
 from deepseek_report.metrics.internals.internal_rows import AblatedPart
-from deepseek_report.metrics.language.language_rows import (
-    ExpertKind,
-    HeadRole,
-    HeadsTogether,
-    LatentLayer,
-    LensLayer,
-)
+from deepseek_report.metrics.language import language_rows
 from deepseek_report.metrics.plugin import ComputeMetric, Rows
 from deepseek_report.statistics.intervals import holm, mean_interval
 from deepseek_report.statistics.resampling import Resampling
@@ -169,7 +163,7 @@ class Lens(InsideMetric):
                 *columns_of("n:count"),
             ),
             release=WHOLE,
-            row=LensLayer,
+            row=language_rows.LensLayer,
         ),
         "patching": TableType(
             (
@@ -250,10 +244,7 @@ class Lens(InsideMetric):
             for layer, reading in enumerate(readings)
         ]
         patching = ((*place, share, put_back.n) for place, share in regained.items())
-        return {
-            "layers": self.tables["layers"].frame(layers),
-            "patching": self.tables["patching"].frame(patching),
-        }
+        return self.frames(layers=layers, patching=patching)
 
 
 def _readings(
@@ -339,7 +330,7 @@ class HeadRoles(InsideMetric):
                 *columns_of("p_adjusted:p_value needed"),
             ),
             release=WHOLE,
-            row=HeadRole,
+            row=language_rows.HeadRole,
         ),
         "together": TableType(
             (
@@ -348,7 +339,7 @@ class HeadRoles(InsideMetric):
                 *columns_of("p_adjusted:p_value n:count"),
             ),
             release=WHOLE,
-            row=HeadsTogether,
+            row=language_rows.HeadsTogether,
         ),
     }
     max_rows: Rows = 300
@@ -397,10 +388,7 @@ class HeadRoles(InsideMetric):
             for pattern, p_value in needed.items()
         )
         jointly = {pattern for pattern, p_value in needed.items() if p_value < SIGNIFICANT}
-        tables = {
-            "heads": self.tables["heads"].frame(head.cells(jointly) for head in heads),
-            "together": self.tables["together"].frame(together),
-        }
+        tables = self.frames(heads=(head.cells(jointly) for head in heads), together=together)
         notes = (message("notes.head_roles.patterns", n=len(prompts)),)
         return Measurement((), tables, notes=notes)
 
@@ -508,7 +496,7 @@ class Latent(InsideMetric):
                 *columns_of("p_adjusted:p_value n:count"),
             ),
             release=WHOLE,
-            row=LatentLayer,
+            row=language_rows.LatentLayer,
         )
     }
     max_rows: Rows = 100
@@ -542,8 +530,9 @@ class Latent(InsideMetric):
             context.progress.advance()
         context.classifier.calls += len(prompts) * passes
         adjusted = holm(p_values).reshape(-1, 2).min(axis=1)
-        table = self.tables["layers"].frame(
-            (*row, p, drawn.n) for row, p in zip(rows_of_layers, adjusted.tolist(), strict=True)
+        table = self.frame(
+            "layers",
+            ((*row, p, drawn.n) for row, p in zip(rows_of_layers, adjusted.tolist(), strict=True)),
         )
         notes = (message("notes.latent.kept", n=len(prompts)),)
         return Measurement((), {"layers": table}, notes=notes)
@@ -637,7 +626,7 @@ class TokenExperts(InsideMetric):
                 *columns_of("p_adjusted:p_value verdict n:count"),
             ),
             release=WHOLE,
-            row=ExpertKind,
+            row=language_rows.ExpertKind,
         )
     }
     max_rows: Rows = 100
@@ -658,7 +647,7 @@ class TokenExperts(InsideMetric):
         prompts, drawn = prompts_of(model, test, rows), Resampling.of(test).take(rows)
         audit = _Audit(stream, prompts, model.class_tokens, kinds[prompts.ids], drawn)
         context.progress.start("experts", tried)
-        table = self.tables["kinds"].frame(self._judged(list(audit.parts(context)), drawn))
+        table = self.frame("kinds", self._judged(list(audit.parts(context)), drawn))
         notes = (message("notes.token_experts.replaced", n=len(rows), tolerance=self.tolerance),)
         return Measurement((), {"kinds": table}, notes=notes)
 

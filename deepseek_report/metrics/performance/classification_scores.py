@@ -29,14 +29,8 @@ from deepseek_report.metrics.performance.performance_rows import (
     TrainTestGap,
 )
 from deepseek_report.metrics.performance.predicting import choose_threshold, predict_alike
-from deepseek_report.metrics.plugin import DecisionMetric, LabelsMetric, Resamples
-from deepseek_report.statistics.classification_errors import (
-    average_precision_and_brier,
-    balanced_accuracy,
-    brier_errors,
-    brier_estimate,
-    require_both,
-)
+from deepseek_report.metrics.plugin import DecisionMetric, EntityMetric, LabelsMetric, Resamples
+from deepseek_report.statistics import classification_errors
 from deepseek_report.statistics.intervals import SHARE, difference_of_means
 from deepseek_report.statistics.ranking import (
     auc_estimate,
@@ -125,8 +119,8 @@ class BalancedAccuracy(DecisionMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
-        require_both(p.labels)
-        estimate = balanced_accuracy(
+        classification_errors.require_both(p.labels)
+        estimate = classification_errors.balanced_accuracy(
             p.labels, p.decisions, self.n_resamples, context.seed, Resampling.of(p)
         )
         score = self.score("balanced_accuracy", estimate, "higher", unit="share")
@@ -144,11 +138,11 @@ class BrierScore(DecisionMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
-        errors = brier_errors(p.labels, p.probabilities, p.explained)
+        errors = classification_errors.brier_errors(p.labels, p.probabilities, p.explained)
         draws = Resampling.of(p), self.n_resamples, context.seed
         replicates = bootstrap(weighted_means(errors), *draws)
         bounds = (0.0, 1.0 if p.probabilities.shape[1] == 2 else 2.0)
-        estimate = brier_estimate(replicates, errors, context.seed, bounds)
+        estimate = classification_errors.brier_estimate(replicates, errors, context.seed, bounds)
         score = self.score(
             "brier_score",
             estimate,
@@ -179,7 +173,7 @@ class RocAuc(DecisionMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
-        require_both(p.labels)
+        classification_errors.require_both(p.labels)
         estimate = macro_auc_estimate(p.labels, p.probabilities, p.explained, Resampling.of(p))
         score = self.score("roc_auc", estimate, "higher", reference="doi:10.2307/2531595")
         return Measurement(
@@ -191,16 +185,16 @@ class RocAuc(DecisionMetric):
 
 def roc_points(truths: Bools, scores: Floats) -> pd.DataFrame:
     """At most 200 points of the ROC curve of the explained class, from (0, 0) to (1, 1)."""
-    thresholds = np.unique(scores)[::-1]
-    thresholds = np.concatenate([[np.inf], thresholds[thin(len(thresholds), _CURVE_ROWS - 1)]])
+    thresholds = np.append(np.inf, _falling(scores, _CURVE_ROWS - 1))
     counts = tally(truths, scores, thresholds)
-    return pd.DataFrame(
-        {
-            "false_positive_rate": counts.false_positive_rate,
-            "true_positive_rate": counts.true_positive_rate,
-            "threshold": np.minimum(thresholds, 1.0 + 1e-9),
-        }
-    )
+    rates = counts.false_positive_rate, counts.true_positive_rate
+    return RocAuc.frame("curve", zip(*rates, np.minimum(thresholds, 1.0 + 1e-9), strict=True))
+
+
+def _falling(scores: Floats, most: int) -> Floats:
+    """At most so many of the different scores, the highest first."""
+    different = np.unique(scores)[::-1]
+    return different[thin(len(different), most)]
 
 
 @dataclass(frozen=True)
@@ -221,8 +215,8 @@ class AveragePrecision(DecisionMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
-        require_both(p.labels)
-        estimate, _ = average_precision_and_brier(
+        classification_errors.require_both(p.labels)
+        estimate, _ = classification_errors.average_precision_and_brier(
             *(p.labels, p.probabilities, p.explained, self.n_resamples, context.seed),
             Resampling.of(p),
         )
@@ -237,16 +231,10 @@ class AveragePrecision(DecisionMetric):
 
 def precision_points(truths: Bools, scores: Floats) -> pd.DataFrame:
     """At most 200 points of recall and precision, from the highest threshold to the lowest."""
-    thresholds = np.unique(scores)[::-1]
-    thresholds = thresholds[thin(len(thresholds), _CURVE_ROWS)]
+    thresholds = _falling(scores, _CURVE_ROWS)
     counts = tally(truths, scores, thresholds)
-    return pd.DataFrame(
-        {
-            "recall": counts.true_positive_rate,
-            "precision": counts.precision,
-            "threshold": thresholds,
-        }
-    )
+    rows = zip(counts.true_positive_rate, counts.precision, thresholds, strict=True)
+    return AveragePrecision.frame("curve", rows)
 
 
 @dataclass(frozen=True)
@@ -334,9 +322,12 @@ def class_table(
         [resampling.rate(labels == decisions, codes == k) for codes in (labels, decisions)]
         for k in range(len(classes))
     ]
-    return ConfusionMatrix.tables["classes"].frame(
-        (name, recall.n, recall, precision.n, precision)
-        for name, (recall, precision) in zip(classes, rates, strict=True)
+    return ConfusionMatrix.frame(
+        "classes",
+        (
+            (name, recall.n, recall, precision.n, precision)
+            for name, (recall, precision) in zip(classes, rates, strict=True)
+        ),
     )
 
 
@@ -383,14 +374,15 @@ class RankingCurves(DecisionMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p = context.predictions
-        require_both(p.truths.astype(np.int64))
+        classification_errors.require_both(p.truths.astype(np.int64))
         ranking = Ranking.of(p.truths, p.scores)
         recalls = np.linspace(1 / self.points, 1, self.points)
         depths = len(_DEPTHS)
 
         def statistic(weights: Floats) -> Floats:
             hits, taken = ranking.totals(weights)
-            gain = _along(taken, hits, _DEPTHS)
+            curves = zip(taken, hits, strict=True)
+            gain = np.stack([np.interp(_DEPTHS, across, up) for across, up in curves])
             needed = _first_reaching(hits, taken, recalls)
             base = ranking.base_rates(weights)
             precision = recalls * base / np.maximum(needed, 1e-300)
@@ -455,11 +447,6 @@ class Ranking:
         """(resample, 1) share of the class among all."""
         drawn = weights[:, self.order]
         return np.asarray((drawn @ self.positive / drawn.sum(axis=1))[:, None])
-
-
-def _along(across: Floats, up: Floats, at: Floats) -> Floats:
-    """(resample, place) how far up each curve is at these places across."""
-    return np.stack([np.interp(at, x, y) for x, y in zip(across, up, strict=True)])
 
 
 def _first_reaching(up: Floats, across: Floats, at: Floats) -> Floats:
@@ -528,14 +515,13 @@ class PredictedLabel:
 
 
 @dataclass(frozen=True)
-class LabelsTable(LabelsMetric):
+class LabelsTable(EntityMetric, LabelsMetric):
     """Each label's ROC AUC, average precision and F1, and how well whole sets are predicted.
 
     A label is decided where its probability reaches the threshold with the highest F1 on the
     validation part; each label has its own.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "labels": TableType(
@@ -584,9 +570,7 @@ class LabelsTable(LabelsMetric):
             for j, name in enumerate(target.labels)
         ]
         return Measurement(
-            scores,
-            {"labels": self.tables["labels"].frame(rows)},
-            notes=(message("notes.labels_table.thresholds"),),
+            scores, self.frames(labels=rows), notes=(message("notes.labels_table.thresholds"),)
         )
 
     def _ranked(
@@ -655,8 +639,8 @@ class TrainAndTest(DecisionMetric):
         test, train = context.predictions, context.dataset.train
         seen = train.take(thin(len(train), self.rows))
         known = predict_alike(context.classifier, seen, test)
-        require_both(test.labels)
-        require_both(known.labels)
+        classification_errors.require_both(test.labels)
+        classification_errors.require_both(known.labels)
         joined = message("interval_methods.joined")
         constants = {"accuracy": float(np.bincount(test.labels).max() / len(test))}
         gaps, rows = [], []
@@ -665,7 +649,7 @@ class TrainAndTest(DecisionMetric):
             rows.append((name, other, own, gaps[-1], constants.get(name), other.n, own.n))
         score = self.score("train_test_gap", gaps[0], "lower")
         note = message("notes.train_and_test.rows", rows=len(seen), of=len(train))
-        tables = {"measures": self.tables["measures"].frame(rows)}
+        tables = self.frames(measures=rows)
         return Measurement((score,), tables, notes=(note,))
 
 

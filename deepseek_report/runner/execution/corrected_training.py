@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from deepseek_report.artifacts.storage.plain_files import empty_folder, is_file
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.overrides import trains_by_gradients
 from deepseek_report.data_kinds.corrected_data import ModelSort, ResolvedCorrections
-from deepseek_report.data_kinds.cues import InputCue
+from deepseek_report.data_kinds.input_changes import InputCue
 from deepseek_report.metrics.behaviour.corrections import LEAST_USE, MOST_LEFT, use_of
 
 #: Factors of the penalty that are tried, the smallest first, until the use has fallen enough.
@@ -159,8 +159,11 @@ def penalty_of(experiment: Experiment, training: Path, data: Dataset) -> Penalty
     if not is_file(training / CORRECTIONS_FILE) or not isinstance(trainer, TrainsCorrected):
         return None
     chosen = load_json(training / CORRECTIONS_FILE)
-    cues = [
-        (InputCue(tuple(each["columns"]), tuple(each["words"]), each["direction"]), each["how"])
-        for each in chosen["cues"]
-    ]
+    cues = [_penalised(**each) for each in chosen["cues"]]
     return trainer.penalty_on(cues, float(chosen["weight"]), data)
+
+
+def _penalised(
+    how: str, columns: Sequence[int], words: Sequence[int], direction: Literal[-1, 0, 1]
+) -> tuple[InputCue, str]:
+    return InputCue(tuple(columns), tuple(words), direction), how
