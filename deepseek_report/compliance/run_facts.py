@@ -70,9 +70,9 @@ def examine(
         place = folder.relative_to(results.folder).as_posix()
     files = tuple(EvidenceFile(f"{place}/{n}", sha256_file(folder / n)) for n in names)
     altered = [
-        message(
-            f"compliance.integrity.{'changed' if f.path in manifest else 'not_listed'}", file=f.path
-        )
+        message("compliance.integrity.changed", file=f.path)
+        if f.path in manifest
+        else message("compliance.integrity.not_listed", file=f.path)
         for f in files
         if manifest.get(f.path) != f.sha256
     ]

@@ -484,11 +484,11 @@ class Lime(Explainer):
             unit, spread = "groups" if near.are_joined else "players", not near.are_columns
             sizes = {"groups": near.groups, "rows": rows, "package": package}
             variant = message(f"explainer_variants.lime_{unit}.{kind.name}", **sizes)
-            meaning = f"explainer_notes.lime.{unit}.{kind.name}"
-            notes = [message(meaning, number=context.is_number, spread=spread), *near.notes]
+            about = {"number": context.is_number, "spread": spread}
+            notes = [message(f"explainer_notes.lime.{unit}.{kind.name}", **about), *near.notes]
         fits = (near.by_package if package else near.surrogates)(rows, self.ridge)
         fidelity = {"mean": float(fits.fidelity.mean()), "worst": float(fits.fidelity.min())}
-        about = message("explainer_notes.lime.fidelity", **fidelity, n=len(fits.fidelity))
+        fit = message("explainer_notes.lime.fidelity", **fidelity, n=len(fits.fidelity))
         return self.explanation(
             context,
             before,
@@ -501,7 +501,7 @@ class Lime(Explainer):
             params=vars(self)
             | {f"fidelity_{name}": share for name, share in fidelity.items()}
             | {"fidelity": fits.fidelity.tolist()},
-            notes=(*notes, about),
+            notes=(*notes, fit),
         )
 
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Lime:
