@@ -31,6 +31,7 @@ from training import PlainEncoder
 from worlds.groups import context
 
 from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
@@ -45,7 +46,7 @@ from deepseek_report.models.routed.routed_layer import RoutedLayer
 from deepseek_report.models.shared.module_classifier import TorchClassifier
 from deepseek_report.runner.execution.workers import keep_freed_memory
 from deepseek_report.statistics.intervals import holm
-from deepseek_report.training.session import Place, Session, predict
+from deepseek_report.training.session import Session, predict
 
 #: Data and the overrides that make them small enough, by the name of a table here.
 _SHORT = ["trainer.batch_size=64", "trainer.min_steps=100", "trainer.max_epochs=2"]
@@ -333,7 +334,7 @@ def trained(table: str, name: str, seed: int) -> dict[str, Any]:
     trainer = replace(trainer, **changed, tensorboard=False)
     started = time.process_time()
     with TemporaryDirectory() as folder:
-        session = Session(trainer, module, data, Place(Path(folder), seed, "cpu"))
+        session = Session(trainer, module, data, TrainingPlace(Path(folder), seed, "cpu"))
         if of_session is not None:
             of_session(session)
         session.run(Silent())

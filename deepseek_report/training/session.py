@@ -20,7 +20,7 @@ from torch import Tensor
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.message import Text, message, plain
-from deepseek_report.artifacts.protocols.models import HISTORY, Penalty
+from deepseek_report.artifacts.protocols.models import HISTORY, Penalty, TrainingPlace
 from deepseek_report.artifacts.protocols.modules import EncodesInputs, ExplainableModule, LayerTrace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
@@ -124,15 +124,6 @@ def encoded_once(
 _SPARING = 10
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where and from which seed a training runs."""
-
-    folder: Path
-    seed: int
-    device: str
-
-
 class Session:
     """Trains one module; see `TrainingSettings`."""
 
@@ -141,7 +132,7 @@ class Session:
         settings: TrainingSettings,
         module: ExplainableModule,
         dataset: Dataset,
-        place: Place,
+        place: TrainingPlace,
         penalty: Penalty | None = None,
     ) -> None:
         self.settings, self.place, self.penalty = settings, place, penalty

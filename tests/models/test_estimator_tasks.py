@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.models import capabilities_of, model_digest, name_of
+from deepseek_report.artifacts.protocols.models import (
+    TrainingPlace,
+    capabilities_of,
+    model_digest,
+    name_of,
+)
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.split import Dataset, Split
@@ -31,7 +36,7 @@ REGRESSORS = {
 def trained(plugin, schema, train, folder):
     dataset = Dataset(schema, train, train.take(np.arange(20)), train, card={})
     built = plugin.build(schema, train, 3)
-    plugin.own_trainer().fit(built, dataset, folder, 3, "cpu", Silent())
+    plugin.own_trainer().fit(built, dataset, TrainingPlace(folder, 3, "cpu"), Silent())
     return plugin.wrap(built, schema, "cpu")
 
 

@@ -12,6 +12,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.protocols.classifier import ContinuesText
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.data_kinds.token_tasks import Brackets, Recall, task_of_card
 from deepseek_report.datasets.sources.generated_texts import BracketsData, RecallData
@@ -45,7 +46,7 @@ def fit(plugin: CausalLanguageModel, data: Any, folder: Path, seed: int = 1) -> 
     module = plugin.build(dataset.schema, dataset.train, seed)
     trainer = plugin.own_trainer()
     assert trainer is not None
-    trainer.fit(module, dataset, folder, seed, "cpu", Silent())
+    trainer.fit(module, dataset, TrainingPlace(folder, seed, "cpu"), Silent())
     return dataset, load_classifier(plugin, dataset.schema, dataset.train, folder)
 
 
@@ -213,7 +214,7 @@ def test_data_of_no_task_are_refused(tmp_path: Path) -> None:
     trainer = plugin.own_trainer()
     assert trainer is not None
     with pytest.raises(ConfigError, match="choose dataset=recall or dataset=brackets"):
-        trainer.fit(module, dataset, tmp_path, 1, "cpu", Silent())
+        trainer.fit(module, dataset, TrainingPlace(tmp_path, 1, "cpu"), Silent())
 
 
 # --- checkpoints ----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.models import CountsTrees
+from deepseek_report.artifacts.protocols.models import CountsTrees, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
@@ -47,7 +47,7 @@ def fitted(plugin, schema, train, folder):
     folder.mkdir(exist_ok=True)
     dataset = Dataset(schema, train, train, train, card={})
     module = plugin.build(schema, train, 3)
-    plugin.own_trainer().fit(module, dataset, folder, 3, "cpu", Silent())
+    plugin.own_trainer().fit(module, dataset, TrainingPlace(folder, 3, "cpu"), Silent())
     return module, load_classifier(plugin, schema, train, folder)
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
@@ -38,7 +39,7 @@ def plugin(request):
 def fitted(plugin, schema, train, folder):
     dataset = Dataset(schema, train, train.take(np.arange(60)), train, card={})
     module = plugin.build(schema, train, 3)
-    TRAINER.fit(module, dataset, folder, 3, "cpu", Silent())
+    TRAINER.fit(module, dataset, TrainingPlace(folder, 3, "cpu"), Silent())
     return load_classifier(plugin, schema, train, folder)
 
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load_file
 from torch import nn
 
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.modules import Step
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
@@ -326,7 +327,7 @@ def dataset(target: Target = CLASSES) -> Dataset:
 def fit(plugin: Any, folder: Path, data: Dataset | None = None) -> Any:
     data = data or dataset()
     built = plugin.build(data.schema, data.train, 7)
-    (plugin.own_trainer() or TRAINER).fit(built, data, folder, 7, "cpu", Silent())
+    (plugin.own_trainer() or TRAINER).fit(built, data, TrainingPlace(folder, 7, "cpu"), Silent())
     return built
 
 
@@ -407,7 +408,7 @@ def test_training_goes_on_after_an_interruption_to_the_very_same_weights(
     whole = fit(plugin, tmp_path / "whole", data)
     half = plugin.build(data.schema, data.train, 7)
     with pytest.raises(KeyboardInterrupt):
-        TRAINER.fit(half, data, tmp_path / "half", 7, "cpu", Interrupting())
+        TRAINER.fit(half, data, TrainingPlace(tmp_path / "half", 7, "cpu"), Interrupting())
     resumed = fit(plugin, tmp_path / "half", data)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
@@ -418,7 +419,7 @@ def test_an_encoder_that_is_not_trained_runs_once_a_text(causal: Path, tmp_path:
     built = plugin.build(data.schema, data.train, 7)
     runs: list[int] = []
     built.encoder.register_forward_hook(lambda *_: runs.append(1))
-    TRAINER.fit(built, data, tmp_path, 7, "cpu", Silent())
+    TRAINER.fit(built, data, TrainingPlace(tmp_path, 7, "cpu"), Silent())
     assert 0 < len(runs) <= len(data.train) + len(data.validation)
 
 
@@ -427,7 +428,7 @@ def test_deepseek_learns_which_word_decides(plugin: Any, tmp_path: Path) -> None
     data = dataset()
     larger = dataclasses.replace(TRAINER, max_epochs=12, patience=12)
     built = plugin.build(data.schema, data.train, 7)
-    larger.fit(built, data, tmp_path, 7, "cpu", Silent())
+    larger.fit(built, data, TrainingPlace(tmp_path, 7, "cpu"), Silent())
     logits = plugin.wrap(built, data.schema, "cpu").logits(data.test.inputs)
     assert (logits.argmax(1) == data.test.labels).mean() > 0.9
 

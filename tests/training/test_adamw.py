@@ -49,6 +49,7 @@ def test_training_does_not_load_the_compiler_of_torch():
     program = (
         "import sys, tempfile\n"
         "from pathlib import Path\n"
+        "from deepseek_report.artifacts.protocols.models import TrainingPlace\n"
         "from deepseek_report.artifacts.protocols.progress import Silent\n"
         "from deepseek_report.config.compose import compose\n"
         "from deepseek_report.config.validate import validate\n"
@@ -56,7 +57,8 @@ def test_training_does_not_load_the_compiler_of_torch():
         "parts = validate(compose(fast))\n"
         "dataset = parts.dataset.load(1, Silent())\n"
         "module = parts.model.build(dataset.schema, dataset.train, 1)\n"
-        "parts.trainer.fit(module, dataset, Path(tempfile.mkdtemp()), 1, 'cpu', Silent())\n"
+        "place = TrainingPlace(Path(tempfile.mkdtemp()), 1, 'cpu')\n"
+        "parts.trainer.fit(module, dataset, place, Silent())\n"
         "sys.exit('torch._dynamo' in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from deepseek_report.artifacts.message import from_plain
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.perceptron.mlp_module import MLPModule
@@ -27,7 +28,7 @@ STABLE = ("weights.safetensors", "history.parquet", "training.json", "architectu
 
 def _fit(trainer, dataset, folder, *, model=MODEL, seed=1, progress=None):
     module = model.build(dataset.schema, dataset.train, seed)
-    trainer.fit(module, dataset, folder, seed, "cpu", progress or Silent())
+    trainer.fit(module, dataset, TrainingPlace(folder, seed, "cpu"), progress or Silent())
     return module
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -13,19 +14,20 @@ from deepseek_report.artifacts.schema import Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
 
 
+@dataclass(frozen=True)
+class TrainingPlace:
+    """Where and from which seed a training runs; `folder` is what it writes."""
+
+    folder: Path
+    seed: int
+    device: str
+
+
 class Trainer(Protocol):
     """Trains a module."""
 
-    def fit(
-        self,
-        module: Any,
-        dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
-        progress: Progress,
-    ) -> None:
-        """Train in place; write weights, history and summary to `folder`."""
+    def fit(self, module: Any, dataset: Dataset, place: TrainingPlace, progress: Progress) -> None:
+        """Train in place; write weights, history and summary to the folder of `place`."""
 
 
 @runtime_checkable
@@ -60,9 +62,7 @@ class TrainsCorrected(Protocol):
         self,
         module: Any,
         dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
+        place: TrainingPlace,
         progress: Progress,
         penalty: Penalty | None = None,
     ) -> None:

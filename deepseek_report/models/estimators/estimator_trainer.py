@@ -17,7 +17,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message
-from deepseek_report.artifacts.protocols.models import MODEL_FILES
+from deepseek_report.artifacts.protocols.models import MODEL_FILES, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays
@@ -53,25 +53,18 @@ class EstimatorTrainer:
     origin: Message = CAME_TRAINED
 
     def fit(
-        self,
-        module: FittedModel,
-        dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
-        progress: Progress,
+        self, module: FittedModel, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Fit in place; write what a training folder holds, as far as it applies."""
-        del device
         progress.start("training", 1)
         started = time.perf_counter()
         if not self.loaded:
             module.fit(dataset.train)
         seconds = time.perf_counter() - started
         answers = module.probabilities(dataset.train.inputs[:_CHECKED])
-        save_arrays(folder / CHECK, probabilities=answers)
+        save_arrays(place.folder / CHECK, probabilities=answers)
         rows = 0 if self.loaded else len(dataset.train)
-        write_folder(folder, module.describe(), seed, rows, seconds, self.origin)
+        write_folder(place, module.describe(), rows, seconds, self.origin)
         progress.advance()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import ClassVar, NoReturn
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
-from deepseek_report.artifacts.protocols.models import Trainer
+from deepseek_report.artifacts.protocols.models import Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Target, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
@@ -21,10 +21,6 @@ from deepseek_report.errors import ConfigError, NotApplicableError
 from deepseek_report.models.estimators.design_matrix import match_classes
 from deepseek_report.models.estimators.estimator import scaled
 from deepseek_report.models.given.callable_model import as_numbers, as_probabilities
-
-if TYPE_CHECKING:
-    pass
-
 
 _UNASKED = message("model_refusals.only_answers")
 
@@ -126,23 +122,16 @@ class _NoModel:
     """Writes the training folder of a model that is not here."""
 
     def fit(
-        self,
-        module: Floats,
-        dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
-        progress: Progress,
+        self, module: Floats, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Write what a training folder holds, as far as it applies."""
         from deepseek_report.artifacts.protocols.models import MODEL_FILES
         from deepseek_report.artifacts.storage.files import save_arrays
         from deepseek_report.models.own.came_trained import ANSWERS_GIVEN, write_folder
 
-        del device
         progress.start("training", 1)
-        save_arrays(folder / MODEL_FILES[1], probabilities=module)
-        write_folder(folder, describe(dataset.schema.target), seed, origin=ANSWERS_GIVEN)
+        save_arrays(place.folder / MODEL_FILES[1], probabilities=module)
+        write_folder(place, describe(dataset.schema.target), origin=ANSWERS_GIVEN)
         progress.advance()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.models import MODEL_FILES, Trainer
+from deepseek_report.artifacts.protocols.models import MODEL_FILES, Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import CLASS_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
@@ -75,16 +75,9 @@ class _KeepAnswers:
     """Writes the training folder of a model that is known by its recorded answers."""
 
     def fit(
-        self,
-        module: RecordedTable,
-        dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
-        progress: Progress,
+        self, module: RecordedTable, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Write the answers of all rows, each with probability 1; an unknown one tells nothing."""
-        del device
         progress.start("training", 1)
         rows, classes = dataset.every_part, dataset.schema.target.classes
         if WITH not in rows.groups:
@@ -96,8 +89,8 @@ class _KeepAnswers:
             np.arange(len(classes)) == answers[known][:, None], 1.0, _NEXT_TO_NOTHING
         )
         module.shares = shares
-        save_arrays(folder / MODEL_FILES[1], probabilities=shares)
+        save_arrays(place.folder / MODEL_FILES[1], probabilities=shares)
         summary = "A language model that is not here: its answers were recorded, row by row."
         described = {"name": "Recorded answers", "summary": summary, "parameters": None}
-        write_folder(folder, {**described, "layers": []}, seed, origin=ANSWERS_GIVEN)
+        write_folder(place, {**described, "layers": []}, origin=ANSWERS_GIVEN)
         progress.advance()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from deepseek_report.artifacts.message import Message, message, plain
-from deepseek_report.artifacts.protocols.models import HISTORY, untrained_facts
+from deepseek_report.artifacts.protocols.models import HISTORY, TrainingPlace, untrained_facts
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
@@ -28,32 +27,25 @@ class KeepWeights:
     """Trains nothing: stores the weights that the module has, and says so."""
 
     def fit(
-        self,
-        module: ExplainableModule,
-        dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
-        progress: Progress,
+        self, module: ExplainableModule, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Write what a training folder holds, as far as it applies."""
         from safetensors.torch import save_file
 
         from deepseek_report.models.shared.loading import WEIGHTS
 
-        del device, dataset
+        del dataset
         progress.start("training", 1)
-        make_folder(folder)
+        make_folder(place.folder)
         tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-        save_file(tensors, folder / WEIGHTS)
-        write_folder(folder, module.architecture(), seed)
+        save_file(tensors, place.folder / WEIGHTS)
+        write_folder(place, module.architecture())
         progress.advance()
 
 
 def write_folder(
-    folder: Path,
+    place: TrainingPlace,
     architecture: Mapping[str, Any],
-    seed: int,
     rows: int = 0,
     seconds: float = 0.0,
     origin: Message = CAME_TRAINED,
@@ -63,7 +55,8 @@ def write_folder(
     rows : how many it was fitted to; 0 means that it came trained. origin : the note on where a
     model that came trained is from.
     """
-    facts = untrained_facts(architecture["parameters"], seed, rows)
+    folder = place.folder
+    facts = untrained_facts(architecture["parameters"], place.seed, rows)
     save_json(folder / "training.json", facts | {"notes": plain([] if rows else [origin])})
     save_json(folder / "architecture.json", plain(architecture))
     save_table(folder / "history.parquet", pd.DataFrame(columns=list(HISTORY), dtype="float64"))

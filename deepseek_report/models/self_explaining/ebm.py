@@ -16,7 +16,7 @@ from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.models import Trainer
+from deepseek_report.artifacts.protocols.models import Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Feature, Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
@@ -119,19 +119,13 @@ class StoresTerms:
     """Fits the curves on the training part and stores them as arrays."""
 
     def fit(
-        self,
-        module: FittedTerms,
-        dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
-        progress: Progress,
+        self, module: FittedTerms, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Fit in place; write what a training folder holds, and the curves."""
         from deepseek_report.models.estimators.estimator_trainer import EstimatorTrainer
 
-        EstimatorTrainer(loaded=False).fit(module, dataset, folder, seed, device, progress)
-        save_arrays(folder / TERMS, **module.arrays())
+        EstimatorTrainer(loaded=False).fit(module, dataset, place, progress)
+        save_arrays(place.folder / TERMS, **module.arrays())
 
 
 @dataclass(frozen=True)

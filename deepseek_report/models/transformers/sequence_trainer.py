@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.message import message, plain
-from deepseek_report.artifacts.protocols.models import HISTORY, untrained_facts
+from deepseek_report.artifacts.protocols.models import HISTORY, TrainingPlace, untrained_facts
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import save_json, save_table
@@ -105,15 +104,9 @@ class SequenceTrainer:
         return self.recipe.most_steps * self.recipe.tokens // 16
 
     def fit(
-        self,
-        module: TransformerModule,
-        dataset: Dataset,
-        folder: Path,
-        seed: int,
-        device: str,
-        progress: Progress,
+        self, module: TransformerModule, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
-        """Train in place; write weights, history and summaries to `folder`.
+        """Train in place; write weights, history and summaries to the folder of `place`.
 
         Raises ConfigError: the data set is of no task of tokens.
         """
@@ -125,14 +118,14 @@ class SequenceTrainer:
                 "a language model without a checkpoint is trained on a task whose sequences can "
                 "be drawn; choose dataset=recall or dataset=brackets, or give model.checkpoint"
             )
-        started = time.perf_counter()
+        started, folder, device = time.perf_counter(), place.folder, place.device
         module.to(device).train()
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # steps are so small that several would wait for one another
         course = _Course(task.easiest)
         rows: list[dict[str, float]] = []
         progress.start("training", self.recipe.most_steps)
-        for measured in _rounds(module.net, task, self.recipe, course, seed):
+        for measured in _rounds(module.net, task, self.recipe, course, place.seed):
             progress.advance(_ROUND, f"level {course.level} of {task.hardest}")
             rows.append({"epoch": len(rows) + 1, **measured, **_validated(module, dataset, device)})
         torch.set_num_threads(threads)
@@ -143,7 +136,7 @@ class SequenceTrainer:
         save_table(folder / "history.parquet", _history(rows))
         architecture = module.architecture()
         save_json(folder / "architecture.json", plain(architecture))
-        facts = _facts(rows, course, task, seed) | {"parameters": architecture["parameters"]}
+        facts = _facts(rows, course, task, place.seed) | {"parameters": architecture["parameters"]}
         save_json(folder / "training.json", plain(facts | {"device": device}))
         seconds = time.perf_counter() - started
         save_json(

@@ -14,7 +14,13 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.ids import BEFORE
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.models import FitsAnew, Penalty, Trainer, TrainsCorrected
+from deepseek_report.artifacts.protocols.models import (
+    FitsAnew,
+    Penalty,
+    Trainer,
+    TrainingPlace,
+    TrainsCorrected,
+)
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import load_json, save_json
@@ -32,15 +38,12 @@ _CHECKED = 1000
 
 
 @dataclass(frozen=True)
-class CorrectedPlace:
+class CorrectedPlace(TrainingPlace):
     """Where and from which seed the corrected model is trained.
 
     inputs : {stage: its folder}, those of the model before corrections among them.
     """
 
-    folder: Path
-    seed: int
-    device: str
     inputs: Mapping[str, Path]
 
 
@@ -85,7 +88,7 @@ def train_corrected(
     penalised = resolved.trained_away and resolved.sort == "network"
     if not penalised or not isinstance(trainer, TrainsCorrected):
         module = _built(experiment, dataset, place.seed)
-        trainer.fit(module, dataset, place.folder, place.seed, place.device, progress)
+        trainer.fit(module, dataset, place, progress)
         return
     before = classifier_before(
         experiment.before or experiment, original, place.inputs[BEFORE["training"]], place.device
@@ -95,7 +98,7 @@ def train_corrected(
         empty_folder(place.folder)
         module = _built(experiment, dataset, place.seed)
         penalty = trainer.penalty_on(_pairs(resolved.trained_away), weight, dataset)
-        trainer.fit(module, dataset, place.folder, place.seed, place.device, progress, penalty)
+        trainer.fit(module, dataset, place, progress, penalty)
         classifier: Classifier = experiment.model.wrap(module, dataset.schema, place.device)
         return classifier
 

@@ -41,6 +41,7 @@ from deepseek_report.artifacts.protocols.models import (
     FitsAnew,
     ModelPlugin,
     NamesOthers,
+    TrainingPlace,
 )
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
@@ -152,7 +153,8 @@ def _training(job: StageJob, folder: Path, progress: Progress) -> None:
         train_corrected(job.experiment, dataset, trainer, place, progress)
     else:
         module = model.build(dataset.schema, dataset.train, job.seeds.training)
-        trainer.fit(module, dataset, folder, job.seeds.training, job.device, progress)
+        place = TrainingPlace(folder, job.seeds.training, job.device)
+        trainer.fit(module, dataset, place, progress)
     _require_same_model(job, model)
 
 

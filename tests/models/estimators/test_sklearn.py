@@ -10,7 +10,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import text_of
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.models import HISTORY
+from deepseek_report.artifacts.protocols.models import HISTORY, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
@@ -29,7 +29,7 @@ LINEAR = Sklearn("sklearn.linear_model.LogisticRegression")
 def trained(plugin, schema, train, folder, seed=3):
     dataset = Dataset(schema, train, train.take(np.arange(40)), train, card={})
     built = plugin.build(schema, train, seed)
-    plugin.own_trainer().fit(built, dataset, folder, seed, "cpu", Silent())
+    plugin.own_trainer().fit(built, dataset, TrainingPlace(folder, seed, "cpu"), Silent())
     return plugin.wrap(built, schema, "cpu")
 
 

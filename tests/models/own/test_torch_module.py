@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from deepseek_report.artifacts.message import text_of
+from deepseek_report.artifacts.protocols.models import TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
@@ -93,7 +94,7 @@ def test_weights_of_a_file_are_kept_and_nothing_is_trained(theirs, schema, train
     plugin = theirs(weights=str(tmp_path / "theirs.safetensors"))
     folder, dataset = tmp_path / "training", Dataset(schema, train, train, train, card={})
     built = plugin.build(schema, train, 0)
-    plugin.own_trainer().fit(built, dataset, folder, 0, "cpu", Silent())
+    plugin.own_trainer().fit(built, dataset, TrainingPlace(folder, 0, "cpu"), Silent())
     loaded = load_classifier(plugin, schema, train, folder)
     with torch.no_grad():
         expected = made.eval()(torch.tensor(train.inputs, dtype=torch.float32)).numpy()
@@ -255,7 +256,7 @@ def test_the_convolutional_network_of_the_guide_learns_digits(tmp_path, monkeypa
     module = plugin.build(schema, train, 0)
     trainer = GradientTrainer(max_epochs=8, min_steps=0, batch_size=64, tensorboard=False)
     dataset = Dataset(schema, train, rest, rest, card={})
-    trainer.fit(module, dataset, tmp_path / "training", 0, "cpu", Silent())
+    trainer.fit(module, dataset, TrainingPlace(tmp_path / "training", 0, "cpu"), Silent())
     classifier = load_classifier(plugin, schema, train, tmp_path / "training")
     assert (classifier.logits(rest.inputs).argmax(1) == rest.labels).mean() > 0.9
     units = module.embed(torch.tensor(rest.inputs[:3], dtype=torch.float32))
