@@ -20,7 +20,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.statistics.games.tree_shapley import tree_interactions, tree_shapley
-from deepseek_report.statistics.small_trees import HistogramTrees
+from deepseek_report.statistics.small_trees import histogram_trees
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -99,7 +99,7 @@ class TreeSurrogate:
 
     @property
     def _ensemble(self) -> TreeEnsemble:
-        return HistogramTrees().read(self.trees).with_outputs(np.array([[self.weight]]))
+        return histogram_trees(self.trees).with_outputs(np.array([[self.weight]]))
 
 
 def _mixtures(background: Floats, rows: int, random: np.random.Generator) -> Floats:
