@@ -91,13 +91,13 @@ def _one_hot_of(name: str, known: Sequence[str]) -> str:
 def _positions_for_codes(fitted: Fitted, *, declared: bool) -> Iterator[str]:
     """Categories reach a model without names as numbers, which must be those that it knows."""
     features = fitted.schema.features
-    if fitted.encoding == "frame":
-        if texts := [feature.name for feature in features if not has_numeric_codes(feature)]:
-            hold = "holds" if len(texts) == 1 else "hold"
-            yield (
-                f"the model reads numbers, and {listed(texts, _SHOWN)} {hold} texts here; give "
-                "the file with the numbers that it was fitted on"
-            )
+    texts = [feature.name for feature in features if not has_numeric_codes(feature)]
+    if fitted.encoding == "frame" and texts:
+        hold = "holds" if len(texts) == 1 else "hold"
+        yield (
+            f"the model reads numbers, and {listed(texts, _SHOWN)} {hold} texts here; give "
+            "the file with the numbers that it was fitted on"
+        )
     moved = [feature.name for feature in features if not _counts_from_zero(feature)]
     if fitted.encoding == "codes" and moved and not declared:
         yield (
