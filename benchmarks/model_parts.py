@@ -46,6 +46,7 @@ from deepseek_report.models.routed.routed_layer import RoutedLayer
 from deepseek_report.models.shared.module_classifier import TorchClassifier
 from deepseek_report.runner.execution.workers import keep_freed_memory
 from deepseek_report.statistics.intervals import holm
+from deepseek_report.training.epoch import Group
 from deepseek_report.training.session import Session, predict
 
 #: Data and the overrides that make them small enough, by the name of a table here.
@@ -205,17 +206,17 @@ class _FasterRouters:
         routers = {
             id(p) for name, p in session.module.named_parameters() if ".router." in f".{name}"
         }
-        groups = session.optimiser.param_groups
-        apart = [p for g in groups for p in g["params"] if id(p) in routers]
+        groups = session.optimiser.groups
+        apart = [p for g in groups for p in g.parameters if id(p) in routers]
         for group in groups:
-            group["params"] = [p for p in group["params"] if id(p) not in routers]
-        own = {"params": apart, "weight_decay": 0.0, "lr": groups[0]["lr"]}
-        session.optimiser.param_groups.append(own)
+            group.parameters = [p for p in group.parameters if id(p) not in routers]
+        own = Group(apart, 0.0, groups[0].rate)
+        groups.append(own)
         set_rate = session.stepper._set_rate
 
         def rates(step: int) -> float:
             rate = set_rate(step)
-            own["lr"] = self.times * rate
+            own.rate = self.times * rate
             return rate
 
         session.stepper._set_rate = rates  # type: ignore[method-assign]

@@ -225,7 +225,7 @@ def _histogram_nodes(tree: TreePredictor, columns: _Columns) -> Nodes:
         missing_left=missing_left,
         values=nodes.value[:, None],
         categories={
-            int(node): split(node)
-            for node in np.flatnonzero(~leaf & nodes.is_categorical.astype(bool))
+            node: split(node)
+            for node in np.flatnonzero(~leaf & nodes.is_categorical.astype(bool)).tolist()
         },
     )

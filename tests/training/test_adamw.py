@@ -23,8 +23,8 @@ def test_its_steps_are_those_of_torch_also_where_a_gradient_is_missing():
     ]
     oracle = torch.optim.AdamW(groups, lr=0.02, fused=True)
     for step in range(5):
-        for group in (*optimiser.param_groups, *oracle.param_groups):
-            group["lr"] = 0.02 / (step + 1)
+        for group, other in zip(optimiser.groups, oracle.param_groups, strict=True):
+            group.rate = other["lr"] = 0.02 / (step + 1)
         for mine, other in zip(ours, torchs, strict=True):
             mine.grad = torch.full_like(mine, 1.0 + step).cumsum(0)
             other.grad = mine.grad.clone()

@@ -149,8 +149,8 @@ def _training(job: StageJob, folder: Path, progress: Progress) -> None:
         trainer = model.own_trainer() or trainer
     _require_same_model(job, model)
     if BEFORE["training"] in job.inputs:
-        place = CorrectedPlace(folder, job.seeds.training, job.device, job.inputs)
-        train_corrected(job.experiment, dataset, trainer, place, progress)
+        corrected = CorrectedPlace(folder, job.seeds.training, job.device, job.inputs)
+        train_corrected(job.experiment, dataset, trainer, corrected, progress)
     else:
         module = model.build(dataset.schema, dataset.train, job.seeds.training)
         place = TrainingPlace(folder, job.seeds.training, job.device)
