@@ -40,13 +40,12 @@ from deepseek_report.config.validate import validate
 from deepseek_report.metrics.internals.ablation import Ablation
 from deepseek_report.metrics.performance.predicting import predict_alike
 from deepseek_report.models.routed.branched_attention import RoutedAttention, mean_token
-from deepseek_report.models.routed.deepseek_module import DeepSeekModule, pool_of
+from deepseek_report.models.routed.deepseek_module import DeepSeekModule, RoutedLayer, pool_of
 from deepseek_report.models.routed.experts import SparseExperts
-from deepseek_report.models.routed.routed_layer import RoutedLayer
 from deepseek_report.models.shared.module_classifier import TorchClassifier
 from deepseek_report.runner.execution.workers import keep_freed_memory
 from deepseek_report.statistics.intervals import holm
-from deepseek_report.training.epoch import Group
+from deepseek_report.training.epoch import ParameterGroup
 from deepseek_report.training.session import Session, predict
 
 #: Data and the overrides that make them small enough, by the name of a table here.
@@ -210,7 +209,7 @@ class _FasterRouters:
         apart = [p for g in groups for p in g.parameters if id(p) in routers]
         for group in groups:
             group.parameters = [p for p in group.parameters if id(p) not in routers]
-        own = Group(apart, 0.0, groups[0].rate)
+        own = ParameterGroup(apart, 0.0, groups[0].rate)
         groups.append(own)
         set_rate = session.stepper._set_rate
 

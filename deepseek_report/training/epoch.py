@@ -124,7 +124,7 @@ def roc_auc(probabilities: NDArray[np.float32], labels: Ints) -> float:
 
 
 @dataclass
-class Group:
+class ParameterGroup:
     """Parameters that share a weight decay and a learning rate."""
 
     parameters: list[Tensor]
@@ -156,7 +156,7 @@ class AdamW:
         everything = list(parameters)
         matrices = [p for p in everything if p.dim() >= 2]
         others = [p for p in everything if p.dim() < 2]
-        self.groups = [Group(matrices, decay, rate), Group(others, 0.0, rate)]
+        self.groups = [ParameterGroup(matrices, decay, rate), ParameterGroup(others, 0.0, rate)]
         self.number = {id(p): i for i, p in enumerate((*matrices, *others))}
         self.state: dict[int, Moments] = {}
 

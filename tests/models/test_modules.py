@@ -9,8 +9,8 @@ from torch import nn
 from deepseek_report.artifacts.protocols.modules import Step
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
+from deepseek_report.models.routed.deepseek_module import DropPath
 from deepseek_report.models.routed.experts import SparseExperts, balance_loss
-from deepseek_report.models.routed.routed_layer import DropPath
 
 SMALL = DeepSeek(width=16, heads=2, experts=4, expert_width=8, bins=4, window=1)
 

@@ -22,9 +22,8 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.checkpoint import around, load_tokenizer, mask_of, tokens_of
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.models.shared.loading import load_classifier
-from deepseek_report.models.transformers.deepseek_v2 import DeepSeekV2
-from deepseek_report.models.transformers.deepseek_v3 import DeepSeekV3
-from deepseek_report.models.transformers.huggingface import HuggingFace
+from deepseek_report.models.transformers.deepseek_family import DeepSeekV2, DeepSeekV3
+from deepseek_report.models.transformers.pretrained import HuggingFace
 from deepseek_report.models.transformers.transformer_module import Packing
 from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import say

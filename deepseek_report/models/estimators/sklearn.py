@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -73,7 +73,7 @@ class Sklearn:
     directions: ClassVar[Mapping[str, Literal["rises", "falls"]]] = MappingProxyType({})
 
     estimator: str | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict)
     encoding: Literal["auto", "one_hot", "codes", "frame", "words"] = "auto"
     file: str | None = None
     library: Library = "sklearn"

@@ -14,7 +14,6 @@ from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import save_json, save_table
-from deepseek_report.artifacts.storage.plain_files import make_folder
 
 #: What a reader must know of a model that was trained elsewhere.
 CAME_TRAINED = message("training_notes.came_trained")
@@ -30,15 +29,11 @@ class KeepWeights:
         self, module: ExplainableModule, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Write what a training folder holds, as far as it applies."""
-        from safetensors.torch import save_file
-
-        from deepseek_report.models.shared.loading import WEIGHTS
+        from deepseek_report.models.shared.loading import save_weights
 
         del dataset
         progress.start("training", 1)
-        make_folder(place.folder)
-        tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-        save_file(tensors, place.folder / WEIGHTS)
+        save_weights(module, place.folder)
         write_folder(place, module.architecture())
         progress.advance()
 

@@ -23,10 +23,9 @@ from deepseek_report.artifacts.protocols.models import (
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import save_json, save_table
-from deepseek_report.artifacts.storage.plain_files import make_folder
 from deepseek_report.data_kinds.token_tasks import Sequences, TokenTask, task_of_card
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.shared.loading import WEIGHTS
+from deepseek_report.models.shared.loading import save_weights
 from deepseek_report.models.transformers.pretrained_settings import SequenceRecipe
 from deepseek_report.models.transformers.transformer_module import TransformerModule, reinitialise
 
@@ -114,8 +113,6 @@ class SequenceTrainer:
 
         Raises ConfigError: the data set is of no task of tokens.
         """
-        from safetensors.torch import save_file
-
         task = task_of_card(dataset.card)
         if task is None:
             raise ConfigError(
@@ -135,9 +132,7 @@ class SequenceTrainer:
             rounds.append(EpochRecord(len(rounds) + 1, train_loss, loss, right, rate, norm))
         torch.set_num_threads(threads)
         module.eval()
-        make_folder(folder)
-        weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-        save_file(weights, folder / WEIGHTS)
+        save_weights(module, folder)
         save_table(folder / "history.parquet", history_table(rounds))
         architecture = module.architecture()
         save_json(folder / "architecture.json", plain(architecture))

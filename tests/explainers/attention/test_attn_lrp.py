@@ -21,8 +21,7 @@ from deepseek_report.explainers.attention.relevance_rules import (
 from deepseek_report.explainers.gradients import embedding_gradients as gradients
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
-from deepseek_report.models.transformers.deepseek_v2 import DeepSeekV2
-from deepseek_report.models.transformers.deepseek_v3 import DeepSeekV3
+from deepseek_report.models.transformers.deepseek_family import DeepSeekV2, DeepSeekV3
 from tests.models.test_transformers import SIZES, WORDS, schema_of, texts
 from tests.worded import refused, say
 
