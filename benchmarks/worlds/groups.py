@@ -28,12 +28,13 @@ from deepseek_report.artifacts.schema import CROSS, Attribute, Feature, Schema, 
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.findings import rules_calibration, rules_groups
+from deepseek_report.findings.severity import gravest
 from deepseek_report.metrics.fairness.direct_use import PARTS, DirectUse
-from deepseek_report.metrics.fairness.group_calibration import GroupCalibration
 from deepseek_report.metrics.fairness.group_gaps import (
     EqualizedOddsDifference,
     EqualOpportunityDifference,
 )
+from deepseek_report.metrics.fairness.group_rates import GroupCalibration
 from deepseek_report.metrics.fairness.groups import Grouping, Outcomes
 from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio, labelled_gaps
 from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap
@@ -230,7 +231,7 @@ def told_of_planted(world: World, seed: int) -> tuple[str, bool]:
         names = values.get("attributes") or [values.get("attribute")]
         if finding.severity in ("high", "medium"):
             (own if "sex" in names else others).append(finding.severity)
-    return rules_groups.gravest(own) if own else "", bool(others)
+    return gravest(own) if own else "", bool(others)
 
 
 def planted_worlds(repeats: int, plan: Plan) -> Table:

@@ -65,7 +65,7 @@ def told(area: float, rare: float, n: int, seed: int) -> str:
     """The finding on the skill of the model: none where it is shown."""
     measured = drawn(area, rare, n, seed)
     results = results_of(measured, {"roc_auc": RocAuc().measure(measured)})
-    findings = rules_performance.skill(results)
+    findings = [*rules_performance.skill(results)]
     return findings[0].message if findings else ""
 
 

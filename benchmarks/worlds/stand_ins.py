@@ -89,7 +89,7 @@ def trial(area: float, stand_ins: int, seed: int) -> Outcome:
         background=train.inputs[:1],
     )
     results = results_of(context, {"proxies": Proxies().measure(context)})
-    findings = rules_sources.proxies(results)
+    findings = [*rules_sources.proxies(results)]
     if not findings:
         return Outcome("", False)
     named = findings[0].values["found"][0]["features"][:stand_ins]

@@ -18,8 +18,8 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.findings import rules_performance
+from deepseek_report.metrics.performance.classification_scores import TrainAndTest
 from deepseek_report.metrics.performance.predicting import predict_alike
-from deepseek_report.metrics.performance.train_and_test import TrainAndTest
 
 from .failures import results_of
 from .groups import context
@@ -87,7 +87,7 @@ def told(learns: Learns, n_train: int, n_test: int, seed: int) -> tuple[float, s
     dataset = Dataset(SCHEMA, train, test, test, card={})
     measured = TrainAndTest().measure(replace(known, dataset=dataset, classifier=model))
     results = results_of(known, {"train_and_test": measured})
-    findings = rules_performance.train_and_test(results)
+    findings = [*rules_performance.train_and_test(results)]
     return measured.scores[0].value, findings[0].severity if findings else ""
 
 

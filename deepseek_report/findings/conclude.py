@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,11 @@ from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.artifacts.ids import CROSS_VALIDATION, ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import (
-    rules_behaviour,
+    explainer_verdicts,
     rules_bottlenecks,
     rules_calibration,
-    rules_causes,
-    rules_corrections,
     rules_data,
+    rules_declared,
     rules_explanations,
     rules_groups,
     rules_language,
@@ -24,26 +23,21 @@ from deepseek_report.findings import (
     rules_performance,
     rules_sources,
 )
-from deepseek_report.findings.explainer_verdicts import (
-    leading_explainer,
-    leading_for_cases,
-    verdicts,
-)
 from deepseek_report.findings.rules_failures import failures
 from deepseek_report.findings.rules_performance import PROMISES
 from deepseek_report.findings.skill import SkillVerdict
 from deepseek_report.findings.thresholds import judge, unjudged
 from deepseek_report.metrics.performance.performance_rows import MeasuredFolds
 
-Rule = Callable[[Results], list[Finding]]
+Rule = Callable[[Results], Iterable[Finding]]
 
 #: Within one severity and one share of the cases, findings keep the order of their rules.
 RULES: tuple[Rule, ...] = (
     rules_performance.skill,
     rules_performance.thresholds,
-    rules_corrections.failed,
-    rules_corrections.took_over,
-    rules_behaviour.broken,
+    rules_declared.corrections_failed,
+    rules_declared.took_over,
+    rules_declared.broken,
     rules_data.labels,
     rules_groups.not_judged,
     rules_groups.impact,
@@ -69,12 +63,12 @@ RULES: tuple[Rule, ...] = (
     rules_bottlenecks.moved,
     rules_explanations.overview,
     rules_language.silent_chains,
-    rules_causes.contradictions,
-    rules_causes.widened,
+    rules_declared.contradictions,
+    rules_declared.widened,
     rules_sources.proxies,
     rules_sources.explanation_quality,
-    rules_behaviour.questions,
-    rules_behaviour.relations,
+    rules_declared.questions,
+    rules_declared.relations,
     rules_data.issues,
     rules_performance.training,
     rules_performance.train_and_test,
@@ -84,7 +78,7 @@ RULES: tuple[Rule, ...] = (
     rules_bottlenecks.experts,
     rules_bottlenecks.heads,
     rules_bottlenecks.hot_spot,
-    lambda results: [finding for each in results.measurements for finding in each.findings],
+    lambda results: (finding for each in results.measurements for finding in each.findings),
 )
 
 
@@ -120,21 +114,15 @@ def over_folds(findings: Sequence[Finding], results: Results) -> list[Finding]:
         if row.folds == of
     }
     times = dict(zip(made["finding"], made["held"], strict=True))
-    return [
-        replace(
-            finding,
-            values={**finding.values, "in_folds": int(times.get(finding.id, 0)), "of_folds": of},
-        )
-        if _rests_on(finding, measured)
-        else finding
-        for finding in findings
-    ]
 
+    def counted(finding: Finding) -> Finding:
+        rests_on = {*finding.evidence} - _BESIDE
+        if not rests_on or not rests_on <= measured:
+            return finding
+        folds_of = {"in_folds": int(times.get(finding.id, 0)), "of_folds": of}
+        return replace(finding, values={**finding.values, **folds_of})
 
-def _rests_on(finding: Finding, measured: set[str]) -> bool:
-    """Whether what the claim rests on is among what was measured."""
-    kept = {*finding.evidence} - _BESIDE
-    return bool(kept) and kept <= measured
+    return list(map(counted, findings))
 
 
 def one_per_cause(findings: Sequence[Finding]) -> list[Finding]:
@@ -146,15 +134,13 @@ def one_per_cause(findings: Sequence[Finding]) -> list[Finding]:
     by_cause: dict[str, list[Finding]] = {}
     for k, finding in enumerate(findings):
         by_cause.setdefault(finding.cause or f"#{k}", []).append(finding)
-    return [_telling(alike) for alike in by_cause.values()]
-
-
-def _telling(alike: Sequence[Finding]) -> Finding:
-    """The one of several findings of one cause that is told."""
-    grave = [finding for finding in alike if finding.severity != "info"]
-    own = [finding for finding in grave if finding.message not in PROMISES]
-    gravest = min(alike, key=_rank)
-    return replace(min(own, key=_rank), severity=gravest.severity) if own else gravest
+    kept = []
+    for alike in by_cause.values():
+        grave = [finding for finding in alike if finding.severity != "info"]
+        own = [finding for finding in grave if finding.message not in PROMISES]
+        gravest = min(alike, key=_rank)
+        kept.append(replace(min(own, key=_rank), severity=gravest.severity) if own else gravest)
+    return kept
 
 
 def _marked(finding: Finding, verdict: SkillVerdict) -> Finding:
@@ -186,9 +172,9 @@ def conclude(results: Results) -> Conclusions:
     return Conclusions(
         findings=measured_findings(results),
         verdicts=tuple(judge(results)),
-        leading=leading_explainer(results),
-        leading_for_cases=leading_for_cases(results),
-        explainers=tuple(verdicts(results).values()),
+        leading=explainer_verdicts.leading_explainer(results),
+        leading_for_cases=explainer_verdicts.leading_for_cases(results),
+        explainers=tuple(explainer_verdicts.verdicts(results).values()),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import DecisionCosts
@@ -36,7 +37,9 @@ def decision_effect(results: Results) -> tuple[Message, ...]:
         return ()
     if len(target.classes) != 2:
         return (_right(summary, target), *_simplest(summary), *_unlike_model(summary))
-    sentences = (*_alerts(results), _who(summary, target), *_simplest(summary))
+    alerts = alerts_within_capacity(results)
+    by_capacity = () if alerts is None else (message("decision_effect.alerts", **vars(alerts)),)
+    sentences = (*by_capacity, _who(summary, target), *_simplest(summary))
     threshold = () if summary.threshold is None else (_threshold(results),)
     return (*sentences, *threshold, *_unlike_model(summary))
 
@@ -84,29 +87,35 @@ def _who(summary: PredictionSummary, target: Target) -> Message:
     )
 
 
-def alerts_within_capacity(results: Results) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class AlertsWithinCapacity:
     """How many of the alerts that people can look into are right, and what they hold.
 
-    alerts, per : how many in each period. right, held : estimates; held is None where none of the
-    class is there. name : of the class. None where no alerts were ranked.
+    alerts, per : how many in each period. right, held : the share of them that is right, and of the
+    class that they hold; held is None where none of the class is there. name : of the class.
     """
+
+    alerts: int
+    per: str
+    right: Estimate
+    held: Estimate | None
+    name: str
+
+
+def alerts_within_capacity(results: Results) -> AlertsWithinCapacity | None:
+    """What is known of the alerts; None where none were ranked."""
     right, held = (results.score(f"{name}_at_capacity") for name in ("precision", "recall"))
     table = results.rows("precision_at_capacity", "capacities", CountedAlerts)
     declared = first(row for row in table if row.declared)
     if right is None or declared is None:
         return None
-    return {
-        "alerts": declared.alerts,
-        "per": declared.per,
-        "right": of_score(right),
-        "held": None if held is None else of_score(held),
-        "name": results.schema.target.explained_class,
-    }
-
-
-def _alerts(results: Results) -> tuple[Message, ...]:
-    values = alerts_within_capacity(results)
-    return () if values is None else (message("decision_effect.alerts", **values),)
+    return AlertsWithinCapacity(
+        declared.alerts,
+        declared.per,
+        of_score(right),
+        None if held is None else of_score(held),
+        results.schema.target.explained_class,
+    )
 
 
 def _right(summary: PredictionSummary, target: Target) -> Message:

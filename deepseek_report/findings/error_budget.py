@@ -10,6 +10,7 @@ from typing import Protocol
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.explainer_verdicts import leading_explainer
 from deepseek_report.findings.records import first
 from deepseek_report.metrics.failures.failure_rows import CopyComparison, Slice
@@ -64,19 +65,17 @@ def _corrected(results: Results, metric: str, table: str) -> list[float | None]:
     return [row.p_adjusted for row in results.rows(metric, table, CorrectedTest)]
 
 
+#: Favourable decisions, errors and mean errors of groups, and of their crossings.
+_OF_GROUPS = (
+    ("impact_ratio", "pairs"),
+    ("equalized_odds_difference", "tests"),
+    ("equal_opportunity_difference", "tests"),
+    ("group_rates", "tests"),
+)
+
+
 def _column(results: Results, *tables: tuple[str, str]) -> FamilyOfTests:
     return _family(p for table in tables for p in _corrected(results, *table))
-
-
-def _group_differences(results: Results) -> FamilyOfTests:
-    """Favourable decisions, errors and mean errors of groups, and of their crossings."""
-    return _column(
-        results,
-        ("impact_ratio", "pairs"),
-        ("equalized_odds_difference", "tests"),
-        ("equal_opportunity_difference", "tests"),
-        ("group_rates", "tests"),
-    )
 
 
 def _slices(results: Results) -> FamilyOfTests:
@@ -98,27 +97,32 @@ def _stated(results: Results) -> FamilyOfTests:
     return _family([*(score.p_value for score in scores if score is not None), *groups])
 
 
-def _near_copies(results: Results) -> FamilyOfTests:
-    compared = first(results.rows("near_copies", "comparison", CopyComparison))
-    return _family(near_copy_p_values(compared) if compared else ())
+def near_copies(results: Results) -> tuple[CopyComparison | None, float | None, float | None]:
+    """How near copies were compared with other rows, and the p-values of what they do.
 
-
-def near_copy_p_values(row: CopyComparison) -> tuple[float | None, float | None]:
-    """Whether near copies are decided better, and have the same label, more often than by chance.
-
-    The p-values are corrected for one another.
+    These are of whether they are decided better, and whether they have the same label, more often
+    than by chance, corrected for one another.
     """
-    tested = (row.loss_p_value, row.same_p_value)
+    row = first(results.rows("near_copies", "comparison", CopyComparison))
+    tested = (row.loss_p_value, row.same_p_value) if row else (None, None)
     corrected = iter(holm([p for p in tested if p is not None]).tolist())
     loss, same = (None if p is None else next(corrected) for p in tested)
-    return loss, same
+    return row, loss, same
 
 
-def _explained_groups(results: Results) -> FamilyOfTests:
+def explained_gaps(results: Results) -> list[tuple[Score, float]]:
+    """How unequally the leading method explains groups, by attribute, each with its p-value.
+
+    The p-values are corrected for the attributes that are compared.
+    """
     leader = leading_explainer(results)
-    gaps = [gap for gap in results.find("deletion_gap_by_group") if gap.explainer == leader]
-    tested = [p for gap in gaps if (p := finite(gap.p_value)) is not None]
-    return _family(holm(tested).tolist())
+    tested = [
+        (gap, p)
+        for gap in results.find("deletion_gap_by_group")
+        if gap.explainer == leader and (p := finite(gap.p_value)) is not None
+    ]
+    adjusted = holm([p for _, p in tested]).tolist()
+    return [(gap, p) for (gap, _), p in zip(tested, adjusted, strict=True)]
 
 
 def _causes(results: Results) -> FamilyOfTests:
@@ -130,12 +134,12 @@ def _causes(results: Results) -> FamilyOfTests:
 
 
 _FAMILIES: Mapping[str, Callable[[Results], FamilyOfTests]] = {
-    "group_differences": _group_differences,
+    "group_differences": lambda results: _column(results, *_OF_GROUPS),
     "slices": _slices,
     "group_calibration": lambda results: _column(results, ("group_calibration", "groups")),
     "parts": lambda results: _column(results, ("part_performance", "tests")),
     "stated": _stated,
-    "near_copies": _near_copies,
-    "explained_groups": _explained_groups,
+    "near_copies": lambda results: _family(near_copies(results)[1:]),
+    "explained_groups": lambda results: _family(p for _, p in explained_gaps(results)),
     "causes": _causes,
 }

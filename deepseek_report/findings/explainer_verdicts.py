@@ -19,6 +19,7 @@ from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.records import defined
 from deepseek_report.findings.skill import has_skill
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.statistics.intervals import Z95
@@ -129,7 +130,7 @@ def verdict_of(results: Results, name: str) -> ExplainerVerdict:
         adds_up=adds_up(results, name),
         missing=_missing(results, name),
         reach=_reach(results, name),
-        sampling_error=_sampling_error(results, name),
+        sampling_error=Z95 * (kind_of(results.schema).mean_error(results.explanations[name]) or 0),
         other_game=None if answers(results, name) else results.explanations[name].game,
     )
     uses = _uses(results, verdict)
@@ -139,6 +140,10 @@ def verdict_of(results: Results, name: str) -> ExplainerVerdict:
 def _uses(results: Results, verdict: ExplainerVerdict) -> tuple[tuple[Use, bool], ...]:
     name, explanation = verdict.explainer, results.explanations[verdict.explainer]
     beats, own = verdict.beats_random, verdict.own_case
+    shared = defined(results, "shared_order", explainer=name)
+    has_one_ranking = shared is not None and shared.value >= ONE_RANKING
+    # its amounts may be told in a game where adding up is shown to go with the true error
+    tells_amounts = explanation.signed and _graded(results, "completeness_gap", name) is not None
     return (
         ("no_skill", has_skill(results) is False),
         ("few", len(explanation) < LEAST_CASES),
@@ -146,20 +151,12 @@ def _uses(results: Results, verdict: ExplainerVerdict) -> tuple[tuple[Use, bool]
         ("wrong", _is_turned(results, name)),
         ("nothing", verdict.learnt is False),
         ("untested", bool(verdict.missing)),
-        ("not_this_case", own is False and not _has_one_ranking(results, name)),
+        ("not_this_case", own is False and not has_one_ranking),
         ("not_this_case", beats is False),
         ("open", None in (beats, own, verdict.learnt)),
         ("overall", own is False),
-        ("amounts", _has_amounts(results, verdict) and explanation.signed),
+        ("amounts", bool(verdict.adds_up) and tells_amounts),
         ("order", True),
-    )
-
-
-def _has_amounts(results: Results, verdict: ExplainerVerdict) -> bool:
-    """Whether its attributions add up, in a game where that is shown to go with the true error."""
-    return (
-        bool(verdict.adds_up)
-        and _graded(results, "completeness_gap", verdict.explainer) is not None
     )
 
 
@@ -170,14 +167,9 @@ def _missing(results: Results, name: str) -> tuple[str, ...]:
         "faithfulness_effect": len(effects) == 2
         and _graded(results, "own_case_effect", name) is not None,
         "parameter_randomisation": _graded(results, "randomisation_gain", name) is not None
-        or _score(results, "null_player_share", name) is not None,
+        or defined(results, "null_player_share", explainer=name) is not None,
     }
     return tuple(metric for metric, made in tests.items() if not made)
-
-
-def _score(results: Results, metric: str, name: str) -> Score | None:
-    score = results.score(metric, explainer=name)
-    return score if score is not None and finite(score.value) is not None else None
 
 
 def _graded(results: Results, metric: str, name: str) -> Score | None:
@@ -185,7 +177,8 @@ def _graded(results: Results, metric: str, name: str) -> Score | None:
     the game of the method, or was not measured.
     """
     game = results.explanations[name].game or question_of(results)
-    return _score(results, metric, name) if metric in PREDICTIVE.get(game, ()) else None
+    known = metric in PREDICTIVE.get(game, ())
+    return defined(results, metric, explainer=name) if known else None
 
 
 def _effects(results: Results, name: str) -> list[Score]:
@@ -197,11 +190,6 @@ def _reach(results: Results, name: str) -> float | None:
     """The smaller share of the reachable gain, of deletion and insertion; None if one is open."""
     effects = _effects(results, name)
     return min(effect.value for effect in effects) if len(effects) == 2 else None
-
-
-def _sampling_error(results: Results, name: str) -> float:
-    """Half a 95 % interval of one attribution on average; 0 without sampling."""
-    return Z95 * (kind_of(results.schema).mean_error(results.explanations[name]) or 0.0)
 
 
 def _beats_random(results: Results, name: str) -> bool | None:
@@ -242,11 +230,6 @@ def _own_case(results: Results, name: str) -> bool | None:
     return None if effect.value >= LEAST_OWN_EFFECT else False
 
 
-def _has_one_ranking(results: Results, name: str) -> bool:
-    shared = _score(results, "shared_order", name)
-    return shared is not None and shared.value >= ONE_RANKING
-
-
 def learnt(results: Results, name: str) -> bool | None:
     """Whether a method depends on what the model has learnt; None where that is open or untested.
 
@@ -256,7 +239,7 @@ def learnt(results: Results, name: str) -> bool | None:
     """
     gain = _graded(results, "randomisation_gain", name)
     if gain is None:
-        unseen = _score(results, "null_player_share", name)
+        unseen = defined(results, "null_player_share", explainer=name)
         return None if unseen is None else ends(unseen)[0] < NULL_SHARE_ALLOWED
     if _beyond_chance(gain):
         return True
@@ -265,19 +248,19 @@ def learnt(results: Results, name: str) -> bool | None:
 
 def steady(results: Results, name: str) -> bool | None:
     """Whether a method gives much the same when it is repeated; None where that is untested."""
-    repeated = _score(results, "repeat_ratio", name)
+    repeated = defined(results, "repeat_ratio", explainer=name)
     return None if repeated is None else ends(repeated)[0] <= REPEAT_ALLOWED
 
 
 def keeps_promises(results: Results, name: str) -> bool:
     """Whether it passes the checks whose answer is known, as far as there are some."""
-    failures = _score(results, "self_check_failures", name)
+    failures = defined(results, "self_check_failures", explainer=name)
     return failures is None or failures.value == 0
 
 
 def adds_up(results: Results, name: str) -> bool | None:
     """Whether a method's attributions add up to the prediction; None where that is untested."""
-    gap = _score(results, "completeness_gap", name)
+    gap = defined(results, "completeness_gap", explainer=name)
     return None if gap is None else gap.value <= GAP_ALLOWED
 
 
@@ -366,7 +349,11 @@ def _effect(results: Results, name: str) -> float:
     """
     ranked = {*_ranked(results), name}
     known = [
-        {other: score.value for other in ranked if (score := _score(results, metric, other))}
+        {
+            other: score.value
+            for other in ranked
+            if (score := defined(results, metric, explainer=other))
+        }
         for metric in _ORDERING
     ]
     shared = {other for values in known for other in values}

@@ -195,7 +195,7 @@ def finding_of(promise: Verdict, page: FirstPage) -> Finding | None:
 
 
 def _named_promises(finding: Finding) -> Sequence[Mapping[str, object]]:
-    """The promises that a finding says are not kept, see `rules_groups.said_promises`."""
+    """The promises that a finding says are not kept, see `rules_groups.impact`."""
     promises: Sequence[Mapping[str, object]] = finding.values.get("promises") or ()
     return [promise for promise in promises if "attribute" in promise]
 

@@ -95,6 +95,12 @@ def promise_name(results: Results, verdict: Verdict) -> str:
     return f"{metric} ({', '.join(subject)})" if subject else metric
 
 
+def defined(results: Results, metric: str, **where: str) -> Score | None:
+    """The score that `Results.score` gives, where it is a number."""
+    score = results.score(metric, **where)
+    return None if score is None or finite(score.value) is None else score
+
+
 def by_explainer(results: Results, metric: str) -> list[Score]:
     """The defined scores of a metric, one for each explainer but the random control."""
     return [

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, finite
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.modules import REPLACEMENTS, layer_kind, layer_name
@@ -13,7 +14,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.error_budget import is_under, level_of
-from deepseek_report.findings.records import cause_of, first, setting, unit_of
+from deepseek_report.findings.records import cause_of, defined, first, setting, unit_of
 from deepseek_report.findings.severity import (
     GAIN_WORTHWHILE,
     SIGNIFICANT,
@@ -48,16 +49,20 @@ LUCK_TOLD, LUCK = 0.05, (0.1, 0.2)
 _SURPLUS = {True: (0.02, 0.1), False: (0.25, 1.0)}
 #: Share of the cases from which a part is large enough for its errors to be critical.
 GRAVE_SHARE = 0.02
-#: What noise is added to; a number in tables.
 _MORE_DATA = {True: "more_data_helps", None: "more_data_uncertain", False: "more_data_no_help"}
+_SLICES = ("measures/slices",)
+_SECTION = "bottlenecks"
 
 
-def worst_slice(results: Results) -> list[Finding]:
+def worst_slice(results: Results) -> Iterator[Finding]:
     """The part of the data in which the model loses what nobody would expect; else that none is."""
-    loss = task_of(results.schema.target).loss if results.has("data") else None
-    worst = unexpected_slice(results)
-    if worst is None or loss is None:
-        return _no_slice(results)
+    worst, examined = unexpected_slice(results), slices_examined(results)
+    if worst is None:
+        if examined:
+            values: dict[str, object] = {"examined": examined}
+            yield Finding("no_slice", "info", "no_slice", values, _SLICES, _SECTION)
+        return
+    loss = task_of(results.schema.target).loss
     values = {
         "slice": worst.slice,
         "share": worst.share,
@@ -68,23 +73,23 @@ def worst_slice(results: Results) -> list[Finding]:
         "rest_missed": worst.rest_missed_rate,
         "lean": worst.mean_error,
         "target": results.schema.target.explained_class,
-        "examined": slices_examined(results),
+        "examined": examined,
         "whole": worst.whole,
         "p": worst.p_adjusted,
         "unit": unit_of(results),
     }
-    return [
-        Finding(
-            id="worst_slice",
-            severity=severity("decision", _size_of_slice(worst, loss)),
-            message="worst_slice",
-            values=values,
-            evidence=("measures/slices",),
-            section="bottlenecks",
-            cause=cause_of(f"worst_slice_{loss.key}"),
-            touches=worst.share,
-        )
-    ]
+    grade = severity("decision", _size_of_slice(worst, loss))
+    about = cause_of(f"worst_slice_{loss.key}")
+    yield Finding(
+        "worst_slice",
+        grade,
+        "worst_slice",
+        values,
+        _SLICES,
+        _SECTION,
+        cause=about,
+        touches=worst.share,
+    )
 
 
 def _size_of_slice(row: Slice, loss: Loss) -> Size:
@@ -96,21 +101,19 @@ def _size_of_slice(row: Slice, loss: Loss) -> Size:
     return "moderate" if size == "large" and row.share < GRAVE_SHARE else size
 
 
-def hard_slice(results: Results) -> list[Finding]:
+def hard_slice(results: Results) -> Iterator[Finding]:
     """A part with more wrong decisions than elsewhere that the stated probabilities expect."""
     row = expected_slice(results)
-    if row is None:
-        return []
-    loss = task_of(results.schema.target).loss
-    values = {
-        "slice": row.slice,
-        "share": row.share,
-        "error": row.loss(loss.key),
-        "expected": row.expected(loss.key),
-        "rest": row.rest(loss.key),
-    }
-    evidence = ("measures/slices",)
-    return [Finding("hard_slice", "info", "hard_slice", values, evidence, "bottlenecks")]
+    if row is not None:
+        loss = task_of(results.schema.target).loss
+        values = {
+            "slice": row.slice,
+            "share": row.share,
+            "error": row.loss(loss.key),
+            "expected": row.expected(loss.key),
+            "rest": row.rest(loss.key),
+        }
+        yield Finding("hard_slice", "info", "hard_slice", values, _SLICES, _SECTION)
 
 
 def unexpected_slice(results: Results) -> Slice | None:
@@ -149,67 +152,44 @@ def slices_examined(results: Results) -> int | None:
     return None if score is None else round(score.value)
 
 
-def _no_slice(results: Results) -> list[Finding]:
-    examined = slices_examined(results)
-    if not examined:
-        return []
-    values = {"examined": examined}
-    return [Finding("no_slice", "info", "no_slice", values, ("measures/slices",), "bottlenecks")]
-
-
-def luck(results: Results) -> list[Finding]:
+def luck(results: Results) -> Iterator[Finding]:
     """How many decisions equally good fits of the same model take otherwise."""
     alike, ambiguity = results.score("self_consistency"), results.score("ambiguity")
     if alike is None or ambiguity is None:
-        return []
+        return
     turned = Estimate.of_score(alike).complement()
     if turned.low is None or turned.low < LUCK_TOLD:
-        return []
+        return
     fits = results.arrays("multiplicity").get("fits")
     values = {
         "turned": turned,
         "ambiguity": Estimate.of_score(ambiguity),
         "fits": None if fits is None else int(fits[0]),
     }
-    return [
-        Finding(
-            id="luck",
-            severity=severity("decision", size_of(turned.low, *LUCK)),
-            message="luck_of_training",
-            values=values,
-            evidence=("measures/multiplicity",),
-            section="robustness",
-            touches=float(turned.value),
-        )
-    ]
+    grade, evidence = severity("decision", size_of(turned.low, *LUCK)), ("measures/multiplicity",)
+    touches = float(turned.value)
+    yield Finding(
+        "luck", grade, "luck_of_training", values, evidence, "robustness", touches=touches
+    )
 
 
-def more_data(results: Results) -> list[Finding]:
+def more_data(results: Results) -> Iterator[Finding]:
     """Whether more rows would help, by the last doubling of the learning curve."""
-    gain = results.score("learning_curve_gain")
-    if gain is None or finite(gain.value) is None:
-        return []
+    gain = defined(results, "learning_curve_gain")
+    if gain is None:
+        return
     helps = more_rows_help(gain)
     curve = results.rows("learning_curve", "curve", LearntFrom)
-    return [
-        Finding(
-            id="more_data",
-            severity="info" if helps is False else "low",
-            message=_MORE_DATA[helps],
-            values={
-                "gain": estimates.of_score(gain),
-                "worthwhile": GAIN_WORTHWHILE,
-                "rows": max((row.rows for row in curve), default=None),
-                "predictor": _predictor(results, curve[-1].predictor) if curve else "",
-            },
-            evidence=("measures/learning_curve",),
-            section="bottlenecks",
-        )
-    ]
-
-
-def _predictor(results: Results, name: str) -> str:
-    return words_of(results).label("predictors", name)
+    predictor = words_of(results).label("predictors", curve[-1].predictor) if curve else ""
+    values = {
+        "gain": estimates.of_score(gain),
+        "worthwhile": GAIN_WORTHWHILE,
+        "rows": max((row.rows for row in curve), default=None),
+        "predictor": predictor,
+    }
+    grade: Severity = "info" if helps is False else "low"
+    evidence = ("measures/learning_curve",)
+    yield Finding("more_data", grade, _MORE_DATA[helps], values, evidence, _SECTION)
 
 
 def part_rows(results: Results, kind: str) -> list[AblatedPart]:
@@ -217,14 +197,31 @@ def part_rows(results: Results, kind: str) -> list[AblatedPart]:
     return [row for row in results.rows("ablation", "parts", AblatedPart) if row.kind == kind]
 
 
-def expert_needs(results: Results) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class ExpertNeeds:
     """How many routed experts are needed and spare, and what all of a layer together do.
 
-    None where no expert was replaced. layer, how : whose routed experts raise the loss most
-    together, and with what in their place; is_needed : whether those of any layer are; is_unsure :
-    whether an interval of theirs leaves 0 out before the correction. busiest : the expert with the
-    greatest load, None where it is not known.
+    layer, how : whose routed experts raise the loss most together, and with what in their place.
+    is_needed : whether those of any layer are needed; is_unsure : whether an interval of theirs
+    leaves 0 out before the correction. busiest : the expert with the greatest load, None where it
+    is not known.
     """
+
+    experts: int
+    needed: int
+    spare: int
+    is_needed: bool
+    is_unsure: bool
+    layer: int
+    layers: int
+    how: str
+    rise: Estimate
+    turned: Estimate | None
+    busiest: Mapping[str, object] | None
+
+
+def expert_needs(results: Results) -> ExpertNeeds | None:
+    """What was measured of routed experts; None where no expert was replaced."""
     experts, layers = part_rows(results, "expert"), part_rows(results, "experts")
     if not experts or not layers:
         return None
@@ -234,84 +231,78 @@ def expert_needs(results: Results) -> dict[str, Any] | None:
     )
     loaded = [(row.load, row) for row in experts if row.load is not None]
     _, busiest = max(loaded, key=lambda pair: pair[0], default=(None, None))
-    return {
-        "experts": len(experts),
-        "needed": sum(row.verdict == "needed" for row in experts),
-        "spare": sum(row.verdict == "spare" for row in experts),
-        "is_needed": any(row.verdict == "needed" for row in layers),
-        "is_unsure": any((rise.low or 0.0) > 0 for row in layers for rise in row.rises.values()),
-        "layer": whole.layer + 1,
-        "layers": len(layers),
-        "how": how,
-        "rise": whole.rises[how],
-        "turned": whole.turned[how] if whole.turned[how].is_defined else None,
-        "busiest": busiest
-        and {
+    return ExpertNeeds(
+        experts=len(experts),
+        needed=sum(row.verdict == "needed" for row in experts),
+        spare=sum(row.verdict == "spare" for row in experts),
+        is_needed=any(row.verdict == "needed" for row in layers),
+        is_unsure=any((rise.low or 0.0) > 0 for row in layers for rise in row.rises.values()),
+        layer=whole.layer + 1,
+        layers=len(layers),
+        how=how,
+        rise=whole.rises[how],
+        turned=whole.turned[how] if whole.turned[how].is_defined else None,
+        busiest=None
+        if busiest is None
+        else {
             "expert": busiest.number,
             "layer": busiest.layer + 1,
             "load": busiest.load,
             "verdict": busiest.verdict,
         },
-    }
+    )
 
 
-def experts(results: Results) -> list[Finding]:
+def experts(results: Results) -> Iterator[Finding]:
     """Which experts are needed; where none was replaced, how the load falls on them."""
     needs = expert_needs(results)
     if needs is None:
-        return _load(results)
+        yield from _load(results)
+        return
     message = "experts_idle"
-    if needs["needed"]:
+    if needs.needed:
         message = "experts_needed"
-    elif needs["is_needed"] or needs["is_unsure"]:
-        message = "experts_joint" if needs["is_needed"] else "experts_unsure"
-    evidence = ("measures/ablation",)
-    severity: Severity = "low" if message == "experts_idle" else "info"
-    return [Finding("experts", severity, message, needs, evidence, "bottlenecks")]
+    elif needs.is_needed or needs.is_unsure:
+        message = "experts_joint" if needs.is_needed else "experts_unsure"
+    grade: Severity = "low" if message == "experts_idle" else "info"
+    yield Finding("experts", grade, message, vars(needs), ("measures/ablation",), _SECTION)
 
 
-def _load(results: Results) -> list[Finding]:
+def _load(results: Results) -> Iterator[Finding]:
     """Experts that are never chosen, and load that falls on few."""
-    unused, imbalance = results.score("unused_experts"), results.score("expert_load_imbalance")
+    unused, imbalance = results.score("unused_experts"), defined(results, "expert_load_imbalance")
     idle = 0 if unused is None else round(unused.value)
-    if imbalance is None or finite(imbalance.value) is None:
-        return []
-    uneven = imbalance.value >= OVERLOADED
-    severity: Severity = "low" if idle or uneven else "info"
-    message = "experts_unused" if idle else "experts_uneven" if uneven else "experts_even"
-    values = {"unused": idle, "imbalance": estimates.of_score(imbalance)}
-    evidence = ("measures/expert_load",)
-    return [Finding("experts", severity, message, values, evidence, "bottlenecks")]
+    if imbalance is not None:
+        uneven = imbalance.value >= OVERLOADED
+        grade: Severity = "low" if idle or uneven else "info"
+        message = "experts_unused" if idle else "experts_uneven" if uneven else "experts_even"
+        values = {"unused": idle, "imbalance": estimates.of_score(imbalance)}
+        yield Finding("experts", grade, message, values, ("measures/expert_load",), _SECTION)
 
 
-def heads(results: Results) -> list[Finding]:
+def heads(results: Results) -> Iterator[Finding]:
     """Attention heads that can be removed without loss."""
-    share = results.score("removable_heads")
-    if share is None or finite(share.value) is None or share.value < REMOVABLE:
-        return []
-    older = results.table("ablation", "units")
-    heads = len(part_rows(results, "head")) or (0 if older is None else len(older))
-    values = {"share": share.value, "removable": round(share.value * heads), "heads": heads}
-    return [
-        Finding("heads", "low", "heads_removable", values, ("measures/ablation",), "bottlenecks")
-    ]
+    share = defined(results, "removable_heads")
+    if share is not None and share.value >= REMOVABLE:
+        older = results.table("ablation", "units")
+        heads = len(part_rows(results, "head")) or (0 if older is None else len(older))
+        values = {"share": share.value, "removable": round(share.value * heads), "heads": heads}
+        yield Finding("heads", "low", "heads_removable", values, ("measures/ablation",), _SECTION)
 
 
-def hot_spot(results: Results) -> list[Finding]:
+def hot_spot(results: Results) -> Iterator[Finding]:
     """The layer in which most of the time goes."""
     layers = results.rows("layer_profile", "layers", ProfiledLayer)
     hottest = max(layers, key=lambda row: row.share, default=None)
-    if hottest is None or hottest.share < HOT:
-        return []
-    whole = results.score("latency_ms")
-    values = {
-        "layer": layer_name(hottest.layer),
-        "kind": layer_kind(hottest.kind),
-        "share": hottest.share,
-        "latency": estimates.of_score(whole) if whole else None,
-    }
-    evidence = ("measures/layer_profile",)
-    return [Finding("hot_spot", "info", "hot_spot", values, evidence, "bottlenecks")]
+    if hottest is not None and hottest.share >= HOT:
+        whole = results.score("latency_ms")
+        values = {
+            "layer": layer_name(hottest.layer),
+            "kind": layer_kind(hottest.kind),
+            "share": hottest.share,
+            "latency": estimates.of_score(whole) if whole else None,
+        }
+        yield Finding("hot_spot", "info", "hot_spot", values, ("measures/layer_profile",), _SECTION)
 
 
 def noise(results: Results) -> str:
@@ -322,80 +313,61 @@ def noise(results: Results) -> str:
     return words_of(results).text(text, level=level, places=places)
 
 
-def robustness(results: Results) -> list[Finding]:
+def robustness(results: Results) -> Iterator[Finding]:
     """Decisions that flip under noise more often than those of a smooth model as sharp would."""
-    flips, row = results.score("flipped_under_noise"), _declared_noise(results, "flipped")
-    if flips is None or finite(flips.value) is None:
-        return []
-    beyond, smooth = _beyond_smooth(flips, row)
-    return [
-        Finding(
-            id="flips",
-            severity=_grade_of_noise(beyond, *FLIPS),
-            message="flips" if beyond > 0 else "flips_few",
-            values={
-                "flips": estimates.of_score(flips),
-                "smooth": smooth,
-                "area": (row.roc_auc or UNDEFINED) if row else None,
-                "before": row.before if row else None,
-                "lost": row.lost if row else None,
-                "noise": noise(results),
-            },
-            evidence=("measures/robustness",),
-            section="robustness",
-            cause=cause_of("flipped_under_noise"),
-        )
-    ]
+    flips = defined(results, "flipped_under_noise")
+    if flips is None:
+        return
+    row, beyond, values = _under_noise(results, flips)
+    values |= {
+        "flips": estimates.of_score(flips),
+        "area": (row.roc_auc or UNDEFINED) if row else None,
+    }
+    message, grade = "flips" if beyond > 0 else "flips_few", _grade_of_noise(beyond, *FLIPS)
+    evidence, about = ("measures/robustness",), cause_of(flips.metric)
+    yield Finding("flips", grade, message, values, evidence, "robustness", cause=about)
 
 
-def moved(results: Results) -> list[Finding]:
+def moved(results: Results) -> Iterator[Finding]:
     """How far noise moves predictions, beyond what it does to a smooth model as sharp."""
-    change, clean = results.score("change_under_noise"), results.score("mae")
-    if change is None or clean is None or finite(change.value) is None or not clean.value:
-        return []
-    row = _declared_noise(results, "change")
-    beyond, smooth = _beyond_smooth(change, row)
-    return [
-        Finding(
-            id="moved",
-            severity=_grade_of_noise(beyond / clean.value, *MOVED),
-            message="moved" if beyond > 0 else "moved_little",
-            values={
-                "change": estimates.of_score(change),
-                "smooth": smooth,
-                "share": change.value / clean.value,
-                "noisy": (row.mae or UNDEFINED) if row else None,
-                "before": row.before if row else None,
-                "lost": row.lost if row else None,
-                "noise": noise(results),
-                "unit": unit_of(results),
-            },
-            evidence=("measures/robustness",),
-            section="robustness",
-            cause=cause_of("change_under_noise"),
-        )
-    ]
+    change, clean = defined(results, "change_under_noise"), results.score("mae")
+    if change is None or clean is None or not clean.value:
+        return
+    row, beyond, values = _under_noise(results, change)
+    values |= {
+        "change": estimates.of_score(change),
+        "share": change.value / clean.value,
+        "noisy": (row.mae or UNDEFINED) if row else None,
+        "unit": unit_of(results),
+    }
+    message, grade = "moved_little", _grade_of_noise(beyond / clean.value, *MOVED)
+    message = "moved" if beyond > 0 else message
+    evidence, about = ("measures/robustness",), cause_of(change.metric)
+    yield Finding("moved", grade, message, values, evidence, "robustness", cause=about)
 
 
-def _declared_noise(results: Results, moved_key: str) -> PerturbationEffect | None:
-    """The row of the table that the scores are from."""
-    score = results.score(f"{moved_key}_under_noise")
-    for row in results.rows("robustness", "perturbations", PerturbationEffect):
-        moved_by = row.flipped if moved_key == "flipped" else row.change
-        if score and moved_by and row.perturbation == "noise" and moved_by.value == score.value:
-            return row
-    return None
-
-
-def _beyond_smooth(moved_by: Score, row: PerturbationEffect | None) -> tuple[float, float | None]:
-    """How much more than a smooth model's a prediction moves at least, 0 if it may not; and that.
+def _under_noise(
+    results: Results, moved_by: Score
+) -> tuple[PerturbationEffect | None, float, dict[str, object]]:
+    """The row that a score is from, what it is at least beyond a smooth model's, and the values.
 
     What noise does to a smooth model is no fault: cases near the threshold are decided by little.
     """
-    smooth = row.smooth if row else None
-    if smooth is None or estimates.ends(moved_by)[0] <= ROUGH * smooth:
-        return 0.0, smooth
-    return estimates.ends(moved_by)[0] - smooth, smooth
+    row = first(
+        row
+        for row in results.rows("robustness", "perturbations", PerturbationEffect)
+        for effect in [row.flipped if moved_by.metric.startswith("flipped") else row.change]
+        if effect and row.perturbation == "noise" and effect.value == moved_by.value
+    )
+    smooth, least = row.smooth if row else None, estimates.ends(moved_by)[0]
+    beyond = 0.0 if smooth is None or least <= ROUGH * smooth else least - smooth
+    values: dict[str, object] = {
+        "smooth": smooth,
+        "before": row.before if row else None,
+        "lost": row.lost if row else None,
+        "noise": noise(results),
+    }
+    return row, beyond, values
 
 
 def _grade_of_noise(beyond: float, moderate: float, large: float) -> Severity:

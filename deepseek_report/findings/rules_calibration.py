@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
@@ -17,6 +16,7 @@ from deepseek_report.findings.error_budget import is_under, level_of
 from deepseek_report.findings.records import (
     attribute_label,
     cause_of,
+    defined,
     setting,
     share_of_cases,
     unit_of,
@@ -46,46 +46,45 @@ INTERVAL_LEVEL = 0.9
 SHORT = (0.02, 0.1)
 
 
-def calibration(results: Results) -> list[Finding]:
-    """Whether a probability can be read as a share."""
-    error = results.score("expected_calibration_error")
-    if error is None or finite(error.value) is None:
-        return []
-    slope = results.score("calibration_slope")
-    message = calibration_verdict(error)
-    size, p = size_of(_beyond_noise(error), *CALIBRATION), finite(error.p_value)
-    sure = p is None or p < level_of(results, "stated")
-    grade = severity("decision", size, certain=sure)
-    if not sure:
-        grade = gravest_of_doubt(grade)
-    grade = within_promise(results, grade, "expected_calibration_error")
-    return [
-        Finding(
-            id="calibration",
-            severity=grade if message == "calibration_off" else "info",
-            message=message,
-            values={
-                "error": estimates.of_score(error),
-                "slope": estimates.of_score(slope) if slope else None,
-                **_stated(results),
-            },
-            evidence=("measures/expected_calibration_error",),
-            section="performance",
-            cause=cause_of("expected_calibration_error"),
-            touches=1.0,
-        )
-    ]
+def calibration(results: Results) -> Iterator[Finding]:
+    """Whether a probability can be read as a share.
 
-
-def _beyond_noise(error: Score) -> float:
-    """The calibration error at least, without what noise adds to it.
-
-    Of few cases even right probabilities give a large mean distance, and resampling adds it once
-    more, so that the lower end of the interval lies far above the error that there is. Distances
-    that do not depend on each other add up by their squares, and so noise is taken off.
+    It is graded by the error at least, without what noise adds to it: of few cases even right
+    probabilities give a large mean distance, and resampling adds it once more, so that the lower
+    end of the interval lies far above the error that there is. Distances that do not depend on each
+    other add up by their squares, and so noise is taken off.
     """
+    error, slope = (
+        defined(results, "expected_calibration_error"),
+        results.score("calibration_slope"),
+    )
+    if error is None:
+        return
+    message, p = calibration_verdict(error), finite(error.p_value)
     chance = finite(error.note.values.get("chance")) if isinstance(error.note, Message) else None
-    return math.sqrt(max(ends(error)[0] ** 2 - (chance or 0.0) ** 2, 0.0))
+    least = math.sqrt(max(ends(error)[0] ** 2 - (chance or 0.0) ** 2, 0.0))
+    sure = p is None or p < level_of(results, "stated")
+    grade = severity("decision", size_of(least, *CALIBRATION), certain=sure)
+    grade = within_promise(results, grade if sure else gravest_of_doubt(grade), error.metric)
+    # with two classes the probability is that of the explained one, else of the most probable one
+    predicted, target = results.predicted, results.schema.target
+    of_explained = len(target.classes) == 2
+    yield Finding(
+        id="calibration",
+        severity=grade if message == "calibration_off" else "info",
+        message=message,
+        values={
+            "error": estimates.of_score(error),
+            "slope": estimates.of_score(slope) if slope else None,
+            "mean": predicted.stated if of_explained else predicted.top_stated,
+            "observed": predicted.happened if of_explained else predicted.top_happened,
+            "target": target.explained_class if of_explained else "",
+        },
+        evidence=("measures/expected_calibration_error",),
+        section="performance",
+        cause=cause_of("expected_calibration_error"),
+        touches=1.0,
+    )
 
 
 def calibration_verdict(error: Score) -> str:
@@ -101,19 +100,7 @@ def calibration_verdict(error: Score) -> str:
     return "calibration_off" if beyond else "calibration_unclear"
 
 
-def _stated(results: Results) -> dict[str, object]:
-    """Whose probability is judged, what was stated on the whole, and what happened.
-
-    With two classes it is the explained class, else the most probable one, as in the error itself.
-    """
-    predicted, target = results.predicted, results.schema.target
-    if len(target.classes) == 2:
-        name = target.explained_class
-        return {"mean": predicted.stated, "observed": predicted.happened, "target": name}
-    return {"mean": predicted.top_stated, "observed": predicted.top_happened, "target": ""}
-
-
-def within_groups(results: Results) -> list[Finding]:
+def within_groups(results: Results) -> Iterator[Finding]:
     """Groups of people whose probabilities are off by an amount of their own, beyond chance.
 
     Named is a group whose shift is beyond chance and whose own interval, corrected for all groups,
@@ -126,26 +113,36 @@ def within_groups(results: Results) -> list[Finding]:
     single = [row for row in off if not row.is_crossing]
     apart = [row for row in off if not (row.is_crossing and _is_explained(row, single))]
     if not apart:
-        return []
+        return
     apart.sort(key=lambda row: -_least_off(row))
     target = results.schema.target
-    attributes = list(dict.fromkeys(attribute_label(results, row.attribute) for row in apart))
-    return [
-        Finding(
-            id="stated_off",
-            severity=severity("people", size_of(_least_off(apart[0]), *CALIBRATION)),
-            message="stated_off",
-            values={
-                "attributes": attributes,
-                "groups": [_stated_to(results, row) for row in apart],
-                "target": target.explained_class if len(target.classes) == 2 else "",
-            },
-            evidence=("measures/group_calibration",),
-            section="bias",
-            cause=_cause_in_slice(results, apart),
-            touches=max(share_of_cases(results, row.n) for row in apart),
-        )
+    labels = {row.attribute: attribute_label(results, row.attribute) for row in apart}
+    groups = [
+        {
+            "attribute": labels[row.attribute],
+            "level": row.level,
+            "n": row.n,
+            "stated": row.stated,
+            "observed": row.observed,
+            "off": positive(row.off, turn=row.off.value < 0),
+            "p": row.p_adjusted,
+        }
+        for row in apart
     ]
+    yield Finding(
+        id="stated_off",
+        severity=severity("people", size_of(_least_off(apart[0]), *CALIBRATION)),
+        message="stated_off",
+        values={
+            "attributes": list(dict.fromkeys(labels.values())),
+            "groups": groups,
+            "target": target.explained_class if len(target.classes) == 2 else "",
+        },
+        evidence=("measures/group_calibration",),
+        section="bias",
+        cause=_cause_in_slice(results, apart[0]),
+        touches=max(share_of_cases(results, row.n) for row in apart),
+    )
 
 
 def _is_explained(crossing: StatedGroup, single: Sequence[StatedGroup]) -> bool:
@@ -165,80 +162,69 @@ def _least_off(row: StatedGroup) -> float:
     return min(map(abs, row.off.ends))
 
 
-def _stated_to(results: Results, row: StatedGroup) -> dict[str, object]:
-    return {
-        "attribute": attribute_label(results, row.attribute),
-        "level": row.level,
-        "n": row.n,
-        "stated": row.stated,
-        "observed": row.observed,
-        "off": positive(row.off, turn=row.off.value < 0),
-        "p": row.p_adjusted,
-    }
-
-
-def _cause_in_slice(results: Results, apart: Sequence[StatedGroup]) -> str:
-    """The cause of the finding on the worst slice where that slice is the worst of these groups."""
+def _cause_in_slice(results: Results, group: StatedGroup) -> str:
+    """The cause of the finding on the worst slice, where that slice is this group."""
     worst = unexpected_slice(results)
-    first = apart[0]
-    if worst is None or worst.features != first.attribute:
-        return ""
-    if f"“{first.level}”" not in worst.slice:
+    if worst is None or worst.features != group.attribute or f"“{group.level}”" not in worst.slice:
         return ""
     return cause_of(f"worst_slice_{task_of(results.schema.target).loss.key}")
 
 
-def leaning(results: Results) -> list[Finding]:
+def leaning(results: Results) -> Iterator[Finding]:
     """Predictions that are too high, or too low, on the whole."""
-    mean, size = results.score("mean_error"), results.score("mae")
-    if mean is None or size is None or finite(mean.value) is None:
-        return []
+    mean, size = defined(results, "mean_error"), results.score("mae")
+    if mean is None or size is None:
+        return
     low, high = ends(mean)
     if low <= 0 <= high or abs(mean.value) < LEANING * size.value:
-        return []
-    up = mean.value > 0
-    return [
-        Finding(
-            id="leaning",
-            severity=severity("decision", size_of(min(abs(low), abs(high)) / size.value, *LEANS)),
-            message="leaning",
-            values={
-                "up": up,
-                "mean": positive(estimates.of_score(mean), turn=not up),
-                "unit": unit_of(results),
-            },
-            evidence=("measures/residuals",),
-            section="performance",
-            cause=cause_of("mean_error"),
-            touches=1.0,
-        )
-    ]
+        return
+    up, least = mean.value > 0, min(abs(low), abs(high)) / size.value
+    grade, about = severity("decision", size_of(least, *LEANS)), cause_of("mean_error")
+    turned = positive(estimates.of_score(mean), turn=not up)
+    values = {"up": up, "mean": turned, "unit": unit_of(results)}
+    name, evidence = "leaning", ("measures/residuals",)
+    yield Finding(name, grade, name, values, evidence, "performance", cause=about, touches=1.0)
 
 
-def intervals(results: Results) -> list[Finding]:
-    """Whether intervals around predictions hold the true number as often as they say."""
+def intervals(results: Results) -> Iterator[Finding]:
+    """Whether intervals around predictions hold the true number as often as they say.
+
+    It is graded by the worst of the whole and the groups that are held less often than promised.
+    """
     verdict = coverage_verdict(results)
     if verdict is None:
-        return []
-    coverage, level = verdict.coverage, verdict.level
-    values = {
-        "level": level,
-        "coverage": estimates.of_score(coverage),
-        "half": verdict.half_width,
-        "unit": unit_of(results),
-        "short": _short_groups(results, level),
-    }
-    finding = Finding(
+        return
+    coverage, level, kind = verdict.coverage, verdict.level, verdict.kind
+    chance = level_of(results, "stated")
+    short = [
+        row
+        for row in results.rows("prediction_intervals", "by_group", GroupCoverage)
+        if row.high < level and is_under(row, chance)
+    ]
+    missing = [level - ends(coverage)[1]] if kind == "narrow" else []
+    missing += [level - row.high for row in short]
+    grade: Severity = "low" if kind == "wide" else "info"
+    if missing:
+        grade = severity("decision", size_of(max(missing), *SHORT))
+    yield Finding(
         id="intervals",
-        severity=_grade_of_coverage(results, coverage, level),
-        message=f"intervals_{verdict.kind}",
-        values=values,
+        severity=grade,
+        message=f"intervals_{kind}",
+        values={
+            "level": level,
+            "coverage": estimates.of_score(coverage),
+            "half": verdict.half_width,
+            "unit": unit_of(results),
+            "short": [
+                {"level": row.level, "attribute": row.attribute_label, "coverage": row.coverage}
+                for row in short
+            ],
+        },
         evidence=("measures/prediction_intervals",),
         section="performance",
         cause=cause_of("prediction_interval_coverage"),
         touches=1.0,
     )
-    return [finding]
 
 
 @dataclass(frozen=True)
@@ -256,29 +242,17 @@ class CoverageVerdict:
 
 
 def coverage_verdict(results: Results) -> CoverageVerdict | None:
-    """None where no interval was made or tested."""
-    coverage, row = results.score("prediction_interval_coverage"), interval_row(results)
-    if coverage is None or row is None or finite(coverage.value) is None:
+    """None where no interval was made or tested.
+
+    Narrow or wide only beyond the chance of validation and test part, corrected with groups.
+    """
+    coverage, row = defined(results, "prediction_interval_coverage"), interval_row(results)
+    if coverage is None or row is None:
         return None
-    kind = _coverage_kind(results, coverage, row.level)
-    return CoverageVerdict(coverage, row.level, row.half_width, kind)
-
-
-def _coverage_kind(results: Results, coverage: Score, level: float) -> str:
-    """Narrow or wide only beyond the chance of validation and test part, corrected with groups."""
-    p, (low, high) = finite(coverage.p_value), ends(coverage)
+    p, level, (low, high) = finite(coverage.p_value), row.level, ends(coverage)
     beyond = not low <= level <= high if p is None else p < level_of(results, "stated")
-    return "good" if not beyond else "narrow" if coverage.value < level else "wide"
-
-
-def _grade_of_coverage(results: Results, coverage: Score, level: float) -> Severity:
-    """By the worst of the whole and the groups that are held less often than promised."""
-    kind = _coverage_kind(results, coverage, level)
-    missing = [level - ends(coverage)[1]] if kind == "narrow" else []
-    missing += [level - group["coverage"].high for group in _short_groups(results, level)]
-    if missing:
-        return severity("decision", size_of(max(missing), *SHORT))
-    return "low" if kind == "wide" else "info"
+    kind = "good" if not beyond else "narrow" if coverage.value < level else "wide"
+    return CoverageVerdict(coverage, level, row.half_width, kind)
 
 
 def interval_row(results: Results) -> IntervalCoverage | None:
@@ -286,13 +260,3 @@ def interval_row(results: Results) -> IntervalCoverage | None:
     table = results.rows("prediction_intervals", "coverage", IntervalCoverage)
     level = setting(results, "metrics", "prediction_intervals", "level", INTERVAL_LEVEL)
     return min(table, key=lambda row: abs(row.level - level), default=None)
-
-
-def _short_groups(results: Results, level: float) -> list[dict[str, Any]]:
-    """Groups that the intervals hold less than they say, and less than others, beyond chance."""
-    chance = level_of(results, "stated")
-    return [
-        {"level": row.level, "attribute": row.attribute_label, "coverage": row.coverage}
-        for row in results.rows("prediction_intervals", "by_group", GroupCoverage)
-        if row.high < level and is_under(row, chance)
-    ]

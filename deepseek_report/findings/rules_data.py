@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from deepseek_report.artifacts.advice import override
@@ -12,10 +13,10 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings import error_budget
 from deepseek_report.findings.best_option import NOTHING_TRIED, refits_of, without_suspects
-from deepseek_report.findings.error_budget import level_of, near_copy_p_values
 from deepseek_report.findings.explainer_verdicts import leading_explainer
-from deepseek_report.findings.records import explainer_label, feature_inline, first, unit_of
+from deepseek_report.findings.records import explainer_label, feature_inline, unit_of
 from deepseek_report.findings.severity import severity, size_of
 from deepseek_report.metrics.explanations.explanation_rows import FeatureImportance
 from deepseek_report.metrics.failures.failure_rows import CopyComparison
@@ -37,12 +38,13 @@ STRONGEST = 3
 _HIDEABLE = {"handle": "handles", "hashtag": "hashtags", "link": "links", "number": "numbers"}
 
 
-def issues(results: Results) -> list[Finding]:
+def issues(results: Results) -> Iterator[Finding]:
     """One finding for each kind of thing that the checks of the data found."""
     kinds: dict[str, list[DataIssue]] = {}
     for issue in results.issues:
         kinds.setdefault(issue.check, []).append(issue)
-    return [_issue(results, check, alike) for check, alike in kinds.items()]
+    for check, alike in kinds.items():
+        yield _issue(results, check, alike)
 
 
 def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
@@ -51,34 +53,30 @@ def _issue(results: Results, check: str, alike: list[DataIssue]) -> Finding:
     if not words_of(results).has(f"findings.{key}.claim"):
         key = "data_other"
     alike = sorted(alike, key=lambda issue: SEVERITIES.index(issue.severity))
+    gravest, kind = alike[0], kind_of(results.schema).name
     cues = _cues(results, alike) if check == "spurious_cues" else {}
     area = results.score("roc_auc") if check == "near_leak" else None
-    is_leak = check == "near_leak" and alike[0].severity in ("high", "medium")
+    is_leak = check == "near_leak" and gravest.severity in ("high", "medium")
+    is_few = bool(gravest.values.get("few"))
     judged = (ArtifactId.measure("importance", cues["method"]),) if cues.get("attributed") else ()
-    return Finding(
-        id=f"data-{check}",
-        severity=alike[0].severity,
-        message=key,
-        values={
-            "check": check.replace("_", " "),
-            "n": sum(int(issue.values.get("places", 1)) for issue in alike),
-            "column": message(f"columns_as.{kind_of(results.schema).name}.singular"),
-            "columns": message(f"columns_as.{kind_of(results.schema).name}.plural"),
-            "texts": [issue.text for issue in alike[:SHOWN]],
-            "more": max(len(alike) - SHOWN, 0),
-            "recommendation": alike[0].recommendation,
-            "classes": len(results.schema.target.classes),
-            "grave": alike[0].severity == "high",
-            "slight": alike[0].severity == "info",
-            "few": alike[0].values.get("n_test") if alike[0].values.get("few") else None,
-            "area": estimates.of_score(area) if area else None,
-            **(without_suspects(results) if is_leak else NOTHING_TRIED),
-            **cues,
-        },
-        evidence=("data", *judged, *(refits_of(results) if is_leak else ())),
-        section="data",
-        touches=1.0 if alike[0].values.get("few") else 0.0,
-    )
+    values = {
+        "check": check.replace("_", " "),
+        "n": sum(int(issue.values.get("places", 1)) for issue in alike),
+        "column": message(f"columns_as.{kind}.singular"),
+        "columns": message(f"columns_as.{kind}.plural"),
+        "texts": [issue.text for issue in alike[:SHOWN]],
+        "more": max(len(alike) - SHOWN, 0),
+        "recommendation": gravest.recommendation,
+        "classes": len(results.schema.target.classes),
+        "grave": gravest.severity == "high",
+        "slight": gravest.severity == "info",
+        "few": gravest.values.get("n_test") if is_few else None,
+        "area": estimates.of_score(area) if area else None,
+        **(without_suspects(results) if is_leak else NOTHING_TRIED),
+        **cues,
+    }
+    name, evidence = f"data-{check}", ("data", *judged, *(refits_of(results) if is_leak else ()))
+    return Finding(name, gravest.severity, key, values, evidence, "data", touches=float(is_few))
 
 
 def _cues(results: Results, alike: list[DataIssue]) -> dict[str, Any]:
@@ -112,42 +110,35 @@ def _cues(results: Results, alike: list[DataIssue]) -> dict[str, Any]:
     }
 
 
-def near_copies(results: Results) -> list[Finding]:
+def near_copies(results: Results) -> Iterator[Finding]:
     """Test rows that are nearly training rows, by what they do to the score."""
-    share = results.score("near_copies")
-    row = first(results.rows("near_copies", "comparison", CopyComparison))
+    share, (row, *p_values) = results.score("near_copies"), error_budget.near_copies(results)
     if share is None or row is None or (share.low or 0.0) < NEAR_SHARE:
-        return []
-    level = level_of(results, "near_copies")
-    gains, alike = (p is not None and p < level for p in near_copy_p_values(row))
+        return
+    level = error_budget.level_of(results, "near_copies")
+    gains, alike = (p is not None and p < level for p in p_values)
     # Where cases were matched with like ones of the other class, near copies have the label of the
     # training row less often than other rows do.
     alike = alike and row.same_label > row.other_same_label
     loss, few = task_of(results.schema.target).loss, row.by_chance
     without = results.score(f"{loss.key}_without_copies")
-    return [
-        Finding(
-            id="near_copies",
-            severity=_severity_of_copies(row, loss, few=few, alike=alike, gains=gains),
-            message="near_copies",
-            values={
-                "n": row.near,
-                "of": row.n,
-                "share": estimates.of_score(share),
-                "same": finite(row.same_label),
-                "other_same": finite(row.other_same_label),
-                "alike": alike,
-                "few": few,
-                "gains": gains,
-                "near_loss": row.near_loss,
-                "without": estimates.of_score(without) if without and not few else None,
-                "is_share": loss.is_share,
-                "unit": unit_of(results),
-            },
-            evidence=("measures/near_copies",),
-            section="bottlenecks",
-        )
-    ]
+    values = {
+        "n": row.near,
+        "of": row.n,
+        "share": estimates.of_score(share),
+        "same": finite(row.same_label),
+        "other_same": finite(row.other_same_label),
+        "alike": alike,
+        "few": few,
+        "gains": gains,
+        "near_loss": row.near_loss,
+        "without": estimates.of_score(without) if without and not few else None,
+        "is_share": loss.is_share,
+        "unit": unit_of(results),
+    }
+    grade = _severity_of_copies(row, loss, few=few, alike=alike, gains=gains)
+    name, evidence = "near_copies", ("measures/near_copies",)
+    yield Finding(name, grade, name, values, evidence, "bottlenecks")
 
 
 def _severity_of_copies(
@@ -170,14 +161,8 @@ def _severity_of_copies(
     return severity("decision", size_of(least, *FLATTERED[loss.is_share]))
 
 
-def labels(results: Results) -> list[Finding]:
+def labels(results: Results) -> Iterator[Finding]:
     """Labels that are somebody's decisions, not outcomes."""
-    if not results.has("data"):
-        return []
-    target = results.schema.target
-    if not target.labels_are_decisions:
-        return []
-    values = {"target": target.label}
-    return [
-        Finding("labels_are_decisions", "high", "labels_are_decisions", values, ("data",), "data")
-    ]
+    if results.has("data") and results.schema.target.labels_are_decisions:
+        name, values = "labels_are_decisions", {"target": results.schema.target.label}
+        yield Finding(name, "high", name, values, ("data",), "data")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
@@ -17,25 +17,16 @@ from deepseek_report.wording.words import Wording
 MOST_NAMED, NAMED_OF_MANY = 5, 3
 
 
-def failures(results: Results) -> list[Finding]:
+def failures(results: Results) -> Iterator[Finding]:
     """One finding that names every part that failed, with the reasons."""
-    if not results.failures:
-        return []
-    words = words_of(results)
-    parts = [
-        {"part": words.artifact(part), "reason": readable_reason(words, part, reason)}
-        for part, reason in without_repeats(words, results.failures).items()
-    ]
-    return [
-        Finding(
-            id="failed",
-            severity="high",
-            message="failed",
-            values={"parts": parts, "n": len(parts)},
-            evidence=(),
-            section="reproducibility",
-        )
-    ]
+    if results.failures:
+        words = words_of(results)
+        parts = [
+            {"part": words.artifact(part), "reason": readable_reason(words, part, reason)}
+            for part, reason in without_repeats(words, results.failures).items()
+        ]
+        values = {"parts": parts, "n": len(parts)}
+        yield Finding("failed", "high", "failed", values, section="reproducibility")
 
 
 def applicable(refused: Mapping[str, Text]) -> dict[str, Text]:
@@ -60,18 +51,14 @@ def by_reason(words: Wording, parts: Mapping[str, Text]) -> list[str]:
     for artifact, reason in without_repeats(words, parts).items():
         text = readable_reason(words, artifact, reason)
         by_text.setdefault(text, []).append(ArtifactId(artifact))
-    return [_one_reason(words, reason, artifacts) for reason, artifacts in by_text.items()]
-
-
-def _one_reason(words: Wording, reason: str, artifacts: Sequence[ArtifactId]) -> str:
-    names = _named_together(words, artifacts)
-    many = len(names) > MOST_NAMED
-    return words.text(
-        "missing_parts.counted" if many else "missing_parts.named",
-        n=len(artifacts),
-        parts=names[:NAMED_OF_MANY] if many else names,
-        reason=reason,
-    )
+    sentences = []
+    for reason, artifacts in by_text.items():
+        names = _named_together(words, artifacts)
+        shown, key = names, "missing_parts.named"
+        if len(names) > MOST_NAMED:
+            shown, key = names[:NAMED_OF_MANY], "missing_parts.counted"
+        sentences.append(words.text(key, n=len(artifacts), parts=shown, reason=reason))
+    return sentences
 
 
 def _named_together(words: Wording, artifacts: Sequence[ArtifactId]) -> list[str]:
@@ -93,19 +80,14 @@ def _named_together(words: Wording, artifacts: Sequence[ArtifactId]) -> list[str
 
 def without_repeats(words: Wording, parts: Mapping[str, Text]) -> dict[str, Text]:
     """The same parts; of one that lacks another of them, that is the reason, not why that broke."""
-    return {
-        artifact: _lacks_failed(words, reason, parts) or reason
-        for artifact, reason in parts.items()
-    }
-
-
-def _lacks_failed(words: Wording, reason: Text, parts: Mapping[str, Text]) -> Message | None:
-    if not isinstance(reason, Message) or reason.id != "refusals.lacks_input":
-        return None
-    roots = [broken["stage"] for broken in reason.values["broken"]]
-    if not all(root in parts for root in roots):
-        return None
-    return message("refusals.lacks_failed", parts=[words.inline(words.artifact(r)) for r in roots])
+    reasons = dict(parts)
+    for artifact, reason in parts.items():
+        if isinstance(reason, Message) and reason.id == "refusals.lacks_input":
+            roots = [str(broken["stage"]) for broken in reason.values["broken"]]
+            if all(root in parts for root in roots):
+                names = [words.inline(words.artifact(root)) for root in roots]
+                reasons[artifact] = message("refusals.lacks_failed", parts=names)
+    return reasons
 
 
 def readable_reason(words: Wording, artifact: str, why: Text) -> str:

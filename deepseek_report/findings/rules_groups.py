@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.estimate import Estimate, finite
-from deepseek_report.artifacts.finding import SEVERITIES, Finding, Severity
-from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import CROSS, NOT_JUDGED
 from deepseek_report.findings.best_option import best_option, evidence_of_options
@@ -24,7 +22,7 @@ from deepseek_report.findings.records import (
     subject,
     unit_of,
 )
-from deepseek_report.findings.severity import LARGE_GAP, severity, severity_of_gap
+from deepseek_report.findings.severity import LARGE_GAP, gravest, severity, severity_of_gap
 from deepseek_report.findings.thresholds import judge, severity_of_promise, within_promise
 from deepseek_report.metrics.fairness.fairness_rows import (
     GapTest,
@@ -46,34 +44,35 @@ _IMPACT = ("measures/impact_ratio", *RATES)
 MOST_LEVELS_SHOWN = 12
 
 
-def not_judged(results: Results) -> list[Finding]:
+def not_judged(results: Results) -> Iterator[Finding]:
     """That groups of people are declared, and that nobody says which class is good for them."""
     schema = results.schema if results.has("data") else None
     if schema is None or not task_of(schema.target).decides or schema.target.is_judged:
-        return []
+        return
     people = schema.attributes_of("person")
-    if not people:
-        return []
-    values = {
-        "attributes": [attribute_label(results, attribute.name) for attribute in people],
-        "classes": [f"“{name}”" for name in schema.target.classes],
-        "reason": NOT_JUDGED,
-    }
-    return [Finding("groups-not-judged", "medium", "groups_not_judged", values, ("data",), "bias")]
+    if people:
+        values = {
+            "attributes": [attribute_label(results, attribute.name) for attribute in people],
+            "classes": [f"“{name}”" for name in schema.target.classes],
+            "reason": NOT_JUDGED,
+        }
+        yield Finding("groups-not-judged", "medium", "groups_not_judged", values, ("data",), "bias")
 
 
-def impact(results: Results) -> list[Finding]:
+def impact(results: Results) -> Iterator[Finding]:
     """Favourable decisions by group: each attribute that is in doubt, and those that are not."""
-    pairs = results.rows("impact_ratio", "pairs", GroupPair)
-    gravest = gravest_pairs(results)
-    clear = [row for row in gravest if row.is_clear]
-    unsure = [row for row in gravest if row.verdict in _GRAVITY and row not in clear]
-    fine = [row for row in gravest if row.verdict not in _GRAVITY]
-    findings = [_impact(results, row) for row in clear]
+    pairs = gravest_pairs(results)
+    clear = [row for row in pairs if row.is_clear]
+    unsure = [row for row in pairs if row.verdict in _GRAVITY and row not in clear]
+    fine = [row for row in pairs if row.verdict not in _GRAVITY]
+    yield from (_impact(results, row) for row in clear)
     if unsure:
-        findings.append(_impact_uncertain(results, sorted(unsure, key=_least_sure(results))))
-    findings += [_impact_fine(results, fine)] if fine else []
-    return findings + _too_few(results, pairs) + _together(results)
+        yield _impact_uncertain(results, sorted(unsure, key=_least_sure(results)))
+    if fine:
+        values = _pairs(results, fine)
+        yield Finding("impact-fine", "info", "impact_fine", values, _IMPACT, "bias")
+    yield from _too_few(results)
+    yield from _together(results)
 
 
 def gravest_pairs(results: Results) -> list[GroupPair]:
@@ -89,7 +88,10 @@ def gravest_pairs(results: Results) -> list[GroupPair]:
     crossed = [
         row
         for row in judged
-        if row.is_crossing and _below(results, row) and not _is_explained(results, row, singles)
+        if row.is_crossing
+        and row.verdict in _GRAVITY[:2]
+        and _differs(results, row)
+        and not _is_explained(results, row, singles)
     ]
     return singles + ([_gravest(crossed)] if crossed else [])
 
@@ -152,7 +154,7 @@ def unkept(results: Results, metrics: Collection[str], attribute: str) -> list[V
     ]
 
 
-def said_promises(results: Results, verdicts: Sequence[Verdict]) -> list[dict[str, object]]:
+def _promise_values(results: Results, verdicts: Sequence[Verdict]) -> list[dict[str, object]]:
     """What a sentence takes of promises that are not met, or may not be."""
     return [
         {
@@ -166,16 +168,6 @@ def said_promises(results: Results, verdicts: Sequence[Verdict]) -> list[dict[st
         }
         for verdict in verdicts
     ]
-
-
-def gravest(severities: Iterable[Severity]) -> Severity:
-    """The gravest of several severities, at least one."""
-    return min(severities, key=SEVERITIES.index)
-
-
-def _below(results: Results, row: GroupPair) -> bool:
-    """Whether a crossing is under the declared ratio, by its interval or beyond chance."""
-    return row.verdict in _GRAVITY[:2] and _differs(results, row)
 
 
 def is_beyond_chance(results: Results, row: Tested) -> bool:
@@ -210,28 +202,27 @@ def _impact(results: Results, row: GroupPair) -> Finding:
         message="impact_below",
         values=_pair(results, row)
         | {"also": _also_below(results, row), "base": _label_rates(results, row)}
-        | {"worst": _worst(results, row), "range": threshold_range(results, row)}
+        | {"worst": _worst(results, row), "range": _threshold_range(results, row)}
         | {"labelled": _beside_labels(results, row)}
         | {"promises": _promises(results, [row])}
         | best_option(results, row.attribute),
         evidence=(*_IMPACT, *evidence_of_options(results)),
         section="bias",
-        limits=_limits(results),
+        limits=("labels_are_decisions",) * results.schema.target.labels_are_decisions,
         touches=share_of_cases(results, row.n),
     )
 
 
-def _promises(results: Results, pairs: Sequence[GroupPair]) -> list[dict[str, Any]]:
+def _promises(results: Results, pairs: Sequence[GroupPair]) -> list[dict[str, object]]:
     names = dict.fromkeys(row.attribute for row in pairs)
     kept_not = [verdict for name in names for verdict in unkept(results, _OF_DECISIONS, name)]
-    return said_promises(results, kept_not)
+    return _promise_values(results, kept_not)
 
 
 def labelled_gaps(results: Results) -> list[dict[str, object]]:
     """Where labels are decisions, the gaps of pairs of groups in them and in those of the model."""
-    return [
-        _labelled_gap(results, row) for row in results.rows("impact_ratio", "labelled", LabelledGap)
-    ]
+    table = results.rows("impact_ratio", "labelled", LabelledGap)
+    return [_labelled_gap(results, row) for row in table]
 
 
 def _labelled_gap(results: Results, row: LabelledGap) -> dict[str, object]:
@@ -253,12 +244,11 @@ def _labelled_gap(results: Results, row: LabelledGap) -> dict[str, object]:
 
 def _beside_labels(results: Results, row: GroupPair) -> dict[str, object] | None:
     """The gap of a pair in the labels, where the model is shown to widen it."""
-    pair = {attribute_label(results, row.attribute), row.level, row.reference}
     return first(
-        gap
-        for gap in labelled_gaps(results)
-        if {gap["attribute"], gap["level"], gap["reference"]} == pair
-        and gap["shown"] in ("widens", "more than doubles")
+        _labelled_gap(results, gap)
+        for gap in results.rows("impact_ratio", "labelled", LabelledGap)
+        if {gap.attribute, gap.level, gap.reference} == {row.attribute, row.level, row.reference}
+        and gap.shown in ("widens", "more than doubles")
     )
 
 
@@ -281,8 +271,8 @@ def _severity(results: Results, row: GroupPair) -> Severity:
     wrong as well. What is below at some thresholds alone is not surely large where nobody declared
     the one in use.
     """
-    tried = threshold_range(results, row)
-    rests_on_it = tried is not None and tried["most"] >= declared_ratio(results)
+    is_tried = _threshold_range(results, row) is not None and row.ratio_most is not None
+    rests_on_it = is_tried and (row.ratio_most or 0.0) >= declared_ratio(results)
     own = severity_of_gap(
         beyond_chance=is_beyond_chance(results, row),
         surely_large=row.is_clear and not rests_on_it,
@@ -292,12 +282,8 @@ def _severity(results: Results, row: GroupPair) -> Severity:
     return gravest([own, *(severity_of_promise(promise) for promise in promises)])
 
 
-def threshold_range(results: Results, row: GroupPair) -> dict[str, float] | None:
-    """The ratio of a pair over other thresholds, where nobody declared the one in use.
-
-    Returns the thresholds tried (`from`, `to`), and the `least` and the `most` that the ratio is at
-    them.
-    """
+def _threshold_range(results: Results, row: GroupPair) -> dict[str, float] | None:
+    """Thresholds and the ratio of a pair at them, where nobody declared the one in use."""
     tried, least = (row.threshold_from, row.threshold_to), row.ratio_least
     if is_declared(results) or tried[0] is None or tried[1] is None or least is None:
         return None
@@ -337,10 +323,6 @@ def _also_below(results: Results, row: GroupPair) -> list[dict[str, object]]:
     ]
 
 
-def _limits(results: Results) -> tuple[str, ...]:
-    return ("labels_are_decisions",) if results.schema.target.labels_are_decisions else ()
-
-
 def _impact_uncertain(results: Results, unsure: Sequence[GroupPair]) -> Finding:
     """One finding on all attributes whose ratio may be below the declared one, surest first."""
     return Finding(
@@ -348,12 +330,12 @@ def _impact_uncertain(results: Results, unsure: Sequence[GroupPair]) -> Finding:
         severity=gravest(_severity(results, row) for row in unsure),
         message="impact_uncertain",
         values=_pairs(results, unsure)
-        | {"worst": _worst(results, unsure[0]), "range": threshold_range(results, unsure[0])}
+        | {"worst": _worst(results, unsure[0]), "range": _threshold_range(results, unsure[0])}
         | {"promises": _promises(results, unsure)}
         | best_option(results, unsure[0].attribute),
         evidence=(*_IMPACT, *evidence_of_options(results)),
         section="bias",
-        limits=_limits(results),
+        limits=("labels_are_decisions",) * results.schema.target.labels_are_decisions,
         touches=max(share_of_cases(results, row.n) for row in unsure),
     )
 
@@ -401,32 +383,20 @@ def _selection(results: Results, attribute: str, level: str) -> Estimate | None:
     )
 
 
-def _impact_fine(results: Results, gravest: Sequence[GroupPair]) -> Finding:
-    return Finding(
-        id="impact-fine",
-        severity="info",
-        message="impact_fine",
-        values=_pairs(results, gravest),
-        evidence=_IMPACT,
-        section="bias",
-    )
-
-
-def _together(results: Results) -> list[Finding]:
+def _together(results: Results) -> Iterator[Finding]:
     """The groups that are too small alone and so are judged together, by name."""
     pools = [row for row in results.rows("group_rates", "groups", GroupLevel) if row.pooled]
-    if not pools:
-        return []
-    groups: list[dict[str, Any]] = [
-        {
-            "attribute": attribute_label(results, row.attribute),
-            "levels": row.pooled_levels,
-            "n": row.n,
-        }
-        for row in pools
-    ]
-    values = {"groups": groups, "n": sum(len(group["levels"]) for group in groups)}
-    return [Finding("groups_together", "low", "groups_together", values, RATES, "bias")]
+    if pools:
+        groups = [
+            {
+                "attribute": attribute_label(results, row.attribute),
+                "levels": row.pooled_levels,
+                "n": row.n,
+            }
+            for row in pools
+        ]
+        values = {"groups": groups, "n": sum(len(row.pooled_levels) for row in pools)}
+        yield Finding("groups_together", "low", "groups_together", values, RATES, "bias")
 
 
 def worst_and_best(levels: Sequence[GroupLevel], key: str) -> list[GroupLevel]:
@@ -446,36 +416,49 @@ def worst_and_best(levels: Sequence[GroupLevel], key: str) -> list[GroupLevel]:
     return kept
 
 
-def _too_few(results: Results, pairs: Sequence[GroupPair]) -> list[Finding]:
+def _too_few(results: Results) -> Iterator[Finding]:
     """The groups that are too small, each once; one compared with such a group need not be."""
     sizes: dict[tuple[str, str], int] = {}
-    for row in pairs:
+    for row in results.rows("impact_ratio", "pairs", GroupPair):
         if row.is_judged or row.is_crossing:
             continue
         if row.too_few:
             sizes[row.attribute, row.level] = row.n
         if row.reference_too_few:
             sizes[row.attribute, row.reference] = row.n_reference
-    if not sizes:
-        return []
-    groups = [
-        {"attribute": attribute_label(results, attribute), "level": level, "n": n}
-        for (attribute, level), n in sizes.items()
-    ]
-    return [Finding("groups_too_few", "low", "groups_too_few", {"groups": groups}, RATES, "bias")]
+    if sizes:
+        groups = [
+            {"attribute": attribute_label(results, attribute), "level": level, "n": n}
+            for (attribute, level), n in sizes.items()
+        ]
+        yield Finding("groups_too_few", "low", "groups_too_few", {"groups": groups}, RATES, "bias")
 
 
 #: The whole before its part, see `metrics.fairness.group_gaps.ErrorGap`.
 _GAPS = ("equalized_odds_difference", "equal_opportunity_difference")
 
 
-def error_rates(results: Results) -> list[Finding]:
-    """Whether errors fall evenly, by two differences and their permutation tests."""
+def error_rates(results: Results) -> Iterator[Finding]:
+    """Whether errors fall evenly, by two differences and their permutation tests.
+
+    One finding is on all attributes whose errors differ, and not below a promise that is not kept.
+    """
     surest = _surest_tests(results)
     apart = [row for row in surest if is_beyond_chance(results, row)]
     even = [row for row in surest if not is_beyond_chance(results, row)]
-    findings = [_uneven(results, apart)] if apart else []
-    return findings + ([_finding(results, "even", "info", _values(results, even))] if even else [])
+    if apart:
+        promises = [v for row in apart for v in unkept(results, _GAPS, row.attribute)]
+        graves = [
+            *(
+                within_promise(results, _severity_of_errors(row.gap), row.metric, row.attribute)
+                for row in apart
+            ),
+            *map(severity_of_promise, promises),
+        ]
+        values = _values(results, apart) | {"promises": _promise_values(results, promises)}
+        yield _of_errors(results, "errors_apart", gravest(graves), values)
+    if even:
+        yield _of_errors(results, "errors_even", "info", _values(results, even))
 
 
 def has_uneven_errors(results: Results, verdict: Verdict) -> bool:
@@ -502,31 +485,13 @@ def _doubt(row: GapTest) -> float:
     return 1.0 if row.p_adjusted is None else row.p_adjusted
 
 
-def _uneven(results: Results, tests: Sequence[GapTest]) -> Finding:
-    """One finding on all attributes whose errors differ; not below a promise that is not kept."""
-    promises = [v for row in tests for v in unkept(results, _GAPS, row.attribute)]
-    graves = [
-        *(
-            within_promise(results, _severity_of_errors(row.gap), row.metric, row.attribute)
-            for row in tests
-        ),
-        *(severity_of_promise(promise) for promise in promises),
-    ]
-    values = _values(results, tests) | {"promises": said_promises(results, promises)}
-    return _finding(results, "apart", gravest(graves), values)
-
-
-def _finding(results: Results, kind: str, severity: Severity, values: dict[str, object]) -> Finding:
-    measured = (ArtifactId.measure(name) for name in _GAPS if results.has(ArtifactId.measure(name)))
-    return Finding(
-        id=f"errors-{kind}",
-        severity=severity,
-        message=f"errors_{kind}",
-        values=values,
-        evidence=(*measured, *RATES),
-        limits=("errors_of_one_kind",) if values["one_kind"] else (),
-        section="bias",
-    )
+def _of_errors(
+    results: Results, message: str, grade: Severity, values: dict[str, object]
+) -> Finding:
+    measured = [measure for name in _GAPS if results.has(measure := f"measures/{name}")]
+    limits = ("errors_of_one_kind",) if values.get("one_kind") else ()
+    name, evidence = message.replace("_", "-"), (*measured, *RATES)
+    return Finding(name, grade, message, values, evidence, "bias", limits)
 
 
 def _severity_of_errors(gap: Estimate) -> Severity:
@@ -537,30 +502,26 @@ def _severity_of_errors(gap: Estimate) -> Severity:
     )
 
 
-def _values(results: Results, tests: Sequence[GapTest]) -> dict[str, Any]:
-    gaps = sorted((_gap(results, row) for row in tests), key=_largest_first)
+def _values(results: Results, tests: Sequence[GapTest]) -> dict[str, object]:
+    """What a sentence names, the gap first that is largest at least.
+
+    one_kind : whose errors alone were compared, where of the others fewer than two groups have
+    enough.
+    """
+    tests = sorted(tests, key=lambda row: -(row.gap.value if row.gap.low is None else row.gap.low))
+    labels = {row.attribute: attribute_label(results, row.attribute) for row in tests}
+    compared = results.rows("equalized_odds_difference", "tests", GapTest)
     return {
-        "gaps": gaps,
-        "attributes": [gap["attribute"] for gap in gaps],
+        "gaps": [_gap(results, row) for row in tests],
+        "attributes": [labels[row.attribute] for row in tests],
         "decision": results.schema.target.favourable_class,
         "threshold": len(results.schema.target.classes) == 2,
-        "one_kind": [kind for row in tests for kind in _one_kind(results, row.attribute)],
+        "one_kind": [
+            {"attribute": labels[row.attribute], "deserving": row.rates == "tpr"}
+            for row in compared
+            if row.attribute in labels and row.rates in {"tpr", "fpr"}
+        ],
     }
-
-
-def _one_kind(results: Results, attribute: str) -> list[dict[str, object]]:
-    """Whose errors alone were compared, where of the others fewer than two groups have enough."""
-    return [
-        {"attribute": attribute_label(results, attribute), "deserving": row.rates == "tpr"}
-        for row in results.rows("equalized_odds_difference", "tests", GapTest)
-        if row.attribute == attribute and row.rates in {"tpr", "fpr"}
-    ]
-
-
-def _largest_first(gap: dict[str, Any]) -> float:
-    """By the end of the interval that is nearer to no gap."""
-    apart: Estimate = gap["gap"]
-    return -(apart.value if apart.low is None else apart.low)
 
 
 def _gap(results: Results, row: GapTest) -> dict[str, object]:
@@ -589,28 +550,27 @@ def _rates_apart(results: Results, row: GapTest) -> dict[str, object]:
     return {"rates": rates, "denied": denied, "deserving": key == "tpr"}
 
 
-def error_gaps(results: Results) -> list[Finding]:
+def error_gaps(results: Results) -> Iterator[Finding]:
     """Groups for which predictions are further off, or off to one side."""
     table = results.rows("group_rates", "tests", GapTest)
     tests = [row for row in table if row.p_adjusted is not None]
     apart = [row for row in tests if is_beyond_chance(results, row)]
-    if not tests:
-        return []
-    chosen = apart or [min(tests, key=_doubt)]
-    return [
-        Finding(
-            id="error_gaps",
-            severity=severity("people", "moderate") if apart else "info",
-            message="error_gaps_apart" if apart else "error_gaps_even",
-            values={
-                "gaps": [_mean_gap(row) for row in chosen],
-                "tests": len(tests),
-                "unit": unit_of(results),
-            },
-            evidence=("measures/group_rates",),
-            section="bias",
-        )
-    ]
+    if tests:
+        gaps = [
+            {
+                "attribute": row.attribute_label,
+                "widest": row.highest,
+                "narrowest": row.lowest,
+                "size": row.metric == "mae_gap",
+                "gap": row.gap,
+                "p": row.p_adjusted,
+            }
+            for row in apart or [min(tests, key=_doubt)]
+        ]
+        grade = severity("people", "moderate") if apart else "info"
+        message = "error_gaps_apart" if apart else "error_gaps_even"
+        values = {"gaps": gaps, "tests": len(tests), "unit": unit_of(results)}
+        yield Finding("error_gaps", grade, message, values, RATES, "bias")
 
 
 def told_gap(results: Results, metric: str) -> GapTest | None:
@@ -621,14 +581,3 @@ def told_gap(results: Results, metric: str) -> GapTest | None:
         if row.metric == metric and row.p_adjusted is not None
     ]
     return min(tests, key=_doubt, default=None)
-
-
-def _mean_gap(row: GapTest) -> dict[str, object]:
-    return {
-        "attribute": row.attribute_label,
-        "widest": row.highest,
-        "narrowest": row.lowest,
-        "size": row.metric == "mae_gap",
-        "gap": row.gap,
-        "p": row.p_adjusted,
-    }

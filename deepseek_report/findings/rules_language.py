@@ -1,13 +1,27 @@
-"""Rules on what language models write: chains of thought, and prompts that differ in a person."""
+"""What is concluded on language models: of chains of thought, prompts, and answers as explained."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import first
 from deepseek_report.findings.severity import severity, size_of
-from deepseek_report.metrics.language.language_rows import HintRow, PromptPair
+from deepseek_report.metrics.language.continuation import METHODS
+from deepseek_report.metrics.language.language_rows import (
+    AnswerToken,
+    ContinuationMethod,
+    HintRow,
+    PromptPair,
+    PromptToken,
+)
+from deepseek_report.metrics.language.token_attribution import QUESTIONS
 
 #: Kinds of hint that have words of their own; others are called as in the file.
 KNOWN_HINTS = frozenset(
@@ -31,34 +45,26 @@ def all_hints(results: Results) -> HintRow | None:
     return first(results.rows("hint_acknowledgement", "hints", HintRow))
 
 
-def silent_chains(results: Results) -> list[Finding]:
+def silent_chains(results: Results) -> Iterator[Finding]:
     """That chains of thought mostly do not name the hint that moved the answer.
 
     It rests on an interval that allows for answers that moved by chance.
     """
     row = all_hints(results)
-    if row is None or row.verdict != "silent":
-        return []
-    kinds = results.rows("hint_acknowledgement", "hints", HintRow)[1:]
-    return [
-        Finding(
-            id="chains-silent",
-            severity=severity("method", "large"),
-            message="chains_silent",
-            values={
-                "named": row.named,
-                "influenced": row.influenced,
-                "pairs": row.n,
-                "most": row.most_named,
-                "kinds": [hint_name(kind.hint) for kind in kinds if kind.verdict == "silent"],
-            },
-            evidence=("measures/hint_acknowledgement",),
-            section="language",
-        )
-    ]
+    if row is not None and row.verdict == "silent":
+        kinds = results.rows("hint_acknowledgement", "hints", HintRow)[1:]
+        values = {
+            "named": row.named,
+            "influenced": row.influenced,
+            "pairs": row.n,
+            "most": row.most_named,
+            "kinds": [hint_name(kind.hint) for kind in kinds if kind.verdict == "silent"],
+        }
+        grade, evidence = severity("method", "large"), ("measures/hint_acknowledgement",)
+        yield Finding("chains-silent", grade, "chains_silent", values, evidence, "language")
 
 
-def prompt_groups(results: Results) -> list[Finding]:
+def prompt_groups(results: Results) -> Iterator[Finding]:
     """That an answer hangs on a word for a person; the clearest difference, in one finding.
 
     It rests on intervals that hold for all answers and groups together.
@@ -67,25 +73,93 @@ def prompt_groups(results: Results) -> list[Finding]:
         (max(row.low, -row.high), row) for row in results.rows("prompt_pairs", "pairs", PromptPair)
     ]
     beyond = [(least, row) for least, row in surely if least > 0]
-    if not beyond:
-        return []
-    least, row = max(beyond, key=lambda pair: pair[0])
-    return [
-        Finding(
-            id="prompt-groups",
-            severity=severity("people", size_of(least, _MODERATE, _LARGE)),
-            message="prompt_groups",
-            values={
-                "answer": row.answer,
-                "group": row.group,
-                "compared": row.compared,
-                "difference": row.difference,
-                "probability": row.probability,
-                "other": row.other_probability,
-                "n": row.n,
-                "further": len(beyond) - 1,
-            },
-            evidence=("measures/prompt_pairs",),
-            section="bias",
-        )
+    if beyond:
+        least, row = max(beyond, key=lambda pair: pair[0])
+        values = {
+            "answer": row.answer,
+            "group": row.group,
+            "compared": row.compared,
+            "difference": row.difference,
+            "probability": row.probability,
+            "other": row.other_probability,
+            "n": row.n,
+            "further": len(beyond) - 1,
+        }
+        grade = severity("people", size_of(least, _MODERATE, _LARGE))
+        evidence = ("measures/prompt_pairs",)
+        yield Finding("prompt-groups", grade, "prompt_groups", values, evidence, "bias")
+
+
+# The answers of a language model that a report shows, and by which methods they are explained.
+
+_CONTINUATION = "continuation"
+
+
+@dataclass(frozen=True)
+class ShownToken:
+    """A token as people read it: whether a space stands before it, and its player, -1 for none."""
+
+    text: str
+    apart: bool
+    player: int
+    is_answer: bool
+
+
+@dataclass(frozen=True)
+class ShownAnswer:
+    """A prompt and its answer.
+
+    answers : (answer token,) rows of the table `sources`, the first of each. values : (method,
+    question, answer token, player), NaN where a player stands behind the token. truth : (answer
+    token, player) what is known to make the token.
+    """
+
+    text: Sequence[ShownToken]
+    answers: Sequence[AnswerToken]
+    values: Floats
+    truth: Bools
+
+    def values_of(self, method: str, question: str) -> Floats:
+        """(answer token, player) attributions by one method."""
+        return np.asarray(self.values[METHODS.index(method), QUESTIONS.index(question)])
+
+    @property
+    def players(self) -> list[str]:
+        """The text of each player."""
+        labels = [""] * self.values.shape[-1]
+        for token in self.text:
+            if 0 <= token.player < len(labels):
+                space = " " if token.apart and labels[token.player] else ""
+                labels[token.player] += space + token.text
+        return labels
+
+
+def quoted(results: Results, question: str) -> list[str]:
+    """The methods that may be quoted on a question, the one that gains most first."""
+    listed = [
+        row
+        for row in results.rows(_CONTINUATION, "methods", ContinuationMethod)
+        if row.quoted and row.contrast == (question == "contrast")
     ]
+    listed.sort(key=lambda row: -(row.comprehensiveness_gain.value + row.sufficiency_gain.value))
+    return [row.explainer for row in listed]
+
+
+def shown_answers(results: Results) -> list[ShownAnswer]:
+    """The prompts that are shown; none where a run passes none on."""
+    tokens = results.rows(_CONTINUATION, "tokens", PromptToken)
+    sources = results.rows(_CONTINUATION, "sources", AnswerToken)
+    arrays = results.arrays(_CONTINUATION) if tokens else {}
+    shown = []
+    for prompt in sorted({row.prompt for row in tokens}):
+        own = {row.order: row for row in reversed(sources) if row.prompt == prompt}
+        text = [
+            ShownToken(row.token, row.apart, row.player, row.is_answer)
+            for row in tokens
+            if row.prompt == prompt
+        ]
+        players = max((token.player for token in text[:-1]), default=-1) + 1
+        values = arrays["values"][prompt, :, :, : len(own), :players]
+        truth = arrays["truth"][prompt, : len(own), :players].astype(bool)
+        shown.append(ShownAnswer(text, [own[order] for order in sorted(own)], values, truth))
+    return shown

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.finding import Finding, Severity
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.error_budget import is_under, level_of
 from deepseek_report.findings.records import attribute_label, first, unit_of
@@ -22,14 +22,14 @@ _METRIC = "part_performance"
 GAPS = (0.02, 0.10)
 
 
-def part_gaps(results: Results) -> list[Finding]:
+def part_gaps(results: Results) -> Iterator[Finding]:
     """Attributes by whose parts the model does clearly better or worse, one finding each.
 
     The p-values are those of the metric's table, corrected for all its gaps, and are judged within
-    the error budget of the report. Of several gaps of one
-    attribute the surest is told.
+    the error budget of the report. Of several gaps of one attribute the surest is told.
     """
-    return [_part_gap(results, row) for row in surest_part_gaps(results)]
+    for row in surest_part_gaps(results):
+        yield _part_gap(results, row)
 
 
 def surest_part_gaps(results: Results) -> list[GapTest]:
@@ -76,66 +76,46 @@ def period_verdict(results: Results, attribute: str) -> PeriodVerdict:
 def _part_gap(results: Results, row: GapTest) -> Finding:
     is_share = task_of(results.schema.target).loss.is_share
     worst, best = (row.lowest, row.highest) if is_share else (row.highest, row.lowest)
-    levels = _levels(results, row.attribute)
-    part = levels.get(worst)
-    unforeseen = None if part is None else _unforeseen(part)
-    return Finding(
-        id=f"part_gap-{row.attribute}",
-        severity=within_promise(
-            results, _severity(row.gap, is_share, unforeseen), row.metric, row.attribute
-        ),
-        message="part_gap",
-        values={
-            "attribute": attribute_label(results, row.attribute),
-            "worst": worst,
-            "best": best,
-            "gap": row.gap,
-            "rates": _rates(results, levels, worst, best) if is_share else [],
-            "wrongly": _wrongly(results, row.gap, levels, (worst, best)),
-            "is_share": is_share,
-            "lean": row.metric == "mean_error_gap",
-            "p": row.p_adjusted,
-            "unit": unit_of(results),
-            "unforeseen": unforeseen,
-            "more": part.unforeseen if part and unforeseen else None,
-        },
-        evidence=(f"measures/{_METRIC}",),
-        section="performance",
-    )
-
-
-def _levels(results: Results, attribute: str) -> dict[str, PartLevel]:
-    """{level: the part of the data that it is}."""
     table = results.rows(_METRIC, "parts", PartLevel)
-    return {part.level: part for part in table if part.attribute == attribute}
-
-
-def _unforeseen(part: PartLevel) -> bool | None:
-    """Whether the worst part is worse than the model's own probabilities let expect."""
-    return None if part.unforeseen_p is None else part.unforeseen_p < SIGNIFICANT
-
-
-def _severity(gap: Estimate, is_share: bool, unforeseen: bool | None) -> Severity:
-    """By how large the gap is at least; one step less where the model's probabilities foresee it.
-
-    Of predicted numbers a gap is moderate, whatever the unit.
-    """
-    size = size_of(gap.low or 0.0, *GAPS) if is_share else "moderate"
-    return severity("decision", size, certain=unforeseen is not False)
+    levels = {part.level: part for part in table if part.attribute == row.attribute}
+    part, shown = levels.get(worst), [levels[at] for at in (worst, best) if at in levels]
+    # whether the worst part is worse than the model's own probabilities let expect
+    p_value = None if part is None else part.unforeseen_p
+    unforeseen = None if p_value is None else p_value < SIGNIFICANT
+    # by how large the gap is at least; of predicted numbers it is moderate, whatever the unit
+    size = size_of(row.gap.low or 0.0, *GAPS) if is_share else "moderate"
+    grade = severity("decision", size, certain=unforeseen is not False)
+    key = task_of(results.schema.target).part_table[0].key
+    values = {
+        "attribute": attribute_label(results, row.attribute),
+        "worst": worst,
+        "best": best,
+        "gap": row.gap,
+        "rates": [estimates.of_row(p.cells, key, key) for p in shown] if is_share else [],
+        "wrongly": _wrongly(results, row.gap, shown),
+        "is_share": is_share,
+        "lean": row.metric == "mean_error_gap",
+        "p": row.p_adjusted,
+        "unit": unit_of(results),
+        "unforeseen": unforeseen,
+        "more": part.unforeseen if part and unforeseen else None,
+    }
+    name, evidence = f"part_gap-{row.attribute}", (f"measures/{_METRIC}",)
+    grade = within_promise(results, grade, row.metric, row.attribute)
+    return Finding(name, grade, "part_gap", values, evidence, "performance")
 
 
 def _wrongly(
-    results: Results, gap: Estimate, parts: Mapping[str, PartLevel], ends: tuple[str, str]
+    results: Results, gap: Estimate, shown: Sequence[PartLevel]
 ) -> dict[str, object] | None:
     """Of which class more is decided for the other in the worst part than in the best.
 
-    ends : the worst and the best part. Returned are `label` and `decided`, the two classes, and
-    `worst` and `best`, shares. None of more classes, where either part has too few of a class, and
-    where the shares differ less than the tested gap at least does, so that they do not show what
-    the gap consists in.
+    shown : the worst and the best part, where the table has them. Returned are `label` and
+    `decided`, the two classes, and `worst` and `best`, shares. None of more classes, where either
+    part has too few of a class, and where the shares differ less than the tested gap at least does,
+    so that they do not show what the gap consists in.
     """
     target = results.schema.target
-    shown = [parts[level] for level in ends if level in parts]
     if len(target.classes) != 2 or len(shown) < 2:
         return None
     missed, flagged = [part.missed_rate for part in shown], [part.flagged_rate for part in shown]
@@ -147,15 +127,6 @@ def _wrongly(
         labels = {"label": target.classes[about], "decided": target.classes[1 - about]}
         sentence = {**labels, "worst": worst, "best": best}
     return sentence
-
-
-def _rates(
-    results: Results, levels: Mapping[str, PartLevel], worst: str, best: str
-) -> list[object]:
-    """The share that is decided correctly in the worst and in the best part."""
-    key = task_of(results.schema.target).part_table[0].key
-    ends = [levels[level].cells for level in (worst, best) if level in levels]
-    return [estimates.of_row(cells, key, key) for cells in ends]
 
 
 @dataclass(frozen=True)
@@ -177,12 +148,8 @@ def cohort_verdict(results: Results) -> CohortVerdict:
     table = results.rows("cohorts", "cohorts", Cohort)
 
     def differing(origin: str) -> list[Cohort]:
-        sure = [
-            (row.p_adjusted, row)
-            for row in table
-            if row.origin == origin and row.p_adjusted is not None and row.p_adjusted < SIGNIFICANT
-        ]
-        return [row for _, row in sorted(sure, key=lambda pair: pair[0])]
+        sure = [row for row in table if row.origin == origin and is_under(row, SIGNIFICANT)]
+        return sorted(sure, key=lambda row: row.p_adjusted or 0.0)
 
     return CohortVerdict(
         everyone=first(row for row in table if row.origin == "all"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
@@ -16,8 +16,7 @@ from deepseek_report.findings.best_option import (
     evidence_of_options,
     without_attributes,
 )
-from deepseek_report.findings.error_budget import level_of
-from deepseek_report.findings.explainer_verdicts import leading_explainer
+from deepseek_report.findings.error_budget import explained_gaps, level_of
 from deepseek_report.findings.records import (
     attribute_label,
     explainer_label,
@@ -25,10 +24,10 @@ from deepseek_report.findings.records import (
     of_kind,
     setting,
 )
-from deepseek_report.findings.rules_groups import gravest
 from deepseek_report.findings.severity import (
     DIRECT_USE,
     LARGE_DIRECT_USE,
+    gravest,
     severity,
     severity_of_gap,
     size_of,
@@ -36,7 +35,6 @@ from deepseek_report.findings.severity import (
 from deepseek_report.metrics.explanations.explanation_rows import ExplainedGroup
 from deepseek_report.metrics.fairness.direct_use import PARTS as GAP_PARTS
 from deepseek_report.metrics.fairness.fairness_rows import ProxyFeature, SplitGap, SwappedAttribute
-from deepseek_report.statistics.intervals import holm
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import ends
 
@@ -48,15 +46,16 @@ PROXY_NOTICEABLE, PROXY_STRONG = 0.65, 0.80
 FEWEST_EXPLAINED = 15
 
 
-def direct_use(results: Results) -> list[Finding]:
+def direct_use(results: Results) -> Iterator[Finding]:
     """Whether the model decides by sensitive attributes themselves, and what that does to gaps."""
     turned = [
         score for score in results.find("decisions_turned") if finite(score.value) is not None
     ]
     used = [score for score in turned if ends(score)[0] >= DIRECT_USE]
     unused = [score for score in turned if score not in used]
-    findings = [_direct_use(results, used, "direct_use")] if used else []
-    return findings + ([_direct_use(results, unused, "direct_use_none")] if unused else [])
+    for scores, name in ((used, "direct_use"), (unused, "direct_use_none")):
+        if scores:
+            yield _direct_use(results, scores, name)
 
 
 def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Finding:
@@ -66,22 +65,17 @@ def _direct_use(results: Results, scores: Sequence[Score], message: str) -> Find
     tried = {**NO_OPTION, **NOTHING_TRIED}
     if message == "direct_use":
         tried |= best_option(results, attributes[0]) | without_attributes(results, attributes)
-    return Finding(
-        id=message,
-        severity=gravest(_severity_of_use(score) for score in scores),
-        message=message,
-        values={
-            "attributes": [use["attribute"] for use in used],
-            "used": used,
-            "decision": results.schema.target.favourable_class,
-            "settled": all(ends(score)[1] < DIRECT_USE for score in scores),
-            "least": DIRECT_USE,
-            **tried,
-        },
-        evidence=("measures/direct_use", *evidence_of_options(results)),
-        section="bias",
-        touches=max(score.value for score in scores),
-    )
+    values = {
+        "attributes": [attribute_label(results, attribute) for attribute in attributes],
+        "used": used,
+        "decision": results.schema.target.favourable_class,
+        "settled": all(ends(score)[1] < DIRECT_USE for score in scores),
+        "least": DIRECT_USE,
+        **tried,
+    }
+    grade, touches = gravest(map(_severity_of_use, scores)), max(score.value for score in scores)
+    evidence = ("measures/direct_use", *evidence_of_options(results))
+    return Finding(message, grade, message, values, evidence, "bias", touches=touches)
 
 
 def _severity_of_use(score: Score) -> Severity:
@@ -96,7 +90,6 @@ def _severity_of_use(score: Score) -> Severity:
 
 def _use_of(results: Results, score: Score) -> dict[str, Any]:
     """The decisions that turn with an attribute, and the parts of its gap where they are known."""
-
     swaps = results.rows("direct_use", "swaps", SwappedAttribute)
     swap = first(row for row in swaps if row.attribute == score.attribute)
     splits = results.rows("direct_use", "split", SplitGap)
@@ -119,39 +112,33 @@ def surest_gap(results: Results) -> dict[str, Any] | None:
     Returns its groups and parts as in the values of `direct_use`; None where every gap may be 0, or
     where no gap was split.
     """
-    split = [_use_of(results, score) for score in results.find("decisions_turned")]
-    low = {use["attribute"]: use["gap"].low for use in split if use["gap"] is not None}
-    known = {name: end for name, end in low.items() if end is not None and end > 0}
-    widest = max(known, key=lambda name: known[name], default=None)
-    return next((use for use in split if use["attribute"] == widest), None)
+    known = []
+    for score in results.find("decisions_turned"):
+        use = _use_of(results, score)
+        gap: Estimate | None = use["gap"]
+        if gap is not None and gap.low is not None and gap.low > 0:
+            known.append((gap.low, use))
+    return max(known, key=lambda each: each[0], default=(0.0, None))[1]
 
 
-def proxies(results: Results) -> list[Finding]:
+def proxies(results: Results) -> Iterator[Finding]:
     """Attributes that the other features give away."""
     strong = [s for s in results.find("proxy_auc") if ends(s)[0] >= PROXY_NOTICEABLE]
-    return [_proxy(results, strong)] if strong else []
-
-
-def _proxy(results: Results, strong: Sequence[Score]) -> Finding:
+    if not strong:
+        return
     clear = any(ends(score)[0] >= PROXY_STRONG for score in strong)
-    return Finding(
-        id="proxies",
-        severity=severity("people", "large" if clear else "moderate", certain=False),
-        message="proxy",
-        values={
-            "attributes": [attribute_label(results, score.attribute) for score in strong],
-            "found": [
-                {
-                    "attribute": attribute_label(results, score.attribute),
-                    "auc": estimates.of_score(score),
-                    "features": proxy_features(results, score.attribute),
-                }
-                for score in strong
-            ],
-        },
-        evidence=("measures/proxies",),
-        section="bias",
-    )
+    grade = severity("people", "large" if clear else "moderate", certain=False)
+    given_away = [
+        {
+            "attribute": attribute_label(results, score.attribute),
+            "auc": estimates.of_score(score),
+            "features": proxy_features(results, score.attribute),
+        }
+        for score in strong
+    ]
+    attributes = [attribute_label(results, score.attribute) for score in strong]
+    values = {"attributes": attributes, "found": given_away}
+    yield Finding("proxies", grade, "proxy", values, ("measures/proxies",), "bias")
 
 
 def proxy_features(results: Results, attribute: str) -> list[str]:
@@ -168,23 +155,16 @@ def proxy_features(results: Results, attribute: str) -> list[str]:
 UNEQUAL = (0.1, 0.3)
 
 
-def explanation_quality(results: Results) -> list[Finding]:
+def explanation_quality(results: Results) -> Iterator[Finding]:
     """Groups that the leading method explains better than others beyond chance.
 
     The gap is that of the share of the reachable gain, since less can be gained where predictions
     are near the baseline's; its permutation p-values are corrected for the attributes compared.
     """
-    leader = leading_explainer(results)
-    gaps = [gap for gap in results.find("deletion_gap_by_group") if gap.explainer == leader]
-    tested = [gap for gap in gaps if finite(gap.p_value) is not None]
-    adjusted = holm([float(gap.p_value or 0.0) for gap in tested])
     level = level_of(results, "explained_groups")
-    findings = [
-        _unequal(results, gap, float(p_value))
-        for gap, p_value in zip(tested, adjusted, strict=True)
-        if p_value < level
-    ]
-    return [finding for finding in findings if finding is not None]
+    for gap, p_value in explained_gaps(results):
+        if p_value < level:
+            yield from _unequal(results, gap, p_value)
 
 
 class Counted(Protocol):
@@ -200,7 +180,7 @@ def is_enough(results: Results, row: Counted) -> bool:
     return row.n >= least
 
 
-def _unequal(results: Results, gap: Score, p_value: float) -> Finding | None:
+def _unequal(results: Results, gap: Score, p_value: float) -> Iterator[Finding]:
     """The levels of one attribute with the greatest and the smallest share of the gain reached."""
     levels = [
         (row.reached, row.level)
@@ -210,26 +190,27 @@ def _unequal(results: Results, gap: Score, p_value: float) -> Finding | None:
         and row.reached is not None
     ]
     if len(levels) < 2:
-        return None
+        return
     (best_reached, best), (worst_reached, worst) = (
         choose(levels, key=lambda level: level[0].value) for choose in (max, min)
     )
     people = of_kind(results, gap.attribute, "person")
-    return Finding(
+    values = {
+        "explainer": explainer_label(results, gap.explainer),
+        "attribute": attribute_label(results, gap.attribute),
+        "worst": worst,
+        "best": best,
+        "worst_reached": worst_reached,
+        "best_reached": best_reached,
+        "gap": estimates.of_score(gap),
+        "p": p_value,
+        "people": people,
+    }
+    yield Finding(
         id=f"explained_unequally-{gap.explainer}-{gap.attribute}",
         severity=severity("method", size_of(gap.low or 0.0, *UNEQUAL)),
         message="explained_unequally",
-        values={
-            "explainer": explainer_label(results, str(gap.explainer)),
-            "attribute": attribute_label(results, gap.attribute),
-            "worst": worst,
-            "best": best,
-            "worst_reached": worst_reached,
-            "best_reached": best_reached,
-            "gap": estimates.of_score(gap),
-            "p": p_value,
-            "people": people,
-        },
+        values=values,
         evidence=("measures/explanation_by_group",),
         section="bias" if people else "trust",
     )

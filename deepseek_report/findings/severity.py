@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Literal, get_args
 
 from deepseek_report.artifacts.finding import SEVERITIES, Severity
 from deepseek_report.artifacts.score import Score
@@ -33,8 +33,7 @@ def more_rows_help(gain: Score) -> bool | None:
 #: what is told about the model (explanations, records, cost).
 Harm = Literal["people", "decision", "method"]
 Size = Literal["large", "moderate", "small"]
-HARMS: tuple[Harm, ...] = ("people", "decision", "method")
-SIZES: tuple[Size, ...] = ("large", "moderate", "small")
+SIZES: tuple[Size, ...] = get_args(Size)
 
 #: Where the harm is certain: the whole interval says so, after correction. What is only possible is
 #: one step less. What is told about a model never outranks what is done to people.
@@ -57,7 +56,17 @@ def severity(harm: Harm, size: Size, *, certain: bool = True) -> Severity:
     'medium'
     """
     grade = _CERTAIN[harm][SIZES.index(size)]
-    return grade if certain else SEVERITIES[min(SEVERITIES.index(grade) + 1, len(SEVERITIES) - 1)]
+    return grade if certain else less_grave(grade)
+
+
+def less_grave(grade: Severity) -> Severity:
+    """One step less; a note stays one."""
+    return SEVERITIES[min(SEVERITIES.index(grade) + 1, len(SEVERITIES) - 1)]
+
+
+def gravest(severities: Iterable[Severity]) -> Severity:
+    """The gravest of several severities, at least one."""
+    return min(severities, key=SEVERITIES.index)
 
 
 def gravest_of_doubt(grade: Severity) -> Severity:

@@ -8,6 +8,7 @@ from typing import Literal
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.findings.records import defined
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.estimates import ends
 
@@ -41,8 +42,12 @@ class SkillVerdict:
         score = skill_score(results)
         if score is None:
             return None
-        task, (level, cases) = task_of(results.schema.target), _fewest(results, score)
-        low, high = ends(score)
+        task, (low, high) = task_of(results.schema.target), ends(score)
+        summary = results.predicted if results.has("predictions/test") else None
+        level, cases = "", summary.n if summary else score.n
+        if summary and summary.classes:
+            counts = [round(rates.base * summary.n) for rates in summary.classes]
+            cases, level = min(counts), results.schema.target.classes[counts.index(min(counts))]
         kind: Literal["shown", "absent", "open"] = "open"
         if low > task.skill_of_constant:
             kind = "shown"
@@ -68,22 +73,11 @@ def ranks_backwards(score: Score) -> bool:
     return bool(value <= _BACKWARDS and 0.5 - value > _FURTHER * (high - value))
 
 
-def _fewest(results: Results, score: Score) -> tuple[str, int]:
-    """The class with the fewest cases in the test part, and how many; of a number all cases."""
-    known = results.predicted if results.has("predictions/test") else None
-    counts = [round(rates.base * known.n) for rates in known.classes] if known else []
-    if not counts:
-        return "", known.n if known else score.n or 0
-    rarest = min(range(len(counts)), key=counts.__getitem__)
-    return results.schema.target.classes[rarest], counts[rarest]
-
-
 def skill_score(results: Results) -> Score | None:
     """The score by which a model is set against the best constant, where it was measured."""
     if not results.has("data"):
         return None
-    score = results.score(task_of(results.schema.target).skill.key)
-    return None if score is None or finite(score.value) is None else score
+    return defined(results, task_of(results.schema.target).skill.key)
 
 
 def main_score(results: Results) -> Score | None:
@@ -92,8 +86,5 @@ def main_score(results: Results) -> Score | None:
         str(threshold["metric"])
         for threshold in (results.config.get("report") or {}).get("thresholds") or []
     ]
-    for name in (*promised, *_MAIN):
-        score = results.score(name)
-        if score is not None and finite(score.value) is not None:
-            return score
-    return None
+    scores = (defined(results, name) for name in (*promised, *_MAIN))
+    return next((score for score in scores if score is not None), None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.rules_behaviour import claim, open_questions, question
+from deepseek_report.findings.rules_declared import claim, open_questions, question
 from deepseek_report.metrics.behaviour.behaviour_rows import (
     GravestCase,
     JudgedExpectation,

@@ -163,7 +163,7 @@ def _experts(draft: Draft) -> str:
     """What the experts are needed for; where that was not measured, how they are loaded."""
     needs = expert_needs(draft.results)
     if needs is not None:
-        return draft.text("experts", **needs)
+        return draft.text("experts", **vars(needs))
     imbalance = draft.results.score("expert_load_imbalance")
     if imbalance is None:
         return ""

@@ -9,7 +9,7 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import unit_of
-from deepseek_report.findings.rules_causes import contradicted_claims, contradiction
+from deepseek_report.findings.rules_declared import contradicted_claims, contradiction
 from deepseek_report.metrics.causes.cause_rows import (
     ClaimNode,
     DeclaredEffect,

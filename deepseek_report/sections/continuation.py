@@ -8,7 +8,7 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.findings.shown_answers import ShownAnswer, quoted, shown_answers
+from deepseek_report.findings.rules_language import ShownAnswer, quoted, shown_answers
 from deepseek_report.metrics.language.language_rows import ContinuationMethod
 from deepseek_report.metrics.language.token_attribution import QUESTIONS
 from deepseek_report.sections.shared.draft import Draft

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table_rows import Cells, WholeRow
-from deepseek_report.findings.rules_corrections import lines
+from deepseek_report.findings.rules_declared import correction_lines
 from deepseek_report.metrics.behaviour.behaviour_rows import Corrected
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.tasks import task_of
@@ -23,7 +23,7 @@ class CorrectionsSection:
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("corrections", results)
-        draft.answers.extend(map(draft.words.say, lines(results)))
+        draft.answers.extend(map(draft.words.say, correction_lines(results)))
         items = results.rows("corrections", "corrected", Corrected)
         for name in ("corrected", "cost", "groups", "changed", "took_over"):
             table = results.rows("corrections", name, WholeRow)

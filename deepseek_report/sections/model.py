@@ -51,7 +51,7 @@ def _answer(draft: Draft) -> None:
     )
     needs = expert_needs(draft.results)
     if needs is not None:
-        draft.answer("experts", **needs)
+        draft.answer("experts", **vars(needs))
     if training.get("epochs") == 0 and not training.get("diverged"):
         draft.answer("fitted", rows=training.get("rows") or 0)
         return

@@ -24,7 +24,7 @@ from deepseek_report.findings.conclude import all_findings, conclusions_of
 from deepseek_report.findings.decision_effect import decision_effect
 from deepseek_report.findings.first_page import SHOWN, FirstPage, finding_of, first_page
 from deepseek_report.findings.records import is_share, period_of, promise_name
-from deepseek_report.findings.rules_corrections import lines
+from deepseek_report.findings.rules_declared import correction_lines
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.metrics.cases.single_case_rows import Neighbour
@@ -106,7 +106,7 @@ def first_page_of(results: Results, shown: int = SHOWN) -> FirstPage:
 def _first_screen(draft: Draft, page: FirstPage) -> Values:
     results, words = draft.results, draft.words
     return {
-        "corrected": list(map(words.say, lines(results))),
+        "corrected": list(map(words.say, correction_lines(results))),
         "effect": [
             *map(words.say, decision_effect(results)),
             *([] if page.promises else _how_good(draft)),

@@ -106,7 +106,7 @@ def test_of_a_model_without_skill_no_explanation_is_of_use(
     results = run.results()
     assert has_skill(results) is (None if low is None else low > 0.5)
     assert verdict_of(results, "shap").use == use
-    assert bool(rules_explanations.uses(results)) == (use == "amounts")
+    assert any(rules_explanations.uses(results)) == (use == "amounts")
 
 
 def test_the_verdict_decides_before_the_size_of_the_effect_who_leads(run: Any) -> None:
@@ -299,7 +299,7 @@ def test_nothing_is_said_to_count_most_by_a_method_that_failed(run: Any) -> None
     run.tests_of(shap={}).measure("importance", importance=table)
     assert [f.id for f in rules_explanations.overview(run.results())] == ["main_reasons"]
     run.tests_of(shap={"randomisation_gain": NO_GAIN})
-    assert rules_explanations.overview(run.results()) == []
+    assert [*rules_explanations.overview(run.results())] == []
 
 
 def test_a_feature_that_explains_cases_and_costs_skill_is_told_and_no_other_one(
@@ -316,12 +316,12 @@ def test_a_feature_that_explains_cases_and_costs_skill_is_told_and_no_other_one(
         for name, share, p in (("LIMIT", 0.9, 1.0), ("AGE", -0.08, 0.001), ("SEX", -0.1, 0.001))
     ]
     run.tests_of(shap={}).measure("importance", importance=table).measure("sage", features=earned)
-    findings = rules_explanations.unearned(run.results())
+    findings = list(rules_explanations.unearned(run.results()))
     assert [(f.id, f.severity) for f in findings] == [("earns_no_skill", "low")]
     assert "Cases are explained by AGE, which earns no skill" in say(findings[0])
     earned[1]["p_adjusted"] = 0.2
     run.measure("sage", features=earned)
-    assert rules_explanations.unearned(run.results()) == []
+    assert [*rules_explanations.unearned(run.results())] == []
 
 
 @pytest.mark.parametrize("kind", ["text", "image", "series"])
@@ -334,9 +334,9 @@ def test_no_word_and_no_place_of_an_input_is_said_to_count_most(
         for rank, name in enumerate(("LIMIT", "PAY_0"), 1)
     ]
     results = run.tests_of(shap={}).measure("importance", importance=table).results()
-    assert rules_explanations.overview(results) != []
+    assert [*rules_explanations.overview(results)] != []
     results.__dict__["schema"] = tiny_runs(kind).schema
-    assert rules_explanations.overview(results) == []
+    assert [*rules_explanations.overview(results)] == []
 
 
 @pytest.mark.parametrize(
@@ -347,7 +347,7 @@ def test_where_a_method_points_is_concluded_only_if_it_depends_on_the_model(
 ) -> None:
     gain = run.score("localisation_gain", 0.1, 0.05, 0.15, explainer="shap")
     run.tests_of(shap=changes).measure("localisation/shap", gain)
-    findings = rules_explanations.localisation(run.results())
+    findings = list(rules_explanations.localisation(run.results()))
     assert [finding.message for finding in findings] == messages
 
 
@@ -363,7 +363,7 @@ def test_only_methods_that_may_be_trusted_are_said_to_agree(
     ]
     run.tests_of(shap={}, lime={}, blind={"randomisation_gain": NO_GAIN})
     run.measure("explainer_agreement", pairs=pairs)
-    findings = rules_explanations.agreement(run.results())
+    findings = list(rules_explanations.agreement(run.results()))
     assert [finding.message for finding in findings] == [message] * (message is not None)
     assert all("SHAP and LIME agree least" in say(finding) for finding in findings)
 

@@ -24,6 +24,23 @@ from deepseek_report.statistics.intervals import rate
 from deepseek_report.wording.words import first_sentence, wording
 
 
+def impact(run, *pairs):
+    """What is found of favourable decisions, by these pairs of groups."""
+    return list(rules_groups.impact(run.measure("impact_ratio", pairs=[*pairs]).results()))
+
+
+def errors(run, *tests):
+    """What is found of errors, by these tests."""
+    run.measure("equalized_odds_difference", tests=[*tests])
+    return list(rules_groups.error_rates(run.results()))
+
+
+def worst_slice(run, row):
+    """What is found where this is the one slice of 230 that is listed."""
+    run.measure("slices", run.score("slices_examined", 230), slices=[row])
+    return list(rules_bottlenecks.worst_slice(run.results()))
+
+
 def pair(level="under 25", verdict="clear below", ratio=0.7, **more):
     row = {"attribute": "age_band", "attribute_label": "Age band", "level": level}
     row |= {"reference": "25 or over", "rate": 0.56, "reference_rate": 0.8, "ratio": ratio}
@@ -91,7 +108,7 @@ def test_not_to_beat_gradient_boosting_is_a_note_and_to_lose_against_it_is_never
 
 def test_always_guessing_the_majority_is_no_baseline_worth_a_finding(run, score):
     run.measure("baselines", score("roc_auc_gain", 0.2, 0.1, 0.3, predictor="majority"))
-    assert rules_performance.baselines(run.results()) == []
+    assert [*rules_performance.baselines(run.results())] == []
 
 
 def noise_gives(chance):
@@ -191,7 +208,7 @@ def test_a_missed_share_is_said_in_percent_with_the_bound_as_declared(run, score
 def test_only_the_gravest_group_of_an_attribute_is_named(run, say):
     run.config["decision"] = {"rule": "declared", "threshold": 0.3}
     rows = [pair("a", "clear above", 0.95), pair("b", "clear below", 0.6), pair("c", ratio=0.7)]
-    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    (finding,) = impact(run, *rows)
     assert finding.severity == "high"
     assert finding.values["level"] == "b"
     assert "60" not in finding.values["level"]
@@ -205,7 +222,7 @@ def test_what_hangs_on_a_threshold_that_nobody_declared_is_no_critical_finding(
     tried = {"threshold_from": 0.1, "threshold_to": 0.4, "ratio_least": 0.5, "ratio_most": most}
     rows = [pair("b", "clear below", 0.6) | tried]
     run.config["decision"] = {"rule": None, "threshold": None, "costs": None}
-    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    (finding,) = impact(run, *rows)
     assert finding.severity == severity
     assert ("hangs on the threshold" in say(finding)) == (severity == "medium")
     run.config["decision"] = {"rule": "declared", "threshold": 0.3}
@@ -215,9 +232,7 @@ def test_what_hangs_on_a_threshold_that_nobody_declared_is_no_critical_finding(
 
 
 def test_a_gap_that_the_model_widens_stands_beside_that_of_the_labels(run, say):
-    (finding,) = rules_groups.impact(
-        run.measure("impact_ratio", pairs=[pair("b", "clear below", 0.6)]).results()
-    )
+    (finding,) = impact(run, pair("b", "clear below", 0.6))
     assert "the gap in the labels" not in say(finding)
     gap = {
         "labelled": rate(280, 1000),
@@ -235,7 +250,7 @@ def test_the_worst_treated_crossing_is_named_beside_its_attribute(run, say):
     run.config["decision"] = {"rule": "declared", "threshold": 0.3}
     crossed = pair("men × old", "clear below", 0.4, attribute="sex × age_band")
     rows = [pair("men", "clear below", 0.6, attribute="sex"), crossed]
-    findings = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    findings = impact(run, *rows)
     by_sex = next(finding for finding in findings if finding.values["level"] == "men")
     assert by_sex.values["worst"]["level"] == "men × old"
     assert "large enough: cases with sex “men” and" in say(by_sex)
@@ -246,7 +261,7 @@ def test_attributes_without_doubt_share_one_reassuring_finding(run, say):
         pair("men", "clear above", 0.98, attribute="sex", reference="women"),
         pair("under 25", "clear above", 0.95),
     ]
-    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    (finding,) = impact(run, *rows)
     assert (finding.message, finding.severity) == ("impact_fine", "info")
     assert say(finding).startswith("No group is decided against so often that the bound of 0.8")
     assert "cases with age band “under 25”" in say(finding)
@@ -254,7 +269,7 @@ def test_attributes_without_doubt_share_one_reassuring_finding(run, say):
 
 def test_groups_too_small_are_named_and_not_judged(run, say):
     rows = [pair("other", "too few to judge", float("nan"), n=9, too_few=True)]
-    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    (finding,) = impact(run, *rows)
     assert finding.message == "groups_too_few"
     assert "cases with age band “other” (9)" in say(finding)
 
@@ -265,7 +280,7 @@ def test_a_group_whose_declared_reference_is_too_small_is_not_called_small_itsel
         pair("under 25", "too few to judge", float("nan"), **few),
         pair("over 60", "too few to judge", float("nan"), **few),
     ]
-    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    (finding,) = impact(run, *rows)
     assert say(finding).startswith(
         "1 group is too small to judge. The test part holds too few cases or events of them: "
     )
@@ -276,7 +291,7 @@ def test_a_crossing_is_named_only_if_it_is_clearly_below(run):
     crossing = {"attribute": "sex × age_band", "attribute_label": "Sex × age band"}
     unsure = pair("men × under 25", "below but uncertain", 0.6, **crossing)
     clear = pair("women × under 25", "clear below", 0.65, **crossing)
-    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=[unsure, clear]).results())
+    (finding,) = impact(run, unsure, clear)
     assert finding.values["level"] == "women × under 25"
     assert finding.values["attribute"] == "Sex × age band"
 
@@ -287,7 +302,7 @@ def test_a_crossing_that_its_attributes_explain_is_not_told_again(run, high, n_f
     sex = pair("women", "clear below", 0.7, attribute="sex", reference="men")
     age = pair("under 25", "clear below", 0.8)
     both = pair("women × under 25", "clear below", 0.5, **crossing) | {"high": high}
-    findings = rules_groups.impact(run.measure("impact_ratio", pairs=[sex, age, both]).results())
+    findings = impact(run, sex, age, both)
     assert len(findings) == n_findings
 
 
@@ -300,9 +315,7 @@ def gap(p, attribute="sex"):
 
 def test_errors_fall_unevenly_only_beyond_chance(run):
     tests = [gap(0.01), gap(0.2, "age_band")]
-    findings = rules_groups.error_rates(
-        run.measure("equalized_odds_difference", tests=tests).results()
-    )
+    findings = errors(run, *tests)
     assert [finding.message for finding in findings] == ["errors_apart", "errors_even"]
 
 
@@ -318,9 +331,7 @@ def test_errors_fall_unevenly_only_beyond_chance(run):
 def test_where_errors_of_one_kind_alone_could_be_compared_it_is_said(run, p_value, compared, limit):
     """Few people of a group may have one of the labels: the other rate was once left out unsaid."""
     tests = [gap(p_value) | {"rates": compared}]
-    (finding,) = rules_groups.error_rates(
-        run.measure("equalized_odds_difference", tests=tests).results()
-    )
+    (finding,) = errors(run, *tests)
     limits = wording().finding(finding).limits
     assert len(limits) == bool(limit)
     assert all(text.startswith(limit) for text in limits)
@@ -328,10 +339,7 @@ def test_where_errors_of_one_kind_alone_could_be_compared_it_is_said(run, p_valu
 
 def test_a_gap_that_could_not_be_tested_is_no_evidence_of_evenness(run):
     tests = [gap(float("nan")) | {"value": float("nan")}]
-    assert (
-        rules_groups.error_rates(run.measure("equalized_odds_difference", tests=tests).results())
-        == []
-    )
+    assert errors(run, *tests) == []
 
 
 def test_an_attribute_that_others_give_away_is_a_proxy_by_its_lower_end(run, score, say):
@@ -351,12 +359,12 @@ def test_an_attribute_that_others_give_away_is_a_proxy_by_its_lower_end(run, sco
 @pytest.mark.parametrize(("low", "severity"), [(0.74, "low"), (0.81, "medium")])
 def test_a_proxy_is_strong_by_its_lower_end_and_not_by_the_estimate(run, score, low, severity):
     run.measure("proxies", score("proxy_auc", 0.84, low, 0.9, attribute="age_band"))
-    assert rules_sources.proxies(run.results())[0].severity == severity
+    assert next(rules_sources.proxies(run.results())).severity == severity
 
 
 def test_a_difference_beyond_chance_is_told_whatever_its_ratio(run, say):
     sure = pair("married", "above but uncertain", 0.81, p_adjusted=0.0002, difference=-0.135)
-    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=[sure]).results())
+    (finding,) = impact(run, sure)
     assert finding.severity == "medium"
     assert say(finding).startswith(
         "Cases with age band “married” are decided against more often than "
@@ -393,8 +401,7 @@ def test_uneven_errors_are_told_by_the_rate_that_lies_apart(run, say):
 
 
 def test_attributes_with_uneven_errors_share_one_finding(run, say):
-    run.measure("equalized_odds_difference", tests=[gap(0.01), gap(0.02, "age_band")])
-    (finding,) = rules_groups.error_rates(run.results())
+    (finding,) = errors(run, gap(0.01), gap(0.02, "age_band"))
     text = say(finding)
     assert text.startswith("Errors fall unevenly on ")
     assert " Also: " in text
@@ -403,7 +410,7 @@ def test_attributes_with_uneven_errors_share_one_finding(run, say):
 def test_attributes_in_doubt_share_one_finding(run, say):
     sure = pair("married", "above but uncertain", 0.81, p_adjusted=0.0002, difference=-0.135)
     unsure = pair("men", "below but uncertain", 0.78, attribute="sex", p_adjusted=0.2)
-    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=[sure, unsure]).results())
+    (finding,) = impact(run, sure, unsure)
     assert (finding.message, finding.severity) == ("impact_uncertain", "medium")
     text = say(finding)
     assert text.startswith("Cases with age band “married” are decided against more often than ")
@@ -426,13 +433,13 @@ def test_a_ratio_in_doubt_weighs_by_whether_chance_explains_it_and_on_which_side
     run, verdict, ratio, p_adjusted, severity
 ):
     row = pair("men", verdict, ratio, attribute="sex", p_adjusted=p_adjusted)
-    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=[row]).results())
+    (finding,) = impact(run, row)
     assert (finding.message, finding.severity) == ("impact_uncertain", severity)
 
 
 def test_other_groups_clearly_below_are_named_with_the_gravest(run, say):
     rows = [pair("b", ratio=0.6), pair("c", ratio=0.7), pair("d", "clear above", 0.95)]
-    (finding,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    (finding,) = impact(run, *rows)
     assert "Also clearly under the bound: cases with age band “c”, ratio 0.700." in say(finding)
 
 
@@ -481,8 +488,7 @@ def test_a_broken_promise_makes_the_finding_on_the_groups_as_grave_as_itself(run
 )
 def test_uneven_errors_are_as_grave_as_their_interval_is_large(run, low, high, severity):
     surest = {"surest_gap": (low + high) / 2, "surest_low": low, "surest_high": high}
-    run.measure("equalized_odds_difference", tests=[gap(0.001) | surest])
-    (finding,) = rules_groups.error_rates(run.results())
+    (finding,) = errors(run, gap(0.001) | surest)
     assert finding.severity == severity
 
 
@@ -526,7 +532,7 @@ def test_direct_use_is_told_with_the_parts_of_the_gap(run, score, say):
         split |= {part: value, f"{part}_low": value - 0.01, f"{part}_high": value + 0.01}
     swaps = {"attribute": "sex", "given": True, "stand_ins": "Credit limit", "n": 2000}
     run.measure("direct_use", turned(score, 0.052, 0.062), swaps=[swaps], split=[split])
-    text = say(rules_sources.direct_use(run.results())[0])
+    text = say(next(rules_sources.direct_use(run.results())))
     assert text.startswith("Sex alone changes the decision for 5.7\u00a0% of cases.")
     assert "between “men” and “women”, 6\u00a0points (5–7) come from that" in text
     assert "4\u00a0points (3–5) from features that stand in for it (Credit limit)" in text
@@ -553,14 +559,14 @@ def test_a_gap_in_explaining_that_chance_gives_is_no_finding(run, score):
     sexes = {"explainer": "shap", "attribute": "sex", "p_value": 0.6}
     gaps = [score("deletion_gap_by_group", 0.1, **fields) for fields in (ages, sexes)]
     run.measure("explanation_by_group", *gaps, groups=levels_of_age(30))
-    assert rules_sources.explanation_quality(run.results()) == []
+    assert [*rules_sources.explanation_quality(run.results())] == []
 
 
 def test_a_group_of_which_few_cases_were_explained_is_not_called_badly_explained(run, score):
     run.explanation("shap")
     gap = score("deletion_gap_by_group", 0.1, explainer="shap", attribute="age_band", p_value=0.01)
     run.measure("explanation_by_group", gap, groups=levels_of_age(3))
-    assert rules_sources.explanation_quality(run.results()) == []
+    assert [*rules_sources.explanation_quality(run.results())] == []
 
 
 # --- explanations ---
@@ -649,8 +655,7 @@ def part(p, surplus=0.15, share=0.07, kind="unexpected", rate=0.4):
     ],
 )
 def test_a_part_stands_out_where_it_loses_more_than_expected(run, score, row, message, severity):
-    run.measure("slices", score("slices_examined", 230), slices=[row])
-    (finding,) = rules_bottlenecks.worst_slice(run.results())
+    (finding,) = worst_slice(run, row)
     assert (finding.message, finding.severity) == (message, severity)
 
 
@@ -660,8 +665,7 @@ def test_a_part_stands_out_where_it_loses_more_than_expected(run, score, row, me
 )
 def test_a_part_is_told_with_the_cases_that_it_was_measured_in(run, score, say, whole, words):
     row = part(0.01) | {"whole": whole}
-    run.measure("slices", score("slices_examined", 230), slices=[row])
-    (finding,) = rules_bottlenecks.worst_slice(run.results())
+    (finding,) = worst_slice(run, row)
     assert ("in one half of the test part" in say(finding)) != whole
     assert words in say(finding)
 
@@ -669,8 +673,7 @@ def test_a_part_is_told_with_the_cases_that_it_was_measured_in(run, score, say, 
 def test_probabilities_that_are_off_without_more_wrong_decisions_are_not_called_failing(
     run, score, say
 ):
-    run.measure("slices", score("slices_examined", 230), slices=[part(0.01, rate=0.2)])
-    text = say(rules_bottlenecks.worst_slice(run.results())[0])
+    text = say(*worst_slice(run, part(0.01, rate=0.2)))
     assert text.startswith(
         "Stated probabilities are off where age under 25, though no more decisions"
     )
@@ -681,7 +684,7 @@ def test_many_errors_near_the_threshold_are_no_failure(run, score, say):
     row = part(0.001, kind="errors", rate=0.23)
     run.measure("slices", score("slices_examined", 230), slices=[row])
     results = run.results()
-    assert rules_bottlenecks.worst_slice(results)[0].message == "no_slice"
+    assert next(rules_bottlenecks.worst_slice(results)).message == "no_slice"
     (finding,) = rules_bottlenecks.hard_slice(results)
     assert finding.severity == "info"
     assert "21.0\u00a0% were to be expected" in say(finding)
@@ -690,7 +693,7 @@ def test_many_errors_near_the_threshold_are_no_failure(run, score, say):
 def test_more_errors_than_the_probabilities_expect_are_not_called_merely_hard(run, score):
     row = part(0.001, kind="errors", rate=0.4)
     run.measure("slices", score("slices_examined", 230), slices=[row])
-    assert rules_bottlenecks.hard_slice(run.results()) == []
+    assert [*rules_bottlenecks.hard_slice(run.results())] == []
 
 
 def test_a_part_of_an_earlier_version_is_set_against_all_others(run, score):
@@ -703,8 +706,7 @@ def test_a_part_of_an_earlier_version_is_set_against_all_others(run, score):
 
 
 def test_how_a_part_was_found_is_told(run, score, say):
-    run.measure("slices", score("slices_examined", 230), slices=[part(0.0001)])
-    text = say(rules_bottlenecks.worst_slice(run.results())[0])
+    text = say(*worst_slice(run, part(0.0001)))
     assert "p < 0.001, corrected for the search among 230" in text
     assert "expect 21.0\u00a0%" in text
     assert "It misses 61.0\u00a0% of “default” there, 38.0\u00a0% elsewhere" in text
@@ -713,8 +715,7 @@ def test_how_a_part_was_found_is_told(run, score, say):
 
 def test_a_surplus_of_errors_without_misses_is_called_false_alarms(run, score, say):
     row = part(0.01) | {"missed_rate": 0.0}
-    run.measure("slices", score("slices_examined", 230), slices=[row])
-    text = say(rules_bottlenecks.worst_slice(run.results())[0])
+    text = say(*worst_slice(run, row))
     assert "38.0\u00a0% elsewhere, so the surplus is false alarms." in text
 
 
@@ -730,7 +731,7 @@ def test_more_data_helps_only_if_the_gain_is_certain_and_worth_it(
     run, score, value, low, high, message
 ):
     run.measure("learning_curve", score("learning_curve_gain", value, low, high))
-    assert rules_bottlenecks.more_data(run.results())[0].message == message
+    assert next(rules_bottlenecks.more_data(run.results())).message == message
 
 
 @pytest.mark.parametrize(
@@ -824,9 +825,7 @@ def test_what_cannot_be_applied_leaves_out_the_control_and_pictures_of_what_was_
         "pictures/slices": "measures/slices was not asked for",
         "explanations/attention_rollout": "`mlp` has no attention",
     }
-    assert list(rules_failures.applicable(run.results().refused)) == [
-        "explanations/attention_rollout"
-    ]
+    assert [*rules_failures.applicable(run.results().refused)] == ["explanations/attention_rollout"]
 
 
 def test_parts_with_one_reason_are_told_in_one_sentence_without_keys():

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.findings.conclude import one_per_cause
-from deepseek_report.findings.severity import HARMS, SIZES, severity
+from deepseek_report.findings.severity import SIZES, Harm, severity
 from deepseek_report.wording.words import wording
 
 PAGE = Path(__file__).parents[2] / "docs" / "severity.md"
+HARMS = get_args(Harm)
 
 
 def rank(grade: str) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
 from deepseek_report.artifacts.storage.files import load_json
-from deepseek_report.findings import rules_corrections
-from deepseek_report.findings.rules_corrections import lines
+from deepseek_report.findings import rules_declared
+from deepseek_report.findings.rules_declared import correction_lines
 from deepseek_report.sections.corrections import CorrectionsSection
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.wording.words import wording
@@ -18,7 +18,7 @@ def test_a_corrected_run_says_what_by_whom_when_why_and_what_came_of_it(
 ) -> None:
     results = tiny_runs("corrected")
     say = wording("en").say
-    sentences = [say(line) for line in lines(results)]
+    sentences = [say(line) for line in correction_lines(results)]
     assert "Risk said on 2026-11-28:" in sentences[0]
     assert sentences[0].endswith("must not matter (reason: hearsay).")
     assert sentences[1].startswith(
@@ -53,11 +53,11 @@ def test_a_correction_that_failed_is_a_grave_finding_with_what_to_do(run: Varied
         took_over=[{**gains, "gained_low": 0.1, "gained_high": 0.2, "sure": True}],
     )
     results = run.results()
-    (finding,) = rules_corrections.failed(results)
+    (finding,) = rules_declared.corrections_failed(results)
     assert finding.severity == "high"
     worded = wording("en").finding(finding)
     assert worded.claim == "The correction of “zip” failed."
     detail = worded.detail.replace("\xa0", " ")
     assert "still moves the answer by 18 points (15–21), before by 25 points (20–30)" in detail
-    (gained,) = rules_corrections.took_over(results)
+    (gained,) = rules_declared.took_over(results)
     assert "“rent” counts more" in wording("en").finding(gained).claim

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.rules_causes import contradicted_claims
+from deepseek_report.findings.rules_declared import contradicted_claims
 from deepseek_report.metrics.causes.cause_rows import ClaimNode, GraphArrow, TestedClaim
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing.labels import caption, spoken, wrapped

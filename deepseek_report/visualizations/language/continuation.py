@@ -15,7 +15,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.findings.shown_answers import ShownAnswer, quoted, shown_answers
+from deepseek_report.findings.rules_language import ShownAnswer, quoted, shown_answers
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken
 from deepseek_report.visualizations.style import (
     LIGHT,

@@ -50,7 +50,7 @@ class ResidualsByPredictionPicture(PicturePart):
                 "residuals",
                 3.9,
                 lambda sheet: _paint(sheet, results, bins, self.most),
-                title=_title(bins, unit, leaning(results)),
+                title=_title(bins, unit, next(leaning(results), None)),
                 alt=_alt(bins, unit),
             )
         ]
@@ -75,11 +75,11 @@ def _paint(sheet: Sheet, results: Results, bins: Sequence[PredictionBin], most: 
     axes.set_ylabel(in_unit(words.text("pictures.residuals.upright"), unit, words))
 
 
-def _title(bins: Sequence[PredictionBin], unit: str | None, leans: Sequence[Finding]) -> Message:
+def _title(bins: Sequence[PredictionBin], unit: str | None, leans: Finding | None) -> Message:
     """The part of the range that is off most, else what is concluded of the whole range."""
     sure = _beyond_chance(bins)
     if not sure and leans:
-        lean = leans[0].values
+        lean = leans.values
         return caption("residuals.title_leaning", mean=lean["mean"], up=lean["up"], unit=unit)
     if not sure:
         return caption("residuals.title_right")

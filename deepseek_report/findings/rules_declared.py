@@ -1,0 +1,326 @@
+"""Rules on what people declare: expectations of the model, corrections of it, a graph of causes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from deepseek_report.artifacts.conclusions import Weight
+from deepseek_report.artifacts.finding import Finding, Severity
+from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.error_budget import is_under, level_of
+from deepseek_report.findings.records import attribute_label, first, share_of_cases, unit_of
+from deepseek_report.findings.severity import gravest, less_grave
+from deepseek_report.metrics.behaviour.behaviour_rows import (
+    ChangedDecision,
+    Corrected,
+    CorrectionCost,
+    GravestCase,
+    JudgedExpectation,
+    OpenQuestion,
+    TakenOver,
+)
+from deepseek_report.metrics.behaviour.corrections import MOST_LEFT
+from deepseek_report.metrics.causes.cause_rows import GapPath, TestedClaim, listed
+from deepseek_report.tasks import task_of
+
+#: Questions, and contradictions, that one finding tells.
+_TOLD = 3
+
+# What is expected of the model, and what an expert should be asked about it.
+
+_BEHAVIOUR = ("measures/behaviour",)
+#: How grave it is that an expectation of this weight is broken.
+_SEVERITIES: dict[Weight, Severity] = {"critical": "high", "major": "medium", "minor": "low"}
+#: Below this share of the rows a declared relation is asked about: it may be no rule of the data.
+_HOLDS = 0.99
+
+
+def broken(results: Results) -> Iterator[Finding]:
+    """Each declared expectation that the model breaks, as grave as whoever declared it says.
+
+    It is one step less grave where the share may lie within what is allowed.
+    """
+    for row in results.rows("behaviour", "expectations", JudgedExpectation):
+        if row.kind == "relation" or not row.n or row.held:
+            continue
+        grade, share = _SEVERITIES[row.weight], row.broken
+        if (share.low or 0.0) <= row.allowed:
+            grade = less_grave(grade)
+        yield Finding(
+            id=f"behaviour-{row.place + 1}",
+            severity=grade,
+            message="expectation_broken",
+            values={**_claim_values(row), "share": share, **_worst(results, row)},
+            evidence=_BEHAVIOUR,
+            section="behaviour",
+            touches=share.value * (share_of_cases(results, row.n) if row.kind == "minimum" else 1),
+        )
+
+
+def _claim_values(row: JudgedExpectation) -> dict[str, object]:
+    return {
+        "claim": claim(row),
+        "kind": row.kind,
+        "outcome": row.outcome,
+        "allowed": row.allowed,
+        "largest_points": row.largest_points,
+        "largest": row.largest,
+    }
+
+
+def claim(row: JudgedExpectation) -> Text:
+    """An expectation in the words of who declared it, else made of its parts."""
+    return row.says or message(
+        f"behaviour.claims.{row.kind}",
+        subject=row.subject,
+        about=row.about,
+        effect=row.effect,
+        outcome=row.outcome,
+        change=row.change,
+    )
+
+
+def _worst(results: Results, row: JudgedExpectation) -> dict[str, object]:
+    """The case that breaks it most; empty where the run tells of no case."""
+    table = results.rows("behaviour", "worst", GravestCase)
+    worst = first(each for each in table if each.place == row.place) or GravestCase(row.place, {})
+    return {
+        "label": worst.label,
+        "from_display": worst.from_display,
+        "to_display": worst.to_display,
+        "before": worst.before_share,
+        "after": worst.after_share,
+        "before_number": worst.before,
+        "after_number": worst.after,
+        "unit": unit_of(results),
+    }
+
+
+def relations(results: Results) -> Iterator[Finding]:
+    """Declared relations that many rows of the data themselves break."""
+    table = [
+        row
+        for row in results.rows("behaviour", "expectations", JudgedExpectation)
+        if row.kind == "relation" and row.n and 1 - row.broken.value < _HOLDS
+    ]
+    if table:
+        grade = gravest(_SEVERITIES[row.weight] for row in table)
+        values = {"relations": [{"claim": claim(row), "share": row.broken} for row in table]}
+        name = "behaviour-relations"
+        yield Finding(name, grade, "relation_broken", values, _BEHAVIOUR, "behaviour")
+
+
+def questions(results: Results) -> Iterator[Finding]:
+    """What an expert should be asked, of features whose direction nobody declares."""
+    table = open_questions(results)
+    if table:
+        asked_first = [question(results, row) for row in table[:_TOLD]]
+        values = {"n": len(table), "questions": asked_first}
+        name = "behaviour-questions"
+        yield Finding(name, "low", "behaviour_questions", values, _BEHAVIOUR, "behaviour")
+
+
+def open_questions(results: Results) -> list[OpenQuestion]:
+    """The questions that the data do not answer by themselves, the largest movement first.
+
+    That an answer still moves where hardly a row lies is true of most models, and stands in the
+    table alone.
+    """
+    table = [
+        row
+        for row in results.rows("behaviour", "questions", OpenQuestion)
+        if row.question != "tail" and not row.borne_out and not row.declared
+    ]
+    return sorted(table, key=lambda row: -abs(row.movement))
+
+
+def question(results: Results, row: OpenQuestion) -> Message:
+    """One question in a sentence."""
+    decides = row.moved_points is not None
+    return message(
+        f"behaviour.questions.{row.question}",
+        label=row.label,
+        start=row.from_display,
+        end=row.to_display,
+        rises=row.movement > 0,
+        points=100 * abs(row.movement) if decides else None,
+        moved=None if decides else abs(row.movement),
+        unit=unit_of(results),
+        n=row.n,
+        of=row.of,
+        outcome=results.schema.target.explained_class,
+        observed=row.observed_share,
+        beside=row.beside_share,
+    )
+
+
+# What came of corrections, in sentences, and the findings where one failed or was evaded.
+
+_CORRECTIONS = ("measures/corrections",)
+#: Names that a sentence lists.
+_NAMED = 4
+#: Corrections of one reason that are told one by one on the first screen.
+_CORRECTIONS_TOLD = 4
+
+
+def corrections_failed(results: Results) -> Iterator[Finding]:
+    """Each correction after which more than a fifth of the use is left."""
+    for place, row in enumerate(results.rows("corrections", "corrected", Corrected)):
+        if row.outcome == "failed":
+            name, values = f"correction-failed-{place + 1}", _correction_values(results, row)
+            yield Finding(name, "high", "correction_failed", values, _CORRECTIONS, "corrections")
+
+
+def took_over(results: Results) -> Iterator[Finding]:
+    """What surely counts more than before, together."""
+    gained = gains(results)
+    if gained:
+        values = {
+            "names": [row.label for row in gained[:_NAMED]],
+            "n": len(gained),
+            "first": gained[0].label,
+            "before": gained[0].before,
+            "after": gained[0].after,
+            "decides": task_of(results.schema.target).decides,
+        }
+        name = "correction-took-over"
+        yield Finding(name, "low", "correction_took_over", values, _CORRECTIONS, "corrections")
+
+
+def gains(results: Results) -> list[TakenOver]:
+    """The rows of what surely gained use, the largest gain first."""
+    return [row for row in results.rows("corrections", "took_over", TakenOver) if row.sure]
+
+
+def _correction_values(results: Results, row: Corrected) -> dict[str, object]:
+    return {
+        "kind": row.kind,
+        "how": row.how,
+        "by": row.by,
+        "on": row.on,
+        "why": row.why,
+        "outcome": row.outcome,
+        "what": row.names[:_NAMED],
+        "more": max(len(row.names) - _NAMED, 0),
+        "before": row.before,
+        "after": row.after,
+        "n": row.n,
+        "most_left": MOST_LEFT,
+        "decides": task_of(results.schema.target).decides,
+        "outcome_class": results.schema.target.explained_class,
+    }
+
+
+def correction_lines(results: Results) -> tuple[Message, ...]:
+    """What a report of a corrected model begins with.
+
+    What was corrected, by whom, when and why; whether it worked; what it cost; whose decisions
+    changed; what took over.
+    """
+    return tuple(_correction_lines(results))
+
+
+def _correction_lines(results: Results) -> Iterator[Message]:
+    table = results.rows("corrections", "corrected", Corrected)
+    if not table:
+        return
+    for row in table[:_CORRECTIONS_TOLD]:
+        values = _correction_values(results, row)
+        yield message("corrections.said", **values)
+        yield message("corrections.outcome", **values)
+    if len(table) > _CORRECTIONS_TOLD:
+        yield message("corrections.further", n=len(table) - _CORRECTIONS_TOLD)
+    yield from _cost(results)
+    if decisions := results.rows("corrections", "changed", ChangedDecision):
+        changed = sum(row.changed for row in decisions)
+        decides = task_of(results.schema.target).decides
+        yield message("corrections.changed", n=decisions[0].n, changed=changed, decides=decides)
+    if looked := results.rows("corrections", "took_over", TakenOver):
+        gained = gains(results)
+        names = [row.label for row in gained[:_NAMED]]
+        yield message("corrections.took_over", names=names, n=len(gained), looked=len(looked))
+
+
+def _cost(results: Results) -> Iterator[Message]:
+    """The main measure on the data as they are, and where what was corrected is drawn anew."""
+    task = task_of(results.schema.target)
+    key = "accuracy" if task.decides else "mae"
+    facts = {
+        row.data: {"before": row.before, "after": row.after, "change": row.change}
+        for row in results.rows("corrections", "cost", CorrectionCost)
+        if row.metric == key
+    }
+    if "shipped" in facts:
+        yield message(
+            "corrections.cost",
+            metric=key,
+            share=any(measure.is_share for measure in task.by_rows if measure.key == key),
+            unit=unit_of(results),
+            shipped=facts["shipped"],
+            redrawn=facts.get("redrawn"),
+        )
+
+
+# What contradicts a declared graph of causes, and which paths a model widens.
+
+#: Claims and paths are corrected apart, and share one level.
+_SETS = 2
+
+
+def contradicted_claims(results: Results) -> list[TestedClaim]:
+    """The claims that the data contradict, those that go together most first."""
+    claims = results.rows("causal_claims", "claims", TestedClaim)
+    return sorted((row for row in claims if row.contradicted), key=lambda r: -abs(r.correlation))
+
+
+def contradiction(row: TestedClaim) -> Message:
+    """One contradiction in a sentence."""
+    return message(
+        "causes.contradiction",
+        first=row.first_label,
+        second=row.second_label,
+        held=listed(row.held),
+        correlation=row.correlation,
+        p=math.nan if row.p_adjusted is None else row.p_adjusted,
+        n=row.n,
+    )
+
+
+def contradictions(results: Results) -> Iterator[Finding]:
+    """That the data contradict the graph on which effects and paths rest."""
+    against = contradicted_claims(results)
+    if against:
+        level = level_of(results, "causes") / _SETS
+        grade: Severity = "medium" if any(is_under(row, level) for row in against) else "low"
+        values = {
+            "n": len(against),
+            "of": len(results.rows("causal_claims", "claims", TestedClaim)),
+            "pairs": [contradiction(row) for row in against[:_TOLD]],
+        }
+        name, evidence = "graph-contradicted", ("measures/causal_claims",)
+        yield Finding(name, grade, "graph_contradicted", values, evidence, "causes")
+
+
+def widened(results: Results) -> Iterator[Finding]:
+    """Each path of a gap that is wider in the model's answers than in the labels."""
+    level = level_of(results, "causes") / _SETS
+    for row in results.rows("causal_gaps", "paths", GapPath):
+        if not row.widened or row.path == "total":
+            continue
+        values = {
+            "attribute": attribute_label(results, row.attribute),
+            "path": message(f"causes.ways.{row.path}"),
+            "kind": row.path,
+            "compared": row.compared,
+            "reference": row.reference,
+            "points": row.in_points,
+            "unit": unit_of(results),
+            "outcome": results.schema.target.explained_class,
+            "n": row.n,
+            **row.parts,
+        }
+        name = f"path-widened-{row.attribute}-{row.compared}-{row.path}"
+        grade: Severity = "medium" if is_under(row, level) else "low"
+        yield Finding(name, grade, "path_widened", values, ("measures/causal_gaps",), "causes")
