@@ -30,7 +30,7 @@ from deepseek_report.metrics.performance.performance_rows import (
 )
 from deepseek_report.metrics.performance.predicting import choose_threshold, predict_alike
 from deepseek_report.metrics.plugin import DecisionMetric, LabelsMetric, Resamples
-from deepseek_report.statistics.classification_errors import (
+from deepseek_report.statistics.answer_errors import (
     average_precision_and_brier,
     balanced_accuracy,
     brier_errors,

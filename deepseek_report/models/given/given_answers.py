@@ -13,7 +13,7 @@ from deepseek_report.artifacts.array_types import Array, Floats, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
-from deepseek_report.artifacts.protocols.models import MODEL_FILES, Trainer, TrainingPlace
+from deepseek_report.artifacts.protocols.models import Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import (
     ALL_TASKS,
@@ -24,7 +24,6 @@ from deepseek_report.artifacts.schema import (
     TaskName,
 )
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.storage.files import load_arrays, save_arrays
 from deepseek_report.errors import ConfigError, DataError, NotApplicableError
 from deepseek_report.metrics.language.chain_of_thought import WITH
 from deepseek_report.models.estimators.design_matrix import match_classes
@@ -134,11 +133,13 @@ class _NoModel:
         self, module: Floats, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Write what a training folder holds, as far as it applies."""
-        from deepseek_report.models.own.came_trained import ANSWERS_GIVEN, write_folder
+        from deepseek_report.models.own import came_trained
 
         progress.start("training", 1)
-        save_arrays(place.folder / MODEL_FILES[1], probabilities=module)
-        write_folder(place, describe(dataset.schema.target), origin=ANSWERS_GIVEN)
+        came_trained.save_answers(place.folder, module)
+        came_trained.write_folder(
+            place, describe(dataset.schema.target), origin=came_trained.ANSWERS_GIVEN
+        )
         progress.advance()
 
 
@@ -194,8 +195,10 @@ class RecordedAnswers:
 
     def restore(self, built: RecordedTable, train: Split, folder: Path) -> None:
         """Take the answers of all rows from a training folder."""
+        from deepseek_report.models.own.came_trained import load_answers
+
         del train
-        built.shares = load_arrays(folder / MODEL_FILES[1])["probabilities"]
+        built.shares = load_answers(folder)
 
 
 @dataclass(frozen=True)
@@ -206,7 +209,7 @@ class _KeepAnswers:
         self, module: RecordedTable, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Write the answers of all rows, each with probability 1; an unknown one tells nothing."""
-        from deepseek_report.models.own.came_trained import ANSWERS_GIVEN, write_folder
+        from deepseek_report.models.own import came_trained
 
         progress.start("training", 1)
         rows, classes = dataset.every_part, dataset.schema.target.classes
@@ -219,8 +222,10 @@ class _KeepAnswers:
             np.arange(len(classes)) == answers[known][:, None], 1.0, _NEXT_TO_NOTHING
         )
         module.shares = shares
-        save_arrays(place.folder / MODEL_FILES[1], probabilities=shares)
+        came_trained.save_answers(place.folder, shares)
         summary = "A language model that is not here: its answers were recorded, row by row."
         described = {"name": "Recorded answers", "summary": summary, "parameters": None}
-        write_folder(place, {**described, "layers": []}, origin=ANSWERS_GIVEN)
+        came_trained.write_folder(
+            place, {**described, "layers": []}, origin=came_trained.ANSWERS_GIVEN
+        )
         progress.advance()

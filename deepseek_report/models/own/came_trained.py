@@ -4,21 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import Message, message, plain
-from deepseek_report.artifacts.protocols.models import HISTORY, TrainingPlace, untrained_facts
+from deepseek_report.artifacts.protocols.models import (
+    HISTORY,
+    MODEL_FILES,
+    TrainingPlace,
+    untrained_facts,
+)
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.artifacts.storage.files import save_json, save_table
+from deepseek_report.artifacts.storage.files import load_arrays, save_arrays, save_json, save_table
 
 #: What a reader must know of a model that was trained elsewhere.
 CAME_TRAINED = message("training_notes.came_trained")
 GIVEN_IN_PYTHON = message("training_notes.given_in_python")
 ANSWERS_GIVEN = message("training_notes.answers_given")
+
+
+#: The file of a training folder that says which model it holds, where the model is not stored.
+_ANSWERS = MODEL_FILES[1]
+
+
+def save_answers(folder: Path, answers: Floats) -> None:
+    """Write what a model says of some rows, (row, class), to its training folder."""
+    save_arrays(folder / _ANSWERS, probabilities=answers)
+
+
+def load_answers(folder: Path) -> Floats:
+    """What `save_answers` wrote."""
+    answers: Floats = load_arrays(folder / _ANSWERS)["probabilities"]
+    return answers
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,9 @@ class TreeSurrogate:
         ).fit(mixtures[:learnt], missed[:learnt])
         of_trees, missed = trees.predict(mixtures[learnt:]), missed[learnt:]
         weight = _slope(missed, of_trees)
-        fidelity = 1 - _share(missed - weight * of_trees, outputs[learnt:])
+        spread = float(outputs[learnt:].var())
+        left = float((missed - weight * of_trees).var())
+        fidelity = 1 - (left / spread if spread > 0 else 0.0)
         return cls(means, slopes, trees, weight, fidelity)
 
     def outputs(self, rows: Floats) -> Floats:
@@ -140,9 +142,3 @@ def _slope(numbers: Floats, of_trees: Floats) -> float:
     centred = of_trees - of_trees.mean()
     spread = float(centred @ centred)
     return float(np.clip((numbers @ centred) / spread, 0.0, 1.0)) if spread > 0 else 0.0
-
-
-def _share(missed: Floats, of: Floats) -> float:
-    """Variance of what is missed over all; 0 where nothing varies."""
-    variance = float(of.var())
-    return float(missed.var()) / variance if variance > 0 else 0.0
