@@ -85,7 +85,7 @@ def test_a_part_and_a_field_of_it_are_not_the_same_key() -> None:
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with YAMLs in `conf`, which nobody has named."""
     (tmp_path / "conf" / "explainers").mkdir(parents=True)
-    target = "deepseek_report.explainers.random.Random"
+    target = "deepseek_report.explainers.accounts.Random"
     (tmp_path / "conf" / "explainers" / "mine.yaml").write_text(f"mine:\n  _target_: {target}\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path

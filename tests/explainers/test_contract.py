@@ -11,18 +11,20 @@ import pytest
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
-from deepseek_report.explainers.attention.attention_rollout import AttentionRollout
-from deepseek_report.explainers.attention.attn_lrp import AttnLRP
+from deepseek_report.explainers.accounts import Random
+from deepseek_report.explainers.attention_flow import AttentionRollout, AttnLRP
 from deepseek_report.explainers.gradients.deep_lift import DeepLift, DeepShap
-from deepseek_report.explainers.gradients.gradient_shap import GradientShap
-from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
-from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients
-from deepseek_report.explainers.gradients.saliency import Saliency, SmoothGrad
+from deepseek_report.explainers.gradients.local_gradients import (
+    InputXGradient,
+    Saliency,
+    SmoothGrad,
+)
+from deepseek_report.explainers.gradients.path_gradients import GradientShap, IntegratedGradients
+from deepseek_report.explainers.lime import Lime
 from deepseek_report.explainers.occlusion import Occlusion
-from deepseek_report.explainers.random import Random
 from deepseek_report.explainers.shapley.conditional_shap import ConditionalShap
 from deepseek_report.explainers.shapley.shap import Shap
-from deepseek_report.explainers.surrogates.lime import Lime
+from tests.explainers.toys import AttentionModule, toy
 from tests.worded import say
 
 EXPLAINERS = [
@@ -48,11 +50,11 @@ every = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def to_explain(toy_schema, toy_classifier, attention_module, context) -> Any:
+def to_explain() -> Any:
     rng = np.random.default_rng(0)
     attention = {"global": rng.dirichlet(np.ones(5), size=(2, 5))}
-    module = attention_module(rng.normal(size=(4, 3)), [(attention, None)])
-    return context(toy_classifier(toy_schema(4, n_classes=3), module=module))
+    module = AttentionModule(rng.normal(size=(4, 3)), [(attention, None)])
+    return toy(4, n_classes=3, module=module)
 
 
 @every

@@ -13,16 +13,8 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import Coalitions, spread_evenly
 from deepseek_report.explainers.attributions import seed_of
-from deepseek_report.explainers.shapley.shap_settings import (
-    ShapSettings,
-    about_screening,
-    elementary_effects,
-)
-from deepseek_report.explainers.shapley.shapley_engine import (
-    ShapleyEngine,
-    middle_of,
-    partition_order,
-)
+from deepseek_report.explainers.shapley import shapley_engine
+from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine, ShapSettings
 from deepseek_report.statistics.games.formula import coalitions, shapley_values
 
 # Shapley and Owen values of players by walking through orders of them, many rows per model call.
@@ -56,7 +48,7 @@ def flipped_orders(order: Ints, rounds: int, rng: np.random.Generator) -> Ints:
     starts, stops = np.array([0]), np.array([len(order)])
     places = np.zeros((rounds, 1), dtype=np.int64)  # where each part begins in each round
     while (stops - starts > 1).any():
-        middles = middle_of(starts, stops)
+        middles = shapley_engine.middle_of(starts, stops)
         first, second = middles - starts, stops - middles  # a single player has no second half
         swapped = rng.random(places.shape) < 0.5
         halves = np.stack([places + swapped * second, places + ~swapped * first], axis=2)
@@ -127,7 +119,7 @@ class _FlippedOrders:
         """(round, part) where each order is cut between the halves of a part."""
         places = []
         for start, stop in parts:
-            middle = middle_of(start, stop)
+            middle = shapley_engine.middle_of(start, stop)
             places.append(np.maximum(self.place(start, middle), self.place(middle, stop)))
         return np.stack(places, axis=1)
 
@@ -153,7 +145,7 @@ def largest_shares(order: Ints, orders: Ints, ends: Floats, expansions: int, ask
         chosen = _next_cut(parts)[:expansions]
         walk.learn(walk.cut_places(chosen), ask)
         for start, stop in chosen:
-            middle = middle_of(start, stop)
+            middle = shapley_engine.middle_of(start, stop)
             del parts[(start, stop)]
             for half in ((start, middle), (middle, stop)):
                 parts[half] = walk.share(*half)
@@ -195,42 +187,31 @@ class Players:
         self.present = self.kind.present(context.inputs)
         self.partition = self._partition()
         self.parts: list[int] = []
+        n, rows = len(context.inputs), context.background
         if config.reference == "baseline":
-            self._compare_with_baseline()
+            self.rounds = 1 if self.algorithm == "exact" else config.rounds
+            rows = self.kind.baseline(context.inputs, rows)
+            self.base = context.output(rows)
+            self.references = np.broadcast_to(rows[None], (self.rounds, *rows.shape))
+            self.at_reference = np.tile(self.base, (self.rounds, 1))
         else:
-            self._compare_with_rows()
-
-    @property
-    def variant(self) -> Message:
-        return message(f"explainer_variants.players_{self.algorithm}")
+            scores = context.output(rows)
+            chosen = config.chosen_rows(scores, rows=1)[:, 0]
+            self.rounds = len(chosen)
+            shape = (self.rounds, *context.inputs.shape)
+            self.references = np.broadcast_to(rows[chosen][:, None], shape)
+            self.base = np.full(n, float(scores[chosen].mean()))
+            self.at_reference = np.tile(scores[chosen][:, None], (1, n))
 
     def _partition(self) -> Ints:
         if self.algorithm != "owen":
             return np.arange(self.present.shape[1])
         config, effects = self.config, None
         if config.screening:
-            effects = elementary_effects(self.context, config.screening)
-        return partition_order(
+            effects = shapley_engine.elementary_effects(self.context, config.screening)
+        return shapley_engine.partition_order(
             self.schema, self.context.background, effects, config.permutation_up_to
         )
-
-    def _compare_with_baseline(self) -> None:
-        context = self.context
-        self.rounds = 1 if self.algorithm == "exact" else self.config.rounds
-        rows = self.kind.baseline(context.inputs, context.background)
-        self.base = context.output(rows)
-        self.references = np.broadcast_to(rows[None], (self.rounds, *rows.shape))
-        self.at_reference = np.tile(self.base, (self.rounds, 1))
-
-    def _compare_with_rows(self) -> None:
-        context, n = self.context, len(self.context.inputs)
-        scores = context.output(context.background)
-        chosen = self.config.chosen_rows(scores, rows=1)[:, 0]
-        self.rounds = len(chosen)
-        shape = (self.rounds, *context.inputs.shape)
-        self.references = np.broadcast_to(context.background[chosen][:, None], shape)
-        self.base = np.full(n, float(scores[chosen].mean()))
-        self.at_reference = np.tile(scores[chosen][:, None], (1, n))
 
     def values(self, index: int) -> Floats:
         """(round, column) for one instance; players that are not there get 0."""
@@ -263,7 +244,7 @@ class Players:
         kept = self.partition[self.present[index][self.partition]]
         local = np.searchsorted(players, kept)
         drawn = flipped_orders(local, self.rounds, rng)
-        cuts = self.config.cuts("owen", len(players), self.rounds)
+        cuts = self.config.cuts(len(players), self.rounds)
         return largest_shares(local, drawn, ends, cuts, ask)
 
 
@@ -283,7 +264,7 @@ def about_players(config: ShapSettings, players: Players) -> tuple[Message, ...]
             message("explainer_notes.players.halved", alike=alike, total=total, parts=parts)
         )
         if config.screening:
-            notes.append(about_screening(config.screening, total))
+            notes.append(shapley_engine.about_screening(config.screening, total))
     if players.rounds > 1:
         notes.append(message("explainer_notes.players.spread", rounds=players.rounds))
     return tuple(notes)

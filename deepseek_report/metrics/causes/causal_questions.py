@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -17,7 +18,6 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Attribute
-from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.causes.cause_rows import (
@@ -29,7 +29,7 @@ from deepseek_report.metrics.causes.cause_rows import (
     TestedClaim,
 )
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph, GraphNode, value_of
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import EntityMetric
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
 from deepseek_report.statistics.causes.effects import (
     CausalEffect,
@@ -38,7 +38,13 @@ from deepseek_report.statistics.causes.effects import (
     controls_of,
     effect_of_setting,
 )
-from deepseek_report.statistics.causes.gap_by_path import PATHS, PathGap, gaps_by_path, widening
+from deepseek_report.statistics.causes.gap_by_path import (
+    PATHS,
+    Path,
+    PathGap,
+    gaps_by_path,
+    widening,
+)
 from deepseek_report.statistics.causes.graph import CausalRefusal, PathSets
 from deepseek_report.statistics.causes.independence import independence_tests
 from deepseek_report.statistics.causes.sensitivity import sensitivity_of
@@ -65,7 +71,7 @@ def questions_of(
 
 
 @dataclass(frozen=True)
-class CausalClaims(ModelMetric):
+class CausalClaims(EntityMetric):
     """Tests each missing arrow of the declared graph against the data.
 
     Where no arrow joins two nodes, the graph claims that they are independent once others are held
@@ -78,7 +84,6 @@ class CausalClaims(ModelMetric):
     Reference: Shah & Peters 2020, doi:10.1214/19-AOS1857 (generalised covariance measure).
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "causes"
     modalities = frozenset({"table"})
@@ -95,9 +100,8 @@ class CausalClaims(ModelMetric):
         "claims": TableType(
             (
                 *columns_of("first second", shown=False),
-                *columns_of("first_label second_label held"),
-                *columns_of("correlation:number n:count p_value:p_value"),
-                *columns_of("p_adjusted:p_value contradicted:yes_no"),
+                *columns_of("first_label second_label held correlation:number n:count"),
+                *columns_of("p_value:p_value p_adjusted:p_value contradicted:yes_no"),
             ),
             row=TestedClaim,
         ),
@@ -111,36 +115,25 @@ class CausalClaims(ModelMetric):
         context.progress.start("claims of the graph", len(claims))
         data = declared.data(context.dataset.every_part, context.seed, self.rows)
         tests = independence_tests(claims, data)
-        types = self.tables
-        tables = {
-            "nodes": types["nodes"].frame(
-                [(node.name, node.label, node.role) for node in declared.nodes.values()]
-            ),
-            "arrows": types["arrows"].frame(
-                [(*arrow, *declared.labels(arrow)) for arrow in declared.graph.arrows]
-            ),
-            "claims": types["claims"]
-            .frame(
-                [
-                    (
-                        *(test.claim.first, test.claim.second),
-                        *declared.labels((test.claim.first, test.claim.second)),
-                        SEPARATOR.join(declared.labels(test.claim.held)),
-                        *(test.correlation, test.n, test.p_value, test.p_adjusted),
-                        bool(test.is_contradicted),
-                    )
-                    for test in tests
-                ]
+        nodes = ((node.name, node.label, node.role) for node in declared.nodes.values())
+        arrows = ((*arrow, *declared.labels(arrow)) for arrow in declared.graph.arrows)
+        rows = (
+            (
+                *(test.claim.first, test.claim.second),
+                *declared.labels((test.claim.first, test.claim.second)),
+                SEPARATOR.join(declared.labels(test.claim.held)),
+                *(test.correlation, test.n, test.p_value, test.p_adjusted),
+                bool(test.is_contradicted),
             )
-            .astype({"contradicted": bool}),
-        }
-        score = Score(
-            metric="contradicted_claims",
-            category="causes",
-            value=float(sum(test.is_contradicted for test in tests)),
-            n=len(tests),
-            direction="lower",
-            bounds=(0, None),
+            for test in tests
+        )
+        tested = self.frame("claims", rows).astype({"contradicted": bool})
+        tables = {**self.frames(nodes=nodes, arrows=arrows), "claims": tested}
+        n_contradicted = sum(test.is_contradicted for test in tests)
+        score = self.score(
+            "contradicted_claims",
+            Estimate(float(n_contradicted), n=len(tests)),
+            "lower",
             reference="doi:10.1214/19-AOS1857",
         )
         return Measurement((score,) if tests else (), tables)
@@ -153,7 +146,7 @@ OF_SHARES = {"effect": "effect_points", "naive": "naive_points", "value": "value
 
 
 @dataclass(frozen=True)
-class CausalEffects(ModelMetric):
+class CausalEffects(EntityMetric):
     """What setting one node would do to another in the world, if the declared graph holds.
 
     What the graph says must be held alike is held alike: predictions of the outcome are corrected
@@ -168,7 +161,6 @@ class CausalEffects(ModelMetric):
     al. 2018, doi:10.1111/ectj.12097; Cinelli & Hazlett 2020, doi:10.1111/rssb.12348.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "causes"
     modalities = frozenset({"table"})
@@ -187,8 +179,7 @@ class CausalEffects(ModelMetric):
                 Column("adjusted_for"),
                 *columns_of("outside:share effective:count moved:share", shown=False),
                 Column("n", "count"),
-                *columns_of("robustness:share e_value:number strongest", shown=False),
-                *columns_of("times:number", shown=False),
+                *columns_of("robustness:share e_value:number strongest times:number", shown=False),
                 Column("controls_hold", "yes_no"),
             ),
             row=DeclaredEffect,
@@ -281,14 +272,12 @@ class EffectAnswer:
         levels, unit = node.levels(self.declared.schema), self.declared.unit(node)
         return {"outcome_class": levels[1][1] if levels else "", "unit": unit or ""}
 
-    def _cells(self, key: str, value: Estimate) -> dict[str, Any]:
-        """An estimate in the columns of its kind: points of two classes, or numbers."""
+    def _column(self, key: str) -> str:
+        """Where an estimate stands: points of two classes, or numbers."""
         outcome = self.declared.nodes[self.effect.outcome]
-        of_classes = bool(outcome.levels(self.declared.schema))
-        name = OF_SHARES[key] if of_classes else key
-        return value.cells(name, name)
+        return OF_SHARES[key] if outcome.levels(self.declared.schema) else key
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> dict[str, object]:
         """Of the table `effects`."""
         effect, sensitivity = self.effect, sensitivity_of(self.effect, self.data)
         strongest = sensitivity.strongest
@@ -296,8 +285,8 @@ class EffectAnswer:
             **self._pair,
             **self.setting.cells(),
             **self._of_outcome,
-            **self._cells("effect", effect.effect),
-            **self._cells("naive", effect.naive),
+            self._column("effect"): effect.effect,
+            self._column("naive"): effect.naive,
             "adjusted_for": SEPARATOR.join(self.declared.labels(effect.adjusted_for)),
             "outside": effect.overlap.outside,
             "effective": round(effect.overlap.effective),
@@ -309,20 +298,19 @@ class EffectAnswer:
             "times": sensitivity.times_strongest
             if math.isfinite(sensitivity.times_strongest)
             else math.nan,
-            "controls_hold": all(row["holds"] for row in self.control_rows()),
+            "controls_hold": all(passes(each, effect.effect) for each in self._controls.values()),
         }
 
     def control_rows(self) -> list[dict[str, object]]:
         """Of the table `controls`; a control that could not be made has no row."""
-        controls = self._controls
         return [
             {
                 **self._pair,
                 "control": name,
-                **self._cells("value", value),
+                self._column("value"): value,
                 "holds": passes(value, self.effect.effect),
             }
-            for name, value in controls.items()
+            for name, value in self._controls.items()
         ]
 
     @cached_property
@@ -423,7 +411,7 @@ _OF_SHARES = {
 
 
 @dataclass(frozen=True)
-class CausalGaps(ModelMetric):
+class CausalGaps(EntityMetric):
     """Splits the gap between groups by the paths of the declared graph, for labels and for answers.
 
     Direct is what groups differ by where everything else is as it was; indirect what comes through
@@ -439,7 +427,6 @@ class CausalGaps(ModelMetric):
     Reference: Plečko & Bareinboim 2024, doi:10.1561/2200000106, arXiv 2207.11385.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     category = "causes"
     modalities = frozenset({"table"})
@@ -449,8 +436,7 @@ class CausalGaps(ModelMetric):
         "paths": TableType(
             (
                 Column("place", "place", shown=False),
-                Column("attribute", "attribute"),
-                *columns_of("compared reference path"),
+                *columns_of("attribute:attribute compared reference path"),
                 estimate("labels_points", "points", "labels_points", optional=True),
                 estimate("decisions_points", "points", "decisions_points", optional=True),
                 estimate("difference_points", "points", "difference_points", optional=True),
@@ -458,16 +444,14 @@ class CausalGaps(ModelMetric):
                 estimate("answers", "number", "answers", optional=True),
                 estimate("difference", "number", "difference", optional=True),
                 Column("p_adjusted", "p_value", shown=False),
-                Column("widened", "yes_no"),
-                Column("n", "count"),
+                *columns_of("widened:yes_no n:count"),
             ),
             row=GapPath,
         ),
         "sets": TableType(
             (
                 Column("place", "place", shown=False),
-                Column("attribute", "attribute"),
-                *columns_of("compared reference confounders mediators"),
+                *columns_of("attribute:attribute compared reference confounders mediators"),
                 *columns_of("outside:share n:count"),
             )
         ),
@@ -492,18 +476,17 @@ class CausalGaps(ModelMetric):
                 else:
                     refused.append(split)
             context.progress.advance()
-        rows = with_verdicts([row for split in splits for row in split.rows()])
-        types = self.tables
+        parts = [(split, path) for split in splits for path in PATHS]
+        verdicts = widened([(split.wider[path], split.is_larger(path)) for split, path in parts])
+        judged = zip(parts, verdicts, strict=True)
+        rows = [split.row(path, *verdict) for (split, path), verdict in judged]
         tables = {
-            "paths": types["paths"].frame(rows).astype({"widened": bool}),
-            "sets": types["sets"].frame([split.set_row() for split in splits]),
+            "paths": self.frame("paths", rows).astype({"widened": bool}),
+            "sets": self.frame("sets", (split.set_row() for split in splits)),
         }
-        scores = (
-            self.score(
-                "widened_paths", Estimate(sum(row["widened"] for row in rows), n=len(rows)), "lower"
-            ),
-        )
-        return Measurement(scores if rows else (), tables, notes=tuple(dict.fromkeys(refused)))
+        n_widened = Estimate(sum(is_widened for _, is_widened in verdicts), n=len(rows))
+        score = self.score("widened_paths", n_widened, "lower")
+        return Measurement((score,) if rows else (), tables, notes=tuple(dict.fromkeys(refused)))
 
 
 def _with_answers(declared: DeclaredGraph, context: MeasureContext, most: int) -> CausalData:
@@ -552,7 +535,7 @@ class SplitByPath:
     attribute: Attribute
     labels: PathGap
     answers: PathGap
-    wider: dict[Any, Estimate]
+    wider: Mapping[Path, Estimate]
     declared: DeclaredGraph
     least: float
 
@@ -593,23 +576,18 @@ class SplitByPath:
             "n": int(self.labels.used.sum()),
         }
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Of the table `paths`; whether a path is widened is judged over all rows."""
+    def is_larger(self, path: Path) -> bool:
+        """Whether the part in answers is larger than that in labels."""
+        labels, answers = self.labels.parts[path], self.answers.parts[path]
+        return is_widening(labels.value, answers.value, self.least)
+
+    def row(self, path: Path, p_adjusted: float, is_widened: bool) -> dict[str, object]:
+        """Of the table `paths`."""
+        sizes = (self.labels.parts[path], self.answers.parts[path], self.wider[path])
         decides = task_of(self.declared.schema.target).decides
-        return [
-            {
-                **self._about,
-                "path": path,
-                **_cells("labels", self.labels.parts[path], decides),
-                **_cells("answers", self.answers.parts[path], decides),
-                **_cells("difference", self.wider[path], decides),
-                "p_adjusted": p_value_of(self.wider[path]),
-                "widened": is_widening(
-                    self.labels.parts[path].value, self.answers.parts[path].value, self.least
-                ),
-            }
-            for path in PATHS
-        ]
+        columns = _OF_SHARES.values() if decides else _OF_SHARES
+        verdict = {"path": path, "p_adjusted": p_adjusted, "widened": is_widened}
+        return {**self._about, **verdict, **dict(zip(columns, sizes, strict=True))}
 
     def set_row(self) -> dict[str, object]:
         """Of the table `sets`."""
@@ -620,11 +598,6 @@ class SplitByPath:
             "mediators": SEPARATOR.join(self.declared.labels(sets.mediators)),
             "outside": self.labels.overlap.outside,
         }
-
-
-def _cells(key: str, value: Estimate, decides: bool) -> dict[str, float]:
-    name = _OF_SHARES[key] if decides else key
-    return value.cells(name, name)
 
 
 def p_value_of(difference: Estimate) -> float:
@@ -648,12 +621,13 @@ def is_widening(labels: float, answers: float, least: float = LEAST_POINTS) -> b
     return abs(answers) - abs(labels) >= least
 
 
-def with_verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with p-values corrected for all of them, and only what is beyond chance widened."""
-    adjusted = holm([row["p_adjusted"] for row in rows]).tolist()
+def widened(parts: Sequence[tuple[Estimate, bool]]) -> list[tuple[float, bool]]:
+    """Of differences, each with whether it is large: the p-value corrected for all of them, and
+    whether it is a widening beyond chance.
+    """
+    adjusted = holm([p_value_of(difference) for difference, _ in parts]).tolist()
     return [
-        {**row, "p_adjusted": p, "widened": bool(row["widened"] and p < _LEVEL)}
-        for row, p in zip(rows, adjusted, strict=True)
+        (p, bool(is_large and p < _LEVEL)) for (_, is_large), p in zip(parts, adjusted, strict=True)
     ]
 
 

@@ -24,7 +24,6 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     about_sample,
     bootstrap_mean,
-    judged,
     ratio_of_means,
 )
 from deepseek_report.metrics.explanations.explanation_rows import (
@@ -39,6 +38,23 @@ from deepseek_report.statistics.intervals import SHARE
 LEAST_OCCURRENCES = 3
 #: Features that get an interval, and that are compared by group, the most important first.
 MOST_INTERVALS, MOST_BY_GROUP = 300, 100
+
+
+_BY_GROUP = TableType(
+    (
+        Column("explainer", "explainer", shown=False),
+        Column("attribute", "attribute"),
+        Column("attribute_label", shown=False),
+        Column("level"),
+        Column("feature", shown=False),
+        Column("label"),
+        estimate("mean_absolute"),
+        Column("n", "count"),
+    ),
+    folded=True,
+    release=TableRelease(counts=("n",), lines=(("explainer", "attribute", "feature"),)),
+    row=GroupImportance,
+)
 
 
 @dataclass(frozen=True)
@@ -66,34 +82,14 @@ class Importance(ExplanationMetric):
         ),
         "by_class": TableType(
             (
-                Column("class"),
-                Column("explainer", "explainer"),
-                Column("feature"),
-                Column("label"),
+                *columns_of("class explainer:explainer feature label"),
                 estimate("mean_absolute"),
-                Column("mean_signed", "number"),
-                Column("share", "share"),
-                Column("n", "count"),
-                Column("rank", "count"),
+                *columns_of("mean_signed:number share:share n:count rank:count"),
             ),
             release=TableRelease(counts=("n",)),
             row=ClassImportance,
         ),
-        "by_group": TableType(
-            (
-                Column("explainer", "explainer", shown=False),
-                Column("attribute", "attribute"),
-                Column("attribute_label", shown=False),
-                Column("level"),
-                Column("feature", shown=False),
-                Column("label"),
-                estimate("mean_absolute"),
-                Column("n", "count"),
-            ),
-            folded=True,
-            release=TableRelease(counts=("n",), lines=(("explainer", "attribute", "feature"),)),
-            row=GroupImportance,
-        ),
+        "by_group": _BY_GROUP,
     }
 
     resamples: Resamples = 2000
@@ -102,7 +98,7 @@ class Importance(ExplanationMetric):
     reads = frozenset({"dataset", "predictions", "cases", "explanation", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation = judged(context)
+        explanation = self.judged(context)
         draws, schema = (self.resamples, context.seed), context.dataset.schema
         units = kind_of(schema).units(explanation.values, explanation.inputs, LEAST_OCCURRENCES)
         if not units.names:
@@ -116,20 +112,19 @@ class Importance(ExplanationMetric):
                 **_by_class(explanation, schema, draws),
                 "by_group": _by_group(context, explanation, units, draws),
             },
-            notes=(*_about_units(units, schema), *about_sample(context)),
+            notes=tuple(_notes(units, context)),
         )
 
 
-def _about_units(units: Units, schema: Schema) -> Iterator[Text]:
-    if about := kind_of(schema).about_units(LEAST_OCCURRENCES):
+def _notes(units: Units, context: MeasureContext) -> Iterator[Text]:
+    if about := kind_of(context.dataset.schema).about_units(LEAST_OCCURRENCES):
         yield about
-    if len(units.names) > MOST_INTERVALS:
+    if (n := len(units.names)) > MOST_INTERVALS:
+        with_interval, by_group = MOST_INTERVALS, MOST_BY_GROUP
         yield message(
-            "notes.global_importance.first",
-            n=len(units.names),
-            with_interval=MOST_INTERVALS,
-            by_group=MOST_BY_GROUP,
+            "notes.global_importance.first", n=n, with_interval=with_interval, by_group=by_group
         )
+    yield from about_sample(context)
 
 
 def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
@@ -220,9 +215,8 @@ def _by_group(
         if attribute.name in context.predictions.groups
         for code in range(len(attribute.levels))
     ]
-    empty = Importance.tables["by_group"].frame([])
     kept = [frame for frame in frames if frame is not None]
-    return pd.concat(kept, ignore_index=True) if kept else empty
+    return pd.concat(kept, ignore_index=True) if kept else _BY_GROUP.frame([])
 
 
 def _level(

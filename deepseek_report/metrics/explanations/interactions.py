@@ -35,6 +35,9 @@ from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
 from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.statistics.ranking import thin
 
+#: How the interval of a size is made.
+_EXACT = message("interval_methods.students")
+_ESTIMATED = message("interval_methods.students_around")
 #: Log-odds beyond which a probability is 0 or 1 for most libraries, so that they say little.
 _BOUNDED = 15.0
 #: Products that the exact values of a model of trees may take, and cases that are kept in any case.
@@ -91,79 +94,6 @@ class ModelPairs:
     exact: bool
 
 
-@dataclass(frozen=True)
-class PairSearch:
-    """How pairs are searched.
-
-    most : pairs that are kept. features : the features of largest attribution whose pairs are
-    looked at. surrogate_rows, draws : rows for the surrogate's fit, and draws of each pair and
-    case of which four rows each are asked; neither is needed for a model of trees.
-    """
-
-    most: int
-    features: int
-    surrogate_rows: int
-    draws: int
-
-    def of_model(
-        self, classifier: Classifier, inputs: Floats, background: Floats, seed: int
-    ) -> ModelPairs:
-        """The strongest pairs: exact ones where trees add up to the output, else estimates."""
-        exact = self._of_trees(classifier, inputs, background)
-        return exact or self._estimated(classifier, inputs, background, seed)
-
-    def _of_trees(
-        self, classifier: Classifier, inputs: Floats, background: Floats
-    ) -> ModelPairs | None:
-        """None where the model's answers are no sums of trees."""
-        if "trees" not in classifier.capabilities:
-            return None
-        trees, target = cast(TreeClassifier, classifier), classifier.schema.target.explained
-        ensemble = trees.trees
-        inputs = inputs[_affordable(ensemble, len(inputs), len(background))]
-        cases, rows = trees.columns(inputs), trees.columns(background)
-        attributed = tree_shapley(ensemble, cases, rows, target)
-        if not attributed.add_up(classifier.probabilities(inputs)[:, target], ensemble.space):
-            return None
-        features = self._strongest(attributed.values)
-        values = tree_interactions(ensemble, cases, rows, target, features)
-        order = _by_size(values)[: self.most]
-        return ModelPairs(
-            pairs=pairs_of_features(features)[order],
-            values=PairValues.exact(values[order]),
-            looked_at=len(values),
-            spread=float(np.abs(attributed.outputs - attributed.base).mean()),
-            output=ExplainedOutput(classifier, ensemble.space),
-            exact=True,
-        )
-
-    def _estimated(
-        self, classifier: Classifier, inputs: Floats, background: Floats, seed: int
-    ) -> ModelPairs:
-        output = ExplainedOutput.chosen(classifier, np.concatenate([inputs, background]))
-        surrogate = TreeSurrogate.fitted(output.of, background, self.surrogate_rows, seed)
-        features = self._strongest(surrogate.values(inputs, background))
-        of_surrogate = surrogate.interactions(inputs, background, features)
-        order = _by_size(of_surrogate)[: self.most]
-        pairs = pairs_of_features(features)[order]
-        questions = PairQuestions(inputs, background, pairs, self.draws)
-        values = questions.answered(output.of, surrogate.outputs, of_surrogate[order], seed)
-        strongest = np.argsort(-values.magnitudes.mean(axis=1), kind="stable")
-        return ModelPairs(
-            pairs=pairs[strongest],
-            values=values.take(strongest),
-            looked_at=len(of_surrogate),
-            spread=float(np.abs(output.of(inputs) - output.of(background).mean()).mean()),
-            output=output,
-            exact=False,
-        )
-
-    def _strongest(self, values: Floats) -> Ints:
-        """Columns of largest mean attribution, of (case, column)."""
-        order = np.argsort(-np.abs(values).mean(axis=0), kind="stable")
-        return np.sort(order[: self.features])
-
-
 def _affordable(ensemble: TreeEnsemble, n_cases: int, n_background: int) -> Ints:
     """Positions of cases, spread evenly, whose exact values take a bounded number of products."""
     leaves = int((ensemble.nodes.feature < 0).sum())
@@ -188,11 +118,6 @@ _GRABISCH = "Grabisch & Roubens 1999, doi 10.1007/s001820050125"
 _GRID, _LEVELS = np.linspace(0.05, 0.95, 10), (0.1, 0.5, 0.9)
 #: Categories that the effect is drawn for, the most frequent ones; background rows averaged over.
 _CATEGORIES, _ROWS = 6, 32
-
-
-#: How the interval of a size is made.
-_EXACT = message("interval_methods.students")
-_ESTIMATED = message("interval_methods.students_around")
 
 
 @dataclass(frozen=True)
@@ -272,6 +197,16 @@ class EffectBeside:
         return self.kind == "numeric"
 
 
+_EFFECTS = TableType(
+    (
+        *columns_of("feature label kind unit value:number display by_label by_display"),
+        *columns_of("output:number"),
+    ),
+    release=TableRelease(values=("value",)),
+    row=EffectBeside,
+)
+
+
 @dataclass(frozen=True)
 class Interactions(ModelMetric):
     """Which pairs of features act together in the model, and how strongly.
@@ -316,14 +251,7 @@ class Interactions(ModelMetric):
             release=TableRelease(counts=("n",)),
             row=FeaturePair,
         ),
-        "effects": TableType(
-            (
-                *columns_of("feature label kind unit value:number display by_label by_display"),
-                *columns_of("output:number"),
-            ),
-            release=TableRelease(values=("value",)),
-            row=EffectBeside,
-        ),
+        "effects": _EFFECTS,
     }
     bounds = {"strongest_interaction": (0.0, None)}
     category = "explanation"
@@ -340,16 +268,17 @@ class Interactions(ModelMetric):
         if len(schema.features) < 2 or len(explained) < _FEWEST_CASES:
             raise NotApplicableError(message("refusals.no_pairs", least=_FEWEST_CASES))
         chosen = explained[thin(len(explained), self.cases)]
-        search = PairSearch(self.pairs, self.features, self.surrogate_rows, self.draws)
         inputs = context.dataset.test.inputs[chosen]
-        model = search.of_model(context.classifier, inputs, context.background, context.seed)
+        model = self.of_model(context.classifier, inputs, context.background, context.seed)
         if not model.spread > 0:
             raise NotApplicableError(message("refusals.constant_output"))
         sizes = PairSizes.of(model.values, model.spread, model.looked_at)
-        pairs = _table(model, sizes, schema)
         return Measurement(
-            scores=(_score(pairs),),
-            tables={"pairs": pairs, "effects": _effects(model, sizes, context)},
+            scores=(self._score(model, sizes, schema),),
+            tables={
+                "pairs": _table(model, sizes, schema),
+                "effects": _effects(model, sizes, context),
+            },
             notes=(
                 message(
                     "notes.interactions.method",
@@ -358,32 +287,90 @@ class Interactions(ModelMetric):
                     space=model.output.space,
                     least=LEAST_SHARE,
                     looked_at=model.looked_at,
-                    n=int(pairs["n"].iloc[0]),
+                    n=model.values.values.shape[1],
                 ),
             ),
         )
 
+    def of_model(
+        self, classifier: Classifier, inputs: Floats, background: Floats, seed: int
+    ) -> ModelPairs:
+        """The strongest pairs: exact ones where trees add up to the output, else estimates."""
+        exact = self._of_trees(classifier, inputs, background)
+        return exact or self._estimated(classifier, inputs, background, seed)
 
-def _score(pairs: pd.DataFrame) -> Score:
-    strongest = pairs.iloc[0]
-    return Score(
-        "strongest_interaction",
-        "explanation",
-        float(strongest["share"]),
-        int(strongest["n"]),
-        "none",
-        low=float(strongest["share_low"]),
-        high=float(strongest["share_high"]),
-        interval_method=_EXACT if strongest["exact"] else _ESTIMATED,
-        bounds=(0.0, None),
-        reference=_GRABISCH,
-        note=message(
-            "notes.interactions.strongest",
-            first=strongest["label_a"],
-            second=strongest["label_b"],
-            looked_at=int(strongest["looked_at"]),
-        ),
-    )
+    def _of_trees(
+        self, classifier: Classifier, inputs: Floats, background: Floats
+    ) -> ModelPairs | None:
+        """None where the model's answers are no sums of trees."""
+        if "trees" not in classifier.capabilities:
+            return None
+        trees, target = cast(TreeClassifier, classifier), classifier.schema.target.explained
+        ensemble = trees.trees
+        inputs = inputs[_affordable(ensemble, len(inputs), len(background))]
+        cases, rows = trees.columns(inputs), trees.columns(background)
+        attributed = tree_shapley(ensemble, cases, rows, target)
+        if not attributed.add_up(classifier.probabilities(inputs)[:, target], ensemble.space):
+            return None
+        features = self._strongest(attributed.values)
+        values = tree_interactions(ensemble, cases, rows, target, features)
+        order = _by_size(values)[: self.pairs]
+        return ModelPairs(
+            pairs=pairs_of_features(features)[order],
+            values=PairValues.exact(values[order]),
+            looked_at=len(values),
+            spread=float(np.abs(attributed.outputs - attributed.base).mean()),
+            output=ExplainedOutput(classifier, ensemble.space),
+            exact=True,
+        )
+
+    def _estimated(
+        self, classifier: Classifier, inputs: Floats, background: Floats, seed: int
+    ) -> ModelPairs:
+        output = ExplainedOutput.chosen(classifier, np.concatenate([inputs, background]))
+        surrogate = TreeSurrogate.fitted(output.of, background, self.surrogate_rows, seed)
+        features = self._strongest(surrogate.values(inputs, background))
+        of_surrogate = surrogate.interactions(inputs, background, features)
+        order = _by_size(of_surrogate)[: self.pairs]
+        pairs = pairs_of_features(features)[order]
+        questions = PairQuestions(inputs, background, pairs, self.draws)
+        values = questions.answered(output.of, surrogate.outputs, of_surrogate[order], seed)
+        strongest = np.argsort(-values.magnitudes.mean(axis=1), kind="stable")
+        return ModelPairs(
+            pairs=pairs[strongest],
+            values=values.take(strongest),
+            looked_at=len(of_surrogate),
+            spread=float(np.abs(output.of(inputs) - output.of(background).mean()).mean()),
+            output=output,
+            exact=False,
+        )
+
+    def _strongest(self, values: Floats) -> Ints:
+        """Columns of largest mean attribution, of (case, column)."""
+        order = np.argsort(-np.abs(values).mean(axis=0), kind="stable")
+        return np.sort(order[: self.features])
+
+    def _score(self, model: ModelPairs, sizes: PairSizes, schema: Schema) -> Score:
+        first, second = (schema.labels[column] for column in model.pairs[0])
+        share = Estimate(
+            float(sizes.size[0] / model.spread),
+            float(sizes.low[0] / model.spread),
+            float(sizes.high[0] / model.spread),
+            model.values.values.shape[1],
+            _EXACT if model.exact else _ESTIMATED,
+        )
+        return self.score(
+            "strongest_interaction",
+            share,
+            "none",
+            reference=_GRABISCH,
+            note=message(
+                "notes.interactions.strongest",
+                first=first,
+                second=second,
+                looked_at=model.looked_at,
+            ),
+        )
 
 
 def _table(model: ModelPairs, sizes: PairSizes, schema: Schema) -> pd.DataFrame:
@@ -417,7 +404,7 @@ def _effects(model: ModelPairs, sizes: PairSizes, context: MeasureContext) -> pd
     Over at most 32 background rows, in which both features are replaced; empty without one.
     """
     if not sizes.is_interaction.any():
-        return Interactions.tables["effects"].frame([])
+        return _EFFECTS.frame([])
     schema, train = context.dataset.schema, context.dataset.train.inputs
     pair = model.pairs[int(sizes.is_interaction.argmax())]
     along, by = sorted(pair, key=lambda column: not schema.features[column].is_numeric)
@@ -428,29 +415,21 @@ def _effects(model: ModelPairs, sizes: PairSizes, context: MeasureContext) -> pd
     cells[..., along] = values[None, :, None]
     cells[..., by] = levels[:, None, None]
     outputs = model.output.of(cells.reshape(-1, rows.shape[1])).reshape(cells.shape[:3]).mean(2)
+    first, second = schema.features[along], schema.features[by]
+    level, value = (places.ravel() for places in np.indices(outputs.shape))
     return pd.DataFrame(
-        _records((schema.features[along], schema.features[by]), values, levels, outputs)
-    )
-
-
-def _records(
-    features: tuple[Feature, Feature], values: Floats, levels: Floats, outputs: Floats
-) -> list[dict[str, object]]:
-    along, by = features
-    about = {"feature": along.name, "label": along.label, "kind": along.kind}
-    return [
         {
-            **about,
-            "unit": along.unit or "",
-            "value": value,
-            "display": along.display(value),
-            "by_label": by.label,
-            "by_display": by.display(level),
-            "output": outputs[row, column],
+            "feature": first.name,
+            "label": first.label,
+            "kind": first.kind,
+            "unit": first.unit or "",
+            "value": values[value],
+            "display": [first.display(each) for each in values[value]],
+            "by_label": second.label,
+            "by_display": [second.display(each) for each in levels[level]],
+            "output": outputs.ravel(),
         }
-        for row, level in enumerate(levels)
-        for column, value in enumerate(values)
-    ]
+    )
 
 
 def _values(feature: Feature, train: Floats, quantiles: Floats) -> Floats:

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -24,7 +23,7 @@ from deepseek_report.metrics.performance.baselines import (
     limits_of,
     reference_predictions,
 )
-from deepseek_report.metrics.plugin import ClassMetric, ModelMetric, Rows
+from deepseek_report.metrics.plugin import ClassMetric, EntityMetric, Rows
 from deepseek_report.statistics.answer_errors import require_both
 from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
 from deepseek_report.statistics.resampling import Resampling, stratified_order
@@ -38,10 +37,9 @@ _Ranking = tuple[float, Floats]
 
 
 @dataclass(frozen=True)
-class LearningCurve(ClassMetric):
+class LearningCurve(EntityMetric, ClassMetric):
     """Test AUC of a reference predictor trained on growing parts of the training data."""
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "curve": TableType(
@@ -86,11 +84,15 @@ class LearningCurve(ClassMetric):
         gain = _last_doubling(rankings, test, REFERENCES[self.predictor])
         return Measurement(
             (gain,),
-            {
-                "curve": self.tables["curve"].frame(
-                    self._row(n, rankings[n], context.dataset) for n in rows
+            self.frames(
+                curve=(
+                    (
+                        *(n, n / len(context.dataset.train)),
+                        *(delong(*rankings[n], test.labels, Resampling.of(test)), self.predictor),
+                    )
+                    for n in rows
                 )
-            },
+            ),
             notes=(about, limits) if limits else (about,),
         )
 
@@ -117,11 +119,6 @@ class LearningCurve(ClassMetric):
         )
         context.progress.advance()
         return macro_auc(data.test.labels, predict(data.test.inputs), target.explained)
-
-    def _row(self, rows: int, ranking: _Ranking, data: Dataset) -> dict[str, object]:
-        auc = delong(*ranking, data.test.labels, Resampling.of(data.test))
-        about = {"rows": rows, "fraction": rows / len(data.train), "predictor": self.predictor}
-        return {**about, **auc.cells("roc_auc")}
 
 
 def _last_doubling(rankings: dict[int, _Ranking], test: Split, reference: Text) -> Score:
@@ -152,7 +149,7 @@ _NODES = 29
 
 
 @dataclass(frozen=True)
-class WithoutInputs(ModelMetric):
+class WithoutInputs(EntityMetric):
     """What a plain predictor gains, loses and decides otherwise if inputs are left out.
 
     Left out are, one after the other, the inputs that a check of the data suspects to hold the
@@ -167,7 +164,6 @@ class WithoutInputs(ModelMetric):
     max_rows : training rows that it is fitted to.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "refits": TableType(
@@ -206,11 +202,12 @@ class WithoutInputs(ModelMetric):
             other = reference_predictions("gradient_boosting", context, kept, rows)
             measure = task_of(data.schema.target).by_rows[0]
             change, _ = measure.difference(other, whole)
-            row = _row(data, columns, measure.key, measure.of(other)[0], change)
-            refits.append(row | {"rows": len(rows)})
+            left_out = SEPARATOR.join(data.schema.features[column].label for column in columns)
+            score = measure.of(other)[0]
+            refits.append((left_out, measure.key, score, change, len(rows), change.n))
             context.progress.advance()
         return Measurement(
-            tables={"refits": self.tables["refits"].frame(refits)},
+            tables=self.frames(refits=refits),
             notes=self._notes(len(rows), len(candidates) - len(chosen)),
         )
 
@@ -247,16 +244,3 @@ def _suspected(data: Dataset) -> list[list[int]]:
         if issue.check == "near_leak" and issue.severity in ("high", "medium") and known:
             suspected.append([data.schema.position(name) for name in known])
     return suspected
-
-
-def _row(
-    data: Dataset, columns: list[int], metric: str, score: float, change: Estimate
-) -> dict[str, object]:
-    """What leaving out these inputs did: the score without them, less that with all of them."""
-    return {
-        "inputs": SEPARATOR.join(data.schema.features[column].label for column in columns),
-        "metric": metric,
-        "score": score,
-        **change.cells("score_change", "score_change"),
-        "n": change.n,
-    }

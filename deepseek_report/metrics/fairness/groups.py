@@ -14,10 +14,13 @@ from deepseek_report.artifacts.array_types import Bools, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import CROSS, PARTS, PEOPLE, Attribute, AttributeKind, Schema
+from deepseek_report.artifacts.table import Column
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.resampling import Resampling
 
 UNKNOWN = "unknown"
+#: The first columns of a table on attributes.
+OF_ATTRIBUTE = (Column("attribute", "attribute"), Column("attribute_label", shown=False))
 #: So many names of small levels stand in the name of their pool.
 _NAMED = 3
 #: Why nothing can be compared by attributes of these kinds.
@@ -62,6 +65,13 @@ class Grouping:
     def sizes(self) -> Ints:
         """(level,) number of instances."""
         return self.count(self.codes >= 0)
+
+    def only(self, kept: Bools) -> Grouping:
+        """The grouping with some levels alone; the instances of the others are in none."""
+        place = np.where(kept, np.cumsum(kept) - 1, -1)
+        levels = tuple(level for level, keep in zip(self.levels, kept, strict=True) if keep)
+        codes = np.where(self.codes < 0, -1, place[self.codes])
+        return replace(self, levels=levels, codes=codes, pooled=())
 
     def count(self, where: Bools) -> Ints:
         """(level,) number of instances for which `where` holds."""
@@ -109,7 +119,8 @@ def _single(attribute: Attribute, codes: Ints) -> Grouping:
     unknown = -1 if attribute.partial else len(attribute.levels)
     levels = (*attribute.levels, UNKNOWN)
     codes = np.where(codes < 0, unknown, codes)
-    return _only_present(Grouping(attribute.name, attribute.label, levels, codes), 1)
+    grouping = Grouping(attribute.name, attribute.label, levels, codes)
+    return grouping.only(grouping.sizes > 0)
 
 
 def _with_pool(grouping: Grouping, min_cell: int, apart: Collection[str]) -> Grouping:
@@ -136,16 +147,8 @@ def _cross(first: Grouping, other: Grouping, min_cell: int) -> Grouping:
     codes = first.codes * len(other.levels) + other.codes
     codes = np.where((first.codes < 0) | (other.codes < 0), -1, codes)
     name, label = f"{first.name}{CROSS}{other.name}", f"{first.label}{CROSS}{other.label}"
-    return _only_present(Grouping(name, label, levels, codes, True, first.resampling), min_cell)
-
-
-def _only_present(grouping: Grouping, min_cell: int) -> Grouping:
-    kept = np.flatnonzero(grouping.sizes >= min_cell)
-    place = np.full(len(grouping.levels), -1)
-    place[kept] = np.arange(len(kept))
-    levels = tuple(grouping.levels[k] for k in kept)
-    codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
-    return replace(grouping, levels=levels, codes=codes)
+    grouping = Grouping(name, label, levels, codes, True, first.resampling)
+    return grouping.only(grouping.sizes >= min_cell)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from deepseek_report.artifacts.table import Column, TableType, columns_of, estim
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.fairness_rows import ProxyFeature
 from deepseek_report.metrics.performance.baselines import Predict, fit_predictor
-from deepseek_report.metrics.plugin import ModelMetric, Rows
+from deepseek_report.metrics.plugin import EntityMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import delong, macro_auc, most_telling, paired_difference
 from deepseek_report.statistics.resampling import Resampling
@@ -86,10 +86,9 @@ def _sample(
 
 
 @dataclass(frozen=True)
-class Proxies(ModelMetric):
+class Proxies(EntityMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "features": TableType(
@@ -118,7 +117,7 @@ class Proxies(ModelMetric):
         if not attributes:
             raise NotApplicableError(message("refusals.nothing_to_compare.people"))
         scores: list[Score] = []
-        rows: list[dict[str, object]] = []
+        rows: list[tuple[object, ...]] = []
         notes: list[Text] = []
         context.progress.start("stand-ins for attributes", len(attributes))
         for attribute in attributes:
@@ -131,7 +130,7 @@ class Proxies(ModelMetric):
             scores.append(_score(attribute, proxy.auc))
             names = [context.dataset.schema.features[j] for j in features]
             rows += _rows(attribute, names, proxy.importance)[: self.top]
-        table = self.tables["features"].frame(rows)
+        table = self.frame("features", rows)
         if len(context.dataset.schema.features) > _MOST_FEATURES + 1:
             notes.append(message("notes.proxies.most_telling", n=_MOST_FEATURES))
         notes += [message("notes.proxies.predicted"), message("notes.proxies.shared")]
@@ -183,18 +182,14 @@ def _other_features(data: Dataset, attribute: Attribute) -> list[int]:
 
 def _rows(
     attribute: Attribute, features: Sequence[Feature], importance: Sequence[Estimate]
-) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = [
-        {
-            "attribute": attribute.name,
-            "attribute_label": attribute.label,
-            "feature": feature.name,
-            "label": feature.label,
-            **fall.cells("importance"),
-        }
-        for feature, fall in zip(features, importance, strict=True)
+) -> list[tuple[object, ...]]:
+    """What each feature tells of the attribute, the most telling first."""
+    order = np.argsort([-fall.value for fall in importance], kind="stable")
+    ranked = [(features[k], importance[k]) for k in order]
+    return [
+        (attribute.name, attribute.label, feature.name, feature.label, fall)
+        for feature, fall in ranked
     ]
-    return [rows[k] for k in np.argsort([-fall.value for fall in importance], kind="stable")]
 
 
 def _score(attribute: Attribute, auc: Estimate) -> Score:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import ContinuesText, LanguageModel
@@ -36,7 +36,7 @@ from deepseek_report.metrics.language.token_attribution import (
     losses,
     word_owners,
 )
-from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.metrics.plugin import ClassMetric, EntityMetric
 from deepseek_report.statistics.games.coalition_design import all_pairs
 from deepseek_report.statistics.intervals import SHARE, rate
 from deepseek_report.statistics.paired import judged
@@ -167,7 +167,7 @@ def leading(rows: Sequence[MethodVerdict], question: str) -> MethodVerdict | Non
 
 
 @dataclass(frozen=True)
-class ContinuationAttribution(ClassMetric):
+class ContinuationAttribution(EntityMetric, ClassMetric):
     """What each token of an answer came from: tokens of the prompt, and of the answer before it.
 
     Gradient times input, integrated gradients, occlusion and Shapley values share one game: the
@@ -197,7 +197,6 @@ class ContinuationAttribution(ClassMetric):
     reveals = "rows"
     category = "language"
     modalities = frozenset({"text"})
-    counts_entities = True
     requires = frozenset({"language_model"})
     reads = frozenset({"classifier", "dataset", "seed"})
     bounds = {
@@ -268,11 +267,11 @@ class ContinuationAttribution(ClassMetric):
         shown = answers[: self.shown]
         return Measurement(
             scores=tuple(self._scores(rows)),
-            tables={
-                "methods": self.tables["methods"].frame([_cells(row) for row in rows]),
-                "sources": self.tables["sources"].frame(_sources(shown, model, lead)),
-                "tokens": self.tables["tokens"].frame(_tokens(shown, model)),
-            },
+            tables=self.frames(
+                methods=[_cells(row) for row in rows],
+                sources=_sources(shown, model, lead),
+                tokens=_tokens(shown, model),
+            ),
             arrays=_arrays(shown),
             notes=(
                 message(
@@ -447,25 +446,10 @@ def _truth(test: Split, rows: Sequence[int], text: Continuation, fixed: int) -> 
     return truth
 
 
-def _cells(row: MethodVerdict) -> dict[str, object]:
-    names = ("comprehensiveness", "sufficiency")
-    gains = zip(names, row.gains, strict=True) if row.method != CONTROL else ()
-    compared = {
-        key: value
-        for name, gain in gains
-        for key, value in gain.cells(f"{name}_gain", f"{name}_gain").items()
-    }
-    return {
-        "explainer": row.method,
-        "contrast": row.question == "contrast",
-        "n": row.n,
-        **dict(zip(names, row.lost, strict=True)),
-        **compared,
-        **row.right.cells("right", "right"),
-        "known": row.right.n,
-        "error": row.error,
-        "quoted": row.is_quoted,
-    }
+def _cells(row: MethodVerdict) -> tuple[object, ...]:
+    gains = row.gains if row.method != CONTROL else (UNDEFINED, UNDEFINED)
+    measured = (row.n, *row.lost, *gains, row.right, row.right.n, row.error)
+    return row.method, row.question == "contrast", *measured, row.is_quoted
 
 
 def _written(model: LanguageModel, ids: Sequence[int]) -> list[tuple[str, bool]]:
@@ -484,21 +468,16 @@ def _tokens(answers: Sequence[AttributedAnswer], model: LanguageModel) -> list[t
 
 def _sources(
     answers: Sequence[AttributedAnswer], model: LanguageModel, lead: MethodVerdict | None
-) -> Iterator[dict[str, object]]:
+) -> Iterator[tuple[object, ...]]:
     """What counts most for each answer token against its rival, by the method that leads."""
     for prompt, answer in enumerate(answers):
         game, labels = answer.game, _player_labels(answer.text, model)
         for order, token in enumerate(game.targets.tolist()):
-            row = {
-                "prompt": prompt,
-                "order": order,
-                "token": legible(model.tokens[token]),
-                "probability": float(game.probabilities[order]),
-                "rival": legible(model.tokens[int(game.rivals[order])]),
-                "difference": float(game.whole[1, order]),
-            }
+            rival = legible(model.tokens[int(game.rivals[order])])
+            about = (prompt, order, legible(model.tokens[token]), float(game.probabilities[order]))
+            row = (*about, rival, float(game.whole[1, order]))
             if lead is None:
-                yield {**row, "source": "", "value": math.nan, "error": math.nan}
+                yield *row, "", math.nan, math.nan
                 continue
             values = answer.values[METHODS.index(lead.method), 1, order]
             errors = (
@@ -506,8 +485,7 @@ def _sources(
             )
             for at in np.argsort(-np.abs(values), kind="stable")[:_LISTED]:
                 if answer.present[order, at]:
-                    source = {"source": labels[at], "value": values[at], "error": errors[at]}
-                    yield {**row, **source}
+                    yield *row, labels[at], values[at], errors[at]
 
 
 def _player_labels(text: Continuation, model: LanguageModel) -> list[str]:

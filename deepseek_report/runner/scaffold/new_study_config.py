@@ -14,7 +14,7 @@ import yaml
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.rounding import count, quantity
-from deepseek_report.artifacts.schema import Feature, Schema, readable_name
+from deepseek_report.artifacts.schema import Feature, readable_name
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.config.composed import OPEN
 from deepseek_report.data_kinds import kind_of
@@ -25,6 +25,8 @@ from deepseek_report.statistics.ranking import spearman
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import wording
 
+#: Fields of a plug-in, or settings below one another, as a person wrote them.
+Fields = Mapping[str, Any]
 #: Columns that are written out; those of wider tables are inferred whenever they are read.
 _MOST_COLUMNS = 200
 _MOST_SHOWN, _MOST_PROPOSED = 8, 5
@@ -47,15 +49,20 @@ class StudyDraft:
     name: str
     title: str
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    dataset: Mapping[str, Any] = field(default_factory=dict)
+    settings: Fields = field(default_factory=dict)
+    dataset: Fields = field(default_factory=dict)
     dropped: Mapping[str, str] = field(default_factory=dict)
     recognised: Mapping[str, str] = field(default_factory=dict)
-    columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    columns: Mapping[str, Fields] = field(default_factory=dict)
     guessed: Mapping[str, str] = field(default_factory=dict)
     seen: column_proposals.TableSeen | None = None
     read: Dataset | None = None
     trouble: str = ""
+
+    @property
+    def decides(self) -> bool:
+        """Whether a class is predicted, as far as it is known by now."""
+        return self.read is None or task_of(self.read.schema.target).decides
 
 
 def experiment_file(draft: StudyDraft) -> str:
@@ -64,18 +71,21 @@ def experiment_file(draft: StudyDraft) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _plain(anything: Any) -> str:
+def _plain(anything: object) -> str:
     """A value, or the name of a key, as YAML on one line."""
-    style: dict[str, Any] = {"default_flow_style": True, "allow_unicode": True, "width": 10**9}
-    style["sort_keys"] = False
-    text = yaml.safe_dump([anything], **style).strip()
+    style: Fields = {
+        "default_flow_style": True,
+        "allow_unicode": True,
+        "width": 10**9,
+        "sort_keys": False,
+    }
+    text = str(yaml.safe_dump([anything], **style)).strip()
     if not text.isprintable():
-        text = yaml.safe_dump([anything], default_style='"', **style).strip()
-    inner: str = text[1:-1]
-    return inner
+        text = str(yaml.safe_dump([anything], default_style='"', **style)).strip()
+    return text[1:-1]
 
 
-def value(anything: Any) -> str:
+def value(anything: object) -> str:
     """A text, list or mapping as YAML on one line; no part of a text is taken for a variable."""
     return _plain(_escaped(anything))
 
@@ -113,16 +123,12 @@ def _settings(draft: StudyDraft) -> Iterator[str]:
             yield f"{_plain(key)}: {value(inside)}"
             yield ""
     if draft.read is not None and "decision" not in draft.settings:
-        yield from _costs(draft.read)
-
-
-def _costs(dataset: Dataset) -> Iterator[str]:
-    if not task_of(dataset.schema.target).decides or len(dataset.schema.target.classes) != 2:
-        return
-    explained = dataset.schema.target.explained_class
-    yield f"# What does it cost to decide for “{_comment(explained)}” wrongly, and to miss it?"
-    yield f"{OPEN} decision: {{costs: {{false_alarm: 1, missed: 5}}}}"
-    yield ""
+        target = draft.read.schema.target
+        if draft.decides and len(target.classes) == 2:
+            explained = _comment(target.explained_class)
+            yield f"# What does it cost to decide for “{explained}” wrongly, and to miss it?"
+            yield f"{OPEN} decision: {{costs: {{false_alarm: 1, missed: 5}}}}"
+            yield ""
 
 
 def _dataset(draft: StudyDraft) -> Iterator[str]:
@@ -143,10 +149,9 @@ def _dataset(draft: StudyDraft) -> Iterator[str]:
     yield from _dropped(draft)
     if draft.read is not None and draft.dataset.get("text") is None:
         yield from _read(draft, draft.read)
-    elif draft.columns:
-        yield f"  columns: {value(dict(draft.columns))}"
-        yield ""
     else:
+        if draft.columns:
+            yield f"  columns: {value(dict(draft.columns))}"
         yield ""
 
 
@@ -155,9 +160,9 @@ def _undeclared(draft: StudyDraft) -> Iterator[str]:
     seen, declared = draft.seen, draft.dataset
     if seen is None:
         return
-    decides = draft.read is None or task_of(draft.read.schema.target).decides
-    if decides and declared.get("favourable") is None and isinstance(declared.get("target"), str):
-        codes = seen.codes.get(declared["target"], ())[:_MOST_SHOWN]
+    decides, target = draft.decides, declared.get("target")
+    if decides and declared.get("favourable") is None and isinstance(target, str):
+        codes = seen.codes.get(target, ())[:_MOST_SHOWN]
         yield "  # Which class is good for the person concerned? Until this is said, it is not"
         yield "  # judged how groups of people fare."
         yield f"  {OPEN} favourable: …  # one of {', '.join(map(value, codes))}"
@@ -195,13 +200,12 @@ def _read(draft: StudyDraft, dataset: Dataset) -> Iterator[str]:
     for issue in dataset.issues:
         yield f"  # found ({issue.severity}): {_comment(wording().say(issue.text))}"
     if "relations" not in draft.dataset:
-        for relation in proposed_relations(dataset):
+        for relation in proposed_relations(dataset)[:1]:
             yield "  # What always holds between columns; changes that are proposed keep it."
             yield f"  {OPEN} relations: [{value(relation)}]  # it does in nearly all rows"
-            break
     yield from _columns(draft, dataset)
     yield ""
-    yield from commented(dataset, OPEN)
+    yield from commented(dataset)
     yield ""
 
 
@@ -216,7 +220,7 @@ def _columns(draft: StudyDraft, dataset: Dataset) -> Iterator[str]:
     yield "  columns:"
     for feature in features[:_MOST_COLUMNS]:
         declared = draft.columns.get(feature.name, {})
-        line = value({**_column(feature), **declared})
+        line = value({**dict(_column(feature)), **declared})
         yield f"    {_plain(feature.name)}: {line}  # {_values(feature, numbers.get(feature.name))}"
         codes = column_proposals.unnamed_codes(feature)
         if codes and "categories" not in line:
@@ -227,23 +231,21 @@ def _columns(draft: StudyDraft, dataset: Dataset) -> Iterator[str]:
         yield f"    # {count(len(features) - _MOST_COLUMNS)} more columns are inferred when read"
 
 
-def _column(feature: Feature) -> dict[str, object]:
+def _column(feature: Feature) -> Iterator[tuple[str, object]]:
     """What is proposed of a column: its kind, and what its name and its codes tell."""
-    known: dict[str, object] = {"kind": feature.kind}
+    yield "kind", feature.kind
     if (label := column_proposals.proposed_label(feature.name)) != readable_name(feature.name):
-        known["label"] = label
+        yield "label", label
+    codes = [category.code for category in feature.categories]
     if feature.is_numeric:
-        known["unit"] = column_proposals.unit_of(feature.name) or None
+        yield "unit", column_proposals.unit_of(feature.name) or None
     elif levels := column_proposals.proposed_levels(feature):
-        known["categories"] = levels
-    elif feature.kind == "ordinal" and not all(
-        is_number(category.code) for category in feature.categories
-    ):
-        known["categories"] = [category.code for category in feature.categories]
-    return known
+        yield "categories", levels
+    elif feature.kind == "ordinal" and not all(map(is_number, codes)):
+        yield "categories", codes
 
 
-def _values(feature: Feature, numbers: Any) -> str:
+def _values(feature: Feature, numbers: Fields | None) -> str:
     """What occurs in a column, for a comment."""
     if numbers is not None:
         return f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"
@@ -268,17 +270,10 @@ def _report(draft: StudyDraft) -> Iterator[str]:
         yield f"  {OPEN} places: […]  # {why}"
     if "thresholds" not in declared:
         yield "  # What must be reached, who says so, and why; fail_on: true gives exit code 3."
-        for promise in _promises(draft):
-            promised = value({**promise, "set_by": "who, when", "why": "…"})
-            yield f"  {OPEN} thresholds: [{promised}]"
-
-
-def _promises(draft: StudyDraft) -> Iterator[dict[str, Any]]:
-    """Promises that a model can be held to before anything is known of it."""
-    decides = draft.read is None or task_of(draft.read.schema.target).decides
-    gain = "roc_auc_gain" if decides else "mae_gain"
-    simpler = "logistic_regression" if decides else "ridge"
-    yield {"metric": gain, "predictor": simpler, "at_least": -0.01 if decides else 0}
+        classes = {"metric": "roc_auc_gain", "predictor": "logistic_regression", "at_least": -0.01}
+        numbers = {"metric": "mae_gain", "predictor": "ridge", "at_least": 0}
+        promise = classes if draft.decides else numbers
+        yield f"  {OPEN} thresholds: [{value({**promise, 'set_by': 'who, when', 'why': '…'})}]"
 
 
 # What a new study may expect of its model: proposed from names, kinds and the data, to confirm.
@@ -348,20 +343,12 @@ def _quoted(name: str) -> str:
     return name if re.fullmatch(r"\w+", name) else f"`{name}`"
 
 
-def proposed_invariances(schema: Schema) -> list[Feature]:
-    """Columns by whose names no decision should hang on them."""
-    return [feature for feature in schema.features if _NO_MATTER.match(feature.name)]
-
-
-def commented(dataset: Dataset, mark: str) -> Iterator[str]:
-    """The lines of an experiment that propose expectations, each to be confirmed.
-
-    mark : what a line begins with that waits for a person.
-    """
+def commented(dataset: Dataset) -> Iterator[str]:
+    """The lines of an experiment that propose expectations, each to be confirmed."""
     schema = dataset.schema
     yield "# What is expected of the model? Each line is a guess from the data: confirm it, and"
     yield "# take the # away, or drop it. The report says where the model does otherwise."
-    yield f"{mark} behaviour:"
+    yield f"{OPEN} behaviour:"
     target = schema.target
     decides = task_of(target).decides
     named = _yaml(target.codes[target.explained] if target.codes else target.explained_class)
@@ -369,8 +356,9 @@ def commented(dataset: Dataset, mark: str) -> Iterator[str]:
     for feature, effect in proposed_directions(dataset):
         name = _yaml(feature.name)
         yield f"#   - {{kind: direction, columns: [{name}], effect: {effect}{outcome}}}"
-    for feature in proposed_invariances(schema):
-        yield f"#   - {{kind: invariance, columns: [{_yaml(feature.name)}]}}"
+    for feature in schema.features:
+        if _NO_MATTER.match(feature.name):
+            yield f"#   - {{kind: invariance, columns: [{_yaml(feature.name)}]}}"
     decided = f"decision: {named}" if decides else "least: 0"
     yield f'#   - {{kind: minimum, where: "…", {decided}}}  # which cases are beyond doubt?'
 

@@ -12,16 +12,13 @@ from torch import Tensor, nn
 
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.split import Split
-from deepseek_report.explainers.attention.attn_lrp import AttnLRP
-from deepseek_report.explainers.attention.relevance_rules import (
-    RelevanceRules,
-    constant_weights,
-    relevance,
-)
+from deepseek_report.explainers.attention_flow import AttnLRP
 from deepseek_report.explainers.gradients import embedding_gradients as gradients
+from deepseek_report.explainers.relevance_rules import RelevanceRules, constant_weights, relevance
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.transformers.deepseek_family import DeepSeekV2, DeepSeekV3
+from tests.explainers.toys import context
 from tests.models.test_transformers import SIZES, WORDS, schema_of, texts
 from tests.worded import refused, say
 
@@ -127,7 +124,7 @@ def test_the_rules_change_no_answer(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_planted_word_has_the_largest_relevance(name: str, context) -> None:
+def test_the_planted_word_has_the_largest_relevance(name: str) -> None:
     classifier, rows = trained(MODELS[name], steps=60), texts(60, seed=9)
     explanation = AttnLRP(chunk=25).explain(context(classifier, inputs=rows.inputs))
     values = np.where(np.isnan(rows.inputs), 0.0, explanation.values)
@@ -198,7 +195,7 @@ def test_a_model_without_attention_is_refused() -> None:
     assert AttnLRP().refuses(DeepSeek(), DataTraits()) is None
 
 
-def test_weights_need_gradients_again_afterwards(context) -> None:
+def test_weights_need_gradients_again_afterwards() -> None:
     classifier = trained(MODELS["mean"])
     AttnLRP().explain(context(classifier, inputs=texts(3).inputs))
     assert all(parameter.requires_grad for parameter in classifier.module.parameters())
