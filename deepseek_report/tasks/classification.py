@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -33,7 +33,7 @@ from deepseek_report.tasks.loss import (
     effective_threshold,
     threshold_for_share,
 )
-from deepseek_report.tasks.task import Disturbed, Drawn, Measure, Row, Side, Task, words_of
+from deepseek_report.tasks.task import Disturbed, Drawn, Matched, Measure, Row, Side, Task, words_of
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -230,12 +230,7 @@ class Classification(Task):
         full[:, model.classes_] = model.predict_proba(columns)
         return full
 
-    def as_predictions(
-        self,
-        outputs: Floats,
-        model: Predictions,
-        matched: Callable[[], tuple[Floats, Predictions]] | None,
-    ) -> Predictions:
+    def as_predictions(self, outputs: Floats, model: Predictions, matched: Matched) -> Predictions:
         """With two classes it decides for the explained one as often as the model does."""
         threshold = None
         if outputs.shape[1] == 2 and matched is not None:

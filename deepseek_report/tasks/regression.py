@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -26,7 +26,7 @@ from deepseek_report.tasks.comparisons import (
     RootMeanSquare,
 )
 from deepseek_report.tasks.loss import AbsoluteError
-from deepseek_report.tasks.task import Disturbed, Drawn, Measure, Row, Side, Task, words_of
+from deepseek_report.tasks.task import Disturbed, Drawn, Matched, Measure, Row, Side, Task, words_of
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -161,12 +161,7 @@ class Regression(Task):
     def outputs(self, model: BaseEstimator, columns: Array, n_outputs: int) -> Floats:
         return np.asarray(model.predict(columns), dtype=np.float64)[:, None]
 
-    def as_predictions(
-        self,
-        outputs: Floats,
-        model: Predictions,
-        matched: Callable[[], tuple[Floats, Predictions]] | None,
-    ) -> Predictions:
+    def as_predictions(self, outputs: Floats, model: Predictions, matched: Matched) -> Predictions:
         n = len(outputs)
         return Predictions(
             logits=outputs,

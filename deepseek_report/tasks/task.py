@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Side = Literal["left", "right"]
 Row = dict[str, object]
+#: What gives a predictor's outputs on the validation part, and the model's predictions there.
+Matched = Callable[[], tuple[Floats, Predictions]] | None
 #: What the report calls the simple predictors that a model is compared with.
 REFERENCES: dict[str, Message] = {
     "majority": message("predictor_names.majority"),
@@ -263,12 +265,7 @@ class Task(ABC):
         """(instance, output) what a fitted model of scikit-learn gives."""
 
     @abstractmethod
-    def as_predictions(
-        self,
-        outputs: Floats,
-        model: Predictions,
-        matched: Callable[[], tuple[Floats, Predictions]] | None,
-    ) -> Predictions:
+    def as_predictions(self, outputs: Floats, model: Predictions, matched: Matched) -> Predictions:
         """Outputs of a simple predictor as predictions for the rows that the model answered.
 
         matched : its outputs on the validation part and the model's predictions there, from which

@@ -15,14 +15,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.models import Trainer, TrainingPlace
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import (
-    ALL_TASKS,
-    CLASS_TASKS,
-    Modality,
-    Schema,
-    Target,
-    TaskName,
-)
+from deepseek_report.artifacts.schema import ALL_TASKS, CLASS_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import ConfigError, DataError, NotApplicableError
 from deepseek_report.metrics.language.chain_of_thought import WITH
@@ -133,21 +126,22 @@ class _NoModel:
         self, module: Floats, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Write what a training folder holds, as far as it applies."""
-        from deepseek_report.models.own import came_trained
-
-        progress.start("training", 1)
-        came_trained.save_answers(place.folder, module)
-        came_trained.write_folder(
-            place, describe(dataset.schema.target), origin=came_trained.ANSWERS_GIVEN
-        )
-        progress.advance()
+        what = "numbers" if dataset.schema.target.is_number else "probabilities"
+        summary = f"A model that is not here: its {what} were given in Python, row by row."
+        _keep(module, "Predictions only", summary, place, progress)
 
 
-def describe(target: Target) -> dict[str, object]:
-    """The content of `architecture.json` for predictions without their model."""
-    what = "numbers" if target.is_number else "probabilities"
-    summary = f"A model that is not here: its {what} were given in Python, row by row."
-    return {"name": "Predictions only", "summary": summary, "parameters": None, "layers": []}
+def _keep(
+    answers: Floats, name: str, summary: str, place: TrainingPlace, progress: Progress
+) -> None:
+    """Write the answers of a model that is not here, its name and what it is."""
+    from deepseek_report.models.own import came_trained
+
+    progress.start("training", 1)
+    came_trained.save_answers(place.folder, answers)
+    described = {"name": name, "summary": summary, "parameters": None, "layers": []}
+    came_trained.write_folder(place, described, origin=came_trained.ANSWERS_GIVEN)
+    progress.advance()
 
 
 #: What an answer that was not chosen counts as: probabilities of one recorded answer are 1 and 0.
@@ -209,9 +203,6 @@ class _KeepAnswers:
         self, module: RecordedTable, dataset: Dataset, place: TrainingPlace, progress: Progress
     ) -> None:
         """Write the answers of all rows, each with probability 1; an unknown one tells nothing."""
-        from deepseek_report.models.own import came_trained
-
-        progress.start("training", 1)
         rows, classes = dataset.every_part, dataset.schema.target.classes
         if WITH not in rows.groups:
             raise DataError("; ".join(RecordedAnswers().misfits(dataset.schema, dataset.train)))
@@ -222,10 +213,5 @@ class _KeepAnswers:
             np.arange(len(classes)) == answers[known][:, None], 1.0, _NEXT_TO_NOTHING
         )
         module.shares = shares
-        came_trained.save_answers(place.folder, shares)
         summary = "A language model that is not here: its answers were recorded, row by row."
-        described = {"name": "Recorded answers", "summary": summary, "parameters": None}
-        came_trained.write_folder(
-            place, {**described, "layers": []}, origin=came_trained.ANSWERS_GIVEN
-        )
-        progress.advance()
+        _keep(shares, "Recorded answers", summary, place, progress)

@@ -396,8 +396,8 @@ class RoutedAttention(nn.Module):
         bias = self.project.bias.view(3, self.count, 1, size)
         asking = tokens[:, :read].reshape(1, rows * read, width)
         query = (asking @ weights[0].transpose(1, 2) + bias[0]) / math.sqrt(size)
-        asked = (query @ weights[1]).view(self.count, rows, read, width).transpose(0, 1)
-        scores = asked.reshape(rows, self.count * read, width) @ tokens.transpose(1, 2)
+        sought = (query @ weights[1]).view(self.count, rows, read, width).transpose(0, 1)
+        scores = sought.reshape(rows, self.count * read, width) @ tokens.transpose(1, 2)
         by_branch = scores.view(rows, len(BRANCHES), self.heads, read, length)
         by_branch = by_branch + self.far[:, None, :read, :length]
         if present is not None:
