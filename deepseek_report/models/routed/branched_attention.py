@@ -354,14 +354,14 @@ class RoutedAttention(nn.Module):
         Returns mixed tokens (instance, token, width); attention (instance, branch, head, query,
         key) or None, see `LayerTrace`; routes (instance, branch, head), which sum to 1.
         """
+        scores: Tensor = self.router(mean_token(tokens, present))
+        routes = torch.softmax(scores.float(), -1).to(tokens.dtype)
         if read is None or maps or not self.dense:
             by_head = None if present is None else present.repeat_interleave(self.count, dim=0)
             heads = Heads(*self._heads(tokens), by_head)
             mixed, attention = self._attend(heads, len(tokens), maps)
         else:
             mixed, attention = self._attend_few(tokens, present, read), None
-        scores: Tensor = self.router(mean_token(tokens, present))
-        routes = torch.softmax(scores.float(), -1).to(tokens.dtype)
         mixed = mixed * (self.count * routes).reshape(-1, 1, 1)
         side_by_side = mixed.unflatten(0, (-1, self.count)).transpose(1, 2).flatten(2)
         out = self.output(side_by_side)
