@@ -464,7 +464,7 @@ def _codes(values: object) -> Ints:
 # A model of transformers with its tokenizer: written as a checkpoint, and read like any other.
 
 _TEXTS = "deepseek_report.datasets.sources.given_table.GivenTexts"
-_MODEL = "deepseek_report.models.transformers.huggingface.HuggingFace"
+_MODEL = "deepseek_report.models.transformers.pretrained.HuggingFace"
 
 
 def text_pieces(rows: Rows, model: object, options: CallOptions) -> Pieces:

@@ -177,7 +177,7 @@ _FAITHFUL = frozenset(
     AsStrided AsStridedScatter ConstantPadNd Unfold Flip Roll MaskedFill MaskedScatter Where Alias
     ViewAsReal ViewAsComplex Diagonal Narrow Chunk RepeatInterleave Max Min Amax Amin
     Softmax LogSoftmax Logsumexp Sigmoid AccumulateGrad
-    _Dispatch _Combine _Linear _Outer _Split _Join
+    _Moved _Linear _Outer _Split _Join
     """,
     )
 )

@@ -17,8 +17,12 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import MOST_CELLS, each_once, spread_evenly
 from deepseek_report.explainers.attributions import chunks, seed_of
-from deepseek_report.statistics.games.coalition_design import PairDesign, all_pairs, draw_design
-from deepseek_report.statistics.games.paired_regression import PairedRegression
+from deepseek_report.statistics.games.coalition_design import (
+    PairDesign,
+    PairedRegression,
+    all_pairs,
+    draw_design,
+)
 from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
 from deepseek_report.statistics.ranking import systematic
 

@@ -127,14 +127,14 @@ def _training(job: StageJob, folder: Path, progress: Progress) -> None:
     if isinstance(model, models.BringsTrainer):
         trainer = model.own_trainer() or trainer
     _require_same_model(job, model)
-    seed = job.seeds.training
+    place = models.TrainingPlace(folder, job.seeds.training, job.device)
     if job.corrects:
         before = job.before("data"), job.before("training")
-        place = corrected_training.CorrectedPlace(folder, seed, job.device, *before)
-        corrected_training.train_corrected(job.experiment, dataset, trainer, place, progress)
+        corrected = corrected_training.CorrectedPlace(folder, place.seed, job.device, *before)
+        corrected_training.train_corrected(job.experiment, dataset, trainer, corrected, progress)
     else:
-        module = model.build(dataset.schema, dataset.train, seed)
-        trainer.fit(module, dataset, folder, seed, job.device, progress)
+        module = model.build(dataset.schema, dataset.train, place.seed)
+        trainer.fit(module, dataset, place, progress)
     _require_same_model(job, model)
 
 
