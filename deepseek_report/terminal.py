@@ -51,8 +51,8 @@ def _texts(finished: Finished) -> Wording:
     from deepseek_report.artifacts.message import from_plain
     from deepseek_report.artifacts.schema import Schema
     from deepseek_report.artifacts.storage.files import load_json
-    from deepseek_report.wording.case_words import CaseWords
     from deepseek_report.wording.of_results import words_for
+    from deepseek_report.wording.words import CaseWords
 
     report = finished.record["config"]["report"]
     language, own = str(report["language"]), CaseWords.of(report.get("words"))

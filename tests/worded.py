@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,20 @@ def problems(*overrides: str, config_dir: str | None = None) -> str:
     with pytest.raises(ConfigProblems) as caught:
         validate(compose(overrides, config_dir))
     return str(caught.value)
+
+
+def write_conf(folder: Path, files: Mapping[str, str]) -> str:
+    """Write {"experiment/mine": content} into a folder of configurations; gives the folder."""
+    for name, content in files.items():
+        path = folder / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    return str(folder)
+
+
+def study(content: str) -> str:
+    """A file of an experiment that sets these values everywhere."""
+    return f"# @package _global_\n{content}\n"
 
 
 @contextmanager

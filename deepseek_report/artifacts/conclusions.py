@@ -13,7 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.message import Text, plain, text_of
+from deepseek_report.artifacts.message import Text, as_tuples, plain, text_of
 from deepseek_report.artifacts.storage.files import load_json, save_json
 
 Cost = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -342,8 +342,7 @@ class Conclusions:
             leading=content["leading"],
             leading_for_cases=content["leading_for_cases"],
             explainers=tuple(
-                ExplainerVerdict(**{**entry, "missing": tuple(entry["missing"])})
-                for entry in content.get("explainers", ())
+                ExplainerVerdict(**as_tuples(entry)) for entry in content.get("explainers", ())
             ),
             format_version=int(content.get("format_version", 1)),
         )

@@ -123,9 +123,13 @@ class Marks:
     on: Day = ""
 
 
-def with_day(entry: object) -> object:
-    """A mapping of YAML whose key `on` is a text again: YAML 1.1 reads it as true."""
-    if not isinstance(entry, dict) or True not in entry:
+def with_on(entry: object) -> object:
+    """A mapping of YAML whose key `on` is a text again: YAML 1.1 reads it as true.
+
+    >>> with_on({"effect_of": "limit", True: "default"})
+    {'effect_of': 'limit', 'on': 'default'}
+    """
+    if not isinstance(entry, dict):
         return entry
     return {"on" if key is True else key: value for key, value in entry.items()}
 
@@ -201,7 +205,7 @@ class Correction:
 
 _ABOUT = ("must_rise_with", "must_fall_with", "region", "relabel", "marks", "add")
 #: A correction of YAML, whose key `on` may have been read as true.
-WrittenCorrection = Annotated[Correction, BeforeValidator(with_day)]
+WrittenCorrection = Annotated[Correction, BeforeValidator(with_on)]
 ItemKind = Literal["feature", "region", "rises", "falls", "label", "rule"]
 
 
@@ -232,6 +236,14 @@ class CorrectionItem:
     run: str = ""
     entry: int = 0
     mark: int = 0
+
+    @property
+    def edit(self) -> dict[str, object]:
+        """What is done to a rule, as `model.edits` takes it."""
+        about: dict[str, object] = {"add": self.text} if self.rule is None else {"rule": self.rule}
+        if self.remove:
+            return {**about, "remove": True}
+        return about if self.weight is None else {**about, "weight": self.weight}
 
     def to_json(self) -> dict[str, object]:
         """Plain data, the same for the same correction."""
@@ -333,7 +345,7 @@ def read_marks(path: Path) -> Marks:
 
 def _content(path: Path) -> object:
     try:
-        return with_day(parsed(read_text(path, MOST_BYTES, links=True)))
+        return with_on(parsed(read_text(path, MOST_BYTES, links=True)))
     except FileNotFoundError:
         raise _refused(
             path, "there is no such file", "a file of marks", "correct the path"

@@ -101,6 +101,17 @@ def from_plain(value: object) -> Any:
     return value
 
 
+def as_tuples(value: Any) -> Any:
+    """A value of JSON with tuples in the place of lists, as frozen records hold them.
+
+    >>> as_tuples({"levels": ["a", "b"], "n": 2})
+    {'levels': ('a', 'b'), 'n': 2}
+    """
+    if isinstance(value, dict):
+        return {key: as_tuples(inside) for key, inside in value.items()}
+    return tuple(map(as_tuples, value)) if isinstance(value, list) else value
+
+
 def text_of(value: object) -> Text:
     """What a person will read, from plain data: a message again, or a text as it stands.
 

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
-from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
+from deepseek_report.artifacts.storage.files import (
+    arrays_of,
+    load_arrays,
+    load_json,
+    save_arrays,
+    save_json,
+    take_below,
+)
 
 #: Fields with one entry an instance, beside the groups.
 _ARRAYS = (
@@ -61,13 +68,9 @@ class Predictions:
 
     def take(self, rows: Array) -> Predictions:
         """Those of some instances: (row,) positions, or (instance,) whether it is taken."""
-        taken = {name: array[rows] for name, array in self._arrays().items()}
+        taken = {name: array[rows] for name, array in arrays_of(self, _ARRAYS).items()}
         groups = {name: codes[rows] for name, codes in self.groups.items()}
         return replace(self, **taken, groups=groups)
-
-    def _arrays(self) -> dict[str, Any]:
-        known = {name: getattr(self, name) for name in _ARRAYS}
-        return {name: array for name, array in known.items() if array is not None}
 
     @property
     def values(self) -> Floats:
@@ -96,7 +99,7 @@ class Predictions:
 
     def save(self, folder: Path) -> None:
         groups = {f"group/{name}": codes for name, codes in self.groups.items()}
-        save_arrays(folder / "predictions.npz", **self._arrays(), **groups)
+        save_arrays(folder / "predictions.npz", **arrays_of(self, _ARRAYS), **groups)
         meta = {"threshold": self.threshold, "rule": self.rule, "explained": self.explained}
         meta |= {"unlike_model": self.unlike_model} if self.unlike_model else {}
         save_json(folder / "predictions.json", meta)
@@ -104,11 +107,7 @@ class Predictions:
     @classmethod
     def load(cls, folder: Path) -> Predictions:
         arrays = load_arrays(folder / "predictions.npz")
-        groups = {
-            name.removeprefix("group/"): arrays.pop(name)
-            for name in list(arrays)
-            if name.startswith("group/")
-        }
+        groups = take_below(arrays, "group/")
         return cls(**arrays, groups=groups, **load_json(folder / "predictions.json"))
 
 

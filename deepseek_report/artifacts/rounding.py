@@ -121,54 +121,21 @@ def digits_without_interval(value: float) -> tuple[float, int]:
     return value, 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
 
 
-def percent(value: float, low: float | None = None, high: float | None = None) -> str:
+def percent(value: float) -> str:
     """A share of one as a percentage: `0.221 -> "22.1 %"`."""
-    if value is None or not math.isfinite(value):
-        return "not defined"
-    digits = 1
-    if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
-        digits = min(decimals_supported(100 * low, 100 * high), 1)
-    return _signed(f"{100 * value:.{digits}f}") + "\u00a0%"
+    return f"{_signed(f'{100 * value:.1f}')}\u00a0%" if math.isfinite(value) else "not defined"
 
 
-def declared(value: float, *, as_percent: bool = False) -> str:
-    r"""A number as somebody declared it: `0.8`, `90 %`.
+def interval(low: float, high: float) -> str:
+    """The two ends of an interval: `0.76–0.79`.
 
-    >>> declared(0.8), declared(0.9, as_percent=True).replace("\u00a0", " ")
-    ('0.8', '90 %')
-    """
-    return f"{100 * value:g}\u00a0%" if as_percent else f"{value:g}".replace("-", MINUS)
-
-
-def points(value: float) -> str:
-    """A difference of two shares in percentage points, signed: `+17.0 points`.
-
-    What would round to nothing keeps its first digit, `+0.02 points`, down to the fourth decimal.
-    """
-    sign, size = "+" if value > 0 else MINUS if value < 0 else "", abs(100 * value)
-    small = 5e-5 <= size < 0.05
-    digits = -math.floor(math.log10(float(f"{size:.0e}"))) if small else 1
-    return f"{sign}{size:.{digits}f}\u00a0points"
-
-
-def interval(low: float, high: float, *, as_percent: bool = False) -> str:
-    r"""The two ends of an interval: `0.76–0.79`, `87.4–89.5 %`.
-
-    >>> interval(0.6, 0.9), interval(0.874, 0.895, as_percent=True).replace("\u00a0", " ")
-    ('0.60–0.90', '87.4–89.5 %')
+    >>> interval(0.6, 0.9)
+    '0.60–0.90'
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return "no interval"
-    if as_percent:
-        digits = min(decimals_supported(100 * low, 100 * high), 1)
-        ends = [_signed(f"{100 * end:.{digits}f}") for end in (low, high)]
-        return _range(*ends) + "\u00a0%"
-    return _range(number(low, low, high), number(high, low, high))
-
-
-def _range(low: str, high: str) -> str:
-    between = " to " if MINUS in low + high else DASH
-    return f"{low}{between}{high}"
+    ends = number(low, low, high), number(high, low, high)
+    return (" to " if MINUS in "".join(ends) else DASH).join(ends)
 
 
 def quantity(

@@ -96,13 +96,15 @@ def tidy(scores: Sequence[Score], say: Callable[[Text], str]) -> pd.DataFrame:
     import pandas as pd
 
     records = [
-        {**vars(score), "interval_method": say(score.interval_method), "note": say(score.note)}
+        {
+            **vars(score),
+            "interval_method": say(score.interval_method),
+            "note": say(score.note),
+            **dict(zip(("least", "greatest"), score.bounds, strict=True)),
+        }
         for score in scores
     ]
-    frame = pd.DataFrame(records, columns=list(Score.__dataclass_fields__))
-    bounds = frame.pop("bounds") if len(frame) else pd.Series(dtype=object)
-    frame["least"] = [b[0] for b in bounds] if len(frame) else []
-    frame["greatest"] = [b[1] for b in bounds] if len(frame) else []
-    numeric = ["value", "low", "high", "p_value", "least", "greatest"]
-    frame[numeric] = frame[numeric].astype(np.float64)
-    return frame
+    columns = [name for name in Score.__dataclass_fields__ if name != "bounds"]
+    frame = pd.DataFrame(records, columns=[*columns, "least", "greatest"])
+    numeric = ("value", "low", "high", "p_value", "least", "greatest")
+    return frame.astype(dict.fromkeys(numeric, np.float64))

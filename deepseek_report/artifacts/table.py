@@ -174,9 +174,16 @@ class TableType:
 
     def restricted_to(self, keys: Iterable[str]) -> TableType:
         """The type of a copy that lacks some columns, as one passed on for privacy does."""
-        known = set(keys)
-        kept = (column for column in self.columns if column.key in known)
-        columns = tuple(_without_lost(column, known) for column in kept)
+        known = {*keys, ""}
+        columns = tuple(
+            replace(
+                column,
+                low=column.low if column.low in known else "",
+                high=column.high if column.high in known else "",
+            )
+            for column in self.columns
+            if column.key in known
+        )
         return replace(self, columns=columns, row=None)
 
     def validate(self, name: str, frame: pd.DataFrame) -> None:
@@ -242,11 +249,6 @@ def _kind_of(cells: pd.Series[Any]) -> Kind:
     if pd.api.types.is_integer_dtype(cells):
         return "count"
     return "number" if pd.api.types.is_numeric_dtype(cells) else "text"
-
-
-def _without_lost(column: Column, known: set[str]) -> Column:
-    low, high = (end if end in known else "" for end in (column.low, column.high))
-    return replace(column, low=low, high=high)
 
 
 def _fits(cells: pd.Series[Any], kind: Kind) -> bool:

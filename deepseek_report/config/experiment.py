@@ -22,7 +22,6 @@ from deepseek_report.artifacts.explanation import Game
 from deepseek_report.artifacts.message import SKIPPED, Message, Text, from_plain
 from deepseek_report.artifacts.protocols.datasets import DatasetPlugin
 from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
-from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.metrics import MetricPlugin
 from deepseek_report.artifacts.protocols.models import (
     ComesFitted,
@@ -33,6 +32,7 @@ from deepseek_report.artifacts.protocols.models import (
 )
 from deepseek_report.artifacts.protocols.progress import Launcher
 from deepseek_report.artifacts.protocols.sections import SectionPlugin, VisualizationPlugin
+from deepseek_report.artifacts.protocols.traits import GivenInPython
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name

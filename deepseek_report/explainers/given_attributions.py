@@ -15,8 +15,8 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import AnswersRows, Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import GivenInPython, not_held
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import subject
 from deepseek_report.metrics.performance.predicting import log_odds, softmax

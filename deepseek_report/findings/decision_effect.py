@@ -36,7 +36,9 @@ def decision_effect(results: Results) -> tuple[Message, ...]:
     if not summary.classes:
         return ()
     if len(target.classes) != 2:
-        return (_right(summary, target), *_simplest(summary), *_unlike_model(summary))
+        share, classes = _share(summary.accuracy, summary.n), len(target.classes)
+        right = message("decision_effect.right", n=summary.n, classes=classes, share=share)
+        return (right, *_simplest(summary), *_unlike_model(summary))
     alerts = alerts_within_capacity(results)
     by_capacity = () if alerts is None else (message("decision_effect.alerts", **vars(alerts)),)
     sentences = (*by_capacity, _who(summary, target), *_simplest(summary))
@@ -115,15 +117,6 @@ def alerts_within_capacity(results: Results) -> AlertsWithinCapacity | None:
         of_score(right),
         None if held is None else of_score(held),
         results.schema.target.explained_class,
-    )
-
-
-def _right(summary: PredictionSummary, target: Target) -> Message:
-    return message(
-        "decision_effect.right",
-        n=summary.n,
-        classes=len(target.classes),
-        share=_share(summary.accuracy, summary.n),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message, plain
 from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.results import Results, Study
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
 from deepseek_report.artifacts.storage.plain_files import (
@@ -23,7 +23,6 @@ from deepseek_report.artifacts.storage.plain_files import (
     remove,
     write_text,
 )
-from deepseek_report.artifacts.study import Study
 from deepseek_report.comparisons.comparison import StudyComparison, compare
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.errors import ArtifactError, DeepseekReportError

@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 
 from deepseek_report.artifacts.protocols.modules import layer_name
-from deepseek_report.wording.pseudo import CLOSE, OPEN, words_outside
+from deepseek_report.wording.pseudo import CLOSE, OPEN
 from deepseek_report.wording.words import wording
 
 #: What is no text of the report: programs, styles, code, keys, and names of papers.
@@ -155,6 +155,24 @@ def unmarked(
             text = _QUOTED.sub(lambda quoted: _without(tokens, quoted[0]), text)
         if words := words_outside([text]):
             yield shown, words
+
+
+def words_outside(texts: list[str]) -> list[str]:
+    """Words of visible texts that stand in no mark; marks may lie in one another.
+
+    texts : pieces in the order of reading. A mark may be closed in a later piece; a piece that was
+    cut, `…` at its end, closes those that it opened.
+    """
+    outside: list[str] = []
+    depth = 0
+    for text in texts:
+        kept = []
+        for character in text:
+            depth += (character == OPEN) - (character == CLOSE and depth > 0)
+            kept.append(" " if depth or character in OPEN + CLOSE else character)
+        outside += re.findall(r"[^\W\d_]{2,}", "".join(kept))
+        depth = 0 if text.rstrip().endswith("…") else depth
+    return outside
 
 
 def _without(tokens: frozenset[str], text: str) -> str:

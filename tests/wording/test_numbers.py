@@ -25,15 +25,20 @@ def test_english_numbers_are_rounded_as_their_interval_supports(value: float, wi
     ends = (None, None) if width is None else (value - width, value + width)
     assert ENGLISH.number(value, *ends) == plain_numbers.number(value, *ends)
     assert ENGLISH.quantity(value, "years") == plain_numbers.quantity(value, "years")
-    assert ENGLISH.points(value / 1e6) == plain_numbers.points(value / 1e6)
     if width is not None:
         assert ENGLISH.interval(*ends) == plain_numbers.interval(*ends)
-        shares = (value / 1e6, value / 1e6 + width / 1e3)
-        written = plain_numbers.interval(*shares, as_percent=True)
-        assert ENGLISH.interval(*shares, as_percent=True) == written.replace(
-            "\u22120.0 to ",
-            "0.0\u2013",  # no sign before a zero
-        )
+
+
+@given(st.floats(1e-6, 0.05))
+def test_a_small_difference_of_shares_is_not_told_as_nothing(value: float) -> None:
+    digits = ENGLISH.points(value).removeprefix("+").removesuffix("\u00a0points")
+    assert float(digits) == pytest.approx(100 * value, rel=1.01)
+    assert float(digits) > 0
+
+
+def test_a_difference_that_rounds_to_a_tenth_has_one_decimal() -> None:
+    assert ENGLISH.points(0.00096) == "+0.1\u00a0points"
+    assert ENGLISH.points(-0.170) == "−17.0\u00a0points"
 
 
 def test_the_plural_is_regular_by_the_rule_of_the_catalog_alone():
@@ -72,7 +77,8 @@ def test_durations_are_rounded_to_what_matters(spent, text):
 
 def test_a_bound_is_printed_as_it_was_declared():
     assert ENGLISH.declared(0.8) == "0.8"
-    assert ENGLISH.declared(0.05, as_percent=True) == "5\u00a0%"
+    for share, text in ((0.05, "5"), (0.9, "90"), (0.975, "97.5")):
+        assert ENGLISH.declared(share, as_percent=True) == f"{text}\u00a0%"
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from deepseek_report.wording.pseudo import (
     mark_pattern,
     mark_template,
     marked,
-    words_outside,
     write_catalog,
 )
 from deepseek_report.wording.words import CATALOGS, Wording, languages, wording
+from tests.wording.marked_page import words_outside
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ from deepseek_report.artifacts.protocols.explainers import (
     PlaysGames,
     suited,
 )
-from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.metrics import (
     BeforeCorrections,
     ExplainAgain,
@@ -43,7 +42,7 @@ from deepseek_report.artifacts.protocols.models import (
     NamesOthers,
 )
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
-from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
+from deepseek_report.artifacts.protocols.traits import ExplainerPart, GivenInPython, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import Dataset

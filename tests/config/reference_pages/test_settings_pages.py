@@ -83,7 +83,7 @@ bounds:
 
 
 def test_a_field_has_its_type_default_and_meaning() -> None:
-    rows = field_docs(Part, {"steps": 7}, yaml_comments(_YAML))
+    rows = list(field_docs(Part, {"steps": 7}, yaml_comments(_YAML)))
     by_key = {row.key: (row.type, row.default, row.meaning) for row in rows}
     assert by_key == {
         "steps": ("whole number, from 1 to 1000", "7", "how many steps; each costs one call."),
