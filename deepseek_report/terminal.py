@@ -1,4 +1,4 @@
-"""What a person sees in the terminal at the end of a run, and what `doctor` found."""
+"""What a person sees in the terminal at the end of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import text_of
 
 if TYPE_CHECKING:
-    from deepseek_report.doctor import Examined
     from deepseek_report.runner.run import Finished
     from deepseek_report.wording.words import Wording
 
@@ -155,13 +154,3 @@ def _say_some(console: Console, texts: Wording, lines: Sequence[str], sign: str)
     if len(shown) < len(lines):
         more = texts.text("terminal.more", n=len(lines) - len(shown))
         console.print(f"  – {escape(more)}")
-
-
-def say_doctor(findings: Sequence[Examined]) -> None:
-    """What is installed, what is missing, what that costs."""
-    console = Console(highlight=False, soft_wrap=True)
-    signs = {"ok": "[green]✓[/]", "optional": "[yellow]–[/]", "missing": "[red]✗[/]"}
-    for finding in findings:
-        console.print(f"{signs[finding.state]} {escape(finding.name)}: {escape(finding.detail)}")
-        if finding.cost:
-            console.print(f"    {escape(finding.cost)}")

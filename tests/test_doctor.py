@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report import doctor
+from deepseek_report.cli import doctor
 
 
 def found(name: str) -> doctor.Examined:

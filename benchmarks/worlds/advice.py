@@ -20,7 +20,7 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import DataIssue, Dataset, Split
-from deepseek_report.metrics.failures.without_inputs import WithoutInputs
+from deepseek_report.metrics.failures.reference_refits import WithoutInputs
 from deepseek_report.metrics.performance import baselines
 
 from .trials import Plan, Table, repeat, share

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.metrics.causes.causal_gaps import is_widening, p_value_of, with_verdicts
+from deepseek_report.metrics.causes.causal_questions import is_widening, p_value_of, with_verdicts
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
 from deepseek_report.statistics.causes.gap_by_path import PATHS, gaps_by_path, widening
 from deepseek_report.statistics.causes.graph import CausalRefusal, PathSets

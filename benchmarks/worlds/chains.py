@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 
 import deepseek_report
-from deepseek_report.metrics.language.chain_of_thought import HintPairs
-from deepseek_report.metrics.language.chain_tests import ChainAnswers, chain_verdict
+from deepseek_report.metrics.language.chain_of_thought import ChainAnswers, HintPairs, chain_verdict
 from deepseek_report.metrics.language.prompt_pairs import PairedPrompts
 from deepseek_report.statistics.resampling import Resampling
 from worlds.trials import Plan, Table, repeat, share

@@ -38,8 +38,7 @@ from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_t
 from deepseek_report.datasets.data_card import Description
 from deepseek_report.datasets.splitting import SplitRule
 from deepseek_report.findings import rules_data, rules_parts
-from deepseek_report.metrics.failures.label_suspects import LabelSuspects
-from deepseek_report.metrics.failures.near_copies import NearCopies
+from deepseek_report.metrics.failures.doubtful_rows import LabelSuspects, NearCopies
 from deepseek_report.metrics.failures.part_performance import PartPerformance
 from worlds.trials import Plan, Table, repeat, share
 

@@ -30,11 +30,11 @@ from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.findings import rules_calibration, rules_groups
 from deepseek_report.findings.severity import gravest
 from deepseek_report.metrics.fairness.direct_use import PARTS, DirectUse
-from deepseek_report.metrics.fairness.group_calibration import GroupCalibration
 from deepseek_report.metrics.fairness.group_gaps import (
     EqualizedOddsDifference,
     EqualOpportunityDifference,
 )
+from deepseek_report.metrics.fairness.group_rates import GroupCalibration
 from deepseek_report.metrics.fairness.groups import Grouping, Outcomes
 from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio, labelled_gaps
 from deepseek_report.statistics.gaps import Pair, RateTable, largest_gap

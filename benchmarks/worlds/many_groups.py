@@ -10,7 +10,7 @@ import numpy as np
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import CROSS, Schema
-from deepseek_report.metrics.fairness.group_calibration import GroupCalibration
+from deepseek_report.metrics.fairness.group_rates import GroupCalibration
 from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio
 
 from .groups import FAVOURABLE, OTHER, concluded, context, predictions_of, schema_of, scores

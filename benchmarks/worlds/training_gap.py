@@ -18,8 +18,8 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.findings import rules_performance
+from deepseek_report.metrics.performance.classification_scores import TrainAndTest
 from deepseek_report.metrics.performance.predicting import predict_alike
-from deepseek_report.metrics.performance.train_and_test import TrainAndTest
 
 from .failures import results_of
 from .groups import context

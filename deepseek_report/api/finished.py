@@ -211,12 +211,13 @@ class Run:
         Raises ConfigError, ArtifactError, ConfigProblems: what is missing, taken or not trusted.
         """
         from deepseek_report.runner.companion import Companion
+        from deepseek_report.runner.execution.given_rows import ModelRequest
         from deepseek_report.runner.live_server import serve
         from deepseek_report.store.run_folder import beside
 
         kept = Path(store) if store is not None else beside(self.path, ".store")
         with reading(self.path):
-            companion = Companion.of(self.path, kept, tuple(trust), experiment=self._given)
+            companion = Companion.of(ModelRequest(self.path, kept, tuple(trust)), self._given)
             companion.page()
         companion.warm()
         return serve(companion, port)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 import numpy as np
 
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.table_rows import cells_of
 from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -151,17 +153,18 @@ class TableType:
         """The columns that a frame may lack."""
         return {key for column in self.columns if column.optional for key in column.with_ends}
 
-    def frame(self, rows: Iterable[Mapping[str, Any] | Sequence[Any]]) -> pd.DataFrame:
-        """A frame of rows, which are mappings by key, or cells in the order of the columns.
+    def frame(self, rows: Iterable[object]) -> pd.DataFrame:
+        """A frame of rows: mappings by key, cells in the order of the columns, or instances of
+        `row`.
 
-        Columns of numbers hold numbers also where none is known. Optional columns that no mapping
-        has are left out.
+        An `Estimate` fills its column and those of the ends of its interval. Columns of numbers
+        hold numbers also where none is known. Optional columns that no row names are left out.
         """
         import pandas as pd
 
-        rows = list(rows)
-        frame = pd.DataFrame(rows, columns=self.keys)
-        named = {key for row in rows if isinstance(row, Mapping) for key in row}
+        plain = [self._plain(row) for row in rows]
+        frame = pd.DataFrame(plain, columns=self.keys)
+        named = {key for row in plain if isinstance(row, Mapping) for key in row}
         frame = frame.drop(columns=list(self.optional - named) if named else [])
         numbers = {
             key
@@ -171,6 +174,18 @@ class TableType:
         }
         unsure = [key for key in frame if key in numbers and frame[key].dtype == object]
         return frame.astype(dict.fromkeys(unsure, np.float64))
+
+    def _plain(self, row: object) -> Mapping[str, object] | Sequence[object]:
+        """A row in which no cell is an estimate."""
+        if isinstance(row, Sequence):
+            return [part for cell in row for part in _parts(cell)]
+        cells = row if isinstance(row, Mapping) else cells_of(row)
+        ends = {column.key: column.with_ends for column in self.columns}
+        return {
+            key: part
+            for name, cell in cells.items()
+            for key, part in zip(ends.get(name, (name,)), _parts(cell), strict=False)
+        }
 
     def restricted_to(self, keys: Iterable[str]) -> TableType:
         """The type of a copy that lacks some columns, as one passed on for privacy does."""
@@ -249,6 +264,11 @@ def _kind_of(cells: pd.Series[Any]) -> Kind:
     if pd.api.types.is_integer_dtype(cells):
         return "count"
     return "number" if pd.api.types.is_numeric_dtype(cells) else "text"
+
+
+def _parts(cell: object) -> tuple[object, ...]:
+    """A cell; of an estimate its value and the ends of its interval, NaN where there is none."""
+    return tuple(cell.cells("").values()) if isinstance(cell, Estimate) else (cell,)
 
 
 def _fits(cells: pd.Series[Any], kind: Kind) -> bool:

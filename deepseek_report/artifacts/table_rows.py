@@ -21,7 +21,7 @@ from typing import (
 
 import numpy as np
 
-from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, finite
 from deepseek_report.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -168,6 +168,20 @@ def fields_of(row_class: type) -> tuple[RowField, ...]:
     """
     hints = get_type_hints(row_class, include_extras=True)
     return tuple(_row_field(entry, hints[entry.name]) for entry in fields(row_class))
+
+
+def cells_of(row: object) -> dict[str, object]:
+    """{column: value} of an instance of a row class, whose `Cells` are left out; see `read_rows`.
+
+    An estimate that is not known is undefined.
+    """
+    row_class: type = type(row)
+    known = zip(fields_of(row_class), vars(row).values(), strict=True)
+    return {
+        field.column: UNDEFINED if value is None and field.kind is Estimate else value
+        for field, value in known
+        if field.kind != Cells
+    }
 
 
 def _row_field(entry: Field[Any], hint: Any) -> RowField:

@@ -9,15 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.cli.output.console import (
-    cell,
-    console,
-    in_bytes,
-    local_time,
-    plain_table,
-    printable,
-)
-from deepseek_report.cli.parsing import make_parser
+from deepseek_report.cli.output import console
+from deepseek_report.cli.parsing import places_parser
 from deepseek_report.config.problems import ConfigProblems
 
 if TYPE_CHECKING:
@@ -31,11 +24,7 @@ _HOURS = {"h": 1, "d": 24, "w": 168}
 
 def command(arguments: list[str]) -> int:
     """Print what the store holds and what would go; remove it where `--yes` says so."""
-    parser = make_parser("clean", overrides=False)
-    parser.add_argument("places", nargs="*", metavar="OVERRIDE", help="such as paths.store=DIR")
-    parser.add_argument(
-        "--config-dir", "-cd", metavar="DIR", help="your own YAMLs, whose paths count"
-    )
+    parser = places_parser("clean", "paths.store")
     parser.add_argument(
         "--older-than",
         metavar="30d",
@@ -113,17 +102,17 @@ _MOST_LINES = 10
 
 def say_no_store(store: Path) -> None:
     """That there is nothing to look at."""
-    print(f"{printable(store)} is no store: there is nothing to clean")
+    print(f"{console.printable(store)} is no store: there is nothing to clean")
 
 
 def say_inventory(inventory: Inventory, going: Sequence[Stored], *, removing: bool) -> None:
     """A line for each kind of stage, and one for what goes."""
-    console().print(f"The store {printable(inventory.store)}", markup=False)
+    console.console().print(f"The store {console.printable(inventory.store)}", markup=False)
     print()
     if inventory.stored:
         _say_kinds(inventory, going)
     print(f"\n{_about_runs(inventory)}")
-    what = f"{_parts(len(going))}, {in_bytes(sum(folder.size for folder in going))}"
+    what = f"{_parts(len(going))}, {console.in_bytes(sum(folder.size for folder in going))}"
     if not going:
         print("Nothing of it goes.")
     elif removing:
@@ -136,7 +125,7 @@ def say_inventory(inventory: Inventory, going: Sequence[Stored], *, removing: bo
 
 def _say_kinds(inventory: Inventory, going: Sequence[Stored]) -> None:
     headings = ("stage", "stored", "used by a run", "size", "oldest", "would go")
-    table = plain_table(*headings, right=("stored", "used by a run", "size", "would go"))
+    table = console.plain_table(*headings, right=("stored", "used by a run", "size", "would go"))
     kinds: dict[str, list[Stored]] = {}
     for folder in inventory.stored:
         kind = "left unfinished" if folder.need == "leftover" else ArtifactId(folder.stage).kind
@@ -145,14 +134,14 @@ def _say_kinds(inventory: Inventory, going: Sequence[Stored]) -> None:
     for kind, members in kinds.items():
         used = sum(member.need == "used" for member in members)
         table.add_row(
-            cell(kind),
+            console.cell(kind),
             str(len(members)),
             str(used),
-            in_bytes(sum(member.size for member in members)),
-            local_time(min(member.made for member in members)),
-            in_bytes(sum(member.size for member in members if member in goes)),
+            console.in_bytes(sum(member.size for member in members)),
+            console.local_time(min(member.made for member in members)),
+            console.in_bytes(sum(member.size for member in members if member in goes)),
         )
-    console().print(table)
+    console.console().print(table)
 
 
 def _about_runs(inventory: Inventory) -> str:
@@ -167,14 +156,17 @@ def say_remote(url: str, inventory: RemoteInventory, *, repairing: bool) -> None
     """How much the remote store holds, and what of it is damaged."""
     stages = "1 stage" if inventory.stages == 1 else f"{inventory.stages} stages"
     objects = "1 object" if inventory.objects == 1 else f"{inventory.objects} objects"
-    print(f"The remote store {printable(url)}: {stages} of {objects}, each read and hashed.")
+    print(
+        f"The remote store {console.printable(url)}: {stages} of {objects}, each read and hashed."
+    )
     damaged = inventory.damaged
     if not damaged:
         print("All of them are whole.")
         return
     print(f"{len(damaged)} cannot be fetched whole:")
     for stage in damaged[:_MOST_LINES]:
-        print(f"  – {printable(stage.stage)} {stage.key[:12]}: {printable(stage.reason)}")
+        reason = console.printable(stage.reason)
+        print(f"  – {console.printable(stage.stage)} {stage.key[:12]}: {reason}")
     if len(damaged) > _MOST_LINES:
         print(f"  – and {len(damaged) - _MOST_LINES} more")
     if not repairing:
@@ -199,8 +191,10 @@ def _parts(n: int) -> str:
 
 def say_cleaned(cleaned: Cleaned) -> None:
     """How much was freed, and what is still there and why."""
-    print(f"Removed {_parts(len(cleaned.removed))}: {in_bytes(cleaned.freed)} are free again.")
+    print(
+        f"Removed {_parts(len(cleaned.removed))}: {console.in_bytes(cleaned.freed)} are free again."
+    )
     for folder, reason in cleaned.kept[:_MOST_LINES]:
-        print(f"  – kept {printable(folder.path)}: {printable(reason)}")
+        print(f"  – kept {console.printable(folder.path)}: {console.printable(reason)}")
     if len(cleaned.kept) > _MOST_LINES:
         print(f"  – and {len(cleaned.kept) - _MOST_LINES} more")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def command(arguments: list[str]) -> int:
     """Compare runs by their artifacts, print what may be concluded and the document's path."""
-    parser = make_parser("compare", overrides=False)
+    parser = make_parser("compare")
     parser.add_argument(
         "runs", metavar="RUN", nargs="+", help="the folders of runs, or mlflow:RUN_ID"
     )

@@ -202,7 +202,7 @@ def command(arguments: list[str]) -> int:
     """Print the script of a shell; with `--answer LINE` what the script asks for, line by line."""
     if arguments[:1] == ["--answer"]:
         return _answer(" ".join(arguments[1:]))
-    parser = make_parser("completion", overrides=False)
+    parser = make_parser("completion")
     parser.add_argument("shell", choices=SHELLS, help="the first line of the script says where to")
     print(_SCRIPTS[parser.parse_args(arguments).shell], end="")
     return 0

@@ -40,7 +40,9 @@ def exit_code_of(work: Callable[[], int], code_of: Callable[[Exception], int] = 
     try:
         return work()
     except DeepseekReportError as error:
-        _say_error(error)
+        from deepseek_report.cli.output.console import printable_lines
+
+        print(printable_lines(error), file=sys.stderr)
         return code_of(error)
     except BrokenPipeError:
         raise
@@ -78,9 +80,3 @@ def _say_unexpected(error: Exception) -> None:
         happened = f"an error that nobody foresaw ({type(error).__name__}: {error})"
         todo = "please report it with that file and the command"
     print(f"{happened}; the details are in {details}; {todo}", file=sys.stderr)
-
-
-def _say_error(error: Exception) -> None:
-    from deepseek_report.cli.output.console import printable_lines
-
-    print(printable_lines(error), file=sys.stderr)

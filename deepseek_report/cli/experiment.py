@@ -146,7 +146,7 @@ def _decided(experiment: Experiment, *, quiet: bool = False) -> Experiment:
 
 
 def _run_one(options: argparse.Namespace, overrides: Sequence[str]) -> Finished:
-    from deepseek_report.runner.execution.first_run import load_for_first_run
+    from deepseek_report.runner.execution.workers import load_for_first_run
 
     experiment = _decided(compose_experiment(options, overrides, load_for_first_run))
     from deepseek_report.cli.output.progress import reporter

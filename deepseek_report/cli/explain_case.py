@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import tempfile
@@ -9,17 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_report.cli.output.console import printable
-from deepseek_report.cli.parsing import add_store, add_trust, add_trust_type, make_parser
+from deepseek_report.cli.parsing import add_store, add_trust, asked_model, run_parser
 
 if TYPE_CHECKING:
-    from deepseek_report.exports.letters import LetterKind
-    from deepseek_report.runner.given_case_page import CaseRequest
+    from deepseek_report.runner.execution.given_rows import ModelRequest
 
 
 def command(arguments: list[str]) -> int:
     """Write a page on each row and print its path; with --json what it says, or letters."""
-    parser = make_parser("explain-case", overrides=False)
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser = run_parser("explain-case")
     parser.add_argument(
         "--row",
         required=True,
@@ -45,42 +44,39 @@ def command(arguments: list[str]) -> int:
         metavar="LANG",
         help="of a letter: en, de or zh; else that of the report, where letters have words in it",
     )
-    add_trust(parser)
-    add_trust_type(parser)
+    add_trust(parser, types=True)
     options = parser.parse_args(arguments)
-    from deepseek_report.runner.given_case_page import CaseRequest, write_case_page
+    from deepseek_report.runner.execution.given_rows import ModelRequest
+    from deepseek_report.runner.given_case_page import write_case_page
     from deepseek_report.runner.run_folders.open_run import reading
-    from deepseek_report.store.run_folder import beside
 
-    store = options.store or beside(options.run, ".store")
     page = options.out or Path(f"{options.row.stem}-explained.html")
-    request = CaseRequest(
-        options.run, options.row, store, tuple(options.trust), tuple(options.trust_type)
-    )
+    request = ModelRequest(*asked_model(options))
     if options.letter:
-        return _letters(request, options.letter, options.out, options.language)
+        return _letters(request, options)
     if options.language:
         parser.error("--language is of a letter; add --letter, or have the report in that language")
     with reading(options.run), tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
-        written = write_case_page(request, Path(folder), page if not options.json else None)
+        shown = None if options.json else page
+        written = write_case_page(request, options.row, Path(folder), shown)
     _tell_ignored(written.ignored)
     if options.json:
-        answer: object = written.answer
-        print(json.dumps(answer, ensure_ascii=False, indent=1))
+        print(json.dumps(written.answer, ensure_ascii=False, indent=1))
     else:
         print(page)
     return 0
 
 
-def _letters(request: CaseRequest, kind: LetterKind, out: Path | None, language: str) -> int:
+def _letters(request: ModelRequest, options: argparse.Namespace) -> int:
     """Write a file for each letter and print its path; say of each other row why it has none."""
     from deepseek_report.artifacts.storage.plain_files import write_bytes
     from deepseek_report.exports.letters import IN_ENGLISH
     from deepseek_report.runner.given_case_page import write_letters
     from deepseek_report.runner.run_folders.open_run import reading
 
+    kind, rows, language = options.letter, options.row, options.language
     with reading(request.run), tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
-        letters, ignored = write_letters(request, kind, Path(folder), language)
+        letters, ignored = write_letters(request, rows, kind, Path(folder), language)
     _tell_ignored(ignored)
     if kind == IN_ENGLISH and language not in {"", "en"}:
         print(
@@ -88,10 +84,10 @@ def _letters(request: CaseRequest, kind: LetterKind, out: Path | None, language:
             "sends a translation must have this text ready on request (12 CFR 1002.4(e))",
             file=sys.stderr,
         )
-    target = out or Path(f"{request.rows.stem}-{kind}.txt")
+    target = options.out or Path(f"{rows.stem}-{kind}.txt")
     for letter in letters:
         if letter.refusal:
-            print(f"{request.rows}, row {letter.row}: {printable(letter.refusal)}", file=sys.stderr)
+            print(f"{rows}, row {letter.row}: {printable(letter.refusal)}", file=sys.stderr)
             continue
         alone = len(letters) == 1
         path = target if alone else target.with_stem(f"{target.stem}-{letter.row}")

@@ -16,8 +16,7 @@ from deepseek_report.errors import ConfigError
 
 if TYPE_CHECKING:
     from deepseek_report.runner.scaffold.column_proposals import TableSeen
-    from deepseek_report.runner.scaffold.new_study import MadeStudy, NewStudy
-    from deepseek_report.runner.scaffold.study_draft import Wishes
+    from deepseek_report.runner.scaffold.new_study import MadeStudy, NewStudy, Wishes
 
 
 _ABOUT_DATA = (
@@ -30,8 +29,13 @@ def command(arguments: list[str]) -> int:
     """Write a folder with a configuration and a Makefile, and say what is open in it."""
     options = _parser().parse_intermixed_args(arguments)
     _check(options)
-    from deepseek_report.runner.scaffold.new_study import NewStudy, make_study, study_name
-    from deepseek_report.runner.scaffold.study_draft import check_overrides, see
+    from deepseek_report.runner.scaffold.new_study import (
+        NewStudy,
+        check_overrides,
+        make_study,
+        see,
+        study_name,
+    )
 
     wishes = _wishes(options).with_overrides(options.overrides)
     if options.overrides:
@@ -55,7 +59,7 @@ def command(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = make_parser("init", overrides=False)
+    parser = make_parser("init")
     parser.add_argument("folder", metavar="DIR", type=Path, help="the folder to make")
     parser.add_argument(
         "overrides", nargs="*", metavar="OVERRIDE", help="key=value, written into the study"
@@ -95,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _wishes(options: argparse.Namespace) -> Wishes:
-    from deepseek_report.runner.scaffold.study_draft import Wishes
+    from deepseek_report.runner.scaffold.new_study import Wishes
 
     return Wishes(
         options.target,

@@ -10,7 +10,7 @@ from deepseek_report.cli.parsing import make_parser
 
 def command(arguments: list[str]) -> int:
     """Make an Ed25519 key and print where its halves lie."""
-    parser = make_parser("key", overrides=False)
+    parser = make_parser("key")
     parser.add_argument("action", choices=["new"], help="make a key")
     parser.add_argument("name", metavar="NAME", help="what the key is called, such as ada")
     parser.add_argument(

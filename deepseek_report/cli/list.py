@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deepseek_report.cli.parsing import make_parser
+from deepseek_report.cli.parsing import add_config_dir, make_parser
 from deepseek_report.errors import ConfigError
 
 
 def command(arguments: list[str]) -> int:
     """Print the groups, their choices and their sets, one line each."""
-    parser = make_parser("list", overrides=False)
+    parser = make_parser("list")
     parser.add_argument("group", nargs="?", metavar="GROUP", help="such as explainers or model")
-    parser.add_argument("--config-dir", "-cd", metavar="DIR", help="your own YAMLs as well")
+    add_config_dir(parser, "your own YAMLs as well")
     options = parser.parse_args(arguments)
     from deepseek_report.config.catalogue import describe, folders, groups, yaml_file
     from deepseek_report.config.problems import choices, nearest

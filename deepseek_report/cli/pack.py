@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from deepseek_report.cli.output.console import printable
-from deepseek_report.cli.parsing import make_parser
+from deepseek_report.cli.parsing import run_parser
 
 
 def command(arguments: list[str]) -> int:
     """Pack a run folder; print the pack and its digest."""
-    parser = make_parser("pack", overrides=False)
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser = run_parser("pack")
     parser.add_argument(
         "--previous", type=Path, metavar="PACK", help="the pack, or folder, that it follows"
     )

@@ -121,7 +121,7 @@ def setting_of(key: str, value: str) -> str:
     return f"{full_key(key) or key}={value or '…'}"
 
 
-def make_parser(command: str, *, overrides: bool) -> CommandParser:
+def make_parser(command: str, *, overrides: bool = False) -> CommandParser:
     """The parser of a command; with `overrides`, of one that composes a configuration."""
     parser = CommandParser(
         prog=f"deepseek-report {command}".strip(),
@@ -135,14 +135,21 @@ def make_parser(command: str, *, overrides: bool) -> CommandParser:
         parser.add_argument(
             "overrides", nargs="*", metavar="OVERRIDE", help="key=value", type=_override
         )
-        parser.add_argument(
-            "--config-dir",
-            "-cd",
-            metavar="DIR",
-            help="a folder of your own YAMLs, laid out like conf/",
-        )
-        add_trust(parser)
-        add_trust_type(parser)
+        add_config_dir(parser, "a folder of your own YAMLs, laid out like conf/")
+        add_trust(parser, types=True)
+    return parser
+
+
+def add_config_dir(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """The option that names a person's own configuration."""
+    parser.add_argument("--config-dir", "-cd", metavar="DIR", help=meaning)
+
+
+def places_parser(command: str, place: str) -> CommandParser:
+    """The parser of a command on a place, such as `paths.store`, that a configuration names."""
+    parser = make_parser(command)
+    parser.add_argument("places", nargs="*", metavar="OVERRIDE", help=f"such as {place}=DIR")
+    add_config_dir(parser, "your own YAMLs, whose paths count")
     return parser
 
 
@@ -165,6 +172,13 @@ def add_board(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def run_parser(command: str) -> CommandParser:
+    """The parser of a command on the folder of a run."""
+    parser = make_parser(command)
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    return parser
+
+
 def add_store(parser: argparse.ArgumentParser) -> None:
     """The option that names where the model of a run is kept."""
     parser.add_argument(
@@ -172,8 +186,23 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_trust(parser: argparse.ArgumentParser) -> None:
-    """The option by which a person, and no file, says which packages may be loaded."""
+#: The run, its store, and the packages and the types that the person who asks trusts.
+AskedModel = tuple[Path, Path, tuple[str, ...], tuple[str, ...]]
+
+
+def asked_model(options: argparse.Namespace) -> AskedModel:
+    """Whose stored model a command asks, as the fields of a `ModelRequest`."""
+    from deepseek_report.store.run_folder import beside
+
+    store = options.store or beside(options.run, ".store")
+    return options.run, store, tuple(options.trust), tuple(options.trust_type)
+
+
+def add_trust(parser: argparse.ArgumentParser, *, types: bool = False) -> None:
+    """The options by which a person, and no file, says what may be loaded.
+
+    types : also which types a skops file may hold.
+    """
     parser.add_argument(
         "--trust",
         action="append",
@@ -181,17 +210,14 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
         metavar="PKG",
         help="a package whose classes a config or a run may name in _target_; may be repeated",
     )
-
-
-def add_trust_type(parser: argparse.ArgumentParser) -> None:
-    """The option by which a person, and no file, says which types a skops file may hold."""
-    parser.add_argument(
-        "--trust-type",
-        action="append",
-        default=[],
-        metavar="DOTTED.NAME",
-        help="a class or function that a skops file may hold, by its dotted path; repeatable",
-    )
+    if types:
+        parser.add_argument(
+            "--trust-type",
+            action="append",
+            default=[],
+            metavar="DOTTED.NAME",
+            help="a class or function that a skops file may hold, by its dotted path; repeatable",
+        )
 
 
 def _override(text: str) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import gc
 import sys
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.cli.output.console import printable
-from deepseek_report.cli.parsing import add_trust, make_parser
+from deepseek_report.cli.parsing import add_trust, run_parser
 from deepseek_report.errors import ConfigError
 
 _FORMATS = ("html", "brief", "pdf", "docx")
@@ -16,8 +15,7 @@ _FORMATS = ("html", "brief", "pdf", "docx")
 
 def command(arguments: list[str]) -> int:
     """Write the documents of a run folder again and print their paths."""
-    parser = make_parser("render", overrides=False)
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser = run_parser("render")
     parser.add_argument("--to", default="", metavar="FORMATS", help="of html, brief, pdf, docx")
     parser.add_argument("--engine", choices=["auto", "quarto", "embedded"])
     parser.add_argument(
@@ -34,11 +32,17 @@ def command(arguments: list[str]) -> int:
     )
     add_trust(parser)
     options = parser.parse_args(arguments)
-    formats: Any = [text.strip() for text in options.to.split(",") if text.strip()]
+    formats = [text.strip() for text in options.to.split(",") if text.strip()]
     if unknown := [text for text in formats if text not in _FORMATS]:
         known = ", ".join(_FORMATS)
         raise ConfigError(f"--to {options.to}: {unknown[0]} is not a format; use {known}")
-    _check_language(options.language)
+    from deepseek_report.wording.words import languages
+
+    if options.language and options.language not in (known_languages := languages()):
+        raise ConfigError(
+            f"--language {options.language}: there are no texts in this language; use one of: "
+            f"{', '.join(known_languages)}"
+        )
     gc.disable()  # one report, then the process ends: nothing is worth collecting
     from deepseek_report.runner.run_folders.open_run import reading
     from deepseek_report.runner.run_folders.writing import WriteOptions, write_report
@@ -57,13 +61,3 @@ def command(arguments: list[str]) -> int:
     if written.failed:
         return 1
     return 3 if written.rejected else 0
-
-
-def _check_language(language: str) -> None:
-    from deepseek_report.wording.words import languages
-
-    if language and language not in languages():
-        known = ", ".join(languages())
-        raise ConfigError(
-            f"--language {language}: there are no texts in this language; use one of: {known}"
-        )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from deepseek_report.artifacts.rounding import interval, number, percent
 from deepseek_report.cli.dispatch import exit_code_of
 from deepseek_report.cli.output.console import cell, console, plain_table, say
-from deepseek_report.cli.parsing import add_trust, add_trust_type, make_parser
+from deepseek_report.cli.parsing import add_trust, run_parser
 from deepseek_report.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,9 +45,8 @@ def command(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = make_parser("reproduce", overrides=False)
+    parser = run_parser("reproduce")
     parser.epilog = _EXIT_CODES
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
     parser.add_argument(
         "--store",
         metavar="DIR",
@@ -72,8 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="say what would be done and what differs already; runs and imports nothing",
     )
-    add_trust(parser)
-    add_trust_type(parser)
+    add_trust(parser, types=True)
     return parser
 
 

@@ -6,15 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_report.cli.output.console import (
-    cell,
-    console,
-    in_bytes,
-    local_time,
-    plain_table,
-    printable,
-)
-from deepseek_report.cli.parsing import make_parser
+from deepseek_report.cli.output import console
+from deepseek_report.cli.parsing import places_parser
 
 if TYPE_CHECKING:
     from deepseek_report.runner.run_folders.past_runs import PastRun
@@ -22,11 +15,7 @@ if TYPE_CHECKING:
 
 def command(arguments: list[str]) -> int:
     """Print one line a run; nothing heavy is imported, and nothing is changed."""
-    parser = make_parser("runs", overrides=False)
-    parser.add_argument("places", nargs="*", metavar="OVERRIDE", help="such as paths.reports=DIR")
-    parser.add_argument(
-        "--config-dir", "-cd", metavar="DIR", help="your own YAMLs, whose paths count"
-    )
+    parser = places_parser("runs", "paths.reports")
     options = parser.parse_intermixed_args(arguments)
     from deepseek_report.config.catalogue import find_places
     from deepseek_report.runner.run_folders.past_runs import past_runs
@@ -48,27 +37,27 @@ OUTCOMES = {
 def say_runs(reports: Path, runs: Sequence[PastRun]) -> None:
     """A table with one line a run, and how much room they take."""
     if not runs:
-        print(f"no run below {printable(reports)}; `deepseek-report` makes one")
+        print(f"no run below {console.printable(reports)}; `deepseek-report` makes one")
         return
-    table = plain_table("run", "finished", "state", "thresholds", "size", right=("size",))
+    table = console.plain_table("run", "finished", "state", "thresholds", "size", right=("size",))
     for run in runs:
-        when = local_time(run.finished) if run.finished else "not known"
+        when = console.local_time(run.finished) if run.finished else "not known"
         table.add_row(
-            cell(f"{run.experiment}/{run.run_id}"),
+            console.cell(f"{run.experiment}/{run.run_id}"),
             when,
             _state(run),
             thresholds(run.outcomes),
-            in_bytes(run.size),
+            console.in_bytes(run.size),
         )
-    console().print(table)
-    total = in_bytes(sum(run.size for run in runs))
+    console.console().print(table)
+    total = console.in_bytes(sum(run.size for run in runs))
     many = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
-    print(f"\n{many} below {printable(reports)}, {total}")
+    print(f"\n{many} below {console.printable(reports)}, {total}")
 
 
 def _state(run: PastRun) -> str:
     if run.problem:
-        return cell(f"unreadable: {run.problem}")
+        return console.cell(f"unreadable: {run.problem}")
     if run.failed:
         return f"incomplete, {run.failed} part{'s' if run.failed > 1 else ''} failed"
     return "whole"
@@ -77,5 +66,7 @@ def _state(run: PastRun) -> str:
 def thresholds(outcomes: Mapping[str, int]) -> str:
     """`1 not met, 2 uncertain, 1 met`; "none" where none was declared."""
     known = [(OUTCOMES[name], outcomes[name]) for name in OUTCOMES if outcomes.get(name)]
-    known += [(cell(name), n) for name, n in sorted(outcomes.items()) if name not in OUTCOMES]
+    known += [
+        (console.cell(name), n) for name, n in sorted(outcomes.items()) if name not in OUTCOMES
+    ]
     return ", ".join(f"{n} {word}" for word, n in known) or "none"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from deepseek_report.cli.output.console import keep_serving, printable, say, serve
-from deepseek_report.cli.parsing import add_board, add_store, add_trust, add_trust_type, make_parser
+from deepseek_report.cli.parsing import add_board, add_store, add_trust, asked_model, run_parser
 from deepseek_report.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,14 +41,7 @@ def command(arguments: list[str]) -> int:
     from deepseek_report.store.run_folder import beside
     from deepseek_report.wording.of_results import words_of
 
-    request = StreamRequest(
-        options.run,
-        options.store or beside(options.run, ".store"),
-        tuple(options.trust),
-        tuple(options.trust_type),
-        options.explain,
-        options.replay,
-    )
+    request = StreamRequest(*asked_model(options), options.explain, options.replay)
     with reading(options.run):
         opened = open_stream(request)
         words = words_of(opened.results)
@@ -95,8 +88,7 @@ def _opened_log(path: Path) -> IO[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = make_parser("score-stream", overrides=False)
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser = run_parser("score-stream")
     parser.add_argument(
         "--rows",
         metavar="FILE",
@@ -133,8 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_store(parser)
     add_board(parser)
-    add_trust(parser)
-    add_trust_type(parser)
+    add_trust(parser, types=True)
     return parser
 
 

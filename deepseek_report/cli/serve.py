@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from deepseek_report.cli.parsing import (
-    add_store,
-    add_trust,
-    add_trust_type,
-    make_parser,
-    port_number,
-)
+from deepseek_report.cli.parsing import add_store, add_trust, asked_model, port_number, run_parser
 
 
 def command(arguments: list[str]) -> int:
     """Print the address of the page and answer until the person stops the command."""
-    parser = make_parser("serve", overrides=False)
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser = run_parser("serve")
     add_store(parser)
     parser.add_argument(
         "--port", type=port_number, default=0, help="of the page (default: a free one)"
     )
-    add_trust(parser)
-    add_trust_type(parser)
+    add_trust(parser, types=True)
     options = parser.parse_args(arguments)
     from deepseek_report.cli.output.console import say
     from deepseek_report.errors import ArtifactError
     from deepseek_report.runner.companion import Companion
+    from deepseek_report.runner.execution.given_rows import ModelRequest
     from deepseek_report.runner.live_server import serve
     from deepseek_report.runner.run_folders.open_run import reading
-    from deepseek_report.store.run_folder import beside
 
-    store = options.store or beside(options.run, ".store")
+    request = ModelRequest(*asked_model(options))
     with reading(options.run):
-        companion = Companion.of(
-            options.run, store, tuple(options.trust), tuple(options.trust_type)
-        )
+        companion = Companion.of(request)
         companion.page()
         companion.warm()
     if isinstance(companion.model, ArtifactError):

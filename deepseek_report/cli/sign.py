@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from deepseek_report.cli.output.console import printable
-from deepseek_report.cli.parsing import make_parser
+from deepseek_report.cli.parsing import run_parser
 
 
 def command(arguments: list[str]) -> int:
     """Sign a run folder and print the file of the signature."""
-    parser = make_parser("sign", overrides=False)
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser = run_parser("sign")
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--decision",

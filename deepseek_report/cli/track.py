@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def command(arguments: list[str]) -> int:
     """Log runs and print what each is called there."""
-    parser = make_parser("track", overrides=False)
+    parser = make_parser("track")
     parser.add_argument("runs", metavar="RUN", nargs="+", type=Path, help="the folders of runs")
     parser.add_argument(
         "--uri",

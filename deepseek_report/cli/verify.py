@@ -11,8 +11,7 @@ from deepseek_report.cli.output.console import printable
 from deepseek_report.cli.parsing import add_trust, make_parser
 
 if TYPE_CHECKING:
-    from deepseek_report.runner.run_folders.remaking import Remade
-    from deepseek_report.runner.run_folders.verify import Verified
+    from deepseek_report.runner.run_folders.verify import Remade, Verified
 
 
 _EXIT_CODES = """\
@@ -26,7 +25,7 @@ for is missing or was answered with a rejection.
 
 def command(arguments: list[str]) -> int:
     """Say what of a run folder is proved, and print what is not as the run wrote it."""
-    parser = make_parser("verify", overrides=False)
+    parser = make_parser("verify")
     parser.epilog = _EXIT_CODES
     parser.add_argument(
         "run", metavar="RUN", type=Path, help="the folder of a run, or a pack of it"

@@ -1,7 +1,7 @@
 """What people are asked: the open decisions and statements of a run, each as a question in words.
 
-`decisions.yaml` beside the report asks them in a file; `decide.html` (`rendering/decide_page.py`)
-asks the same on a page.
+`decisions.yaml` beside the report asks them in a file; `decide.html` (`rendering/embedded.py`) asks
+the same on a page.
 """
 
 from __future__ import annotations

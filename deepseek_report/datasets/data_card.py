@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import NormalDist
@@ -13,7 +13,7 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.datasets import DESCRIBED
-from deepseek_report.artifacts.schema import Attribute, Feature, Layout, Schema, Target
+from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.splitting import PossibleEntity
@@ -209,31 +209,53 @@ class DataFacts:
         return Resampling.of(self.whole).one_each(np.arange(len(self.whole)))
 
     @property
-    def n_measured(self) -> int:
-        """Rows of the validation and the test part."""
-        return len(self.parts["validation"]) + len(self.parts["test"])
+    def train(self) -> Split:
+        return self.parts["train"]
 
     @property
-    def is_explained(self) -> Bools:
-        return np.asarray(self.whole.labels == self.schema.target.explained)
+    def test(self) -> Split:
+        return self.parts["test"]
+
+    @property
+    def judged(self) -> list[Split]:
+        """The validation and the test part."""
+        return [self.parts["validation"], self.test]
+
+    @property
+    def n_measured(self) -> int:
+        """Rows of the validation and the test part."""
+        return sum(map(len, self.judged))
 
     @cached_property
     def compared(self) -> Ints:
         """Positions of the columns that are searched for correlated pairs, ascending."""
         kept = [
-            i for i, feature in enumerate(self.schema.features) if feature.kind != "categorical"
+            i
+            for i, feature in enumerate(self.schema.features)
+            if feature.kind != "categorical" and kind_of(self.schema).named_columns
         ]
-        if not kind_of(self.schema).named_columns:
-            kept = []
-        return most_telling(self._rows_compared, np.array(kept, dtype=np.int64), MOST_COMPARED)
+        return _most_telling(self._rows_compared, np.array(kept, dtype=np.int64), MOST_COMPARED)
 
     @cached_property
     def _rows_compared(self) -> Split:
-        return compared_rows(self.whole)
+        """The rows on which columns are compared with one another."""
+        n = len(self.whole)
+        return (
+            self.whole if n <= MOST_COMPARED_ROWS else self.whole.take(thin(n, MOST_COMPARED_ROWS))
+        )
 
     @cached_property
-    def correlations(self) -> list[dict[str, object]]:
-        return correlated_pairs(self.schema, self._rows_compared, self.compared)
+    def correlations(self) -> list[CorrelatedPair]:
+        """Pairs of the compared columns with |ρ| of at least 0.9, strongest first."""
+        names, labels, kept = self.schema.names, self.schema.labels, self.compared.tolist()
+        rho = spearman(self._rows_compared.inputs[:, kept])
+        strong = np.argwhere(np.triu(np.abs(rho) >= CORRELATED, k=1)).tolist()
+        strong.sort(key=lambda pair: (-abs(rho[*pair]), pair))
+        return [
+            CorrelatedPair(names[a], names[b], labels[a], labels[b], round(float(rho[i, j]), 4))
+            for i, j in strong
+            for a, b in [(kept[i], kept[j])]
+        ]
 
     @property
     def limited(self) -> list[Message]:
@@ -245,7 +267,7 @@ class DataFacts:
             sentences.append(message("card.limited", features=n, compared=len(self.compared)))
         if (rows := len(self.whole)) > MOST_COMPARED_ROWS:
             sentences.append(message("card.limited_rows.compared", n=MOST_COMPARED_ROWS, of=rows))
-        train, searched = len(self.parts["train"]), rows_searched(n)
+        train, searched = len(self.train), rows_searched(n)
         if task_of(self.schema.target).decides and train > searched:
             sentences.append(message("card.limited_rows.searched", n=searched, of=train))
         return sentences
@@ -260,7 +282,7 @@ class DataFacts:
         if not task_of(target).decides or task_of(target).several:
             return []
         kind = kind_of(self.schema)
-        judged = [self.whole] if self.texts else [self.parts["validation"], self.parts["test"]]
+        judged = [self.whole] if self.texts else self.judged
         labels = np.concatenate([part.labels for part in judged])
         rarest = int(np.bincount(labels, minlength=len(target.classes)).argmin())
         sizes, name = sizes_of(Resampling.across(judged), labels == rarest), target.classes[rarest]
@@ -304,7 +326,7 @@ def _observations(facts: DataFacts) -> dict[str, object]:
     """What counts as one observation: the column of entities, the rows and those that are tested,
     and of how many entities these are (`…_of`); None where rows are taken as independent.
     """
-    parts = {"rows": facts.whole, "tested": facts.parts["test"]}
+    parts = {"rows": facts.whole, "tested": facts.test}
     entities = {
         f"{name}_of": None if part.entities is None else len(np.unique(part.entities))
         for name, part in parts.items()
@@ -314,26 +336,70 @@ def _observations(facts: DataFacts) -> dict[str, object]:
 
 
 def _outcomes(facts: DataFacts) -> dict[str, object]:
-    schema, whole = facts.schema, facts.whole
-    target, groups = (
-        schema.target,
-        {attribute: whole.groups[attribute.name] for attribute in schema.attributes},
-    )
+    """What is predicted: sizes of classes or the spread of a number, in all, by group and by part.
+
+    `base_rate`, `positive` and `share` are of the explained class; nobody has one of a number.
+    """
+    target, labels, parts = facts.schema.target, facts.whole.labels, facts.parts
     if not task_of(target).decides:
+        named = {"label": target.label, "unit": target.unit, "n": len(labels)}
+        nothing = {"positive": None, "share": None}
         return {
             "positive_class": None,
             "labels": [],
-            "label_numbers": describe_number(target, whole.labels),
-            "groups": {a.name: group_means(a, codes, whole.labels) for a, codes in groups.items()},
-            "parts": part_means(facts.parts),
+            "label_numbers": {**named, **_mean_and_deviation(labels), **five_numbers(labels)},
+            "groups": _by_level(
+                facts, lambda inside: {"base_rate": None, "mean": mean_of(labels, inside)}
+            ),
+            "parts": [
+                {"part": name, "n": len(part), **nothing, **_mean_and_deviation(part.labels)}
+                for name, part in parts.items()
+            ],
         }
-    explained = facts.is_explained
+    explained, every = labels == target.explained, facts.whole.all_labels
+    inside = {name: part.labels == target.explained for name, part in parts.items()}
+    sizes = np.bincount(labels, minlength=len(target.classes))
     return {
         "positive_class": target.explained_class,
-        "labels": label_rows(target, whole.labels),
-        "all_labels": all_label_rows(target, whole),
-        "groups": {a.name: group_rows(a, codes, explained) for a, codes in groups.items()},
-        "parts": part_rows(facts),
+        "labels": _counted("class", target.classes, sizes, len(labels)),
+        "all_labels": []
+        if every is None
+        else _counted("label", target.labels, every.sum(axis=0), len(labels)),
+        "groups": _by_level(facts, lambda inside: {"base_rate": mean_of(explained, inside)}),
+        "parts": [
+            {"part": name, "n": len(hit), "positive": int(hit.sum()), "share": float(hit.mean())}
+            for name, hit in inside.items()
+        ],
+    }
+
+
+def _counted(key: str, names: Sequence[str], sizes: Ints, of: int) -> list[dict[str, object]]:
+    return [
+        {key: name, "n": int(n), "share": float(n / of)}
+        for name, n in zip(names, sizes, strict=True)
+    ]
+
+
+def _mean_and_deviation(labels: Floats) -> dict[str, float]:
+    return {"mean": float(labels.mean()), "deviation": float(labels.std())}
+
+
+def _by_level(
+    facts: DataFacts, describe: Callable[[Bools], dict[str, object]]
+) -> dict[str, list[dict[str, object]]]:
+    """{attribute: size and share of each level, and what is told of its rows}; unknown comes last.
+
+    describe : (instance,) whether a row is of the level -> further columns.
+    """
+    of = len(facts.whole)
+    return {
+        attribute.name: [
+            {"level": level, "n": n, "share": n / of, **describe(inside)}
+            for code, level in [*enumerate(attribute.levels), (-1, "unknown")]
+            for inside in [facts.whole.groups[attribute.name] == code]
+            if (n := int(inside.sum())) or code >= 0
+        ]
+        for attribute in facts.schema.attributes
     }
 
 
@@ -341,12 +407,17 @@ def _contents(facts: DataFacts) -> dict[str, object]:
     schema, whole = facts.schema, facts.whole
     kind = kind_of(schema)
     named = kind.named_columns
+    columns = list(zip(schema.features, whole.inputs.T, strict=True)) if named else []
     return {
         "modality": schema.modality,
         "missing": missing(schema, whole) if named else {},
-        "numeric": numeric_rows(schema, whole) if named else [],
-        "categorical": categorical_rows(schema, whole) if named else [],
-        "correlations": facts.correlations[:_SHOWN_CORRELATIONS],
+        "numeric": [
+            {"feature": f.name, "label": f.label, "unit": f.unit, **five_numbers(values)}
+            for f, values in columns
+            if f.is_numeric
+        ],
+        "categorical": [row for f, values in columns for row in _category_rows(f, values)],
+        "correlations": [*map(vars, facts.correlations[:_SHOWN_CORRELATIONS])],
         "texts": describe_texts(schema, whole, facts.texts) if facts.texts else None,
         "values": None if named or facts.texts else describe_values(schema, kind.layout, whole),
     }
@@ -358,60 +429,6 @@ def missing(schema: Schema, whole: Split) -> dict[str, int]:
     return {name: int(n) for name, n in zip(schema.names, counts, strict=True) if n}
 
 
-def label_rows(target: Target, labels: Ints) -> list[dict[str, object]]:
-    """Size and share of each class."""
-    sizes = np.bincount(labels, minlength=len(target.classes))
-    return [
-        {"class": name, "n": int(n), "share": float(n / len(labels))}
-        for name, n in zip(target.classes, sizes, strict=True)
-    ]
-
-
-def group_rows(attribute: Attribute, codes: Ints, positive: Bools) -> list[dict[str, object]]:
-    """Size of each level, and the share of its rows with the explained class (`base_rate`)."""
-    return level_rows(attribute, codes, lambda inside: {"base_rate": mean_of(positive, inside)})
-
-
-def part_rows(facts: DataFacts) -> list[dict[str, object]]:
-    """Size of each part, and how many (`positive`) of which share have the explained class."""
-    explained = {
-        name: part.labels == facts.schema.target.explained for name, part in facts.parts.items()
-    }
-    return [
-        {
-            "part": name,
-            "n": len(inside),
-            "positive": int(inside.sum()),
-            "share": float(inside.mean()),
-        }
-        for name, inside in explained.items()
-    ]
-
-
-def numeric_rows(schema: Schema, whole: Split) -> list[dict[str, object]]:
-    """Five numbers of each numeric feature, in its unit."""
-    return [
-        {
-            "feature": feature.name,
-            "label": feature.label,
-            "unit": feature.unit,
-            **five_numbers(whole.inputs[:, i]),
-        }
-        for i, feature in enumerate(schema.features)
-        if feature.is_numeric
-    ]
-
-
-def categorical_rows(schema: Schema, whole: Split) -> list[dict[str, object]]:
-    """Every category of every ordinal and categorical feature with its count."""
-    return [
-        row
-        for i, feature in enumerate(schema.features)
-        if not feature.is_numeric
-        for row in _category_rows(feature, category_counts(feature, whole.inputs[:, i]))
-    ]
-
-
 def category_counts(feature: Feature, values: Floats) -> Ints:
     """(category,) how many rows have it; empty for a numeric feature."""
     if feature.is_numeric:
@@ -420,7 +437,9 @@ def category_counts(feature: Feature, values: Floats) -> Ints:
     return np.bincount(known, minlength=len(feature.categories))
 
 
-def _category_rows(feature: Feature, counts: Ints) -> list[dict[str, object]]:
+def _category_rows(feature: Feature, values: Floats) -> list[dict[str, object]]:
+    """Every category of an ordinal or categorical feature with its count."""
+    counts = category_counts(feature, values)
     total = max(int(counts.sum()), 1)
     return [
         {
@@ -441,86 +460,23 @@ def _category_rows(feature: Feature, counts: Ints) -> list[dict[str, object]]:
 _FIVE = ("min", "q25", "median", "q75", "max")
 
 
-def five_numbers(values: Floats) -> dict[str, float | None]:
-    """Least value, quartiles and greatest value of those that are known; None without any."""
-    return _named_quantiles(values[~np.isnan(values)], "linear")
+def five_numbers(
+    values: Array, method: Literal["linear", "lower"] = "linear"
+) -> dict[str, float | None]:
+    """Least value, quartiles and greatest value of those that are known; None without any.
 
-
-def five_counts(counts: Ints) -> dict[str, float | None]:
-    """The same of whole numbers, each of them one that occurs."""
-    return _named_quantiles(counts.astype(np.float64), "lower")
-
-
-def _named_quantiles(known: Floats, method: Literal["linear", "lower"]) -> dict[str, float | None]:
+    method : "lower" gives values that occur.
+    """
+    known = values[~np.isnan(values)].astype(np.float64)
     if not len(known):
         return dict.fromkeys(_FIVE)
     quantiles = np.quantile(known, [0, 0.25, 0.5, 0.75, 1], method=method)
     return dict(zip(_FIVE, quantiles.tolist(), strict=True))
 
 
-def describe_number(target: Target, labels: Floats) -> dict[str, object]:
-    """Size, mean, standard deviation and five numbers of the label, in its unit."""
-    return {
-        "label": target.label,
-        "unit": target.unit,
-        "n": len(labels),
-        "mean": float(labels.mean()),
-        "deviation": float(labels.std()),
-        **five_numbers(labels),
-    }
-
-
-def level_rows(
-    attribute: Attribute, codes: Ints, describe: Callable[[Bools], dict[str, object]]
-) -> list[dict[str, object]]:
-    """Size and share of each level, and what is told of its rows; unknown ones come last, if any.
-
-    describe : (instance,) whether a row is of the level -> further columns.
-    """
-    levels = [*enumerate(attribute.levels), (-1, "unknown")]
-    return [
-        {"level": level, "n": n, "share": n / len(codes), **describe(inside)}
-        for code, level in levels
-        if (n := int((inside := codes == code).sum())) or code >= 0
-    ]
-
-
-def group_means(attribute: Attribute, codes: Ints, labels: Floats) -> list[dict[str, object]]:
-    """Size of each level, and the mean of its labels; nobody has an explained class."""
-    return level_rows(
-        attribute, codes, lambda inside: {"base_rate": None, "mean": mean_of(labels, inside)}
-    )
-
-
 def mean_of(values: Array, inside: Bools) -> float | None:
     """The mean of some of the values; None where there is none."""
     return float(values[inside].mean()) if inside.any() else None
-
-
-def part_means(parts: Mapping[str, Split]) -> list[dict[str, object]]:
-    """Size of each part, and mean and standard deviation of its labels."""
-    return [
-        {
-            "part": name,
-            "n": len(part),
-            "positive": None,
-            "share": None,
-            "mean": float(part.labels.mean()),
-            "deviation": float(part.labels.std()),
-        }
-        for name, part in parts.items()
-    ]
-
-
-def all_label_rows(target: Target, whole: Split) -> list[dict[str, object]]:
-    """How often each label is given; empty where there is one label only."""
-    if whole.all_labels is None:
-        return []
-    counts = whole.all_labels.sum(axis=0)
-    return [
-        {"label": name, "n": int(n), "share": float(n / len(whole))}
-        for name, n in zip(target.labels, counts, strict=True)
-    ]
 
 
 def describe_values(schema: Schema, layout: Layout, whole: Split) -> dict[str, object]:
@@ -531,31 +487,25 @@ def describe_values(schema: Schema, layout: Layout, whole: Split) -> dict[str, o
     """
     shape = layout.shape
     inputs = whole.inputs.reshape(len(whole), -1, shape[-1])
-    lengths = _lengths(inputs)
+    known: Bools = np.asarray(~np.isnan(inputs).all(axis=2))
+    last = known.shape[1] - np.argmax(known[:, ::-1], axis=1)
+    lengths = np.where(known.any(axis=1), last, 0)  # places up to the last known in any channel
     return {
         "shape": list(shape),
-        "channels": [_channel(schema, layout, inputs[..., i], i) for i in range(shape[-1])],
+        "channels": [
+            {
+                "channel": i + 1,
+                "label": layout.channel(i),
+                "unit": schema.features[i].unit,
+                **five_numbers(inputs[..., i]),
+            }
+            for i in range(shape[-1])
+        ],
         "missing_share": float(np.isnan(whole.inputs).mean()),
         "constant_columns": len(constant_columns(whole.inputs)),
         "shortest": int(lengths.min()),
         "longest": int(lengths.max()),
     }
-
-
-def _channel(schema: Schema, layout: Layout, values: Floats, position: int) -> dict[str, object]:
-    return {
-        "channel": position + 1,
-        "label": layout.channel(position),
-        "unit": schema.features[position].unit,
-        **five_numbers(values),
-    }
-
-
-def _lengths(inputs: Floats) -> Ints:
-    """(instance,) places up to the last that is known in any channel."""
-    known: Bools = np.asarray(~np.isnan(inputs).all(axis=2))
-    last = known.shape[1] - np.argmax(known[:, ::-1], axis=1)
-    return np.where(known.any(axis=1), last, 0).astype(np.int64)
 
 
 def constant_columns(inputs: Floats) -> list[int]:
@@ -636,7 +586,7 @@ def describe_texts(schema: Schema, whole: Split, facts: TextFacts) -> dict[str, 
         "cut_share": float(facts.cut(width).mean()),
         "unknown_share": dict(facts.unknown_share),
         "lengths": [
-            {"class": name, "n": int(inside.sum()), **five_counts(facts.lengths[inside])}
+            {"class": name, "n": int(inside.sum()), **five_numbers(facts.lengths[inside], "lower")}
             for name, inside in rows
         ],
         "copies": vars(facts.copies),
@@ -653,13 +603,6 @@ MOST_COMPARED_ROWS = 50_000
 _MOST_CELLS, _MOST_ROWS, _FEWEST_ROWS = 4_000_000, 20_000, 1_000
 
 
-def compared_rows(whole: Split) -> Split:
-    """The rows on which columns are compared with one another."""
-    if len(whole) <= MOST_COMPARED_ROWS:
-        return whole
-    return whole.take(thin(len(whole), MOST_COMPARED_ROWS))
-
-
 def rows_searched(n_columns: int) -> int:
     """The most rows of a part in which columns that tell the label are searched."""
     return min(max(_MOST_CELLS // max(n_columns, 1), _FEWEST_ROWS), _MOST_ROWS)
@@ -670,7 +613,18 @@ CORRELATED = 0.9
 MOST_COMPARED = 1000
 
 
-def most_telling(whole: Split, columns: Ints, most: int) -> Ints:
+@dataclass(frozen=True)
+class CorrelatedPair:
+    """Names and labels of two columns, and their rank correlation, to four decimals."""
+
+    a: str
+    b: str
+    label_a: str
+    label_b: str
+    spearman: float
+
+
+def _most_telling(whole: Split, columns: Ints, most: int) -> Ints:
     """At most so many of these columns: those whose ranks go most with the label, ascending."""
     if len(columns) <= most:
         return columns
@@ -685,20 +639,3 @@ def most_telling(whole: Split, columns: Ints, most: int) -> Ints:
     scale = np.maximum(np.linalg.norm(ranks, axis=0), 1e-12)
     strength = np.abs(outcomes.T @ ranks / scale) / np.linalg.norm(outcomes, axis=0)[:, None]
     return np.sort(columns[np.argsort(-strength.max(axis=0), kind="stable")[:most]])
-
-
-def correlated_pairs(schema: Schema, whole: Split, kept: Ints) -> list[dict[str, object]]:
-    """Pairs among these columns with |ρ| of at least 0.9, strongest first."""
-    rho = spearman(whole.inputs[:, kept])
-    strong = np.argwhere(np.triu(np.abs(rho) >= CORRELATED, k=1))
-    strongest_first = sorted(strong.tolist(), key=lambda pair: (-abs(rho[*pair]), pair))
-    return [
-        {
-            "a": schema.names[kept[i]],
-            "b": schema.names[kept[j]],
-            "label_a": schema.labels[kept[i]],
-            "label_b": schema.labels[kept[j]],
-            "spearman": round(float(rho[i, j]), 4),
-        }
-        for i, j in strongest_first
-    ]

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.split import PARTS, Split
-from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
+from deepseek_report.datasets.assembly.column_declarations import config_problems, data_error
 
 #: A number is cut into at most so many bands of equal size, with at least so many rows each.
 BANDS, FEWEST_IN_BAND = 10, 10
@@ -24,28 +24,29 @@ FEWEST_OF_COMBINATION = 30
 
 
 def strata_of(rows: Split) -> Ints:
-    """(instance,) classes as they are, a number in bands of equal size, combinations of labels."""
+    """(instance,) classes as they are, a number in bands of equal size, combinations of labels.
+
+    Combinations with too few rows count by the reported label alone.
+    """
     if rows.all_labels is not None:
-        return _combinations(rows.labels, rows.all_labels)
+        each = np.unique(rows.all_labels, axis=0, return_inverse=True)[1].ravel()
+        rare = np.bincount(each)[each] < FEWEST_OF_COMBINATION
+        return _numbered(np.where(rare, rows.labels - 2, each))  # −2 and −1: rare
     if np.issubdtype(rows.labels.dtype, np.floating):
         return bands(rows.labels)
     return np.asarray(rows.labels, dtype=np.int64)
+
+
+def _numbered(values: Ints) -> Ints:
+    """(row,) the values as 0, 1, 2, …"""
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 
 def bands(values: Floats, most: int = BANDS) -> Ints:
     """(instance,) position of the band of each value; equal values are in the same band."""
     n = max(1, min(most, len(values) // FEWEST_IN_BAND))
     edges = np.unique(np.quantile(values, np.arange(1, n) / n))
-    places = np.searchsorted(edges, values, side="right")
-    return np.unique(places, return_inverse=True)[1].astype(np.int64)
-
-
-def _combinations(reported: Ints, all_labels: Ints) -> Ints:
-    """The combinations with enough rows, the rest by the reported label alone."""
-    each = np.unique(all_labels, axis=0, return_inverse=True)[1].ravel()
-    rare = np.bincount(each)[each] < FEWEST_OF_COMBINATION
-    pooled = np.where(rare, reported - 2, each)  # −2 and −1: rare, without and with the label
-    return np.unique(pooled, return_inverse=True)[1].astype(np.int64)
+    return _numbered(np.searchsorted(edges, values, side="right"))
 
 
 Duplicates = Literal["together", "drop", "apart"]
@@ -74,16 +75,13 @@ class SplitRule:
         return rest, self.validation_share, self.test_share
 
     def problems(self) -> list[str]:
-        if self.shares[0] > 0:
-            return []
-        return [
-            error_text(
-                "dataset",
-                f"validation {self.validation_share} and test {self.test_share} leave no training",
-                "two shares with a sum under 1",
-                "lower `dataset.validation_share` or `dataset.test_share`",
-            )
-        ]
+        case = (
+            self.shares[0] <= 0,
+            f"validation {self.validation_share} and test {self.test_share} leave no training",
+            "two shares with a sum under 1",
+            "lower `dataset.validation_share` or `dataset.test_share`",
+        )
+        return config_problems(case)
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,7 @@ def _identity(columns: Iterable[Floats], n: int) -> Ints:
         start_of_set = np.flatnonzero(is_new_set)[np.cumsum(is_new_set) - 1]
         place[rows] = own + np.repeat(starts, sizes) - start_of_set
         tied = rows[np.repeat(sizes > 1, sizes)]
-    return np.unique(place, return_inverse=True)[1].astype(np.int64)
+    return _numbered(place)
 
 
 def _byte_order(values: Floats) -> NDArray[np.uint64]:
@@ -211,7 +209,7 @@ def joined(first: Ints, second: Ints) -> Ints:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    here, in_second = (np.unique(grouping, return_inverse=True)[1] for grouping in (first, second))
+    here, in_second = _numbered(first), _numbered(second)
     n = int(here.max()) + 1
     size = n + int(in_second.max()) + 1
     edges = coo_array((np.ones(len(here)), (here, in_second + n)), shape=(size, size))
@@ -236,10 +234,7 @@ def split_rows(
     Raises DataError: a class has too few rows, or copies of rows leave a part without a class.
     """
     _check_sizes(whole, classes)
-    if together.parts is not None:
-        part = together.parts
-    else:
-        part = assign_parts(whole, rule, seed, together)
+    part = assign_parts(whole, rule, seed, together) if together.parts is None else together.parts
     parts: dict[str, Split] = {
         name: whole.take(np.flatnonzero(part == i)) for i, name in enumerate(PARTS)
     }
@@ -254,19 +249,17 @@ def assign_parts(
 
     A training share of 0 leaves the training part empty.
     """
-    strata, units = strata_of(whole), _units(whole, rule, together)
-    quotas = _quotas(np.bincount(strata), rule)
+    strata, apart = strata_of(whole), rule.duplicates == "apart"
+    units = np.arange(len(whole)) if apart else row_identity(whole.inputs)
+    units = units if together.units is None else joined(units, together.units)
+    quotas = quotas_of(np.bincount(strata), rule.shares)
     return assign_by_quotas(strata, units, quotas, np.random.default_rng([seed, 2]))
-
-
-def _units(whole: Split, rule: SplitRule, together: GroupConstraint) -> Ints:
-    apart = rule.duplicates == "apart"
-    same = np.arange(len(whole)) if apart else row_identity(whole.inputs)
-    return same if together.units is None else joined(same, together.units)
 
 
 def assign_by_quotas(labels: Ints, units: Ints, quotas: Ints, random: np.random.Generator) -> Ints:
     """(instance,) the part of each row; rows of one unit are in one part.
+
+    A set goes where least is overfilled, and then where the most is left for its strata.
 
     Parameters
     ----------
@@ -275,20 +268,19 @@ def assign_by_quotas(labels: Ints, units: Ints, quotas: Ints, random: np.random.
     """
     room = quotas.copy()
     part = np.full(len(labels), -1, dtype=np.int64)
-    sizes = np.bincount(units)
-    for rows in _sets(units, sizes, random):
+    for rows in _sets(units, random):
         mix = np.bincount(labels[rows], minlength=len(room))
-        part[rows] = _roomiest(room, mix)
-        room[:, part[rows[0]]] -= mix
-    for class_index in range(len(room)):
-        single = random.permutation(np.flatnonzero((part < 0) & (labels == class_index)))
-        part[single] = np.repeat(range(room.shape[1]), _fit(room[class_index], len(single)))
+        over = np.maximum(mix[:, None] - room, 0).sum(axis=0)
+        left = (np.sign(mix)[:, None] * room).sum(axis=0)
+        chosen = int(np.lexsort((-left, over))[0])
+        part[rows] = chosen
+        room[:, chosen] -= mix
+    for stratum, own in enumerate(np.maximum(room, 0)):
+        single = random.permutation(np.flatnonzero((part < 0) & (labels == stratum)))
+        while own.sum() > len(single):  # sets of copies have overfilled a part
+            own[np.argmax(own)] -= 1
+        part[single] = np.repeat(range(len(own)), own)
     return part
-
-
-def _quotas(sizes: Ints, rule: SplitRule) -> Ints:
-    """(class, part) how many rows go where; every part gets at least one of each class."""
-    return quotas_of(sizes, rule.shares)
 
 
 def quotas_of(sizes: Ints, shares: Sequence[float]) -> Ints:
@@ -300,58 +292,32 @@ def quotas_of(sizes: Ints, shares: Sequence[float]) -> Ints:
     return quotas
 
 
-def _sets(units: Ints, sizes: Ints, random: np.random.Generator) -> list[Ints]:
+def _sets(units: Ints, random: np.random.Generator) -> list[Ints]:
     """The rows of every set of copies, the largest set first, ties at random."""
-    order = np.argsort(units, kind="stable")
+    order, sizes = np.argsort(units, kind="stable"), np.bincount(units)
     ends = np.cumsum(sizes)
     several = random.permutation(np.flatnonzero(sizes > 1))
     several = several[np.argsort(-sizes[several], kind="stable")]
     return [order[ends[unit] - sizes[unit] : ends[unit]] for unit in several]
 
 
-def _roomiest(room: Ints, mix: Ints) -> int:
-    """The part where least is overfilled, then the one where the most is left for these rows."""
-    over = np.maximum(mix[:, None] - room, 0).sum(axis=0)
-    left = (np.sign(mix)[:, None] * room).sum(axis=0)
-    return int(np.lexsort((-left, over))[0])
-
-
-def _fit(room: Ints, n: int) -> Ints:
-    """The room of the parts, corrected where sets of copies have overfilled one of them."""
-    room = np.maximum(room, 0)
-    while room.sum() > n:
-        room[np.argmax(room)] -= 1
-    return room
-
-
 def _check_sizes(whole: Split, classes: tuple[str, ...]) -> None:
-    if not classes:
-        _check_enough(whole)
-        return
-    sizes = np.bincount(whole.labels, minlength=len(classes))
-    few = [
-        f"{name!r} has {plural(int(n), 'row')}"
-        for name, n in zip(classes, sizes, strict=True)
-        if n < FEWEST_OF_A_CLASS
-    ]
+    if classes:
+        sizes = np.bincount(whole.labels, minlength=len(classes))
+        allowed = f"at least {FEWEST_OF_A_CLASS} rows of each class"
+        do = "use more rows, or merge the rare classes"
+        few = [
+            f"{name!r} has {plural(int(n), 'row')}"
+            for name, n in zip(classes, sizes, strict=True)
+            if n < FEWEST_OF_A_CLASS
+        ]
+    else:
+        n, least = len(whole), 3 * FEWEST_OF_A_CLASS
+        allowed, do = f"at least {least} rows", "use more rows"
+        few = [plural(n, "row")] if n < least else []
     if few:
-        raise data_error(
-            "dataset",
-            f"{'; '.join(few)}, too few for a training, a validation and a test part",
-            f"at least {FEWEST_OF_A_CLASS} rows of each class",
-            "use more rows, or merge the rare classes",
-        )
-
-
-def _check_enough(whole: Split) -> None:
-    least = 3 * FEWEST_OF_A_CLASS
-    if len(whole) < least:
-        raise data_error(
-            "dataset",
-            f"{plural(len(whole), 'row')}, too few for a training, a validation and a test part",
-            f"at least {least} rows",
-            "use more rows",
-        )
+        problem = f"{'; '.join(few)}, too few for a training, a validation and a test part"
+        raise data_error("dataset", problem, allowed, do)
 
 
 def _check_parts(parts: Mapping[str, Split], classes: tuple[str, ...]) -> None:
@@ -497,8 +463,14 @@ class FoldRule:
         units = row_identity(rows.inputs) if self.together else np.arange(len(rows))
         units = units if rows.entities is None else joined(units, rows.entities)
         alike = strata_of(rows)
-        strata = _refined(alike, groups, _LEAST_OF_GROUP * self.folds)
-        fold = assign_by_quotas(strata, units, _even_quotas(strata, self.folds), random)
+        strata = alike
+        for codes in groups:  # smaller cells stay undivided
+            cells = _numbered(strata * (codes.max(initial=0) + 2) + codes + 1)
+            large = np.bincount(cells)[cells] >= _LEAST_OF_GROUP * self.folds
+            strata = _numbered(np.where(large, cells, cells.max() + 1 + strata))
+        ordered, most = np.sort(strata), int(strata.max()) + 1
+        dealt = [np.bincount(ordered[k :: self.folds], minlength=most) for k in range(self.folds)]
+        fold = assign_by_quotas(strata, units, np.stack(dealt, axis=1), random)
         for k in range(self.folds):
             rest = np.flatnonzero(fold != k)
             own, own_units = _numbered(alike[rest]), _numbered(units[rest])
@@ -506,24 +478,3 @@ class FoldRule:
             quotas = quotas_of(np.bincount(own), shares)
             part = assign_by_quotas(own, own_units, quotas, random)
             yield FoldRows(rest[part == 0], rest[part == 1], np.flatnonzero(fold == k))
-
-
-def _refined(strata: Ints, groups: Iterable[Ints], least: int) -> Ints:
-    """(row,) the strata, divided by one attribute after the other; smaller cells stay undivided."""
-    for codes in groups:
-        cells = _numbered(strata * (codes.max(initial=0) + 2) + codes + 1)
-        large = np.bincount(cells)[cells] >= least
-        strata = _numbered(np.where(large, cells, cells.max() + 1 + strata))
-    return strata
-
-
-def _numbered(values: Ints) -> Ints:
-    """(row,) the values as 0, 1, 2, …"""
-    return np.unique(values, return_inverse=True)[1].astype(np.int64)
-
-
-def _even_quotas(strata: Ints, folds: int) -> Ints:
-    """(stratum, fold) as even as it can be, in each stratum and over all."""
-    ordered, most = np.sort(strata), int(strata.max()) + 1
-    dealt = [np.bincount(ordered[k::folds], minlength=most) for k in range(folds)]
-    return np.stack(dealt, axis=1)

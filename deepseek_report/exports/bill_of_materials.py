@@ -20,7 +20,9 @@ from urllib.parse import quote
 from packaging.utils import canonicalize_name
 
 from deepseek_report.artifacts.advice import DISTRIBUTION
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.split import PARTS
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.errors import ArtifactError
 from deepseek_report.exports.exported_run import ExportedRun, one_line
@@ -102,21 +104,19 @@ class _Bill:
             "metadata": self._metadata,
             "components": [*self._subjects, *self._libraries],
             "dependencies": self._dependencies(),
-            "compositions": [
-                {"aggregate": "unknown", "dependencies": [each["bom-ref"] for each in some]}
-                for some in [self._libraries]
-                if some
-            ],
+            "compositions": [{"aggregate": "unknown", "dependencies": _names(self._libraries)}]
+            if self._libraries
+            else [],
         }
-        bill["properties"] = [*_MinimumElements(self.run, bill).properties()]
-        bill = _cleaned({"$schema": "http://cyclonedx.org/schema/bom-1.7.schema.json", **bill})
+        elements = [*_minimum_elements(self.run, bill)]
+        schema = "http://cyclonedx.org/schema/bom-1.7.schema.json"
+        bill = _cleaned({"$schema": schema, **bill, "properties": elements})
         content = hashlib.sha256(dump_json(bill).encode()).hexdigest()
         return {**bill, "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, content)}"}
 
-    @cached_property
-    def _metadata(self) -> dict[str, Any]:
+    @property
+    def _metadata(self) -> dict[str, object]:
         run = self.run
-        finished = run.finished
         tool = self._library(DISTRIBUTION, run.libraries.get(DISTRIBUTION, ""))
         authors = [{"name": run.author}] if run.author else []
         system = {
@@ -128,7 +128,7 @@ class _Bill:
             "properties": _properties({"run_digest": f"sha256:{run.run_digest}"}),
         }
         return {
-            **({"timestamp": finished.isoformat()} if finished else {}),
+            **({"timestamp": run.finished.isoformat()} if run.finished else {}),
             "lifecycles": [{"phase": "post-build"}],
             "tools": {"components": [{**tool, "bom-ref": "tool"}]},
             **({"authors": authors} if authors else {}),
@@ -144,29 +144,24 @@ class _Bill:
     @cached_property
     def _subjects(self) -> list[Component]:
         """The model and the data, as far as the run has them."""
-        results = self.run.results
-        return [
-            *([self._model()] if results.has("training") else []),
-            *([self._data()] if results.has("data") else []),
-        ]
+        made = {"training": self._model, "data": self._data}
+        return [make() for part, make in made.items() if self.run.results.has(part)]
 
     def _model(self) -> Component:
         run = self.run
-        digests = run.results.provenance.get("digests") or {}
         weights = (run.results.provenance.get("manifest") or {}).get(_WEIGHTS)
-        training = run.results.training
         kept = ("parameters", "epochs", "best_epoch", "rows", "seed", "precision", "device")
-        facts = {f"training:{name}": training.get(name) for name in kept}
+        facts = {f"training:{name}": run.results.training.get(name) for name in kept}
         return _filled(
             {
                 "type": "machine-learning-model",
                 "bom-ref": _MODEL,
                 "name": one_line(str(run.architecture.get("name") or "model")),
-                "version": str(digests.get("weights") or ""),
+                "version": run.digest("weights"),
                 "description": run.model_summary,
                 "hashes": _hashes(weights),
                 "modelCard": self._model_card(),
-                "properties": _properties({"weights_digest": digests.get("weights"), **facts}),
+                "properties": _properties({"weights_digest": run.digest("weights"), **facts}),
             }
         )
 
@@ -180,7 +175,7 @@ class _Bill:
             schema = run.results.schema
             parameters |= {
                 "task": schema.target.task,
-                "datasets": [{"ref": part["bom-ref"]} for part in self._parts()],
+                "datasets": [{"ref": name} for name in _names(self._parts())],
                 "inputs": [{"format": schema.modality}],
                 "outputs": [{"format": _output(run)}],
             }
@@ -202,61 +197,58 @@ class _Bill:
     def _considerations(self) -> dict[str, object]:
         """For whom it is, what for, and what the report found against it."""
         run = self.run
-        audience = one_line(str((run.results.config.get("report") or {}).get("audience") or ""))
-        on_people = [pair for pair in run.findings if pair[1].section == "bias"]
         others = [worded for _, worded in run.findings if worded.section != "bias"]
         return _filled(
             {
-                "users": [audience] if audience else [],
+                "users": list(filter(None, [one_line(run.audience)])),
                 "useCases": list(filter(None, [run.of_card("decision")])),
                 "technicalLimitations": [*run.limits, *(_told(worded) for worded in others)],
                 "fairnessAssessments": [
-                    _filled(
-                        {
-                            "groupAtRisk": self._at_risk(story_of(finding), finding.message),
-                            "harms": _told(worded),
-                            "mitigationStrategy": one_line(worded.do),
-                        }
-                    )
-                    for finding, worded in on_people
+                    self._assessment(finding, worded)
+                    for finding, worded in run.findings
+                    if worded.section == "bias"
                 ],
             }
         )
 
-    def _at_risk(self, story: str, message: str) -> str:
-        """The attribute by which the people differ whom a finding is about, where it names one."""
-        _, _, attribute = story.partition("people: ")
-        return self.run.words.name(attribute) if attribute != message else ""
+    def _assessment(self, finding: Finding, worded: WordedFinding) -> dict[str, object]:
+        # the attribute by which the people differ whom it is about, where it names one
+        _, _, attribute = story_of(finding).partition("people: ")
+        return _filled(
+            {
+                "groupAtRisk": self.run.words.name(attribute)
+                if attribute != finding.message
+                else "",
+                "harms": _told(worded),
+                "mitigationStrategy": one_line(worded.do),
+            }
+        )
 
     def _data(self) -> Component:
         run = self.run
         card, schema = run.card, run.results.schema
-        digests = run.results.provenance.get("digests") or {}
-        sensitive = [run.words.name(each.label) for each in schema.features if each.sensitive]
-        people = [run.words.name(each.label) for each in schema.attributes_of("person")]
+        sensitive = [each.label for each in schema.features if each.sensitive]
+        people = [each.label for each in schema.attributes_of("person")]
         facts = {
-            "rows": card.get("rows"),
-            "features": card.get("features"),
-            "prepared_data_digest": digests.get("data"),
-            "source": run.of_card("source"),
-            "period": run.of_card("period"),
-            "population": run.of_card("population"),
+            **{name: card.get(name) for name in ("rows", "features")},
+            "prepared_data_digest": run.digest("data"),
+            **{name: run.of_card(name) for name in ("source", "period", "population")},
             "preparation": " ".join(map(run.words.say, card.get("preparation") or ())),
         }
         labels = {
             f"label:{one_line(run.words.name(str(row['class'])))}": row.get("n")
             for row in card.get("labels") or ()
         }
-        doi = str(card.get("doi") or "")
+        doi, name = str(card.get("doi") or ""), run.of_card("licence")
         return _filled(
             {
                 "type": "data",
                 "bom-ref": _DATA,
                 "name": run.of_card("title") or run.of_card("name"),
-                "version": str(card.get("sha256") or digests.get("data") or ""),
+                "version": str(card.get("sha256") or run.digest("data")),
                 "description": run.of_card("description"),
                 "hashes": _hashes(card.get("sha256")),
-                "licenses": _licences(run.of_card("licence")),
+                "licenses": [{"license": {"name": name}}] if name else [],
                 "externalReferences": [{"type": "citation", "url": f"https://doi.org/{quote(doi)}"}]
                 if _DOI.fullmatch(doi)
                 else [],
@@ -266,7 +258,9 @@ class _Bill:
                             "type": "dataset",
                             "name": run.of_card("name"),
                             "contents": {"properties": _properties({**facts, **labels})},
-                            "sensitiveData": list(dict.fromkeys([*sensitive, *people])),
+                            "sensitiveData": list(
+                                dict.fromkeys(map(run.words.name, [*sensitive, *people]))
+                            ),
                         }
                     )
                 ],
@@ -279,13 +273,13 @@ class _Bill:
         return [
             {
                 "type": "data",
-                "bom-ref": f"{_DATA}/{part['part']}",
-                "name": self.run.words.label("parts", str(part["part"])),
+                "bom-ref": f"{_DATA}/{part}",
+                "name": self.run.words.label("parts", part),
                 "data": [{"type": "dataset"}],
-                "properties": _properties({"rows": part.get("n")}),
+                "properties": _properties({"rows": n}),
             }
-            for part in self.run.card.get("parts") or ()
-            if part.get("part") in {"train", "validation", "test"}
+            for part, n in self.run.sizes.items()
+            if part in PARTS
         ]
 
     @cached_property
@@ -309,167 +303,137 @@ class _Bill:
 
     def _dependencies(self) -> list[dict[str, Any]]:
         """Of the system all parts, of the model its data; what libraries need is not recorded."""
-        parts = [each["bom-ref"] for each in [*self._subjects, *self._libraries]]
-        kinds = {each["bom-ref"] for each in self._subjects}
-        dependencies = [{"ref": self._root, "dependsOn": parts}]
-        if {_MODEL, _DATA} <= kinds:
-            dependencies.append({"ref": _MODEL, "dependsOn": [_DATA]})
-        if _DATA in kinds:
-            refs = [part["bom-ref"] for part in self._parts()]
-            dependencies.append({"ref": _DATA, "dependsOn": refs})
-        return [each for each in dependencies if each["dependsOn"]]
+        subjects = _names(self._subjects)
+        dependencies = {self._root: [*subjects, *_names(self._libraries)]}
+        if _DATA in subjects:
+            dependencies |= {_MODEL: [_DATA]} if _MODEL in subjects else {}
+            dependencies |= {_DATA: _names(self._parts())}
+        return [
+            {"ref": name, "dependsOn": needed} for name, needed in dependencies.items() if needed
+        ]
 
 
 # --- the minimum elements of the G7 ---------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _MinimumElements:
-    """The elements of the seven clusters, each with where it stands in the bill.
+#: {cluster: {element: where it may stand in the bill, the first that is there}}; "" where no bill
+#: of a run tells it, or `_told_elements` does.
+_ELEMENTS: Mapping[str, Mapping[str, str]] = {
+    "Metadata": {
+        "SBOM author": "#/metadata/authors/0/name #/metadata/tools/components/0/name",
+        "SBOM version": "#/version",
+        "SBOM data format name": "#/bomFormat",
+        "SBOM data format version": "#/specVersion",
+        "SBOM author signature": "",
+        "SBOM tool name": "#/metadata/tools/components/0/name",
+        "SBOM tool version": "#/metadata/tools/components/0/version",
+        "SBOM generation context": "#/metadata/lifecycles/0/phase",
+        "SBOM timestamp": "#/metadata/timestamp",
+        "SBOM dependency relationship": "#/dependencies",
+    },
+    "System Level Properties": {
+        "System name": "#/metadata/component/name",
+        "System components": "#/components",
+        "System producer": "#/metadata/component/authors",
+        "System version": "#/metadata/component/version",
+        "System timestamp": "#/metadata/timestamp",
+        "System data flow": "",
+        "System data usage": "",
+        "System input/output properties": "{model}/modelCard/modelParameters",
+        "Intended application area": "#/metadata/component/description",
+    },
+    "Models": {
+        "Model name": "{model}/name",
+        "Model identifier": "{model}/bom-ref",
+        "Model version": "{model}/version",
+        "Model timestamp": "#/metadata/timestamp",
+        "Model producer": "#/metadata/component/authors",
+        "Model description": "{model}/description",
+        "Model hash value": "{model}/hashes/0/content {model}/version",
+        "Model hash algorithm": "{model}/hashes/0/alg",
+        "Model properties": "{model}/modelCard/modelParameters",
+        "Model input/output properties": "{model}/modelCard/modelParameters/inputs",
+        "Model training properties": "{model}/properties",
+        "Model license": "",
+        "Model external references": "",
+    },
+    "Dataset Properties": {
+        "Dataset name": "{data}/name",
+        "Dataset description": "{data}/description",
+        "Dataset content": "{data}/data/0/contents",
+        "Dataset identifier": "{data}/externalReferences {data}/bom-ref",
+        "Dataset hash": "{data}/hashes {data}/version",
+        "Dataset provenance": "{data}/data/0/contents/properties",
+        "Dataset statistical properties": "{data}/data/0/contents/properties",
+        "Dataset sensitivity": "{data}/data/0/sensitiveData",
+        "Dataset dependency relationship": "#/dependencies",
+        "Dataset license": "{data}/licenses",
+    },
+    "Key Performance Indicators": {
+        "Security metrics": "{metrics}/{robustness}",
+        "Operational performance KPIs": "{metrics}",
+    },
+    "Infrastructure": {"Infrastructure software": "{library}", "Infrastructure hardware": ""},
+    "Security Properties": {
+        "Security controls": "",
+        "Security compliance": "",
+        "Cybersecurity policy information": "",
+        "Vulnerability referencing": "",
+    },
+}
+
+
+def _minimum_elements(run: ExportedRun, bill: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """The elements of the seven clusters, each with where it stands in the bill, or in words.
 
     bill : all of it but these properties.
     """
+    names = _names(bill["components"])
+    kinds = [each["type"] for each in bill["components"]]
+    robustness = (at for at, score in enumerate(run.scores) if score.category == "robustness")
+    place = {
+        "model": f"#/components/{names.index(_MODEL) if _MODEL in names else 'none'}",
+        "data": f"#/components/{names.index(_DATA) if _DATA in names else 'none'}",
+        "library": f"#/components/{kinds.index('library') if 'library' in kinds else 'none'}",
+        "robustness": next(robustness, "none"),
+    }
+    place["metrics"] = f"{place['model']}/modelCard/quantitativeAnalysis/performanceMetrics"
+    told = _told_elements(run)
+    for cluster, elements in _ELEMENTS.items():
+        for element, where in elements.items():
+            pointers = (pointer.format(**place) for pointer in where.split())
+            known = next((pointer for pointer in pointers if _at(bill, pointer)), "")
+            value = known or told.get(element) or run.text("bom.not_known")
+            yield {"name": f"g7-sbom-for-ai:{cluster}:{element}", "value": value}
 
-    run: ExportedRun
-    bill: Mapping[str, Any]
 
-    def properties(self) -> Iterator[dict[str, str]]:
-        clusters = {
-            "Metadata": self._of_the_bill(),
-            "System Level Properties": self._system(),
-            "Models": self._model(),
-            "Dataset Properties": self._data(),
-            "Key Performance Indicators": self._indicators(),
-            "Infrastructure": self._infrastructure(),
-            "Security Properties": self._security(),
-        }
-        for cluster, elements in clusters.items():
-            for element, value in elements.items():
-                known = value or self.run.text("bom.not_known")
-                yield {"name": f"g7-sbom-for-ai:{cluster}:{element}", "value": known}
-
-    def _where(self, *pointers: str) -> str:
-        """The first of the pointers that leads to something, else nothing."""
-        return next((pointer for pointer in pointers if _at(self.bill, pointer)), "")
-
-    def _component(self, ref: str) -> str:
-        """The pointer to a component, else one that leads nowhere."""
-        places = [each["bom-ref"] for each in self.bill["components"]]
-        return f"#/components/{places.index(ref)}" if ref in places else "#/none"
-
-    def _of_the_bill(self) -> dict[str, str]:
-        tool = "#/metadata/tools/components/0"
-        return {
-            "SBOM author": self._where("#/metadata/authors/0/name", f"{tool}/name"),
-            "SBOM version": "#/version",
-            "SBOM data format name": "#/bomFormat",
-            "SBOM data format version": "#/specVersion",
-            "SBOM author signature": "",
-            "SBOM tool name": f"{tool}/name",
-            "SBOM tool version": self._where(f"{tool}/version"),
-            "SBOM generation context": "#/metadata/lifecycles/0/phase",
-            "SBOM timestamp": self._where("#/metadata/timestamp"),
-            "SBOM dependency relationship": self._where("#/dependencies"),
-        }
-
-    def _system(self) -> dict[str, str]:
-        system, card = "#/metadata/component", f"{self._component(_MODEL)}/modelCard"
-        return {
-            "System name": f"{system}/name",
-            "System components": self._where("#/components"),
-            "System producer": self._where(f"{system}/authors"),
-            "System version": f"{system}/version",
-            "System timestamp": self._where("#/metadata/timestamp"),
-            "System data flow": self._flow(),
-            "System data usage": self._usage(),
-            "System input/output properties": self._where(f"{card}/modelParameters"),
-            "Intended application area": self._where(f"{system}/description"),
-        }
-
-    def _flow(self) -> str:
-        results = self.run.results
-        if not results.has("data"):
-            return ""
+def _told_elements(run: ExportedRun) -> dict[str, str]:
+    """{element: a sentence}, of those that stand nowhere else in the bill."""
+    results = run.results
+    machine = results.provenance.get("environment") or {}
+    told = [f"{name} {machine[name]}" for name in sorted(machine) if machine[name]]
+    frameworks = map(str, results.config.get("frameworks") or ())
+    sentences = {
+        "Model hash algorithm": "SHA-256",
+        "Infrastructure hardware": one_line(", ".join(told)),
+        "Security controls": run.text("bom.controls", digest=run.run_digest),
+        "Security compliance": one_line(
+            ", ".join(map(str, results.config.get("frameworks") or ()))
+        ),
+    }
+    if results.has("data"):
         schema = results.schema
-        threshold = results.predicted.threshold if results.has("predictions/test") else None
-        return self.run.text(
+        sentences["System data flow"] = run.text(
             "bom.flow",
             n=len(schema.player_labels),
             modality=schema.modality,
             target=schema.target.label,
-            output=_output(self.run),
-            threshold=threshold,
+            output=_output(run),
+            threshold=results.predicted.threshold if results.has("predictions/test") else None,
         )
-
-    def _usage(self) -> str:
-        counts = {str(each["part"]): each.get("n") for each in self.run.card.get("parts") or ()}
-        if not {"train", "validation", "test"} <= counts.keys():
-            return ""
-        return self.run.text("bom.usage", **counts)
-
-    def _model(self) -> dict[str, str]:
-        model = self._component(_MODEL)
-        return {
-            "Model name": self._where(f"{model}/name"),
-            "Model identifier": self._where(f"{model}/bom-ref"),
-            "Model version": self._where(f"{model}/version"),
-            "Model timestamp": self._where("#/metadata/timestamp"),
-            "Model producer": self._where("#/metadata/component/authors"),
-            "Model description": self._where(f"{model}/description"),
-            "Model hash value": self._where(f"{model}/hashes/0/content", f"{model}/version"),
-            "Model hash algorithm": self._where(f"{model}/hashes/0/alg") or "SHA-256",
-            "Model properties": self._where(f"{model}/modelCard/modelParameters"),
-            "Model input/output properties": self._where(
-                f"{model}/modelCard/modelParameters/inputs"
-            ),
-            "Model training properties": self._where(f"{model}/properties"),
-            "Model license": "",
-            "Model external references": "",
-        }
-
-    def _data(self) -> dict[str, str]:
-        data = self._component(_DATA)
-        return {
-            "Dataset name": self._where(f"{data}/name"),
-            "Dataset description": self._where(f"{data}/description"),
-            "Dataset content": self._where(f"{data}/data/0/contents"),
-            "Dataset identifier": self._where(f"{data}/externalReferences", f"{data}/bom-ref"),
-            "Dataset hash": self._where(f"{data}/hashes", f"{data}/version"),
-            "Dataset provenance": self._where(f"{data}/data/0/contents/properties"),
-            "Dataset statistical properties": self._where(f"{data}/data/0/contents/properties"),
-            "Dataset sensitivity": self._where(f"{data}/data/0/sensitiveData"),
-            "Dataset dependency relationship": self._where("#/dependencies"),
-            "Dataset license": self._where(f"{data}/licenses"),
-        }
-
-    def _indicators(self) -> dict[str, str]:
-        metrics = f"{self._component(_MODEL)}/modelCard/quantitativeAnalysis/performanceMetrics"
-        robustness = [k for k, s in enumerate(self.run.scores) if s.category == "robustness"]
-        first = f"{metrics}/{robustness[0]}" if robustness else "#/none"
-        return {
-            "Security metrics": self._where(first),
-            "Operational performance KPIs": self._where(metrics),
-        }
-
-    def _infrastructure(self) -> dict[str, str]:
-        machine = self.run.results.provenance.get("environment") or {}
-        libraries = [each for each in self.bill["components"] if each["type"] == "library"]
-        told = [f"{name} {machine[name]}" for name in sorted(machine) if machine[name]]
-        return {
-            "Infrastructure software": self._component(libraries[0]["bom-ref"])
-            if libraries
-            else "",
-            "Infrastructure hardware": one_line(", ".join(told)),
-        }
-
-    def _security(self) -> dict[str, str]:
-        frameworks = map(str, self.run.results.config.get("frameworks") or ())
-        return {
-            "Security controls": self.run.text("bom.controls", digest=self.run.run_digest),
-            "Security compliance": one_line(", ".join(frameworks)),
-            "Cybersecurity policy information": "",
-            "Vulnerability referencing": "",
-        }
+    if set(PARTS) <= run.sizes.keys():
+        sentences["System data usage"] = run.text("bom.usage", **run.sizes)
+    return sentences
 
 
 # --- pieces ---------------------------------------------------------------------------------------
@@ -489,10 +453,9 @@ def _metric(run: ExportedRun, score: Score) -> dict[str, object]:
 def _output(run: ExportedRun) -> str:
     """What the model states: a probability for each class, or a number in its unit."""
     target = run.results.schema.target
-    if task_of(target).decides:
-        return run.text("bom.classes", classes=list(target.classes))
-    if target.labels:
-        return run.text("bom.classes", classes=list(target.labels))
+    named = target.classes if task_of(target).decides else target.labels
+    if named:
+        return run.text("bom.classes", classes=list(named))
     return run.text("bom.number", unit=target.unit or "")
 
 
@@ -506,8 +469,8 @@ def _hashes(sha256: object) -> list[dict[str, str]]:
     return [{"alg": "SHA-256", "content": str(sha256)}] if known else []
 
 
-def _licences(name: str) -> list[dict[str, Any]]:
-    return [{"license": {"name": name}}] if name else []
+def _names(components: Iterable[Component]) -> list[str]:
+    return [str(component["bom-ref"]) for component in components]
 
 
 def _properties(facts: Mapping[str, object]) -> list[dict[str, str]]:

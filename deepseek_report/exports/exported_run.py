@@ -50,25 +50,36 @@ class ExportedRun:
         """A text of the exports with its slots filled, on one line."""
         return self.words.text(f"exports.{key}", **values)
 
+    def _declared(self, name: str) -> str:
+        """A text of the part `report` of the config."""
+        return str((self.results.config.get("report") or {}).get(name) or "")
+
     @property
     def name(self) -> str:
         """What the report calls itself, else the experiment, in any case without line breaks."""
-        report = self.results.config.get("report") or {}
-        title = str(report.get("title") or self.results.config.get("name") or self.results.run_id)
-        return one_line(title)
+        named = self._declared("title") or self.results.config.get("name") or self.results.run_id
+        return one_line(str(named))
 
     @property
     def author(self) -> str:
         """Who made the report, as far as its config says."""
-        return one_line(str((self.results.config.get("report") or {}).get("author") or ""))
+        return one_line(self._declared("author"))
+
+    @property
+    def audience(self) -> str:
+        """For whom the report is, as far as its config says."""
+        return self._declared("audience")
 
     @property
     def finished(self) -> dt.datetime | None:
         """When the run was finished, where its config lets times of day be printed."""
         record = self.results.provenance.get("record")
-        if not isinstance(record, RunRecord) or not self.results.config.get("measure_time"):
-            return None
-        return record.finished
+        timed = isinstance(record, RunRecord) and self.results.config.get("measure_time")
+        return record.finished if timed else None
+
+    def digest(self, name: str) -> str:
+        """A digest of the run: `data`, `weights`, `config`; empty where it has none."""
+        return str((self.results.provenance.get("digests") or {}).get(name) or "")
 
     @cached_property
     def findings(self) -> list[tuple[Finding, WordedFinding]]:
@@ -82,15 +93,10 @@ class ExportedRun:
 
     def promised(self, promise: Verdict) -> dict[str, str]:
         """A promise in words: metric, bound, what was measured, verdict."""
-        numbers, share = self.words.numbers, is_share(promise)
-        write = numbers.percent if share else numbers.number
-        measured = "–"
+        share, measured = is_share(promise), "–"
         if promise.value is not None:
-            measured = write(promise.value, promise.low, promise.high)
-            if promise.low is not None and promise.high is not None:
-                ends = numbers.interval(promise.low, promise.high, as_percent=share)
-                measured = f"{measured} ({ends})"
-        bound = numbers.declared(promise.bound, as_percent=share)
+            measured = self._value(promise, share, promise.low is not None)
+        bound = self.words.numbers.declared(promise.bound, as_percent=share)
         return {
             "metric": promise_name(self.results, promise),
             "promised": self.words.text(f"sections.summary.promise.{promise.side}", bound=bound),
@@ -122,6 +128,11 @@ class ExportedRun:
         """What is known of the data; nothing where they failed."""
         return self.results.card if self.results.has("data") else {}
 
+    @property
+    def sizes(self) -> dict[str, object]:
+        """{part of the data: how many instances it has}."""
+        return {str(part.get("part")): part.get("n") for part in self.card.get("parts") or ()}
+
     def of_card(self, key: str) -> str:
         """A fact or a sentence of the data card on one line; empty where nobody declares it."""
         known = self.card.get(key)
@@ -149,18 +160,18 @@ class ExportedRun:
             {
                 "metric": self.words.label("metrics", score.metric),
                 "part": self.part_of(score) or self.text("card.all"),
-                "value": self._value(score),
+                "value": self._value(score, score.unit == "share", True),
                 "n": numbers.count(score.n),
             }
             for score in self.scores
         ]
 
-    def _value(self, score: Score) -> str:
-        numbers, share = self.words.numbers, score.unit == "share"
-        write = numbers.percent if share else numbers.number
-        value = write(score.value, score.low, score.high)
-        ends = numbers.interval(score.low, score.high, as_percent=share)
-        return f"{value} ({ends})" if ends else value
+    def _value(self, measured: Score | Verdict, share: bool, with_interval: bool) -> str:
+        """A number, and in brackets its interval, or that it has none."""
+        numbers, (low, high) = self.words.numbers, (measured.low, measured.high)
+        value = (numbers.percent if share else numbers.number)(measured.value, low, high)
+        ends = numbers.interval(low, high, as_percent=share)
+        return f"{value} ({ends})" if with_interval else value
 
     @property
     def architecture(self) -> Mapping[str, Any]:

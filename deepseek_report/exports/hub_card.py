@@ -49,16 +49,16 @@ def write_card(run: ExportedRun) -> str:
 
 
 def _metadata(run: ExportedRun) -> dict[str, object]:
-    results = run.results
     task = _task(run)
     main = [score for score in run.scores if _is_of_all(score)]
     metadata: dict[str, object] = {"tags": [DISTRIBUTION]}
     if task in _TASKS.values():
-        metadata["pipeline_tag"] = task
+        metadata |= {"pipeline_tag": task}
     if main:
-        metadata["metrics"] = list(dict.fromkeys(map(_metric_name, main)))
-    if main and results.has("data"):
-        metadata["model-index"] = [{"name": run.name, "results": [_evaluated(run, task, main)]}]
+        metadata |= {"metrics": list(dict.fromkeys(map(_metric_name, main)))}
+    if main and run.results.has("data"):
+        evaluated = [_evaluated(run, task, main)]
+        metadata |= {"model-index": [{"name": run.name, "results": evaluated}]}
     return metadata
 
 
@@ -75,19 +75,15 @@ def _evaluated(run: ExportedRun, task: str, scores: Iterable[Score]) -> dict[str
     """The scores of the whole test part, as one entry of `model-index`."""
     name = run.of_card("title") or run.of_card("name")
     data = {"name": name, "type": slug(run.of_card("name") or name), "split": "test"}
-    if sha256 := run.of_card("sha256"):
-        data["revision"] = sha256
+    revision = {"revision": sha256} if (sha256 := run.of_card("sha256")) else {}
+    metrics = [
+        {"type": _metric_name(s), "value": float(s.value), "name": _with_interval(run, s)}
+        for s in scores
+    ]
     return {
         "task": {"type": task, "name": one_line(run.words.name(run.results.schema.target.label))},
-        "dataset": data,
-        "metrics": [
-            {
-                "type": _metric_name(score),
-                "value": float(score.value),
-                "name": _with_interval(run, score),
-            }
-            for score in scores
-        ],
+        "dataset": {**data, **revision},
+        "metrics": metrics,
     }
 
 
@@ -117,27 +113,21 @@ class _Card:
     run: ExportedRun
 
     def lines(self) -> Iterator[str]:
-        yield f"# {escape(self.run.name)}"
-        yield from self._paragraphs(self._verdict())
+        run = self.run
+        yield f"# {escape(run.name)}"
+        verdict = " ".join(map(run.words.say, first_page_of(run.results).verdict))
+        yield from self._paragraphs([verdict])
         yield from self._headed("model", self._told_in("model"))
-        yield from self._headed("uses", self._uses())
-        yield from self._headed("data", [*self.run.of_data, *self._told_in("data")])
+        yield from self._headed("uses", [run.of_card("decision"), run.audience, *run.limits])
+        yield from self._headed("data", [*run.of_data, *self._told_in("data")])
         yield from self._headed("evaluation", self._told_in("evaluation"))
-        yield from self._promises()
-        yield from self._scores()
+        promised = [run.promised(promise) for promise in run.promises]
+        yield from self._table("promises", "metric promised measured outcome", promised)
+        yield from self._table("scores", "metric part value n", run.score_rows)
         yield from self._headed("people", self._told_in("people"))
         yield from self._headed("explanations", self._told_in("explanations"))
         yield from self._findings()
         yield from self._provenance()
-
-    def _verdict(self) -> list[str]:
-        """The verdict of the report's first page."""
-        return [" ".join(map(self.run.words.say, first_page_of(self.run.results).verdict))]
-
-    def _uses(self) -> list[str]:
-        """What the model decides, for whom the report is, and what its data cannot show."""
-        audience = str((self.run.results.config.get("report") or {}).get("audience") or "")
-        return [self.run.of_card("decision"), audience, *self.run.limits]
 
     def _told_in(self, part: str) -> list[str]:
         """The answers and caveats of sections of the report, as far as it has them."""
@@ -159,27 +149,17 @@ class _Card:
         for text in filter(None, map(one_line, texts)):
             yield from ("", escape(text))
 
-    def _promises(self) -> Iterator[str]:
-        promised = [self.run.promised(promise) for promise in self.run.promises]
-        columns = ("metric", "promised", "measured", "outcome")
-        yield from self._table("promises", columns, promised)
-
-    def _scores(self) -> Iterator[str]:
-        """Every score of the model, of all cases and of the parts that the report compares."""
-        yield from self._table("scores", ("metric", "part", "value", "n"), self.run.score_rows)
-
-    def _table(
-        self, name: str, columns: tuple[str, ...], rows: list[dict[str, str]]
-    ) -> Iterator[str]:
+    def _table(self, name: str, columns: str, rows: list[dict[str, str]]) -> Iterator[str]:
+        """A table under a heading; nothing without rows. columns : their keys, with blanks."""
         if not rows:
             return
+        keys = columns.split()
         yield from ("", f"### {self.run.text(f'card.heads.{name}')}", "")
-        heads = [self.run.text(f"card.columns.{column}") for column in columns]
+        heads = [self.run.text(f"card.columns.{key}") for key in keys]
         yield f"| {' | '.join(heads)} |"
-        yield f"|{'---|' * len(columns)}"
+        yield f"|{'---|' * len(keys)}"
         for row in rows:
-            cells = (escape(one_line(row[column])) for column in columns)
-            yield f"| {' | '.join(cells)} |"
+            yield f"| {' | '.join(escape(one_line(row[key])) for key in keys)} |"
 
     def _findings(self) -> Iterator[str]:
         """What the report found, gravest first, with its numbers, its limits, and what to do."""
@@ -194,10 +174,12 @@ class _Card:
     def _provenance(self) -> Iterator[str]:
         run = self.run
         yield from ("", f"## {run.text('card.heads.provenance')}", "")
-        digests = run.results.provenance.get("digests") or {}
-        facts = {"run": run.results.run_id, "results": f"sha256:{run.run_digest}"}
-        facts |= {name: str(digests.get(name) or "") for name in ("weights", "data", "config")}
-        facts["version"] = run.libraries.get(DISTRIBUTION, "")
+        facts = {
+            "run": run.results.run_id,
+            "results": f"sha256:{run.run_digest}",
+            **{name: run.digest(name) for name in ("weights", "data", "config")},
+            "version": run.libraries.get(DISTRIBUTION, ""),
+        }
         for name, value in facts.items():
             if value:
                 yield f"- {run.text(f'card.facts.{name}')}: {inline_code(value)}"

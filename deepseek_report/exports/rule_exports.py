@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.data_kinds.rule_lists import RuleList, ValueSet, WeightedRule
+from deepseek_report.data_kinds.rule_lists import RuleList, ValueSet
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.exports.exported_run import ExportedRun, one_line
 from deepseek_report.tasks import task_of
@@ -118,8 +118,7 @@ class _RuleExport:
         feature = self.schema.features[part.feature]
         if part.levels is not None or part.is_empty:
             return part.in_words(feature)
-        bounds = {">=" if part.low_in else ">": part.low, "<=" if part.high_in else "<": part.high}
-        parts = [f"{sign} {end!r}" for sign, end in bounds.items() if math.isfinite(end)]
+        parts = (f"{sign} {end!r}" for sign, end in _bounds(part))
         met = f"{feature.label} {' and '.join(parts) or 'is known'}"
         return f"({met} or is missing)" if part.missing else met
 
@@ -157,11 +156,9 @@ class _RuleExport:
 
     def _points(self, output: int) -> Iterator[str]:
         for rule in self.rules.rules:
-            points, met = _number(rule.weights[output]), self._met(rule)
-            yield f"    + CASE WHEN {met} THEN {points} ELSE 0.0 END -- {rule.number}"
-
-    def _met(self, rule: WeightedRule) -> str:
-        return " AND ".join(_as_sql(part, self.schema.features[part.feature]) for part in rule.sets)
+            points = _number(rule.weights[output])
+            met = (_as_sql(part, self.schema.features[part.feature]) for part in rule.sets)
+            yield f"    + CASE WHEN {' AND '.join(met)} THEN {points} ELSE 0.0 END -- {rule.number}"
 
     def _decided(self, sums: Sequence[str]) -> str:
         target = self.schema.target
@@ -232,12 +229,14 @@ def _known_values(part: ValueSet, feature: Feature, column: str) -> str:
         numbers = all(_NUMBER.fullmatch(code) for code in codes)
         listed = ", ".join(code if numbers else _text(code) for code in chosen)
         return f"{column} {'IN' if inside else 'NOT IN'} ({listed})"
-    ends = []
-    if part.low > -math.inf:
-        ends.append(f"{column} {'>=' if part.low_in else '>'} {_number(part.low)}")
-    if part.high < math.inf:
-        ends.append(f"{column} {'<=' if part.high_in else '<'} {_number(part.high)}")
+    ends = (f"{column} {sign} {_number(end)}" for sign, end in _bounds(part))
     return " AND ".join(ends) or "1 = 1"
+
+
+def _bounds(part: ValueSet) -> Iterator[tuple[str, float]]:
+    """(sign, end) of the ends of a range that are finite."""
+    signs = {">=" if part.low_in else ">": part.low, "<=" if part.high_in else "<": part.high}
+    return ((sign, end) for sign, end in signs.items() if math.isfinite(end))
 
 
 def _number(value: float) -> str:
@@ -247,24 +246,19 @@ def _number(value: float) -> str:
 
 def _text(value: str) -> str:
     """A text of SQL, in which nothing ends it but its own quotation mark."""
-    doubled = _whole(value).replace("'", "''")
-    return f"'{doubled}'"
+    return _quoted(value, "'")
 
 
 def _identifier(name: str) -> str:
     """A name of SQL in quotation marks."""
-    doubled = _whole(name).replace('"', '""')
-    return f'"{doubled}"'
+    return _quoted(name, '"')
 
 
-def _whole(text: str) -> str:
-    """The text as it is.
-
-    Raises ConfigError : it holds the character NUL, which no SQL can.
-    """
+def _quoted(text: str, mark: str) -> str:
+    """Raises ConfigError : the text holds the character NUL, which no SQL can."""
     if "\0" in text:
         raise ConfigError(f"{one_line(text)[:60]}: no SQL can hold a name with the character NUL")
-    return text
+    return f"{mark}{text.replace(mark, mark * 2)}{mark}"
 
 
 def _free(name: str, taken: set[str]) -> str:

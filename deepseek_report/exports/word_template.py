@@ -10,7 +10,6 @@ import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.artifacts.storage.local_paths import shipped
@@ -19,6 +18,7 @@ from deepseek_report.compliance.decision_words import told_decision
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.errors import ConfigError
 from deepseek_report.exports.exported_run import ExportedRun, one_line
+from deepseek_report.rendering.render import packed, unpacked
 from deepseek_report.sections.summary import first_page_of
 
 #: The templates that come along, by the names that `--template` knows.
@@ -28,7 +28,6 @@ SECTIONS = (
     *("data", "model", "performance", "robustness", "behaviour", "bottlenecks"),
     *("bias", "explanations", "trust"),
 )
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _MOST_BYTES = 50_000_000
 
 
@@ -79,33 +78,27 @@ def fill_template(run: ExportedRun, template: bytes) -> bytes:
         raise ConfigError(
             f"--template: it is no DOCX ({error})\n    what to do: save it as DOCX in Word"
         ) from None
-    return _without_clock(filled.getvalue())
+    return packed(unpacked(filled.getvalue()))
 
 
-def _without_clock(document: bytes) -> bytes:
-    """The same members in the same order, without the times at which they were packed."""
-    packed = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(document)) as source,
-        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target,
-    ):
-        for name in source.namelist():
-            member = zipfile.ZipInfo(name, _EPOCH)
-            target.writestr(member, source.read(name), zipfile.ZIP_DEFLATED)
-    return packed.getvalue()
-
-
-def template_fields(run: ExportedRun) -> dict[str, Any]:
+def template_fields(run: ExportedRun) -> dict[str, object]:
     """All that a template may use, as plain texts without line breaks."""
-    words = run.words
-    finished = run.finished
-    fields: dict[str, object] = {
+    day = run.finished.date().isoformat() if run.finished else ""
+    digest = f"sha256:{run.run_digest}"
+    facts = {
+        "run": run.results.run_id,
+        "results": digest,
+        "author": run.author,
+        "day": day,
+        "version": run.libraries.get(DISTRIBUTION, ""),
+    }
+    fields = {
         "name": run.name,
         "run": run.results.run_id,
         "author": run.author,
-        "day": finished.date().isoformat() if finished else "",
-        "digest": f"sha256:{run.run_digest}",
-        "verdict": " ".join(map(words.say, first_page_of(run.results).verdict)),
+        "day": day,
+        "digest": digest,
+        "verdict": " ".join(map(run.words.say, first_page_of(run.results).verdict)),
         "purpose": run.of_card("decision"),
         "limits": run.limits,
         "data": run.of_data,
@@ -124,21 +117,13 @@ def template_fields(run: ExportedRun) -> dict[str, Any]:
             for _, worded in run.findings
         ],
         **_judged(run),
+        "facts": [
+            {"what": run.text(f"card.facts.{name}"), "value": value}
+            for name, value in facts.items()
+            if value
+        ],
     }
-    facts = {
-        "run": fields["run"],
-        "results": fields["digest"],
-        "author": fields["author"],
-        "day": fields["day"],
-        "version": run.libraries.get(DISTRIBUTION, ""),
-    }
-    fields["facts"] = [
-        {"what": run.text(f"card.facts.{name}"), "value": value}
-        for name, value in facts.items()
-        if value
-    ]
-    plain: dict[str, object] = _on_one_line(fields)
-    return plain
+    return {name: _on_one_line(value) for name, value in fields.items()}
 
 
 def _section(run: ExportedRun, name: str) -> dict[str, object]:
@@ -150,7 +135,7 @@ def _section(run: ExportedRun, name: str) -> dict[str, object]:
     return {"title": content.title, "answer": content.answer, "caveats": caveats}
 
 
-def _judged(run: ExportedRun) -> dict[str, list[Any]]:
+def _judged(run: ExportedRun) -> dict[str, object]:
     """The rows of the frameworks with their statuses, and what people decided, oldest first."""
     if not (run.results.config.get("frameworks") or run.results.has("policy")):
         return {"rows": [], "decisions": []}
@@ -169,9 +154,7 @@ def _judged(run: ExportedRun) -> dict[str, list[Any]]:
     return {"rows": rows, "decisions": decisions}
 
 
-def _on_one_line(node: Any) -> Any:
-    if isinstance(node, str):
-        return one_line(node)
+def _on_one_line(node: object) -> object:
     if isinstance(node, Mapping):
         return {key: _on_one_line(value) for key, value in node.items()}
-    return [_on_one_line(value) for value in node]
+    return list(map(_on_one_line, node)) if isinstance(node, list) else one_line(str(node))

@@ -63,9 +63,17 @@ class ClassMetric(ModelMetric):
     tasks = CLASS_TASKS
 
 
-class NumberMetric(ModelMetric):
-    """Defaults of a metric that judges predicted numbers."""
+class DecisionMetric(ClassMetric):
+    """Defaults of a metric of how well classes are decided, with intervals for entities as well."""
 
+    counts_entities = True
+    category = "performance"
+
+
+class NumberMetric(ModelMetric):
+    """Defaults of a metric that judges predicted numbers, with intervals for entities as well."""
+
+    counts_entities = True
     tasks = NUMBER_TASKS
 
 

@@ -204,9 +204,7 @@ def code_of(module: str) -> dict[str, str]:
     module names in a string. Modules are found by their import statements and by
     `import_module("…")`; a name that is computed while running cannot be seen.
 
-    Returns
-    -------
-    {module, library or package's data: SHA-256 or version}, sorted by name.
+    Returns {module, library or package's data: SHA-256 or version}, sorted by name.
     """
     return {"python": platform.python_version(), **dict(sorted(_ModuleWalk(module).run().items()))}
 

@@ -90,14 +90,10 @@ def keys_folder() -> Path:
 def new_key(name: str, folder: Path) -> tuple[Path, Path]:
     """Make a key; its private half can be read by its owner alone.
 
-    Returns
-    -------
-    The files of the private and of the public half, both PEM.
+    Returns the files of the private and of the public half, both PEM.
 
-    Raises
-    ------
-    ConfigError : the name is no plain name, a key of it is there, the folder belongs to a run, or
-        nothing can be written there.
+    Raises ConfigError: the name is no plain name, a key of it is there, the folder belongs to a
+        run, or nothing can be written there.
     """
     _need_cryptography()
     from cryptography.hazmat.primitives import serialization

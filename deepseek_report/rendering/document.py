@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
+from itertools import chain, count
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +23,7 @@ from jinja2 import (
 )
 from jinja2.bccache import Bucket
 from jinja2.compiler import CodeGenerator, Frame
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
@@ -33,10 +35,16 @@ from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.artifacts.storage.local_paths import shipped, without_local_paths
 from deepseek_report.rendering import markdown, page_parts
-from deepseek_report.rendering.markdown import LINK, REFERENCE, Markdown
+from deepseek_report.rendering.markdown import (
+    LINK,
+    REFERENCE,
+    FiledTable,
+    Heads,
+    Markdown,
+    RowsOfTable,
+)
 from deepseek_report.rendering.notes import Note, read_notes
 from deepseek_report.rendering.page_words import BRIEF, ReportOptions, TemplateTexts
-from deepseek_report.rendering.table_files import FiledTable
 from deepseek_report.sections.shared.tables import DASH, ShownTable, measured_table
 from deepseek_report.wording.compiled_texts import Compiled
 from deepseek_report.wording.of_results import words_of
@@ -51,6 +59,8 @@ STYLESHEET = "report.css"
 #: the others stand in a file beside it, unless they are too few to be worth one.
 _MOST_SHOWN, _MOST_FOLDED, _NOT_WORTH_A_FILE = 12, 6, 2
 _BLANKS = re.compile(r"\n(?:[ \t]*\n){2,}")
+#: Where pictures lie in their layout for a narrow page.
+_NARROW = "figures/narrow"
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,8 @@ def write_qmd(
     RenderError : a note cannot be read or belongs to no section; nothing was written then.
     """
     writer = _DocumentWriter(results, contents, options, folder, templates, run_digest)
-    _clear(folder)
+    for name in ("figures", "tables"):  # of an earlier document
+        plain_files.empty_folder(folder / name)
     plain_files.write_text(folder / STYLESHEET, quarto_stylesheet())
     path = folder / "report.qmd"
     plain_files.write_text(path, writer.document())
@@ -108,12 +119,6 @@ def write_brief(
     return path
 
 
-def _clear(folder: Path) -> None:
-    """Leave no picture or table of an earlier document."""
-    for name in ("figures", "tables"):
-        plain_files.empty_folder(folder / name)
-
-
 @dataclass
 class _DocumentWriter:
     """Holds what the templates' functions share while one document is written."""
@@ -122,11 +127,10 @@ class _DocumentWriter:
     contents: Sequence[SectionContent]
     options: ReportOptions
     folder: Path
-    templates: Sequence[Path] = ()
-    run_digest: str = ""
+    templates: Sequence[Path]
+    run_digest: str
     words: Wording = field(init=False)
     environment: Environment = field(init=False)
-    macros: dict[str, Any] = field(init=False)
     used: set[str] = field(default_factory=set)
     notes: dict[str, Note] = field(init=False)
     failures: dict[str, str] = field(default_factory=dict)
@@ -150,15 +154,15 @@ class _DocumentWriter:
             placed=self.placed,
             filed=self.filed,
             file_link=markdown.file_link,
-            case_browser=self.case_browser,
-            threshold_slider=self.threshold_slider,
-            continuation=self.continuation,
+            case_browser=partial(self._scripted, "case-browser"),
+            threshold_slider=partial(self._scripted, "threshold-slider"),
+            continuation=partial(self._scripted, "continuation"),
             measured=self.measured_table,
             further_tables=self.further_tables,
             ref=markdown.reference,
             anchor=markdown.anchor,
             opening=markdown.opening,
-            section_ref=self.section_ref,
+            section_ref=_section_ref,
             finding_link=self.finding_link,
             small_picture=self.small_picture,
             code=markdown.inline_code,
@@ -166,38 +170,38 @@ class _DocumentWriter:
             options=self.options,
             run_id=self.results.run_id,
         )
-        self.environment.filters["section_ref"] = self.section_ref
+        self.environment.filters["section_ref"] = _section_ref
         module = self.environment.get_template("_macros.qmd.j2").module
-        self.macros = {
-            name: macro for name, macro in vars(module).items() if not name.startswith("_")
-        }
-        self.environment.globals.update(self.macros)
+        macros = {name: macro for name, macro in vars(module).items() if not name.startswith("_")}
+        self.environment.globals.update(macros)
+
+    def _macro(self, name: str, *values: object, **named: object) -> Markdown:
+        """What a macro of `_macros.qmd.j2` makes of these values."""
+        macro: Callable[..., str] = self.environment.globals[name]
+        return Markdown(macro(*values, **named))
 
     def document(self) -> str:
         bodies = [self._section(content) + self._note(content.name) for content in self.contents]
         front = Markdown(front_matter(self.options, self._origin()))
-        text = self._render("report.qmd.j2", {"bodies": bodies, "front_matter": front})
-        return self._finished(text)
+        return self._finished(self._render("report.qmd.j2", bodies=bodies, front_matter=front))
 
-    def _origin(self) -> dict[str, Any]:
+    def _origin(self) -> dict[str, object]:
         """What tells a printed report apart: the day of its run, its id, and its digest."""
-        head: dict[str, object] = {}
-        if self.results.printed_day:
-            head["date"] = self.results.printed_day
-        if self.results.run_id and self.run_digest:
-            names = {"id": self.results.run_id, "digest": f"sha256:{self.run_digest}"}
-            head["description"] = markdown.escape(self._text("subject", **names))
-            head["keywords"] = ["deepseek-report", *names.values()]
+        day, run = self.results.printed_day, self.results.run_id
+        head: dict[str, object] = {"date": day} if day else {}
+        if run and self.run_digest:
+            names = {"id": run, "digest": f"sha256:{self.run_digest}"}
+            subject = markdown.escape(self._text("subject", **names))
+            head |= {"description": subject, "keywords": ["deepseek-report", *names.values()]}
         return head
 
     def brief(self, first: SectionContent) -> str:
-        values = {
-            "section": first,
-            "values": first.values,
-            "front_matter": Markdown(front_matter(self.options, self._origin(), brief=True)),
-            "digest": f"sha256:{self.run_digest}",
-        }
-        return self._finished(self._render("brief.qmd.j2", values))
+        front = Markdown(front_matter(self.options, self._origin(), brief=True))
+        digest = f"sha256:{self.run_digest}"
+        about = {"section": first, "values": first.values}
+        return self._finished(
+            self._render("brief.qmd.j2", **about, front_matter=front, digest=digest)
+        )
 
     def _finished(self, text: str) -> str:
         resolved = self.words.closed_up(_resolve(text, self._text))
@@ -210,27 +214,30 @@ class _DocumentWriter:
 
     def _body(self, content: SectionContent) -> Markdown:
         self.section = content.name
-        values = {"section": content, "values": content.values}
         if content.incomplete and not content.values:  # its content could not be computed
-            return Markdown(self._render("sections/_generic.qmd.j2", values))
+            return self._by_template("_generic", content)
         before = (set(self.used), set(self.measured), set(self.explained))
         try:
-            body = Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
+            body = self._by_template(content.name, content)
             # Where its template has no footer:
             return body + self.further_pictures(content.name) + self.further_tables(content.name)
         except TemplateNotFound as error:
             if error.name != f"sections/{content.name}.qmd.j2":  # a part of that template
                 return self._failed(content, error, before)
-            return Markdown(self._render("sections/_generic.qmd.j2", values))
+            return self._by_template("_generic", content)
         except OSError:
             raise  # the folder cannot be written, which is no fault of this section
         except Exception as error:  # a broken section must not take the others with it
             return self._failed(content, error, before)
 
+    def _by_template(self, name: str, content: SectionContent) -> Markdown:
+        text = self._render(f"sections/{name}.qmd.j2", section=content, values=content.values)
+        return Markdown(text)
+
     def _further_findings(self, content: SectionContent, body: str) -> Markup:
         """The findings of a section that its template does not show."""
         left = [
-            self.macros["finding"](finding)
+            self._macro("finding", finding)
             for finding in content.values.get("findings", ())
             if isinstance(finding, WordedFinding) and f"{{#{_card_of(finding)}" not in body
         ]
@@ -238,25 +245,24 @@ class _DocumentWriter:
 
     def _note(self, section: str) -> Markdown:
         """What a person wrote beside this section."""
-        if section not in self.notes:
-            return Markdown("")
-        return Markdown(self.macros["persons_note"](self.notes[section]))
+        note = self.notes.get(section)
+        return self._macro("persons_note", note) if note else Markdown("")
 
     def _failed(
-        self, content: SectionContent, error: Exception, before: tuple[set[Any], ...]
+        self,
+        content: SectionContent,
+        error: Exception,
+        before: tuple[set[str], set[tuple[str, str]], set[tuple[str, str]]],
     ) -> Markdown:
         """A section whose template failed, with the reason; what it had placed is lost."""
         self.used, self.measured, self.explained = before
         cause = without_local_paths(f"{type(error).__name__}: {error}")
         reason = self._text("template_failed", reason=cause)
         self.failures[ArtifactId.of("sections", content.name)] = reason
-        shown = SectionContent(
-            content.name, content.title, content.question, content.answer, incomplete=[reason]
-        )
-        values = {"section": shown, "values": {}}
-        return Markdown(self._render("sections/_generic.qmd.j2", values))
+        about = (content.name, content.title, content.question, content.answer)
+        return self._by_template("_generic", SectionContent(*about, incomplete=[reason]))
 
-    def _render(self, name: str, values: Mapping[str, object]) -> str:
+    def _render(self, name: str, **values: object) -> str:
         return self.environment.get_template(name).render(values)
 
     def _text(self, name: str, /, **values: object) -> str:
@@ -329,11 +335,7 @@ class _DocumentWriter:
         if picture is None:
             return Markdown("")
         self._write_picture(picture)
-        title, alt = (
-            markdown.plain_braces(self.words.say(text)) for text in (picture.title, picture.alt)
-        )
-        folder = "figures" if picture.narrow is None else "figures/narrow"
-        image = f'![{title}]({folder}/{markdown.slug(name)}.svg){{fig-alt="{alt}"}}'
+        image = _image(picture, self.words, "figures" if picture.narrow is None else _NARROW)
         return Markdown(f"\n\n::: {{.small-picture}}\n{image}\n:::\n\n")
 
     def finding_link(self, finding: WordedFinding, text: str) -> Markup:
@@ -348,28 +350,28 @@ class _DocumentWriter:
             for failed, reason in self.results.failures.items()
             if failed == ArtifactId.picture(name)
         ]
-        return Markdown(self.macros["incomplete"](reasons))
+        return self._macro("incomplete", reasons)
 
     def _has_twin(self, picture: Picture) -> bool:
         return self.options.interactive and picture.interactive is not None
 
     def _write_picture(self, picture: Picture) -> None:
         picture.check()
-        folder = self.folder / "figures"
         name = markdown.slug(picture.name)
-        plain_files.write_text(folder / f"{name}.svg", picture.svg)
+        plain_files.write_text(self.folder / "figures" / f"{name}.svg", picture.svg)
         if picture.narrow is not None:
-            plain_files.write_text(folder / "narrow" / f"{name}.svg", picture.narrow)
+            plain_files.write_text(self.folder / _NARROW / f"{name}.svg", picture.narrow)
         if self._has_twin(picture):
-            plain_files.write_text(folder / f"{name}.json", dump_json(picture.interactive))
+            twin = dump_json(picture.interactive)
+            plain_files.write_text(self.folder / "figures" / f"{name}.json", twin)
 
     def table(
         self,
-        rows: Any,
+        rows: RowsOfTable,
         id: str,  # noqa: A002 - the word that templates use
         caption: str = "",
-        columns: Any = None,
-        formats: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
+        columns: Heads = None,
+        formats: Mapping[str, Callable[[object], object]] = MappingProxyType({}),
         csv: bool = True,
         most: int | None = None,
     ) -> Markup:
@@ -381,20 +383,21 @@ class _DocumentWriter:
         that the report itself shows; where there are more, all of them stand in a page and a CSV
         beside it, and a line below the table names the page.
         """
-        shown = ShownTable(id, caption, columns, tuple(markdown.as_rows(rows)))
-        return self._table(shown, formats, csv, most)
+        whole = self._whole(id, caption, markdown.as_rows(rows), columns)
+        return self._table(whole, caption, formats, csv, most)
 
     def _table(
         self,
-        shown: ShownTable,
-        formats: Mapping[str, Callable[[Any], Any]],
+        whole: FiledTable,
+        caption: str,
+        formats: Mapping[str, Callable[[object], object]],
         csv: bool,
         most: int | None,
+        aside: Collection[str] = (),
     ) -> Markdown:
-        whole = self._whole(shown)
         if not whole:
             return Markdown(f"\n\n*{markdown.escape(self._text('no_rows'))}*\n\n")
-        text, rows, more = markdown.caption(shown.caption), whole.rows, ""
+        text, rows, more = markdown.caption(caption), whole.rows, ""
         if most is not None and len(rows) > most + _NOT_WORTH_A_FILE:
             rows, more = rows[:most], self._rest(whole, most)
         elif csv:
@@ -402,29 +405,33 @@ class _DocumentWriter:
             link = markdown.escape(self._text("csv"))
             text = Markdown(f"{text} [{link}]({whole.csv}){{.csv}}".strip())
         rows = [{**row, **{k: f(row[k]) for k, f in formats.items() if k in row}} for row in rows]
-        visible = [column for column in whole.columns if column.key not in shown.aside]
+        visible = [column for column in whole.columns if column.key not in aside]
         body = markdown.pipe_table(rows, visible, self.words)
         identity = f"{{#tbl-{whole.name}}}"
         return Markdown(f"\n\n{body}\n\n: {markdown.one_line(text)} {identity}\n\n{more}")
 
-    def filed(self, rows: Any, id: str, caption: str, columns: Any = None) -> Markup:  # noqa: A002
+    def filed(
+        self,
+        rows: RowsOfTable,
+        id: str,  # noqa: A002 - the word that templates use
+        caption: str,
+        columns: Heads = None,
+    ) -> Markup:
         """What a table says and how long it is, with a link to it; the table is a file."""
-        return self._filed(ShownTable(id, caption, columns, tuple(markdown.as_rows(rows))))
-
-    def _filed(self, shown: ShownTable) -> Markdown:
-        whole = self._whole(shown)
+        whole = self._whole(id, caption, markdown.as_rows(rows), columns)
         if not whole:
             return Markdown("")
         links = self._write_file(whole)
-        return Markdown(self._text("filed", caption=shown.caption, rows=len(whole.rows), **links))
+        return Markdown(self._text("filed", caption=caption, rows=len(whole.rows), **links))
 
-    def _whole(self, shown: ShownTable) -> FiledTable:
+    def _whole(
+        self, name: str, caption: str, said: Iterable[Mapping[str, Any]], heads: Heads
+    ) -> FiledTable:
         """All of a table in the language of the report, under a name that no other has."""
         say = TemplateTexts(self.words).say
-        rows = [{key: say(cell) for key, cell in row.items()} for row in shown.rows]
-        columns = markdown.choose_columns(rows, shown.columns, self.words)
-        name = self._unused(markdown.slug(shown.id))
-        return FiledTable(name, markdown.plain(shown.caption), rows, columns)
+        rows = [{key: say(cell) for key, cell in row.items()} for row in said]
+        columns = markdown.choose_columns(rows, heads, self.words)
+        return FiledTable(self._unused(markdown.slug(name)), markdown.plain(caption), rows, columns)
 
     def _rest(self, whole: FiledTable, shown: int) -> str:
         """Where the rows are that the report does not show."""
@@ -448,28 +455,21 @@ class _DocumentWriter:
         if not shown:
             return Markdown("")
         most = most or (_MOST_FOLDED if shown.folded else _MOST_SHOWN)
-        body = self._table(shown, {}, True, most)
+        whole = self._whole(shown.id, shown.caption, shown.rows, shown.columns)
+        body = self._table(whole, shown.caption, {}, True, most, shown.aside)
         body = Markdown.escape(shown.before) + body
         if not shown.folded:
             return body
-        return Markdown(self.macros["details"](shown.heading, caller=lambda: body))
+        return self._macro("details", shown.heading, caller=lambda: body)
 
-    def case_browser(self, cases: Mapping[str, object]) -> Markup:
-        """Where the page's script shows all cases one by one; their data lie beside the document.
+    def _scripted(self, place: str, data: Mapping[str, object] | None) -> Markup:
+        """A place that the page's script fills; its data lie beside the document.
 
-        Without scripts, in print and in other formats nothing stands there.
+        Without scripts, in print and in other formats nothing stands there; nor without data.
         """
-        return self._scripted("case-browser", "cases", cases) if cases["cases"] else Markdown("")
-
-    def threshold_slider(self, steps: Mapping[str, object] | None) -> Markup:
-        """Where the page's script lets a reader step through thresholds; likewise."""
-        return self._scripted("threshold-slider", "thresholds", steps) if steps else Markdown("")
-
-    def continuation(self, answers: Mapping[str, object] | None) -> Markup:
-        """Where the page's script marks what answers came from; likewise."""
-        return self._scripted("continuation", "continuation", answers) if answers else Markdown("")
-
-    def _scripted(self, place: str, name: str, data: Mapping[str, object]) -> Markdown:
+        if not data:
+            return Markdown("")
+        name = page_parts.SCRIPTED[place]
         plain_files.write_text(self.folder / "tables" / f"{name}.json", dump_json(data))
         return Markdown(f"\n\n::: {{.{place}}}\n:::\n\n")
 
@@ -491,7 +491,7 @@ class _DocumentWriter:
         self.measured.add(key)
         shown = measured_table(self.results, self.section, *key)
         if filed:
-            return self._filed(shown)
+            return self.filed(shown.rows, shown.id, shown.caption, shown.columns)
         return self.placed(shown if fold else replace(shown, folded=False), most)
 
     def further_tables(self, section: str) -> Markup:
@@ -501,17 +501,15 @@ class _DocumentWriter:
         return self._under("further_tables", left)
 
     def _unused(self, name: str) -> str:
-        number = 1
-        chosen = name
-        while f"tbl-{chosen}" in self.used:
-            number += 1
-            chosen = f"{name}-{number}"
+        numbered = chain([name], (f"{name}-{number}" for number in count(2)))
+        chosen = next(free for free in numbered if f"tbl-{free}" not in self.used)
         self.used.add(f"tbl-{chosen}")
         return chosen
 
-    def section_ref(self, name: str) -> Markdown:
-        """A reference to a section, or its name where the report does not have it."""
-        return markdown.reference("sec", name)
+
+def _section_ref(name: str) -> Markdown:
+    """A reference to a section, or its name where the report does not have it."""
+    return markdown.reference("sec", name)
 
 
 def _card_of(finding: WordedFinding) -> str:
@@ -519,10 +517,15 @@ def _card_of(finding: WordedFinding) -> str:
     return f"finding-{markdown.slug(finding.id)}"
 
 
+def _image(picture: Picture, words: Wording, folder: str, number: str = "") -> str:
+    """The picture of a folder; number : `#fig-…` and a blank, where it is a numbered figure."""
+    title, alt = (markdown.plain_braces(words.say(text)) for text in (picture.title, picture.alt))
+    return f'![{title}]({folder}/{markdown.slug(picture.name)}.svg){{{number}fig-alt="{alt}"}}'
+
+
 def _figure(picture: Picture, words: Wording, how_to_read: str, *, twin: bool) -> str:
     name = markdown.slug(picture.name)
-    title, alt = (markdown.plain_braces(words.say(text)) for text in (picture.title, picture.alt))
-    parts = [f'![{title}](figures/{name}.svg){{#fig-{name} fig-alt="{alt}"}}']
+    parts = [_image(picture, words, "figures", f"#fig-{name} ")]
     if how_to_read:
         parts.append(how_to_read)
     if twin:
@@ -567,15 +570,14 @@ def front_matter(
 
     origin : further keys that name the run: `date`, `description`, `keywords`.
     """
-    head: dict[str, object] = {"title": markdown.escape(options.title)}
-    if options.subtitle:
-        head["subtitle"] = markdown.escape(options.subtitle)
-    if options.author:
-        head["author"] = markdown.escape(options.author)
-    head |= origin
-    head["lang"] = options.language
-    head["papersize"] = options.paper
-    head |= {"brief": True} if brief else {"format": _formats(options)}
+    named = {"title": options.title, "subtitle": options.subtitle, "author": options.author}
+    head = {
+        **{key: markdown.escape(text) for key, text in named.items() if text or key == "title"},
+        **origin,
+        "lang": options.language,
+        "papersize": options.paper,
+        **({"brief": True} if brief else {"format": _formats(options)}),
+    }
     text: str = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=10_000)
     return text.rstrip()
 
@@ -587,30 +589,27 @@ def quarto_stylesheet() -> str:
 
 def _formats(options: ReportOptions) -> dict[str, object]:
     """What Quarto is told of each format; Typst has a name of its own for the American paper."""
-    paper = "us-letter" if options.paper == "letter" else options.paper
-    return {**_FORMATS, "typst": {**_FORMATS["typst"], "papersize": paper}}
-
-
-_FORMATS: Mapping[str, Any] = {
-    "html": {
-        "embed-resources": True,
-        "toc": True,
-        "toc-depth": 3,
-        "number-sections": True,
-        "theme": "default",
-        "html-math-method": "mathml",
-        "format-links": False,
-        "lightbox": True,
-        "css": STYLESHEET,
-    },
-    "docx": {"toc": True, "number-sections": True},
-    "typst": {
-        "toc": True,
-        "number-sections": True,
-        # A table is a figure to Quarto, and a figure of Typst does not break.
-        "include-in-header": {"text": "#show figure: set block(breakable: true)"},
-    },
-}
+    return {
+        "html": {
+            "embed-resources": True,
+            "toc": True,
+            "toc-depth": 3,
+            "number-sections": True,
+            "theme": "default",
+            "html-math-method": "mathml",
+            "format-links": False,
+            "lightbox": True,
+            "css": STYLESHEET,
+        },
+        "docx": {"toc": True, "number-sections": True},
+        "typst": {
+            "toc": True,
+            "number-sections": True,
+            # A table is a figure to Quarto, and a figure of Typst does not break.
+            "include-in-header": {"text": "#show figure: set block(breakable: true)"},
+            "papersize": "us-letter" if options.paper == "letter" else options.paper,
+        },
+    }
 
 
 # The Jinja environment in which every value is escaped as Markdown unless it is Markdown.
@@ -656,7 +655,7 @@ class Environment(ImmutableSandboxedEnvironment):
     code_generator_class = _Generator
     intercepted_binops = frozenset({"+", "%"})
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> object:
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> object:
         if isinstance(left, Markup) or isinstance(right, Markup):
             left, right = Markdown.escape(left), Markdown.escape(right)
         return super().call_binop(context, operator, left, right)
@@ -707,10 +706,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "one_line": markdown.one_line,
     "join": _join,
     "replace": _replace,
-    "e": Markdown.escape,
-    "escape": Markdown.escape,
+    **dict.fromkeys(("e", "escape", "markdown"), Markdown.escape),
     "forceescape": lambda value: Markdown(markdown.escape(str(value))),
-    "markdown": Markdown.escape,
     "strong": lambda text: Markdown(f"**{Markdown.escape(text)}**"),
     "emphasis": lambda text: Markdown(f"*{Markdown.escape(text)}*"),
 }

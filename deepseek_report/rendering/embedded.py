@@ -13,14 +13,15 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from deepseek_report.artifacts.picture import check_svg
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.artifacts.storage.plain_files import read_text, write_text
+from deepseek_report.compliance.decision import ROLES, VERDICTS
+from deepseek_report.compliance.people_form import Questions
+from deepseek_report.compliance.statements import DECIDE, FORM
 from deepseek_report.errors import ArtifactError, RenderError
 from deepseek_report.rendering import page_parts, pandoc
 from deepseek_report.rendering.page_words import label_arguments, page_template, words_of_document
@@ -60,16 +61,6 @@ def _tag(tag: str, name: str) -> str:
     return _HEX.sub(lambda match: f"var(--pic-{_ROLE[match[0].lower()]})", tag)
 
 
-def palette_css(dark: bool) -> str:
-    """The palette as CSS variables `--pic-<role>`."""
-    return " ".join(f"--pic-{role}: {pair[dark]};" for role, pair in PALETTE.items())
-
-
-def dark_palette() -> dict[str, str]:
-    """{light colour: dark colour}, for pictures that a script draws."""
-    return {light.lower(): dark for light, dark in PALETTE.values()}
-
-
 _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
 _TWIN = re.compile(r'<div class="twin" data-twin="([\w-]+)"></div>')
 _PLOTLY = "plotly-report.min.js.gz"
@@ -93,8 +84,7 @@ def render_html(document: Path) -> Path:
             "--wrap=none",
             "--syntax-highlighting=none",
         )
-        page = convert(document, template, arguments)
-        page = with_doors(page, words.text("page.audit"))
+        page = with_doors(convert(document, template, arguments), words.text("page.audit"))
     path = document.with_suffix(".html")
     plain_files.write_text(path, assemble(page, document.parent))
     return path
@@ -105,14 +95,11 @@ def with_doors(page: str, audit: str) -> str:
 
     The decision and the cases are doors of one section each, and name themselves.
     """
-    entries = list(_ENTRY.finditer(page))
-    if "summary" not in [entry[1] for entry in entries]:
+    entries = {entry[1]: entry.start() for entry in reversed([*_ENTRY.finditer(page)])}
+    start = min((at for name, at in entries.items() if name not in _DOORS), default=None)
+    if "summary" not in entries or start is None:
         return page
-    first = next((entry for entry in entries if entry[1] not in _DOORS), None)
-    if first is None:
-        return page
-    label = f'<li class="door">{html.escape(audit)}</li>\n'
-    return page[: first.start()] + label + page[first.start() :]
+    return f'{page[:start]}<li class="door">{html.escape(audit)}</li>\n{page[start:]}'
 
 
 def assemble(page: str, folder: Path) -> str:
@@ -124,10 +111,12 @@ def assemble(page: str, folder: Path) -> str:
     parts = [
         name for place, name in page_parts.SCRIPTED.items() if f'<div class="{place}">' in page
     ]
-    data = "\n".join([data, *(_part(folder, name) for name in parts)])
+    for name in parts:
+        read = _json(folder / "tables" / f"{name}.json", f"the {name}")
+        data += f"\n{_packed(name, json.dumps(read, ensure_ascii=False, separators=(',', ':')))}"
     script = page_parts.script(parts)
     pieces = {
-        "policy": _policy([script_hash(f"{script}".encode()), *hashes]),
+        "policy": _policy([script_hash(script.encode()), *hashes]),
         "style": _style(parts),
         "data": data,
         "script": script,
@@ -163,25 +152,18 @@ def _data(folder: Path, twins: Sequence[str]) -> tuple[str, list[str]]:
     if not twins:
         return "", []
     packed = (shipped("templates") / "html" / "vendor" / _PLOTLY).read_bytes()
-    figures = {name: _figure(folder / "figures" / f"{name}.json") for name in twins}
+    figures = {
+        name: _json(folder / "figures" / f"{name}.json", "the interactive figure") for name in twins
+    }
     text = json.dumps(figures, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    # {light colour: dark colour}, for pictures that a script draws
+    palette = {light.lower(): dark for light, dark in PALETTE.values()}
     elements = [
         _holder("plotly", "application/octet-stream", base64.b64encode(packed).decode()),
-        _holder("twins", "application/octet-stream", pack(text)),
-        _holder("palette", "application/json", json.dumps(dark_palette(), sort_keys=True)),
+        _packed("twins", text),
+        _holder("palette", "application/json", json.dumps(palette, sort_keys=True)),
     ]
     return "\n".join(elements), [script_hash(gzip.decompress(packed))]
-
-
-def _figure(path: Path) -> object:
-    return _json(path, "the interactive figure")
-
-
-def _part(folder: Path, name: str) -> str:
-    """The script element that holds the packed data of a part of the page that scripts fill."""
-    data = _json(folder / "tables" / f"{name}.json", f"the {name}")
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return _holder(name, "application/octet-stream", pack(text))
 
 
 def _json(path: Path, what: str) -> object:
@@ -195,9 +177,10 @@ def _holder(name: str, kind: str, text: str) -> str:
     return f'<script type="{kind}" id="{name}">{text}</script>'
 
 
-def pack(text: str) -> str:
-    """The text compressed, without a clock, in base64."""
-    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+def _packed(name: str, text: str) -> str:
+    """The script element that holds the text compressed, without a clock, in base64."""
+    packed = base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+    return _holder(name, "application/octet-stream", packed)
 
 
 def script_hash(script: bytes) -> str:
@@ -249,8 +232,11 @@ _LIGHT_START = "--page: #ffffff;"
 def _style(parts: Sequence[str]) -> str:
     css = page_parts.part("style.css").replace("@@blocks@@", page_parts.blocks(parts))
     own = css[css.index(_LIGHT_START) : css.index("--serif:")]
-    light = palette_css(dark=False)
-    dark = " ".join(_DARK.split()) + " " + palette_css(dark=True)
+    light, night = (
+        " ".join(f"--pic-{role}: {pair[dark]};" for role, pair in PALETTE.items())
+        for dark in (False, True)
+    )
+    dark = f"{' '.join(_DARK.split())} {night}"
     return (
         css.replace("@@light@@", f":root {{ {light} }}")
         .replace("@@dark@@", dark)
@@ -293,60 +279,47 @@ class DocumentPart:
 
 def convert(document: Path, template: Path, arguments: Sequence[str]) -> str:
     """The document as HTML in a page template that ends its contents and its body with marks."""
-    text = read_text(document)
+    text = plain_files.read_text(document)
     first, *rest = cut(text)
     labels = label_arguments(words_of_document(text))
     plain = template.with_name("part.html")
-    write_text(plain, f"$toc$\n{_CUT}\n$body$")
+    plain_files.write_text(plain, f"$toc$\n{_CUT}\n$body$")
     templates = [template, *(plain for _ in rest)]
+
+    def converted(part: DocumentPart, page: Path) -> str:
+        own = [f"--template={page}", *labels, *part.arguments, *arguments]
+        return pandoc.convert_text(part.text, document.parent, "html5", own)
+
     with ThreadPoolExecutor(2) as pool:
-        pages = list(
-            pool.map(
-                lambda part, page: pandoc.convert_text(
-                    part.text,
-                    document.parent,
-                    "html5",
-                    [f"--template={page}", *labels, *part.arguments, *arguments],
-                ),
-                [first, *rest],
-                templates,
-            )
-        )
+        pages = list(pool.map(converted, [first, *rest], templates))
     return _fill(join(pages), document)
 
 
 def cut(text: str) -> list[DocumentPart]:
     """The document in one part or in two of about the same length."""
-    starts = _chapter_starts(text)
+    lines = _open_lines(text)
+    starts = [start for start, line in lines if line.startswith("# ")]
     if len(starts) < 2:
         return [DocumentPart(text)]
     middle = min(starts[1:], key=lambda start: abs(start - len(text) / 2))
-    before = _outside_fences(text[:middle])
+    before = "".join(line for start, line in lines if start < middle)
     kinds = [match[1] for match in _IDENTIFIER.finditer(before)]
     chapters = sum(start < middle for start in starts)
     second = DocumentPart(text[middle:], chapters, kinds.count("fig"), kinds.count("tbl"))
     return [DocumentPart(text[:middle]), second]
 
 
-def _lines(text: str) -> list[tuple[int, str, bool]]:
-    """(start, line, whether it is inside a fenced block) of each line."""
+def _open_lines(text: str) -> list[tuple[int, str]]:
+    """(start, line) of each line that is in no fenced block."""
     lines, fence, start = [], "", 0
     for line in text.splitlines(keepends=True):
         opened = _FENCE.match(line)
-        lines.append((start, line, bool(fence or opened)))
+        if not (fence or opened):
+            lines.append((start, line))
         if opened and (not fence or opened[1].startswith(fence)):
             fence = "" if fence else opened[1]
         start += len(line)
     return lines
-
-
-def _chapter_starts(text: str) -> list[int]:
-    lines = _lines(text)
-    return [start for start, line, fenced in lines if line.startswith("# ") and not fenced]
-
-
-def _outside_fences(text: str) -> str:
-    return "".join(line for _, line, fenced in _lines(text) if not fenced)
 
 
 def join(pages: Sequence[str]) -> str:
@@ -355,14 +328,10 @@ def join(pages: Sequence[str]) -> str:
     for other in pages[1:]:
         contents, body = _renamed(page, other).split(f"\n{_CUT}\n", 1)
         entries = contents.strip().removeprefix("<ul>").removesuffix("</ul>").strip("\n")
-        end = re.compile(rf"</ul>\s*{_TOC_END}")
-        page = end.sub(partial(_extended, entries), page)
+        if end := re.search(rf"</ul>\s*{_TOC_END}", page):
+            page = f"{page[: end.start()]}{entries}\n{page[end.start() :]}"
         page = page.replace(_BODY_END, f"\n{body}{_BODY_END}")
     return page.replace(_TOC_END, "").replace(_BODY_END, "")
-
-
-def _extended(entries: str, match: re.Match[str]) -> str:
-    return f"{entries}\n{match[0]}"
 
 
 def _renamed(page: str, other: str) -> str:
@@ -397,3 +366,37 @@ def _fill(page: str, document: Path) -> str:
             f"unresolved reference @{missing[0]}"
         )
     return _MARK.sub(lambda match: html.escape(known[match[1]].get(match[2], "")), page)
+
+
+# `decide.html`, a page beside the report that asks for decisions in words, offline: a form that a
+# script turns into the YAML that `render --people` takes. Nothing is loaded and nothing is sent.
+
+
+def write_decide_page(questions: Questions, folder: Path) -> Path:
+    """Write the page into a run folder; return its path."""
+    path = folder / DECIDE
+    plain_files.write_text(path, decide_page(questions))
+    return path
+
+
+def decide_page(questions: Questions) -> str:
+    """The page; every text of a person in it is escaped."""
+    words, script = questions.words, page_parts.joined("yaml_file.js", "decide.js")
+    names = [name for name in words.table("decisions.page") if name != "subject"]
+    digests = {name: value[:12] or "–" for name, value in vars(questions.subject).items()}
+    return page_parts.template("decide.html").render(
+        q=questions,
+        # what stands on the page and what its script says, which fills the braces in it
+        words={name: words.text(f"decisions.page.{name}") for name in names},
+        title=words.text("decisions.form.title", title=questions.title),
+        subject=words.text("decisions.page.subject", **digests),
+        language=questions.language,
+        roles={role: words.label("decision_roles", role) for role in ROLES},
+        verdicts={verdict: words.label("verdicts", verdict) for verdict in VERDICTS},
+        needed=words.text("decisions.form.needed"),
+        statements=words.text("decisions.form.statements"),
+        style=page_parts.part("form.css"),
+        script=script,
+        script_hash=script_hash(script.encode()),
+        command=f"deepseek-report render RUN --people {FORM}",
+    )

@@ -10,15 +10,21 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from markupsafe import Markup
 
 from deepseek_report.artifacts.message import Code, Verbatim
 from deepseek_report.artifacts.rounding import TEXT, bounded
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.table_rows import records_of
+from deepseek_report.rendering import page_parts
 from deepseek_report.sections.shared.tables import DASH
 from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Characters that carry meaning anywhere in a line.
 _SPECIAL = re.compile(r"""[\\`*_{}\[\]<>$@|~^#"'&]""")
@@ -79,14 +85,9 @@ def escape(text: str) -> str:
     line = _WHITE.sub(" ", text).strip(" ")
     line = _SPECIAL.sub(lambda match: "\\" + match[0], line)
     line = _RUNS.sub(lambda match: "\\" + match[0], line)
-    line = _LEADING.sub(_escape_opener, line)
+    line = _LEADING.sub(lambda match: f"{match[0][:-1]}\\{match[0][-1]}", line)
     before = " " if text[:1] in _SPACES else ""
     return before + line + (" " if line and text[-1:] in _SPACES else "")
-
-
-def _escape_opener(match: re.Match[str]) -> str:
-    opener = match[0]
-    return f"{opener[:-1]}\\{opener[-1]}"
 
 
 def clean(text: str) -> str:
@@ -146,14 +147,14 @@ def reference(kind: str, name: str) -> Markdown:
     return Markdown(f"{REFERENCE[0]}{kind}-{slug(name)}{REFERENCE[1]}")
 
 
-def anchor(kind: str, name: str) -> Markdown:
-    """The attribute `{#kind-name}` of a heading; `{#` alone would open a comment of Jinja."""
-    return Markdown(f"{{#{kind}-{slug(name)}}}")
-
-
 def opening(kind: str, name: str) -> Markdown:
-    """The beginning `{#kind-name` of the attributes of a block."""
+    """The beginning `{#kind-name` of attributes; `{#` alone would open a comment of Jinja."""
     return Markdown(f"{{#{kind}-{slug(name)}")
+
+
+def anchor(kind: str, name: str) -> Markdown:
+    """The attribute `{#kind-name}` of a heading."""
+    return opening(kind, name) + Markdown("}")
 
 
 def one_line(text: str) -> Markdown:
@@ -168,14 +169,15 @@ def file_link(path: str) -> Markdown:
 
 def plain(text: str) -> str:
     """The text of a caption or heading without the marks of Markdown, if it is Markdown."""
-    return _PLAIN_MARKS.sub("", str(text)) if isinstance(text, Markup) else clean(text)
+    marks = r"\]\{[^}]*\}|[\[\\`*\ue000\ue001]"
+    return re.sub(marks, "", str(text)) if isinstance(text, Markup) else clean(text)
 
 
-_PLAIN_MARKS = re.compile(r"\]\{[^}]*\}|[\[\\`*\ue000\ue001]")
+# Tables as pipe tables that Quarto and pandoc read alike, and as files beside the report.
 
-
-# Tables as pipe tables that Quarto and pandoc read alike, and as CSV beside the report.
-
+RowsOfTable: TypeAlias = "pd.DataFrame | Iterable[Mapping[str, object]]"
+#: {key: heading}, a list of keys, or None for all keys of the rows.
+Heads: TypeAlias = Mapping[str, str] | Iterable[str] | None
 #: A row may hold `<column>__sort`: the number or text that the column is ordered by.
 SORT = "__sort"
 _NUMERIC = re.compile(
@@ -193,7 +195,7 @@ class RenderedColumn:
     numeric: bool
 
 
-def as_rows(rows: Any) -> list[dict[str, object]]:
+def as_rows(rows: RowsOfTable) -> list[dict[str, object]]:
     """Rows of a data frame or of a sequence of mappings."""
     if hasattr(rows, "to_dict"):
         return [{str(k): v for k, v in row.items()} for row in records_of(rows)]
@@ -201,22 +203,20 @@ def as_rows(rows: Any) -> list[dict[str, object]]:
 
 
 def choose_columns(
-    rows: Sequence[Mapping[str, Any]], columns: Any, words: Wording
+    rows: Sequence[Mapping[str, object]], columns: Heads, words: Wording
 ) -> list[RenderedColumn]:
-    """The columns asked for: {key: heading}, a list of keys, or None for all keys of the rows."""
+    """The columns asked for."""
     if columns is None:
         columns = [key for key in (rows[0] if rows else ()) if not key.endswith(SORT)]
     if not isinstance(columns, Mapping):
         columns = {key: key.replace("_", " ").capitalize() for key in columns}
-    return [
-        RenderedColumn(key, head, _is_numeric(rows, key, words)) for key, head in columns.items()
-    ]
 
+    def is_numeric(key: str) -> bool:
+        texts = [text for row in rows if (text := cell_text(row.get(key), words)) not in {"", DASH}]
+        numeric = [_NUMERIC.match(words.numbers.without_words(text)) for text in texts]
+        return bool(texts) and sum(map(bool, numeric)) >= 0.5 * len(texts)
 
-def _is_numeric(rows: Sequence[Mapping[str, Any]], key: str, words: Wording) -> bool:
-    texts = [text for row in rows if (text := cell_text(row.get(key), words)) not in {"", DASH}]
-    numeric = [_NUMERIC.match(words.numbers.without_words(text)) for text in texts]
-    return bool(texts) and sum(map(bool, numeric)) >= 0.5 * len(texts)
+    return [RenderedColumn(key, head, is_numeric(key)) for key, head in columns.items()]
 
 
 def cell_text(value: object, words: Wording) -> str:
@@ -238,12 +238,9 @@ def pipe_table(
     """A pipe table; the dashes below the heads say how wide the columns are to one another."""
     cells = [[_cell(row, column.key, words) for column in columns] for row in rows]
     heads = [one_line(Markdown.escape(column.heading)) for column in columns]
-    rule = [
-        _rule(column, [head, *(line[at] for line in cells)])
-        for at, (column, head) in enumerate(zip(columns, heads, strict=True))
-    ]
-    lines = [_line(heads), _line(rule), *(_line(line) for line in cells)]
-    return Markdown("\n".join(lines))
+    upright = zip(columns, zip(heads, *cells, strict=True), strict=True)
+    rule = [_rule(column, texts) for column, texts in upright]
+    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in (heads, rule, *cells)))
 
 
 def _cell(row: Mapping[str, object], key: str, words: Wording) -> str:
@@ -259,10 +256,6 @@ def _rule(column: RenderedColumn, cells: Iterable[str]) -> str:
     longest = max(len(re.sub(r"\]\{[^}]*\}|\\", "", cell)) for cell in cells)
     dashes = "-" * min(max(longest, 4), 48)
     return f"{dashes}:" if column.numeric else f":{dashes}"
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 def csv_text(rows: Sequence[Mapping[str, object]], keys: Sequence[str]) -> str:
@@ -298,3 +291,52 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@dataclass(frozen=True)
+class FiledTable:
+    """A whole table, to be written beside the report: CSV for machines, a plain page for people.
+
+    The page is one file without scripts; every cell is escaped as HTML.
+
+    name : of the files, without an ending. title : plain text.
+    """
+
+    name: str
+    title: str
+    rows: Sequence[Mapping[str, object]]
+    columns: Sequence[RenderedColumn]
+
+    def __bool__(self) -> bool:
+        return bool(self.rows and self.columns)
+
+    @property
+    def csv(self) -> str:
+        """The path of the CSV within the run folder."""
+        return f"tables/{self.name}.csv"
+
+    @property
+    def page(self) -> str:
+        """The path of the page within the run folder."""
+        return f"tables/{self.name}.html"
+
+    def write_csv(self, folder: Path) -> None:
+        keys = [column.key for column in self.columns]
+        plain_files.write_text(folder / self.csv, csv_text(self.rows, keys))
+
+    def write_page(self, folder: Path, words: Wording, language: str) -> None:
+        """Write the table as a page of its own."""
+        page = page_parts.template("table.html").render(
+            title=self.title,
+            language=language,
+            style=page_parts.part("table.css"),
+            heads=[plain_cell(column.heading, words) for column in self.columns],
+            rows=[
+                [
+                    (column.numeric, plain_cell(row.get(column.key), words))
+                    for column in self.columns
+                ]
+                for row in self.rows
+            ],
+        )
+        plain_files.write_text(folder / self.page, page)

@@ -14,9 +14,10 @@ import re
 import subprocess
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from deepseek_report.artifacts.storage.plain_files import entries, open_file
 from deepseek_report.errors import ArtifactError, RenderError
@@ -96,51 +97,54 @@ def to_markdown(text: str) -> Markdown:
     if done.returncode != 0:
         errors = done.stderr.decode("utf-8", "replace")[:500]
         raise RenderError(f"pandoc: a note cannot be read: {errors}")
-    return _blocks(json.loads(done.stdout)["blocks"])
+    return _blocks(json.loads(done.stdout, object_hook=Node.of)["blocks"])
+
+
+#: What a node of pandoc's syntax tree holds: nodes, texts and numbers, in lists of any depth.
+Tree: TypeAlias = Any
+
+
+@dataclass(frozen=True)
+class Node:
+    """An element of pandoc's syntax tree, by the name of its constructor."""
+
+    kind: str
+    content: Tree = None
+
+    @classmethod
+    def of(cls, read: dict[str, Tree]) -> Node | dict[str, Tree]:
+        """A JSON object as a node; one that is none as it is."""
+        return cls(read["t"], read.get("c")) if "t" in read else read
 
 
 # --- blocks ---------------------------------------------------------------------------------------
 
 
-def _blocks(blocks: Sequence[Mapping[str, Any]]) -> Markdown:
-    written = [_block(block) for block in blocks]
+def _blocks(blocks: Sequence[Node]) -> Markdown:
+    written = [_BLOCKS[block.kind](block.content) for block in blocks if block.kind in _BLOCKS]
     return Markdown("\n\n".join(text for text in written if text))
 
 
-def _block(block: Mapping[str, Any]) -> str:
-    write = _BLOCKS.get(block["t"])
-    return write(block.get("c")) if write else ""
-
-
-def _paragraph(inlines: Any) -> str:
+def _paragraph(inlines: Tree) -> str:
     text = str(markdown.one_line(_inlines(inlines)))
     # A reference at the start of a paragraph would open an example list.
     return f"\u2060{text}" if text.startswith(markdown.REFERENCE[0]) else text
 
 
-def _heading(content: Any) -> str:
+def _heading(content: Tree) -> str:
     text = _paragraph(content[2])  # a heading of its own would count as a section of the report
     return f"**{text}**" if text else ""
 
 
-def _code(content: Any) -> str:
+def _code(content: Tree) -> str:
     return str(markdown.code_block(content[1])).strip("\n")
 
 
-def _quote(blocks: Any) -> str:
-    return _indented(_blocks(blocks), "> ", "> ")
-
-
-def _bullets(items: Any) -> str:
-    return "\n\n".join(_indented(_blocks(item), "- ", "  ") for item in items if item)
-
-
-def _numbered(content: Any) -> str:
-    items = [item for item in content[1] if item]
-    return "\n\n".join(
-        _indented(_blocks(item), f"{number}. ".ljust(4), "    ")
-        for number, item in enumerate(items, start=1)
-    )
+def _items(items: Tree, mark: Callable[[int], str]) -> str:
+    """The items of a list; mark : what stands before each, by its number from 1."""
+    filled = enumerate(filter(None, items), start=1)
+    marked = ((_blocks(item), mark(number)) for number, item in filled)
+    return "\n\n".join(_indented(text, first, " " * min(len(first), 4)) for text, first in marked)
 
 
 def _indented(text: str, first: str, rest: str) -> str:
@@ -151,14 +155,14 @@ def _indented(text: str, first: str, rest: str) -> str:
     )
 
 
-def _definitions(content: Any) -> str:
+def _definitions(content: Tree) -> str:
     return "\n\n".join(
         f"**{_paragraph(term)}** {' '.join(_words(meaning) for meaning in meanings)}"
         for term, meanings in content
     )
 
 
-def _table(content: Any) -> str:
+def _table(content: Tree) -> str:
     _, _, columns, head, bodies, _ = content
     rows = [*head[1], *(row for body in bodies for row in [*body[2], *body[3]])]
     if not rows:
@@ -172,72 +176,57 @@ def _table(content: Any) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in whole)
 
 
-def _words(blocks: Any) -> str:
+def _words(blocks: Tree) -> str:
     """Blocks on one line, as a cell needs them."""
-    return " ".join(_paragraph(block["c"]) for block in blocks if block["t"] in {"Plain", "Para"})
+    lines = (block.content for block in blocks if block.kind in {"Plain", "Para"})
+    return " ".join(map(_paragraph, lines))
 
 
-def _inner_blocks(content: Any) -> str:
-    return str(_blocks(content[1]))
-
-
-def _figure(content: Any) -> str:
-    return str(_blocks(content[2]))
-
-
-_BLOCKS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
+_BLOCKS: Mapping[str, Callable[[Tree], str]] = MappingProxyType(
     {
         "Para": _paragraph,
         "Plain": _paragraph,
         "Header": _heading,
         "CodeBlock": _code,
         "RawBlock": _code,
-        "BlockQuote": _quote,
-        "BulletList": _bullets,
-        "OrderedList": _numbered,
+        "BlockQuote": lambda blocks: _indented(_blocks(blocks), "> ", "> "),
+        "BulletList": lambda items: _items(items, lambda _: "- "),
+        "OrderedList": lambda content: _items(content[1], lambda n: f"{n}. ".ljust(4)),
         "DefinitionList": _definitions,
         "Table": _table,
-        "Div": _inner_blocks,
-        "Figure": _figure,
-        "HorizontalRule": lambda _: "",
+        "Div": lambda content: _blocks(content[1]),
+        "Figure": lambda content: _blocks(content[2]),
     }
 )
 
 # --- inlines --------------------------------------------------------------------------------------
 
 
-def _inlines(inlines: Sequence[Mapping[str, Any]]) -> Markdown:
+def _inlines(inlines: Sequence[Node]) -> Markdown:
     parts: list[str] = []
     words: list[str] = []
     for inline in inlines:
-        if inline["t"] in _TEXT:
-            words.append(_TEXT[inline["t"]](inline.get("c")))
+        if inline.kind in _TEXT:
+            words.append(_TEXT[inline.kind](inline.content))
             continue
-        parts += [markdown.escape("".join(words)), _inline(inline)]
+        write = _INLINES.get(inline.kind)
+        parts += [markdown.escape("".join(words)), write(inline.content) if write else ""]
         words = []
     return Markdown("".join([*parts, markdown.escape("".join(words))]))
 
 
-def _inline(inline: Mapping[str, Any]) -> str:
-    write = _INLINES.get(inline["t"])
-    return write(inline["c"]) if write else ""
+def _marked(mark: str, inlines: Tree) -> str:
+    text = _inlines(inlines).strip(" ")
+    return f"{mark}{text}{mark}" if text else ""
 
 
-def _marked(mark: str) -> Callable[[Any], str]:
-    def write(inlines: Any) -> str:
-        text = _inlines(inlines).strip(" ")
-        return f"{mark}{text}{mark}" if text else ""
-
-    return write
-
-
-def _link(content: Any) -> str:
+def _link(content: Tree) -> str:
     text, address = _inlines(content[1]), str(content[2][0])
     shown = address if _ADDRESS.fullmatch(address) else ""
     return f"[{text}](<{shown}>)" if shown else str(text)
 
 
-def _cite(content: Any) -> str:
+def _cite(content: Tree) -> str:
     """References to what the report shows; anything else stays as it was typed."""
     matches = [_REFERENCE.fullmatch(citation["citationId"]) for citation in content[0]]
     if not all(matches):
@@ -245,35 +234,29 @@ def _cite(content: Any) -> str:
     return ", ".join(markdown.reference(match[1], match[2]) for match in matches if match)
 
 
-def _quoted(content: Any) -> str:
-    opening, closing = ("“", "”") if content[0]["t"] == "DoubleQuote" else ("‘", "’")
+def _quoted(content: Tree) -> str:
+    opening, closing = ("“", "”") if content[0].kind == "DoubleQuote" else ("‘", "’")
     return f"{opening}{_inlines(content[1])}{closing}"
 
 
-_TEXT: Mapping[str, Callable[[Any], str]] = MappingProxyType(
+_TEXT: Mapping[str, Callable[[Tree], str]] = MappingProxyType(
     {
         "Str": str,
-        "Space": lambda _: " ",
-        "SoftBreak": lambda _: " ",
-        "LineBreak": lambda _: " ",
+        **dict.fromkeys(("Space", "SoftBreak", "LineBreak"), lambda _: " "),
         "Math": lambda content: f"${content[1]}$",
-        "RawInline": lambda content: str(content[1]),
+        "RawInline": lambda content: content[1],
     }
 )
-_INLINES: Mapping[str, Callable[[Any], str]] = MappingProxyType(
+_INLINES: Mapping[str, Callable[[Tree], str]] = MappingProxyType(
     {
-        "Emph": _marked("*"),
-        "Strong": _marked("**"),
-        "Underline": _inlines,
-        "Strikeout": _inlines,
-        "Superscript": _inlines,
-        "Subscript": _inlines,
+        "Emph": partial(_marked, "*"),
+        "Strong": partial(_marked, "**"),
+        **dict.fromkeys(("Underline", "Strikeout", "Superscript", "Subscript"), _inlines),
         "SmallCaps": _inlines,
         "Quoted": _quoted,
         "Cite": _cite,
-        "Code": lambda content: str(markdown.inline_code(content[1])),
+        "Code": lambda content: markdown.inline_code(content[1]),
         "Link": _link,
-        "Image": lambda content: str(_inlines(content[1])),
-        "Span": lambda content: str(_inlines(content[1])),
+        **dict.fromkeys(("Image", "Span"), lambda content: _inlines(content[1])),
     }
 )

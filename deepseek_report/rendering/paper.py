@@ -57,16 +57,17 @@ def latex_table(
     ----------
     columns : {key of a row: head}. rows : cells by these keys; a column of numbers is set right.
     """
-    keys = list(columns)
-    cells = [[_cell(row.get(key)) for key in keys] for row in rows]
-    columns_of_cells = zip(*cells, strict=True)
-    sides = "".join("r" if all(map(_is_number, column)) else "l" for column in columns_of_cells)
+    cells = [["" if row.get(key) is None else str(row[key]) for key in columns] for row in rows]
+    sides = "".join(
+        "r" if all(not text or _NUMBER.fullmatch(text) for text in column) else "l"
+        for column in zip(*cells, strict=True)
+    )
     lines = [
         r"\begin{table}",
         r"  \centering",
         rf"  \caption{{{latex_text(caption)}}}",
         rf"  \label{{tab:{re.sub(r'[^A-Za-z0-9-]', '-', label)}}}",
-        rf"  \begin{{tabular}}{{{sides or 'l' * len(keys)}}}",
+        rf"  \begin{{tabular}}{{{sides or 'l' * len(columns)}}}",
         r"    \toprule",
         f"    {_row(columns.values())}",
         r"    \midrule",
@@ -76,14 +77,6 @@ def latex_table(
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value)
-
-
-def _is_number(text: str) -> bool:
-    return not text or _NUMBER.fullmatch(text) is not None
 
 
 def _row(cells: Iterable[object]) -> str:

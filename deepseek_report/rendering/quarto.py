@@ -45,14 +45,8 @@ _KEYS = frozenset(
     | {"execute", "echo", "code-fold", "code-tools", "crossref", "lightbox", "fig-cap-location"}
     | {"tbl-cap-location", "fig-width", "fig-height", "fig-align", "html-math-method", "license"}
     | {"copyright", "doi", "draft", "editor", "papersize", "margin", "mainfont", "fontsize"}
-    | {
-        "shift-heading-level-by",
-        "format-links",
-        "other-links",
-        "other-formats",
-        "image",
-        "comments",
-    }
+    | {"shift-heading-level-by", "format-links", "other-links", "other-formats", "image"}
+    | {"comments"}
 )
 #: Keys of the front matter, at its top or in a format, that name files beside the document.
 _FILE_KEYS = frozenset(
@@ -78,14 +72,13 @@ def find() -> str | None:
 
 def program() -> str:
     """The path of `quarto`."""
-    location = find()
-    if location is None:
-        raise RenderError(
-            "engine quarto: the program `quarto` is neither on PATH nor named by QUARTO_PATH. "
-            "Install it from its makers (no Python package holds it), or take `--engine embedded`, "
-            "which needs nothing"
-        )
-    return location
+    if (location := find()) is not None:
+        return location
+    raise RenderError(
+        "engine quarto: the program `quarto` is neither on PATH nor named by QUARTO_PATH. Install "
+        "it from its makers (no Python package holds it), or take `--engine embedded`, which needs "
+        "nothing"
+    )
 
 
 def render(document: Path, formats: Sequence[str]) -> list[Path]:

@@ -10,28 +10,22 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import pandoc
 from deepseek_report.rendering.page_words import BRIEF, head_of_document, words_of_document
-from deepseek_report.rendering.typeset import rasterise
+from deepseek_report.rendering.typeset import rasterise, render_pdf
 
-#: Gets a sentence for whatever a page lacks.
-OnNotice: TypeAlias = Callable[[str], None]
-
-
-def _ignore(_: str) -> None:
-    """Who wants to know of nothing."""
+_FORMATS = ("html", "pdf", "docx", "brief")
 
 
 def render(
     folder: Path,
     formats: Sequence[str] = ("html",),
     engine: str = "auto",
-    on_notice: OnNotice = _ignore,
+    on_notice: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Render the report of a run folder.
 
@@ -49,59 +43,35 @@ def render(
     document = folder / "report.qmd"
     if not document.exists():
         raise RenderError(f"{document}: there is no report source in this folder; run first")
-    unknown = [name for name in formats if name not in _EMBEDDED]
+    unknown = [name for name in formats if name not in _FORMATS]
     if unknown:
-        raise RenderError(f"format {unknown[0]!r}: choose from {', '.join(_EMBEDDED)}")
+        raise RenderError(f"format {unknown[0]!r}: choose from {', '.join(_FORMATS)}")
     if engine not in {"auto", "embedded", "quarto"}:
         raise RenderError(f"engine {engine!r}: choose from auto, embedded, quarto")
-    whole = [name for name in formats if name != "brief"] if engine == "quarto" else []
-    pages = _by_quarto(document, whole)
-    return [
-        pages[name] if name in pages else _EMBEDDED[name](document, on_notice) for name in formats
-    ]
+    pages: dict[str, Path] = {}
+    whole = [name for name in formats if name != "brief"]
+    if engine == "quarto" and whole:
+        from deepseek_report.rendering import quarto
+
+        pages = dict(zip(whole, quarto.render(document, whole), strict=True))
+    return [pages.get(name) or _embedded(name, document, on_notice) for name in formats]
 
 
-def _by_quarto(document: Path, formats: Sequence[str]) -> dict[str, Path]:
-    if not formats:
-        return {}
-    from deepseek_report.rendering import quarto
+def _embedded(name: str, document: Path, on_notice: Callable[[str], None]) -> Path:
+    """A format by the embedded engine."""
+    if name == "html":
+        from deepseek_report.rendering.embedded import render_html
 
-    return dict(zip(formats, quarto.render(document, formats), strict=True))
-
-
-def _html(document: Path, _: OnNotice) -> Path:
-    from deepseek_report.rendering.embedded import render_html
-
-    return render_html(document)
-
-
-def _pdf(document: Path, on_notice: OnNotice) -> Path:
-    from deepseek_report.rendering.typeset import render_pdf
-
-    printed = render_pdf(document)
+        return render_html(document)
+    if name == "docx":
+        return render_docx(document, on_notice)
+    source = document.with_name(BRIEF) if name == "brief" else document
+    if not source.exists():
+        raise RenderError(f"{source}: there is no brief in this folder; render the run again")
+    printed = render_pdf(source)
     for notice in printed.notices:
         on_notice(notice)
     return printed.path
-
-
-def _brief(document: Path, on_notice: OnNotice) -> Path:
-    source = document.with_name(BRIEF)
-    if not source.exists():
-        raise RenderError(f"{source}: there is no brief in this folder; render the run again")
-    return _pdf(source, on_notice)
-
-
-def _docx(document: Path, on_notice: OnNotice) -> Path:
-
-    return render_docx(document, on_notice)
-
-
-_EMBEDDED: Mapping[str, Callable[[Path, OnNotice], Path]] = {
-    "html": _html,
-    "pdf": _pdf,
-    "docx": _docx,
-    "brief": _brief,
-}
 
 
 # The report as DOCX that people edit and archive: numbered by fields, the same bytes twice.
@@ -130,7 +100,6 @@ _NUMBERING, _INDENTS = 900, (567, 737, 907)
 _WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _KIND = "application/vnd.openxmlformats-officedocument.wordprocessingml"
-_ROW = re.compile(r"<w:tr>(<w:trPr>)?")
 _HEADS = re.compile(r"<w:trPr><w:cantSplit/><w:tblHeader.*?</w:tr>", re.DOTALL)
 _LOOK = re.compile(r'<w:pStyle w:val="\w+" ?/>')
 _SECTION = re.compile(r"<w:sectPr>.*</w:sectPr>|<w:sectPr ?/>", re.DOTALL)
@@ -150,37 +119,32 @@ def render_docx(document: Path, on_notice: Callable[[str], None] = lambda _: Non
     with tempfile.TemporaryDirectory() as folder:
         reference = Path(folder) / "reference.docx"
         plain_files.write_bytes(reference, styled(pandoc.data_file("reference.docx"), head))
-        _write_pictures(document, Path(folder), lambda text: on_notice(f"{path.name}: {text}"))
-        made = pandoc.convert_binary(
-            document,
-            "docx",
-            (
-                f"--reference-doc={reference}",
-                f"--resource-path={folder}",
-                f"--metadata=toc-title:{words.text('page.table_of_contents')}",
-                "--output=-",
-            ),
+        names = sorted(set(_PICTURE.findall(text)), key=lambda name: (name.count("/"), name))
+        for _, alike in itertools.groupby(names, key=lambda name: name.rpartition("/")[0]):
+            own = list(alike)
+            files = [document.parent / f"{name}.svg" for name in own]
+            pictures = rasterise(files, lambda lacks: on_notice(f"{path.name}: {lacks}"))
+            for name, picture in zip(own, pictures, strict=True):
+                plain_files.write_bytes(Path(folder) / f"{name}.png", picture)
+        arguments = (
+            f"--reference-doc={reference}",
+            f"--resource-path={folder}",
+            f"--metadata=toc-title:{words.text('page.table_of_contents')}",
+            "--output=-",
         )
+        made = pandoc.convert_binary(document, "docx", arguments)
     plain_files.write_bytes(path, finished(made, head))
     return path
 
 
-def _write_pictures(document: Path, folder: Path, on_notice: Callable[[str], None]) -> None:
-    text = plain_files.read_text(document)
-    names = sorted(set(_PICTURE.findall(text)), key=lambda name: (name.count("/"), name))
-    for _, alike in itertools.groupby(names, key=lambda name: name.rpartition("/")[0]):
-        own = list(alike)
-        pictures = rasterise([document.parent / f"{name}.svg" for name in own], on_notice)
-        for name, picture in zip(own, pictures, strict=True):
-            plain_files.write_bytes(folder / f"{name}.png", picture)
-
-
-def _unpacked(document: bytes) -> dict[str, bytes]:
+def unpacked(document: bytes) -> dict[str, bytes]:
+    """The parts of a DOCX by name, in their order."""
     with zipfile.ZipFile(io.BytesIO(document)) as source:
         return {name: source.read(name) for name in source.namelist()}
 
 
-def _packed(parts: Mapping[str, bytes]) -> bytes:
+def packed(parts: Mapping[str, bytes]) -> bytes:
+    """A DOCX of these parts, without the times at which they were packed."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in parts.items():
@@ -194,10 +158,9 @@ def styled(reference: bytes, head: Mapping[str, object]) -> bytes:
 
     head : the front matter of the document.
     """
-    parts = _unpacked(reference)
-    styles = parts["word/styles.xml"].decode("utf-8")
-    parts["word/styles.xml"] = _styles(styles, str(head.get("lang") or "en")).encode("utf-8")
-    return _packed(parts)
+    parts, styles = unpacked(reference), "word/styles.xml"
+    text = _styles(parts[styles].decode("utf-8"), str(head.get("lang") or "en"))
+    return packed({**parts, styles: text.encode("utf-8")})
 
 
 def _styles(text: str, language: str) -> str:
@@ -215,36 +178,41 @@ def _styles(text: str, language: str) -> str:
     return text.replace("</w:styles>", f"{ours}</w:styles>")
 
 
-def finished(made: bytes, head: Mapping[str, Any]) -> bytes:
+def finished(made: bytes, head: Mapping[str, object]) -> bytes:
     """What pandoc made, with page, head and foot, numbered headings, and the day of the run.
 
     head : the front matter of the document.
     """
-    parts = _unpacked(made)
+    parts, core = unpacked(made), "docProps/core.xml"
     day = str(head.get("date") or "")
-    core = parts["docProps/core.xml"].decode("utf-8")
-    title = _TITLE.search(core)
-    run = [str(word) for word in head.get("keywords") or []][1:2]
+    title = _TITLE.search(parts[core].decode("utf-8"))
+    words = head.get("keywords")
+    run = [str(word) for word in words[1:2]] if isinstance(words, list) else []
     foot = escape(" · ".join([*run, *filter(None, [day])]))
     changes: dict[str, Callable[[str], str]] = {
-        "docProps/core.xml": lambda text: text.replace(_NO_DAY, day or _NO_DAY),
+        core: lambda text: text.replace(_NO_DAY, day or _NO_DAY),
         "word/document.xml": lambda text: _with_page(text, str(head.get("papersize") or "a4")),
         "word/numbering.xml": _with_numbered_headings,
-        "word/settings.xml": _in_the_present_mode,
-        "[Content_Types].xml": lambda text: _with(text, "</Types>", _TYPES),
-        "word/_rels/document.xml.rels": lambda text: _with(text, "</Relationships>", _RELATIONS),
+        # settings by which Word does not open the document as one of an old version
+        "word/settings.xml": lambda text: text.replace("<w:rsids>", f"{_MODE}<w:rsids>", 1),
+        "[Content_Types].xml": lambda text: text.replace("</Types>", f"{_TYPES}</Types>"),
+        "word/_rels/document.xml.rels": lambda text: text.replace(
+            "</Relationships>", f"{_RELATIONS}</Relationships>"
+        ),
     }
     for name, change in changes.items():
         parts[name] = change(parts[name].decode("utf-8")).encode("utf-8")
-    parts["word/header1.xml"] = _edge("hdr", title[1] if title else "", _SECTION_NAME)
-    parts["word/footer1.xml"] = _edge("ftr", foot, _PAGE_NUMBER)
-    return _packed(parts)
+    edges = {
+        "word/header1.xml": _edge("hdr", title[1] if title else "", _SECTION_NAME),
+        "word/footer1.xml": _edge("ftr", foot, _PAGE_NUMBER),
+    }
+    return packed({**parts, **edges})
 
 
-def _with(text: str, end: str, more: str) -> str:
-    return text.replace(end, f"{more}{end}")
-
-
+_MODE = (
+    '<w:compat><w:compatSetting w:name="compatibilityMode" '
+    'w:uri="http://schemas.microsoft.com/office/word" w:val="15"/></w:compat>'
+)
 _EDGES = {"header": "header1.xml", "footer": "footer1.xml"}
 _TYPES = "".join(
     f'<Override PartName="/word/{name}" ContentType="{_KIND}.{kind}+xml"/>'
@@ -281,7 +249,8 @@ def _edge(element: str, left: str, right: str) -> bytes:
 
 def _with_page(text: str, paper: str) -> str:
     """The text with rows that no page splits, heads that stay with them, and the page itself."""
-    text = _ROW.sub(lambda match: f"<w:tr><w:trPr><w:cantSplit/>{_end_of_row(match)}", text)
+    text = re.sub(r"<w:tr>(?!<w:trPr>)", "<w:tr><w:trPr></w:trPr>", text)
+    text = text.replace("<w:tr><w:trPr>", "<w:tr><w:trPr><w:cantSplit/>")
     text = _HEADS.sub(lambda match: _LOOK.sub(r"\g<0><w:keepNext/>", match[0]), text)
     width, height = PAPERS[paper if paper in PAPERS else "a4"]
     side = (width - _TEXT_WIDTH) // 2
@@ -293,10 +262,6 @@ def _with_page(text: str, paper: str) -> str:
         ' w:header="624" w:footer="567" w:gutter="0"/></w:sectPr>'
     )
     return _SECTION.sub(lambda _: page, text)
-
-
-def _end_of_row(match: re.Match[str]) -> str:
-    return "" if match[1] else "</w:trPr>"
 
 
 def _with_numbered_headings(text: str) -> str:
@@ -313,12 +278,3 @@ def _with_numbered_headings(text: str) -> str:
     number = f'<w:num w:numId="{_NUMBERING}"><w:abstractNumId w:val="{_NUMBERING}"/></w:num>'
     text = text.replace("<w:abstractNum ", f"{kind}<w:abstractNum ", 1)
     return f"</w:abstractNum>{number}".join(text.rsplit("</w:abstractNum>", 1))
-
-
-def _in_the_present_mode(text: str) -> str:
-    """Settings by which Word does not open the document as one of an old version."""
-    mode = (
-        '<w:compat><w:compatSetting w:name="compatibilityMode" '
-        'w:uri="http://schemas.microsoft.com/office/word" w:val="15"/></w:compat>'
-    )
-    return text.replace("<w:rsids>", f"{mode}<w:rsids>", 1)

@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import glyphs, pandoc
+from deepseek_report.rendering import pandoc
 
 _POINTS_PER_INCH = 200.0
 #: The standards that a report keeps to, the strictest first, by Typst's names: for archives that
@@ -88,17 +88,15 @@ def _printable(source: str, root: Path) -> tuple[str, list[str]]:
     """The source with characters that no font has replaced, and a sentence on them."""
     pictures = {path: root / path[1:] for path in dict.fromkeys(_PICTURE.findall(source))}
     texts = {path: plain_files.read_text(file, below=root) for path, file in pictures.items()}
-    lacking = glyphs.without_glyph([source, *texts.values()], _known_fonts)
+    lacking = without_glyph([source, *texts.values()], _known_fonts)
     if not lacking:
         return source, []
-    changed = {
-        path: glyphs.replaced(text, lacking) for path, text in texts.items() if lacking & set(text)
-    }
-    shown = glyphs.replaced(source, lacking)
+    changed = {path: replaced(text, lacking) for path, text in texts.items() if lacking & set(text)}
+    shown = replaced(source, lacking)
     if changed:
         items = ", ".join(f"{_string(path)}: bytes({_string(t)})" for path, t in changed.items())
         shown = shown.replace("#let rewritten = (:)", f"#let rewritten = ({items})", 1)
-    return shown, glyphs.notices(source, {path: texts[path] for path in changed}, lacking)
+    return shown, glyph_notices(source, {path: texts[path] for path in changed}, lacking)
 
 
 _PICTURE = re.compile(r'#picture\("(/[\w/.-]+)"')
@@ -116,7 +114,7 @@ def _with_full_pages(source: str, root: Path) -> str:
         marks = json.loads(_call("query", source, root, selector="<picture>", field="value"))
         places = {path: (page, down) for path, page, down, in_row in marks if not in_row}
         shown = [path for path in order if path in places]
-        late = {path for path in shown if _begins_page(*places[path])}
+        late = {path for path in shown if places[path][0] > 1 and places[path][1] < _BEGINS_PAGE_MM}
         for before, path in itertools.pairwise(shown):
             if before in moved | late and places[path] < places[before]:
                 late.add(path)
@@ -126,10 +124,6 @@ def _with_full_pages(source: str, root: Path) -> str:
         names = "".join(f"{_string(path)}, " for path in sorted(moved))
         source = re.sub(r"(?m)^#let moved = .*$", f"#let moved = ({names})", source, count=1)
     return source
-
-
-def _begins_page(page: int, down: float) -> bool:
-    return page > 1 and down < _BEGINS_PAGE_MM
 
 
 def rasterise(
@@ -142,12 +136,12 @@ def rasterise(
     if not pictures:
         return []
     texts = [plain_files.read_text(picture) for picture in pictures]
-    lacking = glyphs.without_glyph(texts, _known_fonts)
+    lacking = without_glyph(texts, _known_fonts)
     for picture, text in zip(pictures, texts, strict=True):
-        for notice in glyphs.notices("", {picture.name: text}, lacking):
+        for notice in glyph_notices("", {picture.name: text}, lacking):
             on_notice(notice)
     pages = "\n#pagebreak()\n".join(
-        f"#image(bytes({_string(glyphs.replaced(text, lacking))}))"
+        f"#image(bytes({_string(replaced(text, lacking))}))"
         if lacking & set(text)
         else f'#image("/{picture.name}")'
         for picture, text in zip(pictures, texts, strict=True)
@@ -220,3 +214,75 @@ def font_files() -> list[Path]:
         folder = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"
         files = [*sorted(folder.glob("DejaVuSans*.ttf")), *files]
     return files
+
+
+# Which characters of a document no font has, on this machine: they are replaced and named. A PDF
+# for archives may hold no character without a glyph, and a box tells a reader nothing.
+
+#: What stands for a character that no font has: U+FFFD, which DejaVu Sans has.
+REPLACEMENT = "\ufffd"
+#: Latin, Greek and Cyrillic, punctuation and arrows: every document has them, and DejaVu Sans has
+#: them all, so that they need no look into the fonts.
+_PLAIN = re.compile(
+    r"[\n\t -~\u00a0-\u0233\u0250-\u02af\u0386-\u03ce\u0400-\u045f\u2010-\u2027\u2030-\u205e]+"
+)
+#: What takes no room and is drawn by no font: joiners, marks of direction, variation selectors.
+_INVISIBLE = re.compile(
+    r"[\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]+"
+)
+_SHOWN, _WIDEST = 12, 40
+_LABEL = re.compile(r">([^<>]+)</text>")
+
+
+def without_glyph(texts: Iterable[str], fonts: Callable[[], Iterable[Path]]) -> frozenset[str]:
+    """The characters of these texts that none of the fonts has.
+
+    fonts : gives the files of the fonts; called only where a text holds rare characters.
+    """
+    rare = set(_INVISIBLE.sub("", _PLAIN.sub("", "".join(texts))))
+    if not rare:
+        return frozenset()
+    for path in fonts():
+        rare -= _characters(path)
+        if not rare:
+            break
+    return frozenset(rare)
+
+
+@cache
+def _characters(path: Path) -> frozenset[str]:
+    """The characters that a font file has; none if it cannot be read."""
+    from fontTools.ttLib import TTFont, TTLibError
+
+    try:
+        with TTFont(path, lazy=True, fontNumber=0) as font:
+            return frozenset(map(chr, font.getBestCmap() or ()))
+    except (OSError, TTLibError, KeyError, ValueError, AssertionError):
+        return frozenset()
+
+
+def replaced(text: str, lacking: Set[str]) -> str:
+    """The text with each of these characters replaced by U+FFFD."""
+    return text.translate(dict.fromkeys(map(ord, lacking), REPLACEMENT))
+
+
+def glyph_notices(source: str, pictures: Mapping[str, str], lacking: Set[str]) -> list[str]:
+    """A sentence on the text and on each picture that lacks characters, with where they stand."""
+    parts = {"the text": source.splitlines()}
+    parts |= {path.lstrip("/"): _LABEL.findall(svg) for path, svg in pictures.items()}
+    sentences = []
+    for place, texts in parts.items():
+        letters = sorted(lacking & set("".join(texts)))
+        if not letters:
+            continue
+        first = next(text for text in texts if lacking & set(text))
+        named = ", ".join(f"{letter} (U+{ord(letter):04X})" for letter in letters[:_SHOWN])
+        more = f" and {len(letters) - _SHOWN} more" if len(letters) > _SHOWN else ""
+        at = min(first.index(letter) for letter in letters if letter in first)
+        part = first[max(0, at - _WIDEST // 2) : at + _WIDEST // 2].strip()
+        sentences.append(
+            f"{place} has characters that no font on this machine has, {named}{more}; "
+            f"{REPLACEMENT} stands for them, first in “{part}”. Install a font that has them, such "
+            "as Noto"
+        )
+    return sentences

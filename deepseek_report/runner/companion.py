@@ -19,14 +19,18 @@ import numpy as np
 from deepseek_report.artifacts.array_types import Ints
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
-from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.config.validate import built
 from deepseek_report.errors import ArtifactError, DataError
 from deepseek_report.metrics.cases.what_if import WhatIfAnswers
 from deepseek_report.rendering.embedded import with_live_script
 from deepseek_report.rendering.notes import FOLDER
-from deepseek_report.runner.execution.given_rows import StoredModel, refuse_private, stored_model
+from deepseek_report.runner.execution.given_rows import (
+    ModelRequest,
+    StoredModel,
+    recorded_parts,
+    refuse_private,
+    stored_model,
+)
 from deepseek_report.runner.given_case_page import case_page
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.runner.run_folders.writing import WriteOptions, write_report
@@ -63,34 +67,24 @@ class Companion:
     _is_stale: bool = True
 
     @classmethod
-    def of(
-        cls,
-        folder: Path,
-        store: Path,
-        trust: tuple[str, ...] = (),
-        types: tuple[str, ...] = (),
-        experiment: Experiment | None = None,
-    ) -> Companion:
+    def of(cls, request: ModelRequest, experiment: Experiment | None = None) -> Companion:
         """Open a run folder, and its model in the store where there is one.
 
         experiment : that of a run that this process made of a model in memory.
 
-        Raises
-        ------
-        ArtifactError, ConfigProblems : the folder is not as the run wrote it or is for readers who
-            see no rows, or its config names what is not trusted.
+        Raises ArtifactError, ConfigProblems: the folder is not as the run wrote it or is for
+            readers who see no rows, or its config names what is not trusted.
         """
-        opened = open_run(folder)
+        opened = open_run(request.run)
         refuse_private(opened)
         try:
             if experiment is None:
-                stored = stored_model(opened, store, trust, types)
+                stored = stored_model(opened, request)
             else:
-                stored = StoredModel.of(opened, experiment, store, in_memory=True)
+                stored = StoredModel.of(opened, experiment, request.store, in_memory=True)
         except ArtifactError as error:
-            parts = _experiment(opened, trust, types)
-            return cls(opened, error, parts.metrics, trust)
-        return cls(opened, stored, stored.experiment.metrics, trust)
+            return cls(opened, error, recorded_parts(opened, request).metrics, request.trust)
+        return cls(opened, stored, stored.experiment.metrics, request.trust)
 
     def close(self) -> None:
         """Drop what was made on the way."""
@@ -148,9 +142,7 @@ class Companion:
     def answer(self, name: str, question: Mapping[str, Any]) -> dict[str, object]:
         """The answer to one question of the page.
 
-        Raises
-        ------
-        DataError, ArtifactError : it asks for what is not there; says what is.
+        Raises DataError, ArtifactError: it asks for what is not there; says what is.
         """
         answers: Mapping[str, Callable[[Mapping[str, Any]], dict[str, object]]] = {
             "threshold": self._threshold,
@@ -229,13 +221,6 @@ class Companion:
         plain_files.append(path, f"{text.strip()}\n\n".encode())
         self._is_stale = True
         return {"file": f"{FOLDER}/{path.name}"}
-
-
-def _experiment(opened: OpenRun, trust: tuple[str, ...], types: tuple[str, ...]) -> Experiment:
-    """The parts of a run without its model."""
-    config = dict(opened.run.config)
-    config["report"] = {**config["report"], "cases": []}
-    return built(Composed(raw=config, overrides=(), selected={}, roots=()), trust, types)
 
 
 def _whole(values: Any, key: str | int) -> int:

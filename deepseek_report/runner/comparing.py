@@ -14,15 +14,9 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import message, plain
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results, Study
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
-from deepseek_report.artifacts.storage.plain_files import (
-    entries,
-    make_folder,
-    refuse_links_on_way,
-    remove,
-    write_text,
-)
 from deepseek_report.comparisons.comparison import StudyComparison, compare
 from deepseek_report.comparisons.paired_performance import Region
 from deepseek_report.errors import ArtifactError, DeepseekReportError
@@ -114,9 +108,7 @@ def compare_runs(
 
     opened_ahead : runs that are open already.
 
-    Raises
-    ------
-    ArtifactError : a folder is no run or was changed, or the runs cannot be compared.
+    Raises ArtifactError: a folder is no run or was changed, or the runs cannot be compared.
     """
     chosen, baseline = _with_baseline(folders, options.baseline)
     opened = [(opened_ahead or OpenedRuns()).open(folder) for folder in chosen]
@@ -153,7 +145,7 @@ def _beside(run: Path, identity: str) -> Path:
     """Where a comparison is written that nobody named a folder for; never through a link."""
     reports = _reports_of(run)
     target = reports / COMPARISONS / identity
-    refuse_links_on_way(reports, target)
+    plain_files.refuse_links_on_way(reports, target)
     return target
 
 
@@ -164,18 +156,18 @@ def _work_folder(target: Path) -> Iterator[Path]:
     The next one removes it, be it of other runs, and the system lets go of what a killed one held.
     """
     if not target.parent.is_dir():
-        make_folder(target.parent)
+        plain_files.make_folder(target.parent)
     work = target.with_name(f"{_WORK}{target.name}")
     place = os.open(target.parent, os.O_RDONLY)
     try:
         fcntl.flock(place, fcntl.LOCK_EX)
-        for left in entries(target.parent, links=True):
+        for left in plain_files.entries(target.parent, links=True):
             if left.name.startswith(_WORK):
-                remove(left.path)
-        make_folder(work)
+                plain_files.remove(left.path)
+        plain_files.make_folder(work)
         yield work
     finally:
-        remove(work)
+        plain_files.remove(work)
         os.close(place)
 
 
@@ -190,7 +182,9 @@ def _refuse_twice(opened: Sequence[OpenRun]) -> None:
 
 def _refuse_target(target: Path, opened: Sequence[OpenRun]) -> None:
     """Overwrite a comparison alone, and add nothing to a run."""
-    is_free = not target.exists() or (target.is_dir() and not any(entries(target, links=True)))
+    is_free = not target.exists() or (
+        target.is_dir() and not any(plain_files.entries(target, links=True))
+    )
     if not is_free and not (target / RECORD).is_file():
         raise ArtifactError(f"{target}: there is something else already; name another --output")
     for run in opened:
@@ -248,7 +242,7 @@ def _write_for_papers(work: Path, sections: Sequence[SectionContent], words: Wor
         for shown in section.values.get("shown", ()):
             rows = [{key: say(cell) for key, cell in row.items()} for row in shown.rows]
             text = latex_table(shown.caption, shown.id, shown.columns, rows)
-            write_text(work / "tables" / f"{slug(shown.id)}.tex", text)
+            plain_files.write_text(work / "tables" / f"{slug(shown.id)}.tex", text)
     picture_pdfs(work / "figures")
 
 

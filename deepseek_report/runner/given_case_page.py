@@ -11,32 +11,22 @@ from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage import plain_files
-from deepseek_report.datasets.readers.case_rows import CaseRows, read_case_rows
-from deepseek_report.exports.letters import (
-    Letter,
-    LetterKind,
-    letter_language,
-    letters_of,
-    refuse_without_reasons,
-)
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.datasets.readers.case_rows import read_case_rows
+from deepseek_report.errors import DataError
+from deepseek_report.exports import letters
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.page_words import ReportOptions
 from deepseek_report.rendering.render import render
-from deepseek_report.runner.execution.given_rows import StoredModel, refuse_unreadable, stored_model
+from deepseek_report.runner.execution.given_rows import (
+    ModelRequest,
+    StoredModel,
+    refuse_private,
+    stored_model,
+)
 from deepseek_report.runner.run_folders.open_run import OpenRun, open_run
 from deepseek_report.sections.cases import given_cases
 from deepseek_report.wording.of_results import in_words, words_of
-
-
-@dataclass(frozen=True)
-class CaseRequest:
-    """What is asked: the run, the file of rows, the store, and what the person trusts."""
-
-    run: Path
-    rows: Path
-    store: Path
-    trust: tuple[str, ...] = ()
-    trust_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,55 +40,57 @@ class CaseAnswer:
     ignored: tuple[str, ...]
 
 
-def write_case_page(request: CaseRequest, work: Path, page: Path | None) -> CaseAnswer:
-    """Explain the rows; write the page where one is wanted.
+def write_case_page(request: ModelRequest, rows: Path, work: Path, page: Path | None) -> CaseAnswer:
+    """Explain the rows of a file; write the page where one is wanted.
 
     work : an empty folder for what is made on the way.
 
-    Raises
-    ------
-    ArtifactError, DataError, ConfigProblems : what is missing, not as the run wrote it, not
+    Raises ArtifactError, DataError, ConfigProblems: what is missing, not as the run wrote it, not
         trusted, or wrong with the rows.
     """
-    opened = open_run(request.run)
-    refuse_unreadable(opened)
-    stored, rows = _asked_of(request, opened)
-    browser = case_page(stored, rows.inputs, work, page)
+    opened = _opened(request)
+    cases = read_case_rows(rows, opened.results.schema)
+    browser = case_page(stored_model(opened, request), cases.inputs, work, page)
     worded = [
         {**case, **shown} for case, shown in zip(browser["cases"], browser["pages"], strict=True)
     ]
     about = {"run": opened.run.run_id, "threshold": browser["threshold"], "cases": worded}
-    return CaseAnswer(plain(about), rows.ignored)
+    return CaseAnswer(plain(about), cases.ignored)
 
 
 def write_letters(
-    request: CaseRequest, kind: LetterKind, work: Path, language: str = ""
-) -> tuple[list[Letter], tuple[str, ...]]:
+    request: ModelRequest, rows: Path, kind: letters.LetterKind, work: Path, language: str = ""
+) -> tuple[list[letters.Letter], tuple[str, ...]]:
     """A letter on each of the rows, and the columns of their file that the model does not read.
 
     language : one of `letter_languages`; empty: that of the report, where there are words in it.
 
     work : an empty folder for what is made on the way.
 
-    Raises
-    ------
-    ArtifactError, DataError, ConfigProblems : see `write_case_page`; also where no method of the
-        run may give reasons to anybody, or where there are no words in the language.
+    Raises ArtifactError, DataError, ConfigProblems: see `write_case_page`; also where no method of
+        the run may give reasons to anybody, or where there are no words in the language.
     """
-    opened = open_run(request.run)
-    refuse_unreadable(opened)
-    written_in = letter_language(opened.results, kind, language)
-    refuse_without_reasons(opened.results)
-    stored, rows = _asked_of(request, opened)
+    opened = _opened(request)
+    written_in = letters.letter_language(opened.results, kind, language)
+    letters.refuse_without_reasons(opened.results)
+    cases = read_case_rows(rows, opened.results.schema)
+    stored = stored_model(opened, request)
     plain_files.make_folder(work / "measured")
-    results = stored.results_of(rows.inputs, work / "measured")
-    return letters_of(results, stored.explainer, kind, written_in), rows.ignored
+    results = stored.results_of(cases.inputs, work / "measured")
+    return letters.letters_of(results, stored.explainer, kind, written_in), cases.ignored
 
 
-def _asked_of(request: CaseRequest, opened: OpenRun) -> tuple[StoredModel, CaseRows]:
-    """The model of the run, and the rows that it is asked about."""
-    rows = read_case_rows(request.rows, opened.results.schema)
-    return stored_model(opened, request.store, request.trust, request.trust_types), rows
+def _opened(request: ModelRequest) -> OpenRun:
+    """The run, whose rows are tables and may be shown."""
+    opened = open_run(request.run)
+    schema = opened.results.schema
+    if not kind_of(schema).named_columns:
+        raise DataError(
+            f"{opened.folder}: its inputs are of kind {schema.modality}; explain-case reads rows "
+            "of named columns"
+        )
+    refuse_private(opened)
+    return opened
 
 
 def case_page(

@@ -77,9 +77,7 @@ class LiveServer:
 def serve(companion: Companion, port: int = 0) -> LiveServer:
     """Start a server of one run; port : 0 takes a free one.
 
-    Raises
-    ------
-    ConfigError : the extra `serve` is not installed, or the port is taken.
+    Raises ConfigError: the extra `serve` is not installed, or the port is taken.
     """
     try:
         import uvicorn

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 from deepseek_report import __version__
 from deepseek_report.artifacts.advice import DISTRIBUTION
 from deepseek_report.errors import ArtifactError
+from deepseek_report.provenance import bounds, direct_requirements, normalised
 from deepseek_report.provenance.module_files import PACKAGE, find_module
-from deepseek_report.provenance.requirements import bounds, direct_requirements, normalised
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
@@ -55,9 +55,7 @@ class Requirements:
 
         A local part of a version, such as `+cpu`, names a build that no index offers by itself.
 
-        Raises
-        ------
-        ArtifactError : what stands there is no version.
+        Raises ArtifactError: what stands there is no version.
         """
         recorded = {**versions, **lock}
         known = {name: version for name, version in recorded.items() if version != _ABSENT}
@@ -115,10 +113,8 @@ def build(
     package : where this package comes from: a wheel, a folder, or the URL of an index. Without it
     it is the present one. Packages that are trusted are the present ones.
 
-    Raises
-    ------
-    ArtifactError : there is no such Python here, pip cannot get the libraries, the run records
-        another version of this package than the one that is named, or it does not start.
+    Raises ArtifactError: there is no such Python here, pip cannot get the libraries, the run
+        records another version of this package than the one that is named, or it does not start.
     """
     if not package and recorded.package != __version__:
         raise ArtifactError(
@@ -150,9 +146,7 @@ def _named_package(package: str, version: str, place: Path) -> str:
 
     That index alone is asked, whatever pip is told elsewhere.
 
-    Raises
-    ------
-    ArtifactError : nothing lies there, or the index does not have it.
+    Raises ArtifactError: nothing lies there, or the index does not have it.
     """
     if not package.startswith(("https://", "http://")):
         path = Path(package).absolute()

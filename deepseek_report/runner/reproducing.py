@@ -18,13 +18,7 @@ from pathlib import Path
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import ABSENT, flat_config
-from deepseek_report.comparisons.movement import (
-    MovedExplanation,
-    MovedScore,
-    Verdict,
-    moved_explanations,
-    moved_scores,
-)
+from deepseek_report.comparisons import movement
 from deepseek_report.config.catalogue import folders
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.config_files import MULTIPLE
@@ -35,8 +29,7 @@ from deepseek_report.config.trusted import OWN
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ArtifactError, DataError
 from deepseek_report.privacy.release import WITHHELD
-from deepseek_report.provenance import environment, lock, versions
-from deepseek_report.provenance.requirements import normalised
+from deepseek_report.provenance import environment, lock, normalised, versions
 from deepseek_report.runner.execution.run_events import Reporter
 from deepseek_report.runner.run import prepare_run, run_prepared
 from deepseek_report.runner.run_folders.open_run import OpenRun, RecordedRun, open_run, reasons
@@ -85,13 +78,13 @@ class Reproduction:
     files: Sequence[str]
     documents: Sequence[str]
     differences: Sequence[Difference]
-    scores: Sequence[MovedScore]
-    explanations: Sequence[MovedExplanation]
+    scores: Sequence[movement.MovedScore]
+    explanations: Sequence[movement.MovedExplanation]
     failed: Sequence[str]
     folder: Path | None = None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> movement.Verdict:
         """The gravest of all: what cannot be judged is not within anything."""
         if self.failed:
             return "outside"
@@ -101,8 +94,8 @@ class Reproduction:
         return "within" if self.files else "same"
 
     @property
-    def _verdicts(self) -> set[Verdict]:
-        scores: set[Verdict] = {score.verdict for score in self.scores}
+    def _verdicts(self) -> set[movement.Verdict]:
+        scores: set[movement.Verdict] = {score.verdict for score in self.scores}
         return scores | {explanation.verdict for explanation in self.explanations}
 
     @property
@@ -133,9 +126,7 @@ class Intended:
 def intended(folder: Path) -> Intended:
     """Look at a run folder without importing or running anything that it names.
 
-    Raises
-    ------
-    ArtifactError : it is no run, or its results were changed.
+    Raises ArtifactError: it is no run, or its results were changed.
     """
     opened = open_run(folder)
     command, machine = opened.run.command, opened.run.environment
@@ -159,11 +150,10 @@ def intended(folder: Path) -> Intended:
 def reproduce(folder: Path, options: ReproduceOptions, reporter: Reporter) -> Reproduction:
     """Make a run again by its recorded config, and compare.
 
-    Raises
-    ------
-    ArtifactError : it is no run, its results were changed, or it cannot be made from its folder.
-    ConfigProblems : the config is not valid here, or names code that nobody trusts.
-    DataError : its data are not there.
+    Raises ArtifactError: it is no run, its results were changed, or it cannot be made from its
+        folder.
+    Raises ConfigProblems: the config is not valid here, or names code that nobody trusts.
+    Raises DataError: its data are not there.
     """
     opened = open_run(folder)
     with _places(options) as (store, reports):
@@ -189,9 +179,7 @@ def recorded_experiment(
 ) -> Experiment:
     """The experiment that a run folder records, to be run here.
 
-    Raises
-    ------
-    ArtifactError : its config does not say all, or its objects were given in Python.
+    Raises ArtifactError: its config does not say all, or its objects were given in Python.
     """
     config, command = opened.run.config, opened.run.command
     if CALL in (command.get("program") or ()):
@@ -273,8 +261,8 @@ def _compared(before: OpenRun, after: OpenRun, kept: Path | None) -> Reproductio
         files=_changed(before, after, "result", (*patterns, RUN)),
         documents=_changed(before, after, "document", patterns),
         differences=list(_differences(before.run, after.run)),
-        scores=moved_scores(before.results, after.results, volatile),
-        explanations=moved_explanations(before.results, after.results),
+        scores=movement.moved_scores(before.results, after.results, volatile),
+        explanations=movement.moved_explanations(before.results, after.results),
         failed=failed,
         folder=kept,
     )

@@ -24,8 +24,8 @@ from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.privacy.release import told_overrides
 from deepseek_report.provenance import git_revision
 from deepseek_report.rendering.page_words import page_of
+from deepseek_report.runner.execution.computing import Execution
 from deepseek_report.runner.execution.execute import execute
-from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.rare_collections import without_collections
 from deepseek_report.runner.execution.run_events import REPORT, Reporter
 from deepseek_report.runner.planning.plan import Stage, incomplete_id, make_plan, run_id
@@ -133,10 +133,8 @@ def prepare_run(
 ) -> PreparedRun:
     """Decide what is left open and make the plan.
 
-    Raises
-    ------
-    ConfigProblems : the budget does not pay for what must be explained.
-    DataError : the data cannot be read.
+    Raises ConfigProblems: the budget does not pay for what must be explained.
+    Raises DataError: the data cannot be read.
     """
     experiment = decided(experiment)
     store = store_of(experiment)

@@ -15,12 +15,12 @@ from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.rules import pick_device
 from deepseek_report.errors import DeepseekReportError, error_code
 from deepseek_report.findings.skill import main_score
+from deepseek_report.runner.execution.computing import Execution
 from deepseek_report.runner.execution.execute import carry_out
 from deepseek_report.runner.execution.open_plan import Closing, OpenPlan
-from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.run_events import Reporter
+from deepseek_report.runner.execution.workers import cores
 from deepseek_report.runner.planning.plan import make_plan, modules_to_load
-from deepseek_report.runner.planning.processes import cores
 from deepseek_report.runner.planning.sweeping import SweepJob
 from deepseek_report.runner.run import Finished, PreparedRun, prepare_run, using, write_run
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
@@ -112,8 +112,6 @@ def load_early(first: SweepJob) -> None:
 class Sweep:
     """The jobs of one command, and how far they are.
 
-    Parameters
-    ----------
     jobs : valid ones, in the order in which they are told.
     on_end : hears how a job ended whose report was written, while others go on.
     """
@@ -134,9 +132,8 @@ class Sweep:
     def run(self, reporter: Reporter) -> list[JobResult]:
         """Run what the stores do not have; each report is written when its stages are done.
 
-        Raises
-        ------
-        ConfigProblems : what of a configuration does not fit, of all jobs, before anything runs.
+        Raises ConfigProblems: what of a configuration does not fit, of all jobs, before anything
+            runs.
         """
         prepared = self._prepare()
         with using((run.store for run in prepared.values()), reporter):

@@ -64,10 +64,8 @@ class Tracker:
     def log(self, folder: Path) -> LoggedRun:
         """Log a finished run once: settings, scores with intervals, epochs, and its whole folder.
 
-        Raises
-        ------
-        ArtifactError : the folder is no run, or was changed.
-        DeepseekReportError : MLflow is not installed, or the place cannot be written.
+        Raises ArtifactError: the folder is no run, or was changed.
+        Raises DeepseekReportError: MLflow is not installed, or the place cannot be written.
         """
         opened = open_run(folder)
         experiment = str(opened.run.config.get("name") or folder.parent.name)
@@ -87,9 +85,7 @@ class Tracker:
     def fetch(self, identity: str, target: Path) -> Path:
         """Bring the folder of a run below `target`; whoever opens it checks it.
 
-        Raises
-        ------
-        ArtifactError : there is no such run, or it was not logged by this package.
+        Raises ArtifactError: there is no such run, or it was not logged by this package.
         """
         with self._client() as client:
             if _DIGEST not in client.get_run(identity).data.tags:

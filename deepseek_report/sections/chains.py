@@ -8,7 +8,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import setting
 from deepseek_report.findings.rules_language import all_hints, hint_name
-from deepseek_report.metrics.language.chain_tests import CUT, chain_verdict
+from deepseek_report.metrics.language.chain_of_thought import CUT, chain_verdict
 from deepseek_report.metrics.language.language_rows import ChainTest, HintRow, PromptPair
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import Values

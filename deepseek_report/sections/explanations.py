@@ -32,7 +32,7 @@ from deepseek_report.metrics.explanations.interactions import FeaturePair
 from deepseek_report.metrics.failures.failure_rows import RiskPattern
 from deepseek_report.metrics.failures.risk_windows import RiskWindow
 from deepseek_report.metrics.internals.internal_rows import NearPrototype
-from deepseek_report.metrics.internals.prototypes import PrototypeCase
+from deepseek_report.metrics.internals.intrinsic_explanations import PrototypeCase
 from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.sections.shared.tables import ShownTable, Values
 from deepseek_report.sections.shared.task_columns import attribution

@@ -13,18 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from deepseek_report.artifacts.storage.plain_files import (
-    copy_file,
-    files_below,
-    flush,
-    is_file,
-    make_folder,
-    move,
-    open_lock,
-    remove,
-    sha256_file,
-    walk,
-)
+from deepseek_report.artifacts.storage import plain_files
 
 #: "Relative to the current folder", and "swap", for Linux's renameat2 and macOS's renamex_np.
 _HERE, _SWAP = -100, 2
@@ -56,12 +45,15 @@ _FLUSHED_AT_ONCE = 16
 
 def hash_folder(folder: Path) -> dict[str, str]:
     """SHA-256 of every file below a folder but its manifest, by relative path, sorted."""
-    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files_of(folder)}
+    return {
+        path.relative_to(folder).as_posix(): plain_files.sha256_file(path)
+        for path in files_of(folder)
+    }
 
 
 def files_of(folder: Path) -> list[Path]:
     """Every file below a folder but its manifest, sorted."""
-    return [path for path in files_below(folder) if path != folder / MANIFEST]
+    return [path for path in plain_files.files_below(folder) if path != folder / MANIFEST]
 
 
 def compare(folder: Path, expected: Mapping[str, str]) -> list[str]:
@@ -69,9 +61,9 @@ def compare(folder: Path, expected: Mapping[str, str]) -> list[str]:
     problems = []
     for name, sha256 in sorted(expected.items()):
         path = folder / name
-        if not is_file(path):
+        if not plain_files.is_file(path):
             problems.append(f"{name} is missing")
-        elif sha256_file(path) != sha256:
+        elif plain_files.sha256_file(path) != sha256:
             problems.append(f"{name} was changed: its SHA-256 is not the one in the manifest")
     return problems
 
@@ -79,7 +71,7 @@ def compare(folder: Path, expected: Mapping[str, str]) -> list[str]:
 def copy_tree(source: Path, target: Path) -> None:
     """Copy a folder without its manifest."""
     for path in files_of(source):
-        copy_file(path, target / path.relative_to(source))
+        plain_files.copy_file(path, target / path.relative_to(source))
 
 
 def take_mode(path: Path, root: Path) -> None:
@@ -97,7 +89,7 @@ def take_mode(path: Path, root: Path) -> None:
 def take_modes(folder: Path, root: Path) -> None:
     """The same for a folder, all that lies below it, and the folders between it and the root."""
     between = [above for above in folder.parents if above.is_relative_to(root) and above != root]
-    lying = (entry for entry in walk(folder, folders=True) if entry.kind != "strange")
+    lying = (entry for entry in plain_files.walk(folder, folders=True) if entry.kind != "strange")
     for path in (*between, folder, *(entry.path for entry in lying)):
         take_mode(path, root)
 
@@ -108,10 +100,10 @@ def flush_tree(folder: Path) -> None:
     All of it is flushed at once: the system then brings it to the disk together, in a tenth of the
     time that it takes file by file.
     """
-    lying = (entry for entry in walk(folder, folders=True) if entry.kind != "strange")
+    lying = (entry for entry in plain_files.walk(folder, folders=True) if entry.kind != "strange")
     paths = [folder, *(entry.path for entry in lying)]
     with ThreadPoolExecutor(min(len(paths), _FLUSHED_AT_ONCE)) as threads:
-        list(threads.map(flush, paths))
+        list(threads.map(plain_files.flush, paths))
 
 
 def replace_folder(new: Path, final: Path) -> None:
@@ -123,17 +115,17 @@ def replace_folder(new: Path, final: Path) -> None:
     """
     flush_tree(new)
     if not final.parent.is_dir():
-        make_folder(final.parent)
+        plain_files.make_folder(final.parent)
     old = final.with_name(f".old-{final.name}")
     if final.exists() and exchange(new, final):
         old = new
     else:
         if final.exists() or final.is_symlink():
-            remove(old)
-            move(final, old)
-        move(new, final)
-    flush(final.parent)
-    remove(old)
+            plain_files.remove(old)
+            plain_files.move(final, old)
+        plain_files.move(new, final)
+    plain_files.flush(final.parent)
+    plain_files.remove(old)
 
 
 _NAME = "in-use"
@@ -159,7 +151,7 @@ def locked(path: Path, kind: int = fcntl.LOCK_EX) -> Iterator[None]:
     """
     root = path.parent.parent
     try:
-        stream = open_lock(path, below=root)
+        stream = plain_files.open_lock(path, below=root)
     except OSError as error:
         if error.errno not in _READ_ONLY:
             raise
@@ -175,7 +167,7 @@ def locked(path: Path, kind: int = fcntl.LOCK_EX) -> Iterator[None]:
 @contextmanager
 def alone(root: Path) -> Iterator[bool]:
     """Whether no run holds the store; if so, none starts before this is over."""
-    with open_lock(root / ".locks" / _NAME, below=root) as stream:
+    with plain_files.open_lock(root / ".locks" / _NAME, below=root) as stream:
         yield _taken(stream.fileno())
 
 
@@ -183,11 +175,11 @@ def alone(root: Path) -> Iterator[bool]:
 def stage_alone(root: Path, stage: str, key: str) -> Iterator[bool]:
     """Whether nobody is making this stage; if so, nobody starts to before this is over."""
     path = root / ".locks" / f"{stage.replace('/', '.')}-{key}"
-    with open_lock(path, below=root) as stream:
+    with plain_files.open_lock(path, below=root) as stream:
         free = _taken(stream.fileno())
         yield free
         if free:
-            remove(path)
+            plain_files.remove(path)
 
 
 def _taken(file: int) -> bool:

@@ -171,9 +171,7 @@ def run_digest(files: Mapping[str, str]) -> str:
 def seal_results(folder: Path) -> str:
     """Write `manifest.json` for the results and `records.json` for the records.
 
-    Returns
-    -------
-    The run digest.
+    Returns the run digest.
     """
     contents = look_into(folder)
     results = hash_files(folder, contents.of_class("result"))
@@ -216,9 +214,8 @@ def differences(
 def keep_edited(folder: Path, name: str, target: Path) -> str:
     """Copy an edited file of `folder` to `target`, under a name that nothing else has.
 
-    Returns
-    -------
-    The new name, such as `report.qmd.edited`; one that already holds the same bytes is taken.
+    Returns the new name, such as `report.qmd.edited`; one that already holds the same bytes is
+    taken.
     """
     content = read_bytes(folder / name)
     number = 1
@@ -239,9 +236,7 @@ def carry_over(old: Path, new: Path) -> list[str]:
     People's files and signatures are copied as they are; an edited `report.qmd` or `config.yaml`
     gets the ending `.edited`.
 
-    Returns
-    -------
-    Names of the edited files in the new folder.
+    Returns names of the edited files in the new folder.
     """
     if not old.is_dir():
         return []

@@ -16,26 +16,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.local_paths import check_name
-from deepseek_report.artifacts.storage.plain_files import (
-    PART,
-    files_below,
-    make_folder,
-    refuse_links_on_way,
-    remove,
-)
 from deepseek_report.errors import ArtifactError, DamagedError, UnreachableError
-from deepseek_report.store.folders import (
-    MANIFEST,
-    compare,
-    files_of,
-    hash_folder,
-    locked,
-    replace_folder,
-    take_mode,
-    take_modes,
-)
+from deepseek_report.store import folders
 from deepseek_report.store.remote_stages import RemoteStages, StageManifest
 
 #: {URL of a remote store: {stage: why it could not be fetched whole}}, as this process found.
@@ -120,10 +105,10 @@ class Store:
         if not manifest.is_of(stage, key):
             raise DamagedError(f"{remote.url}: what is there as {stage} {key[:12]} is another one")
         work = self.root / ".fetching" / stage / key[:32]
-        remove(work)
-        make_folder(work, below=self.root)
+        plain_files.remove(work)
+        plain_files.make_folder(work, below=self.root)
         remote.fetch(manifest, work)
-        save_json(work / MANIFEST, manifest.to_json())
+        save_json(work / folders.MANIFEST, manifest.to_json())
         self._put_in_place(work, self.folder(stage, key))
         return True
 
@@ -151,14 +136,14 @@ class Store:
         """
         manifest = self._read_manifest(stage, key)
         if manifest is None:
-            path = self.folder(stage, key) / MANIFEST
+            path = self.folder(stage, key) / folders.MANIFEST
             raise ArtifactError(f"{path}: not a manifest of this stage; run the experiment again")
         return manifest
 
     def _read_manifest(self, stage: str, key: str) -> StageManifest | None:
         """The manifest; None where it is missing or damaged, so that the stage is made again."""
-        path = self.folder(stage, key) / MANIFEST
-        refuse_links_on_way(self.root, path)
+        path = self.folder(stage, key) / folders.MANIFEST
+        plain_files.refuse_links_on_way(self.root, path)
         try:
             manifest = StageManifest.from_json(load_json(path))
         except (ArtifactError, OSError, ValueError, RecursionError):
@@ -173,7 +158,7 @@ class Store:
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
-        with locked(self.root / ".locks" / name):
+        with folders.locked(self.root / ".locks" / name):
             yield
 
     @property
@@ -189,10 +174,10 @@ class Store:
         """
         work = self._work(stage, key)
         if not (resume and work.is_dir()):
-            remove(work)
-        make_folder(work, below=self.root)
-        for half_written in files_below(work, PART):
-            remove(half_written)
+            plain_files.remove(work)
+        plain_files.make_folder(work, below=self.root)
+        for half_written in plain_files.files_below(work, plain_files.PART):
+            plain_files.remove(half_written)
         return work
 
     def being_made(self, stage: str, key: str) -> Path | None:
@@ -212,7 +197,8 @@ class Store:
         final = self.folder(stage, key)
         self._mark_unsent(stage, key)
         save_json(
-            work / MANIFEST, {**facts, "stage": stage, "key": key, "files": hash_folder(work)}
+            work / folders.MANIFEST,
+            {**facts, "stage": stage, "key": key, "files": folders.hash_folder(work)},
         )
         self._put_in_place(work, final)
         if self.remote is not None and not self.remote.rests:
@@ -222,11 +208,11 @@ class Store:
 
     def _put_in_place(self, work: Path, final: Path) -> None:
         """With the rights of the store's folder, so that all who share it can read all of it."""
-        make_folder(final.parent, below=self.root)
-        take_modes(work, self.root)
+        plain_files.make_folder(final.parent, below=self.root)
+        folders.take_modes(work, self.root)
         for above in (above for above in final.parents if above.is_relative_to(self.root)):
-            take_mode(above, self.root)
-        replace_folder(work, final)
+            folders.take_mode(above, self.root)
+        folders.replace_folder(work, final)
 
     # --- what is still to be sent -----------------------------------------------------------------
 
@@ -248,7 +234,7 @@ class Store:
 
     def _waiting(self) -> Iterator[tuple[str, str]]:
         """(stage, key) of what is marked to be sent to this remote store, and is here."""
-        for path in files_below(self.root / _UNSENT, ".json"):
+        for path in plain_files.files_below(self.root / _UNSENT, ".json"):
             try:
                 mark = load_json(path)
                 stage, key, place = (str(mark[name]) for name in ("stage", "key", "place"))
@@ -268,7 +254,7 @@ class Store:
         """
         if self.remote is not None:
             mark = self._mark(stage, key)
-            make_folder(mark.parent, below=self.root)
+            plain_files.make_folder(mark.parent, below=self.root)
             anew = anew or self._is_to_replace(stage, key)
             save_json(mark, {"stage": stage, "key": key, "place": self.remote.url, "anew": anew})
 
@@ -294,16 +280,16 @@ class Store:
         final = self.folder(stage, key)
         if self.remote is not None:
             anew = self._is_to_replace(stage, key)
-            self.remote.put(stage, key, final, final / MANIFEST, anew=anew)
-            remove(self._mark(stage, key))
+            self.remote.put(stage, key, final, final / folders.MANIFEST, anew=anew)
+            plain_files.remove(self._mark(stage, key))
 
     def verify(self, stage: str, key: str) -> None:
         """Raise ArtifactError if a stored file is not what its manifest says, or not in it."""
         folder = self.folder(stage, key)
         listed = self.manifest(stage, key).files
-        present = {path.relative_to(folder).as_posix() for path in files_of(folder)}
+        present = {path.relative_to(folder).as_posix() for path in folders.files_of(folder)}
         added = [f"{name} is not in the manifest" for name in sorted(present - set(listed))]
-        if problems := compare(folder, listed) + added:
+        if problems := folders.compare(folder, listed) + added:
             raise ArtifactError(
                 f"{folder}: {'; '.join(problems)}. Delete the folder; the next run makes it anew"
             )

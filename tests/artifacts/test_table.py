@@ -30,6 +30,17 @@ TYPE = TableType(
 ROWS: Mapping[str, Any] = {"layer": ["a", "b"], "ms": [1.0, 2.0], "low": [0.5, 1.5]}
 
 
+GAP = estimate("gap", "points", prefix="gap")
+
+
+@dataclass(frozen=True)
+class Gap:
+    label: str
+    gap: Annotated[Estimate | None, From(prefix="gap")]
+    n: int
+    cells: Cells
+
+
 def frame(**columns: Any) -> pd.DataFrame:
     return pd.DataFrame({**ROWS, "high": [1.5, np.nan], **columns})
 
@@ -137,6 +148,16 @@ def test_rows_are_instances_whose_fields_are_the_cells_of_their_columns():
     assert second == LayerTime("b", Estimate(2.0, 1.5, None), second.cells, None, False, "slow")
     assert first.cells["pace"] == "fast"
     assert read_rows(frame().head(0), LayerTime) == []
+
+
+def test_a_frame_takes_mappings_cells_in_order_and_instances_of_its_row_class_alike():
+    kind, size = TableType((Column("label"), GAP, Column("n", "count")), row=Gap), Estimate(1, 0, 2)
+    rows = [{"label": "a", "gap": size, "n": 3}, ("a", size, 3), Gap("a", size, 3, {})]
+    expected = pd.DataFrame({"label": ["a"], "gap": 1.0, "gap_low": 0.0, "gap_high": 2.0, "n": 3})
+    for row in rows:
+        pd.testing.assert_frame_equal(kind.frame([row]), expected)
+    unknown = kind.frame([Gap("a", None, 3, {})])
+    assert np.isnan(unknown[["gap", "gap_low", "gap_high"]].astype(float)).all(axis=None)
 
 
 def test_a_field_with_a_default_has_it_where_an_older_table_lacks_its_column():

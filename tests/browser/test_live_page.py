@@ -12,6 +12,7 @@ import pytest
 
 from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.runner.companion import Companion
+from deepseek_report.runner.execution.given_rows import ModelRequest
 from deepseek_report.wording.of_results import words_of
 from tests.browser.conftest import Page, fresh_page
 from tests.browser.test_report_page import wait_for
@@ -26,7 +27,7 @@ STATE = "return document.querySelector(arguments[0] + ' .live-state').textConten
 @pytest.fixture(scope="module")
 def companion(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Companion]:
     folder = small_run.copied(tmp_path_factory.mktemp("served") / small_run.folder.name)
-    companion = Companion.of(folder, small_run.store)
+    companion = Companion.of(ModelRequest(folder, small_run.store))
     companion.warm()
     yield companion
     companion.close()

@@ -239,7 +239,7 @@ def test_a_section_that_breaks_says_its_own_reason(
 def test_a_killed_worker_costs_its_stages_and_not_the_report(
     small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepseek_report.runner.execution import pool
+    from deepseek_report.runner.launchers import local_launcher
 
     class Broken:
         def executor(self, *, trains: bool) -> Broken:
@@ -247,13 +247,13 @@ def test_a_killed_worker_costs_its_stages_and_not_the_report(
             return self
 
         def submit(self, *arguments: Any) -> None:
-            raise pool.BrokenProcessPool
+            raise local_launcher.BrokenProcessPool
 
     @contextlib.contextmanager
     def workers(jobs: int, modules: Any) -> Any:
         yield Broken(), queue.SimpleQueue()
 
-    monkeypatch.setattr(pool, "workers", workers)
+    monkeypatch.setattr(local_launcher, "workers", workers)
     overrides = small_run.overrides(tmp_path / "reports", tmp_path / "store")
     for stage in ("data", "training", "predictions"):
         shutil.copytree(small_run.store / stage, tmp_path / "store" / stage)

@@ -13,21 +13,18 @@ from torch import nn
 
 from deepseek_report.artifacts.protocols.modules import LayerTrace, Step
 from deepseek_report.metrics.internals.ablation import Ablation
-from deepseek_report.metrics.internals.attention import Attention
 from deepseek_report.metrics.internals.compute import (
     Latency,
     LayerProfile,
+    ParameterProjection,
     Parameters,
     PeakMemory,
-    layer_name,
-)
-from deepseek_report.metrics.internals.projection import (
-    ParameterProjection,
     common_width,
+    layer_name,
     principal_components,
     vectors_of,
 )
-from deepseek_report.metrics.internals.routing import ExpertLoad, RouteEntropy
+from deepseek_report.metrics.internals.routing import Attention, ExpertLoad, RouteEntropy
 from deepseek_report.metrics.internals.tracing import Stopwatch, median_interval, normalised_entropy
 from deepseek_report.statistics.classification_errors import cross_entropy
 from tests.worded import refused

@@ -18,13 +18,14 @@ from deepseek_report.metrics.failures.robustness import Robustness
 from deepseek_report.metrics.failures.slices import Slices
 from deepseek_report.metrics.fairness.group_rates import GroupRates
 from deepseek_report.metrics.performance.baselines import Baselines
-from deepseek_report.metrics.performance.labels_table import LabelsTable, set_measures
-from deepseek_report.metrics.performance.prediction_intervals import (
+from deepseek_report.metrics.performance.classification_scores import LabelsTable, set_measures
+from deepseek_report.metrics.performance.residuals import (
+    MeanAbsoluteError,
     PredictionIntervals,
+    Residuals,
     coverage_p_value,
     half_width,
 )
-from deepseek_report.metrics.performance.residuals import MeanAbsoluteError, Residuals
 from deepseek_report.statistics.regression_errors import (
     MEASURES,
     error_estimates,

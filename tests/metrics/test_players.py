@@ -32,7 +32,7 @@ from deepseek_report.metrics.explanations.faithfulness import Deletion, Insertio
 from deepseek_report.metrics.explanations.importance import Importance
 from deepseek_report.metrics.explanations.skill_importance import PermutationImportance, Sage
 from deepseek_report.metrics.explanations.stability import MaxSensitivity, ParameterRandomisation
-from deepseek_report.metrics.failures.label_suspects import neighbours_agreeing
+from deepseek_report.metrics.failures.doubtful_rows import neighbours_agreeing
 from deepseek_report.metrics.failures.robustness import Robustness
 from deepseek_report.metrics.failures.slices import Slices
 from deepseek_report.metrics.fairness.proxies import Proxies

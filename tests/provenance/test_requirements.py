@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from deepseek_report.provenance import direct_requirements, lock
 from deepseek_report.provenance import lock as recorded_lock
-from deepseek_report.provenance.requirements import direct_requirements, lock
 
 
 def distribution(folder: Path, name: str, version: str, *needs: str) -> None:

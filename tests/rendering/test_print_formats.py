@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.rendering import glyphs, pandoc, typeset
+from deepseek_report.rendering import pandoc, typeset
 from deepseek_report.rendering.render import render_docx, styled
 from deepseek_report.rendering.typeset import chinese_font, rasterise, render_pdf
 
@@ -439,7 +439,7 @@ def test_usual_text_asks_for_no_font() -> None:
     def fonts() -> list[Path]:
         raise AssertionError("a font was looked into")
 
-    assert not glyphs.without_glyph(["Ümlaut, “quoted” – 12\u202f345 … Ж ω\n\t"], fonts)
+    assert not typeset.without_glyph(["Ümlaut, “quoted” – 12\u202f345 … Ж ω\n\t"], fonts)
 
 
 def test_a_picture_that_would_leave_a_page_half_empty_is_moved(tmp_path: Path) -> None:

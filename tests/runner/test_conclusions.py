@@ -15,8 +15,8 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.findings.conclude import conclude, conclusions_of
 from deepseek_report.provenance import code_of
+from deepseek_report.runner.execution.computing import StageOutcome
 from deepseek_report.runner.execution.open_plan import OpenPlan
-from deepseek_report.runner.execution.outcomes import StageOutcome
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import Stage, make_plan
 from deepseek_report.runner.run_folders.open_run import read_run, results_of

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from deepseek_report.artifacts.seeds import Seeds
+from deepseek_report.runner.execution.computing import Execution
 from deepseek_report.runner.execution.execute import execute
-from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.launchers.local_launcher import LocalLauncher
 from deepseek_report.runner.planning.plan import Stage, incomplete_id

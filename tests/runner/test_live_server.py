@@ -14,6 +14,7 @@ import pytest
 from deepseek_report.cli.dispatch import run
 from deepseek_report.errors import ArtifactError, ConfigError, DataError
 from deepseek_report.runner.companion import Companion
+from deepseek_report.runner.execution.given_rows import ModelRequest
 
 pytest.importorskip("uvicorn", reason="needs the extra `serve`")
 
@@ -21,7 +22,7 @@ pytest.importorskip("uvicorn", reason="needs the extra `serve`")
 @pytest.fixture(scope="module")
 def companion(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Companion]:
     folder = small_run.copied(tmp_path_factory.mktemp("served") / small_run.folder.name)
-    companion = Companion.of(folder, small_run.store)
+    companion = Companion.of(ModelRequest(folder, small_run.store))
     yield companion
     companion.close()
 
@@ -178,7 +179,7 @@ def test_without_the_store_thresholds_still_move_and_what_if_says_why_not(
     small_run: Any, tmp_path: Any
 ) -> None:
     folder = small_run.copied(tmp_path / small_run.folder.name)
-    companion = Companion.of(folder, tmp_path / "no-store")
+    companion = Companion.of(ModelRequest(folder, tmp_path / "no-store"))
     assert companion.answer("threshold", {"step": 3})["n"] > 0
     with pytest.raises(ArtifactError, match="not there"):
         companion.answer("what-if", {"row": 1, "set": []})

@@ -8,9 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from deepseek_report.artifacts.message import message
-from deepseek_report.runner.execution.computing import _refuse, kept_outcome
+from deepseek_report.runner.execution.computing import StageOutcome, _refuse, kept_outcome
 from deepseek_report.runner.execution.open_plan import OpenPlan
-from deepseek_report.runner.execution.outcomes import StageOutcome
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import Stage
 from deepseek_report.store import Store

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Refusal
 from deepseek_report.config.validate import validate
-from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
+from deepseek_report.runner.execution.computing import Execution, StageOutcome
 from deepseek_report.runner.planning.plan import make_plan, run_id
 
 

@@ -83,7 +83,7 @@ def test_it_has_the_recorded_versions_this_package_and_nothing_that_lies_beside_
     python = build(Requirements.of(**run), tmp_path / "env")
     script = "import deepseek_report, upper, lower; print(upper.version, lower.version, end=' '); "
     script += "print(deepseek_report.__version__); "
-    script += "from deepseek_report.provenance.requirements import direct_requirements; "
+    script += "from deepseek_report.provenance import direct_requirements; "
     script += "assert 'numpy' in direct_requirements(); import numpy"
     done = subprocess.run(
         [str(python), "-c", script], capture_output=True, text=True, check=False, env=variables()

@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 import deepseek_report
 from deepseek_report.cli import run as command
 from deepseek_report.errors import ArtifactError
-from deepseek_report.provenance.requirements import bounds
+from deepseek_report.provenance import bounds
 from deepseek_report.runner import recorded_environment
 from deepseek_report.runner.recorded_environment import Requirements, build
 

@@ -49,7 +49,7 @@ class Launcher(Protocol):
 
         Parameters
         ----------
-        schedule : what there is to run (`runner.execution.pool.Schedule`).
+        schedule : what there is to run (`runner.execution.open_plan.Schedule`).
         processes : how many pieces may run at a time. modules : what they will import.
         """
         ...

@@ -33,12 +33,6 @@ def words_of(name: str) -> str:
     return printable(stage_words(name))
 
 
-def _begins_a_line(name: str) -> bool:
-    """Whether plain lines say that a stage begins."""
-    job, stage = job_and_stage(name)
-    return ArtifactId(stage).kind in (_OF_SWEEPS if job else _TOLD)
-
-
 def _took_long(name: str, seconds: float) -> bool:
     """Whether the time of a stage is told; of the many of a sweep few are."""
     job, stage = job_and_stage(name)
@@ -81,7 +75,8 @@ class Lines:
     def started(self, stage: str) -> None:
         self.whole.start(stage)
         self.printed[stage] = time.monotonic()
-        if _begins_a_line(stage):
+        job, name = job_and_stage(stage)
+        if ArtifactId(name).kind in (_OF_SWEEPS if job else _TOLD):
             self._say(f"{words_of(stage)} …")
 
     def advanced(self, stage: str, done: int, total: int | None, note: str) -> None:

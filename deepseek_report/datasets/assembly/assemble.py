@@ -23,7 +23,7 @@ from deepseek_report.datasets.assembly.column_declarations import (
 from deepseek_report.datasets.assembly.feature_encoding import encode_feature
 from deepseek_report.datasets.assembly.row_metadata import RowMetadata
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule, encode_target
-from deepseek_report.datasets.checks.issues import find_issues
+from deepseek_report.datasets.checks import find_issues
 from deepseek_report.datasets.data_card import (
     Copies,
     DataFacts,

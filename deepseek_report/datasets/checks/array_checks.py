@@ -14,6 +14,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets import data_card
 from deepseek_report.datasets.checks.few_columns import ColumnSearch
 from deepseek_report.datasets.checks.leaks import leaks_of_number, severity_of
+from deepseek_report.datasets.checks.table_checks import grade_of_gaps
 from deepseek_report.datasets.data_card import PLACE_ASKED, DataFacts
 from deepseek_report.tasks import task_of
 
@@ -28,8 +29,14 @@ def near_leak(facts: DataFacts) -> list[DataIssue]:
     beside it. So few places that stand apart from the rest of the input are asked about; many, or
     places in what is known to make the label, are only told.
     """
-    decides = task_of(facts.schema.target).decides
-    telling = _places_of_class(facts) if decides else _places_of_number(facts)
+    if task_of(facts.schema.target).decides:
+        telling = _places_of_class(facts)
+    elif leaks := leaks_of_number(facts):
+        places = [facts.schema.position(leak.features[0]) for leak in leaks]
+        first = leaks[0]
+        telling = _TellingPlaces(np.array(places), first.text, "info", first.values)
+    else:
+        telling = None
     if telling is None:
         return []
     kind, n, of = kind_of(facts.schema).name, len(telling.places), len(facts.schema.features)
@@ -73,39 +80,24 @@ def _places_of_class(facts: DataFacts) -> _TellingPlaces | None:
     label = facts.schema.features[best.columns[0]].label
     first = message("data.leaking_places.first", place=label, name=name, auc=best.auc)
     values = {"class": name, "auc": best.auc}
-    few = len(places) <= max(1, MOST_PLACES * len(facts.schema.features))
-    if not few or _is_known_cause(facts, places):
-        return _TellingPlaces(places, first, "info", values)
+    few, truth = len(places) <= max(1, MOST_PLACES * len(facts.schema.features)), facts.whole.truth
+    is_known_cause = truth is not None and bool(truth[:, places].any(axis=0).mean() > 0.5)
     around, where = _players_of(facts, places)
-    if not search.stands_apart(around.tolist(), best, PLACE_ASKED):
+    if not few or is_known_cause or not search.stands_apart(around, best, PLACE_ASKED):
         return _TellingPlaces(places, first, "info", values)
-    without = search.without(around.tolist(), best.class_index)
+    without = search.without(around, best.class_index)
     severity: Severity = "low" if severity_of(best.auc) == "low" else "medium"
     values = {**values, "without": without}
     return _TellingPlaces(places, first, severity, values, where, without)
 
 
-def _places_of_number(facts: DataFacts) -> _TellingPlaces | None:
-    leaks = leaks_of_number(facts)
-    if not leaks:
-        return None
-    places = [facts.schema.position(leak.features[0]) for leak in leaks]
-    return _TellingPlaces(np.array(places, dtype=np.int64), leaks[0].text, "info", leaks[0].values)
-
-
-def _is_known_cause(facts: DataFacts, places: Ints) -> bool:
-    """Whether most of the places lie in what is known to make the label, in some input."""
-    truth = facts.whole.truth
-    return truth is not None and bool(truth[:, places].any(axis=0).mean() > 0.5)
-
-
-def _players_of(facts: DataFacts, places: Ints) -> tuple[Ints, tuple[str, ...]]:
+def _players_of(facts: DataFacts, places: Ints) -> tuple[list[int], tuple[str, ...]]:
     """All columns of the patches or windows that these places are in, and what they are called."""
     layout = kind_of(facts.schema).layout
     owners = layout.owners
     players, sizes = np.unique(owners[places], return_counts=True)
     named = players[np.argsort(-sizes, kind="stable")[:_NAMED]]
-    around = np.flatnonzero(np.isin(owners, players))
+    around = np.flatnonzero(np.isin(owners, players)).tolist()
     return around, tuple(layout.player_labels[player] for player in named.tolist())
 
 
@@ -114,48 +106,24 @@ def constant_columns(facts: DataFacts) -> list[DataIssue]:
     same = data_card.constant_columns(facts.whole.inputs)
     if not same:
         return []
-    n, kind = len(facts.schema.features), kind_of(facts.schema).name
-    return [
-        DataIssue(
-            "constant_feature",
-            "info",
-            message(
-                f"data.constant_places.text.{kind}", n=len(same), of=n, instances=len(facts.whole)
-            ),
-            {"places": len(same), "of": n},
-            message("data.constant_places.do"),
-        )
-    ]
+    n, of, kind = len(same), len(facts.schema.features), kind_of(facts.schema).name
+    text = message(f"data.constant_places.text.{kind}", n=n, of=of, instances=len(facts.whole))
+    do = message("data.constant_places.do")
+    return [DataIssue("constant_feature", "info", text, {"places": n, "of": of}, do)]
 
 
 def missing_values(facts: DataFacts) -> list[DataIssue]:
     """Gaps inside, not the places after the end of a shorter series."""
-    gaps = _gaps(facts)
-    holed = int(gaps.any(axis=1).sum())
-    if not holed:
-        return []
-    total, share = int(gaps.sum()), holed / len(facts.whole)
-    return [
-        DataIssue(
-            "missing_values",
-            "high" if share > 0.5 else "medium" if share > 0.1 else "low",
-            message(
-                f"data.gaps.text.{kind_of(facts.schema).name}",
-                n=total,
-                instances=holed,
-                share=share,
-            ),
-            {"cells": total, "instances": holed, "share": share},
-            message("data.missing.do"),
-        )
-    ]
-
-
-def _gaps(facts: DataFacts) -> Bools:
-    """(instance, place) whether a value is missing although a later one is there."""
-    n_channels = kind_of(facts.schema).shape[-1]
-    inputs = facts.whole.inputs.reshape(len(facts.whole), -1, n_channels)
-    missing: Bools = np.isnan(inputs)
+    kind, n_rows = kind_of(facts.schema), len(facts.whole)
+    missing: Bools = np.isnan(facts.whole.inputs.reshape(n_rows, -1, kind.shape[-1]))
     known: Bools = np.asarray((~missing).any(axis=2))
     later = np.maximum.accumulate(known[:, ::-1], axis=1)[:, ::-1]
-    return (missing & later[..., None]).reshape(len(inputs), -1)
+    gaps = missing & later[..., None]
+    holed = int(gaps.any(axis=(1, 2)).sum())
+    if not holed:
+        return []
+    n, share = int(gaps.sum()), holed / n_rows
+    text = message(f"data.gaps.text.{kind.name}", n=n, instances=holed, share=share)
+    values = {"cells": n, "instances": holed, "share": share}
+    do = message("data.missing.do")
+    return [DataIssue("missing_values", grade_of_gaps(share), text, values, do)]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from deepseek_report.artifacts.advice import override
-from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.schema import Attribute, Feature
-from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.assembly.column_declarations import is_number, truth_of
 from deepseek_report.datasets.data_card import DataFacts, category_counts
 from deepseek_report.statistics.intervals import blaker
@@ -62,34 +60,27 @@ def suspected_codes(values: Floats) -> list[tuple[float, int]]:
 
 def missing_codes(facts: DataFacts) -> list[DataIssue]:
     """One issue for all numbers that probably mean "missing"."""
-    codes = list(_codes(facts))
+    codes = [
+        MissingCode(feature.name, feature.label, value, rows)
+        for i, feature in enumerate(facts.schema.features)
+        if feature.kind == "numeric"
+        for value, rows in suspected_codes(facts.whole.inputs[:, i])
+    ]
     if not codes:
         return []
     worst = max(codes, key=lambda code: code.rows)
-    return [
-        DataIssue(
-            "missing_codes",
-            "high" if any(abs(code.value) >= _BEYOND_QUANTITIES for code in codes) else "medium",
-            message(
-                "data.missing_codes.text",
-                n=len(codes),
-                features=len({code.feature for code in codes}),
-                feature=worst.label,
-                value=worst.value,
-                rows=worst.rows,
-                of=len(facts.whole),
-            ),
-            {"codes": [vars(code) for code in codes]},
-            message("data.missing_codes.do"),
-        )
-    ]
-
-
-def _codes(facts: DataFacts) -> Iterator[MissingCode]:
-    for i, feature in enumerate(facts.schema.features):
-        if feature.kind == "numeric":
-            for value, rows in suspected_codes(facts.whole.inputs[:, i]):
-                yield MissingCode(feature.name, feature.label, value, rows)
+    text = message(
+        "data.missing_codes.text",
+        n=len(codes),
+        features=len({code.feature for code in codes}),
+        feature=worst.label,
+        value=worst.value,
+        rows=worst.rows,
+        of=len(facts.whole),
+    )
+    huge = any(abs(code.value) >= _BEYOND_QUANTITIES for code in codes)
+    values, do = {"codes": [vars(code) for code in codes]}, message("data.missing_codes.do")
+    return [DataIssue("missing_codes", "high" if huge else "medium", text, values, do)]
 
 
 def classes_spelled_twice(facts: DataFacts) -> list[DataIssue]:
@@ -103,25 +94,19 @@ def classes_spelled_twice(facts: DataFacts) -> list[DataIssue]:
     same: dict[object, list[int]] = defaultdict(list)
     for place, code in enumerate(target.codes):
         same[_meaning(code)].append(place)
-    sizes = np.bincount(facts.whole.labels, minlength=len(target.classes))
-    spellings: list[list[dict[str, Any]]] = [
-        [{"code": target.codes[place], "n": int(sizes[place])} for place in places]
-        for places in same.values()
-        if len(places) > 1
-    ]
-    if not spellings:
+    twice = [places for places in same.values() if len(places) > 1]
+    if not twice:
         return []
-    by_truth = any(truth_of(entries[0]["code"]) is not None for entries in spellings)
-    rows = sum(entry["n"] for entries in spellings for entry in entries)
-    return [
-        DataIssue(
-            "classes_spelled_twice",
-            "high" if by_truth else "medium",
-            message("data.spelled_twice.text", spellings=spellings, rows=rows),
-            {"spellings": spellings, "n": rows},
-            message("data.spelled_twice.do"),
-        )
+    sizes = np.bincount(facts.whole.labels, minlength=len(target.classes))
+    spellings = [
+        [{"code": target.codes[place], "n": int(sizes[place])} for place in places]
+        for places in twice
     ]
+    rows = sum(int(sizes[places].sum()) for places in twice)
+    by_truth = any(truth_of(target.codes[places[0]]) is not None for places in twice)
+    text = message("data.spelled_twice.text", spellings=spellings, rows=rows)
+    values, do = {"spellings": spellings, "n": rows}, message("data.spelled_twice.do")
+    return [DataIssue("classes_spelled_twice", "high" if by_truth else "medium", text, values, do)]
 
 
 def _meaning(code: str) -> object:
@@ -156,7 +141,7 @@ _MANY = 0.05
 
 def undocumented_codes(facts: DataFacts) -> list[DataIssue]:
     """One issue for each set of features that hold the same unknown codes."""
-    together: dict[tuple[str, ...], list[Feature]] = defaultdict(list)
+    together: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for i, feature in enumerate(facts.schema.features):
         counts = category_counts(feature, facts.whole.inputs[:, i])
         codes = tuple(
@@ -165,55 +150,38 @@ def undocumented_codes(facts: DataFacts) -> list[DataIssue]:
             if n and not category.documented
         )
         if codes:
-            together[codes].append(feature)
-    return [_issue(facts, codes, features) for codes, features in together.items()]
+            together[codes].append(i)
+    return [_undocumented(facts, codes, columns) for codes, columns in together.items()]
 
 
-def _issue(facts: DataFacts, codes: tuple[str, ...], features: list[Feature]) -> DataIssue:
-    table = [row for feature in features for row in _table(facts, feature, codes)]
-    rows = int(_rows_with(facts, features, codes).sum())
+def _undocumented(facts: DataFacts, codes: tuple[str, ...], columns: list[int]) -> DataIssue:
+    """The issue on columns that hold the same unknown codes."""
+    features = [facts.schema.features[column] for column in columns]
+    hit, totals, table = np.zeros(len(facts.whole), dtype=bool), Counter[str](), []
+    for column, feature in zip(columns, features, strict=True):
+        cells, head = facts.whole.inputs[:, column], {"feature": feature.name}
+        for place, category in enumerate(feature.categories):
+            if category.code in codes:
+                inside = cells == place
+                hit, n = hit | inside, int(inside.sum())
+                totals[category.code] += n
+                named = {"code": category.code, "category": category.label, "n": n}
+                table.append({**head, "label": feature.label, **named})
+    rows = int(hit.sum())
     share = rows / len(facts.whole)
-    return DataIssue(
-        "undocumented_codes",
-        "medium" if share >= _MANY else "low",
-        message(
-            "data.undocumented_codes.text",
-            rows=rows,
-            share=share,
-            features=[feature.label for feature in features],
-            named=len(features) <= _SHOWN,
-            codes=[
-                {"code": code, "n": sum(row["n"] for row in table if row["code"] == code)}
-                for code in codes
-            ],
-        ),
-        {
-            "rows": rows,
-            "share": share,
-            "features": [feature.name for feature in features],
-            "codes": table,
-        },
-        message("data.undocumented_codes.do"),
+    text = message(
+        "data.undocumented_codes.text",
+        rows=rows,
+        share=share,
+        features=[feature.label for feature in features],
+        named=len(features) <= _SHOWN,
+        codes=[{"code": code, "n": totals[code]} for code in codes],
     )
-
-
-def _table(facts: DataFacts, feature: Feature, codes: tuple[str, ...]) -> list[dict[str, Any]]:
-    values = facts.whole.inputs[:, facts.schema.position(feature.name)]
-    head = {"feature": feature.name, "label": feature.label}
-    return [
-        {**head, "code": category.code, "category": category.label, "n": int(n)}
-        for category, n in zip(feature.categories, category_counts(feature, values), strict=True)
-        if category.code in codes
-    ]
-
-
-def _rows_with(facts: DataFacts, features: list[Feature], codes: tuple[str, ...]) -> Bools:
-    """(instance,) whether any of the features holds any of the codes."""
-    hit = np.zeros(len(facts.whole), dtype=bool)
-    for feature in features:
-        places = [i for i, category in enumerate(feature.categories) if category.code in codes]
-        hit |= np.isin(facts.whole.inputs[:, facts.schema.position(feature.name)], places)
-    return hit
+    names = [feature.name for feature in features]
+    values = {"rows": rows, "share": share, "features": names, "codes": table}
+    severity: Severity = "medium" if share >= _MANY else "low"
+    do = message("data.undocumented_codes.do")
+    return DataIssue("undocumented_codes", severity, text, values, do)
 
 
 # What data of any kind do not cover: rare classes, small groups, what nobody declared.
@@ -239,25 +207,14 @@ def label_balance(facts: DataFacts) -> list[DataIssue]:
     share = float(sizes[rarest] / sizes.sum())
     if share * len(sizes) >= 0.6:
         return []
-    n_test = int((facts.parts["test"].labels == rarest).sum())
-    uncertain = widest_error(n_test)
-    values = {
-        "n": int(sizes[rarest]),
-        "share": share,
-        "n_test": n_test,
-        "few": uncertain > WIDE,
-        "name": facts.schema.target.classes[rarest],
-    }
-    majority = float(sizes.max() / sizes.sum())
-    return [
-        DataIssue(
-            "label_balance",
-            "low" if uncertain > WIDE else "info",
-            message("data.label_balance.text", **values, of=int(sizes.sum()), uncertain=uncertain),
-            {**values, "class": values["name"], "majority": majority},
-            message("data.label_balance.do", majority=majority, few=uncertain > WIDE),
-        )
-    ]
+    n_test, name = int((facts.test.labels == rarest).sum()), facts.schema.target.classes[rarest]
+    uncertain, majority = widest_error(n_test), float(sizes.max() / sizes.sum())
+    few, n = uncertain > WIDE, int(sizes[rarest])
+    values = {"n": n, "share": share, "n_test": n_test, "few": few, "name": name}
+    text = message("data.label_balance.text", **values, of=int(sizes.sum()), uncertain=uncertain)
+    values |= {"class": name, "majority": majority}
+    do = message("data.label_balance.do", majority=majority, few=few)
+    return [DataIssue("label_balance", "low" if few else "info", text, values, do)]
 
 
 def widest_error(n: int) -> float:
@@ -283,75 +240,41 @@ def small_group(facts: DataFacts) -> list[DataIssue]:
         for attribute in facts.schema.attributes
         for code, level in enumerate(attribute.levels)
         if (issue := _small(facts, attribute, code, level)) is not None
-        and (issue.values["n"] or not attribute.in_time)  # the test part may be of the last periods
     ]
 
 
 def _small(facts: DataFacts, attribute: Attribute, code: int, level: str) -> DataIssue | None:
-    test = facts.parts["test"]
-    inside = test.groups[attribute.name] == code
+    """By size alone where there are no classes, or one, as of the kind of a defect."""
+    label, target = attribute.label, facts.schema.target
+    inside = facts.test.groups[attribute.name] == code
     n = int(inside.sum())
-    if not task_of(facts.schema.target).decides or _of_one_class(facts, attribute):
-        return _small_by_size(attribute, level, n)
-    classes = np.bincount(test.labels[inside], minlength=len(facts.schema.target.classes))
-    fewest = int(np.argmin(classes))
-    if n >= SMALL_GROUP and classes[fewest] >= FEW_OF_A_CLASS:
+    if not n and attribute.in_time:  # the test part may be of the last periods
         return None
-    name = facts.schema.target.classes[fewest]
-    return DataIssue(
-        "small_group",
-        "low",
-        message(
-            "data.small_group.text",
-            attribute=attribute.label,
-            level=level,
-            n=n,
-            fewest=int(classes[fewest]),
-            name=name,
-        ),
-        {
-            "attribute": attribute.name,
-            "level": level,
-            "n": n,
-            "class": name,
-            "n_class": int(classes[fewest]),
-        },
-        message("data.small_group.do"),
-    )
-
-
-def _of_one_class(facts: DataFacts, attribute: Attribute) -> bool:
-    """Whether an attribute is known of one class alone, such as the kind of a defect."""
     known = facts.whole.groups[attribute.name] >= 0
-    return attribute.partial and len(np.unique(facts.whole.labels[known])) == 1
-
-
-def _small_by_size(attribute: Attribute, level: str, n: int) -> DataIssue | None:
-    """A group is too small to compare errors in, whatever the classes."""
-    if n >= SMALL_GROUP:
+    of_one_class = attribute.partial and len(np.unique(facts.whole.labels[known])) == 1
+    values: dict[str, object] = {"attribute": attribute.name, "level": level, "n": n}
+    if of_one_class or not task_of(target).decides:
+        text = message("data.small_group_by_size.text", attribute=label, level=level, n=n)
+        do = message("data.small_group_by_size.do")
+        return DataIssue("small_group", "low", text, values, do) if n < SMALL_GROUP else None
+    classes = np.bincount(facts.test.labels[inside], minlength=len(target.classes))
+    fewest, name = int(classes.min()), target.classes[int(np.argmin(classes))]
+    if n >= SMALL_GROUP and fewest >= FEW_OF_A_CLASS:
         return None
-    return DataIssue(
-        "small_group",
-        "low",
-        message("data.small_group_by_size.text", attribute=attribute.label, level=level, n=n),
-        {"attribute": attribute.name, "level": level, "n": n},
-        message("data.small_group_by_size.do"),
+    text = message(
+        "data.small_group.text", attribute=label, level=level, n=n, fewest=fewest, name=name
     )
+    values |= {"class": name, "n_class": fewest}
+    return DataIssue("small_group", "low", text, values, message("data.small_group.do"))
 
 
 def entities_across_parts(facts: DataFacts) -> list[DataIssue]:
     """Rows that the model is tested on although it has learnt from others of the same entity."""
     if not facts.n_torn:
         return []
-    return [
-        DataIssue(
-            "entities_across_parts",
-            "high",
-            message("data.torn_entities.text", n=facts.n_torn, of=facts.n_measured),
-            {"n": facts.n_torn, "of": facts.n_measured},
-            message("data.torn_entities.do"),
-        )
-    ]
+    text = message("data.torn_entities.text", n=facts.n_torn, of=facts.n_measured)
+    do = message("data.torn_entities.do")
+    return [DataIssue("entities_across_parts", "high", text, text.values, do)]
 
 
 def possible_entity(facts: DataFacts) -> list[DataIssue]:
@@ -375,28 +298,14 @@ def population_limits(facts: DataFacts) -> list[DataIssue]:
     What is declared is a note: it bounds what the report is evidence of, and faults nothing. What
     nobody says is a gap in the record.
     """
-    description = facts.description
-    issues = []
-    if description.limits:
-        issues.append(
-            DataIssue(
-                "population_limits",
-                "info",
-                message("data.limits.text", limits=list(description.limits)),
-                {"limits": list(description.limits), "period": description.period},
-                message("data.limits.do"),
-            )
-        )
+    described, issues = facts.description, []
+    if limits := list(described.limits):
+        text, do = message("data.limits.text", limits=limits), message("data.limits.do")
+        values = {"limits": limits, "period": described.period}
+        issues.append(DataIssue("population_limits", "info", text, values, do))
     fields = ("source", "period", "population", "decision")
-    silent = [name for name in fields if not getattr(description, name)]
-    if silent:
-        issues.append(
-            DataIssue(
-                "population_limits",
-                "low",
-                message("data.undeclared.text", fields=silent),
-                {"undeclared": silent},
-                message("data.undeclared.do", fields=silent),
-            )
-        )
+    if silent := [name for name in fields if not getattr(described, name)]:
+        text = message("data.undeclared.text", fields=silent)
+        do = message("data.undeclared.do", fields=silent)
+        issues.append(DataIssue("population_limits", "low", text, {"undeclared": silent}, do))
     return issues

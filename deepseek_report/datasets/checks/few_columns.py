@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -69,10 +69,6 @@ class Traits:
     known: tuple[Trait, ...]
     codes: Ints
 
-    def part(self, rows: slice, labels: Ints) -> BinnedPart:
-        """Some of the rows, with their labels."""
-        return BinnedPart(self.codes[rows], labels, WIDTH)
-
 
 def traits_of(values: Floats, columns: Ints) -> Traits:
     """The traits that differ between rows; a cell of 0 counts as the most frequent way of writing.
@@ -86,10 +82,8 @@ def traits_of(values: Floats, columns: Ints) -> Traits:
         for column in columns.tolist()
         for kind, codes in _written(values[:, column])
     ]
-    codes = np.array([each for _, each in telling], dtype=np.int64).T.reshape(
-        len(values), len(telling)
-    )
-    return Traits(tuple(trait for trait, _ in telling), codes)
+    codes = np.array([each for _, each in telling], dtype=np.int64)
+    return Traits(tuple(trait for trait, _ in telling), codes.reshape(-1, len(values)).T)
 
 
 def _written(cells: Floats) -> Iterator[tuple[Kind, Ints]]:
@@ -97,15 +91,14 @@ def _written(cells: Floats) -> Iterator[tuple[Kind, Ints]]:
     counted = known & (cells != 0)
     if not counted.any():
         return
-    sizes = np.abs(np.where(known, cells, 0.0))
-    decimals = _decimals(sizes)
-    for kind, codes in _kinds(sizes, decimals, counted):
+    for kind, codes in _kinds(np.abs(np.where(known, cells, 0.0)), counted):
         usual = np.bincount(codes[counted]).argmax()
         if (codes[counted] != usual).any():
             yield kind, np.where(known, np.where(counted, codes, usual), WIDTH - 1)
 
 
-def _kinds(sizes: Floats, decimals: Ints, counted: Bools) -> Iterator[tuple[Kind, Ints]]:
+def _kinds(sizes: Floats, counted: Bools) -> Iterator[tuple[Kind, Ints]]:
+    decimals = _decimals(sizes)
     yield "decimals", decimals
     few = decimals < _MANY
     if few[counted].mean() < _WRITTEN:
@@ -187,21 +180,18 @@ class ColumnSearch:
 
     @cached_property
     def _values(self) -> tuple[tuple[Floats, Ints], tuple[Floats, Ints]]:
-        parts = self.facts.parts
-        rest = [parts["validation"], parts["test"]]
-        learnt, judged = (
-            _sampled(parts["train"].inputs, parts["train"].labels),
-            _sampled(
-                np.concatenate([part.inputs for part in rest]),
-                np.concatenate([part.labels for part in rest]),
-            ),
+        judged, most = self.facts.judged, rows_searched(len(self._categories))
+        inputs, labels = (
+            np.concatenate(arrays)
+            for arrays in ([part.inputs for part in judged], [part.labels for part in judged])
         )
-        return learnt, judged
+        train = self.facts.train
+        return _thinned(train.inputs, train.labels, most), _thinned(inputs, labels, most)
 
     @cached_property
     def _drawn(self) -> Resampling:
         """Which of the judged rows are of one entity; bounds and tests count entities."""
-        rest = Resampling.across([self.facts.parts[name] for name in ("validation", "test")])
+        rest = Resampling.across(self.facts.judged)
         return rest.take(thin(rest.n, rows_searched(len(self._categories))))
 
     @cached_property
@@ -217,8 +207,7 @@ class ColumnSearch:
     @cached_property
     def _classes(self) -> Ints:
         """The classes that are told from the rest: of two the second, of many the largest."""
-        n_classes = len(self.facts.schema.target.classes)
-        judged = [self.facts.parts[name] for name in ("validation", "test")]
+        n_classes, judged = len(self.facts.schema.target.classes), self.facts.judged
         labels, drawn = np.concatenate([part.labels for part in judged]), Resampling.across(judged)
         sizes = np.bincount(labels, minlength=n_classes)
         enough = np.array([is_enough(drawn, labels == k) for k in range(n_classes)])
@@ -232,6 +221,10 @@ class ColumnSearch:
         """(class, column) of `_classes`."""
         learnt, judged = self._parts
         return np.array([areas_alone(learnt, judged, k) for k in self._classes.tolist()])
+
+    def _areas_of(self, class_index: int) -> Floats:
+        """(column,) of one of `_classes`."""
+        return np.asarray(self._areas[self._classes == class_index][0])
 
     def _surely(self, areas: Floats, class_index: int, searched: int) -> Bools:
         """Whether areas, of so many that are searched, are high, and not by chance."""
@@ -260,8 +253,7 @@ class ColumnSearch:
 
     def without(self, columns: Sequence[int], class_index: int) -> float:
         """Area of a scorecard of the strongest other columns, for the class."""
-        row = int(np.flatnonzero(self._classes == class_index)[0])
-        areas = self._areas[row].copy()
+        areas = self._areas_of(class_index)
         areas[list(columns)] = -1.0
         kept = np.argsort(-areas, kind="stable")[:_STRONGEST]
         return self._scorecard(np.sort(kept[areas[kept] >= 0]), class_index)
@@ -282,13 +274,11 @@ class ColumnSearch:
 
         From the area `doubted` on, it is enough that each other column does far worse alone.
         """
-        row = int(np.flatnonzero(self._classes == best.class_index)[0])
-        own = float(self._areas[row, list(best.columns)].max())
-        if best.auc - own >= ONLY_TOGETHER:
+        areas = self._areas_of(best.class_index)
+        if best.auc - float(areas[list(best.columns)].max()) >= ONLY_TOGETHER:
             return True
-        others = np.delete(self._areas[row], list(columns))
-        alone = best.auc - float(others.max(initial=0.5))
-        if best.auc >= doubted and alone >= APART_ALONE:
+        others = np.delete(areas, list(columns))
+        if best.auc >= doubted and best.auc - float(others.max(initial=0.5)) >= APART_ALONE:
             return True
         return best.auc - self.without(columns, best.class_index) >= APART
 
@@ -307,17 +297,18 @@ class ColumnSearch:
     @cached_property
     def pairs(self) -> list[Telling]:
         """Pairs that tell a class far better than both columns do for themselves, best first."""
-        if len(self.paired) < 2:
-            return []
-        best = [pair for k in self._classes.tolist() if (pair := self._best_pair(k)) is not None]
-        return sorted(best, key=lambda pair: -pair.auc)[:1]
+        return self._best(self._best_pair, 2)
+
+    def _best(self, find: Callable[[int], Telling | None], least: int) -> list[Telling]:
+        """The best of what is found for each class, among so many columns at least."""
+        classes = self._classes.tolist() if len(self.paired) >= least else []
+        return sorted(filter(None, map(find, classes)), key=lambda telling: -telling.auc)[:1]
 
     def _best_pair(self, class_index: int) -> Telling | None:
         columns = self.paired
-        learnt, judged = (_fewer(part.take(columns), _ROWS_OF_PAIRS) for part in self._parts)
+        learnt, judged = self._paired_parts
         pairs = areas_of_pairs(learnt, judged, self._categories[columns], class_index)
-        row = int(np.flatnonzero(self._classes == class_index)[0])
-        alone = self._areas[row, columns]
+        alone = self._areas_of(class_index)[columns]
         gain = pairs.area - np.maximum(alone[pairs.first], alone[pairs.second])
         hits = np.flatnonzero((gain >= TOGETHER) & self._surely(pairs.area, class_index, len(gain)))
         if not len(hits):
@@ -336,14 +327,16 @@ class ColumnSearch:
         The likeliest are found among the rows that are learnt from, so that only these few are
         tried on the judged rows.
         """
-        if len(self.paired) < 3:
-            return []
-        best = [t for k in self._classes.tolist() if (t := self._best_triple(k)) is not None]
-        return sorted(best, key=lambda triple: -triple.auc)[:1]
+        return self._best(self._best_triple, 3)
+
+    @property
+    def _paired_parts(self) -> tuple[BinnedPart, BinnedPart]:
+        learnt, judged = (part.take(self.paired) for part in self._parts)
+        return _fewer(learnt), _fewer(judged)
 
     def _best_triple(self, class_index: int) -> Telling | None:
         columns = self.paired
-        learnt, judged = (_fewer(part.take(columns), _ROWS_OF_PAIRS) for part in self._parts)
+        learnt, judged = self._paired_parts
         categories = self._categories[columns]
         for triple in likeliest_triples(learnt, categories, class_index, _MOST_TRIPLES):
             three = np.array(triple.columns)
@@ -368,32 +361,29 @@ class ColumnSearch:
         if not len(numbers) or not len(self._classes):
             return []
         learnt, whole = (_thinned(*part, _ROWS_OF_PAIRS) for part in self._values)
-        rows = self._drawn.take(thin(self._drawn.n, _ROWS_OF_PAIRS)).one_each(
-            np.arange(len(whole[1]))
-        )
-        judged = whole[0][rows], whole[1][rows]
+        drawn = self._drawn.take(thin(self._drawn.n, _ROWS_OF_PAIRS))
+        rows = drawn.one_each(np.arange(len(whole[1])))
+        judged, n = (whole[0][rows], whole[1][rows]), len(learnt[1])
         traits = traits_of(np.concatenate([learnt[0], judged[0]]), numbers)
         if not traits.known:
             return []
-        n = len(learnt[1])
-        parts = traits.part(slice(0, n), learnt[1]), traits.part(slice(n, None), judged[1])
+        parts = (
+            BinnedPart(traits.codes[:n], learnt[1], WIDTH),
+            BinnedPart(traits.codes[n:], judged[1], WIDTH),
+        )
         tellings = [t for k in self._classes.tolist() for t in self._written(traits, parts, k)]
         return sorted(tellings, key=lambda telling: -telling.auc)
 
     def _written(
         self, traits: Traits, parts: tuple[BinnedPart, BinnedPart], class_index: int
     ) -> list[Telling]:
-        learnt, judged = parts
-        areas = areas_alone(learnt, judged, class_index)
-        row = int(np.flatnonzero(self._classes == class_index)[0])
-        own = self._areas[row, [trait.column for trait in traits.known]]
+        areas = areas_alone(*parts, class_index)
+        own = self._areas_of(class_index)[[trait.column for trait in traits.known]]
         hits = np.flatnonzero((areas >= _WRITING_ASKED) & (areas - own >= TOGETHER))
         best: dict[int, Telling] = {}
         for j in hits[np.argsort(-areas[hits], kind="stable")].tolist():
-            if (
-                chance_of_highest(learnt, judged, class_index, areas[j], _RESAMPLES)
-                > SHARES["cues"]
-            ):
+            chance = chance_of_highest(*parts, class_index, areas[j], _RESAMPLES)
+            if chance > SHARES["cues"]:
                 break
             trait = traits.known[j]
             telling = Telling((trait.column,), class_index, float(areas[j]), writing=trait.kind)
@@ -411,25 +401,20 @@ class ColumnSearch:
             return []
         area = float(areas_alone(learnt, judged, class_index)[0])
         columns = tuple(sorted({traits.known[j].column for j in asked_about}))
-        row = int(np.flatnonzero(self._classes == class_index)[0])
-        least = max(alone, float(self._areas[row, list(columns)].max(initial=0.5))) + TOGETHER
-        if area < max(self.least_area, least):
+        own = float(self._areas_of(class_index)[list(columns)].max(initial=0.5))
+        if area < max(self.least_area, max(alone, own) + TOGETHER):
             return []
         if area - self._scorecard(np.array(columns), class_index) < TOGETHER:
             return []
-        labels = parts[1].labels
-        sizes = sizes_of(Resampling(len(labels)), labels == class_index)
+        sizes = sizes_of(Resampling(len(judged.labels)), judged.labels == class_index)
         sure = surely_high(np.array([area]), sizes, self.least_area, 1)[0]
         return [Telling(columns, class_index, area, writing="tree")] if sure else []
 
     @cached_property
     def by_order(self) -> Telling | None:
         """The class that the row numbers tell, if they do."""
-        parts = self.facts.parts
-        rest = [parts["validation"], parts["test"]]
-        learnt, judged = cut(
-            _numbered([parts["train"]]), _numbered(rest), np.zeros(1, dtype=np.int64)
-        )
+        train, rest = _numbered([self.facts.train]), _numbered(self.facts.judged)
+        learnt, judged = cut(train, rest, np.zeros(1, dtype=np.int64))
         tellings = [
             Telling((), k, float(area[0]))
             for k in self._classes.tolist()
@@ -449,21 +434,13 @@ class ColumnSearch:
         return bool(abs(np.corrcoef(ranks, numbers)[0, 1]) >= 0.95)
 
 
-def _sampled(values: Floats, labels: Ints) -> tuple[Floats, Ints]:
-    return _thinned(values, labels, rows_searched(values.shape[1]))
-
-
 def _thinned(values: Floats, labels: Ints, most: int) -> tuple[Floats, Ints]:
-    if len(labels) <= most:
-        return values, labels
     rows = thin(len(labels), most)
     return values[rows], labels[rows]
 
 
-def _fewer(part: BinnedPart, most: int) -> BinnedPart:
-    if len(part.labels) <= most:
-        return part
-    rows = thin(len(part.labels), most)
+def _fewer(part: BinnedPart) -> BinnedPart:
+    rows = thin(len(part.labels), _ROWS_OF_PAIRS)
     return BinnedPart(part.codes[rows], part.labels[rows], part.width)
 
 

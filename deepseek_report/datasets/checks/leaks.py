@@ -54,10 +54,9 @@ def near_leaks(facts: DataFacts) -> list[Leak]:
     parts, so that a column with many categories does not look like a leak by chance.
     """
     search = ColumnSearch(facts)
-    alone = _standing_apart(search, search.alone, len(facts.schema.features))
+    alone = _standing_apart(search, search.alone)
     is_known = any(telling.auc >= NEARLY for telling in alone)
-    together = [] if is_known else search.pairs
-    pairs = _standing_apart(search, together, len(facts.schema.features))
+    pairs = [] if is_known else _standing_apart(search, search.pairs)
     written = search.writings
     triples = [] if pairs or written or is_known else search.triples
     leaks = [
@@ -74,45 +73,38 @@ def near_leaks(facts: DataFacts) -> list[Leak]:
     return sorted(leaks, key=lambda leak: ("high", "medium", "low").index(leak.severity))
 
 
-def _standing_apart(
-    search: ColumnSearch, tellings: Sequence[Telling], n_columns: int
-) -> list[Telling]:
+def _standing_apart(search: ColumnSearch, tellings: list[Telling]) -> list[Telling]:
     """Those that are few, where all other columns do far worse: in a scorecard, or each alone."""
-    columns = sorted({column for telling in tellings for column in telling.columns})
+    columns, n_columns = _columns_of(tellings), len(search.facts.schema.features)
     if not tellings or len(columns) > max(FEW, FEW_SHARE * n_columns):
         return []
-    best = tellings[0]
-    return list(tellings) if search.stands_apart(columns, best) else []
+    return tellings if search.stands_apart(columns, tellings[0]) else []
+
+
+def _columns_of(tellings: Sequence[Telling]) -> list[int]:
+    return sorted({column for telling in tellings for column in telling.columns})
 
 
 def _leak(
     facts: DataFacts, search: ColumnSearch, telling: Telling, all_telling: Sequence[Telling]
 ) -> Leak:
-    features = [facts.schema.features[column] for column in telling.columns]
-    labels = [feature.label for feature in features]
-    name = facts.schema.target.classes[telling.class_index]
-    columns = sorted({column for each in all_telling for column in each.columns})
+    names = [facts.schema.names[column] for column in telling.columns]
+    labels = [facts.schema.labels[column] for column in telling.columns]
+    name, auc = facts.schema.target.classes[telling.class_index], telling.auc
+    columns, how = _columns_of(all_telling), _how(search, telling)
     without = search.without(columns, telling.class_index)
-    how = _how(search, telling)
     text = message(
         f"data.leak.{how}",
         features=labels,
         name=name,
-        auc=telling.auc,
+        auc=auc,
         without=without,
-        others=len(columns) - len(features),
+        others=len(columns) - len(names),
     )
-    values = {
-        "feature": features[0].name,
-        "features": [feature.name for feature in features],
-        "label": labels[0],
-        "class": name,
-        "auc": telling.auc,
-        "without": without,
-        "how": how,
-    }
-    names = tuple(feature.name for feature in features)
-    return Leak(names, tuple(labels), severity_of(search.area_of_label(telling)), text, values)
+    values: dict[str, object] = {"feature": names[0], "features": names, "label": labels[0]}
+    values |= {"class": name, "auc": auc, "without": without, "how": how}
+    severity = severity_of(search.area_of_label(telling))
+    return Leak(tuple(names), tuple(labels), severity, text, values)
 
 
 def _how(search: ColumnSearch, telling: Telling) -> str:
@@ -132,20 +124,9 @@ def row_order(facts: DataFacts) -> list[DataIssue]:
     telling = ColumnSearch(facts).by_order if decides else None
     if telling is None:
         return []
-    name = facts.schema.target.classes[telling.class_index]
-    return [
-        DataIssue(
-            "row_order",
-            "low",
-            message("data.row_order.text", name=name, auc=telling.auc),
-            {"class": name, "auc": telling.auc},
-            message("data.row_order.do"),
-        )
-    ]
-
-
-def _codes(values: Floats) -> Ints:
-    return np.where(np.isnan(values), -1, values).astype(np.int64)
+    name, auc = facts.schema.target.classes[telling.class_index], telling.auc
+    text, do = message("data.row_order.text", name=name, auc=auc), message("data.row_order.do")
+    return [DataIssue("row_order", "low", text, {"class": name, "auc": auc}, do)]
 
 
 def _by_category(facts: DataFacts, position: int, feature: Feature) -> Leak | None:
@@ -153,14 +134,14 @@ def _by_category(facts: DataFacts, position: int, feature: Feature) -> Leak | No
 
     How sure that is, one row of each entity says.
     """
-    if feature.is_numeric and not np.isnan(facts.whole.inputs[:, position]).any():
+    values, labels = facts.whole.inputs[:, position], facts.whole.labels
+    if feature.is_numeric and not np.isnan(values).any():
         return None
-    labels = facts.whole.labels
-    n = len(feature.categories) + 1
-    codes = _codes(facts.whole.inputs[:, position]) % n if feature.categories else None
+    if feature.categories:
+        codes, n = category_codes(values, feature), len(feature.categories) + 1
+    else:
+        codes, n = np.isnan(values).astype(np.int64), 2
     base = np.bincount(labels, minlength=len(facts.schema.target.classes)) / len(labels)
-    if codes is None:
-        codes, n = np.isnan(facts.whole.inputs[:, position]).astype(np.int64), 2
     table = np.zeros((n, len(base)), dtype=np.int64)
     counted, rows = table.copy(), facts.one_each
     np.add.at(table, (codes, labels), 1)
@@ -194,15 +175,8 @@ def _category_leak(
         hits=hits,
         share=share,
     )
-    values = {
-        "feature": feature.name,
-        "label": feature.label,
-        "category": what,
-        "class": name,
-        "n": n,
-        "n_class": hits,
-        "rate": hits / n,
-    }
+    values: dict[str, object] = {"feature": feature.name, "label": feature.label, "category": what}
+    values |= {"class": name, "n": n, "n_class": hits, "rate": hits / n}
     return Leak((feature.name,), (feature.label,), "medium", text, values)
 
 
@@ -223,59 +197,45 @@ def leaks_of_number(facts: DataFacts) -> list[Leak]:
 
 
 def _number_leak(facts: DataFacts, position: int, feature: Feature) -> Leak | None:
-    rest = [facts.parts["validation"], facts.parts["test"]]
-    values = np.concatenate([part.inputs[:, position] for part in rest])
-    labels = np.concatenate([part.labels for part in rest])
+    name, label, target = feature.name, feature.label, facts.schema.target.label
+    values = np.concatenate([part.inputs[:, position] for part in facts.judged])
+    labels = np.concatenate([part.labels for part in facts.judged])
     if feature.kind == "categorical":
-        return _by_means(facts, position, feature, (values, labels))
-    known = ~np.isnan(values)
-    if Resampling.across(rest).occurring(known) < _FEWEST:
-        return None
-    rho = _spearman(values[known], labels[known])
-    if abs(rho) < RHO_LIMIT:
-        return None
-    target = facts.schema.target.label
-    text = message("data.number_leak.by_rank", feature=feature.label, target=target, spearman=rho)
-    about = {"feature": feature.name, "label": feature.label, "spearman": rho}
-    return Leak((feature.name,), (feature.label,), "high", text, about)
+        squared = _told_by_means(facts.train, position, feature, values, labels)
+        strong = squared >= R_SQUARED_LIMIT
+        about: dict[str, object] = {"feature": name, "label": label, "r2": squared}
+        text = message("data.number_leak.by_means", feature=label, target=target, r_squared=squared)
+    else:
+        known = ~np.isnan(values)
+        if Resampling.across(facts.judged).occurring(known) < _FEWEST:
+            return None
+        rho = _spearman(values[known], labels[known])
+        strong = abs(rho) >= RHO_LIMIT
+        about = {"feature": name, "label": label, "spearman": rho}
+        text = message("data.number_leak.by_rank", feature=label, target=target, spearman=rho)
+    return Leak((name,), (label,), "high", text, about) if strong else None
 
 
-def _by_means(
-    facts: DataFacts, position: int, feature: Feature, rest: tuple[Floats, Floats]
-) -> Leak | None:
-    values, labels = rest
-    means = category_means(facts.parts["train"], position, len(feature.categories))
-    squared = r_squared(means[_category_codes(values, len(feature.categories))], labels)
-    if squared < R_SQUARED_LIMIT:
-        return None
-    text = message(
-        "data.number_leak.by_means",
-        feature=feature.label,
-        target=facts.schema.target.label,
-        r_squared=squared,
-    )
-    about = {"feature": feature.name, "label": feature.label, "r2": squared}
-    return Leak((feature.name,), (feature.label,), "high", text, about)
+def _told_by_means(
+    train: Split, position: int, feature: Feature, values: Floats, labels: Floats
+) -> float:
+    """R² of the mean label of each category in the training part; 0 where labels do not vary.
 
-
-def category_means(train: Split, position: int, categories: int) -> Floats:
-    """(category + 1,) mean label in each category, "missing" last; the mean of all if unseen."""
-    codes = _category_codes(train.inputs[:, position], categories)
-    sizes = np.bincount(codes, minlength=categories + 1)
-    sums = np.bincount(codes, weights=train.labels, minlength=categories + 1)
-    means = np.full(categories + 1, float(train.labels.mean()))
+    A category that the training part does not have gets the mean of all.
+    """
+    codes, n = category_codes(train.inputs[:, position], feature), len(feature.categories) + 1
+    sizes = np.bincount(codes, minlength=n)
+    means = np.full(n, float(train.labels.mean()))
+    sums = np.bincount(codes, weights=train.labels, minlength=n)
     np.divide(sums, sizes, out=means, where=sizes > 0)
-    return means
-
-
-def _category_codes(values: Floats, categories: int) -> Ints:
-    return np.where(np.isnan(values), categories, values).astype(np.int64)
-
-
-def r_squared(predicted: Floats, labels: Floats) -> float:
-    """1 − squared error over that of the labels' own mean; 0 where the labels do not vary."""
     spread = float(((labels - labels.mean()) ** 2).sum())
-    return 1 - float(((labels - predicted) ** 2).sum()) / spread if spread > 0 else 0.0
+    left = float(((labels - means[category_codes(values, feature)]) ** 2).sum())
+    return 1 - left / spread if spread > 0 else 0.0
+
+
+def category_codes(values: Floats, feature: Feature) -> Ints:
+    """(row,) the positions of categories, of which "missing" is the last."""
+    return np.where(np.isnan(values), len(feature.categories), values).astype(np.int64)
 
 
 def _spearman(a: Floats, b: Floats) -> float:

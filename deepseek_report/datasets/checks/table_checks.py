@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.split import DataIssue, Severity
-from deepseek_report.datasets.checks.leaks import Leak, leaks_of_number, near_leaks
+from deepseek_report.datasets.checks.leaks import leaks_of_number, near_leaks
 from deepseek_report.datasets.data_card import DataFacts, category_counts, constant_columns, missing
 from deepseek_report.tasks import task_of
 
@@ -33,16 +34,10 @@ def across_parts(facts: DataFacts, what: Literal["rows", "texts"]) -> list[DataI
         return []
     n, of = facts.n_shared, facts.n_measured
     share = n / of
+    text = message(f"data.{what}_across_parts.text", n=n, of=of)
     advice = "do_with_own_parts" if facts.has_own_parts else "do"
-    return [
-        DataIssue(
-            "duplicates_across_parts",
-            _grade(share),
-            message(f"data.{what}_across_parts.text", n=n, of=of),
-            {"n": n, "of": of},
-            message(f"data.{what}_across_parts.{advice}", n=n, of=of, share=share),
-        )
-    ]
+    do = message(f"data.{what}_across_parts.{advice}", n=n, of=of, share=share)
+    return [DataIssue("duplicates_across_parts", _grade(share), text, text.values, do)]
 
 
 def _grade(share: float) -> Severity:
@@ -55,41 +50,19 @@ def _grade(share: float) -> Severity:
 
 
 def near_leak(facts: DataFacts) -> list[DataIssue]:
-    """Features that decide the label almost alone."""
-    decides = task_of(facts.schema.target).decides
+    """Features that decide the label almost alone; one issue for all that are not listed."""
+    decides, issues = task_of(facts.schema.target).decides, []
     leaks = near_leaks(facts) if decides else leaks_of_number(facts)
-    shown = [_leak_issue(leak) for leak in leaks[:MOST_LEAKS]]
-    return [*shown, *_further_leaks(leaks[MOST_LEAKS:])]
-
-
-def _leak_issue(leak: Leak) -> DataIssue:
-    return DataIssue(
-        "near_leak",
-        leak.severity,
-        leak.text,
-        leak.values,
-        message(
-            "data.leak_advice",
-            features=list(leak.labels),
-            override=override("dataset.drop", list(leak.features)),
-        ),
-    )
-
-
-def _further_leaks(leaks: list[Leak]) -> list[DataIssue]:
-    """One issue for all that are not listed one by one."""
-    if not leaks:
-        return []
-    names = [name for leak in leaks for name in leak.features]
-    return [
-        DataIssue(
-            "near_leak",
-            leaks[0].severity,
-            message("data.further_leaks.text", n=len(leaks)),
-            {"features": names},
-            message("data.further_leaks.do"),
-        )
-    ]
+    for leak in leaks[:MOST_LEAKS]:
+        drop = override("dataset.drop", list(leak.features))
+        do = message("data.leak_advice", features=list(leak.labels), override=drop)
+        issues.append(DataIssue("near_leak", leak.severity, leak.text, leak.values, do))
+    if further := leaks[MOST_LEAKS:]:
+        text = message("data.further_leaks.text", n=len(further))
+        do = message("data.further_leaks.do")
+        names = {"features": [name for leak in further for name in leak.features]}
+        issues.append(DataIssue("near_leak", further[0].severity, text, names, do))
+    return issues
 
 
 def duplicates(facts: DataFacts) -> list[DataIssue]:
@@ -98,22 +71,17 @@ def duplicates(facts: DataFacts) -> list[DataIssue]:
     if not n and not against:
         return []
     share = n / (len(facts.whole) + (n if facts.dropped else 0))
-    return [
-        DataIssue(
-            "duplicates",
-            "medium" if max(share, against / len(facts.whole)) >= 0.05 else "low",
-            message(
-                "data.copied_rows.text",
-                n=n,
-                share=share,
-                against=against,
-                fate=fate_of_copies(facts),
-                label=message(f"labels_as.{facts.schema.target.task}"),
-            ),
-            {"n": n, "share": share, "contradictions": against},
-            message("data.copied_rows.do"),
-        )
-    ]
+    text = message(
+        "data.copied_rows.text",
+        n=n,
+        share=share,
+        against=against,
+        fate=fate_of_copies(facts),
+        label=message(f"labels_as.{facts.schema.target.task}"),
+    )
+    severity: Severity = "medium" if max(share, against / len(facts.whole)) >= 0.05 else "low"
+    values = {"n": n, "share": share, "contradictions": against}
+    return [DataIssue("duplicates", severity, text, values, message("data.copied_rows.do"))]
 
 
 def fate_of_copies(facts: DataFacts) -> str:
@@ -127,31 +95,17 @@ def left_out_dates(facts: DataFacts) -> list[DataIssue]:
     """Columns that the model is not given, since it reads no dates."""
     if not facts.dates:
         return []
-    return [
-        DataIssue(
-            "left_out_dates",
-            "low",
-            message("data.dates.text", columns=list(facts.dates)),
-            {"columns": list(facts.dates)},
-            message("data.dates.do"),
-        )
-    ]
+    text = message("data.dates.text", columns=list(facts.dates))
+    return [DataIssue("left_out_dates", "low", text, text.values, message("data.dates.do"))]
 
 
 def identifier_read(facts: DataFacts) -> list[DataIssue]:
     """Columns that the model reads although they only say which row it is."""
     if not facts.identifiers:
         return []
-    columns = list(facts.identifiers)
-    return [
-        DataIssue(
-            "identifier_read",
-            "medium",
-            message("data.identifier_read.text", columns=columns),
-            {"columns": columns},
-            message("data.identifier_read.do", columns=columns),
-        )
-    ]
+    text = message("data.identifier_read.text", columns=list(facts.identifiers))
+    do = message("data.identifier_read.do", columns=list(facts.identifiers))
+    return [DataIssue("identifier_read", "medium", text, text.values, do)]
 
 
 def correlated_features(facts: DataFacts) -> list[DataIssue]:
@@ -159,23 +113,13 @@ def correlated_features(facts: DataFacts) -> list[DataIssue]:
     pairs = facts.correlations
     if not pairs:
         return []
-    top = pairs[0]
-    names = list(dict.fromkeys(pair[end] for pair in pairs for end in ("a", "b")))
-    return [
-        DataIssue(
-            "correlated_features",
-            "low",
-            message(
-                "data.correlations.text",
-                n=len(pairs),
-                a=top["label_a"],
-                b=top["label_b"],
-                spearman=top["spearman"],
-            ),
-            {"pairs": len(pairs), "features": names, "strongest": top},
-            message("data.correlations.do"),
-        )
-    ]
+    n, top = len(pairs), pairs[0]
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair.a, pair.b)))
+    text = message(
+        "data.correlations.text", n=n, a=top.label_a, b=top.label_b, spearman=top.spearman
+    )
+    values = {"pairs": n, "features": names, "strongest": vars(top)}
+    return [DataIssue("correlated_features", "low", text, values, message("data.correlations.do"))]
 
 
 def missing_values(facts: DataFacts) -> list[DataIssue]:
@@ -187,54 +131,59 @@ def missing_values(facts: DataFacts) -> list[DataIssue]:
     share = gaps[worst] / len(facts.whole)
     cells = len(facts.whole) * len(facts.schema.features)
     total = sum(gaps.values())
-    return [
-        DataIssue(
-            "missing_values",
-            "high" if share > 0.5 else "medium" if share > 0.1 else "low",
-            message(
-                "data.empty_cells.text",
-                n=total,
-                share=total / cells,
-                features=len(gaps),
-                worst=facts.schema.feature(worst).label,
-                worst_share=share,
-            ),
-            {"cells": total, "features": gaps, "worst": worst, "worst_share": share},
-            message("data.missing.do"),
-        )
-    ]
+    text = message(
+        "data.empty_cells.text",
+        n=total,
+        share=total / cells,
+        features=len(gaps),
+        worst=facts.schema.feature(worst).label,
+        worst_share=share,
+    )
+    values = {"cells": total, "features": gaps, "worst": worst, "worst_share": share}
+    do = message("data.missing.do")
+    return [DataIssue("missing_values", grade_of_gaps(share), text, values, do)]
+
+
+def grade_of_gaps(share: float) -> Severity:
+    """How grave it is that cells of so many rows are empty."""
+    return "high" if share > 0.5 else "medium" if share > 0.1 else "low"
+
+
+@dataclass(frozen=True)
+class RareCategory:
+    """A category with few rows: names and labels of the feature and of it, and its rows."""
+
+    feature: str
+    label: str
+    category: str
+    n: int
 
 
 def rare_categories(facts: DataFacts) -> list[DataIssue]:
     """Categories with too few rows to learn from."""
-    rare: list[dict[str, Any]] = []
-    for i, feature in enumerate(facts.schema.features):
-        counts = category_counts(feature, facts.whole.inputs[:, i])
-        for category, n in zip(feature.categories, counts, strict=True):
-            if n < RARE:
-                head = {"feature": feature.name, "label": feature.label}
-                rare.append({**head, "category": category.label, "n": int(n)})
+    rare = [
+        RareCategory(feature.name, feature.label, category.label, int(n))
+        for i, feature in enumerate(facts.schema.features)
+        for category, n in zip(
+            feature.categories, category_counts(feature, facts.whole.inputs[:, i]), strict=True
+        )
+        if n < RARE
+    ]
     if not rare:
         return []
-    features = list(dict.fromkeys(row["feature"] for row in rare))
-    least = min(rare, key=lambda row: row["n"])
-    return [
-        DataIssue(
-            "rare_categories",
-            "low",
-            message(
-                "data.rare_categories.text",
-                n=len(rare),
-                features=len(features),
-                floor=RARE,
-                feature=least["label"],
-                category=least["category"],
-                fewest=least["n"],
-            ),
-            {"categories": rare, "features": features, "floor": RARE},
-            message("data.rare_categories.do"),
-        )
-    ]
+    features = list(dict.fromkeys(row.feature for row in rare))
+    least = min(rare, key=lambda row: row.n)
+    text = message(
+        "data.rare_categories.text",
+        n=len(rare),
+        features=len(features),
+        floor=RARE,
+        feature=least.label,
+        category=least.category,
+        fewest=least.n,
+    )
+    values = {"categories": [*map(vars, rare)], "features": features, "floor": RARE}
+    return [DataIssue("rare_categories", "low", text, values, message("data.rare_categories.do"))]
 
 
 def constant_feature(facts: DataFacts) -> list[DataIssue]:
@@ -242,17 +191,10 @@ def constant_feature(facts: DataFacts) -> list[DataIssue]:
     features = [facts.schema.features[i] for i in constant_columns(facts.whole.inputs)]
     n, rows = len(features), len(facts.whole)
     if n > MOST_LEAKS:
-        return [
-            DataIssue(
-                "constant_feature",
-                "low",
-                message(
-                    "data.constant_features.text", n=n, of=len(facts.schema.features), rows=rows
-                ),
-                {"features": [feature.name for feature in features]},
-                message("data.constant_features.do"),
-            )
-        ]
+        of, names = len(facts.schema.features), [feature.name for feature in features]
+        text = message("data.constant_features.text", n=n, of=of, rows=rows)
+        do = message("data.constant_features.do")
+        return [DataIssue("constant_feature", "low", text, {"features": names}, do)]
     return [
         DataIssue(
             "constant_feature",

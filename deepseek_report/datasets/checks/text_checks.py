@@ -150,56 +150,51 @@ def cue_issues(facts: DataFacts) -> list[DataIssue]:
     sizes = {name: int(inside.sum()) for name, inside in groups}
     leaks = [cue for cue in cues if _is_leak(cue, sizes[cue.outcome])]
     rest = [cue for cue in cues if cue not in leaks]
-    names = [
-        _names(form, [cue for cue in rest if cue.form == form], facts.text_facts)
-        for form in _HIDEABLE
-    ]
-    telling = [cue for cue in rest if cue.form == "word"]
+    by_form = {form: [cue for cue in rest if cue.form == form] for form in (*_HIDEABLE, "word")}
+    telling = by_form.pop("word")
     return [
         *(_leak(cue) for cue in leaks[:_TOLD]),
-        *(issue for issue in names if issue is not None),
+        *(_names(form, named, facts.text_facts) for form, named in by_form.items() if named),
         *([_telling(telling, groups)] if telling else []),
     ]
 
 
 def _is_leak(cue: Cue, size: int) -> bool:
     """A word that alone tells the class, or that a good part of the class has and no others."""
-    if cue.form != "word":
-        return False
     surely = cue.low >= LEAK_RATE and cue.hits >= LEAK_SHARE * size and cue.base < 0.5
-    return surely or cue.auc >= ASKED
+    return cue.form == "word" and (surely or cue.auc >= ASKED)
 
 
 def _leak(cue: Cue) -> DataIssue:
-    return DataIssue(
-        "near_leak",
-        severity_of(max(cue.auc, DOUBTED) if cue.low >= LEAK_RATE else cue.auc),
-        message(
-            "data.leaking_word.text", word=cue.word, auc=cue.auc, cue=cue.sentence(), base=cue.base
-        ),
-        cue.plain(),
-        message("data.leaking_word.do"),
+    severity = severity_of(max(cue.auc, DOUBTED) if cue.low >= LEAK_RATE else cue.auc)
+    text = message(
+        "data.leaking_word.text", word=cue.word, auc=cue.auc, cue=cue.sentence(), base=cue.base
     )
+    return DataIssue("near_leak", severity, text, cue.plain(), message("data.leaking_word.do"))
 
 
-def _names(form: Form, cues: list[Cue], texts: TextFacts) -> DataIssue | None:
-    if not cues:
-        return None
-    words = texts.words
-    names = {cue.word for cue in cues}
-    covered = sum(not names.isdisjoint(text) for text in words)
-    share = covered / len(words)
+def _names(form: Form, cues: list[Cue], texts: TextFacts) -> DataIssue:
+    names, of = {cue.word for cue in cues}, len(texts.words)
+    covered = sum(not names.isdisjoint(text) for text in texts.words)
+    share = covered / of
     text = message(
         f"data.names.text.{form}",
         n=len(names),
         cues=[cue.sentence() for cue in cues[:_TOLD]],
         base=cues[0].base,
         covered=covered,
-        of=len(words),
+        of=of,
     )
     listed = [cue.plain() for cue in cues[:_LISTED]]
     values = {"form": form, "n": covered, "share": share, "n_cues": len(cues), "cues": listed}
-    return DataIssue("spurious_cues", _weight(form, cues, share), text, values, _todo(form, texts))
+    kind = _HIDEABLE[form]
+    hideable = bool(kind) and kind not in texts.hidden  # what is hidden already needs no override
+    do = message(
+        f"data.names.do.{form}",
+        override=override("dataset.hide", [kind]) if hideable else "",
+        placeholder=HIDDEN[kind] if hideable else "",
+    )
+    return DataIssue("spurious_cues", _weight(form, cues, share), text, values, do)
 
 
 def _weight(form: Form, cues: Sequence[Cue], share: float) -> Severity:
@@ -215,17 +210,6 @@ def _weight(form: Form, cues: Sequence[Cue], share: float) -> Severity:
     return "medium" if auc >= NOTABLE or share >= 0.1 else "low"
 
 
-def _todo(form: Form, texts: TextFacts) -> Message:
-    """What to do; a form that is not hidden yet, and can be, is named with the override."""
-    kind = _HIDEABLE[form]
-    hideable = bool(kind) and kind not in texts.hidden
-    return message(
-        f"data.names.do.{form}",
-        override=override("dataset.hide", [kind]) if hideable else "",
-        placeholder=HIDDEN[kind] if hideable else "",
-    )
-
-
 def _telling(cues: list[Cue], groups: Sequence[tuple[Text, Bools]]) -> DataIssue:
     by_class = [(name, [cue for cue in cues if cue.outcome == name]) for name, _ in groups]
     strongest_words = [
@@ -234,13 +218,9 @@ def _telling(cues: list[Cue], groups: Sequence[tuple[Text, Bools]]) -> DataIssue
         if strongest
     ]
     n = len({cue.word for cue in cues})
-    return DataIssue(
-        "telling_words",
-        "info",
-        message("data.telling_words.text", n=n, classes=strongest_words),
-        {"words": n, "cues": [cue.plain() for cue in cues[:_LISTED]]},
-        message("data.telling_words.do"),
-    )
+    text = message("data.telling_words.text", n=n, classes=strongest_words)
+    values = {"words": n, "cues": [cue.plain() for cue in cues[:_LISTED]]}
+    return DataIssue("telling_words", "info", text, values, message("data.telling_words.do"))
 
 
 #: Area under the ROC curve from which the length of a text is worth a sentence.
@@ -259,15 +239,9 @@ def same_inputs_across_parts(facts: DataFacts) -> list[DataIssue]:
     n, of = facts.n_same_inputs, facts.n_measured
     if n <= facts.n_shared:
         return []
-    return [
-        DataIssue(
-            "same_inputs_across_parts",
-            "medium" if n / of >= SAME_INPUTS else "low",
-            message("data.same_tokens.text", n=n, of=of, places=len(facts.schema.features)),
-            {"n": n, "of": of},
-            message("data.same_tokens.do"),
-        )
-    ]
+    text = message("data.same_tokens.text", n=n, of=of, places=len(facts.schema.features))
+    severity, do = _from(SAME_INPUTS, n / of), message("data.same_tokens.do")
+    return [DataIssue("same_inputs_across_parts", severity, text, {"n": n, "of": of}, do)]
 
 
 def copies(facts: DataFacts) -> list[DataIssue]:
@@ -276,62 +250,32 @@ def copies(facts: DataFacts) -> list[DataIssue]:
     n = counts.exact + counts.near
     if not n:
         return []
-    share = n / counts.n
-    return [
-        DataIssue(
-            "duplicates",
-            "medium" if share >= 0.05 else "low",
-            message(
-                "data.copied_texts.text",
-                n=n,
-                of=counts.n,
-                exact=counts.exact,
-                near=counts.near,
-                fate=fate_of_copies(facts),
-            ),
-            {"n": n, "share": share, "exact": counts.exact, "near": counts.near},
-            message("data.copied_texts.do"),
-        )
-    ]
+    exact, near, share = counts.exact, counts.near, n / counts.n
+    fate, severity = fate_of_copies(facts), _from(0.05, share)
+    text = message("data.copied_texts.text", n=n, of=counts.n, exact=exact, near=near, fate=fate)
+    values = {"n": n, "share": share, "exact": exact, "near": near}
+    return [DataIssue("duplicates", severity, text, values, message("data.copied_texts.do"))]
 
 
 def contradictions(facts: DataFacts) -> list[DataIssue]:
     """Texts that come with two labels."""
     counts = facts.text_facts.copies
-    if not counts.conflicting:
+    if not (n := counts.conflicting):
         return []
-    share = counts.conflicting / counts.n
-    return [
-        DataIssue(
-            "contradictions",
-            "medium" if share >= 0.02 else "low",
-            message(
-                "data.contradictions.text",
-                n=counts.conflicting,
-                of=counts.n,
-                dropped=counts.conflicts_dropped,
-            ),
-            {"n": counts.conflicting, "share": share, "dropped": counts.conflicts_dropped},
-            message("data.contradictions.do"),
-        )
-    ]
+    share, dropped = n / counts.n, counts.conflicts_dropped
+    text = message("data.contradictions.text", n=n, of=counts.n, dropped=dropped)
+    values, do = {"n": n, "share": share, "dropped": dropped}, message("data.contradictions.do")
+    return [DataIssue("contradictions", _from(0.02, share), text, values, do)]
 
 
 def empty_texts(facts: DataFacts) -> list[DataIssue]:
     """Rows without a text."""
-    counts = facts.text_facts.copies
-    if not counts.empty:
+    n, of = facts.text_facts.copies.empty, facts.text_facts.copies.n
+    if not n:
         return []
-    share = counts.empty / counts.n
-    return [
-        DataIssue(
-            "missing_values",
-            "medium" if share > 0.05 else "low",
-            message("data.empty_texts.text", n=counts.empty, of=counts.n),
-            {"n": counts.empty, "share": share},
-            message("data.empty_texts.do"),
-        )
-    ]
+    text, do = message("data.empty_texts.text", n=n, of=of), message("data.empty_texts.do")
+    severity: Severity = "medium" if n / of > 0.05 else "low"
+    return [DataIssue("missing_values", severity, text, {"n": n, "share": n / of}, do)]
 
 
 def cut_texts(facts: DataFacts) -> list[DataIssue]:
@@ -341,15 +285,9 @@ def cut_texts(facts: DataFacts) -> list[DataIssue]:
     if not n:
         return []
     share = n / len(texts.lengths)
-    return [
-        DataIssue(
-            "cut_texts",
-            "medium" if share > 0.1 else "low" if share > 0.01 else "info",
-            message("data.cut_texts.text", n=n, share=share, places=width),
-            {"n": n, "share": share, "places": width},
-            message("data.cut_texts.do"),
-        )
-    ]
+    severity: Severity = "medium" if share > 0.1 else "low" if share > 0.01 else "info"
+    text = message("data.cut_texts.text", n=n, share=share, places=width)
+    return [DataIssue("cut_texts", severity, text, text.values, message("data.cut_texts.do"))]
 
 
 def unknown_tokens(facts: DataFacts) -> list[DataIssue]:
@@ -357,15 +295,9 @@ def unknown_tokens(facts: DataFacts) -> list[DataIssue]:
     share = facts.text_facts.unknown_share.get("test", 0.0)
     if share < 0.05:
         return []
-    return [
-        DataIssue(
-            "unknown_tokens",
-            "medium" if share > 0.15 else "low",
-            message("data.unknown_tokens.text", share=share),
-            {"share": share},
-            message("data.unknown_tokens.do"),
-        )
-    ]
+    text, do = message("data.unknown_tokens.text", share=share), message("data.unknown_tokens.do")
+    severity: Severity = "medium" if share > 0.15 else "low"
+    return [DataIssue("unknown_tokens", severity, text, text.values, do)]
 
 
 def telling_length(facts: DataFacts) -> list[DataIssue]:
@@ -374,25 +306,14 @@ def telling_length(facts: DataFacts) -> list[DataIssue]:
     groups = outcomes(facts.schema.target, facts.whole.labels)
     areas = [binary_auc(lengths, inside, undefined=0.5) for _, inside in groups]
     strongest = int(np.argmax([abs(area - 0.5) for area in areas]))
-    area, (name, inside) = areas[strongest], groups[strongest]
-    if max(area, 1 - area) < TELLING_LENGTH:
+    auc, (name, inside) = max(areas[strongest], 1 - areas[strongest]), groups[strongest]
+    if auc < TELLING_LENGTH:
         return []
-    medians = (float(np.median(lengths[inside])), float(np.median(lengths[~inside])))
-    return [
-        DataIssue(
-            "telling_length",
-            "high" if max(area, 1 - area) >= 0.9 else "medium",
-            message(
-                "data.telling_length.text",
-                name=name,
-                auc=max(area, 1 - area),
-                median=medians[0],
-                rest=medians[1],
-            ),
-            {"class": name, "auc": max(area, 1 - area), "median": medians[0], "rest": medians[1]},
-            message("data.telling_length.do"),
-        )
-    ]
+    median, rest = float(np.median(lengths[inside])), float(np.median(lengths[~inside]))
+    text = message("data.telling_length.text", name=name, auc=auc, median=median, rest=rest)
+    values = {"class": name, "auc": auc, "median": median, "rest": rest}
+    severity: Severity = "high" if auc >= 0.9 else "medium"
+    return [DataIssue("telling_length", severity, text, values, message("data.telling_length.do"))]
 
 
 def damaged_signs(facts: DataFacts) -> list[DataIssue]:
@@ -401,15 +322,14 @@ def damaged_signs(facts: DataFacts) -> list[DataIssue]:
     if texts is None or not (texts.damaged or texts.repaired):
         return []
     n, share = texts.damaged, texts.damaged / len(facts.whole)
-    return [
-        DataIssue(
-            "damaged_signs",
-            "medium" if share >= 0.05 else "low",
-            message("data.damaged_signs.text", n=n, share=share, repaired=texts.repaired),
-            {"n": n, "share": share, "repaired": texts.repaired},
-            message("data.damaged_signs.do"),
-        )
-    ]
+    text = message("data.damaged_signs.text", n=n, share=share, repaired=texts.repaired)
+    do = message("data.damaged_signs.do")
+    return [DataIssue("damaged_signs", _from(0.05, share), text, text.values, do)]
+
+
+def _from(least: float, share: float) -> Severity:
+    """Major from this share on."""
+    return "medium" if share >= least else "low"
 
 
 CHECKS = (

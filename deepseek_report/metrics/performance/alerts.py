@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -11,6 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.conclusions import AlertCapacity
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
@@ -19,7 +21,7 @@ from deepseek_report.artifacts.table import Column, TableType, columns_of, estim
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance.performance_rows import CountedAlerts
 from deepseek_report.metrics.performance.predicting import periods_of
-from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.metrics.plugin import DecisionMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import first_of_each
 from deepseek_report.statistics.resampling import Resampling
@@ -29,7 +31,7 @@ _FACTORS = (0.25, 0.5, 1, 2, 4)
 
 
 @dataclass(frozen=True)
-class PrecisionAtCapacity(ClassMetric):
+class PrecisionAtCapacity(DecisionMetric):
     """How many alerts are right where the most probable cases of each period are looked into.
 
     The alerts are the cases of the test part with the highest probability of the explained class,
@@ -40,10 +42,8 @@ class PrecisionAtCapacity(ClassMetric):
     least_month : alerts of a month below which its rates are not told.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     bounds = {"precision_at_capacity": SHARE, "recall_at_capacity": SHARE}
-    category = "performance"
     reads = frozenset({"predictions", "dataset", "capacity"})
     tables = {
         "capacities": TableType(
@@ -140,48 +140,35 @@ class _Ranked:
         """(instance,) whether it is among the n most probable of its period."""
         return first_of_each(self.p.scores, self.periods, n) & (self.periods >= 0)
 
-    def rates(self, alerts: Bools) -> tuple[Any, Any]:
+    def rates(self, alerts: Bools) -> tuple[Estimate, Estimate]:
         """Share of the alerts that are right, and of the class that they hold."""
         drawn = Resampling.of(self.p)
         return drawn.rate(self.p.truths, alerts), drawn.rate(alerts, self.p.truths)
 
-    def row(self, n: int, capacity: AlertCapacity) -> dict[str, object]:
+    def row(self, n: int, capacity: AlertCapacity) -> tuple[object, ...]:
+        """A row of the table of capacities."""
         alerts = self.alerts(n)
-        precision, recall = self.rates(alerts)
-        return {
-            "alerts": n,
-            "n": int(alerts.sum()),
-            **precision.cells("precision", "precision"),
-            **recall.cells("recall", "recall"),
-            "declared": n == capacity.alerts,
-            "per": capacity.per,
-            "periods": self.n_periods,
-        }
+        is_declared = n == capacity.alerts
+        facts = (int(alerts.sum()), *self.rates(alerts))
+        return n, *facts, is_declared, capacity.per, self.n_periods
 
 
-def _months(ranked: _Ranked, alerts: Bools, moments: Floats, least: int) -> list[dict[str, object]]:
+def _months(
+    ranked: _Ranked, alerts: Bools, moments: Floats, least: int
+) -> Iterator[tuple[object, ...]]:
     """Month by month, those with enough alerts."""
     known = np.isfinite(moments)
     names = (
         np.where(known, moments, 0.0).astype("datetime64[s]").astype("datetime64[M]").astype(str)
     )
-    drawn, truths, rows = Resampling.of(ranked.p), ranked.p.truths, []
+    drawn, truths = Resampling.of(ranked.p), ranked.p.truths
     for month in np.unique(names[known]):
         inside = known & (names == month)
         n = int((alerts & inside).sum())
         if n >= least:
             precision = drawn.rate(truths, alerts & inside)
             recall = drawn.rate(alerts, truths & inside)
-            rows.append(
-                {
-                    "month": str(month),
-                    "n": n,
-                    "of_class": int((truths & inside).sum()),
-                    **precision.cells("precision", "precision"),
-                    **recall.cells("recall", "recall"),
-                }
-            )
-    return rows
+            yield str(month), n, int((truths & inside).sum()), precision, recall
 
 
 def last_alerts(p: Predictions, periods: Ints, most: int) -> Ints:

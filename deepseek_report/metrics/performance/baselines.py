@@ -345,13 +345,8 @@ def _gain(task: Task, target: Target, name: str, gain: tuple[Estimate, float]) -
 
 
 def _comparison(task: Task, estimates: Mapping[str, _Estimates]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "predictor": predictor,
-            "metric": measure.key,
-            **summary[measure.key].cells("value"),
-            "n": summary[measure.key].n,
-        }
+    return Baselines.tables["comparison"].frame(
+        (predictor, measure.key, summary[measure.key], summary[measure.key].n)
         for predictor, summary in estimates.items()
         for measure in task.compared
     )

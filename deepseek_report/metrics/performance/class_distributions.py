@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
@@ -120,7 +119,7 @@ class ClassDistributions(ModelMetric):
         chosen, areas = _separating(context.dataset, classes, self.most)
         features = [schema.features[column] for column in chosen]
         separation = [
-            {"feature": feature.name, "label": feature.label, **area.cells("roc_auc"), "n": area.n}
+            (feature.name, feature.label, area, area.n)
             for feature, area in zip(features, areas, strict=True)
         ]
         rows = [
@@ -129,7 +128,10 @@ class ClassDistributions(ModelMetric):
             for row in _distribution(feature, train[:, column], classes, drawn)
         ]
         return Measurement(
-            tables={"separation": pd.DataFrame(separation), "distributions": pd.DataFrame(rows)},
+            tables={
+                "separation": self.tables["separation"].frame(separation),
+                "distributions": self.tables["distributions"].frame(rows),
+            },
             notes=(message("notes.class_distributions.method", told=classes.separated_name),),
         )
 
@@ -202,7 +204,7 @@ def _separating(dataset: Dataset, classes: _Classes, most: int) -> tuple[list[in
 
 def _distribution(
     feature: Feature, train: Floats, classes: _Classes, resampling: Resampling
-) -> Iterator[dict[str, object]]:
+) -> Iterator[tuple[object, ...]]:
     """Share of each bin or category within each class, among the rows where it is known."""
     known = ~np.isnan(train)
     inside = {name: rows[known] for name, rows in classes.shown()}
@@ -213,18 +215,9 @@ def _distribution(
         shares = [drawn.rate(cells.places == place, rows) for place in range(len(counts))]
         for place, count in enumerate(counts):
             begins, ends = cells.ends[place]
-            yield {
-                "feature": feature.name,
-                "label": feature.label,
-                "kind": feature.kind,
-                "unit": feature.unit or "",
-                "class": class_name,
-                "from": begins,
-                "to": ends,
-                "display": "" if feature.is_numeric else feature.display(begins),
-                **shares[place].cells("share"),
-                "n": int(count),
-            }
+            display = "" if feature.is_numeric else feature.display(begins)
+            about = (feature.name, feature.label, feature.kind, feature.unit or "", class_name)
+            yield *about, begins, ends, display, shares[place], int(count)
 
 
 @dataclass(frozen=True)

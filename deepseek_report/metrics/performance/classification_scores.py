@@ -1,7 +1,8 @@
-"""How well the model does: accuracy, ranking, and the error of the probabilities."""
+"""How well the model decides: accuracy, ranking, probabilities, single labels, training rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -10,17 +11,25 @@ import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.disclosure import TableRelease
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.classifier import AnswersRows
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Direction
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import From
-from deepseek_report.metrics.performance.performance_rows import ClassRecall, Confusion
-from deepseek_report.metrics.plugin import ClassMetric, Resamples
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.performance.performance_rows import (
+    ClassRecall,
+    Confusion,
+    TrainTestGap,
+)
+from deepseek_report.metrics.performance.predicting import choose_threshold, predict_alike
+from deepseek_report.metrics.plugin import DecisionMetric, LabelsMetric, Resamples
 from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
     balanced_accuracy,
@@ -28,9 +37,19 @@ from deepseek_report.statistics.classification_errors import (
     brier_estimate,
     require_both,
 )
-from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.statistics.ranking import macro_auc_estimate, thin
-from deepseek_report.statistics.resampling import Resampling, bootstrap, weighted_means
+from deepseek_report.statistics.intervals import SHARE, difference_of_means
+from deepseek_report.statistics.ranking import (
+    auc_estimate,
+    average_precision_statistic,
+    macro_auc_estimate,
+    thin,
+)
+from deepseek_report.statistics.resampling import (
+    Resampling,
+    bootstrap,
+    bootstrapped,
+    weighted_means,
+)
 from deepseek_report.tasks.loss import tally
 
 _CURVE_ROWS = 200
@@ -82,13 +101,11 @@ def _many_classes(schema: Schema, metric: str) -> tuple[Text, ...]:
 
 
 @dataclass(frozen=True)
-class Accuracy(ClassMetric):
+class Accuracy(DecisionMetric):
     """Share of decisions that agree with the label."""
 
-    counts_entities = True
     reveals = "aggregate"
     bounds = {"accuracy": SHARE}
-    category = "performance"
     reads = frozenset({"predictions"})
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -98,13 +115,11 @@ class Accuracy(ClassMetric):
 
 
 @dataclass(frozen=True)
-class BalancedAccuracy(ClassMetric):
+class BalancedAccuracy(DecisionMetric):
     """Mean over the classes of the share decided correctly, so that rare classes count alike."""
 
-    counts_entities = True
     reveals = "aggregate"
     bounds = {"balanced_accuracy": SHARE}
-    category = "performance"
     reads = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
 
@@ -119,13 +134,11 @@ class BalancedAccuracy(ClassMetric):
 
 
 @dataclass(frozen=True)
-class BrierScore(ClassMetric):
+class BrierScore(DecisionMetric):
     """Mean squared error of the probabilities; 0 is perfect."""
 
-    counts_entities = True
     reveals = "aggregate"
     bounds = {"brier_score": (0.0, 2.0)}
-    category = "performance"
     reads = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
 
@@ -147,10 +160,9 @@ class BrierScore(ClassMetric):
 
 
 @dataclass(frozen=True)
-class RocAuc(ClassMetric):
+class RocAuc(DecisionMetric):
     """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "curve": TableType(
@@ -163,7 +175,6 @@ class RocAuc(ClassMetric):
         )
     }
     bounds = {"roc_auc": SHARE}
-    category = "performance"
     reads = frozenset({"predictions", "dataset"})
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -193,10 +204,9 @@ def roc_points(truths: Bools, scores: Floats) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class AveragePrecision(ClassMetric):
+class AveragePrecision(DecisionMetric):
     """Precision averaged over recall; guessing gives the share of the explained class."""
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "curve": TableType(
@@ -206,7 +216,6 @@ class AveragePrecision(ClassMetric):
         )
     }
     bounds = {"average_precision": SHARE}
-    category = "performance"
     reads = frozenset({"predictions", "dataset", "seed"})
     n_resamples: Resamples = 1000
 
@@ -241,13 +250,12 @@ def precision_points(truths: Bools, scores: Floats) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class ConfusionMatrix(ClassMetric):
+class ConfusionMatrix(DecisionMetric):
     """Labels against decisions, with the error rates of the explained class.
 
     The share of favourable decisions is left out where nobody declares the favourable class.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "matrix": TableType(
@@ -272,7 +280,6 @@ class ConfusionMatrix(ClassMetric):
         "precision": SHARE,
         "selection_rate": SHARE,
     }
-    category = "performance"
     reads = frozenset({"predictions", "dataset"})
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -323,20 +330,14 @@ def class_table(
     labels: Ints, decisions: Ints, classes: tuple[str, ...], resampling: Resampling
 ) -> pd.DataFrame:
     """Recall and precision of each class with their intervals; NaN where nothing was decided."""
-    rows = []
-    for k, name in enumerate(classes):
-        actual, decided = labels == k, decisions == k
-        recall, precision = (resampling.rate(labels == decisions, of) for of in (actual, decided))
-        rows.append(
-            {
-                "class": name,
-                "n": recall.n,
-                **recall.cells("recall", "recall"),
-                "decided": precision.n,
-                **precision.cells("precision", "precision"),
-            }
-        )
-    return pd.DataFrame(rows)
+    rates = [
+        [resampling.rate(labels == decisions, codes == k) for codes in (labels, decisions)]
+        for k in range(len(classes))
+    ]
+    return ConfusionMatrix.tables["classes"].frame(
+        (name, recall.n, recall, precision.n, precision)
+        for name, (recall, precision) in zip(classes, rates, strict=True)
+    )
 
 
 #: Shares of the cases that are looked at, those with the highest scores first.
@@ -344,7 +345,7 @@ _DEPTHS = np.array([1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100]) /
 
 
 @dataclass(frozen=True)
-class RankingCurves(ClassMetric):
+class RankingCurves(DecisionMetric):
     """Gain, lift and precision of the cases with the highest scores, with pointwise intervals.
 
     Gain is the share of all cases of the explained class among so many with the highest
@@ -355,7 +356,6 @@ class RankingCurves(ClassMetric):
     points : of precision, evenly over the share found. n_resamples : draws for bootstrap intervals.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "gain": TableType(
@@ -376,7 +376,6 @@ class RankingCurves(ClassMetric):
         ),
     }
     bounds = {}
-    category = "performance"
     reads = frozenset({"predictions", "dataset", "seed"})
 
     points: Annotated[int, Field(ge=5, le=100)] = 40
@@ -476,3 +475,206 @@ def _first_reaching(up: Floats, across: Floats, at: Floats) -> Floats:
 
 def _named(name: str, ends: Floats) -> dict[str, Floats]:
     return dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
+
+
+#: Measures of the set, and which way is better.
+OF_SET: dict[str, Direction] = {
+    "micro_f1": "higher",
+    "macro_f1": "higher",
+    "hamming_loss": "lower",
+    "subset_accuracy": "higher",
+}
+#: Of these the shares; F1 is none.
+_SHARES = frozenset({"hamming_loss", "subset_accuracy"})
+
+
+def set_measures(weights: Floats, truths: Bools, decided: Bools) -> Floats:
+    """(resample, label + 4) F1 of each label, then the measures of `OF_SET` in their order.
+
+    F1 = 2 tp / (2 tp + fp + fn), 0 where a label is neither given nor decided. Micro: counts are
+    summed over labels first; macro: the plain mean over labels. Hamming loss: share of all
+    decisions on single labels that are wrong. Subset accuracy: share of instances with no wrong
+    label.
+
+    weights : (resample, instance).
+    truths, decided : (instance, label) whether each label is given, and whether it is decided.
+    """
+    hits = weights @ (truths & decided).astype(np.float64)
+    missed = weights @ (truths ^ decided).astype(np.float64)
+    total = weights.sum(axis=1)
+    each = _f1(hits, missed)
+    micro = _f1(hits.sum(axis=1), missed.sum(axis=1))
+    hamming = missed.sum(axis=1) / (total * truths.shape[1])
+    subset = weights @ (truths == decided).all(axis=1).astype(np.float64) / total
+    return np.column_stack([each, micro, each.mean(axis=1), hamming, subset])
+
+
+def _f1(hits: Floats, missed: Floats) -> Floats:
+    return np.asarray(2 * hits / np.maximum(2 * hits + missed, 1e-12))
+
+
+@dataclass(frozen=True)
+class PredictedLabel:
+    """How well one of several labels is predicted: a row of `labels_table.labels`.
+
+    reported : whether the report is about it. prevalence : share of the cases that have it.
+    """
+
+    label: str
+    reported: bool
+    prevalence: float
+    roc_auc: Annotated[Estimate, From(prefix="roc_auc")]
+    f1: Annotated[Estimate, From(prefix="f1")]
+
+
+@dataclass(frozen=True)
+class LabelsTable(LabelsMetric):
+    """Each label's ROC AUC, average precision and F1, and how well whole sets are predicted.
+
+    A label is decided where its probability reaches the threshold with the highest F1 on the
+    validation part; each label has its own.
+    """
+
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
+        "labels": TableType(
+            (
+                Column("label", mark="reported"),
+                *columns_of("reported:yes_no n:count", shown=False),
+                Column("prevalence", "share"),
+                estimate("roc_auc", prefix="roc_auc"),
+                estimate("average_precision", prefix="average_precision"),
+                estimate("f1", prefix="f1"),
+                Column("threshold", "number"),
+            ),
+            section="performance",
+            release=TableRelease(counts=("n",), shares=(("prevalence", "n"),)),
+            row=PredictedLabel,
+        )
+    }
+    category = "performance"
+    reads = frozenset({"predictions", "validation_predictions", "dataset", "seed"})
+    bounds = {"micro_f1": SHARE, "macro_f1": SHARE, "hamming_loss": SHARE, "subset_accuracy": SHARE}
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        truths, shares = _labels_of(context.predictions)
+        thresholds = own_thresholds(*_labels_of(context.validation_predictions))
+        decided = shares >= thresholds
+        n, seed, drawn = len(truths), context.seed, Resampling.of(context.predictions)
+        replicates = bootstrap(
+            lambda weights: set_measures(weights, truths, decided), drawn, self.n_resamples, seed
+        )
+        estimates = [bootstrapped(replicates.of(k), n, seed) for k in range(len(replicates.value))]
+        k = truths.shape[1]
+        scores = tuple(
+            self.score(
+                name, measured, direction, unit="share" if name in _SHARES else "", bounds=SHARE
+            )
+            for (name, direction), measured in zip(OF_SET.items(), estimates[k:], strict=True)
+        )
+        target = context.dataset.schema.target
+        rows = [
+            (
+                *(name, j == target.label_index, n, float(truths[:, j].mean())),
+                *self._ranked(truths[:, j], shares[:, j], drawn, seed),
+                *(estimates[j], float(thresholds[j])),
+            )
+            for j, name in enumerate(target.labels)
+        ]
+        return Measurement(
+            scores,
+            {"labels": self.tables["labels"].frame(rows)},
+            notes=(message("notes.labels_table.thresholds"),),
+        )
+
+    def _ranked(
+        self, truths: Bools, shares: Floats, drawn: Resampling, seed: int
+    ) -> tuple[Estimate, Estimate]:
+        """The area of a label and its average precision; undefined where all or none have it."""
+        if truths.all() or not truths.any():
+            return UNDEFINED, UNDEFINED
+        statistic = average_precision_statistic(truths, shares)
+        ranked = bootstrap(statistic, drawn, self.n_resamples, seed)
+        return auc_estimate(truths, shares, drawn), bootstrapped(ranked, len(truths), seed)
+
+
+def _labels_of(p: Predictions) -> tuple[Bools, Floats]:
+    """(instance, label) which labels are given, and the probability of each."""
+    if p.all_labels is None or p.all_probabilities is None:
+        raise NotApplicableError(message("refusals.one_label"))
+    return p.all_labels > 0, p.all_probabilities
+
+
+def own_thresholds(truths: Bools, shares: Floats) -> Floats:
+    """(label,) the threshold of each label with the highest F1; 0.5 where it is never given."""
+    return np.array(
+        [
+            choose_threshold("f1", scores, truth) if truth.any() else 0.5
+            for scores, truth in zip(shares.T, truths.T, strict=True)
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class TrainAndTest(DecisionMetric):
+    """The main numbers of the model on training rows beside those on test rows.
+
+    Both are decided by the threshold in use. Rows of the two parts are independent, so that the
+    intervals of both are joined for their difference, train less test.
+
+    rows : training rows that the model is asked about, at even distances.
+
+    Reference: Zou & Donner 2008, doi:10.1002/sim.3095 (interval of a difference).
+    """
+
+    reveals = "aggregate"
+    tables = {
+        "measures": TableType(
+            (
+                Column("metric", "metric"),
+                estimate("train", prefix="train"),
+                estimate("test", prefix="test"),
+                estimate("gap", prefix="gap"),
+                Column("constant", "share", shown=False),
+                *columns_of("n_train:count n:count"),
+            ),
+            release=WHOLE,
+            row=TrainTestGap,
+        )
+    }
+    bounds = {"train_test_gap": (-1.0, 1.0)}
+    reads = frozenset({"predictions", "dataset", "classifier"})
+    rows: Annotated[int, Field(ge=100)] = 2000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        """Refuses a model of which nothing but answers for its own rows is known."""
+        if isinstance(context.classifier, AnswersRows):
+            raise NotApplicableError(message("refusals.answers_alone"))
+        test, train = context.predictions, context.dataset.train
+        seen = train.take(thin(len(train), self.rows))
+        known = predict_alike(context.classifier, seen, test)
+        require_both(test.labels)
+        require_both(known.labels)
+        joined = message("interval_methods.joined")
+        constants = {"accuracy": float(np.bincount(test.labels).max() / len(test))}
+        gaps, rows = [], []
+        for (name, own), (_, other) in zip(_estimates(test), _estimates(known), strict=True):
+            gaps.append(Estimate(*difference_of_means(other, own), len(test), joined))
+            rows.append((name, other, own, gaps[-1], constants.get(name), other.n, own.n))
+        score = self.score("train_test_gap", gaps[0], "lower")
+        note = message("notes.train_and_test.rows", rows=len(seen), of=len(train))
+        tables = {"measures": self.tables["measures"].frame(rows)}
+        return Measurement((score,), tables, notes=(note,))
+
+
+def _estimates(predictions: Predictions) -> Iterator[tuple[str, Estimate]]:
+    """The area first, then rates of the decisions; of two classes those about the explained one."""
+    p, drawn = predictions, Resampling.of(predictions)
+    yield "roc_auc", macro_auc_estimate(p.labels, p.probabilities, p.explained, drawn)
+    yield "accuracy", drawn.rate(p.correct)
+    if p.probabilities.shape[1] == 2:
+        decided = p.decisions == p.explained
+        yield "true_positive_rate", drawn.rate(decided, p.truths)
+        yield "precision", drawn.rate(p.truths, decided)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -111,20 +111,24 @@ class CrossValidation(ModelMetric):
             context.progress.advance()
         by_fold = self.tables["by_fold"].frame(_by_fold(runs))
         groups = list(_groups(runs))
+        small = [level for _, level, _, _, times in groups if times]
         return Measurement(
             tables={
                 "spread": spread_of(by_fold),
                 "by_fold": by_fold,
-                "folds": pd.DataFrame([_facts(k, run) for k, run in enumerate(runs)]),
-                **({"groups": pd.DataFrame(groups)} if groups else {}),
-                "findings": _counted("finding", "held", (run.findings for run in runs)),
-                "measured": _counted("metric", "folds", (run.scores for run in runs)),
+                "folds": self.tables["folds"].frame(
+                    (k, *(len(getattr(run.parts, part)) for part in PARTS), run.threshold)
+                    for k, run in enumerate(runs)
+                ),
+                **({"groups": self.tables["groups"].frame(groups)} if groups else {}),
+                "findings": self.tables["findings"].frame(_counted(run.findings for run in runs)),
+                "measured": self.tables["measured"].frame(_counted(run.scores for run in runs)),
             },
             arrays={
                 "tested": np.concatenate([run.parts.test.instance_ids for run in runs]),
                 "fold": np.repeat(np.arange(len(runs)), [len(run.parts.test) for run in runs]),
             },
-            notes=tuple(_notes(self.folds, context.folds, groups)),
+            notes=tuple(_notes(self.folds, context.folds, small)),
         )
 
 
@@ -139,43 +143,31 @@ def spread_of(by_fold: pd.DataFrame) -> pd.DataFrame:
     return spread.reset_index()
 
 
-def _by_fold(runs: Sequence[FoldRun]) -> Iterator[dict[str, object]]:
+def _by_fold(runs: Sequence[FoldRun]) -> Iterator[tuple[object, ...]]:
     for fold, run in enumerate(runs):
         for scores in run.scores.values():
             for score in scores:
-                subject = {name: getattr(score, name) for name in SUBJECT}
-                yield {**subject, "fold": fold, "n": score.n, "value": float(score.value)}
+                subject = (getattr(score, name) for name in SUBJECT)
+                yield *subject, fold, score.n, float(score.value)
 
 
-def _facts(fold: int, run: FoldRun) -> dict[str, object]:
-    sizes: dict[str, int] = {part: len(getattr(run.parts, part)) for part in PARTS}
-    threshold = np.nan if run.threshold is None else run.threshold
-    return {"fold": fold, **sizes, "threshold": threshold}
-
-
-def _groups(runs: Sequence[FoldRun]) -> Iterator[dict[str, object]]:
-    """The groups of people, with the fewest rows that any fold tests of them."""
+def _groups(runs: Sequence[FoldRun]) -> Iterator[tuple[str, str, int, int, int]]:
+    """The groups of people, with the fewest rows that any fold tests, and in how many few are."""
     for attribute in runs[0].parts.schema.attributes_of("person"):
         codes = [run.parts.test.groups.get(attribute.name) for run in runs]
         for code, level in enumerate(attribute.levels):
             tested = [int((own == code).sum()) for own in codes if own is not None]
             if any(tested):
-                yield {
-                    "attribute": attribute.name,
-                    "level": level,
-                    "n": sum(tested),
-                    "least": min(tested),
-                    "small": sum(n < _SMALL for n in tested),
-                }
+                small = sum(n < _SMALL for n in tested)
+                yield attribute.name, level, sum(tested), min(tested), small
 
 
-def _counted(key: str, times: str, of_folds: Iterator[Any]) -> pd.DataFrame:
+def _counted(of_folds: Iterable[Iterable[str]]) -> Iterable[tuple[str, int]]:
     """How many folds each name is in, in the order in which they come up."""
-    counts = Counter(name for names in of_folds for name in sorted(names))
-    return pd.DataFrame({key: list(counts), times: list(counts.values())})
+    return Counter(name for names in of_folds for name in sorted(names)).items()
 
 
-def _notes(folds: int, runs: FoldRuns, groups: Sequence[Mapping[str, object]]) -> Iterator[Text]:
+def _notes(folds: int, runs: FoldRuns, small: Sequence[str]) -> Iterator[Text]:
     if runs.drawn_by == "time":
         yield message("notes.cross_validation.by_time", folds=folds)
     elif runs.drawn_by == "entities":
@@ -183,6 +175,5 @@ def _notes(folds: int, runs: FoldRuns, groups: Sequence[Mapping[str, object]]) -
     else:
         yield message("notes.cross_validation.at_random", folds=folds)
     yield message("notes.cross_validation.no_interval")
-    small = [group["level"] for group in groups if group["small"]]
     if small:
         yield message("notes.cross_validation.small", levels=small, least=_SMALL)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Ints
@@ -90,7 +89,7 @@ class Multiplicity(ClassMetric):
         whole = {
             key: over_rows_and_fits(per_row, decisions, rows) for key, per_row in measures.items()
         }
-        by_group = self._by_group(context, decisions)
+        by_group = list(self._by_group(context, decisions))
         note = message("notes.multiplicity.fits", n=len(decisions), tolerance=self.tolerance)
         return Measurement(
             (
@@ -99,7 +98,7 @@ class Multiplicity(ClassMetric):
                     "self_consistency", whole["self_consistency"], "higher", unit="share", note=note
                 ),
             ),
-            {"by_group": pd.DataFrame(by_group)} if by_group else {},
+            {"by_group": self.tables["by_group"].frame(by_group)} if by_group else {},
             arrays={"alike": (decisions == own).sum(axis=0), "fits": np.array([len(decisions)])},
             notes=(note,),
         )
@@ -160,10 +159,10 @@ class Multiplicity(ClassMetric):
         high = difference.value if difference.ends is None else difference.ends[1]
         return bool(high >= -self.tolerance)
 
-    def _by_group(self, context: MeasureContext, decisions: Ints) -> list[dict[str, object]]:
+    def _by_group(self, context: MeasureContext, decisions: Ints) -> Iterator[tuple[object, ...]]:
         """The same of each group of people that is large enough."""
         predictions = context.predictions
-        rows, table = Resampling.of(predictions), []
+        rows = Resampling.of(predictions)
         for attribute in context.dataset.schema.attributes_of("person"):
             codes = predictions.groups.get(attribute.name)
             for code, level in enumerate(attribute.levels if codes is not None else ()):
@@ -174,16 +173,7 @@ class Multiplicity(ClassMetric):
                 part, mine = decisions[:, inside], rows.take(inside)
                 ambiguity = over_rows_and_fits(own, part, mine)
                 alike = over_rows_and_fits(self_consistency, part, mine)
-                table.append(
-                    {
-                        "attribute": attribute.name,
-                        "level": level,
-                        "n": len(inside),
-                        **ambiguity.cells("ambiguity", "ambiguity"),
-                        **alike.cells("self_consistency", "self_consistency"),
-                    }
-                )
-        return table
+                yield attribute.name, level, len(inside), ambiguity, alike
 
 
 def drawn_rows(train: Split, generator: np.random.Generator) -> Ints:

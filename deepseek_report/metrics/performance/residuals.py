@@ -1,7 +1,9 @@
-"""Where predicted numbers are off: too high or too low on the whole, along the range, and worst."""
+"""Where predicted numbers are off, by how much, and the intervals that hold the true number."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,15 +11,21 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.array_types import Bools, Floats
+from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import PARTS, PEOPLE
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of, estimate
 from deepseek_report.artifacts.table_rows import From
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.fairness.groups import Grouping, MinCell, groupings
+from deepseek_report.metrics.performance.performance_rows import GroupCoverage, IntervalCoverage
 from deepseek_report.metrics.plugin import NumberMetric, Resamples
+from deepseek_report.statistics.intervals import SHARE, compare_rates, holm
 from deepseek_report.statistics.regression_errors import MEASURES, Tails, error_estimates
 from deepseek_report.statistics.resampling import Resampling
 
@@ -29,7 +37,6 @@ _FEW = 300
 class ErrorMetric(NumberMetric):
     """Defaults of one measure of the errors; `name` is one of `MEASURES`."""
 
-    counts_entities = True
     category = "performance"
     reads = frozenset({"predictions", "dataset", "seed"})
     name = ""
@@ -39,13 +46,11 @@ class ErrorMetric(NumberMetric):
         p, target = context.predictions, context.dataset.schema.target
         drawn = Resampling.of(p)
         estimates = error_estimates(p.labels, p.values, self.n_resamples, context.seed, drawn)
-        estimate = estimates[self.name]
-        score = estimate.score(
+        score = self.score(
             self.name,
-            "performance",
+            estimates[self.name],
             MEASURES[self.name],
             unit="" if self.name == "r2" else target.unit or "",
-            bounds=(None, 1.0) if self.name == "r2" else (0.0, None),
             note=self._note(Tails.of(p.labels, p.values), len(p)),
         )
         return Measurement((score,))
@@ -119,7 +124,6 @@ class Residuals(NumberMetric):
     bins : parts of equal size of the predictions. most : largest errors that are listed.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "bins": TableType(
@@ -174,19 +178,14 @@ def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
     for number, code in enumerate(np.unique(place)):
         inside = place == code
         mean = drawn.take(inside).mean(p.errors[inside], "", among=p.errors)
+        values, errors = p.values[inside], p.errors[inside]
         rows.append(
-            {
-                "bin": number,
-                "from": float(p.values[inside].min()),
-                "to": float(p.values[inside].max()),
-                "n": int(inside.sum()),
-                "predicted": float(p.values[inside].mean()),
-                "observed": float(p.labels[inside].mean()),
-                **mean.cells("mean_error"),
-                "mae": float(np.abs(p.errors[inside]).mean()),
-            }
+            (
+                *(number, values.min(), values.max(), int(inside.sum()), values.mean()),
+                *(p.labels[inside].mean(), mean, np.abs(errors).mean()),
+            )
         )
-    return pd.DataFrame(rows)
+    return Residuals.tables["bins"].frame(rows)
 
 
 def largest_errors(p: Predictions, most: int) -> pd.DataFrame:
@@ -200,3 +199,181 @@ def largest_errors(p: Predictions, most: int) -> pd.DataFrame:
             "error": p.errors[order],
         }
     )
+
+
+Level = Annotated[float, Field(gt=0, lt=1)]
+_REFERENCE = "doi:10.1080/01621459.2017.1307116"
+
+
+def half_width(errors: Floats, level: float) -> float:
+    """Half the width of the split-conformal interval: a quantile of held-out absolute errors.
+
+    The ⌈(n + 1) · level⌉-th smallest of n absolute errors. Where the held-out rows and a new row
+    are exchangeable, prediction ± this holds the true number with a probability of at least
+    `level`, and of at most `level` + 1/(n + 1) where errors are never tied, whatever the model.
+
+    errors : (instance,) of rows that the model was not fitted to.
+    level : in (0, 1).
+
+    Returns in the unit of the errors; infinite where n is too small for the level.
+
+    Reference: Vovk, Gammerman & Shafer 2005, doi:10.1007/b106715; Lei et al. 2018, theorem 2.2,
+    doi:10.1080/01621459.2017.1307116.
+    """
+    place = _place(len(errors), level)
+    return float(np.sort(np.abs(errors))[place - 1]) if place <= len(errors) else math.inf
+
+
+def _place(n: int, level: float) -> int:
+    return math.ceil((n + 1) * level - 1e-9)
+
+
+def coverage_p_value(covered: int, trials: int, n_held_out: int, level: float) -> float:
+    """Two-sided test that held-out and new cases are exchangeable, by how many intervals hold.
+
+    The number is beta-binomial: the half width is one of the held-out errors, so that its true
+    coverage is itself drawn. A test against `level` alone would call every sixth sound one off.
+
+    covered, trials : new cases that are held, of so many. n_held_out : errors that the half width
+        was taken from. level : see `half_width`.
+
+    Reference: Vovk 2012, doi:10.1007/s10994-013-5355-6.
+
+    >>> coverage_p_value(90, 100, 99, 0.9) > 0.9
+    True
+    """
+    from scipy.stats import betabinom
+
+    place = _place(n_held_out, level)
+    held = betabinom(trials, place, n_held_out + 1 - place)
+    return float(min(2 * min(held.cdf(covered), held.sf(covered - 1)), 1.0))
+
+
+@dataclass(frozen=True)
+class PredictionIntervals(NumberMetric):
+    """How often split-conformal intervals hold the true number, and how wide they are.
+
+    level : share of true numbers that the interval is to hold. levels : further ones for the
+    table. min_cell : a group with fewer test rows is not judged.
+    """
+
+    reveals = "aggregate"
+    tables = {
+        "coverage": TableType(
+            (
+                Column("level", "declared_share"),
+                Column("half_width", "half_width", unit=OF_TARGET),
+                estimate("coverage", "share"),
+                Column("n", "count"),
+            ),
+            section="performance",
+            release=WHOLE,
+            row=IntervalCoverage,
+        ),
+        "by_group": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                estimate("coverage", "share", unless="too_few"),
+                Column("n", "count"),
+                *columns_of("too_few:yes_no p_value:p_value p_adjusted:p_value", shown=False),
+            ),
+            section="performance",
+            folded=True,
+            release=TableRelease(counts=("n",), lines=(("attribute",),)),
+            row=GroupCoverage,
+        ),
+    }
+    category = "calibration"
+    reads = frozenset({"predictions", "validation_predictions", "dataset"})
+    bounds = {"prediction_interval_coverage": SHARE, "prediction_interval_width": (0.0, None)}
+    level: Level = 0.9
+    levels: tuple[Level, ...] = (0.5, 0.8, 0.95)
+    min_cell: MinCell = 30
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, target = context.predictions, context.dataset.schema.target
+        held_out = context.validation_predictions.errors
+        half = half_width(held_out, self.level)
+        if not math.isfinite(half):
+            raise NotApplicableError(
+                message("refusals.few_held_out", share=self.level, rows=len(held_out))
+            )
+        inside = np.abs(p.errors) <= half
+        compared = list(self._by_group(context, inside))
+        drawn = Resampling.of(p)
+        chance = math.nan  # the chance of a number of rows held is known of independent ones alone
+        if drawn.units is None:
+            chance = coverage_p_value(int(inside.sum()), len(p), len(held_out), self.level)
+        corrected = holm([chance, *(p_value for *_, p_value in compared)])
+        covered = self.score(
+            "prediction_interval_coverage",
+            drawn.rate(inside),
+            "none",
+            unit="share",
+            p_value=None if math.isnan(corrected[0]) else float(corrected[0]),
+            reference=_REFERENCE,
+            note=message("notes.prediction_intervals.promised", level=self.level),
+        )
+        width = self.score(
+            "prediction_interval_width",
+            Estimate(2 * half, n=len(held_out)),
+            "lower",
+            unit=target.unit or "",
+            note=message("notes.prediction_intervals.width", level=self.level),
+        )
+        tables = {"coverage": self._coverage(held_out, p)}
+        if compared:
+            tables["by_group"] = self.tables["by_group"].frame(
+                (
+                    *(grouping.name, grouping.label, level, covered, covered.n),
+                    *(covered.n < self.min_cell, p_value, adjusted),
+                )
+                for (grouping, level, covered, p_value), adjusted in zip(
+                    compared, corrected[1:], strict=True
+                )
+            )
+        return Measurement(
+            (covered, width),
+            tables,
+            notes=(
+                message("notes.prediction_intervals.made", n=len(held_out)),
+                message("notes.prediction_intervals.stopping"),
+            ),
+        )
+
+    def _coverage(self, held_out: Floats, p: Predictions) -> pd.DataFrame:
+        drawn = Resampling.of(p)
+        rows = []
+        for level in sorted({self.level, *self.levels}):
+            half = half_width(held_out, level)
+            if math.isfinite(half):
+                covered = drawn.rate(np.abs(p.errors) <= half)
+                rows.append((level, half, covered, covered.n))
+        return self.tables["coverage"].frame(rows)
+
+    def _by_group(
+        self, context: MeasureContext, inside: Bools
+    ) -> Iterator[tuple[Grouping, str, Estimate, float]]:
+        """Coverage in each group: an interval that holds on the whole need not hold in a group."""
+        p = context.predictions
+        drawn = Resampling.of(p)
+        try:
+            compared = groupings(
+                context.dataset.schema, p, crossings=False, min_cell=1, kinds=PEOPLE | PARTS
+            )
+        except NotApplicableError:
+            return
+        for grouping in compared:
+            for code, level in enumerate(grouping.levels):
+                among = grouping.codes == code
+                p_value = self._p_value(inside, among, drawn)
+                yield grouping, level, drawn.rate(inside, among), p_value
+
+    def _p_value(self, inside: Bools, among: Bools, drawn: Resampling) -> float:
+        """Whether a group is held as often as all others are; NaN where it is not judged."""
+        n, rest = int(among.sum()), int((~among).sum())
+        if min(n, rest) < self.min_cell:
+            return math.nan
+        return compare_rates(*drawn.counts(inside, among), *drawn.counts(inside, ~among))[1]

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.performance.performance_rows import SweptThreshold, ThresholdStep
-from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
+from deepseek_report.metrics.plugin import DecisionMetric, require_two_classes
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks.loss import ThresholdSteps, tally
 
@@ -27,7 +27,7 @@ STEP_RATES = ("true_positive_rate", "false_positive_rate", "precision", "accurac
 
 
 @dataclass(frozen=True)
-class ThresholdSweep(ClassMetric):
+class ThresholdSweep(DecisionMetric):
     """What each of 99 thresholds would make of the decisions, for two classes.
 
     The thresholds that readers step through (`ThresholdSteps`) come with counts and intervals.
@@ -35,7 +35,6 @@ class ThresholdSweep(ClassMetric):
     declares which class is favourable.
     """
 
-    counts_entities = True
     reveals = "aggregate"
     tables = {
         "sweep": TableType(
@@ -62,7 +61,6 @@ class ThresholdSweep(ClassMetric):
         ),
     }
     bounds = {}
-    category = "performance"
     needs_two_classes = True
     reads = frozenset({"predictions", "dataset"})
 

@@ -5,24 +5,82 @@ from __future__ import annotations
 import dataclasses
 import time
 import traceback
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.storage.plain_files import entries
+from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError, DeepseekReportError, NotApplicableError
 from deepseek_report.findings.conclude import conclude, concluded_from
 from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.privacy.release import MADE_FROM_RELEASED, released
 from deepseek_report.provenance import versions
-from deepseek_report.runner.execution.outcomes import StageOutcome
 from deepseek_report.runner.execution.run_events import Send, StageProgress
 from deepseek_report.runner.execution.stages import StageJob, artifact_paths, run_stage
 from deepseek_report.runner.execution.workers import give_memory_back
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
 from deepseek_report.runner.planning.work import work_facts
+from deepseek_report.runner.run_folders.open_run import MissingPart
 from deepseek_report.store import Store
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """How one stage ended: its folder, or the reason why there is none.
+
+    roots : the stages that broke and so took this one with them.
+    bad_data : the data cannot be used as they are, so there is nothing to report on.
+    """
+
+    stage: str
+    folder: Path | None = None
+    seconds: float = 0.0
+    reason: Text = ""
+    applicable: bool = True
+    details: str = ""
+    cached: bool = False
+    roots: tuple[str, ...] = ()
+    bad_data: bool = False
+
+
+@dataclass
+class Execution:
+    """What came of a plan. made : stages that ran without some inputs, under keys of their own."""
+
+    outcomes: dict[str, StageOutcome] = field(default_factory=dict)
+    made: dict[str, Stage] = field(default_factory=dict)
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        return {o.stage: o.folder for o in self.outcomes.values() if o.folder is not None}
+
+    @property
+    def failures(self) -> list[StageOutcome]:
+        """What was asked for and broke; not what was refused with a reason."""
+        return [o for o in self.outcomes.values() if o.folder is None and o.applicable]
+
+    @property
+    def refused(self) -> list[StageOutcome]:
+        return [o for o in self.outcomes.values() if o.folder is None and not o.applicable]
+
+    def problems(self, experiment: Experiment) -> list[MissingPart]:
+        """Why parts are missing: left out by the config, refused by a part, failed."""
+        refused = [
+            *((refusal.artifact, refusal.reason) for refusal in experiment.refused),
+            *((outcome.stage, outcome.reason) for outcome in self.refused),
+        ]
+        return [
+            *(
+                MissingPart.of(part, reason, "not applicable", named=experiment.is_named(part))
+                for part, reason in refused
+            ),
+            *(MissingPart.of(each.stage, each.reason, "failed") for each in self.failures),
+        ]
+
 
 #: Stages whose code can take up what a killed run left in the work folder.
 _RESUMABLE = frozenset({"training"})
@@ -100,26 +158,18 @@ def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Send) -> Pat
 
 def _run_stage(job: StageJob, work: Path, progress: StageProgress) -> None:
     """Run a stage; what is concluded and drawn rests on no more than the report may tell."""
-    withheld = not job.experiment.privacy.is_full
-    if withheld and ArtifactId(job.id).kind in MADE_FROM_RELEASED:
-        with released(job.inputs, job.experiment) as inputs:
-            _run_on(dataclasses.replace(job, inputs=inputs), work, progress)
-    else:
-        _run_on(job, work, progress)
+    with ExitStack() as stack:
+        if not job.experiment.privacy.is_full and ArtifactId(job.id).kind in MADE_FROM_RELEASED:
+            inputs = stack.enter_context(released(job.inputs, job.experiment))
+            job = dataclasses.replace(job, inputs=inputs)
+        if job.id == CONCLUSIONS:
+            run_conclusions(job, work)
+        elif job.is_of_folds:
+            from deepseek_report.runner.execution.fold_runs import run_folds
 
-
-def _run_on(job: StageJob, work: Path, progress: StageProgress) -> None:
-    if job.id == CONCLUSIONS:
-        run_conclusions(job, work)
-    elif job.is_of_folds:
-        from deepseek_report.runner.execution.fold_runs import run_folds
-
-        run_folds(job, work, progress)
-    else:
-        run_stage(job, work, progress)
-
-
-# The stage that concludes; apart from the others, so that no key but its own holds its rules.
+            run_folds(job, work, progress)
+        else:
+            run_stage(job, work, progress)
 
 
 def run_conclusions(job: StageJob, folder: Path) -> None:

@@ -112,8 +112,6 @@ def choose_weight(
 ) -> dict[str, object]:
     """Train with one factor of the penalty after the other, until each use has fallen enough.
 
-    Parameters
-    ----------
     fitted : trains with a factor. before : the model as it was, on `resolved.data`. corrected : the
     data of the corrected model.
 

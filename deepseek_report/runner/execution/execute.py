@@ -16,8 +16,8 @@ from typing import Any
 
 from deepseek_report.artifacts.message import message
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.runner.execution.computing import Execution, StageOutcome
 from deepseek_report.runner.execution.open_plan import OpenPlan, WorkItem
-from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
 from deepseek_report.runner.execution.run_events import (
     REPORT,
     Event,
@@ -49,9 +49,7 @@ def execute(
     meanwhile : is called in a thread of this process when another one begins to train, since then
     little else can be computed; its errors are not told.
 
-    Raises
-    ------
-    DataError, ConfigProblems : the data cannot be used, or do not go with the configuration.
+    Raises DataError, ConfigProblems: the data cannot be used, or do not go with the configuration.
     """
     plan: OpenPlan[None] = OpenPlan(experiment, list(stages), store, device, reporter)
     carry_out([plan], reporter, meanwhile)
@@ -78,7 +76,7 @@ def carry_out(
 
 
 class _Schedule:
-    """Several plans as one: a `pool.Schedule`.
+    """Several plans as one: a `Schedule`.
 
     ended : {id of a task: how it ended}, of those that were worked on here.
     """
@@ -128,7 +126,8 @@ class _Schedule:
 
     def run_one(self, task: WorkItem) -> None:
         self.reporter.started(task.name)
-        self.take(task, _here(task, self.on_message))
+        work = task.plan.work(task.stage)
+        self.take(task, work(partial(_as_named, task.name, self.on_message)))
 
     def run_here(self) -> None:
         while ready := list(self.startable()):
@@ -211,10 +210,6 @@ class _Schedule:
 def _quietly(work: Callable[[], None]) -> None:
     with suppress(Exception):  # who needs what it does will do it, and tell what is wrong
         work()
-
-
-def _here(task: WorkItem, send: Send) -> object:
-    return task.plan.work(task.stage)(partial(_as_named, task.name, send))
 
 
 def _in_worker(name: str, work: Work) -> object:

@@ -44,10 +44,8 @@ def drawn_folds(
 ) -> list[FoldRows]:
     """The folds of all rows of a data set; of those not tested as large a share validates as there.
 
-    Raises
-    ------
-    DataError : a fold has no rows to train on, to validate on or to test, or no training row of a
-        class.
+    Raises DataError: a fold has no rows to train on, to validate on or to test, or no training row
+        of a class.
     """
     train, validation = len(data.train), len(data.validation)
     apart = experiment.config_of("dataset").get("duplicates") == "apart"

@@ -8,7 +8,7 @@ those that the run was made from.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,8 +34,7 @@ from deepseek_report.artifacts.written_texts import WrittenTexts
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import built
-from deepseek_report.data_kinds import kind_of
-from deepseek_report.errors import ArtifactError, DataError, NotApplicableError
+from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.explainer_verdicts import leading_for_cases
 from deepseek_report.metrics.cases.case_choice import NAMED
@@ -63,6 +62,19 @@ _METRICS: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
+class ModelRequest:
+    """Whose model is asked: a run, the store with its model, and what the person who asks trusts.
+
+    trust, trust_types : packages, and types of a skops file.
+    """
+
+    run: Path
+    store: Path
+    trust: tuple[str, ...] = ()
+    trust_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class StoredModel:
     """The model and the data of a run, from a store, checked against the run.
 
@@ -81,9 +93,8 @@ class StoredModel:
 
         in_memory : the experiment holds the model that was given in Python.
 
-        Raises
-        ------
-        ArtifactError : they are not there or not those of the run, or there is no model to ask.
+        Raises ArtifactError: they are not there or not those of the run, or there is no model to
+            ask.
         """
         if isinstance(experiment.model, OnlyAnswered):
             raise ArtifactError(
@@ -118,9 +129,7 @@ class StoredModel:
     def explainer(self) -> str:
         """The method whose reasons the run's report tells.
 
-        Raises
-        ------
-        ArtifactError : the run has none.
+        Raises ArtifactError: the run has none.
         """
         name = leading_for_cases(self.opened.results)
         if name is None:
@@ -151,35 +160,34 @@ class StoredModel:
 
     def explanation_of(self, inputs: Floats, predictions: Predictions) -> Explanation:
         """What the method of the run's reasons says of rows (row, feature) and of these alone."""
-        rows = np.arange(len(inputs))
-        return self._explained(self._job, self._classifier, predictions, inputs, rows)
+        return self._explained(predictions, inputs, np.arange(len(inputs)))
 
     def results_of(
         self, inputs: Floats, folder: Path, texts: WrittenTexts | None = None
     ) -> Results:
         """Explain rows and write what was measured, for a section to read.
 
-        Parameters
-        ----------
         inputs : (row, feature) as in `Split.inputs`. folder : empty; the results lie there.
         texts : the rows as they were written, where they are texts.
         """
         test = _extended(self.dataset.test, inputs, texts)
         dataset = dataclasses.replace(self.dataset, test=test)
-        job, classifier = self._job, self._classifier
         rule = self.opened.results.predictions.rule
-        predicted = {
-            part: dataclasses.replace(made, rule=rule)
-            for part, made in predict(classifier, dataset.validation, test, self._decided).items()
-        }
+        made = predict(self._classifier, dataset.validation, test, self._decided)
+        validation, predicted = (
+            dataclasses.replace(made[part], rule=rule) for part in ("validation", "test")
+        )
         new = np.arange(len(self.dataset.test), len(test))
-        explanation = self._explained(job, classifier, predicted["test"], inputs, new)
-        context = self._context(job, dataset, predicted, explanation, new)
+        context = self._context(dataset, validation, predicted, new)
         paths = self._measured(context, folder)
         context.explanations[self.explainer].save(folder / "explanation")
         context.cases.save(folder / "cases")
-        predicted["test"].save(folder / "predictions")
-        self._save_data(test, folder / "data")
+        predicted.save(folder / "predictions")
+        make_folder(folder / "data")
+        save_json(folder / "data" / "schema.json", self.dataset.schema.to_json())
+        save_json(folder / "data" / "card.json", self.opened.results.card)
+        save_json(folder / "data" / "issues.json", [])
+        test.save(folder / "data" / "test.npz")
         own = {
             ArtifactId.explanation(self.explainer): folder / "explanation",
             "cases": folder / "cases",
@@ -196,16 +204,10 @@ class StoredModel:
         findings = conclusions_of(known).findings
         return dataclasses.replace(known, paths={**kept, **own, **paths}, findings=findings)
 
-    def _explained(
-        self,
-        job: StageJob,
-        classifier: Classifier,
-        predictions: Predictions,
-        inputs: Floats,
-        new: Ints,
-    ) -> Explanation:
+    def _explained(self, predictions: Predictions, inputs: Floats, new: Ints) -> Explanation:
         """What the method says of the rows, of more than two classes about each one's decision."""
         explainer = self.experiment.explainers[self.explainer]
+        job, classifier = self._job, self._classifier
         context = explain_context(job, explainer, classifier, inputs, new, Silent())
         explanation: Explanation = explainer.explain(context)
         if len(self.dataset.schema.target.classes) > 2:
@@ -214,24 +216,20 @@ class StoredModel:
         return explanation
 
     def _context(
-        self,
-        job: StageJob,
-        dataset: Dataset,
-        predicted: Mapping[str, Predictions],
-        explanation: Explanation,
-        new: Ints,
+        self, dataset: Dataset, validation: Predictions, predicted: Predictions, new: Ints
     ) -> MeasureContext:
         """The rows behind the cases that the run explained, with which they are compared."""
+        explanation = self._explained(predicted, dataset.test.inputs[new], new)
         before = self.opened.results.explanations[self.explainer]
         places = {role: len(before) + place for role, place in _roles(new).items()}
         return MeasureContext(
             dataset=dataset,
-            predictions=predicted["test"],
-            validation_predictions=predicted["validation"],
+            predictions=predicted,
+            validation_predictions=validation,
             cases=Cases(np.concatenate([before.positions, new]), places),
-            classifier=fresh_classifier(job),
+            classifier=fresh_classifier(self._job),
             seed=self.experiment.seeds.measure,
-            background=background_rows(job, dataset),
+            background=background_rows(self._job, dataset),
             explanations={self.explainer: _joined(before, explanation)},
         )
 
@@ -250,53 +248,27 @@ class StoredModel:
             paths[str(ArtifactId.measure(name))] = folder / name
         return paths
 
-    def _save_data(self, test: Split, folder: Path) -> None:
-        make_folder(folder)
-        save_json(folder / "schema.json", self.dataset.schema.to_json())
-        save_json(folder / "card.json", self.opened.results.card)
-        save_json(folder / "issues.json", [])
-        test.save(folder / "test.npz")
 
-
-def stored_model(
-    opened: OpenRun, store: Path, trust: Sequence[str], trust_types: Sequence[str]
-) -> StoredModel:
+def stored_model(opened: OpenRun, request: ModelRequest) -> StoredModel:
     """The model of a run, built by the config that the run recorded, as if it had been composed.
 
-    trust, trust_types : packages and types that the person who asks trusts.
-
-    Raises
-    ------
-    ConfigProblems, ArtifactError : the config names what is not trusted, or see `StoredModel.of`.
+    Raises ConfigProblems, ArtifactError: the config names what is not trusted, or see
+        `StoredModel.of`.
     """
-    config = dict(opened.run.config)
-    config["report"] = {**config["report"], "cases": []}
-    composed = Composed(raw=config, overrides=(), selected={}, roots=())
-    return StoredModel.of(opened, built(composed, tuple(trust), tuple(trust_types)), store)
+    return StoredModel.of(opened, recorded_parts(opened, request), request.store)
 
 
-def refuse_unreadable(opened: OpenRun) -> None:
-    """Refuse runs whose rows are no tables, or whose folder is for readers who see no rows.
-
-    Raises
-    ------
-    DataError, ArtifactError : says why.
-    """
-    schema = opened.results.schema
-    if not kind_of(schema).named_columns:
-        raise DataError(
-            f"{opened.folder}: its inputs are of kind {schema.modality}; explain-case reads rows "
-            "of named columns"
-        )
-    refuse_private(opened)
+def recorded_parts(opened: OpenRun, request: ModelRequest) -> Experiment:
+    """The parts that the config of a run names; ConfigProblems where one is not trusted."""
+    report = {**opened.run.report, "cases": []}
+    composed = Composed({**opened.run.config, "report": report}, (), {}, ())
+    return built(composed, request.trust, request.trust_types)
 
 
 def refuse_private(opened: OpenRun) -> None:
     """Refuse runs whose folder is for readers who see no rows of the data.
 
-    Raises
-    ------
-    ArtifactError : `report.privacy` is not full.
+    Raises ArtifactError: `report.privacy` is not full.
     """
     if not opened.results.privacy.is_full:
         raise ArtifactError(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.message import Text, all_reasons, message
@@ -18,9 +19,20 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DataError, DeepseekReportError
-from deepseek_report.runner.execution.computing import kept_outcome, run_locked
-from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
-from deepseek_report.runner.execution.run_events import REPORT, Reporter, Send, Work, event_name
+from deepseek_report.runner.execution.computing import (
+    Execution,
+    StageOutcome,
+    kept_outcome,
+    run_locked,
+)
+from deepseek_report.runner.execution.run_events import (
+    REPORT,
+    Event,
+    Reporter,
+    Send,
+    Work,
+    event_name,
+)
 from deepseek_report.runner.execution.stages import StageJob
 from deepseek_report.runner.planning.against_data import refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, cost_left
@@ -32,7 +44,8 @@ from deepseek_report.wording.words import wording
 #: Stages after which it is better known how long the others take.
 _TELLING = frozenset({"data", "training"})
 #: Stages that give data: the run's own, and those before corrections.
-_DATA = frozenset({"data", BEFORE["data"]})
+_DATA_BEFORE = BEFORE["data"]
+_DATA = frozenset({"data", _DATA_BEFORE})
 T = TypeVar("T")
 
 
@@ -47,6 +60,30 @@ class WorkItem:
     name: str
     plan: OpenPlan[Any] = field(compare=False, repr=False)
     stage: Stage = field(compare=False)
+
+
+class Schedule(Protocol):
+    """What there is to run, and who is told how it went."""
+
+    def startable(self) -> Iterator[WorkItem]:
+        """The tasks that are not finished and have all of their inputs."""
+        ...
+
+    def take(self, task: WorkItem, result: object) -> None:
+        """A task gave this."""
+        ...
+
+    def start(self, pool: ProcessPoolExecutor, task: WorkItem) -> Future[object]: ...
+
+    def returned(self, task: WorkItem, future: Future[object]) -> None:
+        """A task came to its end, by a result or an error."""
+        ...
+
+    def lost(self, task: WorkItem, *, for_good: bool) -> None:
+        """The process of a task was ended from outside; `for_good` if it is not tried again."""
+        ...
+
+    def on_message(self, event: Event) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -64,8 +101,6 @@ class Closing(Generic[T]):
 class OpenPlan(Generic[T]):
     """What of one run's plan has ended, and what can start.
 
-    Parameters
-    ----------
     job : number of the run in a sweep, 0 where there is but one run.
     closing : makes what the whole run leaves from how its stages ended; the last
         piece of work. None: nothing more is done.
@@ -312,14 +347,11 @@ class OpenPlan(Generic[T]):
         if outcome.bad_data:
             self.stop(DataError(self.words.say(outcome.reason)))
         elif outcome.stage in _DATA and outcome.folder is not None:
-            if self._is_original(outcome.stage):
+            original = "data" if self.experiment.before is None else _DATA_BEFORE
+            if outcome.stage == original:
                 self.check_against_data(outcome.folder)
         elif outcome.stage in _DATA:
             self._take_back()
-
-    def _is_original(self, stage: str) -> bool:
-        """Whether a stage gives the data as they were read, before any correction."""
-        return self.experiment.before is None or stage == BEFORE["data"]
 
     def _take_back(self) -> None:
         """Leave in the store what it had of a run whose data failed: nobody can read it without."""
@@ -358,6 +390,6 @@ class _Closed(Generic[T]):
     seconds: float
 
 
-def _close(closing: Callable[[Execution], T], execution: Execution, _: Send) -> _Closed[T]:
+def _close(make: Callable[[Execution], T], execution: Execution, _: Send) -> _Closed[T]:
     started = time.perf_counter()
-    return _Closed(closing(execution), time.perf_counter() - started)
+    return _Closed(make(execution), time.perf_counter() - started)

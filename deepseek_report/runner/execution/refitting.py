@@ -13,16 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.protocols import models
 from deepseek_report.artifacts.protocols.classifier import Classifier, DecidesItself
 from deepseek_report.artifacts.protocols.metrics import NO_CHANGE, FitChange
-from deepseek_report.artifacts.protocols.models import (
-    BringsTrainer,
-    CountsTrees,
-    FitsAnew,
-    PlansRows,
-    Trainer,
-    TrainsCorrected,
-)
 from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset, Split
@@ -59,14 +52,14 @@ class ModelRefits:
     @cached_property
     def work(self) -> int:
         model, train = self.experiment.model, self.dataset.train
-        if isinstance(model, CountsTrees):
+        if isinstance(model, models.CountsTrees):
             return len(train) * model.trees_grown(self.training)
         built = model.build(self.dataset.schema, train, 0)
         if self._own_trainer is not None:
             return len(train) * _trees(built)
         parameters = sum(parameter.numel() for parameter in built.parameters())
         trainer, seen = self.experiment.trainer, len(train)
-        if isinstance(trainer, PlansRows):
+        if isinstance(trainer, models.PlansRows):
             seen = trainer.planned_rows(seen)
         return int(seen * parameters)
 
@@ -100,7 +93,7 @@ class ModelRefits:
         Without a seed it is drawn by that of the run.
         """
         model = self.experiment.model
-        if isinstance(model, FitsAnew):
+        if isinstance(model, models.FitsAnew):
             fitted = model.fitted_anew(data.schema, data.train, seed)
         else:
             fitted = self._trained(data, seed, change)
@@ -109,7 +102,7 @@ class ModelRefits:
 
     def checkpoints(self, count: int) -> list[Classifier]:
         model, data = self.experiment.model, self.dataset
-        if not self.is_network or isinstance(model, FitsAnew):
+        if not self.is_network or isinstance(model, models.FitsAnew):
             return []
         seed = self.experiment.seeds.training
         built = model.build(data.schema, data.train, seed)
@@ -136,16 +129,16 @@ class ModelRefits:
             penalty = None
             if self.experiment.corrections and change == NO_CHANGE:
                 penalty = penalty_of(self.experiment, self.training, data)
-            if penalty is not None and isinstance(trainer, TrainsCorrected):
+            if penalty is not None and isinstance(trainer, models.TrainsCorrected):
                 trainer.fit(built, data, *place, penalty)
             else:
                 trainer.fit(built, data, *place)
         return built
 
     @cached_property
-    def _own_trainer(self) -> Trainer | None:
+    def _own_trainer(self) -> models.Trainer | None:
         model = self.experiment.model
-        return model.own_trainer() if isinstance(model, BringsTrainer) else None
+        return model.own_trainer() if isinstance(model, models.BringsTrainer) else None
 
 
 class _Snapshots:

@@ -76,6 +76,10 @@ class NoReporter:
         pass
 
 
+def unheard(event: Event) -> None:
+    """Hear an event, and tell it nobody."""
+
+
 @dataclass
 class StageProgress:
     """A `Progress` that hands on what it hears, at most a hundred times a stage."""

@@ -20,27 +20,8 @@ from deepseek_report.artifacts.ids import BEFORE, ArtifactId
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols import explainers, metrics, models
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.protocols.explainers import (
-    ExplainContext,
-    ExplainerPlugin,
-    HasCheapForm,
-    PlaysGames,
-    suited,
-)
-from deepseek_report.artifacts.protocols.metrics import (
-    BeforeCorrections,
-    ExplainAgain,
-    MeasureContext,
-    MetricPlugin,
-    ReadsTexts,
-)
-from deepseek_report.artifacts.protocols.models import (
-    BringsTrainer,
-    FitsAnew,
-    ModelPlugin,
-    NamesOthers,
-)
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, GivenInPython, traits_of
 from deepseek_report.artifacts.results import Results
@@ -55,18 +36,7 @@ from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.alerts import last_alerts
 from deepseek_report.metrics.performance.predicting import periods_of, predict
 from deepseek_report.metrics.plugin import measured
-from deepseek_report.runner.execution.corrected_training import (
-    CorrectedPlace,
-    classifier_before,
-    resolved_corrections,
-    train_corrected,
-)
-from deepseek_report.runner.execution.decided_classes import (
-    remember_answers,
-    toward_classes,
-    with_decided_classes,
-    with_other_classes,
-)
+from deepseek_report.runner.execution import corrected_training, decided_classes
 from deepseek_report.runner.execution.refitting import refits_of
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.of_results import in_words
@@ -130,7 +100,9 @@ def run_stage(job: StageJob, folder: Path, progress: Progress) -> None:
 def _data(job: StageJob, folder: Path, progress: Progress) -> None:
     if BEFORE["data"] in job.inputs:
         original = Dataset.load(job.inputs[BEFORE["data"]])
-        resolved_corrections(job.experiment, original).corrected(job.seeds.data).save(folder)
+        corrected_training.resolved_corrections(job.experiment, original).corrected(
+            job.seeds.data
+        ).save(folder)
         items = [item.to_json() for item in job.experiment.corrections]
         save_json(folder / CORRECTIONS_FILE, items)
         return
@@ -143,29 +115,29 @@ def _data(job: StageJob, folder: Path, progress: Progress) -> None:
 def _training(job: StageJob, folder: Path, progress: Progress) -> None:
     dataset = job.dataset
     model, trainer = job.experiment.model, job.experiment.trainer
-    if isinstance(model, BringsTrainer):
+    if isinstance(model, models.BringsTrainer):
         trainer = model.own_trainer() or trainer
     _require_same_model(job, model)
     if BEFORE["training"] in job.inputs:
-        place = CorrectedPlace(folder, job.seeds.training, job.device, job.inputs)
-        train_corrected(job.experiment, dataset, trainer, place, progress)
+        place = corrected_training.CorrectedPlace(
+            folder, job.seeds.training, job.device, job.inputs
+        )
+        corrected_training.train_corrected(job.experiment, dataset, trainer, place, progress)
     else:
         module = model.build(dataset.schema, dataset.train, job.seeds.training)
         trainer.fit(module, dataset, folder, job.seeds.training, job.device, progress)
     _require_same_model(job, model)
 
 
-def _require_same_model(job: StageJob, model: ModelPlugin) -> None:
-    if isinstance(model, NamesOthers):
+def _require_same_model(job: StageJob, model: models.ModelPlugin) -> None:
+    if isinstance(model, models.NamesOthers):
         _require_planned(job, model.source_digest(), "the model's files or code")
 
 
 def _require_planned(job: StageJob, digest: str, what: str) -> None:
     """Refuse to store what was made from other files than the stage's key says.
 
-    Raises
-    ------
-    DataError : the source has changed since the plan was made.
+    Raises DataError: the source has changed since the plan was made.
     """
     if job.source and digest != job.source:
         raise DataError(
@@ -222,7 +194,7 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     context = explain_context(job, explainer, classifier, inputs, cases.explained, progress)
     context = dataclasses.replace(context, instance_ids=dataset.test.instance_ids[cases.explained])
     if job.experiment.other_classes(dataset.schema.target):
-        remember_answers(classifier)
+        decided_classes.remember_answers(classifier)
     before, started = process_peak(), time.perf_counter()
     explanation: Explanation = explainer.explain(context)
     seconds = time.perf_counter() - started
@@ -231,9 +203,9 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     if len(dataset.schema.target.classes) > 2 and not isinstance(explainer, GivenInPython):
         predictions = Predictions.load(job.predicted / "test")
         others = job.experiment.other_classes(dataset.schema.target)
-        explanation = with_other_classes(explanation, explainer, context, others)
+        explanation = decided_classes.with_other_classes(explanation, explainer, context, others)
         everyone = job.experiment.settings.explain.classes is not None
-        explanation = with_decided_classes(
+        explanation = decided_classes.with_decided_classes(
             explanation, explainer, context, predictions, cases, everyone
         )
     if job.experiment.settings.measure_time:
@@ -247,18 +219,18 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
 
 def explain_context(
     job: StageJob,
-    explainer: ExplainerPlugin,
+    explainer: explainers.ExplainerPlugin,
     classifier: Classifier,
     inputs: Floats,
     positions: Ints,
     progress: Progress,
-) -> ExplainContext:
+) -> explainers.ExplainContext:
     """What an explainer is handed; positions : (row,) where each row stands in the test part."""
     dataset = job.dataset
     target = dataset.schema.target.explained
     background = background_rows(job, dataset)
     seed = job.seeds.explain if traits_of(explainer, ExplainerPart).samples else DRAWS_NOTHING
-    return ExplainContext(
+    return explainers.ExplainContext(
         classifier,
         inputs,
         positions,
@@ -278,15 +250,15 @@ def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
 
 
 def measure_context(
-    job: StageJob, metric: MetricPlugin, subject: str, progress: Progress
-) -> MeasureContext:
+    job: StageJob, metric: metrics.MetricPlugin, subject: str, progress: Progress
+) -> metrics.MeasureContext:
     """What a metric is handed; subject : the explainer that it judges, or empty."""
     dataset = job.dataset
     seed = job.seeds.measure if "seed" in metric.reads else DRAWS_NOTHING
     background = background_rows(job, dataset)
     if "predictions" not in job.inputs:  # the metric reads the data alone
         nothing: Any = None
-        return MeasureContext(
+        return metrics.MeasureContext(
             dataset,
             nothing,
             nothing,
@@ -308,7 +280,7 @@ def measure_context(
         for stage, path in job.inputs.items()
         if ArtifactId(stage).kind == "measures"
     }
-    return MeasureContext(
+    return metrics.MeasureContext(
         dataset=dataset,
         predictions=Predictions.load(predicted / "test"),
         validation_predictions=Predictions.load(predicted / "validation"),
@@ -333,7 +305,7 @@ def measure_context(
     )
 
 
-def _text_reader(job: StageJob, dataset: Dataset) -> ReadsTexts | None:
+def _text_reader(job: StageJob, dataset: Dataset) -> metrics.ReadsTexts | None:
     """Reads further texts as those of the data; None of data that are no texts."""
     from deepseek_report.datasets.assembly.texts import TextReader, Tokens
 
@@ -343,22 +315,22 @@ def _text_reader(job: StageJob, dataset: Dataset) -> ReadsTexts | None:
     return TextReader(dataset, plugin.text_rule if isinstance(plugin, Tokens) else None)
 
 
-def _before(job: StageJob) -> BeforeCorrections | None:
+def _before(job: StageJob) -> metrics.BeforeCorrections | None:
     """The model as it was before corrections; None where nothing is corrected."""
     before = job.experiment.before
     if before is None:
         return None
     folders = {name: job.inputs[stage] for name, stage in BEFORE.items()}
     data = Dataset.load(folders["data"])
-    return BeforeCorrections(
+    return metrics.BeforeCorrections(
         data,
         Predictions.load(folders["predictions"] / "test"),
-        classifier_before(before, data, folders["training"], job.device),
-        resolved_corrections(job.experiment, data),
+        corrected_training.classifier_before(before, data, folders["training"], job.device),
+        corrected_training.resolved_corrections(job.experiment, data),
     )
 
 
-def _again(job: StageJob, subject: str) -> ExplainAgain:
+def _again(job: StageJob, subject: str) -> metrics.ExplainAgain:
     """Runs the judged explainer on other inputs, for the metrics that must ask it again."""
     explainer = job.experiment.explainers[subject]
 
@@ -372,7 +344,7 @@ def _again(job: StageJob, subject: str) -> ExplainAgain:
         context = explain_context(job, explainer, classifier, inputs, positions, Silent())
         context = dataclasses.replace(context, drawn_as=drawn_as)
         if targets is not None:
-            return toward_classes(explainer, context, targets)
+            return decided_classes.toward_classes(explainer, context, targets)
         values: Floats = explainer.explain(context).values
         return values
 
@@ -400,16 +372,16 @@ class _FurtherRows:
         explanation: Explanation = explainer.explain(context)
         return explanation
 
-    def _explainer(self, cheaply: bool) -> ExplainerPlugin:
-        explainer: ExplainerPlugin = self.job.experiment.explainers[self.name]
+    def _explainer(self, cheaply: bool) -> explainers.ExplainerPlugin:
+        explainer: explainers.ExplainerPlugin = self.job.experiment.explainers[self.name]
         schema = self.job.dataset.schema
         capabilities = fresh_classifier(self.job, copied=False).capabilities
         question = self.job.experiment.question(schema)
-        if isinstance(explainer, PlaysGames):
+        if isinstance(explainer, explainers.PlaysGames):
             explainer = explainer.playing(question)
-        if cheaply and isinstance(explainer, HasCheapForm):
+        if cheaply and isinstance(explainer, explainers.HasCheapForm):
             return explainer.cheapest(capabilities, schema)
-        return suited(explainer, capabilities, schema, question)
+        return explainers.suited(explainer, capabilities, schema, question)
 
 
 def _pictures(job: StageJob, folder: Path, progress: Progress) -> None:
@@ -465,7 +437,7 @@ def fresh_classifier(job: StageJob, *, copied: bool = True) -> Classifier:
 
     model, dataset = job.experiment.model, job.dataset
     folder = job.training
-    if job.experiment.corrections and isinstance(model, FitsAnew):
+    if job.experiment.corrections and isinstance(model, models.FitsAnew):
         if folder not in _LOADED:
             _LOADED.clear()
             _LOADED[folder] = model.fitted_anew(dataset.schema, dataset.train, None)

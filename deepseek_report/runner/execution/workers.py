@@ -12,10 +12,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from multiprocessing import active_children, forkserver, get_context
 from multiprocessing.context import BaseContext
 from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Any
 
+import psutil
+
+from deepseek_report.config.composed import Composed
 from deepseek_report.config.local_code import install, installed
 from deepseek_report.runner.execution.rare_collections import BETWEEN_COLLECTIONS
 from deepseek_report.runner.execution.run_events import Event
@@ -28,7 +34,9 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _TO_ALL = tuple(getattr(signal, n) for n in ("SIGINT", "SIGHUP") if hasattr(signal, n))
 
 
-_EXECUTION = "deepseek_report.runner.execution"
+_PACKAGE = __name__.partition(".")[0]
+_LOCAL = f"{_PACKAGE}.runner.launchers.local_launcher.LocalLauncher"
+_EXECUTION = f"{_PACKAGE}.runner.execution"
 #: What every process that computes imports.
 _ALWAYS = (
     *(f"{_EXECUTION}.rare_collections", "numpy", "pandas", "pyarrow.parquet"),
@@ -208,20 +216,98 @@ def _of_c_library(name: str) -> Callable[..., object] | None:
 
 def _end_with(parent: int) -> None:
     """A killed run leaves no process behind."""
-    while _alive(parent):
-        time.sleep(1)
+    with suppress(OSError):  # there is no such process any more
+        while True:
+            os.kill(parent, 0)
+            time.sleep(1)
     os._exit(1)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except OSError:
-        return False
-    return True
 
 
 def tell(event: Event) -> None:
     """Send an event from a worker to the process that started it."""
     if _MESSAGES is not None:
         _MESSAGES.put(event)
+
+
+# How many processes this machine has cores and memory for.
+
+#: Share of the free memory that processes may take together.
+_USABLE = 0.8
+#: Where Linux says how much memory the processes of a container or of a job of Slurm may have.
+_LIMITS = Path("/sys/fs/cgroup")
+
+
+def cores() -> int:
+    """The cores that this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
+
+
+def free_memory() -> float:
+    """MiB that can still be taken, on this machine and within the limits that are set to it."""
+    free = float(psutil.virtual_memory().available)
+    with suppress(OSError, ValueError):  # there is no limit
+        most, taken = (
+            float((_LIMITS / name).read_text(encoding="ascii"))
+            for name in ("memory.max", "memory.current")
+        )
+        free = min(free, most - taken)
+    return max(free, 0.0) / 2**20
+
+
+def processes(memory: float | None) -> int:
+    """As many as there are cores, and memory for; at least one.
+
+    memory : MiB of the largest process at its peak, None where nobody knows.
+    """
+    if not memory or memory <= 0:
+        return cores()
+    return max(1, min(cores(), int(_USABLE * free_memory() / memory)))
+
+
+# What the first run of a store needs is loaded while its configuration is checked.
+
+
+def load_for_first_run(composed: Composed) -> None:
+    """Start the process that all others are forked from, where the store does not exist yet.
+
+    Then nothing can be taken from it, and the run is sure to need processes. It is left to the run
+    where a device may compute, other machines, or a model whose libraries hang on its settings.
+    """
+    raw = composed.raw
+    store = Path(str((raw.get("paths") or {}).get("store", "")))
+    if store.exists() or 1 in {raw.get("jobs"), cores()} or not _computes_here(composed):
+        return
+    libraries = _libraries(raw.get("model"))
+    if libraries:
+        load_shared(list(dict.fromkeys([*_modules(raw), *libraries])))
+
+
+def _computes_here(composed: Composed) -> bool:
+    device, launcher = composed.raw.get("device"), composed.launcher.get("_target_", _LOCAL)
+    without = sys.platform == "linux" and not Path("/dev/nvidiactl").exists()
+    return launcher == _LOCAL and (device == "cpu" or (device == "auto" and without))
+
+
+def _modules(raw: Mapping[str, Any]) -> Iterator[str]:
+    """The modules of this package that the chosen parts stand in."""
+    single = (raw.get(name) for name in ("dataset", "model", "trainer"))
+    several = (raw.get(name) or {} for name in ("explainers", "metrics", "visualizations"))
+    for part in (*single, *(part for group in several for part in group.values())):
+        target = str((part or {}).get("_target_", ""))
+        if target.startswith(f"{_PACKAGE}."):
+            yield target.rpartition(".")[0]
+
+
+def _libraries(model: Mapping[str, object] | None) -> tuple[str, ...]:
+    """What a model of this package says that it needs; nothing where that hangs on its settings."""
+    module, _, name = str((model or {}).get("_target_", "")).rpartition(".")
+    if not module.startswith(f"{_PACKAGE}.models."):
+        return ()
+    try:
+        named = getattr(getattr(import_module(module), name), "libraries", ())
+    except (ImportError, AttributeError):  # it is told when the configuration is checked
+        return ()
+    return named if isinstance(named, tuple) else ()

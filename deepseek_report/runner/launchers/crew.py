@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from deepseek_report.errors import DeepseekReportError
-from deepseek_report.runner.execution.open_plan import WorkItem
-from deepseek_report.runner.execution.pool import Schedule
+from deepseek_report.runner.execution.open_plan import Schedule, WorkItem
 from deepseek_report.runner.launchers.outbox import Broken, Outbox
 
 _PAUSE = 0.05
@@ -35,6 +34,20 @@ class Worker(Protocol):
         ...
 
 
+class Elsewhere:
+    """A launcher whose workers are started elsewhere, at most so many at a time."""
+
+    elsewhere: ClassVar[bool] = True
+    most: int
+
+    def room(self, here: int) -> int:
+        del here
+        return self.most
+
+    def load_early(self, modules: Sequence[str]) -> None:
+        """Workers import what they need."""
+
+
 class Cluster(Protocol):
     """Where workers are started."""
 
@@ -48,8 +61,6 @@ class Crew:
 
     A worker that ends while it has a piece has lost it: the piece is tried once more, by another.
 
-    Parameters
-    ----------
     most : workers at a time.
     """
 
@@ -66,13 +77,13 @@ class Crew:
     def run(self) -> None:
         """Run until nothing can be started any more.
 
-        Raises
-        ------
-        DeepseekReportError : workers do not start, or their machines have other versions.
+        Raises DeepseekReportError: workers do not start, or their machines have other versions.
         """
         with self._ended_at_last():
             while self._put():
-                self._start_workers()
+                for _ in range(len(self.pending) - len(self.workers)):
+                    self._started += 1
+                    self.workers[self._started] = self.cluster.start(self.box, self._started)
                 if not self._collect():
                     time.sleep(_PAUSE)
 
@@ -89,11 +100,6 @@ class Crew:
         self._pieces += 1
         self.pending[self._pieces] = item
         self.box.put(self._pieces, item.plan.work(item.stage))
-
-    def _start_workers(self) -> None:
-        for _ in range(len(self.pending) - len(self.workers)):
-            self._started += 1
-            self.workers[self._started] = self.cluster.start(self.box, self._started)
 
     def _collect(self) -> bool:
         """Take what has come back, then see which pieces were lost; whether anything had ended."""
@@ -154,24 +160,18 @@ class Crew:
         finally:
             self.box.close()
             until = time.monotonic() + grace
-            while time.monotonic() < until and not self._all_ended():
+            while (left := self._working()) and time.monotonic() < until:
                 time.sleep(_PAUSE)
-            for worker in self.workers.values():
-                if not worker.has_ended():
-                    worker.end()
+            for worker in left:
+                worker.end()
             self.box.remove()
 
-    def _all_ended(self) -> bool:
-        return all(worker.has_ended() for worker in self.workers.values())
+    def _working(self) -> list[Worker]:
+        return [worker for worker in self.workers.values() if not worker.has_ended()]
 
 
 def carry_out_elsewhere(schedule: Schedule, cluster: Cluster, most: int) -> None:
-    """Run all pieces of a schedule by workers of a cluster.
-
-    Parameters
-    ----------
-    most : workers at a time.
-    """
+    """Run all pieces of a schedule by workers of a cluster, so many at a time."""
     first = next(iter(schedule.startable()), None)
     if first is not None:
         Crew(schedule, cluster, Outbox.make(first.plan.store.root), most).run()

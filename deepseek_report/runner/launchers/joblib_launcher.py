@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from deepseek_report.config.local_code import install, installed
 from deepseek_report.errors import DeepseekReportError
-from deepseek_report.runner.execution.pool import Schedule
-from deepseek_report.runner.execution.run_events import Event, Work
+from deepseek_report.runner.execution.open_plan import Schedule
+from deepseek_report.runner.execution.run_events import Work, unheard
 from deepseek_report.runner.execution.workers import one_thread
 
 
@@ -66,8 +66,4 @@ def _work(local: Mapping[str, str], pickled: bytes) -> object:
     """One piece of work in a process of joblib; trusted local code is found before it is read."""
     install(local)
     with one_thread():
-        return pickle.loads(pickled)(_unheard)  # noqa: S301 - of the process that started this one
-
-
-def _unheard(event: Event) -> None:
-    del event
+        return pickle.loads(pickled)(unheard)  # noqa: S301 - of the process that started this one

@@ -13,6 +13,8 @@
 
 Pieces and results are pickles. They are read by the user who wrote them, in a folder that nobody
 else may enter: a folder with other rights or another owner is refused.
+
+`take_pieces` is what runs elsewhere: it takes one piece of work after another out of an outbox.
 """
 
 from __future__ import annotations
@@ -21,19 +23,22 @@ import hashlib
 import json
 import os
 import pickle
+import platform
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from deepseek_report.artifacts.storage.files import load_json, save_json
-from deepseek_report.config.local_code import installed
+from deepseek_report.config.local_code import install, installed
 from deepseek_report.errors import ArtifactError
 from deepseek_report.provenance import versions
-from deepseek_report.runner.execution.run_events import Work
+from deepseek_report.runner.execution.run_events import Work, unheard
+from deepseek_report.runner.execution.workers import keep_freed_memory, one_thread
 
 #: Folder of a store that holds outboxes.
 SENT = ".sent"
@@ -79,9 +84,7 @@ class Outbox:
     def enter(cls, folder: str) -> Outbox:
         """That of another process of the same user.
 
-        Raises
-        ------
-        ArtifactError : others could have written into it.
+        Raises ArtifactError: others could have written into it.
         """
         facts = os.lstat(folder)
         private = stat.S_ISDIR(facts.st_mode) and not stat.S_IMODE(facts.st_mode) & 0o077
@@ -177,3 +180,52 @@ def package_digest() -> str:
         for path in root.rglob("*.py")
     }
     return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
+
+
+#: Seconds that a worker waits for another piece before it ends.
+_PATIENCE = 20.0
+_PAUSE = 0.1
+
+
+def take_pieces(folder: str, worker: int, seconds: float) -> None:
+    """Work until the outbox is closed, nothing has come for a while, or the time is up.
+
+    worker : its number. seconds : after which no further piece is taken.
+    """
+    box = Outbox.enter(folder)
+    shared = box.shared()
+    if difference := _difference(shared):
+        box.refuse(worker, difference)
+        return
+    install(shared.local)  # before a piece is read, which imports trusted packages
+    keep_freed_memory()
+    started = last = time.monotonic()
+    with one_thread():
+        while box.is_open and (now := time.monotonic()) - started < seconds:
+            if (piece := box.take(worker)) is not None:
+                box.give(piece[0], _result_of(piece[1]))
+                last = time.monotonic()
+            elif now - last > _PATIENCE:
+                return
+            else:
+                time.sleep(_PAUSE)
+
+
+def _result_of(pickled: bytes) -> object:
+    try:
+        return pickle.loads(pickled)(unheard)  # noqa: S301 - of the same user, see `Outbox.enter`
+    except Exception as error:  # one piece that breaks must not take its worker with it
+        return Broken(f"{type(error).__name__}: {error}")
+
+
+def _difference(shared: SharedFacts) -> str:
+    """How this machine differs from that of the command in what decides results, or ""."""
+    own, expected = versions(), shared.versions
+    other = [
+        f"{name} {own.get(name, 'not installed')} instead of {expected.get(name, 'none')}"
+        for name in sorted({*own, *expected})
+        if own.get(name) != expected.get(name)
+    ]
+    if not other and package_digest() != shared.package:
+        other = ["other code of deepseek-report under the same version"]
+    return f"{platform.node()} has {', '.join(other)}" if other else ""

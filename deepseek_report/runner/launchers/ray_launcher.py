@@ -9,16 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.errors import DeepseekReportError
-from deepseek_report.runner.execution.pool import Schedule
-from deepseek_report.runner.launchers.crew import Worker, carry_out_elsewhere
-from deepseek_report.runner.launchers.outbox import Outbox
-from deepseek_report.runner.launchers.worker import take_pieces
+from deepseek_report.runner.execution.open_plan import Schedule
+from deepseek_report.runner.launchers.crew import Elsewhere, Worker, carry_out_elsewhere
+from deepseek_report.runner.launchers.outbox import Outbox, take_pieces
 
 #: Seconds after which a worker takes no further stage.
 _LONGEST = 24 * 3600.0
@@ -27,7 +26,7 @@ _ANSWERS_IN = 10.0
 
 
 @dataclass(frozen=True)
-class RayLauncher:
+class RayLauncher(Elsewhere):
     """Starts workers as tasks of Ray, each of which takes one stage after another.
 
     The store must lie on a file system that all machines have under the same path, and each machine
@@ -38,17 +37,8 @@ class RayLauncher:
     most : tasks at a time, each with one core; Ray starts as many as it has cores.
     """
 
-    elsewhere: ClassVar[bool] = True
-
     address: str = ""
     most: Annotated[int, Field(ge=1, le=1000)] = 16
-
-    def room(self, here: int) -> int:
-        del here
-        return self.most
-
-    def load_early(self, modules: Sequence[str]) -> None:
-        """Workers import what they need."""
 
     def carry_out(self, schedule: Schedule, processes: int, modules: Sequence[str]) -> None:
         del modules  # workers import what they need

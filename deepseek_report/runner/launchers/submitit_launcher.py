@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from deepseek_report.artifacts.advice import pip_install
 from deepseek_report.errors import DeepseekReportError
-from deepseek_report.runner.execution.pool import Schedule
-from deepseek_report.runner.launchers.crew import Worker, carry_out_elsewhere
-from deepseek_report.runner.launchers.outbox import Outbox
-from deepseek_report.runner.launchers.worker import take_pieces
+from deepseek_report.runner.execution.open_plan import Schedule
+from deepseek_report.runner.launchers.crew import Elsewhere, Worker, carry_out_elsewhere
+from deepseek_report.runner.launchers.outbox import Outbox, take_pieces
 
 if TYPE_CHECKING:
     from submitit import AutoExecutor, Job
@@ -23,7 +22,7 @@ Name = Annotated[str, Field(pattern=_PLAIN)]
 
 
 @dataclass(frozen=True)
-class SubmititLauncher:
+class SubmititLauncher(Elsewhere):
     """Starts workers as jobs of Slurm, or as processes of this machine to try it out.
 
     Each job takes one stage after another, since starting a process takes longer than most stages.
@@ -36,8 +35,6 @@ class SubmititLauncher:
     partition, account, qos, constraint, reservation : as sbatch knows them; empty: not said.
     """
 
-    elsewhere: ClassVar[bool] = True
-
     cluster: Literal["slurm", "local"] = "slurm"
     most: Annotated[int, Field(ge=1, le=1000)] = 16
     minutes: Annotated[int, Field(ge=2)] = 120
@@ -47,13 +44,6 @@ class SubmititLauncher:
     qos: Name = ""
     constraint: Name = ""
     reservation: Name = ""
-
-    def room(self, here: int) -> int:
-        del here
-        return self.most
-
-    def load_early(self, modules: Sequence[str]) -> None:
-        """Workers import what they need."""
 
     def carry_out(self, schedule: Schedule, processes: int, modules: Sequence[str]) -> None:
         del modules  # workers import what they need
@@ -66,9 +56,7 @@ class SubmititLauncher:
     def executor(self, box: Outbox) -> AutoExecutor:
         """What submits a job, as submitit has it.
 
-        Raises
-        ------
-        DeepseekReportError : submitit is not installed, or there is no Slurm on this machine.
+        Raises DeepseekReportError: submitit is not installed, or there is no Slurm on this machine.
         """
         try:
             import submitit

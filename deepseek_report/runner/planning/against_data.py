@@ -45,19 +45,15 @@ def refuse_misfits(
     Where something is corrected, all but the corrections and a fitted model is held against the
     corrected data.
 
-    Parameters
-    ----------
     schema, load : of the data as they were read; `load` gives a part, where something needs it.
     before : the folder of the model before corrections, where the store has it.
 
-    Raises
-    ------
-    ConfigProblems : thresholds on groups that the data do not have or that need a favourable class,
-        a fitted model of other data, expectations of columns, words or classes that there are not,
-        cases that are not in the test part, more folds than the rows allow, explained classes that
-        there are not, a graph of causes whose nodes are not in the data or whose arrows run in a
-        circle, questions to it that it cannot be asked, a capacity for alerts where nobody knows
-        when rows come from, corrections of what there is not.
+    Raises ConfigProblems: thresholds on groups that the data do not have or that need a favourable
+        class, a fitted model of other data, expectations of columns, words or classes that there
+        are not, cases that are not in the test part, more folds than the rows allow, explained
+        classes that there are not, a graph of causes whose nodes are not in the data or whose
+        arrows run in a circle, questions to it that it cannot be asked, a capacity for alerts where
+        nobody knows when rows come from, corrections of what there is not.
     """
     problems = fitted_model_problems(experiment, schema, load)
     if experiment.corrections:

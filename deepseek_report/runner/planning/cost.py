@@ -13,8 +13,8 @@ from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.artifacts.storage.plain_files import folders_in
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError
+from deepseek_report.runner.execution.workers import cores, processes
 from deepseek_report.runner.planning.plan import Stage
-from deepseek_report.runner.planning.processes import cores, processes
 from deepseek_report.runner.planning.work import Size, Work, like_of, size_of, work_of
 from deepseek_report.store import Store
 from deepseek_report.store.folders import MANIFEST
@@ -163,8 +163,6 @@ def cost_of(
 ) -> Cost:
     """What these stages cost, and the report after them.
 
-    Parameters
-    ----------
     waiting : the stages that the store does not have. size : None before the data are read.
     row : seconds in which the model evaluates one row, where that was timed.
     """

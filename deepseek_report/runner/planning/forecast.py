@@ -31,12 +31,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ConfigError, DeepseekReportError
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
 from deepseek_report.models.transformers.pretrained import Pretrained
-from deepseek_report.provenance.signatures import (
-    SEAL_PREDICATE,
-    sealed_envelope,
-    signing_key,
-    statement,
-)
+from deepseek_report.provenance import signatures
 from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
 from deepseek_report.runner.planning.cost import Cost, PastTimes, cost_of, row_of_past, span_of
 from deepseek_report.runner.planning.plan import (
@@ -352,16 +347,12 @@ def seal_experiment(
 ) -> tuple[Path, str]:
     """Write the seal of an experiment, and its signature beside it where a key is named.
 
-    Returns
-    -------
-    The file of the seal, and its SHA-256.
+    Returns the file of the seal, and its SHA-256.
 
-    Raises
-    ------
-    ConfigError : results of this plan exist already, the key cannot be used, or another seal is
-        there.
+    Raises ConfigError: results of this plan exist already, the key cannot be used, or another seal
+        is there.
     """
-    signer = signing_key(key) if key else None
+    signer = signatures.signing_key(key) if key else None
     store = Store(Path(experiment.settings.paths.store).absolute())
     data = data_as_seen(experiment, store)
     experiment = decided(experiment, data.size)
@@ -389,7 +380,7 @@ def seal_experiment(
     write_bytes(path, text, links=True)
     digest = sha256_file(path, links=True)
     if signer is not None:
-        payload = statement({SEAL_FILE: digest}, SEAL_PREDICATE, content)
-        envelope = sealed_envelope(payload, signer)
+        payload = signatures.statement({SEAL_FILE: digest}, signatures.SEAL_PREDICATE, content)
+        envelope = signatures.sealed_envelope(payload, signer)
         write_bytes(path.with_name(f"{path.stem}.dsse.json"), envelope, links=True)
     return path, digest

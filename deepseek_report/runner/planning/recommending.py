@@ -42,14 +42,8 @@ from deepseek_report.config.composed import Undecided, locate
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.validate import validate
+from deepseek_report.runner.planning import work
 from deepseek_report.runner.planning.plan import data_stage
-from deepseek_report.runner.planning.work import (
-    Size,
-    background_of,
-    instances_of,
-    planned_calls,
-    size_of,
-)
 from deepseek_report.store import Store
 
 #: What `benchmarks/method_prices.py` measured of the shipped methods.
@@ -93,17 +87,13 @@ def _all_of(by_kind: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, float
     return [prices for models in by_kind.values() for prices in models.values()]
 
 
-def decided(experiment: Experiment, size: Size | None = None) -> Experiment:
+def decided(experiment: Experiment, size: work.Size | None = None) -> Experiment:
     """The experiment with its explainers chosen; the same where nothing was left open.
 
-    Parameters
-    ----------
     size : of the data, where it is known; else the store tells it, or the data are read.
 
-    Raises
-    ------
-    ConfigProblems : the budget does not pay for what must be explained.
-    DataError : the data cannot be read.
+    Raises ConfigProblems: the budget does not pay for what must be explained.
+    Raises DataError: the data cannot be read.
     """
     if experiment.undecided is None:
         return experiment
@@ -117,18 +107,16 @@ def decided(experiment: Experiment, size: Size | None = None) -> Experiment:
     return validate(composed, experiment.trusted, experiment.trusted_types)
 
 
-def size_before_run(experiment: Experiment) -> Size:
+def size_before_run(experiment: Experiment) -> work.Size:
     """The size of the data, from the store or else from their source.
 
-    Raises
-    ------
-    DataError : the data cannot be read.
+    Raises DataError: the data cannot be read.
     """
     store = Store(Path(experiment.settings.paths.store).absolute())
     if (folder := data_stage(experiment).folder(store)) is not None:
-        return size_of(folder)
+        return work.size_of(folder)
     dataset = experiment.dataset.load(experiment.seeds.data, Silent())
-    return Size.of(dataset.schema, dataset.card)
+    return work.Size.of(dataset.schema, dataset.card)
 
 
 def _plain(explainer: ExplainerPlugin) -> dict[str, Any]:
@@ -162,7 +150,7 @@ class _Budget:
 
     experiment: Experiment
     undecided: Undecided
-    size: Size
+    size: work.Size
     offers: Mapping[str, list[Offer]]
     others: Sequence[str]
     allowed: _Price = field(default_factory=_Price)
@@ -171,13 +159,13 @@ class _Budget:
     refused: dict[str, Message] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, experiment: Experiment, undecided: Undecided, size: Size) -> _Budget:
+    def of(cls, experiment: Experiment, undecided: Undecided, size: work.Size) -> _Budget:
         """What is taken for the budget that the configuration declares."""
         explainers = experiment.explainers
         situation = Situation(
             capabilities_of(experiment.model, size.schema),
             size.schema,
-            background_of(experiment, size),
+            work.background_of(experiment, size),
         )
         offers = {
             key: list(_as_set(explainers[key], situation, fields))
@@ -209,8 +197,8 @@ class _Budget:
 
     def cost(self, key: str, explainer: ExplainerPlugin) -> _Price:
         """What an explainer plans, and how long that takes; 0 seconds where nobody measured it."""
-        cases = instances_of(self.experiment, self.size)
-        rows = planned_calls(self.experiment, explainer, self.size, cases)
+        cases = work.instances_of(self.experiment, self.size)
+        rows = work.planned_calls(self.experiment, explainer, self.size, cases)
         each = seconds_a_row(self.experiment, self.size.schema, key)
         return _Price(rows, rows * (each or 0.0))
 
@@ -270,7 +258,7 @@ class _Budget:
         name = "evaluations" if needed.rows > self.allowed.rows else "seconds"
         allowed = getattr(self.experiment.settings.explain, name)
         least = int(needed.rows) if name == "evaluations" else math.ceil(10 * needed.seconds) / 10
-        cases = instances_of(self.experiment, self.size)
+        cases = work.instances_of(self.experiment, self.size)
         raise ConfigProblems(
             [
                 Problem(

@@ -55,9 +55,7 @@ def sweep_jobs(
 
     on_first : is called with the first valid job, before the others are composed.
 
-    Raises
-    ------
-    ConfigProblems : the problems of all jobs, each once.
+    Raises ConfigProblems: the problems of all jobs, each once.
     """
     composer = Composer.of(config_dir)
     planned = job_overrides(overrides, composer)
@@ -128,9 +126,7 @@ def job_overrides(overrides: Sequence[str], composer: Composer) -> list[JobOverr
     Jobs that vary `seed` keep one split and one background, those of the experiment's own seed,
     unless `seeds.data` is said.
 
-    Raises
-    ------
-    ConfigProblems : the block is none, or there are too many jobs.
+    Raises ConfigProblems: the block is none, or there are too many jobs.
     """
     bases: dict[tuple[str, ...], Composed] = {}
     jobs: list[JobOverrides] = []
@@ -170,9 +166,7 @@ class _Axis:
 def _axes(base: Composed) -> list[_Axis]:
     """The axes of a block.
 
-    Raises
-    ------
-    ConfigProblems : it is no mapping of keys to lists of values, or varies what it may not.
+    Raises ConfigProblems: it is no mapping of keys to lists of values, or varies what it may not.
     """
     block = base.sweep
     if not isinstance(block, Mapping):

@@ -46,8 +46,6 @@ class Size:
 def work_facts(experiment: Experiment, stage: Stage, data: Path) -> dict[str, object]:
     """The work of a finished stage as its manifest keeps it; empty where it cannot be estimated.
 
-    Parameters
-    ----------
     data : the folder of the stage `data`.
     """
     try:

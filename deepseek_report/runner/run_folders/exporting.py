@@ -61,14 +61,10 @@ def export_run(
     `<run>-exports` beside the run. template : of `docx`, the path of one's own or the name of one
     that comes along; else the first of these.
 
-    Returns
-    -------
-    The files, in the order of the formats.
+    Returns the files, in the order of the formats.
 
-    Raises
-    ------
-    ConfigError : there is no such format or template, or the target lies in the run folder.
-    ArtifactError : it is no run folder, or its results were changed.
+    Raises ConfigError: there is no such format or template, or the target lies in the run folder.
+    Raises ArtifactError: it is no run folder, or its results were changed.
     """
     if unknown := [name for name in formats if name not in FORMATS]:
         raise ConfigError(

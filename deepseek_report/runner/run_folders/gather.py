@@ -9,25 +9,12 @@ from pathlib import Path
 import yaml
 
 from deepseek_report.artifacts.ids import BEFORE, ArtifactId
+from deepseek_report.artifacts.protocols import traits
 from deepseek_report.artifacts.protocols.models import model_digest
-from deepseek_report.artifacts.protocols.traits import (
-    MetricPart,
-    PicturePart,
-    table_types,
-    traits_of,
-)
 from deepseek_report.artifacts.results import PROVENANCE
 from deepseek_report.artifacts.score import load_scores
+from deepseek_report.artifacts.storage import plain_files
 from deepseek_report.artifacts.storage.files import save_json, save_table
-from deepseek_report.artifacts.storage.plain_files import (
-    copy_file,
-    files_below,
-    files_in,
-    make_folder,
-    move,
-    remove,
-    write_text,
-)
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.compliance.policy import POLICY_FILE
 from deepseek_report.compliance.seal import SEAL, SEAL_FILE, SEAL_SIGNATURE
@@ -35,7 +22,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.privacy.release import release
 from deepseek_report.provenance import environment, lock, versions
 from deepseek_report.rendering.markdown import slug
-from deepseek_report.runner.execution.outcomes import Execution
+from deepseek_report.runner.execution.computing import Execution
 from deepseek_report.runner.execution.stages import artifact_paths
 from deepseek_report.runner.planning.plan import Stage, recorded_config
 from deepseek_report.runner.run_folders.open_run import (
@@ -86,7 +73,7 @@ def assemble(
     privacy = experiment.privacy
     config = recorded_config(experiment)
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
-    write_text(folder / CONFIG, text)
+    plain_files.write_text(folder / CONFIG, text)
     artifacts = _artifacts(execution, folder) | _frameworks(experiment, folder)
     artifacts |= _beside_config(experiment, folder)
     run = RecordedRun(
@@ -117,9 +104,9 @@ def _copy(experiment: Experiment, execution: Execution, folder: Path) -> None:
     else:
         release(_own(execution), experiment, folder / ARTIFACTS)
     if not experiment.settings.measure_time:
-        for path in files_below(folder / ARTIFACTS, "timing.json"):
+        for path in plain_files.files_below(folder / ARTIFACTS, "timing.json"):
             if path.name == "timing.json":
-                remove(path)
+                plain_files.remove(path)
 
 
 def _own(execution: Execution) -> dict[str, Path]:
@@ -134,19 +121,19 @@ def _copy_whole(execution: Execution, folder: Path, measure_time: bool) -> None:
         copy_tree(source, target)
         for name in _NOT_COPIED:
             if stage == "data":
-                remove(target / name)
+                plain_files.remove(target / name)
     events = folder / ARTIFACTS / "training" / EVENTS
     if events.is_dir():
         if measure_time:
             _copy_events(events, folder / EVENTS)
-        remove(events)
+        plain_files.remove(events)
 
 
 def _copy_events(events: Path, target: Path) -> None:
     """TensorBoard's files, which carry the clock, under names that do not hold the host's."""
-    make_folder(target)
-    for number, path in enumerate(files_in(events)):
-        move(path, target / f"events.out.tfevents.{number}")
+    plain_files.make_folder(target)
+    for number, path in enumerate(plain_files.files_in(events)):
+        plain_files.move(path, target / f"events.out.tfevents.{number}")
 
 
 def _volatile(experiment: Experiment) -> Iterator[str]:
@@ -157,15 +144,15 @@ def _volatile(experiment: Experiment) -> Iterator[str]:
     measured = [
         ArtifactId.measure(name)
         for name, metric in experiment.metrics.items()
-        if traits_of(metric, MetricPart).volatile
+        if traits.traits_of(metric, traits.MetricPart).volatile
     ]
     yield from (f"{ARTIFACTS}/{artifact}/*" for artifact in measured)
     for name, metric in experiment.metrics.items():
-        for table, kind in table_types(metric).items():
-            if traits_of(metric, MetricPart).volatile and kind.section:
+        for table, kind in traits.table_types(metric).items():
+            if traits.traits_of(metric, traits.MetricPart).volatile and kind.section:
                 yield f"tables/{slug('-'.join(dict.fromkeys((kind.section, name, table))))}*"
     for name, picture in experiment.visualizations.items():
-        if set(measured) & set(traits_of(picture, PicturePart).needs):
+        if set(measured) & set(traits.traits_of(picture, traits.PicturePart).needs):
             yield f"{ARTIFACTS}/pictures/{name}/*"
             yield f"figures/*{slug(name)}*"
 
@@ -186,7 +173,7 @@ def _frameworks(experiment: Experiment, folder: Path) -> dict[str, CopiedArtifac
     for choice in experiment.frameworks.values():
         if choice.file is not None:
             target = folder / ARTIFACTS / "frameworks" / choice.id
-            copy_file(choice.file, target / FRAMEWORK_FILE, links=True)
+            plain_files.copy_file(choice.file, target / FRAMEWORK_FILE, links=True)
             copies[ArtifactId.of("frameworks", choice.id)] = _copied(target, folder)
     return copies
 
@@ -204,7 +191,7 @@ def _beside_config(experiment: Experiment, folder: Path) -> dict[str, CopiedArti
         target = folder / ARTIFACTS / name
         for source, file in sources:
             if source is not None:
-                copy_file(source, target / file, links=True)
+                plain_files.copy_file(source, target / file, links=True)
                 copies[name] = _copied(target, folder)
     return copies
 

@@ -179,9 +179,7 @@ class OpenRun:
 def open_run(folder: Path) -> OpenRun:
     """Check the results of a run folder against their manifest and read `run.json`.
 
-    Raises
-    ------
-    ArtifactError : it is no run folder, holds a link, or a result is not as the run wrote it.
+    Raises ArtifactError: it is no run folder, holds a link, or a result is not as the run wrote it.
     """
     contents = look_into(folder)
     refuse_links(folder, contents)
@@ -206,9 +204,7 @@ def read_run(folder: Path, contents: Contents | None = None) -> RecordedRun:
 def run_content(folder: Path, contents: Contents | None = None) -> dict[str, Any]:
     """`run.json` of a run folder as plain data, valid by the schema of its format version.
 
-    Raises
-    ------
-    ArtifactError : the folder has none, or no run of this package wrote it.
+    Raises ArtifactError: the folder has none, or no run of this package wrote it.
     """
     contents = contents or look_into(folder)
     if RUN not in contents.files:

@@ -97,9 +97,7 @@ def seal_documents(folder: Path, run_digest: str, written: Writing | None = None
     It holds what `verify` needs to make them again, and the hash of all that writes, so that a
     later run knows whether they are current.
 
-    Returns
-    -------
-    The document digest.
+    Returns the document digest.
     """
     written = written or Writing()
     contents = look_into(folder)

@@ -39,9 +39,7 @@ def load_section(entry: Mapping[str, object], trust: Sequence[str] = ()) -> Sect
 
     trust : packages that the person named, beside this one.
 
-    Raises
-    ------
-    UntrustedPartError : the target is no section of this package or of a trusted one.
+    Raises UntrustedPartError: the target is no section of this package or of a trusted one.
     """
     section: SectionPlugin = _load(entry, "section", trust)
     return section

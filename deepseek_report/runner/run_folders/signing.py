@@ -43,14 +43,10 @@ def sign_run(folder: Path, key: SigningKey, decision: Path | None = None) -> Pat
     decision : a file of people, in `people/` of the folder or elsewhere. One from elsewhere is
         added first, and the documents are written again, so that they show it.
 
-    Returns
-    -------
-    The signature's file.
+    Returns the signature's file.
 
-    Raises
-    ------
-    ArtifactError : the results are not those that the run wrote.
-    PeopleProblems, ConfigError : the file of decisions cannot be used, or has none.
+    Raises ArtifactError: the results are not those that the run wrote.
+    Raises PeopleProblems, ConfigError: the file of decisions cannot be used, or has none.
     """
     if decision is not None:
         decision = _added(folder, decision)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +21,8 @@ from deepseek_report.compliance.decision_words import required_name, target_name
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
 from deepseek_report.compliance.policy import Policy, Requirement, read_policy, requirements
 from deepseek_report.compliance.seal import SEAL, SEAL_FILE, SEAL_SIGNATURE
+from deepseek_report.compliance.statements import parse_date
+from deepseek_report.config.trusted import trusted_packages
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.provenance.signatures import (
     SEAL_PREDICATE,
@@ -26,11 +30,17 @@ from deepseek_report.provenance.signatures import (
     known_keys,
     open_envelope,
 )
+from deepseek_report.rendering.page_words import page_of
 from deepseek_report.runner.planning.plan import identity_of
 from deepseek_report.runner.run_folders.open_run import OpenRun, RecordedRun, read_run
-from deepseek_report.runner.run_folders.remaking import Remade, remade
-from deepseek_report.runner.run_folders.sealing import document_digest
+from deepseek_report.runner.run_folders.sealing import (
+    document_digest,
+    language_of,
+    writing_key,
+    writing_libraries,
+)
 from deepseek_report.runner.run_folders.signing import Signatures, check_signatures
+from deepseek_report.runner.run_folders.writing import WriteOptions, make_documents
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
     ARTIFACTS,
@@ -53,7 +63,7 @@ from deepseek_report.store.run_folder import (
     run_digest,
 )
 from deepseek_report.wording.of_results import score_table
-from deepseek_report.wording.words import Wording, wording
+from deepseek_report.wording.words import Wording, languages, wording
 
 _MOST_SEAL = 2**24
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
@@ -170,17 +180,13 @@ def verify(
 ) -> Verified:
     """Compare a run folder with its manifests, and these with one another.
 
-    Parameters
-    ----------
     proofs : what the person knows apart from the folder.
     recompute : whether `config.yaml` and `scores.parquet` are compared with what they repeat, and
         the documents with those that the results give.
     trust : packages whose sections may be loaded to write the documents again.
 
-    Raises
-    ------
-    ArtifactError : this is no run folder, or its manifest cannot be read.
-    ConfigError : a digest is none, or keys or a policy cannot be read.
+    Raises ArtifactError: this is no run folder, or its manifest cannot be read.
+    Raises ConfigError: a digest is none, or keys or a policy cannot be read.
     """
     proofs = proofs or Proofs()
     expected = expected_digest(proofs.expect)
@@ -349,16 +355,14 @@ def agreement_problems(run: RecordedRun, listed: Mapping[str, str]) -> list[str]
     artifacts = run.file_hashes
     problems = [
         f"{name}: {RUN} and {MANIFEST} do not say the same of it"
-        for name in sorted(artifacts.keys() | {file for file in listed if _is_artifact(file)})
+        for name in sorted(
+            artifacts.keys() | {file for file in listed if file.startswith(f"{ARTIFACTS}/")}
+        )
         if artifacts.get(name) != listed.get(name)
     ]
     if run.format_version > 1 and run.run_id != identity_of(run):
         problems.append(f"{RUN}: the run id {run.run_id} is not the one of its stage keys")
     return problems
-
-
-def _is_artifact(name: str) -> bool:
-    return name.startswith(f"{ARTIFACTS}/")
 
 
 def _compare_contents(folder: Path, run: RecordedRun, verified: Verified) -> None:
@@ -488,3 +492,81 @@ def _expectation(verified: Verified, expected: str) -> Expected:
         theirs += f", the document digest {verified.document_digest}"
     verified.results.append(f"the digest that you expect is not that of this folder: {theirs}")
     return "neither"
+
+
+#: Pages that Quarto makes, not twice the same bytes.
+_BY_QUARTO = frozenset({page_of("html"), page_of("pdf"), page_of("docx")})
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Remade:
+    """What came of making the documents of a run again.
+
+    same, different : names of those that have the same bytes, and of those that have not, that are
+    missing, or that the results do not give. reasons : why documents that differ may be genuine all
+    the same, a clause each; none where this installation must give what the recorded one gave.
+    """
+
+    same: Sequence[str] = ()
+    different: Sequence[str] = ()
+    reasons: Sequence[str] = ()
+
+
+def remade(opened: OpenRun, record: Mapping[str, object], trust: Sequence[str] = ()) -> Remade:
+    """Make the documents of a run again in a folder of their own, and compare.
+
+    opened : a run whose results are as the run wrote them. record : the content of
+    `documents.json`; it may be anybody's, and decides no more than the language and the reasons.
+    """
+    present = hash_files(opened.folder, opened.contents.of_class("document"))
+    language = record.get("language")
+    language = language if language in languages() else _recorded_language(opened, record)
+    opened = replace(opened, day=_recorded_day(record))
+    options = WriteOptions(engine="embedded", trust=trust, language=language)
+    reasons = list(_reasons(opened, record, language, trust))
+    with tempfile.TemporaryDirectory(prefix="deepseek-report-") as place:
+        work = Path(place)
+        try:
+            make_documents(opened, work, options)
+        except Exception as error:  # whatever it is: nothing was compared
+            text = f"they cannot be made again here ({type(error).__name__}: {error})"
+            return Remade(different=sorted(present), reasons=[text])
+        made = hash_files(work, look_into(work).of_class("document"))
+    names = sorted(present.keys() | made.keys())
+    same = [name for name in names if present.get(name) == made.get(name)]
+    different = [name for name in names if present.get(name) != made.get(name)]
+    return Remade(same, different, reasons)
+
+
+def _recorded_day(record: Mapping[str, object]) -> dt.date | None:
+    """The day on which the documents were written; today where it is not recorded."""
+    day = record.get("day")
+    return parse_date(day) if isinstance(day, str) else None
+
+
+def _recorded_language(opened: OpenRun, record: Mapping[str, object]) -> str:
+    """The language by the hash of what wrote, where an older version did not name it."""
+    config = opened.run.config
+    keys = {writing_key(config, language): language for language in languages()}
+    return keys.get(str(record.get("writing")), opened.language)
+
+
+def _reasons(
+    opened: OpenRun, record: Mapping[str, object], language: str, trust: Sequence[str]
+) -> Iterator[str]:
+    config = opened.run.config
+    if record.get("writing") != writing_key(config, language or language_of(config)):
+        yield "other code wrote them, by their record"
+    recorded, here = record.get("libraries"), writing_libraries()
+    if not isinstance(recorded, Mapping):
+        yield "their record does not say which versions of libraries wrote them"
+    elif other := [name for name in here if recorded.get(name) != here[name]]:
+        versions = (f"{name} {str(recorded.get(name))[:40]}, here {here[name]}" for name in other)
+        yield f"other libraries wrote them, by their record: {'; '.join(versions)}"
+    if record.get("engine") == "quarto" and _BY_QUARTO & set(opened.contents.files):
+        yield "Quarto made the pages, which does not give the same bytes again"
+    named = {str(entry.get("_target_", "")).split(".")[0] for entry in config["sections"].values()}
+    if foreign := sorted(named - set(trusted_packages(trust))):
+        shown = ", ".join(foreign[:_SHOWN])
+        yield f"sections take their code from {shown}, which is run with --trust PACKAGE alone"

@@ -40,8 +40,8 @@ from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.rules_failures import failures
 from deepseek_report.rendering import page_parts
-from deepseek_report.rendering.decide_page import write_decide_page
 from deepseek_report.rendering.document import write_brief, write_qmd
+from deepseek_report.rendering.embedded import write_decide_page
 from deepseek_report.rendering.page_words import FORMATS, Engine, Format, ReportOptions, page_of
 from deepseek_report.rendering.paper import bibtex
 from deepseek_report.rendering.render import render
@@ -115,10 +115,9 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
     The documents are made in a folder of their own and put in place when all are whole, so that a
     render that fails leaves the folder as it was.
 
-    Raises
-    ------
-    ArtifactError : the results are not those that the run wrote.
-    PeopleProblems : what people wrote cannot be used, where `options.people` asks for that check.
+    Raises ArtifactError: the results are not those that the run wrote.
+    Raises PeopleProblems: what people wrote cannot be used, where `options.people` asks for that
+        check.
     """
     options = options or WriteOptions()
     _drop_leftovers(folder)
@@ -152,9 +151,7 @@ def telling_of(folder: Path, work: Path | None = None) -> Iterator[None]:
 
     work : where the folder is made; without it, the folders in `folder` in which documents are.
 
-    Raises
-    ------
-    ArtifactError : nothing more can be written, since the disk is full, broken or read-only.
+    Raises ArtifactError: nothing more can be written, since the disk is full, broken or read-only.
     """
     made_in = re.compile(re.escape(str(work or folder / WORK_PREFIX)) + ("" if work else r"\w*"))
 
@@ -221,7 +218,11 @@ def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDo
     stored, opened = opened.language, opened.in_language(options.language or opened.language)
     report = report_options(opened.run.report)
     formats = tuple(options.formats) or report.formats
-    others = [name for name in _formats_there(opened) if name not in formats]
+    others = [
+        name
+        for name in [name for name in FORMATS if page_of(name) in opened.contents.files]
+        if name not in formats
+    ]
     _copy_people(opened, work)
     results = opened.results
     with tempfile.TemporaryDirectory() as drawn:
@@ -269,11 +270,6 @@ def _drop_leftovers(folder: Path) -> None:
     for path in folders_in(folder):
         if path.name.startswith(WORK_PREFIX):
             remove(path)
-
-
-def _formats_there(opened: OpenRun) -> list[Format]:
-    """Formats in which the report lies there already: they are made again, so that none is old."""
-    return [name for name in FORMATS if page_of(name) in opened.contents.files]
 
 
 def _write(
@@ -347,9 +343,7 @@ def _write_compliance(document: Path, results: Results) -> dict[str, str]:
 def report_options(config: Mapping[str, object]) -> ReportOptions:
     """The report's options from a resolved config.
 
-    Raises
-    ------
-    ArtifactError : no version of this package wrote them.
+    Raises ArtifactError: no version of this package wrote them.
     """
     known = {option.name for option in dataclasses.fields(ReportOptions)} - {"cases"}
     values = {key: value for key, value in config.items() if key in known}

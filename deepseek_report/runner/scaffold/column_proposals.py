@@ -174,9 +174,7 @@ class TableSeen:
 def look_at(path: Path, form: FileForm) -> TableSeen:
     """Read a file and say of every column what it may be.
 
-    Raises
-    ------
-    DataError : the file cannot be read as a table.
+    Raises DataError: the file cannot be read as a table.
     """
     read = read_table(path, form)
     entity = possible_entity(read.frame, None)

@@ -2,18 +2,308 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import shutil
 import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.errors import ConfigError
-from deepseek_report.runner.scaffold.column_proposals import TableSeen
+from deepseek_report.config.catalogue import folders, groups
+from deepseek_report.config.compose import compose
+from deepseek_report.config.config_files import MULTIPLE
+from deepseek_report.config.overrides import names, parse, quoted, refused, twice
+from deepseek_report.config.problems import ConfigProblems, Problem, nearest
+from deepseek_report.config.sets import BY_USE
+from deepseek_report.config.validate import built
+from deepseek_report.datasets.assembly.column_declarations import code_text
+from deepseek_report.datasets.readers.file_form import FileForm
+from deepseek_report.datasets.sources.csv import TableFile
+from deepseek_report.datasets.sources.text_file import TextFile
+from deepseek_report.errors import ConfigError, DataError
+from deepseek_report.runner.scaffold.column_proposals import TableSeen, dataset_fields, look_at
 from deepseek_report.runner.scaffold.new_study_config import StudyDraft, experiment_file
-from deepseek_report.runner.scaffold.study_draft import Wishes, drafted
+
+#: Settings that say how a file is written, and so are needed before it is looked at.
+_FORM = ("separator", "encoding", "decimal", "missing_values", "sheet")
+_BY_NAME = "by its name; confirm it"
+_BY_NAMES = "by their names; confirm them"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a person says of a study, by options, overrides or answers; None: not said.
+
+    keep : columns that are not to be left out, whatever they look like.
+    """
+
+    target: str | None = None
+    drop: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] | None = None
+    favourable: str | None = None
+    entity: str | None = None
+    time: str | None = None
+    text: str | None = None
+    keep: tuple[str, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_overrides(self, overrides: Sequence[str]) -> Wishes:
+        """The same with overrides as the command line takes them.
+
+        Raises ConfigProblems: one cannot be read, or names an unknown choice.
+        """
+        known = groups(folders(None))
+        parsed, problems = parse(overrides)
+        problems.extend(twice(parsed))
+        choices, tree = dict(self.choices), dict[str, Any]()
+        for override in parsed:
+            problems.extend(refused(override, known) if override.key_or_group in known else ())
+            if override.key_or_group in known:
+                group = override.key_or_group
+                choices[f"{group}*" if group in MULTIPLE else group] = names(override)
+            else:
+                _put(tree, override.key_or_group.split("."), override.value())
+        if problems:
+            raise ConfigProblems(problems)
+        dataset = tree.pop("dataset", {})
+        roles: dict[str, Any] = {key: dataset.pop(key) for key in _ROLES if key in dataset}
+        for key in {"drop", "sensitive"} & roles.keys():
+            roles[key] = (roles[key],) if isinstance(roles[key], str) else tuple(roles[key])
+        return replace(self, choices=choices, dataset=dataset, settings=tree, **roles)
+
+    @property
+    def sector(self) -> str | None:
+        """What decisions are about; None: not said."""
+        return self.dataset.get("sector")
+
+    @property
+    def places(self) -> Sequence[str] | None:
+        """Where decisions are made, by codes; None: not said."""
+        places: Sequence[str] | None = self.settings.get("report", {}).get("places")
+        return places
+
+    def for_use(self, sector: str | None, places: Sequence[str] | None) -> Wishes:
+        """The same with a declared use, by which the frameworks are chosen; None: nothing new."""
+        wishes = self
+        if sector:
+            wishes = replace(wishes, dataset={**wishes.dataset, "sector": sector})
+        if places:
+            report = {**wishes.settings.get("report", {}), "places": list(places)}
+            wishes = replace(wishes, settings={**wishes.settings, "report": report})
+        if wishes.places:
+            chosen = {"frameworks*": (BY_USE[1],), **wishes.choices}
+            wishes = replace(wishes, choices=chosen)
+        return wishes
+
+
+#: Fields of a data set that are wishes of their own.
+_ROLES = ("target", "drop", "sensitive", "favourable", "entity", "time", "text")
+
+
+def _put(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for key in path[:-1]:
+        tree = tree.setdefault(key, {})
+    tree[path[-1]] = value
+
+
+def see(path: Path, wishes: Wishes) -> TableSeen:
+    """The columns of the file, read as the wishes say.
+
+    Raises ConfigProblems: a setting of the file is wrong. DataError : it cannot be read.
+    """
+    form = {key: wishes.dataset[key] for key in _FORM if key in wishes.dataset}
+    return look_at(path, _built(FileForm, form))
+
+
+def drafted(
+    name: str, data: Path, written: str, seen: TableSeen, wishes: Wishes, seed: int = 1
+) -> StudyDraft:
+    """The settings of a study of this table, with which its data can be read where that can be.
+
+    What was guessed and stands in the way is left open.
+
+    written : the path of the data from the folder of the study.
+
+    Raises ConfigError: a name is no column, or no class.
+    """
+    _check_names(seen, wishes)
+    draft = _proposed(name, written, seen, wishes)
+    trouble = ""
+    for attempt in _attempts(draft):
+        try:
+            return replace(attempt, read=_read(attempt, data, seed), trouble="")
+        except DataError as error:
+            trouble = trouble or str(error)
+    return replace(draft, trouble=trouble)
+
+
+def check_overrides(overrides: Sequence[str], wishes: Wishes, data: Path | None) -> None:
+    """Refuse overrides that no run would take, before a file is written.
+
+    Raises ConfigProblems: all that is wrong with them.
+    """
+    settings: list[str] = []
+    if data is not None:
+        settings = [
+            f"dataset={'text_file' if wishes.text else 'csv'}",
+            f"dataset.path={quoted(str(data))}",
+        ]
+        columns = {"target": wishes.target or "?", "text": wishes.text}
+        settings += [f"dataset.{key}={quoted(name)}" for key, name in columns.items() if name]
+    named = {text.partition("=")[0].lstrip("+~") for text in overrides}
+    built(
+        compose([*overrides, *(text for text in settings if text.partition("=")[0] not in named)])
+    )
+
+
+def _check_names(seen: TableSeen, wishes: Wishes) -> None:
+    for option in ("target", "entity", "time", "text", "drop", "sensitive", "keep"):
+        wish = getattr(wishes, option)
+        for column in [wish] if isinstance(wish, str) else wish or ():
+            if column not in seen.names:
+                near = (
+                    nearest(column, seen.names) or f"the columns are {', '.join(seen.names[:40])}"
+                )
+                raise ConfigError(
+                    f'init: --{option} "{column}" is not a column of the file; {near}'
+                )
+    codes = seen.codes.get(wishes.target or seen.likely_target(), ())
+    wish = None if wishes.favourable is None else code_text(wishes.favourable)
+    if wish is not None and codes and wish not in codes and wish.lower() not in {"true", "false"}:
+        raise ConfigError(
+            f'init: --favourable "{wish}" is not a class; the classes are {", ".join(codes[:40])}'
+        )
+
+
+def _proposed(name: str, written: str, seen: TableSeen, wishes: Wishes) -> StudyDraft:
+    """All that can be said of the table, before anybody has tried to read it so."""
+    guessed: dict[str, str] = {}
+    target = wishes.target or seen.likely_target()
+    if wishes.target is None:
+        guessed["target"] = "nobody named it: taken by its name or its place; confirm it"
+    fields: dict[str, Any] = {"path": written, "target": target}
+    if wishes.text is not None:
+        fields["text"] = wishes.text
+    fields |= {key: wishes.dataset[key] for key in wishes.dataset if key != "columns"}
+    marks = tuple(mark for mark in seen.marks if mark not in fields.get("missing_values", ()))
+    if marks:
+        fields["missing_values"] = [*fields.get("missing_values", ()), *marks]
+        guessed["missing_values"] = "they stand where numbers are expected"
+    fields |= {k: v for k, v in dataset_fields(seen, target).items() if k not in fields}
+    _add_roles(fields, guessed, seen, wishes, target)
+    choices = {"dataset": ("text_file" if wishes.text else "csv",), **wishes.choices}
+    choices.setdefault("model", ("sklearn",) if wishes.text else ("mlp",))
+    dropped, recognised = ({}, {}) if wishes.text else _left_out(seen, wishes, fields)
+    kept = {name: {"kind": _kind(seen, name)} for name in wishes.keep}
+    return StudyDraft(
+        name,
+        name,
+        choices,
+        wishes.settings,
+        fields,
+        dropped,
+        recognised,
+        {**kept, **wishes.dataset.get("columns", {})},
+        guessed,
+        seen,
+    )
+
+
+def _kind(seen: TableSeen, name: str) -> str:
+    return "numeric" if name in seen.numeric else "categorical"
+
+
+def _add_roles(
+    fields: dict[str, Any], guessed: dict[str, str], seen: TableSeen, wishes: Wishes, target: str
+) -> None:
+    """The favourable class, and the columns of groups, entities and moments."""
+    favourable = wishes.favourable
+    if favourable is None and (likely := seen.likely_favourable(target)):
+        favourable, guessed["favourable"] = likely, _BY_NAME
+    if favourable is not None:
+        fields["favourable"] = favourable
+    personal = [name for name in seen.personal() if name != target and name not in wishes.drop]
+    if wishes.sensitive is None and personal and not wishes.text:
+        fields["sensitive"], guessed["sensitive"] = personal, _BY_NAMES
+    elif wishes.sensitive is not None:
+        fields["sensitive"] = list(wishes.sensitive)
+    entity = wishes.entity
+    if entity is None and seen.entity and seen.entity != target and not wishes.text:
+        entity, guessed["entity"] = seen.entity, "by its name and its repeated values; confirm it"
+    roles = {"entity": entity, "time": wishes.time}
+    fields |= {role: name for role, name in roles.items() if name and name not in wishes.drop}
+
+
+def _left_out(
+    seen: TableSeen, wishes: Wishes, fields: Mapping[str, Any]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """{column: why it is no feature}: of those that must be named, and of those that need not."""
+    targets = fields["target"] if isinstance(fields["target"], list | tuple) else [fields["target"]]
+    used = {*targets, *fields.get("sensitive", ()), fields.get("entity"), fields.get("time")}
+    used |= {*wishes.keep, *wishes.dataset.get("columns", {}), fields.get("id_column")}
+    wished = dict.fromkeys(wishes.drop, "as a person said")
+    out = [column for column in seen.columns if column.name not in {*used, *wished}]
+    unusable = {column.name: column.reason for column in out if column.role == "unusable"}
+    recognised = {
+        column.name: column.reason for column in out if column.role not in {"feature", "unusable"}
+    }
+    return {**wished, **unusable}, recognised
+
+
+def _attempts(draft: StudyDraft) -> list[StudyDraft]:
+    """The draft, then the same without what was only guessed, one guess after another."""
+    attempts = [draft]
+    for key in ("entity", "sensitive", "favourable", "missing_values"):
+        if key in draft.guessed:
+            last = attempts[-1]
+            kept = {name: value for name, value in last.dataset.items() if name != key}
+            why = {name: text for name, text in last.guessed.items() if name != key}
+            attempts.append(replace(last, dataset=kept, guessed=why))
+    return attempts
+
+
+def _read(draft: StudyDraft, data: Path, seed: int) -> Dataset:
+    kind = TextFile if draft.dataset.get("text") is not None else TableFile
+    fields = {**draft.dataset, "path": str(data)}
+    if kind is TableFile:
+        fields |= {"drop": tuple(draft.dropped), "columns": dict(draft.columns)}
+    plugin: TableFile | TextFile = _built(kind, fields)
+    return plugin.load(seed, Silent())
+
+
+def _built(kind: type, fields: Mapping[str, Any]) -> Any:
+    """An object of the class, its fields checked as those of a config.
+
+    Raises ConfigProblems: a field is unknown, or its value is not of its type.
+    """
+    plugin: Any = None
+    known = [part.name for part in dataclasses.fields(kind)]
+    problems = [
+        Problem(f"command line, dataset.{key}", "there is no such setting", "", nearest(key, known))
+        for key in fields
+        if key not in known
+    ]
+    try:
+        plugin = TypeAdapter(kind).validate_python(dict(fields))
+    except ValidationError as error:
+        problems += [
+            Problem(f"command line, dataset.{'.'.join(map(str, fault['loc']))}", fault["msg"])
+            for fault in error.errors()
+        ]
+    if problems:
+        raise ConfigProblems(problems)
+    return plugin
+
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 
@@ -74,9 +364,7 @@ def study_name(folder: Path) -> str:
 def make_study(study: NewStudy) -> MadeStudy:
     """Write the files of a study; nothing that is there is overwritten.
 
-    Raises
-    ------
-    ConfigError : the name cannot be used, a file is there already, or a wish names no column.
+    Raises ConfigError: the name cannot be used, a file is there already, or a wish names no column.
     """
     _check_name(study)
     if study.folder.exists() and not study.folder.is_dir():

@@ -20,14 +20,7 @@ from deepseek_report.config.composed import OPEN
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.assembly.column_declarations import is_number
 from deepseek_report.datasets.data_card import Sector
-from deepseek_report.runner.scaffold.column_proposals import (
-    TableSeen,
-    proposed_label,
-    proposed_levels,
-    unit_of,
-    unnamed_codes,
-    within_reach,
-)
+from deepseek_report.runner.scaffold import column_proposals
 from deepseek_report.statistics.ranking import spearman
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import wording
@@ -60,7 +53,7 @@ class StudyDraft:
     recognised: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     guessed: Mapping[str, str] = field(default_factory=dict)
-    seen: TableSeen | None = None
+    seen: column_proposals.TableSeen | None = None
     read: Dataset | None = None
     trouble: str = ""
 
@@ -217,7 +210,7 @@ def _columns(draft: StudyDraft, dataset: Dataset) -> Iterator[str]:
     numbers = {row["feature"]: row for row in dataset.card.get("numeric", ())}
     yield "  # label: what people read; unit: of a number; categories: {code: what people read}."
     yield "  # Only what has mutable: true, or a direction, is tried as a change within reach."
-    for feature, direction in list(within_reach(features))[:_MOST_PROPOSED]:
+    for feature, direction in list(column_proposals.within_reach(features))[:_MOST_PROPOSED]:
         reach = value({feature.name: {"mutable": True, "direction": direction}})[1:-1]
         yield f"  {OPEN} {reach}  # within the reach of a person? then add it to its line"
     yield "  columns:"
@@ -225,7 +218,7 @@ def _columns(draft: StudyDraft, dataset: Dataset) -> Iterator[str]:
         declared = draft.columns.get(feature.name, {})
         line = value({**_column(feature), **declared})
         yield f"    {_plain(feature.name)}: {line}  # {_values(feature, numbers.get(feature.name))}"
-        codes = unnamed_codes(feature)
+        codes = column_proposals.unnamed_codes(feature)
         if codes and "categories" not in line:
             words = value(dict.fromkeys(codes[:_MOST_SHOWN], "…"))
             why = f"what do the codes of {value(feature.name)} mean?"
@@ -237,11 +230,11 @@ def _columns(draft: StudyDraft, dataset: Dataset) -> Iterator[str]:
 def _column(feature: Feature) -> dict[str, object]:
     """What is proposed of a column: its kind, and what its name and its codes tell."""
     known: dict[str, object] = {"kind": feature.kind}
-    if (label := proposed_label(feature.name)) != readable_name(feature.name):
+    if (label := column_proposals.proposed_label(feature.name)) != readable_name(feature.name):
         known["label"] = label
     if feature.is_numeric:
-        known["unit"] = unit_of(feature.name) or None
-    elif levels := proposed_levels(feature):
+        known["unit"] = column_proposals.unit_of(feature.name) or None
+    elif levels := column_proposals.proposed_levels(feature):
         known["categories"] = levels
     elif feature.kind == "ordinal" and not all(
         is_number(category.code) for category in feature.categories

@@ -19,10 +19,8 @@ _EVENTS = "tfevents"
 def empty_board(folder: Path, *parts: str) -> None:
     """Make the parts of a board, and take earlier events out of them: a board shows one run.
 
-    Raises
-    ------
-    ArtifactError : the board, a part of it or an earlier file of events is a link, or of a board
-        that lies by default so is the folder above it; nothing is taken away then.
+    Raises ArtifactError: the board, a part of it or an earlier file of events is a link, or of a
+        board that lies by default so is the folder above it; nothing is taken away then.
     """
     above = folder.parent
     below = above.parent if above.name == BOARDS else above

@@ -140,8 +140,6 @@ class DriftWatch:
     ) -> DriftWatch:
         """A watch that has seen the cases of the run.
 
-        Parameters
-        ----------
         schema : in the words of the reader. inputs : of the training part (row, column).
         pilot : of the validation part (row, column); they say which values have a bet of their own.
         scores : predictions of rows that the model was not fitted to.

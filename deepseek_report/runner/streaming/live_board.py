@@ -18,8 +18,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.conclude import conclusions_of
 from deepseek_report.findings.records import is_share, promise_name
 from deepseek_report.findings.thresholds import judge
-from deepseek_report.runner.execution.computing import kept_outcome
-from deepseek_report.runner.execution.outcomes import StageOutcome
+from deepseek_report.runner.execution.computing import StageOutcome, kept_outcome
 from deepseek_report.runner.execution.stages import artifact_paths
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
 from deepseek_report.runner.streaming.board_folder import empty_board, markdown_table, plain_text

@@ -17,16 +17,16 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.readers.case_rows import LONGEST_LINE, header_of, line_of
 from deepseek_report.errors import ConfigError, DataError
-from deepseek_report.runner.execution.given_rows import StoredModel, refuse_private, stored_model
+from deepseek_report.runner.execution.given_rows import (
+    ModelRequest,
+    StoredModel,
+    refuse_private,
+    stored_model,
+)
 from deepseek_report.runner.planning.work import planned_calls, size_of
 from deepseek_report.runner.run_folders.open_run import open_run
+from deepseek_report.runner.streaming import scored_batches
 from deepseek_report.runner.streaming.drift_watch import DriftWatch
-from deepseek_report.runner.streaming.scored_batches import (
-    Explained,
-    Scorer,
-    attributions_of,
-    to_explain,
-)
 from deepseek_report.wording.of_results import in_words
 
 
@@ -54,9 +54,7 @@ def lines_of_file(path: Path, *, follow: bool) -> Iterator[bytes | Idle]:
     A line that has no end yet is waited for. A file that becomes shorter, or is replaced by
     another one, was begun anew: it is read from its start.
 
-    Raises
-    ------
-    DataError : there is no such file, or it cannot be read.
+    Raises DataError: there is no such file, or it cannot be read.
     """
     try:
         stream = path.open("rb")
@@ -108,18 +106,14 @@ _FEWEST, _MOST, _EVALUATIONS = 50, 400, 1_000_000
 
 
 @dataclass(frozen=True)
-class StreamRequest:
-    """What is asked: the run, its store, what the person trusts, which cases to explain.
+class StreamRequest(ModelRequest):
+    """What is asked beside: which cases to explain.
 
     replays : whether the cases are the run's own test part, so that their scores and reasons are
     compared with those of the validation part alone.
     """
 
-    run: Path
-    store: Path
-    trust: tuple[str, ...] = ()
-    trust_types: tuple[str, ...] = ()
-    explain: Explained = 10
+    explain: scored_batches.Explained = 10
     replays: bool = False
 
 
@@ -129,7 +123,7 @@ class OpenStream:
 
     stored: StoredModel
     results: Results
-    scorer: Scorer
+    scorer: scored_batches.Scorer
 
 
 def open_stream(request: StreamRequest) -> OpenStream:
@@ -138,9 +132,7 @@ def open_stream(request: StreamRequest) -> OpenStream:
     The scores and the reasons of new cases are compared with those of cases that the model was not
     fitted to: it states others of cases that it has learnt.
 
-    Raises
-    ------
-    ArtifactError, DataError, ConfigProblems : what is missing, not as the run wrote it, not
+    Raises ArtifactError, DataError, ConfigProblems: what is missing, not as the run wrote it, not
         trusted, or cannot come as lines.
     """
     opened = open_run(request.run)
@@ -156,7 +148,7 @@ def open_stream(request: StreamRequest) -> OpenStream:
             f"{opened.folder}: nothing says which class is favourable, so no case is known to be "
             "refused; declare it by dataset.favourable, or name another --explain"
         )
-    stored = stored_model(opened, request.store, request.trust, request.trust_types)
+    stored = stored_model(opened, request)
     results = in_words(opened.results)
     seed = stored.experiment.seeds.measure
     parts = ["validation"] if request.replays else ["validation", "test"]
@@ -169,12 +161,12 @@ def open_stream(request: StreamRequest) -> OpenStream:
         attributions = _attributions(stored, results.schema, pool, request.explain, seed)
         return DriftWatch.of(results.schema, inputs, pilot, scores, seed, attributions)
 
-    scorer = Scorer(stored, results.schema, watching, request.explain, seed)
+    scorer = scored_batches.Scorer(stored, results.schema, watching, request.explain, seed)
     return OpenStream(stored, results, scorer)
 
 
 def _attributions(
-    stored: StoredModel, schema: Schema, pool: Floats, explain: Explained, seed: int
+    stored: StoredModel, schema: Schema, pool: Floats, explain: scored_batches.Explained, seed: int
 ) -> Floats | None:
     """(case, player) attributions of some rows (row, column), made as those of the stream are.
 
@@ -183,10 +175,10 @@ def _attributions(
     if not explain:
         return None
     predictions = stored.predictions_of(pool)
-    able = to_explain(predictions, schema, explain)
+    able = scored_batches.to_explain(predictions, schema, explain)
     n = min(_affordable(stored), len(able))
     drawn = np.random.default_rng([seed, 0]).choice(able, n, replace=False)
-    return attributions_of(stored, schema, pool, predictions, np.sort(drawn))
+    return scored_batches.attributions_of(stored, schema, pool, predictions, np.sort(drawn))
 
 
 def _affordable(stored: StoredModel) -> int:
@@ -213,9 +205,7 @@ class PlantedDrift:
     def of(cls, text: str) -> PlantedDrift:
         """From `NAME=SHIFT` or `NAME=shuffled`.
 
-        Raises
-        ------
-        ConfigError : it is none.
+        Raises ConfigError: it is none.
         """
         name, _, shift = text.rpartition("=")
         try:
@@ -241,9 +231,7 @@ class PlantedDrift:
 def replayed(stored: StoredModel, planted: PlantedDrift | None) -> Iterator[bytes]:
     """The test part as lines of a stream, in random order, with drift where it is planted.
 
-    Raises
-    ------
-    ConfigError : no numeric feature or channel has the name of the planted drift.
+    Raises ConfigError: no numeric feature or channel has the name of the planted drift.
     """
     dataset = stored.dataset
     schema, test = dataset.schema, dataset.test

@@ -169,9 +169,7 @@ class RowStream:
     def feed(self, line: bytes) -> ScoredBatch | None:
         """Take a line; the batch that it completes. The first line is the header.
 
-        Raises
-        ------
-        DataError : the header is not that of this model.
+        Raises DataError: the header is not that of this model.
         """
         self._line += 1
         if self.reader is None:

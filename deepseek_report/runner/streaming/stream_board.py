@@ -10,18 +10,9 @@ from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.findings.severity import SIGNIFICANT
+from deepseek_report.runner.streaming import scored_batches
 from deepseek_report.runner.streaming.board_folder import empty_board, markdown_table, plain_text
 from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
-from deepseek_report.runner.streaming.scored_batches import (
-    RowStream,
-    ScoredBatch,
-    Scorer,
-    batch_line,
-    decided,
-    drift_cells,
-    fresh_lines,
-    importance,
-)
 from deepseek_report.visualizations.drawing.part_rows import LabelledValue, bars
 from deepseek_report.wording.words import Wording
 
@@ -56,7 +47,7 @@ class StreamBoard:
     and besides each in which drift is found and the last one: a board grows ever more slowly.
     """
 
-    def __init__(self, folder: Path, scorer: Scorer, words: Wording) -> None:
+    def __init__(self, folder: Path, scorer: scored_batches.Scorer, words: Wording) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from torch.utils.tensorboard import SummaryWriter
@@ -66,9 +57,9 @@ class StreamBoard:
         self.explainer, self._explain = scorer.stored.explainer, scorer.explain
         self.writer = SummaryWriter(str(folder / STREAM))
         self.writer.add_custom_scalars(_LAYOUT)
-        self._passed_over: tuple[ScoredBatch, RowStream] | None = None
+        self._passed_over: tuple[scored_batches.ScoredBatch, scored_batches.RowStream] | None = None
 
-    def show(self, batch: ScoredBatch, stream: RowStream) -> None:
+    def show(self, batch: scored_batches.ScoredBatch, stream: scored_batches.RowStream) -> None:
         """Put a batch on the board, if it is one of those shown; stream : as it is after it."""
         if batch.fresh or is_shown(batch.number):
             self._passed_over = None
@@ -76,14 +67,14 @@ class StreamBoard:
         else:
             self._passed_over = batch, stream
 
-    def _show(self, batch: ScoredBatch, stream: RowStream) -> None:
+    def _show(self, batch: scored_batches.ScoredBatch, stream: scored_batches.RowStream) -> None:
         step, words = batch.number, self.words
         status = words.text(
             "board.stream.status",
             scored=stream.n_scored,
             rejected=stream.n_rejected,
             lines=stream.n_scored + stream.n_rejected,
-            line=batch_line(batch, self.schema, words),
+            line=scored_batches.batch_line(batch, self.schema, words),
         )
         self.writer.add_text("stream/status", plain_text(status), step)
         self._show_rejected(batch)
@@ -99,16 +90,16 @@ class StreamBoard:
             self._show(*self._passed_over)
         self.writer.close()
 
-    def _show_scores(self, batch: ScoredBatch, predictions: Predictions) -> None:
+    def _show_scores(self, batch: scored_batches.ScoredBatch, predictions: Predictions) -> None:
         step = batch.number
         for quantity in outputs(predictions, self.schema.target):
             label = self.words.say(quantity.label)
             self.writer.add_histogram(f"scores/{label}", quantity.values, step)
             self.writer.add_scalar(f"mean/{label}", quantity.values.mean(), step)
-        for name, n in decided(batch, self.schema).items():
+        for name, n in scored_batches.decided(batch, self.schema).items():
             self.writer.add_scalar(f"decided/{name}", n / len(batch.rows), step)
 
-    def _show_drift(self, batch: ScoredBatch) -> None:
+    def _show_drift(self, batch: scored_batches.ScoredBatch) -> None:
         step = batch.number
         self.writer.add_scalar("drift_evidence/found from here on", -math.log10(SIGNIFICANT), step)
         for row in batch.drift:
@@ -118,17 +109,19 @@ class StreamBoard:
             self.writer.add_scalar(f"drift_size/{label}", row.index, step)
         ordered = sorted(batch.drift, key=_by_verdict)
         heads = list(self.words.table("board.stream.drift_heads").values())
-        table = markdown_table(heads, [drift_cells(row, self.words) for row in ordered])
+        table = markdown_table(
+            heads, [scored_batches.drift_cells(row, self.words) for row in ordered]
+        )
         note = self.words.text("board.stream.drift_note", tests=len(batch.drift))
-        fresh = [plain_text(line) for line in fresh_lines(batch, self.words)]
+        fresh = [plain_text(line) for line in scored_batches.fresh_lines(batch, self.words)]
         self.writer.add_text("drift/table", "\n\n".join([*fresh, table, plain_text(note)]), step)
         shown = [LabelledValue(self.words.say(row.label), row.index) for row in ordered]
         picture = bars(shown[:_MOST_DRIFT], self.words)
         self.writer.add_image("drift/size of the change, PSI", picture, step, dataformats="HWC")
 
-    def _show_importance(self, batch: ScoredBatch) -> None:
+    def _show_importance(self, batch: scored_batches.ScoredBatch) -> None:
         labels = [self.words.name(label) for label in self.schema.player_labels]
-        strongest = importance(batch, labels, _MOST)
+        strongest = scored_batches.importance(batch, labels, _MOST)
         if not strongest:
             return
         for label, size in strongest:
@@ -144,7 +137,7 @@ class StreamBoard:
         self.writer.add_image("explanations/strongest", picture, batch.number, dataformats="HWC")
         self.writer.add_text("explanations/strongest", plain_text(caption), batch.number)
 
-    def _show_rejected(self, batch: ScoredBatch) -> None:
+    def _show_rejected(self, batch: scored_batches.ScoredBatch) -> None:
         step, cases = batch.number, max(len(batch.rows), 1)
         unknown = sum(row.unknown_category for row in batch.rejected)
         self.writer.add_scalar("lines/rejected", len(batch.rejected), step)

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.errors import ArtifactError
-from deepseek_report.metrics.internals.attention import AttentionBranch, AttentionToken
+from deepseek_report.metrics.internals.routing import AttentionBranch, AttentionToken
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import cells, steps_key
 from deepseek_report.visualizations.drawing.read_results import required

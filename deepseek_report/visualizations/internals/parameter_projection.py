@@ -15,7 +15,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.modules import layer_name
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
-from deepseek_report.metrics.internals.projection import WeightVector
+from deepseek_report.metrics.internals.compute import WeightVector
 from deepseek_report.visualizations.drawing import twin
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken
 from deepseek_report.visualizations.drawing.marks import dots, grid, value_ticks

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import DataKind, kind_of
-from deepseek_report.metrics.internals.prototypes import PrototypeCase, PrototypeInput
+from deepseek_report.metrics.internals.intrinsic_explanations import PrototypeCase, PrototypeInput
 from deepseek_report.visualizations import style
 from deepseek_report.visualizations.drawing.labels import caption, short, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import cells

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.metrics.explanations.feature_effects import DensityBar
-from deepseek_report.metrics.internals.shape_functions import PairPoint, ShapePoint
+from deepseek_report.metrics.internals.intrinsic_explanations import PairPoint, ShapePoint
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.drawing.labels import (
     attribution,

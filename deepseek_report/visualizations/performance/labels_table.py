@@ -14,7 +14,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import LABEL_TASKS
-from deepseek_report.metrics.performance.labels_table import PredictedLabel
+from deepseek_report.metrics.performance.classification_scores import PredictedLabel
 from deepseek_report.visualizations.drawing.labels import caption, spoken, wrapped
 from deepseek_report.visualizations.drawing.marks import (
     MarkStyle,

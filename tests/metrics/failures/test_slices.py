@@ -12,9 +12,9 @@ from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Category, Feature
 from deepseek_report.artifacts.split import Split
-from deepseek_report.metrics.failures import label_suspects
+from deepseek_report.metrics.failures import doubtful_rows as label_suspects
 from deepseek_report.metrics.failures.conditions import feature_conditions, joined
-from deepseek_report.metrics.failures.label_suspects import (
+from deepseek_report.metrics.failures.doubtful_rows import (
     LabelSuspects,
     class_thresholds,
     confidently_another,

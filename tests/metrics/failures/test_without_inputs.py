@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.failures.without_inputs import WithoutInputs
+from deepseek_report.metrics.failures.reference_refits import WithoutInputs
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 

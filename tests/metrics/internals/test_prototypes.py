@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.metrics.internals.prototypes import Prototypes
+from deepseek_report.metrics.internals.intrinsic_explanations import Prototypes
 from deepseek_report.models.self_explaining.prototype import Prototype
 
 

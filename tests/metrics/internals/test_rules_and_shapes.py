@@ -13,8 +13,11 @@ from deepseek_report.artifacts.predictions import Cases
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.data_kinds.rule_lists import RuleList, ValueSet, WeightedRule
-from deepseek_report.metrics.internals.rule_points import RulePoints
-from deepseek_report.metrics.internals.shape_functions import PairPoint, ShapeFunctions
+from deepseek_report.metrics.internals.intrinsic_explanations import (
+    PairPoint,
+    RulePoints,
+    ShapeFunctions,
+)
 from deepseek_report.models.self_explaining.ebm import AddedTerm, FittedTerms
 from deepseek_report.models.self_explaining.rule_model import FittedRules, RuleModel
 from deepseek_report.visualizations.internals.shape_functions import _pairs_picture

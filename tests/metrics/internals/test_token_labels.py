@@ -11,7 +11,7 @@ from torch import nn
 
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
-from deepseek_report.metrics.internals.attention import mean_attention, token_labels
+from deepseek_report.metrics.internals.routing import mean_attention, token_labels
 from deepseek_report.metrics.internals.tracing import rows_at_once
 from deepseek_report.tasks import task_of
 

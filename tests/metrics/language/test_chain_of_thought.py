@@ -18,15 +18,13 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.sources.traces import SyntheticTraces, Traces
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.metrics.language.chain_of_thought import (
-    HintAcknowledgement,
-    HintPairs,
-    moved_by_hint,
-)
-from deepseek_report.metrics.language.chain_tests import (
     ChainAnswers,
     ChainTests,
+    HintAcknowledgement,
+    HintPairs,
     RecordedChainTests,
     chain_verdict,
+    moved_by_hint,
 )
 from deepseek_report.statistics.intervals import blaker
 from deepseek_report.statistics.resampling import Resampling

@@ -26,10 +26,14 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.transformer_trace import sites_of
-from deepseek_report.metrics.language.head_roles import HeadRoles
-from deepseek_report.metrics.language.inside_plugin import ratio
-from deepseek_report.metrics.language.latent import Latent, probed
-from deepseek_report.metrics.language.lens import Lens
+from deepseek_report.metrics.language.inside_language_models import (
+    HeadRoles,
+    Latent,
+    Lens,
+    TokenExperts,
+    probed,
+    ratio,
+)
 from deepseek_report.metrics.language.residual_stream import (
     Prompts,
     ResidualStream,
@@ -42,7 +46,6 @@ from deepseek_report.metrics.language.residual_stream import (
     states_at_end,
     translated,
 )
-from deepseek_report.metrics.language.token_experts import TokenExperts
 from deepseek_report.statistics.resampling import Resampling
 from tests.worded import say
 

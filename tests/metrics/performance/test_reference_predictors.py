@@ -7,7 +7,7 @@ import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature
 from deepseek_report.data_kinds.base import Encoder
-from deepseek_report.metrics.failures.learning_curve import LearningCurve
+from deepseek_report.metrics.failures.reference_refits import LearningCurve
 from deepseek_report.metrics.fairness.proxies import Proxies, permutation_importance
 from deepseek_report.metrics.performance import baselines
 from deepseek_report.metrics.performance.baselines import (

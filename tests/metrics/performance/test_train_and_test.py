@@ -10,8 +10,8 @@ import pytest
 import sklearn.metrics as sk
 
 from deepseek_report.findings.rules_performance import TRAIN_TEST_GAP
+from deepseek_report.metrics.performance.classification_scores import TrainAndTest
 from deepseek_report.metrics.performance.predicting import predict_alike
-from deepseek_report.metrics.performance.train_and_test import TrainAndTest
 
 
 def row(context: Any, metric: str = "roc_auc") -> Any:

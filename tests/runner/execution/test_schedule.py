@@ -8,9 +8,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from deepseek_report.runner.execution import execute
+from deepseek_report.runner.execution.computing import StageOutcome
 from deepseek_report.runner.execution.execute import _Schedule
 from deepseek_report.runner.execution.open_plan import OpenPlan, WorkItem
-from deepseek_report.runner.execution.outcomes import StageOutcome
 from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.planning.plan import Stage
 from deepseek_report.store import Store

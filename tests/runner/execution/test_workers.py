@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from deepseek_report.config.composed import Composed
-from deepseek_report.runner.execution import first_run, late_libraries
+from deepseek_report.runner.execution import late_libraries, workers
 from deepseek_report.runner.execution.workers import (
     Processes,
     give_memory_back,
@@ -139,8 +139,8 @@ def test_processes_load_early_for_the_first_run_of_a_store_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changed: dict[str, object], loads: bool
 ) -> None:
     asked_for: list[list[str]] = []
-    monkeypatch.setattr(first_run, "load_shared", asked_for.append)
-    monkeypatch.setattr(first_run, "cores", lambda: 2)
+    monkeypatch.setattr(workers, "load_shared", asked_for.append)
+    monkeypatch.setattr(workers, "cores", lambda: 2)
     raw = {
         "model": {"_target_": "deepseek_report.models.routed.deepseek.DeepSeek"},
         "metrics": {"own": {"_target_": "lab.measure.Mine"}},
@@ -148,6 +148,6 @@ def test_processes_load_early_for_the_first_run_of_a_store_alone(
         "jobs": None,
         "paths": {"store": str(tmp_path / "store")},
     }
-    first_run.load_for_first_run(Composed({**raw, **changed}, (), {}, ()))
+    workers.load_for_first_run(Composed({**raw, **changed}, (), {}, ()))
     expected = [["deepseek_report.models.routed.deepseek", "torch"]] if loads else []
     assert asked_for == expected

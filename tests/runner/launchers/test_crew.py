@@ -17,12 +17,11 @@ import pytest
 from deepseek_report.artifacts.storage.local_paths import shipped
 from deepseek_report.config.config_files import read_yaml
 from deepseek_report.errors import ArtifactError, DeepseekReportError
-from deepseek_report.runner.launchers import worker as worker_module
+from deepseek_report.runner.launchers import outbox
 from deepseek_report.runner.launchers.crew import Crew
-from deepseek_report.runner.launchers.outbox import SENT, Outbox
+from deepseek_report.runner.launchers.outbox import SENT, Outbox, take_pieces
 from deepseek_report.runner.launchers.ray_launcher import RayLauncher
 from deepseek_report.runner.launchers.submitit_launcher import SubmititLauncher
-from deepseek_report.runner.launchers.worker import take_pieces
 
 WHERE = attrgetter("__module__")  # of the function that a piece of work is called with
 
@@ -100,7 +99,7 @@ def run(schedule: Plain, *kinds: Callable[[Outbox, int], None], most: int = 2) -
 def test_each_piece_is_done_once_and_told_when_it_begins(tmp_path: Path) -> None:
     schedule = Plain(dict.fromkeys("abcde", WHERE), tmp_path)
     assert run(schedule, honest) == 2
-    assert schedule.results == dict.fromkeys("abcde", worker_module.__name__)
+    assert schedule.results == dict.fromkeys("abcde", outbox.__name__)
     assert sorted(schedule.begun) == list("abcde")
     assert not list((tmp_path / SENT).iterdir())
 
@@ -110,7 +109,7 @@ def test_a_piece_whose_worker_ended_is_done_by_another_and_given_up_the_second_t
 ) -> None:
     schedule = Plain({"a": WHERE}, tmp_path)
     run(schedule, dies_with_a_piece, honest)
-    assert schedule.results == {"a": worker_module.__name__}
+    assert schedule.results == {"a": outbox.__name__}
     assert schedule.lost_pieces == [("a", False)]
     again = Plain({"a": WHERE}, tmp_path)
     run(again, dies_with_a_piece)
@@ -121,20 +120,20 @@ def test_what_a_piece_raises_is_told_of_that_piece_alone(tmp_path: Path) -> None
     schedule = Plain({"a": attrgetter("no_such_name"), "b": WHERE}, tmp_path)
     run(schedule, honest, most=1)
     assert "no_such_name" in schedule.results["a"]
-    assert schedule.results["b"] == worker_module.__name__
+    assert schedule.results["b"] == outbox.__name__
 
 
 def test_a_machine_with_another_version_takes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elsewhere = {**worker_module.versions(), "numpy": "0.1"}
-    monkeypatch.setattr(worker_module, "versions", lambda: elsewhere)
+    elsewhere = {**outbox.versions(), "numpy": "0.1"}
+    monkeypatch.setattr(outbox, "versions", lambda: elsewhere)
     schedule = Plain({"a": WHERE}, tmp_path)
     with pytest.raises(DeepseekReportError, match=r"numpy 0\.1 instead of"):
         run(schedule, honest)
     assert not schedule.results
     monkeypatch.undo()
-    monkeypatch.setattr(worker_module, "package_digest", lambda: "other")
+    monkeypatch.setattr(outbox, "package_digest", lambda: "other")
     with pytest.raises(DeepseekReportError, match="other code of deepseek-report"):
         run(schedule, honest)
 
@@ -160,7 +159,7 @@ def test_a_folder_that_others_may_enter_is_not_read(tmp_path: Path) -> None:
 def test_a_worker_ends_when_its_command_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "_PATIENCE", 0.0)
+    monkeypatch.setattr(outbox, "_PATIENCE", 0.0)
     take_pieces(str(Outbox.make(tmp_path).folder), 1, 60.0)
     assert list((tmp_path / SENT).iterdir())  # `clean` takes it away
 

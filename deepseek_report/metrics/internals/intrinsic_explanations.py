@@ -1,0 +1,537 @@
+"""What a model that explains itself says: prototypes, rules with points, shape functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.measurement import Measurement
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.classifier import Classifier, TellsShapes
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.modules import HasPrototypes
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.base import typical_row
+from deepseek_report.data_kinds.rule_lists import RuleList
+from deepseek_report.metrics.cases.single_case_rows import ComparedPrototype, FiredRule
+from deepseek_report.metrics.explanations.feature_effects import DENSITY, density, stacked
+from deepseek_report.metrics.internals.internal_rows import NearPrototype
+from deepseek_report.metrics.internals.tracing import contributions, torch_module
+from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import Resampling
+from deepseek_report.tasks import task_of
+
+_BATCH = 1024
+#: Prototypes of the class decided for that are told of a case.
+_TOLD = 3
+
+
+@dataclass(frozen=True)
+class PrototypeCase:
+    """A training case that others are compared with: a row of `prototypes.prototypes`.
+
+    decides : for how many test cases it decides, `share` of all. shift : places that a case may be
+    moved by to fit it.
+    """
+
+    prototype: int
+    instance_id: int
+    class_label: str
+    decides: int
+    share: float
+    shift: int
+
+
+@dataclass(frozen=True)
+class PrototypeInput:
+    """The value of a feature of a prototype: a row of `prototypes.inputs`.
+
+    rank : of the feature, from 1.
+    """
+
+    prototype: int
+    feature: str
+    label: str
+    display: str
+    rank: int
+
+
+@dataclass(frozen=True)
+class Prototypes(ModelMetric):
+    """The prototypes, their classes, for how many test cases each decides, and who is nearest.
+
+    A prototype decides for a case where, of those of the class decided for, it adds most evidence.
+    nearest : test cases listed for each. `prototypes_in_use` is the share that decides for any.
+    The table `compared` says of every explained case which prototypes of the class decided for
+    count most, and which one of another class.
+    """
+
+    counts_entities = True
+    reveals = "rows"
+    tables = {
+        "prototypes": TableType(
+            (
+                *columns_of(
+                    "prototype:count instance_id:row class_label decides:count share:share"
+                ),
+                *columns_of("mean_evidence:number n:count shift:count"),
+            ),
+            row=PrototypeCase,
+        ),
+        "inputs": TableType(
+            columns_of("prototype:count feature label display rank:count"), row=PrototypeInput
+        ),
+        "nearest": TableType(
+            (
+                *columns_of("prototype:count rank:count instance_id:row distance:number label"),
+                *columns_of("decision"),
+            ),
+            row=NearPrototype,
+        ),
+        "compared": TableType(
+            (
+                *columns_of("instance_id:row rank:count prototype_id:row class_label"),
+                *columns_of("for_decision:yes_no share:share"),
+            ),
+            row=ComparedPrototype,
+        ),
+    }
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset", "predictions", "cases"})
+    requires = frozenset({"prototypes"})
+    bounds = {"prototypes_in_use": SHARE}
+
+    nearest: Annotated[int, Field(ge=1, le=50)] = 5
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        schema, test = context.dataset.schema, context.dataset.test
+        module = torch_module(context.classifier)
+        inputs, ids, classes = (tensor.cpu().numpy() for tensor in module.prototypes())
+        evidence, distances = _evidence(module, test.inputs)
+        context.classifier.calls += len(test)
+        own = np.where(classes == context.predictions.decisions[:, None], evidence, -np.inf).argmax(
+            axis=1
+        )
+        decided = np.bincount(own, minlength=len(ids))
+        order = np.lexsort((ids, -decided))
+        sizes = np.abs(contributions(context.classifier, test.inputs, schema.target.explained))
+        return Measurement(
+            scores=(_in_use(decided),),
+            tables={
+                "prototypes": pd.DataFrame(
+                    {
+                        "prototype": np.arange(1, len(ids) + 1),
+                        "instance_id": ids[order],
+                        "class_label": [schema.target.classes[k] for k in classes[order]],
+                        "decides": decided[order],
+                        "share": decided[order] / len(test),
+                        "mean_evidence": evidence.mean(axis=0)[order],
+                        "n": len(test),
+                        "shift": module.shift,
+                    }
+                ),
+                "inputs": _inputs(schema, inputs[order], sizes.mean(axis=0)),
+                "nearest": self._nearest(context, distances[:, order]),
+                "compared": _compared(context, evidence, ids, classes),
+            },
+            arrays={"inputs": inputs[order].astype(np.float64)},
+        )
+
+    def _nearest(self, context: MeasureContext, distances: Floats) -> pd.DataFrame:
+        p, classes = context.predictions, context.dataset.schema.target.classes
+        return pd.DataFrame(
+            [
+                {
+                    "prototype": prototype,
+                    "rank": rank,
+                    "instance_id": int(context.dataset.test.instance_ids[case]),
+                    "distance": float(column[case]),
+                    "label": classes[int(p.labels[case])],
+                    "decision": classes[int(p.decisions[case])],
+                }
+                for prototype, column in enumerate(distances.T, start=1)
+                for rank, case in enumerate(
+                    np.argsort(column, kind="stable")[: self.nearest], start=1
+                )
+            ]
+        )
+
+
+def _evidence(module: HasPrototypes, inputs: Floats) -> tuple[Floats, Floats]:
+    import torch
+
+    device = next(module.parameters()).device
+    parts = [
+        module.evidence(
+            torch.as_tensor(inputs[start : start + _BATCH], dtype=torch.float32, device=device)
+        )
+        for start in range(0, len(inputs), _BATCH)
+    ]
+    evidence, distances = (
+        torch.cat(list(tensors)).double().cpu().numpy() for tensors in zip(*parts, strict=True)
+    )
+    return evidence, distances
+
+
+def _compared(context: MeasureContext, evidence: Floats, ids: Ints, classes: Ints) -> pd.DataFrame:
+    """Of each explained case; `share` is of the evidence of all prototypes of the same class."""
+    names = context.dataset.schema.target.classes
+    rows: list[dict[str, object]] = []
+    for case in context.cases.explained:
+        own = classes == context.predictions.decisions[case]
+        order = np.argsort(-evidence[case], kind="stable")
+        shown = [*order[own[order]][:_TOLD], *order[~own[order]][:1]]
+        rows.extend(
+            {
+                "instance_id": int(context.dataset.test.instance_ids[case]),
+                "rank": rank,
+                "prototype_id": int(ids[at]),
+                "class_label": names[classes[at]],
+                "for_decision": bool(own[at]),
+                "share": float(evidence[case, at] / evidence[case, classes == classes[at]].sum()),
+            }
+            for rank, at in enumerate(shown, start=1)
+        )
+    return pd.DataFrame(rows)
+
+
+def _in_use(decided: Ints) -> Score:
+    return Score(
+        metric="prototypes_in_use",
+        category="explanation",
+        value=float((decided > 0).mean()),
+        n=len(decided),
+        direction="none",
+        bounds=(0.0, 1.0),
+        unit="share",
+        note=message("notes.prototypes.in_use", n=int((decided > 0).sum()), of=len(decided)),
+    )
+
+
+def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
+    """The values of the prototypes, for tables; pixels and steps are in the array alone.
+
+    sizes : (column,) how much each column adds or takes away on average, which ranks them.
+    """
+    if not kind_of(schema).named_columns:
+        return Prototypes.tables["inputs"].frame([])
+    ranks = np.argsort(np.argsort(-sizes, kind="stable"), kind="stable") + 1
+    return pd.DataFrame(
+        [
+            {
+                "prototype": prototype,
+                "feature": feature.name,
+                "label": feature.label,
+                "display": feature.display(float(value)),
+                "rank": int(rank),
+            }
+            for prototype, row in enumerate(inputs, start=1)
+            for feature, value, rank in zip(schema.features, row, ranks, strict=True)
+        ]
+    )
+
+
+_MEAN = message("interval_methods.students_of_mean")
+
+
+@dataclass(frozen=True)
+class RulePoints(ModelMetric):
+    """Every rule with its points, and for how many test cases it holds with which outcome.
+
+    The table `list` has a row for each rule, and with several classes or labels one for each of
+    them; `fired` has for each explained case where it starts (rule 0) and the rules that hold, with
+    their points for the class that was decided for.
+    """
+
+    counts_entities = True
+    reveals = "aggregate"
+    modalities = frozenset({"table"})
+    tables = {
+        "list": TableType(
+            (
+                *columns_of("rule:count when"),
+                Column("class_label", optional=True),
+                *columns_of("points:number share:share n:count"),
+                estimate("rate", "share", "rate", optional=True),
+                estimate("mean", "number", "mean", optional=True),
+                Column("edited", "yes_no", optional=True),
+            ),
+            section="model",
+            most=50,
+            release=TableRelease(counts=("n",), overlapping=True),
+        ),
+        "fired": TableType(
+            columns_of("instance_id:row rule:count when points:number"), row=FiredRule
+        ),
+    }
+    bounds = {}
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset", "predictions", "cases"})
+    requires = frozenset({"rules"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        rules: RuleList = context.classifier.module.fitted
+        inputs = context.dataset.test.inputs
+        fires = rules.fires(inputs)
+        context.classifier.calls += len(inputs)
+        starts = dict(zip(rules.names, rules.base, strict=True))
+        return Measurement(
+            scores=(),
+            tables={
+                "list": self.tables["list"].frame(_list(context, rules, fires)),
+                "fired": self.tables["fired"].frame(_fired(context, rules, fires)),
+            },
+            notes=(
+                message(
+                    "notes.rules.points",
+                    starts=[{"name": name, "base": base} for name, base in starts.items()],
+                    number=rules.link == "value",
+                    n=len(inputs),
+                ),
+            ),
+        )
+
+
+def _list(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[dict[str, object]]:
+    p, target = context.predictions, context.dataset.schema.target
+    several, drawn = len(rules.names) > 1, Resampling.of(p)
+    for rule, holds in zip(rules.rules, fires.T, strict=True):
+        for output, name in enumerate(rules.names):
+            about: dict[str, object] = {"rule": rule.number, "when": rule.in_words(rules.schema)}
+            if several:
+                about["class_label"] = name
+            about |= {"points": rule.weights[output], "share": float(holds.mean())}
+            about["n"] = int(holds.sum())
+            if any(other.edited for other in rules.rules):
+                about["edited"] = rule.edited
+            if rules.link == "value":
+                labels, inside = p.labels.astype(np.float64), np.flatnonzero(holds)
+                among = drawn.take(inside).mean(labels[inside], _MEAN, among=labels)
+                yield about | among.cells("mean", "mean")
+                continue
+            if task_of(target).several:
+                happened = np.asarray(context.dataset.test.all_labels)[:, output] == 1
+            else:
+                happened = p.labels == (output if several else target.explained)
+            yield about | drawn.rate(happened, holds).cells("rate", "rate")
+
+
+def _fired(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[dict[str, object]]:
+    p, module = context.predictions, context.classifier.module
+    for case in context.cases.explained:
+        about = module.about(int(p.decisions[case]) if task_of(rules.schema.target).decides else 0)
+        own = {"instance_id": int(context.dataset.test.instance_ids[case])}
+        yield own | {"rule": 0, "when": "", "points": float(np.dot(rules.base, about))}
+        held = [rule for rule, holds in zip(rules.rules, fires[case], strict=True) if holds]
+        points = {rule.number: float(np.dot(rule.weights, about)) for rule in held}
+        for rule in sorted(held, key=lambda rule: -abs(points[rule.number])):
+            words = rule.in_words(rules.schema)
+            yield own | {"rule": rule.number, "when": words, "points": points[rule.number]}
+
+
+#: Values of each feature of a pair at which it is computed.
+_GRID = 8
+
+
+@dataclass(frozen=True)
+class ShapePoint:
+    """What a value of a feature adds to the output: a row of `shape_functions.curves`.
+
+    rank : of the feature, from 1. value : NaN for a missing one. share : of the training rows; of
+    a category.
+    """
+
+    feature: str
+    label: str
+    kind: str
+    rank: int
+    unit: str
+    value: float
+    display: str
+    contribution: float
+    share: float
+
+
+@dataclass(frozen=True)
+class PairPoint:
+    """What a pair of values of two features adds: a row of `shape_functions.pairs`.
+
+    rank : of the pair, from 1. at_a, at_b : the place of each value on the grid.
+    """
+
+    label_a: str
+    label_b: str
+    rank: int
+    at_a: int
+    at_b: int
+    display_a: str
+    display_b: str
+    contribution: float
+
+
+@dataclass(frozen=True)
+class ShapeFunctions(ModelMetric):
+    """The function of each of the most important features, and where the training part lies.
+
+    most : features, those whose contributions vary most over the test part; points : values of a
+    number at which its curve is computed, quantiles of the training part; bins : of the density.
+    Contributions are read from the model and are relative to their mean over the training part.
+    A model that adds up pairs of features too has them in the table `pairs`, on a grid of values.
+    """
+
+    counts_entities = True
+    reveals = "aggregate"
+    tables = {
+        "curves": TableType(
+            (
+                *columns_of(
+                    "feature label kind rank:count spread:number unit value:number display"
+                ),
+                *columns_of("contribution:number share:share"),
+            ),
+            release=TableRelease(values=("value",)),
+            row=ShapePoint,
+        ),
+        "density": DENSITY,
+        "pairs": TableType(
+            (
+                *columns_of("feature_a feature_b label_a label_b rank:count spread:number"),
+                *columns_of("at_a:count at_b:count display_a display_b contribution:number"),
+            ),
+            row=PairPoint,
+        ),
+    }
+    bounds = {}
+    category = "explanation"
+    reads = frozenset({"classifier", "dataset"})
+    requires = frozenset({"shape_functions"})
+
+    most: Annotated[int, Field(ge=1, le=40)] = 12
+    points: Annotated[int, Field(ge=5, le=400)] = 60
+    bins: Annotated[int, Field(ge=4, le=100)] = 20
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        schema, train = context.dataset.schema, context.dataset.train.inputs
+        target = schema.target.explained
+        spread = _curves(context.classifier, context.dataset.test.inputs, target).std(axis=0)
+        shown = np.argsort(-spread, kind="stable")[: self.most]
+        typical = typical_row(train, schema)
+        curves, densities = [], []
+        marks = [self._values(schema.features[column], train[:, column]) for column in shown]
+        rows = [_moved(typical, column, at) for column, at in zip(shown, marks, strict=True)]
+        all_added = _curves(context.classifier, np.concatenate(rows), target)
+        ends = np.cumsum([len(mark) for mark in marks])[:-1]
+        for place, (column, values, part) in enumerate(
+            zip(shown, marks, np.split(all_added, ends), strict=True)
+        ):
+            feature, known, added = schema.features[column], train[:, column], part[:, column]
+            about = {"feature": feature.name, "label": feature.label, "kind": feature.kind}
+            about |= {"rank": place + 1, "spread": spread[column]}
+            curves.append(_curve(about, feature, values, added, known))
+            densities.append(density(feature, known, values, self.bins))
+        pairs = self._pairs(context, typical)
+        return Measurement(
+            scores=(),
+            tables={
+                "curves": pd.concat(curves, ignore_index=True),
+                "density": stacked(densities),
+                **({"pairs": self.tables["pairs"].frame(pairs)} if pairs else {}),
+            },
+            notes=(message("notes.shape_functions.the_model"),),
+        )
+
+    def _pairs(self, context: MeasureContext, typical: Floats) -> list[dict[str, object]]:
+        """What each pair of features adds on a grid of their values, the strongest pair first."""
+        if not isinstance(context.classifier, TellsShapes):
+            return []
+        schema, test = context.dataset.schema, context.dataset.test.inputs
+        surfaces = context.classifier.surfaces(schema.target.explained)
+        spreads = {pair: float(surface(test).std()) for pair, surface in surfaces.items()}
+        table = []
+        ranked = sorted(spreads, key=lambda pair: -spreads[pair])[: self.most]
+        for rank, pair in enumerate(ranked, start=1):
+            features = [schema.features[column] for column in pair]
+            marks = [_grid(context.dataset.train.inputs[:, column]) for column in pair]
+            rows = np.repeat(typical[None], len(marks[0]) * len(marks[1]), axis=0)
+            first, second = np.meshgrid(*(np.arange(len(mark)) for mark in marks), indexing="ij")
+            places = np.stack([first.ravel(), second.ravel()], axis=1)
+            for axis, column in enumerate(pair):
+                rows[:, column] = marks[axis][places[:, axis]]
+            about: dict[str, object] = {"rank": rank, "spread": spreads[pair]}
+            for side, feature in zip("ab", features, strict=True):
+                about |= {f"feature_{side}": feature.name, f"label_{side}": feature.label}
+            table += [
+                {
+                    **about,
+                    "at_a": int(a),
+                    "at_b": int(b),
+                    "display_a": features[0].display(float(marks[0][a])),
+                    "display_b": features[1].display(float(marks[1][b])),
+                    "contribution": float(added),
+                }
+                for (a, b), added in zip(places, surfaces[pair](rows), strict=True)
+            ]
+        return table
+
+    def _values(self, feature: Feature, train: Floats) -> Floats:
+        """Where the curve is computed; NaN last, if the training part has gaps."""
+        known = train[~np.isnan(train)]
+        gap = [np.nan] if len(known) < len(train) else []
+        if not feature.is_numeric:
+            return np.array([*range(len(feature.categories)), *gap])
+        if not len(known):
+            return np.array([np.nan])
+        marks = np.quantile(known, np.linspace(0.01, 0.99, self.points))
+        return np.array([*np.unique(marks), *gap])
+
+
+def _curves(classifier: Classifier, rows: Floats, target: int) -> Floats:
+    """(row, feature) what the curve of each feature adds, without the pairs that it is in."""
+    if isinstance(classifier, TellsShapes):
+        return classifier.curves(rows, target)
+    return contributions(classifier, rows, target)
+
+
+def _grid(train: Floats) -> Floats:
+    """The values of one feature at which a pair is computed: a few, as they occur."""
+    known = np.unique(train[~np.isnan(train)])
+    if len(known) <= _GRID:
+        return known
+    steps = np.linspace(0.02, 0.98, _GRID)
+    return np.unique(np.quantile(train[~np.isnan(train)], steps, method="nearest"))
+
+
+def _moved(typical: Floats, column: int, values: Floats) -> Floats:
+    """(value, feature) the typical row with each of the values in one column."""
+    rows = np.repeat(typical[None], len(values), axis=0)
+    rows[:, column] = values
+    return rows
+
+
+def _curve(
+    about: dict[str, object], feature: Feature, values: Floats, added: Floats, train: Floats
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            **about,
+            "unit": feature.unit or "",
+            "value": values,
+            "display": [feature.display(value) for value in values],
+            "contribution": added,
+            "share": [
+                np.isnan(train).mean() if np.isnan(value) else (train == value).mean()
+                for value in values
+            ],
+        }
+    )
