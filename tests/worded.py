@@ -12,14 +12,31 @@ from typing import Any
 
 import pytest
 
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.wording.words import wording
+from deepseek_report.wording.words import Wording, wording
 
 
 def say(text: Text) -> str:
     """A message in English; a plain text as it stands."""
     return wording().say(text)
+
+
+def leaves(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted key, text) of every text in nested mappings and lists, as those of a catalog."""
+    inside = value.items() if isinstance(value, Mapping) else ()
+    inside = enumerate(value) if isinstance(value, list) else inside
+    if isinstance(value, str):
+        yield key, value
+    for name, item in inside:
+        yield from leaves(item, f"{key}.{name}".lstrip("."))
+
+
+def all_texts(words: Wording, finding: Finding) -> str:
+    """All texts of a finding as one string."""
+    worded = words.finding(finding)
+    return f"{worded.claim} {worded.detail} {worded.more} {worded.why} {worded.do}"
 
 
 def printed(code: str, **settings: Any) -> str:

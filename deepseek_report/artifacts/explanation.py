@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Floats, Ints
-from deepseek_report.artifacts.message import Text, plain, text_of
+from deepseek_report.artifacts.message import Text, plain, text_of, with_texts
 from deepseek_report.artifacts.storage.files import (
     arrays_of,
     load_arrays,
@@ -55,7 +55,7 @@ class _FiledArrays:
     def _known(self) -> dict[str, Array]:
         return arrays_of(self, vars(self))
 
-    def fields_at(self, at: Any) -> dict[str, Array | None]:
+    def fields_at(self, at: int | tuple[list[int], int]) -> dict[str, Any]:
         """The fields of an explanation to one class, by an index into these arrays."""
         known = self._known
         return {name: known[name][at] if name in known else None for name in _PER_CLASS}
@@ -203,7 +203,7 @@ class Explanation:
         others = self.others
         if others is None or target not in others.targets:
             return None
-        own: dict[str, Any] = others.fields_at(int(np.flatnonzero(others.targets == target)[0]))
+        own = others.fields_at(int(np.flatnonzero(others.targets == target)[0]))
         return replace(self, target=target, **own, decided=None, others=None)
 
     def toward_each(self, targets: Ints) -> Explanation | None:
@@ -246,7 +246,7 @@ class Explanation:
         if self.decided is None or place not in self.decided.places:
             return instance
         case = np.s_[[int(np.flatnonzero(self.decided.places == place)[0])], which]
-        own: dict[str, Any] = self.decided.fields_at(case)
+        own = self.decided.fields_at(case)
         return replace(instance, target=int(self.decided.targets[case][0]), **own)
 
     def save(self, folder: Path) -> None:
@@ -266,7 +266,7 @@ class Explanation:
         meta |= load_json(timing) if timing.exists() else {}
         for name in ("feature_names", "dims"):
             meta[name] = tuple(meta[name])
-        meta["variant"] = text_of(meta["variant"])
-        meta["notes"] = tuple(map(text_of, meta["notes"]))
+        notes = tuple(map(text_of, meta.pop("notes")))
         meta |= {"decided": DecidedClasses.load(folder), "others": OtherClasses.load(folder)}
-        return cls(**load_arrays(folder / "explanation.npz"), **meta)
+        arrays = load_arrays(folder / "explanation.npz")
+        return cls(**arrays, **with_texts(meta, ("variant",)), notes=notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypeGuard
 
 #: The most characters of a label that are drawn, told or measured: some three printed lines.
 LABEL = 400
@@ -16,7 +16,7 @@ def bounded(text: str, most: int = LABEL) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def bounded_texts(value: Any) -> object:
+def bounded_texts(value: object) -> object:
     """A text, or each text of a list, cut to a page; everything else, markup too, as it is."""
     if _is_plain(value):
         return bounded(value, TEXT)
@@ -25,7 +25,7 @@ def bounded_texts(value: Any) -> object:
     return value
 
 
-def _is_plain(value: object) -> bool:
+def _is_plain(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and not hasattr(value, "__html__")
 
 

@@ -97,6 +97,11 @@ class Feature:
         return self.kind == "numeric"
 
     @property
+    def is_token(self) -> bool:
+        """Whether it is a place in a text."""
+        return self.kind == "token"
+
+    @property
     def is_named_as_in_data(self) -> bool:
         """Whether people read the name of the column, since nobody gives it a label."""
         return self.label == readable_name(self.name)
@@ -109,7 +114,7 @@ class Feature:
     @property
     def own_categories(self) -> tuple[Category, ...]:
         """Its categories, but not the vocabulary that all places of a text share."""
-        return () if self.kind == "token" else self.categories
+        return () if self.is_token else self.categories
 
     def renamed(self, naming: Callable[[str], str]) -> Feature:
         """The feature with other names for people; the words of a text stay."""
@@ -280,7 +285,7 @@ class Schema:
     @property
     def vocabulary(self) -> tuple[str, ...]:
         """The tokens of a text, position by position; empty for other data."""
-        tokens = (feature.categories for feature in self.features if feature.kind == "token")
+        tokens = (feature.categories for feature in self.features if feature.is_token)
         return tuple(token.label for token in next(tokens, ()))
 
     @property
@@ -372,9 +377,14 @@ class Schema:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Schema:
         record = as_tuples(dict(data))
-        tokens, layout = as_vocabulary(record.pop("vocabulary", ())), record.pop("layout", None)
+        tokens, layout = as_vocabulary(record.get("vocabulary", ())), record.get("layout")
+        features = []
+        for plain in record["features"]:
+            own = tuple(Category(**category) for category in plain.pop("categories"))
+            feature = Feature(**plain, categories=own)
+            features.append(replace(feature, categories=tokens) if feature.is_token else feature)
         return cls(
-            features=tuple(_feature(tokens, **feature) for feature in record["features"]),
+            features=tuple(features),
             target=Target(**record["target"]),
             attributes=tuple(Attribute(**attribute) for attribute in record["attributes"]),
             layout=Layout(**layout) if layout else None,
@@ -385,10 +395,3 @@ class Schema:
 def as_vocabulary(tokens: Sequence[str]) -> tuple[Category, ...]:
     """Tokens as the categories of a token feature; share the result between all places."""
     return tuple(Category(token, token) for token in tokens)
-
-
-def _feature(
-    tokens: tuple[Category, ...], kind: Kind, categories: Sequence[Mapping[str, Any]], **plain: Any
-) -> Feature:
-    own = tokens if kind == "token" else tuple(Category(**category) for category in categories)
-    return Feature(kind=kind, categories=own, **plain)

@@ -259,9 +259,7 @@ def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) ->
     if raw.get("corrections"):
         for group in ("metrics", "sections"):
             _add_part(raw, selected, group, CORRECTIONS)
-        sections = raw["sections"]
-        first = [name for name in ("summary", "cases", CORRECTIONS) if name in sections]
-        raw["sections"] = {name: sections[name] for name in dict.fromkeys([*first, *sections])}
+        _lead(raw, ["summary", "cases", CORRECTIONS])
     causal = raw.get("causal")
     if not causal:
         return
@@ -270,11 +268,16 @@ def add_declared(raw: dict[str, Any], selected: dict[str, dict[str, Origin]]) ->
         for part in asked_for:
             if _ANSWERING.get(part, "") in questions:
                 _add_part(raw, selected, group, part)
-    sections = raw["sections"]
-    names = [name for name in sections if name != "causes"]
+    names = [name for name in raw["sections"] if name != "causes"]
     place = names.index(_BEFORE_CAUSES) + 1 if _BEFORE_CAUSES in names else len(names)
-    ordered = [*names[:place], "causes", *names[place:]]
-    raw["sections"] = {name: sections[name] for name in ordered}
+    _lead(raw, [*names[:place], "causes"])
+
+
+def _lead(raw: dict[str, Any], first: Sequence[str]) -> None:
+    """Put these sections before the others, as far as they are chosen."""
+    sections = raw["sections"]
+    order = dict.fromkeys([*(name for name in first if name in sections), *sections])
+    raw["sections"] = {name: sections[name] for name in order}
 
 
 def _add_part(

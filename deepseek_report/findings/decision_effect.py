@@ -129,12 +129,12 @@ def _simplest(summary: PredictionSummary) -> tuple[Message, ...]:
 
 def _threshold(results: Results) -> Message:
     summary, costs = results.predicted, declared_costs(results)
-    rates = summary.about_explained
     values: dict[str, object] = {"threshold": summary.threshold, "rule": summary.rule}
     values |= {"declared": is_declared(results), "cost": None}
     if costs is not None:
-        values["cost"] = expected_cost(costs, rates)
-        values["cost_of_simplest"] = min(costs.of(1 - rates.base, 0), costs.of(0, rates.base))
+        rates = summary.about_explained
+        simplest = min(costs.of(1 - rates.base, 0), costs.of(0, rates.base))
+        values |= {"cost": expected_cost(costs, rates), "cost_of_simplest": simplest}
     return message("decision_effect.threshold", **values)
 
 

@@ -261,8 +261,8 @@ def localisation(results: Results) -> Iterator[Finding]:
     hit = [gain for gain in gains if hits(gain)]
     for gain in gains:
         if not hits(gain):
-            name, values = gain.explainer, _values(results, gain)
-            values["away"] = gain.high is not None and gain.high < 0
+            name, away = gain.explainer, gain.high is not None and gain.high < 0
+            values = _values(results, gain) | {"away": away}
             evidence = (ArtifactId.measure("localisation", name), ArtifactId.explanation(name))
             message = "points_elsewhere"
             yield Finding(f"localisation-{name}", "medium", message, values, evidence, "trust")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from deepseek_report.artifacts.conclusions import Outcome, Side, Verdict
 from deepseek_report.artifacts.estimate import finite
@@ -94,7 +95,8 @@ def _promises(results: Results) -> Iterator[Verdict]:
     """What is promised, by whom and of which subject, before anything is looked up."""
     for stated in (results.config.get("report") or {}).get("thresholds") or []:
         side: Side = "at_most" if stated.get("at_least") is None else "at_least"
-        texts = {name: str(stated.get(name) or "") for name in ("set_by", "why", *_ABOUT)}
+        named = ("set_by", "why", *_ABOUT)
+        texts: dict[str, Any] = {name: str(stated.get(name) or "") for name in named}
         bound = float(stated[side])
         yield Verdict(str(stated["metric"]), side, bound, outcome="not measured", **texts)
 

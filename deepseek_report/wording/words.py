@@ -494,7 +494,7 @@ def _joined(contents: Iterable[bytes]) -> dict[str, object]:
     return texts
 
 
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, Any]:
     """The base with each text of `over` in place of its own."""
     both = dict(base)
     for key, value in over.items():

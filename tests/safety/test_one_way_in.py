@@ -71,10 +71,6 @@ ELSEWHERE: dict[str, tuple[str, set[str]]] = {
     "config/composed.py": (_CONFIGS, {"read_text"}),
     "config/overrides.py": (_CONFIGS, {"yaml.safe_load"}),
     "config/compose.py": (_CONFIGS, {"glob", "iterdir", "read_text", "yaml.load"}),
-    "config/reference_pages.py": (
-        _CONFIGS,
-        {"glob", "mkdir", "read_text", "unlink", "write_text", "yaml.safe_load"},
-    ),
     "config/sets.py": (_CONFIGS, {"glob", "read_text"}),
     "config/threshold_checks.py": (_CONFIGS, {"glob", "read_text"}),
     "config/trusted.py": (_OWN_KEY, {"fdopen", "mkdir", "open"}),

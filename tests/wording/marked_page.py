@@ -16,6 +16,7 @@ import yaml
 from deepseek_report.artifacts.protocols.modules import layer_name
 from deepseek_report.wording.pseudo import CLOSE, OPEN
 from deepseek_report.wording.words import wording
+from tests.worded import leaves
 
 #: What is no text of the report: programs, styles, code, keys, and names of papers.
 _SKIPPED = frozenset({"script", "style", "code", "pre", "kbd", "cite", "math", "noscript"})
@@ -237,12 +238,6 @@ def _read_texts(run: Path) -> set[str]:
 
 def _texts(value: Any) -> Iterator[str]:
     """Every text inside of plain data, but for the ids of messages."""
-    if isinstance(value, str):
-        yield " ".join(value.split())
-    elif isinstance(value, dict):
-        for key, inside in value.items():
-            if key != "message":
-                yield from _texts(inside)
-    elif isinstance(value, list):
-        for inside in value:
-            yield from _texts(inside)
+    for key, text in leaves(value):
+        if key.rpartition(".")[2] != "message":
+            yield " ".join(text.split())

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from deepseek_report.artifacts import rounding as plain_numbers
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.wording import estimates
 from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.words import wording
 
@@ -48,22 +47,22 @@ def test_the_plural_is_regular_by_the_rule_of_the_catalog_alone():
 
 
 def test_a_share_keeps_no_more_digits_than_its_interval_supports():
-    assert ENGLISH.share(estimates.estimate(0.5423, 0.42, 0.66)) == "54\u00a0% (42–66\u00a0%)"
-    assert ENGLISH.share(estimates.estimate(0.2212, 0.210, 0.232)).startswith("22.1\u00a0%")
+    assert ENGLISH.share(Estimate.of(0.5423, 0.42, 0.66)) == "54\u00a0% (42–66\u00a0%)"
+    assert ENGLISH.share(Estimate.of(0.2212, 0.210, 0.232)).startswith("22.1\u00a0%")
 
 
 def test_an_interval_without_width_is_not_printed():
-    assert ENGLISH.value(estimates.estimate(0.5, 0.5, 0.5)) == "0.500"
+    assert ENGLISH.value(Estimate.of(0.5, 0.5, 0.5)) == "0.500"
 
 
 def test_what_is_not_defined_is_said_in_words():
-    nothing = estimates.estimate(math.nan, math.nan, math.nan, math.nan)
+    nothing = Estimate.of(math.nan, math.nan, math.nan, math.nan)
     assert (nothing.is_defined, nothing.ends, nothing.n) == (False, None, 0)
     assert ENGLISH.value(nothing) == ENGLISH.share(nothing) == "not defined"
 
 
 def test_a_value_too_small_for_digits_is_not_printed_as_a_row_of_zeros():
-    assert ENGLISH.value(estimates.estimate(6e-10, 4e-10, 9e-10)) == "below 0.001"
+    assert ENGLISH.value(Estimate.of(6e-10, 4e-10, 9e-10)) == "below 0.001"
 
 
 @pytest.mark.parametrize(

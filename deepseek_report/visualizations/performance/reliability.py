@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
@@ -21,7 +22,7 @@ from deepseek_report.visualizations.drawing.labels import caption, known, short
 from deepseek_report.visualizations.drawing.read_results import estimate_columns, reach, required
 from deepseek_report.visualizations.drawing.sheet import Sheet, on_sheets
 from deepseek_report.visualizations.style import LIGHT, SERIES, Axes
-from deepseek_report.wording.estimates import estimate, of_score
+from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
@@ -169,7 +170,7 @@ def _title(view: _View) -> Message:
         "reliability.title",
         of_all=bool(view.class_name),
         what=view.what,
-        off=estimate(view.score.value),
+        off=Estimate.of(view.score.value),
         side="both" if abs(lean) < 0.01 else "high" if lean > 0 else "low",
         verdict=calibration_verdict(view.score),
     )

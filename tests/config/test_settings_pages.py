@@ -11,7 +11,7 @@ import pytest
 from pydantic import Field
 
 from deepseek_report.artifacts.storage.local_paths import shipped
-from deepseek_report.config.reference_pages import (
+from docs.reference_pages import (
     docstring_entries,
     field_docs,
     pages,
@@ -20,7 +20,7 @@ from deepseek_report.config.reference_pages import (
     yaml_comments,
 )
 
-DOCS = Path(__file__).parents[3] / "docs" / "settings"
+DOCS = Path(__file__).parents[2] / "docs" / "settings"
 
 
 @pytest.fixture(scope="module")

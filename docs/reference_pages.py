@@ -1,6 +1,6 @@
 """Writes `docs/settings/`: every group, every choice of it, and every field that can be set.
 
-`python -m deepseek_report.config.reference_pages docs/settings`, or `make settings`.
+`python docs/reference_pages.py docs/settings`, or `make settings`.
 """
 
 from __future__ import annotations
