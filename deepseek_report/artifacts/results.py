@@ -266,8 +266,8 @@ class Results:
         )
         return list(dict.fromkeys(shown))
 
-    def arrays(self, metric: str, explainer: str = "") -> Mapping[str, Floats]:
-        measurement = self.measurement(metric, explainer)
+    def arrays(self, metric: str) -> Mapping[str, Floats]:
+        measurement = self.measurement(metric)
         return measurement.arrays if measurement else {}
 
     def notes(self, metric: str) -> list[Text]:

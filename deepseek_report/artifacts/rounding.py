@@ -138,20 +138,19 @@ def interval(low: float, high: float) -> str:
     return (" to " if MINUS in "".join(ends) else DASH).join(ends)
 
 
-def quantity(
-    value: float, unit: str | None, low: float | None = None, high: float | None = None
-) -> str:
+def quantity(value: float, unit: str | None) -> str:
     r"""A value with its unit: `NT$ 50 000`, `34 years`; whole numbers lose their decimals.
-
-    low, high : its interval, where it has one, says how many digits are written.
 
     >>> quantity(34, "years").replace("\u00a0", " ")
     '34 years'
     """
-    whole = low is None and (float(value).is_integer() or abs(value) >= 1000)
-    text = count(value) if whole else number(value, low, high)
+    whole = float(value).is_integer() or abs(value) >= 1000
+    text = count(value) if whole else number(value)
     if not unit:
         return text
-    if unit.endswith("$") or unit in {"€", "£", "¥"}:
-        return f"{unit}\u00a0{text}"
-    return f"{text}\u00a0{unit}"
+    return f"{unit}\u00a0{text}" if is_currency(unit) else f"{text}\u00a0{unit}"
+
+
+def is_currency(unit: str) -> bool:
+    """Whether a unit stands before its number."""
+    return unit.endswith("$") or unit in {"€", "£", "¥"}

@@ -442,18 +442,22 @@ def misplaced(folder: Path, known: Mapping[str, Sequence[str]]) -> list[Problem]
     return []
 
 
+#: A folder with more of them is none of configurations.
+_MOST_FOLDERS = 200
+
+
 def _to(folder: Path, fault: str) -> Problem:
     return Problem("--config-dir", fault, todo=f"run with --config-dir {shown(folder)}")
 
 
-def _folders(folder: Path, most: int = 200) -> list[Path]:
+def _folders(folder: Path) -> list[Path]:
     try:
         inside = [
             inner for inner in folder.iterdir() if inner.is_dir() and inner.name[0] not in "._"
         ]
     except OSError:
         return []
-    return sorted(inside) if len(inside) <= most else []
+    return sorted(inside) if len(inside) <= _MOST_FOLDERS else []
 
 
 _PREFIX = "parts_of_the_package_"

@@ -13,12 +13,10 @@ def of_score(score: Score) -> Estimate:
     return Estimate.of_score(score)
 
 
-def of_row(
-    row: Mapping[str, object], value: str, prefix: str | None = None, n: str = "n"
-) -> Estimate:
+def of_row(row: Mapping[str, object], value: str, prefix: str | None = None) -> Estimate:
     """The estimate in a table's row: `value`, and `<prefix>_low` or `low`, likewise `high`."""
     low, high = ("low", "high") if prefix is None else (f"{prefix}_low", f"{prefix}_high")
-    return Estimate.of(row.get(value), row.get(low), row.get(high), row.get(n))
+    return Estimate.of(row.get(value), row.get(low), row.get(high), row.get("n"))
 
 
 #: Names of people with which labels begin.

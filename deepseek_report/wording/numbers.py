@@ -29,10 +29,10 @@ from deepseek_report.artifacts.rounding import (
     THIN,
     decimals_supported,
     digits_without_interval,
+    is_currency,
     power_of_ten,
 )
 
-_CURRENCIES = frozenset("€£¥")
 _SLOT = re.compile(r"\{\w+\}")
 #: Below it, and with at most so many decimals, a number has no more digits than its float.
 _EXACT, _EXACT_DIGITS = 1e9, 6
@@ -285,9 +285,7 @@ class NumberFormat:
         text = self.count(value) if whole else self.number(value, low, high)
         if not unit:
             return text
-        if unit.endswith("$") or unit in _CURRENCIES:
-            return f"{unit}\u00a0{text}"
-        return f"{text}\u00a0{unit}"
+        return f"{unit}\u00a0{text}" if is_currency(unit) else f"{text}\u00a0{unit}"
 
     def p_value(self, value: float | None) -> str:
         """A p-value as it is printed in a table: `0.03`, `< 0.001`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepseek_report.artifacts.rounding import number, quantity
+from deepseek_report.artifacts.rounding import number
 
 
 @pytest.mark.parametrize(
@@ -13,8 +13,3 @@ from deepseek_report.artifacts.rounding import number, quantity
 )
 def test_a_small_number_keeps_its_first_digits(value: float, expected: str) -> None:
     assert number(value) == expected
-
-
-def test_a_quantity_has_the_digits_of_its_interval() -> None:
-    assert quantity(47.2134, "points", 30.0, 65.0) == "47\u00a0points"
-    assert quantity(47.2134, "points") == "47.2\u00a0points"

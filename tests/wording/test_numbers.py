@@ -88,6 +88,11 @@ def test_other_locales_write_their_own_signs(locale: str, value: float, text: st
     assert NumberFormat(locale, {}, TEXTS).quantity(value, None) == text
 
 
+def test_a_quantity_has_the_digits_of_its_interval() -> None:
+    assert ENGLISH.quantity(47.2134, "points", 30.0, 65.0) == "47\u00a0points"
+    assert ENGLISH.quantity(47.2134, "points") == "47.2\u00a0points"
+
+
 def test_plurals_have_the_forms_of_the_locale():
     russian = NumberFormat("ru", {}, TEXTS)
     forms = {"few": "строки", "many_": "строк"}

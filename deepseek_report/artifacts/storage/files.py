@@ -94,14 +94,14 @@ def save_json(path: Path, value: object) -> None:
     write_whole(path, dump_json(value).encode())
 
 
-def load_json(path: Path, most: int = 0, *, below: Path | None = None, links: bool = False) -> Any:
+def load_json(path: Path, most: int = 0, *, links: bool = False) -> Any:
     """Read JSON; raises ArtifactError if the file is missing, malformed or beyond a bound.
 
-    most : the most bytes of the file; 0: what an artifact may hold. below, links : see
+    most : the most bytes of the file; 0: what an artifact may hold. links : see
     `plain_files.open_file`.
     """
     with _reading(path):
-        return parse(path, read_bytes(path, most, below=below, links=links))
+        return parse(path, read_bytes(path, most, links=links))
 
 
 @contextmanager
