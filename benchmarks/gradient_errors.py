@@ -45,8 +45,8 @@ class Coverage:
 
 
 def measured() -> Iterator[Coverage]:
-    from deepseek_report.explainers.gradients.gradient_shap import GradientShap
-    from deepseek_report.explainers.gradients.saliency import SmoothGrad
+    from deepseek_report.explainers.gradients.local_gradients import SmoothGrad
+    from deepseek_report.explainers.gradients.path_gradients import GradientShap
 
     for model, data, context in contexts():
         fine = GradientShap(tolerance=0, draws=2048).explain(replace(context, seed=999))

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.message import text_of
+from deepseek_report.artifacts.message import Text, from_plain
+from deepseek_report.artifacts.rounding import interval, number
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.findings.first_page import verdict_sentences
+from deepseek_report.findings.rules_failures import by_reason
+from deepseek_report.runner.run_folders.open_run import MissingPart
+from deepseek_report.runner.run_folders.writing import Concluded
+from deepseek_report.wording.of_results import words_for
+from deepseek_report.wording.words import CaseWords, Wording
 
 if TYPE_CHECKING:
     from deepseek_report.runner.run import Finished
-    from deepseek_report.wording.words import Wording
 
 #: The summary of a run fits on one screen; the report lists everything.
 _MOST_FINDINGS = 5
@@ -28,14 +38,19 @@ _URGENT = ("not met", "not measured", "too uncertain to say", "met")
 def say_finished(finished: Finished) -> None:
     """One screen: what was promised and found, what failed, where the report is."""
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    texts = _texts(finished)
+    concluded = Concluded.of(finished.record)
+    texts = _texts(finished.folder / "artifacts" / "data", concluded.report)
     if finished.from_store:
         console.print(escape(texts.text("terminal.unchanged")))
-    _say_verdict(console, finished, texts)
-    _say_decisions(console, finished, texts)
-    _say_thresholds(console, finished, texts)
-    _say_findings(console, finished, texts)
-    _say_problems(console, finished, texts)
+    sentences = verdict_sentences(concluded.thresholds, concluded.findings)
+    console.print(escape(" ".join(map(texts.say, sentences))) + "\n")
+    for rejection in concluded.rejections:
+        console.print(f"[red]{escape(texts.say(rejection))}[/]")
+    if rest := list(map(texts.say, concluded.rest)):
+        console.print(escape(" ".join(filter(None, rest))) + "\n")
+    _say_thresholds(console, concluded.thresholds, texts)
+    _say_findings(console, concluded.findings, texts)
+    _say_problems(console, finished.failures, concluded.problems, texts)
     for name in finished.kept:
         console.print(escape(texts.text("terminal.kept", name=name)))
     for notice in finished.notices:
@@ -45,50 +60,16 @@ def say_finished(finished: Finished) -> None:
         print(page)
 
 
-def _texts(finished: Finished) -> Wording:
+def _texts(data: Path, report: Mapping[str, Any]) -> Wording:
     """The texts of the report, worded for what these data predict and are made of."""
-    from deepseek_report.artifacts.message import from_plain
-    from deepseek_report.artifacts.schema import Schema
-    from deepseek_report.artifacts.storage.files import load_json
-    from deepseek_report.wording.of_results import words_for
-    from deepseek_report.wording.words import CaseWords
-
-    report = finished.record["config"]["report"]
-    language, own = str(report["language"]), CaseWords.of(report.get("words"))
-    data = finished.folder / "artifacts" / "data"
+    language, own = str(report.get("language")), CaseWords.of(report.get("words"))
     if not (data / "schema.json").is_file():
         return words_for(language, None, words=own)
     schema = Schema.from_json(load_json(data / "schema.json"))
     return words_for(language, schema, from_plain(load_json(data / "card.json")), words=own)
 
 
-def _say_verdict(console: Console, finished: Finished, texts: Wording) -> None:
-    """What the first screen of the report says above all else."""
-    from deepseek_report.artifacts.conclusions import Verdict
-    from deepseek_report.findings.first_page import verdict_sentences
-
-    promises = [Verdict.from_json(record) for record in finished.record["thresholds"]]
-    findings = [Finding.from_json(record) for record in finished.record["findings"]]
-    sentences = verdict_sentences(promises, findings)
-    console.print(escape(" ".join(texts.say(sentence) for sentence in sentences)) + "\n")
-
-
-def _say_decisions(console: Console, finished: Finished, texts: Wording) -> None:
-    """Rejections in red, then which required decisions are missing."""
-    from deepseek_report.artifacts.message import from_plain
-
-    decisions = finished.record.get("decisions") or {}
-    for rejection in decisions.get("rejections") or ():
-        console.print(f"[red]{escape(texts.say(from_plain(rejection)))}[/]")
-    rest = [texts.say(from_plain(text)) for text in decisions.get("rest") or ()]
-    if rest:
-        console.print(escape(" ".join(filter(None, rest))) + "\n")
-
-
-def _say_thresholds(console: Console, finished: Finished, texts: Wording) -> None:
-    from deepseek_report.artifacts.rounding import interval, number
-
-    declared = finished.record["thresholds"]
+def _say_thresholds(console: Console, declared: Sequence[Verdict], texts: Wording) -> None:
     if not declared:
         return
     title = escape(texts.text("terminal.thresholds"))
@@ -96,16 +77,16 @@ def _say_thresholds(console: Console, finished: Finished, texts: Wording) -> Non
     for column in ("promised", "measured", "interval", "verdict"):
         table.add_column(escape(texts.text(f"terminal.heads.{column}")), overflow="fold")
     for threshold in sorted(declared, key=_urgency)[:_MOST_THRESHOLDS]:
-        sign = "≥" if threshold["side"] == "at_least" else "≤"
-        by = texts.label("explainers", threshold["explainer"]) if threshold["explainer"] else ""
-        over = threshold.get("predictor") and texts.label("predictors", threshold["predictor"])
-        about = ", ".join(filter(None, [threshold["attribute"], threshold["level"], by, over]))
-        metric = texts.label("metrics", threshold["metric"]) + (f" ({about})" if about else "")
-        promised = f"{metric} {sign} {threshold['bound']:g}"
-        low, high = threshold["low"], threshold["high"]
-        measured = "" if threshold["value"] is None else number(threshold["value"], low, high)
+        sign = "≥" if threshold.side == "at_least" else "≤"
+        by = texts.label("explainers", threshold.explainer) if threshold.explainer else ""
+        over = threshold.predictor and texts.label("predictors", threshold.predictor)
+        about = ", ".join(filter(None, [threshold.attribute, threshold.level, by, over]))
+        metric = texts.label("metrics", threshold.metric) + (f" ({about})" if about else "")
+        promised = f"{metric} {sign} {threshold.bound:g}"
+        low, high = threshold.low, threshold.high
+        measured = "" if threshold.value is None else number(threshold.value, low, high)
         spread = "" if low is None or high is None else interval(low, high)
-        outcome = texts.label("outcomes", threshold["outcome"])
+        outcome = texts.label("outcomes", threshold.outcome)
         table.add_row(escape(promised), measured, spread, escape(outcome))
     console.print(table)
     if len(declared) > _MOST_THRESHOLDS:
@@ -113,14 +94,12 @@ def _say_thresholds(console: Console, finished: Finished, texts: Wording) -> Non
         console.print(escape(texts.text("terminal.more_thresholds", n=more)))
 
 
-def _urgency(threshold: Mapping[str, object]) -> int:
+def _urgency(threshold: Verdict) -> int:
     """Where all cannot be shown, the first ones are those that are not met."""
-    outcome = threshold["outcome"]
-    return _URGENT.index(outcome) if outcome in _URGENT else 0
+    return _URGENT.index(threshold.outcome) if threshold.outcome in _URGENT else 0
 
 
-def _say_findings(console: Console, finished: Finished, texts: Wording) -> None:
-    findings = [Finding.from_json(record) for record in finished.record["findings"]]
+def _say_findings(console: Console, findings: Sequence[Finding], texts: Wording) -> None:
     grave = [entry for entry in findings if entry.severity != "info"] or findings
     console.print("\n" + escape(texts.text("terminal.findings", n=len(findings))))
     for finding in grave[:_MOST_FINDINGS]:
@@ -128,15 +107,10 @@ def _say_findings(console: Console, finished: Finished, texts: Wording) -> None:
         console.print(f"  {escape(worded.severity_label)}: {escape(worded.claim)}")
 
 
-def _say_problems(console: Console, finished: Finished, texts: Wording) -> None:
-    from deepseek_report.findings.rules_failures import by_reason
-
-    failures = finished.failures
-    unfit = {
-        entry["stage"]: text_of(entry["reason"])
-        for entry in finished.record["problems"]
-        if entry.get("named")
-    }
+def _say_problems(
+    console: Console, failures: Mapping[str, Text], problems: Sequence[MissingPart], texts: Wording
+) -> None:
+    unfit = {part.stage: part.reason for part in problems if part.named}
     if failures:
         console.print("\n" + escape(texts.text("terminal.failed", n=len(failures))))
         _say_some(console, texts, by_reason(texts, failures), "[red]✗[/]")

@@ -23,6 +23,8 @@ from hypothesis import settings
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 
 if TYPE_CHECKING:  # so that tests of one folder load nothing that they do not use
+    from _pytest.capture import CaptureResult
+
     from deepseek_report.artifacts.results import Results
     from tests.tiny_runs import TinyRuns
     from tests.varied_run import VariedRun
@@ -58,6 +60,25 @@ class SmallRun:
         """The same experiment, writing its report elsewhere and taking its stages from here."""
         places = [f"paths.reports={reports}", f"paths.store={store or self.store}"]
         return [*SMALL, *places, *self.parts]
+
+
+class Terminal:
+    """The command line as a person uses it: the exit code is checked, what is printed is given."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+
+    def __call__(self, *arguments: object, code: int = 0) -> CaptureResult[str]:
+        from deepseek_report.cli import run
+
+        self.capsys.readouterr()
+        assert run(list(map(str, arguments))) == code
+        return self.capsys.readouterr()
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(capsys)
 
 
 #: Folders in the order of their turns: those whose tests take long come first, lest one process be

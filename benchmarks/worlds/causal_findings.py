@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.metrics.causes.causal_questions import is_widening, p_value_of, with_verdicts
+from deepseek_report.metrics.causes.causal_questions import is_widening, widened
 from deepseek_report.statistics.causes.cross_fitting import CausalData, Variable
 from deepseek_report.statistics.causes.gap_by_path import PATHS, gaps_by_path, widening
 from deepseek_report.statistics.causes.graph import CausalRefusal, PathSets
@@ -56,17 +56,14 @@ class WideningTrial:
             return frozenset()
         labels, answers = gaps
         wider = widening(answers, labels, data)
-        rows = with_verdicts(
+        found = widened(
             [
-                {
-                    "path": path,
-                    "p_adjusted": p_value_of(wider[path]),
-                    "widened": is_widening(labels.parts[path].value, answers.parts[path].value),
-                }
+                (wider[path], is_widening(labels.parts[path].value, answers.parts[path].value))
                 for path in PATHS
             ]
         )
-        return frozenset(row["path"] for row in rows if row["widened"] and row["path"] != "total")
+        verdicts = zip(PATHS, found, strict=True)
+        return frozenset(path for path, (_, is_wide) in verdicts if is_wide and path != "total")
 
 
 def tables(plan: Plan) -> list[Table]:

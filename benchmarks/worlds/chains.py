@@ -98,7 +98,7 @@ def prompts_differ(effect: float, seed: int, groups: int = 4) -> bool:
         np.repeat(np.arange(10), 20),
         True,
     )
-    return any(row["low"] > 0 or row["high"] < 0 for row in prompts.rows(["answer"]))
+    return any(row.low > 0 or row.high < 0 for row in prompts.rows(["answer"]))
 
 
 def tables(plan: Plan) -> list[Table]:

@@ -21,8 +21,8 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.findings.rules_sources import UNEQUAL
 from deepseek_report.findings.severity import SIGNIFICANT
+from deepseek_report.metrics.explanations.curves import areas_of, perturbation
 from deepseek_report.metrics.explanations.explanation_groups import ExplanationByGroup
-from deepseek_report.metrics.explanations.faithfulness import areas_of, perturbation
 from deepseek_report.statistics.resampling import permutation_p_value
 
 from .explainers import FEATURES, MODELS, RESAMPLES, World

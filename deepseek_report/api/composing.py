@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from deepseek_report.api.report_arguments import (
-    SEVERAL,
+    CallOptions,
     dataset_options,
     plain_value,
     report_options,
@@ -26,17 +26,20 @@ from deepseek_report.models.given.given_answers import HeldAnswers
 _CONTROL = "random"
 
 
+#: The config of a plug-in, and the object that it holds; a model that a config can name holds None.
+Piece = tuple[Mapping[str, object], Any]
+
+
 @dataclass(frozen=True)
 class Pieces:
-    """What of a call becomes a plug-in: for each its config, and the object that it holds.
+    """What of a call becomes a plug-in.
 
-    attributions : by the name that they get among the explainers. A model that a config can name
-    holds None.
+    attributions : by the name that they get among the explainers.
     """
 
-    dataset: tuple[dict[str, Any], Any]
-    model: tuple[dict[str, Any], Any]
-    attributions: Mapping[str, tuple[dict[str, Any], Any]] = field(default_factory=dict)
+    dataset: Piece
+    model: Piece
+    attributions: Mapping[str, Piece] = field(default_factory=dict)
 
     @property
     def stand_in(self) -> str:
@@ -49,7 +52,7 @@ class Pieces:
         return not isinstance(self.model[1], HeldAnswers)
 
 
-def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experiment, list[str]]:
+def experiment_of(pieces: Pieces, options: CallOptions) -> tuple[Experiment, list[str]]:
     """The experiment of a call, and the overrides that a command line would have had.
 
     Raises ConfigProblems: all problems of the arguments.
@@ -58,9 +61,9 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
     overrides = [*_overrides(options, pieces), *own]
     stand_ins = [f"dataset={pieces.stand_in}", "model=sklearn"]
     composed = compose([*stand_ins, *overrides], options.get("config_dir"))
-    objects: dict[tuple[str, ...], Any] = {("dataset",): pieces.dataset[1]}
-    if pieces.model[1] is not None:
-        objects[("model",)] = pieces.model[1]
+    (_, rows), (_, model) = pieces.dataset, pieces.model
+    objects: dict[tuple[str, ...], object] = {("dataset",): rows}
+    objects |= {} if model is None else {("model",): model}
     objects |= {("explainers", name): held for name, (_, held) in pieces.attributions.items()}
     named = {text.lstrip("+~").partition("=")[0] for text in own} | set(options)
     selected: dict[str, dict[str, Origin]] = {
@@ -68,7 +71,7 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
         for group, origins in composed.selected.items()
     }
     raw = _raw(composed, pieces, options)
-    named_here = {key: options.get(key) for key in ("causal", "corrections")}
+    named_here = {"causal": options.get("causal"), "corrections": options.get("corrections")}
     declared = {key: value for key, value in named_here.items() if value}
     if declared:
         raw |= plain_value(declared)
@@ -87,11 +90,20 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
 _REPLACED = ("dataset", "model")
 
 
-def _overrides(options: Mapping[str, Any], pieces: Pieces) -> list[str]:
-    chosen = {group: options[group] for group in SEVERAL if options.get(group) is not None}
+def _overrides(options: CallOptions, pieces: Pieces) -> list[str]:
+    named: dict[str, Sequence[str] | None] = {
+        "explainers": options.get("explainers"),
+        "metrics": options.get("metrics"),
+        "visualizations": options.get("visualizations"),
+        "sections": options.get("sections"),
+        "frameworks": options.get("frameworks"),
+    }
+    chosen = {group: names for group, names in named.items() if names is not None}
     if pieces.attributions:
         chosen.setdefault("explainers", [_CONTROL] if pieces.has_model else [])
     texts = [f"{group}=[{','.join(names)}]" for group, names in chosen.items()]
+    costs = options.get("costs") or {}
+    priced = ",".join(f"{kind}:{_text(cost)}" for kind, cost in costs.items())
     plain = {
         "seed": options.get("seed"),
         "measure_time": options.get("measure_time"),
@@ -100,10 +112,8 @@ def _overrides(options: Mapping[str, Any], pieces: Pieces) -> list[str]:
         "explain.question": options.get("question"),
         "split.folds": options.get("folds"),
         "decision.threshold": options.get("threshold"),
+        "decision.costs": f"{{{priced}}}" if costs else None,
     }
-    if costs := options.get("costs"):
-        named = ",".join(f"{kind}:{_text(cost)}" for kind, cost in costs.items())
-        plain["decision.costs"] = f"{{{named}}}"
     return texts + [f"{key}={_text(value)}" for key, value in plain.items() if value is not None]
 
 
@@ -111,29 +121,29 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _raw(composed: Composed, pieces: Pieces, options: Mapping[str, Any]) -> dict[str, Any]:
-    raw = dict(composed.raw)
-    changed = _changed_settings(composed, pieces.stand_in)
-    raw["dataset"] = {**changed, **pieces.dataset[0], **dataset_options(options)}
-    raw["model"] = pieces.model[0]
-    raw["explainers"] = {
-        **(raw.get("explainers") or {}),
-        **{name: config for name, (config, _) in pieces.attributions.items()},
+def _raw(composed: Composed, pieces: Pieces, options: CallOptions) -> dict[str, Any]:
+    raw, (rows, _), (model, _) = composed.raw, pieces.dataset, pieces.model
+    named = {name: config for name, (config, _) in pieces.attributions.items()}
+    return {
+        **raw,
+        "dataset": {
+            **_changed_settings(composed, pieces.stand_in),
+            **rows,
+            **dataset_options(options),
+        },
+        "model": model,
+        "explainers": {**(raw.get("explainers") or {}), **named},
+        "report": {**raw["report"], **report_options(options)},
+        "name": options.get("name") or _folder_name(str(options.get("title") or "report")),
+        "paths": {**(raw.get("paths") or {}), **paths_of(options)},
     }
-    raw["report"] = {**raw["report"], **report_options(options)}
-    raw["name"] = options.get("name") or _folder_name(str(options.get("title") or "report"))
-    raw["paths"] = {**(raw.get("paths") or {}), **paths_of(options)}
-    return raw
 
 
-def paths_of(options: Mapping[str, object]) -> dict[str, str]:
+def paths_of(options: CallOptions) -> dict[str, str]:
     """Where reports and finished stages go, as far as the call says it."""
-    paths = {}
-    if "reports" in options:
-        paths = {"reports": str(options["reports"]), "store": f"{options['reports']}/.store"}
-    if "store" in options:
-        paths["store"] = str(options["store"])
-    return paths
+    reports, store = options.get("reports"), options.get("store")
+    paths = {} if reports is None else {"reports": str(reports), "store": f"{reports}/.store"}
+    return paths if store is None else {**paths, "store": str(store)}
 
 
 def _changed_settings(composed: Composed, stand_in: str) -> dict[str, Any]:

@@ -92,8 +92,14 @@ class Run:
     @property
     def page(self) -> Path:
         """The report to open: HTML, or the first form in which it was written."""
-        formats = self.record["config"]["report"]["formats"]
+        formats = self._report["formats"]
         return self.path / page_of("html" if "html" in formats else formats[0])
+
+    @property
+    def _report(self) -> Mapping[str, Any]:
+        """The part `report` of the config."""
+        report: Mapping[str, object] = self.record["config"]["report"]
+        return report
 
     @cached_property
     def results(self) -> Results:
@@ -151,7 +157,7 @@ class Run:
         from deepseek_report.artifacts.message import text_of
         from deepseek_report.wording.words import wording
 
-        words = wording(self.record["config"]["report"]["language"])
+        words = wording(self._report["language"])
         return [
             {**entry, "reason": words.say(text_of(entry["reason"]))}
             for entry in self.record["problems"]
@@ -160,13 +166,18 @@ class Run:
     @property
     def failed(self) -> bool:
         """Whether a part that was asked for failed."""
-        return any(problem["kind"] == "failed" for problem in self.problems)
+        return any(problem["kind"] == "failed" for problem in self.record["problems"])
 
     @cached_property
     def tables(self) -> dict[str, list[str]]:
         """{metric: the names of its tables}."""
+        tables: dict[str, set[str]] = {}
         with reading(self.path):
-            return {metric: sorted(names) for metric, names in self._tables().items()}
+            for metric, _, subject in (n.partition("/") for n in self.results.names("measures")):
+                measured = self.results.measurement(metric, subject)
+                if measured is not None and measured.tables:
+                    tables.setdefault(metric, set()).update(measured.tables)
+        return {metric: sorted(names) for metric, names in tables.items()}
 
     def table(self, name: str) -> pd.DataFrame:
         """A table of a metric by its own name, or by `metric/name` where several share it.
@@ -184,14 +195,6 @@ class Run:
             refuse("name", fault, ", ".join(known), "name one of these")
         with reading(self.path):
             return pd.DataFrame(self.results.table(held[0], own))
-
-    def _tables(self) -> dict[str, set[str]]:
-        tables: dict[str, set[str]] = {}
-        for key in self.results.names("measures"):
-            measured = self.results.measurement(*key.split("/"))
-            if measured is not None and measured.tables:
-                tables.setdefault(key.split("/")[0], set()).update(measured.tables)
-        return tables
 
     def serve(
         self, port: int = 0, *, store: str | Path | None = None, trust: Sequence[str] = ()
@@ -249,9 +252,19 @@ class Run:
     @property
     def config(self) -> str:
         """The YAML that repeats the run, with a note on what no YAML can hold."""
-        config = self.record["config"]
-        text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100)
-        return _note(_given_places(config)) + text
+        config = dict(self.record["config"])
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
+        parts = {name: config.get(name) or {} for name in ("dataset", "model")}
+        explainers = config.get("explainers") or {}
+        parts |= {f"explainers.{name}": entry for name, entry in explainers.items()}
+        places = [name for name, entry in parts.items() if entry.get(_GIVEN)]
+        if not places:
+            return text
+        return (
+            f"# {', '.join(places)}: given in Python, which no file can name. This one repeats "
+            "the\n# run once they name where the same is stored: a file of rows (dataset=csv), of "
+            f"a model.\n{text}"
+        )
 
     def _repr_html_(self) -> str:
         with reading(self.path):
@@ -262,26 +275,8 @@ class Run:
         with reading(self.path):
             results = self.results
             verdict, n = verdict_of(results), results.predicted.n if results.has(_TEST) else 0
-        title = self.record["config"]["report"]["title"] or self.path.parent.name
+        title = self._report["title"] or self.path.parent.name
         return f"Run “{title}”: {verdict}\n  n = {n:,} test cases\n  {self.page}"
-
-
-def _given_places(config: Mapping[str, Any]) -> list[str]:
-    """The parts of a config that were given in Python."""
-    single = [name for name in ("dataset", "model") if (config.get(name) or {}).get(_GIVEN)]
-    explainers = config.get("explainers") or {}
-    return single + [
-        f"explainers.{name}" for name, entry in explainers.items() if entry.get(_GIVEN)
-    ]
-
-
-def _note(places: Sequence[str]) -> str:
-    if not places:
-        return ""
-    return (
-        f"# {', '.join(places)}: given in Python, which no file can name. This one repeats the\n"
-        "# run once they name where the same is stored: a file of rows (dataset=csv), of a model.\n"
-    )
 
 
 def load_run(folder: str | Path) -> Run:

@@ -82,8 +82,9 @@ def hold(
     estimator = recognised.estimator
     params = estimator.get_params() if hasattr(estimator, "get_params") else {}
     numbers = all(pd.api.types.is_numeric_dtype(kind) for kind in rows.features.dtypes)
-    walks = numbers and walkable(type(estimator).__name__, params)
-    walks = walks and _reads_all(estimator, rows)
+    names = getattr(estimator, "feature_names_in_", None)
+    reads_all = names is None or list(map(str, names)) == [str(name) for name in rows.features]
+    walks = numbers and walkable(type(estimator).__name__, params) and reads_all
     return HeldModel(estimator, rows.form, walks_trees=walks, identity=identity, refit=refit)
 
 
@@ -153,11 +154,6 @@ def clone_fitting(estimator: object) -> Refit | None:
     return refit
 
 
-def _reads_all(estimator: object, rows: Rows) -> bool:
-    names = getattr(estimator, "feature_names_in_", None)
-    return names is None or list(map(str, names)) == [str(name) for name in rows.features]
-
-
 # --- kinds of models ------------------------------------------------------------------------------
 
 
@@ -177,14 +173,11 @@ def _booster(model: object, rows: Rows, hints: Hints) -> Recognised | None:
 
 
 def _torch_module(model: object, rows: Rows, hints: Hints) -> Recognised | None:
-    if not any(f"{cls.__module__}.{cls.__name__}" == _MODULE for cls in type(model).__mro__):
+    module = "torch.nn.modules.module.Module"
+    if not any(f"{cls.__module__}.{cls.__name__}" == module for cls in type(model).__mro__):
         return None
-    answer = _torch_answer(model, hints)
-    name = type(model).__name__
-    return Recognised(Asked(answer, hints.classes or rows.classes, name, "torch"), name)
-
-
-_MODULE = "torch.nn.modules.module.Module"
+    name, classes = type(model).__name__, hints.classes or rows.classes
+    return Recognised(Asked(_torch_answer(model, hints), classes, name, "torch"), name)
 
 
 def _torch_answer(module: Any, hints: Hints) -> Callable[[Any], Any]:
@@ -297,7 +290,11 @@ def answers_of(recognised: Recognised, rows: Rows, *, number: bool) -> tuple[str
 
     Raises ArgumentProblems: it cannot be asked, or answers the same rows differently.
     """
-    mixed = _mixed(rows.features)
+    # as many rows, each cell from another row of its column
+    random, known = np.random.default_rng(_PROBE_SEED), rows.features
+    mixed = pd.DataFrame(
+        {name: known[name].take(random.permutation(len(known))).array for name in known}
+    )
     answers = [_ask(recognised, rows, table, number=number) for table in (rows.features, mixed)]
     again = _ask(recognised, rows, rows.features.head(_TWICE), number=number)
     if not np.allclose(again, answers[0][:_TWICE], rtol=1e-4, atol=1e-6):
@@ -352,14 +349,6 @@ def _between(features: pd.DataFrame) -> pd.DataFrame:
             values = values + share * (values[random.permutation(len(values))] - values)
             moved.isetitem(place, values)
     return moved
-
-
-def _mixed(features: pd.DataFrame) -> pd.DataFrame:
-    """As many rows, each cell from another row of its column."""
-    random = np.random.default_rng(_PROBE_SEED)
-    return pd.DataFrame(
-        {n: features[n].take(random.permutation(len(features))).array for n in features}
-    )
 
 
 def _ask(recognised: Recognised, rows: Rows, features: pd.DataFrame, *, number: bool) -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deepseek_report.api.composing import Pieces
+from deepseek_report.api.composing import Piece, Pieces
 from deepseek_report.api.given_models import (
     Hints,
     answers_of,
@@ -27,32 +27,28 @@ from deepseek_report.api.given_models import (
     recognise,
     refit_of,
 )
-from deepseek_report.api.report_arguments import refuse
+from deepseek_report.api.report_arguments import CallOptions, plain_value, refuse
 from deepseek_report.api.rows import Rows, digest_of, digest_of_array, in_order_of
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.storage.local_paths import PLAIN_NAME, unfit_name
 from deepseek_report.datasets.assembly.targets import MOST_CLASSES
-from deepseek_report.explainers.given_attributions import HeldAttributions
+from deepseek_report.explainers.accounts import HeldAttributions
 from deepseek_report.models.given.given_answers import HeldAnswers
 
 _TABLE = "deepseek_report.datasets.sources.given_table.GivenTable"
 _MODEL = "deepseek_report.models.given.given_model.GivenModel"
 _ANSWERS = "deepseek_report.models.given.given_answers.GivenAnswers"
-_ATTRIBUTIONS = "deepseek_report.explainers.given_attributions.GivenAttributions"
+_ATTRIBUTIONS = "deepseek_report.explainers.accounts.GivenAttributions"
 #: Explainers that are shipped, whose names attributions may take, too.
 _UNNAMED = "given"
 
-Piece = tuple[dict[str, Any], Any]
 #: A model or its answers, what is predicted, and whether it looks fitted to the test rows.
 Model = tuple[Piece, TaskName | None, bool]
 
 
 def pieces_of(
-    rows: Rows,
-    model: object,
-    predictions: object,
-    attributions: object,
-    options: Mapping[str, object],
+    rows: Rows, model: object, predictions: Any, attributions: object, options: CallOptions
 ) -> Pieces:
     """The plug-ins of a call.
 
@@ -63,31 +59,22 @@ def pieces_of(
         known, task, fits = _model(rows, model, options)
     else:
         known, task, fits = _answers(rows, predictions, attributed, options)
-    table = {"_target_": _TABLE, "sha256": rows.sha256, "target": rows.target}
-    table["training_rows"] = rows.held.training_rows(fits)
-    if task is not None:
-        table["task"] = task
-    if positive := _positive(rows, predictions, attributed, options):
-        table |= positive
+    table = {
+        "_target_": _TABLE,
+        "sha256": rows.sha256,
+        "target": rows.target,
+        "training_rows": rows.held.training_rows(fits),
+        **({} if task is None else {"task": task}),
+    }
+    # of two classes, attributions and single probabilities are about the second one
+    about_one = bool(attributed) or (predictions is not None and np.ndim(predictions) == 1)
+    classes = list(options.get("classes") or rows.classes)
+    if about_one and "positive" not in options and not is_number(rows, options):
+        table |= {"positive": plain_value(classes[1])} if len(classes) == 2 else {}
     return Pieces((table, rows.held), known, attributed)
 
 
-def _positive(
-    rows: Rows, predictions: Any, attributed: Mapping[str, Piece], options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Of two classes, attributions and single probabilities are about the second one."""
-    about_one = bool(attributed) or (predictions is not None and np.ndim(predictions) == 1)
-    if not about_one or "positive" in options or is_number(rows, options):
-        return {}
-    classes = list(options.get("classes") or rows.classes)
-    return {"positive": _plain(classes[1])} if len(classes) == 2 else {}
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
-
-
-def is_number(rows: Rows, options: Mapping[str, Any]) -> bool:
+def is_number(rows: Rows, options: CallOptions) -> bool:
     """Whether a number is predicted, as far as the labels tell."""
     task = options.get("task", "auto")
     if task != "auto":
@@ -99,7 +86,7 @@ def is_number(rows: Rows, options: Mapping[str, Any]) -> bool:
 # --- the model, or what it answered ---------------------------------------------------------------
 
 
-def _model(rows: Rows, model: object, options: Mapping[str, Any]) -> Model:
+def _model(rows: Rows, model: object, options: CallOptions) -> Model:
     number = is_number(rows, options)
     hints = Hints(
         classes=options.get("classes") or (),
@@ -109,24 +96,28 @@ def _model(rows: Rows, model: object, options: Mapping[str, Any]) -> Model:
     )
     recognised = recognise(model, rows, hints)
     number = recognised.task == "regression" if recognised.task else number
-    config: dict[str, Any] = {"_target_": _MODEL, "called": recognised.called}
-    config["classes"] = [_plain(name) for name in options.get("classes") or ()]
+    config: dict[str, object] = {
+        "_target_": _MODEL,
+        "called": recognised.called,
+        "classes": [plain_value(name) for name in options.get("classes") or ()],
+    }
     identity, fits = "", False
     if (model_id := options.get("model_id")) is not None:
-        config["model_id"] = str(model_id)
+        config |= {"model_id": str(model_id)}
     else:
         identity = identity_of(model, hints.encoder)
-        config["answers"], answers = answers_of(recognised, rows, number=number)
+        digest, answers = answers_of(recognised, rows, number=number)
+        config |= {"answers": digest}
         fits = looks_fitted_to(recognised.estimator, answers, rows)
     own = options.get("refit")
     refit = refit_of(recognised, rows, hints, own)
     if refit is not None:
-        config["refit"] = "clone" if own is None else identity_of(own)
+        config |= {"refit": "clone" if own is None else identity_of(own)}
     return (config, hold(recognised, rows, identity, refit)), recognised.task, fits
 
 
 def _answers(
-    rows: Rows, predictions: Any, attributed: Mapping[str, Piece], options: Mapping[str, Any]
+    rows: Rows, predictions: Any, attributed: Mapping[str, Piece], options: CallOptions
 ) -> Model:
     classes = list(options.get("classes") or rows.classes)
     if predictions is None:
@@ -179,15 +170,13 @@ def _implied(piece: Piece | None) -> object:
             "give predictions=…, or base_values=…, from which the predictions follow",
         )
     output = held.base_values + held.values.sum(axis=1)
-    return 1 / (1 + np.exp(-output)) if config["space"] == "logit" else output
+    return 1 / (1 + np.exp(-output)) if config.get("space") == "logit" else output
 
 
 # --- attributions ---------------------------------------------------------------------------------
 
 
-def _attributions(
-    rows: Rows, attributions: object, options: Mapping[str, object]
-) -> dict[str, Piece]:
+def _attributions(rows: Rows, attributions: object, options: CallOptions) -> dict[str, Piece]:
     """By name: a mapping of several, or one without a name."""
     if attributions is None:
         return {}
@@ -198,9 +187,7 @@ def _attributions(
     }
 
 
-def _attribution(
-    rows: Rows, name: str, attribution: object, options: Mapping[str, object]
-) -> Piece:
+def _attribution(rows: Rows, name: str, attribution: object, options: CallOptions) -> Piece:
     if reason := unfit_name(name):
         refuse("attributions", f'the name "{name}" {reason}', PLAIN_NAME, "choose another name")
     base = getattr(attribution, "base_values", options.get("base_values"))
@@ -218,18 +205,18 @@ def _attribution(
         )
     if not np.isfinite(array).all():
         refuse("attributions", f"“{name}” holds values that are not finite", "numbers", "")
+    bases = None if base is None else _base(base, rows.n_test)
+    hashed = pd.DataFrame(array, columns=names)
     config = {
         "_target_": _ATTRIBUTIONS,
         "method": name,
         "space": options.get("attribution_space", "probability"),
+        "sha256": digest_of(hashed if bases is None else hashed.assign(**{"\0base": bases})),
     }
-    bases = None if base is None else _base(base, rows.n_test)
-    hashed = pd.DataFrame(array, columns=names)
-    config["sha256"] = digest_of(hashed if bases is None else hashed.assign(**{"\0base": bases}))
     return config, HeldAttributions(array, names, bases)
 
 
-def _base(base: object, rows: int) -> Any:
+def _base(base: object, rows: int) -> Floats:
     values = np.asarray(base, dtype=np.float64)
     if values.ndim == 0 or values.shape == (1,):
         return np.full(rows, float(values.reshape(-1)[0]))
@@ -396,11 +383,8 @@ class _StateWalk:
         self.visit(thing.__func__)
 
     def accessor(self, thing: Any) -> None:
-        parts = (
-            (thing.fget, thing.fset, thing.fdel)
-            if isinstance(thing, property)
-            else (thing.__func__,)
-        )
+        is_property = isinstance(thing, property)
+        parts = (thing.fget, thing.fset, thing.fdel) if is_property else (thing.__func__,)
         self.all(type(thing).__name__, parts)
 
     def function(self, thing: types.FunctionType) -> None:
@@ -478,21 +462,21 @@ _SLOT = (types.MemberDescriptorType, types.GetSetDescriptorType)
 _Visit = Callable[[_StateWalk, Any], None]
 
 
-def _is_torch(name: str) -> Callable[[Any], bool]:
-    def fits(thing: object) -> bool:
-        torch = sys.modules.get("torch")
-        return torch is not None and isinstance(
-            thing, torch.Tensor if name == "Tensor" else torch.nn.Module
-        )
-
-    return fits
+def _is_tensor(thing: object) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(thing, torch.Tensor)
 
 
-def _is_exactly(*kinds: type) -> Callable[[Any], bool]:
+def _is_torch_module(thing: object) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(thing, torch.nn.Module)
+
+
+def _is_exactly(*kinds: type) -> Callable[[object], bool]:
     return lambda thing: type(thing) in kinds
 
 
-def _is_a(*kinds: type) -> Callable[[Any], bool]:
+def _is_a(*kinds: type) -> Callable[[object], bool]:
     return lambda thing: isinstance(thing, kinds)
 
 
@@ -572,14 +556,14 @@ def _referred(code: types.CodeType, known: Mapping[str, object]) -> Iterator[tup
 
 
 #: The first that fits an object visits it.
-_VISITS: tuple[tuple[Callable[[Any], bool], _Visit], ...] = (
+_VISITS: tuple[tuple[Callable[[object], bool], _Visit], ...] = (
     (_is_exactly(list, tuple, bytearray), _StateWalk.sequence),
     (_is_exactly(set, frozenset), _StateWalk.unordered),
     (_is_exactly(dict, types.MappingProxyType), _StateWalk.mapping),
     (_is_exactly(np.ndarray), _StateWalk.array),
     (_is_a(np.generic), _StateWalk.array),
-    (_is_torch("Tensor"), _StateWalk.tensor),
-    (_is_torch("Module"), _StateWalk.torch_module),
+    (_is_tensor, _StateWalk.tensor),
+    (_is_torch_module, _StateWalk.torch_module),
     (_is_a(types.ModuleType), _StateWalk.module),
     (_is_named, _StateWalk.named),
     (_is_a(types.MethodType), _StateWalk.method),
@@ -593,7 +577,7 @@ _VISITS: tuple[tuple[Callable[[Any], bool], _Visit], ...] = (
 _PROCESS = secrets.token_hex(16)
 _NUMBERS = count()
 #: {id: (the object or a weak reference to it, its number)}; an id may be used again later.
-_NUMBERED: dict[int, tuple[Callable[[], Any], int]] = {}
+_NUMBERED: dict[int, tuple[Callable[[], object], int]] = {}
 
 
 def identity_of(model: object, encoder: object = None) -> str:
@@ -622,7 +606,7 @@ def _number(thing: object) -> str:
     return str(number)
 
 
-def _reference(thing: object) -> Callable[[], Any]:
+def _reference(thing: object) -> Callable[[], object]:
     """A weak reference, or where there can be none the object itself, which then stays alive."""
     try:
         return weakref.ref(thing)

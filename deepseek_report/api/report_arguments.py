@@ -44,19 +44,10 @@ def _of_call(problem: Problem) -> Problem:
     return Problem(*map(as_arguments, (where, problem.fault, problem.allowed, problem.todo)))
 
 
-#: Groups of parts of which several are chosen by name.
-SEVERAL = ("explainers", "metrics", "visualizations", "sections", "frameworks")
 #: Fields of the table that follow from the rows themselves, or are called otherwise in a call.
 _NO_ARGUMENT = {
-    "given_in",
-    "sha256",
-    "bounds",
-    "title",
-    "target",
-    "id_column",
-    "report_label",
-    "split_by",
-    "training_rows",
+    *("given_in", "sha256", "bounds", "title", "target", "id_column", "report_label"),
+    *("split_by", "training_rows"),
 }
 #: What describes texts beyond what describes tables, but for the tokenizer itself.
 _OF_TEXTS = {"max_length"}
@@ -156,6 +147,12 @@ class ReportArguments(TypedDict, total=False):
     progress: bool | None  # whether to show each stage; None: where a notebook has a bar for it
 
 
+class CallOptions(ReportArguments, total=False):
+    """The options of a call, with what attributions start from."""
+
+    base_values: object
+
+
 def dataset_options(options: Mapping[str, object]) -> dict[str, object]:
     """Those that describe the rows."""
     known = {field.name for field in dataclasses.fields(GivenTable)} - _NO_ARGUMENT
@@ -169,7 +166,7 @@ def report_options(options: Mapping[str, object]) -> dict[str, object]:
     return {name: plain_value(value) for name, value in options.items() if name in known}
 
 
-def check_names(options: Mapping[str, Any]) -> None:
+def check_names(options: ReportArguments) -> None:
     """Raise ArgumentProblems for arguments that `report` does not take, each with the nearest."""
     known = ReportArguments.__annotations__
     problems = [
@@ -186,7 +183,7 @@ def check_names(options: Mapping[str, Any]) -> None:
         raise ArgumentProblems(problems)
 
 
-def with_lists(options: ReportArguments) -> ReportArguments:
+def with_lists(options: ReportArguments) -> CallOptions:
     """The options with a list of one where a list is expected and a single value was given."""
     expected = ReportArguments.__annotations__
     return {  # type: ignore[return-value]  # the same names
@@ -197,7 +194,7 @@ def with_lists(options: ReportArguments) -> ReportArguments:
     }
 
 
-def columns_left_out(options: ReportArguments) -> list[str]:
+def columns_left_out(options: CallOptions) -> list[str]:
     """The columns that the model is not given."""
     named = [*options.get("drop", ()), options.get("time"), options.get("entity")]
     return [str(name) for name in named if name is not None]

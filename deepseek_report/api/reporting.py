@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from deepseek_report.api.given_models import clone_fitting
 from deepseek_report.api.pieces import is_number, pieces_of
 from deepseek_report.api.report_arguments import (
     ArgumentProblems,
+    CallOptions,
     ReportArguments,
     check_cases,
     check_names,
@@ -194,7 +196,7 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     Raises DataError: the rows cannot be used.
     """
     check_names(options)
-    options = with_lists(options)
+    as_called = chosen = with_lists(options)
     test = _one_of("X_test", X_test, "X", X), _one_of("y_test", y_test, "y", y)
     _check_roles(model, predictions, X_validation)
     in_memory: dict[str, Any] = {
@@ -210,40 +212,31 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
         "base_values": base_values,
     }
     if base_values is not None:
-        options = {**options, "base_values": base_values}  # type: ignore[typeddict-unknown-key]
-    as_called = options
-    shown = reporter_for(options.get("progress"))
+        chosen = {**chosen, "base_values": base_values}
+    shown = reporter_for(chosen.get("progress"))
     with in_words_of_the_call(), _threads_as_before(), no_foreign_warnings(), shown as reporter:
         validation, train = (X_validation, y_validation), (X_train, y_train)
-        left_out = columns_left_out(options)
+        left_out = columns_left_out(chosen)
         remarks: list[Text] = []
-        if options.get("folds") is not None and predictions is None:
-            fitted = fitted_here(model, test, train, options, left_out)
+        if chosen.get("folds") is not None and predictions is None:
+            fitted = fitted_here(model, test, train, chosen, left_out)
             if fitted is not None:
                 model, test, train = fitted.model, fitted.test, fitted.train
                 remarks.append(fitted.notice)
                 if fitted.refit is not None:
-                    options = {**options, "refit": fitted.refit}
-        classes = options.get("classes") or getattr(model, "classes_", None)
-        rows = rows_of(
-            test,
-            validation,
-            train,
-            options.get("target"),
-            left_out,
-            classes if classes is not None else (),
-            remarks,
-        )
-        check_cases(options.get("cases", ()), rows.n_test)
+                    chosen = {**chosen, "refit": fitted.refit}
+        classes = chosen.get("classes") or getattr(model, "classes_", None)
+        known = classes if classes is not None else ()
+        rows = rows_of(test, validation, train, chosen.get("target"), left_out, known, remarks)
+        check_cases(chosen.get("cases", ()), rows.n_test)
         for notice in rows.held.notices:
             reporter.warned(wording().say(notice))
-        if "tokenizer" in options:
-            store = Path(paths_of(options).get("store", Paths().store))
-            pieces = text_pieces(rows, model, options, store)
+        if "tokenizer" in chosen:
+            pieces = text_pieces(rows, model, chosen)
         else:
-            pieces = pieces_of(rows, model, predictions, attributions, options)
-        experiment, overrides = experiment_of(pieces, options)
-        finished = run_experiment(experiment, reporter, overrides, options.get("config_dir"))
+            pieces = pieces_of(rows, model, predictions, attributions, chosen)
+        experiment, overrides = experiment_of(pieces, chosen)
+        finished = run_experiment(experiment, reporter, overrides, chosen.get("config_dir"))
 
     def deepened() -> Run:
         whole = whole_report(as_called.get("overrides", ()))
@@ -318,22 +311,13 @@ def _check_roles(model: object, predictions: object, validation: object) -> None
 @contextmanager
 def _threads_as_before() -> Iterator[None]:
     """A run computes with one thread; the person's process goes on with as many as it had."""
-    before: Mapping[str, int] = {}
-    if "torch" in sys.modules:
-        before = {"torch": sys.modules["torch"].get_num_threads()}
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch is not None else os.cpu_count() or 1
     try:
         yield
     finally:
-        if "torch" in sys.modules:
-            import torch
-
-            torch.set_num_threads(before.get("torch", _all_threads()))
-
-
-def _all_threads() -> int:
-    import os
-
-    return os.cpu_count() or 1
+        if (torch := sys.modules.get("torch")) is not None:
+            torch.set_num_threads(before)
 
 
 # Models that are fitted here: an estimator to clone, or what makes an unfitted one.
@@ -359,7 +343,7 @@ class FittedHere:
 
 
 def fitted_here(
-    model: object, test: Given, train: Given, options: Mapping[str, Any], left_out: list[str]
+    model: object, test: Given, train: Given, options: CallOptions, left_out: list[str]
 ) -> FittedHere | None:
     """The model fitted to the training rows; without these a quarter of the rows is held out first.
 
@@ -374,9 +358,8 @@ def fitted_here(
     has_training = train[0] is not None
     if fit is None or (has_training and (callable(own) or _is_fitted(model))):
         return None
-    nothing: Given = (None, None)
-    parts = (test, nothing, train), options.get("target"), left_out
-    rows = rows_of(*parts[0], *parts[1:], options.get("classes") or ())
+    classes = options.get("classes") or ()
+    rows = rows_of(test, (None, None), train, options.get("target"), left_out, classes)
     number, labels = is_number(rows, options), rows.labels.to_numpy()
     if has_training:
         learnt = np.arange(len(labels)) >= rows.n_test
@@ -397,8 +380,7 @@ def fitted_here(
             "makes one",
             "see that fit(X, y) works, or leave columns out by drop=[…]",
         )
-    counts = {"train": int(learnt.sum()), "test": int((~learnt).sum())}
-    notice = message("given_rows.fitted_here", **counts)
+    notice = message("given_rows.fitted_here", train=int(learnt.sum()), test=int((~learnt).sum()))
     return FittedHere(fitted, test, train, None if hasattr(fitted, "get_params") else fit, notice)
 
 
@@ -444,12 +426,11 @@ def _is_fitted(model: object) -> bool:
 
     if isinstance(model, type) or not hasattr(model, "predict"):
         return False
-    try:
-        check_is_fitted(model)
-    except NotFittedError:
-        return False
-    except TypeError:  # no estimator of scikit-learn
-        return True
+    with suppress(TypeError):  # no estimator of scikit-learn
+        try:
+            check_is_fitted(model)
+        except NotFittedError:
+            return False
     return True
 
 
@@ -462,15 +443,15 @@ def _taken(table: object, labels: Any, taken: Bools) -> Given:
     return np.asarray(table)[taken], labels[taken]
 
 
-def _held_out(rows: Rows, labels: Any, options: Mapping[str, Any], *, number: bool) -> Bools:
+def _held_out(rows: Rows, labels: Any, options: CallOptions, *, number: bool) -> Bools:
     """(row,) whether it is tested: the latest rows where their time is declared, else at random.
 
     Classes, or bands of the number, are shared out evenly; rows of one entity, and rows that are
     the same in every column, are in one part.
     """
-    frame, entity = rows.held.frame, options.get("entity")
-    if options.get("time") is not None:
-        moments = moments_of(frame[str(options["time"])], ".").values
+    frame, entity, time = rows.held.frame, options.get("entity"), options.get("time")
+    if time is not None:
+        moments = moments_of(frame[str(time)], ".").values
         last: Bools = moments >= np.nanquantile(moments, 1 - _HELD_OUT, method="higher")
         return last
     strata = bands(labels.astype(np.float64)) if number else _codes(labels)
@@ -491,10 +472,9 @@ def _codes(values: object) -> Ints:
 
 _TEXTS = "deepseek_report.datasets.sources.given_table.GivenTexts"
 _MODEL = "deepseek_report.models.transformers.huggingface.HuggingFace"
-_FOLDER = "given"
 
 
-def text_pieces(rows: Rows, model: object, options: Mapping[str, object], store: Path) -> Pieces:
+def text_pieces(rows: Rows, model: object, options: CallOptions) -> Pieces:
     """The plug-ins of a call about texts.
 
     The model is written into the store in the form of transformers itself (safetensors, which holds
@@ -514,7 +494,8 @@ def text_pieces(rows: Rows, model: object, options: Mapping[str, object], store:
         fault = f'X has no column "{column}"'
         allowed = "a list or a column of texts"
         refuse("X_test", fault, allowed, "give the texts alone, or name their column with text=…")
-    folder = _written(model, options["tokenizer"], _names(rows, model, options), store / _FOLDER)
+    above = Path(paths_of(options).get("store", Paths().store)) / "given"
+    folder = _written(model, options.get("tokenizer"), _names(rows, model, options), above)
     table = {
         "_target_": _TEXTS,
         "sha256": rows.sha256,
@@ -527,7 +508,7 @@ def text_pieces(rows: Rows, model: object, options: Mapping[str, object], store:
     return Pieces((table, rows.held), (config, None))
 
 
-def _names(rows: Rows, model: Any, options: Mapping[str, Any]) -> dict[str, str] | None:
+def _names(rows: Rows, model: Any, options: CallOptions) -> dict[str, str] | None:
     own = {int(place): str(name) for place, name in (model.config.id2label or {}).items()}
     classes = list(options.get("classes") or ())
     if not classes and all(name == f"LABEL_{place}" for place, name in own.items()):
@@ -548,15 +529,12 @@ def _written(model: Any, tokenizer: Any, names: dict[str, str] | None, above: Pa
         model.save_pretrained(folder, safe_serialization=True)
         tokenizer.save_pretrained(folder)
         if names is not None:
-            _name_outputs(folder / "config.json", names)
+            file = folder / "config.json"
+            config = json.loads(file.read_text(encoding="utf-8"))
+            places = {name: int(place) for place, name in names.items()}
+            config |= {"id2label": names, "label2id": places}
+            file.write_text(json.dumps(config, indent=2), encoding="utf-8")
         final = (above / digest(folder)[:32]).absolute()
         if not final.exists():
             replace_folder(folder, final)
     return final
-
-
-def _name_outputs(file: Path, names: Mapping[str, str]) -> None:
-    config = json.loads(file.read_text(encoding="utf-8"))
-    config["id2label"] = dict(names)
-    config["label2id"] = {name: int(place) for place, name in names.items()}
-    file.write_text(json.dumps(config, indent=2), encoding="utf-8")

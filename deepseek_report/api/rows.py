@@ -58,6 +58,8 @@ def leaves_hold(estimator: object, table: object) -> bool:
     ----------
     estimator : a fitted estimator or pipeline. table : (row, column) as it reads them.
     """
+    from scipy.stats import poisson
+
     if hasattr(estimator, "steps"):
         *before, (_, last) = estimator.steps
         if not _trees(last):
@@ -73,7 +75,8 @@ def leaves_hold(estimator: object, table: object) -> bool:
         held, needed = _leaves(tree, rows)
         if (held < needed).any():
             return False
-        chance += _log_chance(needed, len(rows))
+        # as many new rows fill each leaf at least so far, leaf by leaf
+        chance += float(poisson.logsf(needed - 1, len(rows) * needed / needed.sum()).sum())
     return bool(chance < _LEAST_CHANCE)
 
 
@@ -92,13 +95,6 @@ def _leaves(tree: Any, rows: object) -> tuple[Any, Any]:
     leaf: Bools = grown.children_left == -1
     held = np.bincount(grown.apply(rows), minlength=grown.node_count)[leaf]
     return held, grown.n_node_samples[leaf]
-
-
-def _log_chance(needed: Any, n: int) -> float:
-    """Log of the chance that as many new rows fill each leaf at least so far, leaf by leaf."""
-    from scipy.stats import poisson
-
-    return float(poisson.logsf(needed - 1, n * needed / needed.sum()).sum())
 
 
 #: A table of features with its labels, as a call names them.
@@ -373,9 +369,8 @@ def labels_together(
     if texts:
         parts = {name: part.map(class_text, na_action="ignore") for name, part in parts.items()}
     known = {class_text(name) for name in classes} or set(parts["y_test"].dropna().map(class_text))
-    for name, part in parts.items():
-        respelled = _respelled(part, known) if texts else {}
-        if respelled:
+    for name, part in parts.items() if texts else ():
+        if respelled := _respelled(part, known):
             parts[name] = part.map(respelled).fillna(part)
             pairs = [f"“{own}” → “{meant}”" for own, meant in sorted(respelled.items())]
             notices.append(message("given_rows.respelled", values=name, pairs=pairs))

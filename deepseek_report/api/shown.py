@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -197,14 +197,21 @@ def first_screen(results: Results, page: Path) -> str:
     content = SummarySection().content(results)
     values = content.values
     title = str((results.config.get("report") or {}).get("title") or content.title)
+    findings = [
+        f"<b>{_text(card.finding.severity_label)}</b>: {_text(card.finding.claim)}"
+        f"<br><small>{_text(card.finding.detail)} {_text(card.finding.do)}</small>"
+        for card in values["shown"]
+    ]
+    more = values["more"] if findings else ()
     parts = [
         f"<h3>{escape(title)}</h3>",
         f"<p>{escape(content.answer)}</p>",
         f"<p><b>{_text(' '.join(values['verdict']))}</b></p>",
         f"<p>{_text(' '.join(values['effect']))}</p>",
         *_table("Promises", values["promises"], _PROMISE),
-        *_findings(values["shown"], values["more"]),
-        *_failed(values["failed"]),
+        *_listed("Findings", findings),
+        *([f"<p>{_text(more)} more in the report.</p>"] if more else []),
+        *_listed("Failed", map(_text, values["failed"])),
         f"<p><small>{_text(values['run'])}</small></p>",
         f"<p>Report: {page_link(page)}</p>",
     ]
@@ -235,23 +242,10 @@ _PROMISE = {
 }
 
 
-def _findings(shown: Sequence[Any], more: Sequence[str]) -> Iterator[str]:
-    if not shown:
-        return
-    yield "<h4>Findings</h4><ul>"
-    for finding in (card.finding for card in shown):
-        yield f"<li><b>{_text(finding.severity_label)}</b>: {_text(finding.claim)}"
-        yield f"<br><small>{_text(finding.detail)} {_text(finding.do)}</small></li>"
-    yield "</ul>"
-    if more:
-        yield f"<p>{_text(more)} more in the report.</p>"
-
-
-def _failed(lines: Sequence[str]) -> Iterator[str]:
-    if lines:
-        yield "<h4>Failed</h4><ul>"
-        yield from (f"<li>{_text(line)}</li>" for line in lines)
-        yield "</ul>"
+def _listed(heading: str, items: Iterable[str]) -> Iterator[str]:
+    """A list under a heading; nothing where it is empty. items : HTML."""
+    if inside := "".join(f"<li>{item}</li>" for item in items):
+        yield f"<h4>{heading}</h4><ul>{inside}</ul>"
 
 
 def _table(
@@ -293,12 +287,13 @@ class Findings(list[WordedFinding]):
         )
 
     def _repr_html_(self) -> str:
-        columns = {"severity": "", "claim": "Finding", "detail": "What was seen", "do": "To do"}
-        rows = [
-            {**{name: getattr(each, name) for name in columns}, "severity": each.severity_label}
-            for each in self
-        ]
-        table = "".join(_table("", rows, columns))
+        columns = {
+            "severity_label": "",
+            "claim": "Finding",
+            "detail": "What was seen",
+            "do": "To do",
+        }
+        table = "".join(_table("", [vars(each) for each in self], columns))
         return f'<div style="{_FRAME}">{table or "<p>No findings.</p>"}</div>'
 
 
@@ -325,22 +320,16 @@ class SpokenTable(pd.DataFrame):  # type: ignore[misc]  # untyped library
         return pd.DataFrame  # type: ignore[no-any-return]  # untyped library
 
     def __repr__(self) -> str:
-        return "\n".join([self.sentence, *_in_columns(self.in_words)])
+        table = [list(row) for row in self.in_words[:1]]
+        table += [list(row.values()) for row in self.in_words]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        padded = ("  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table)
+        return "\n".join([self.sentence, *padded])
 
     def _repr_html_(self) -> str:
         columns = {name: name for name in (self.in_words[0] if self.in_words else ())}
         table = "".join(_table("", self.in_words, columns))
         return f'<div style="{_FRAME}"><p>{escape(self.sentence)}</p>{table}</div>'
-
-
-def _in_columns(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    if not rows:
-        return
-    table = [list(rows[0]), *(list(row.values()) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for cells in table:
-        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        yield "  ".join(padded).rstrip()
 
 
 def spoken_scores(scores: Sequence[Score], words: Wording) -> SpokenTable:

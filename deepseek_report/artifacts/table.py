@@ -158,13 +158,15 @@ class TableType:
         `row`.
 
         An `Estimate` fills its column and those of the ends of its interval. Columns of numbers
-        hold numbers also where none is known. Optional columns that no row names are left out.
+        hold numbers also where none is known. Optional columns that no row names are left out, as
+        are those behind the last cell of rows in the order of the columns.
         """
         import pandas as pd
 
         plain = [self._plain(row) for row in rows]
-        frame = pd.DataFrame(plain, columns=self.keys)
         named = {key for row in plain if isinstance(row, Mapping) for key in row}
+        filled = len(self.keys) if named or not plain else len(plain[0])
+        frame = pd.DataFrame(plain, columns=self.keys[:filled])
         frame = frame.drop(columns=list(self.optional - named) if named else [])
         numbers = {
             key

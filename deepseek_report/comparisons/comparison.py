@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, compress
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, Text, message, plain, text_of
@@ -49,7 +50,7 @@ def conclusions(
     study: Study, methods: Sequence[Method], measurements: Mapping[str, Measurement], region: Region
 ) -> tuple[Message, ...]:
     """What may be said of these runs; where nothing may, that stands there with the reason."""
-    main = task_of(study.runs[0].schema.target).by_rows[0].key
+    main = _measure(study).key
 
     def rows(name: str, table: str, of: type[R]) -> list[R]:
         frame = measurements[name].tables.get(table)
@@ -96,23 +97,21 @@ def _least_apart(row: MethodPair | FittedPair) -> float:
 
 
 def _of_two_methods(row: MethodPair, main: str, tests: int, region: Region) -> Message:
-    values = {
-        "first": row.first,
-        "other": row.other,
-        "measure": main,
-        "difference": row.difference,
-        "p": row.p_adjusted,
-        "seeds": row.seeds,
-        "tests": tests,
-        "within": row.within_region,
-        "region": region.share,
-        "needed": row.seeds_needed,
-    }
-    if row.better:
-        return message("comparison.conclusions.method_better", better=row.better, **values)
-    if row.within_region >= ALIKE:
-        return message("comparison.conclusions.methods_alike", **values)
-    return message("comparison.conclusions.methods_open", **values)
+    kind = "methods_alike" if row.within_region >= ALIKE else "methods_open"
+    return message(
+        f"comparison.conclusions.{'method_better' if row.better else kind}",
+        **({"better": row.better} if row.better else {}),
+        first=row.first,
+        other=row.other,
+        measure=main,
+        difference=row.difference,
+        p=row.p_adjusted,
+        seeds=row.seeds,
+        tests=tests,
+        within=row.within_region,
+        region=region.share,
+        needed=row.seeds_needed,
+    )
 
 
 def _of_fitted(study: Study, table: Sequence[FittedPair], main: str) -> Iterator[Message]:
@@ -234,28 +233,33 @@ def price(study: Study, methods: Sequence[Method]) -> Measurement:
     """
     if not study.same_data:
         return Measurement(notes=(message("comparison.price_of_other_data"),))
-    measure = task_of(study.runs[0].schema.target).by_rows[0]
-    rows = [_row(study, method) for method in methods]
-    wishes = {"value": measure.direction == "higher", **_WISHES}
-    for row in rows:
-        better = [other["method"] for other in rows if _beats(other, row, wishes)]
-        row["not_beaten"], row["beaten_by"] = not better, ", ".join(better)
-    table = pd.DataFrame(rows).dropna(axis=1, how="all")
+    measure = _measure(study)
+    of_run: Mapping[str, Callable[[Results], float | None]] = {
+        "value": lambda run: measure.of(run.predictions)[0],
+        "gap": largest_gap,
+        "faithfulness": _faithfulness,
+        "parameters": lambda run: run.architecture.get("parameters"),
+        "seconds": lambda run: run.training_time.get("seconds"),
+    }
+    reached = {
+        key: [_mean([of(study.runs[run]) for run in method.runs]) for method in methods]
+        for key, of in of_run.items()
+    }
+    more = {"value": measure.direction == "higher", **_WISHES}
+    wishes = np.array([reached[key] if more[key] else np.negative(reached[key]) for key in more]).T
+    better = [
+        [method.label for method, other in zip(methods, wishes, strict=True) if _beats(other, own)]
+        for own in wishes
+    ]
+    facts = {
+        "method": [method.label for method in methods],
+        **reached,
+        "not_beaten": [not labels for labels in better],
+        "beaten_by": [", ".join(labels) for labels in better],
+    }
+    table = pd.DataFrame(facts).dropna(axis=1, how="all")
     keys = [key for key in PRICES.keys if key in table]
     return Measurement(tables={"prices": table[keys]}).typed({"prices": PRICES})
-
-
-def _row(study: Study, method: Method) -> dict[str, Any]:
-    runs = [study.runs[position] for position in method.runs]
-    measure = task_of(study.runs[0].schema.target).by_rows[0]
-    return {
-        "method": method.label,
-        "value": _mean([measure.of(run.predictions)[0] for run in runs]),
-        "gap": _mean([largest_gap(run) for run in runs]),
-        "faithfulness": _mean([_faithfulness(run) for run in runs]),
-        "parameters": _mean([run.architecture.get("parameters") for run in runs]),
-        "seconds": _mean([run.training_time.get("seconds") for run in runs]),
-    }
 
 
 def _faithfulness(run: Results) -> float | None:
@@ -275,13 +279,13 @@ def _mean(values: Sequence[float | None]) -> float:
     return float(np.mean(known)) if len(known) == len(values) and known else np.nan
 
 
-def _beats(first: Mapping[str, Any], other: Mapping[str, Any], wishes: Mapping[str, bool]) -> bool:
-    gains = [
-        (1 if more else -1) * (first[key] - other[key])
-        for key, more in wishes.items()
-        if not (np.isnan(first[key]) or np.isnan(other[key]))
-    ]
-    return bool(gains) and min(gains) >= 0 and max(gains) > 0
+def _beats(first: Floats, other: Floats) -> bool:
+    """Whether a method is nowhere worse, of what both have, and somewhere better.
+
+    first, other : (wish,) more of it is better.
+    """
+    gains = (first - other)[~np.isnan(first - other)]
+    return bool(len(gains) and gains.min() >= 0 and gains.max() > 0)
 
 
 @dataclass(frozen=True)
@@ -348,11 +352,11 @@ def _refuse(study: Study) -> None:
                 f"{run.folder}: this run holds no predictions of single rows (report.privacy), so "
                 "it cannot be compared row by row; compare runs made with report.privacy=full"
             )
-    measures = {task_of(run.schema.target).by_rows[0].key for run in study}
+    measures = sorted({task_of(run.schema.target).by_rows[0].key for run in study})
     if len(measures) > 1:
-        what = ", ".join(sorted(measures))
         raise ArtifactError(
-            f"these runs are judged by different measures: {what}; compare runs of one task"
+            f"these runs are judged by different measures: {', '.join(measures)}; compare runs of "
+            "one task"
         )
 
 
@@ -365,7 +369,6 @@ FEWEST_TO_CONCLUDE, FEWEST_TO_RANK = 8, 5
 #: two equal methods an advantage is then told in some 6 % of studies
 #: (`benchmarks/conclusions.py studies`).
 _OPEN = 0.01
-#: Methods that have a sentence for each pair.
 
 DATA_SETS = TableType(columns_of("data_set method seeds:count value:number n:count"))
 
@@ -440,17 +443,19 @@ def data_sets_of(study: Study) -> list[DataSet]:
         for place, name in enumerate(names, 1)
     ]
     return [
-        DataSet(label, tuple(runs), dict(_values(runs)))
+        DataSet(label, tuple(runs), _values(Study(tuple(runs))))
         for label, runs in zip(labels, groups.values(), strict=True)
     ]
 
 
-def _values(runs: Sequence[Results]) -> Iterator[tuple[str, tuple[float, ...]]]:
-    part = Study(tuple(runs))
+def _values(part: Study) -> dict[str, tuple[float, ...]]:
     measure = _measure(part)
-    for method in methods_of(part):
-        own = (part.runs[place].predictions for place in method.independent)
-        yield method.label, tuple(float(measure.of(predictions)[0]) for predictions in own)
+    return {
+        method.label: tuple(
+            float(measure.of(part.runs[place].predictions)[0]) for place in method.independent
+        )
+        for method in methods_of(part)
+    }
 
 
 def _measure(study: Study) -> RowMeasure:
@@ -465,9 +470,9 @@ def over_data_sets(study: Study, region: Region) -> Measurement:
     Differences are set against the region of each data set, whose size may hang on its unit.
     """
     known = data_sets_of(study)
-    shared = _shared(known)
     if len(known) < 2:
         return Measurement()
+    shared = [name for name in known[0].values if all(name in each.values for each in known)]
     rows = [
         {
             "data_set": data_set.label,
@@ -487,19 +492,16 @@ def over_data_sets(study: Study, region: Region) -> Measurement:
         notes.append(message("comparison.few_data_sets", n=len(known), fewest=FEWEST_TO_RANK))
     else:
         measure = _measure(study)
-        tables["pairs"] = pd.DataFrame(_pairs(known, shared, measure, region))
         means = np.array([[data_set.mean(method) for method in shared] for data_set in known])
         ranks = mean_ranks(means, higher_is_better=measure.direction == "higher")
         distance = critical_difference(len(shared), len(known))
         facts = {"method": shared, "rank": ranks, "half": distance / 2, "data_sets": len(known)}
-        tables["ranks"] = pd.DataFrame(facts).sort_values("rank", kind="stable", ignore_index=True)
+        tables |= {
+            "pairs": pd.DataFrame(_pairs(known, shared, measure, region)),
+            "ranks": pd.DataFrame(facts).sort_values("rank", kind="stable", ignore_index=True),
+        }
         notes.append(message("comparison.critical_difference", distance=distance, n=len(known)))
     return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
-
-
-def _shared(known: Sequence[DataSet]) -> list[str]:
-    """The methods that every data set has."""
-    return [name for name in known[0].values if all(name in other.values for other in known)]
 
 
 def _pairs(
@@ -597,21 +599,14 @@ class PromiseKey:
     def of(cls, declared: Mapping[str, Any]) -> PromiseKey:
         """Of an entry of `report.thresholds`."""
         side = "at_most" if declared.get("at_least") is None else "at_least"
-        attribute, level, explainer, part = (str(declared.get(key) or "") for key in _ABOUT)
-        bound = float(declared[side])
-        predictor = str(declared.get("predictor") or "")
-        metric = str(declared["metric"])
-        return cls(metric, attribute, level, explainer, part, side, bound, predictor)
+        about = {key: str(declared.get(key) or "") for key in ("metric", *_ABOUT, "predictor")}
+        return cls(**about, side=side, bound=float(declared[side]))
 
     def covers(self, verdict: Verdict) -> bool:
         """Whether the verdict is one on this promise."""
-        same = (verdict.metric, verdict.side, verdict.bound) == (self.metric, self.side, self.bound)
-        same = same and verdict.predictor == self.predictor
+        declared = ("metric", "side", "bound", "predictor")
+        same = all(getattr(verdict, key) == getattr(self, key) for key in declared)
         return same and all(getattr(self, key) in {"", getattr(verdict, key)} for key in _ABOUT)
-
-    def plain(self) -> dict[str, Any]:
-        """As the values of a message."""
-        return dict(vars(self))
 
 
 def promises(study: Study, labels: Sequence[str]) -> Measurement:
@@ -622,11 +617,7 @@ def promises(study: Study, labels: Sequence[str]) -> Measurement:
     kept = [_verdicts(run) for run in study]
     known = dict.fromkeys(promise for verdicts in kept for promise in verdicts)
     rows = [
-        {
-            **promise.plain(),
-            "run": label,
-            **{key: getattr(verdicts[promise], key) for key in _SHOWN},
-        }
+        {**vars(promise), "run": label, **{key: getattr(verdicts[promise], key) for key in _SHOWN}}
         for promise in known
         for label, verdicts in zip(labels, kept, strict=True)
         if promise in verdicts
@@ -645,19 +636,12 @@ def promises(study: Study, labels: Sequence[str]) -> Measurement:
 def _kept_by(kept: Sequence[Mapping[PromiseKey, Verdict]], labels: Sequence[str]) -> Message:
     """Which runs meet all of their promises, break one, or leave one open."""
     outcomes = [{verdict.outcome for verdict in verdicts.values()} for verdicts in kept]
-    broken = ["not met" in each for each in outcomes]
-    whole = [each == {_MET} for each in outcomes]
-    undecided = [
-        bool(each) and not (breaks or meets)
-        for each, breaks, meets in zip(outcomes, broken, whole, strict=True)
-    ]
-    return message(
-        "comparison.kept_by",
-        runs=sum(map(bool, outcomes)),
-        met=list(compress(labels, whole)),
-        broken=list(compress(labels, broken)),
-        open=list(compress(labels, undecided)),
-    )
+    kept_by: dict[str, list[str]] = {"met": [], "broken": [], "open": []}
+    for label, each in zip(labels, outcomes, strict=True):
+        if each:
+            kind = "broken" if "not met" in each else "met" if each == {_MET} else "open"
+            kept_by[kind].append(label)
+    return message("comparison.kept_by", runs=sum(map(bool, outcomes)), **kept_by)
 
 
 def to_decide(
@@ -672,17 +656,10 @@ def to_decide(
     if len(others) <= _MOST_RUNS:
         yield from messages
         return
-    open_ones = [
-        labels[place]
-        for place, text in zip(others, messages, strict=True)
-        if text.id.endswith(".to_decide")
-    ]
-    yield message(
-        "comparison.conclusions.to_decide_counted",
-        approved=labels[baseline],
-        runs=len(others),
-        labels=open_ones,
-    )
+    pairs = zip(others, messages, strict=True)
+    is_open = [labels[place] for place, text in pairs if text.id.endswith(".to_decide")]
+    about = {"approved": labels[baseline], "runs": len(others), "labels": is_open}
+    yield message("comparison.conclusions.to_decide_counted", **about)
 
 
 def _to_decide(
@@ -698,9 +675,9 @@ def _to_decide(
         "new": labels[position],
         "approved": labels[baseline],
         "promises": len(old),
-        "lost": [{**promise.plain(), "outcome": new[promise].outcome} for promise in lost],
-        "won": [promise.plain() for promise in won],
-        "dropped": [promise.plain() for promise in dropped],
+        "lost": [{**vars(promise), "outcome": new[promise].outcome} for promise in lost],
+        "won": [dict(vars(promise)) for promise in won],
+        "dropped": [dict(vars(promise)) for promise in dropped],
         "critical": list(_newly_critical(before, after)),
         "other_data": not _same_data(before, after),
         "decisions": _one_sided(changes, labels[baseline], labels[position]),
@@ -724,13 +701,12 @@ def _verdicts(run: Results) -> dict[PromiseKey, Verdict]:
 
 def _newly_critical(before: Results, after: Results) -> Iterator[Text]:
     """The claims of critical findings of which the baseline has none of the same grade."""
-    known = {
-        (finding.id, finding.cause)
-        for finding in all_findings(before)
-        if finding.severity == "high"
-    }
-    for finding in all_findings(after):
-        if finding.severity == "high" and (finding.id, finding.cause) not in known:
+    old, new = (
+        {(each.id, each.cause): each for each in all_findings(run) if each.severity == "high"}
+        for run in (before, after)
+    )
+    for key, finding in new.items():
+        if key not in old:
             yield text_of(plain(finding.claim))
 
 
@@ -743,19 +719,14 @@ def _one_sided(changes: pd.DataFrame | None, approved: str, new: str) -> list[di
     """Groups, and everyone, whose decisions change in one direction by more than chance."""
     if changes is None:
         return []
-    rows = []
-    for row in read_rows(changes, DecisionChange):
-        if row.p_adjusted >= SIGNIFICANT or {row.first, row.other} != {approved, new}:
-            continue
-        counts = (row.lost, row.gained)
-        favourable, against = counts if row.first == approved else counts[::-1]
-        rows.append(
-            {
-                "attribute": row.attribute,
-                "level": row.level,
-                "favourable": favourable,
-                "against": against,
-                "n": row.n,
-            }
-        )
-    return rows
+    return [
+        {
+            "attribute": row.attribute,
+            "level": row.level,
+            "favourable": row.lost if row.first == approved else row.gained,
+            "against": row.gained if row.first == approved else row.lost,
+            "n": row.n,
+        }
+        for row in read_rows(changes, DecisionChange)
+        if row.p_adjusted < SIGNIFICANT and {row.first, row.other} == {approved, new}
+    ]

@@ -96,9 +96,8 @@ def fitted_models(
 
 
 def _predict_alike(first: Predictions, other: Predictions) -> bool:
-    return np.array_equal(first.logits, other.logits) and np.array_equal(
-        first.decisions, other.decisions
-    )
+    same = np.array_equal(first.logits, other.logits)
+    return same and np.array_equal(first.decisions, other.decisions)
 
 
 def is_of_method(key: str) -> bool:
@@ -121,16 +120,10 @@ def run_labels(study: Study, methods: tuple[Method, ...]) -> tuple[str, ...]:
     labels = [""] * len(study)
     for method in methods:
         for position in method.runs:
-            labels[position] = method.label + _which(study, method, position)
+            own, run = seed_of(study.runs[position]), study.runs[position].run_id[:6]
+            which = f", seed {own}" if method.seeds.count(own) == 1 else f", {run}"
+            labels[position] = method.label + (which if len(method.runs) > 1 else "")
     return tuple(labels)
-
-
-def _which(study: Study, method: Method, position: int) -> str:
-    if len(method.runs) == 1:
-        return ""
-    seeds = [seed_of(study.runs[other]) for other in method.runs]
-    own = seed_of(study.runs[position])
-    return f", seed {own}" if seeds.count(own) == 1 else f", {study.runs[position].run_id[:6]}"
 
 
 def seed_of(run: Results) -> int | None:
@@ -196,45 +189,34 @@ def what_varied(study: Study) -> Measurement:
     patterns = {key: _pattern(values) for key, values in varying.items()}
     groups = {pattern: number for number, pattern in enumerate(dict.fromkeys(patterns.values()), 1)}
     rows = [
-        {
-            "setting": key,
-            "kinds": len(set(_pattern(values))),
-            "values": _shown(values),
-            "together": groups[patterns[key]],
-        }
+        (key, len(set(patterns[key])), _shown(values), groups[patterns[key]])
         for key, values in varying.items()
     ]
-    table = pd.DataFrame(rows, columns=SETTINGS.keys)
-    tables = {"settings": table}
+    tables = {"settings": pd.DataFrame(rows, columns=SETTINGS.keys)}
     if origins := list(_origins(study)):
-        tables["origins"] = pd.DataFrame(origins, columns=ORIGINS.keys)
+        tables |= {"origins": pd.DataFrame(origins, columns=ORIGINS.keys)}
     notes = (*_confounded(varying, patterns), *pairing(study))
     return Measurement(tables=tables, notes=notes).typed({"settings": SETTINGS, "origins": ORIGINS})
 
 
-def _origins(study: Study) -> Iterator[dict[str, object]]:
-    """In what data, libraries and machines the runs differ."""
+def _origins(study: Study) -> Iterator[tuple[str, int, str]]:
+    """(origin, kinds, values): in what data, libraries and machines the runs differ."""
+    records = [run.provenance.get("record") for run in study]
+    revisions = [r.git if isinstance(r, RunRecord) else "" for r in records]
     known = [
-        _revision(run)
+        ({"git": revision[:_LONGEST_ORIGIN]} if revision else {})
         | {
             f"{part}.{name}": str(value)[:_LONGEST_ORIGIN]
             for part in _ORIGINS
             for name, value in (run.provenance.get(part) or {}).items()
             if (part, name) not in _OF_SETTINGS
         }
-        for run in study
+        for run, revision in zip(study, revisions, strict=True)
     ]
     for key in dict.fromkeys(name for origins in known for name in origins):
         values = [origins.get(key, ABSENT) for origins in known]
         if len(set(values)) > 1:
-            yield {"origin": key, "kinds": len(set(values)), "values": _shown(values)}
-
-
-def _revision(run: Results) -> dict[str, str]:
-    """The revision of the checkout that the run was started in, where it is recorded."""
-    record = run.provenance.get("record")
-    revision = record.git if isinstance(record, RunRecord) else ""
-    return {"git": revision[:_LONGEST_ORIGIN]} if revision else {}
+            yield key, len(set(values)), _shown(values)
 
 
 def _shortened(study: Study) -> dict[str, Sequence[object]]:
@@ -259,11 +241,8 @@ def _shortened(study: Study) -> dict[str, Sequence[object]]:
 
 def _pattern(values: Sequence[object]) -> tuple[int, ...]:
     """(run,) which of the different values each run has, numbered in order of appearance."""
-    seen: list[object] = []
-    for value in values:
-        if value not in seen:
-            seen.append(value)
-    return tuple(seen.index(value) for value in values)
+    firsts = [values.index(value) for value in values]  # of a list: a value may be one, too
+    return tuple(sorted(set(firsts)).index(first) for first in firsts)
 
 
 def _shown(values: Sequence[object]) -> str:

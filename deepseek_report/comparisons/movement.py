@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Score
 from deepseek_report.statistics.intervals import Z95
 
 #: same : but for rounding. not judged : it moved, and nothing says how far chance moves it.
@@ -97,21 +94,14 @@ def moved_scores(before: Results, after: Results, volatile: frozenset[str]) -> l
     volatile : artifacts that measure time or memory, and so are never the same.
     """
     scores, again = _scores(before, volatile), _scores(after, volatile)
-    return [
-        MovedScore(
-            name,
-            finite(scores[name].value) if name in scores else None,
-            finite(again[name].value) if name in again else None,
-            finite(scores[name].low) if name in scores else None,
-            finite(scores[name].high) if name in scores else None,
-        )
-        for name in dict.fromkeys([*scores, *again])
-        if not (
-            name in scores
-            and name in again
-            and finite(scores[name].value) is finite(again[name].value) is None
-        )
-    ]
+    nothing = (None, None, None)
+    moved = []
+    for name in dict.fromkeys([*scores, *again]):
+        old, low, high = scores.get(name, nothing)
+        new, *_ = again.get(name, nothing)
+        if not (name in scores and name in again and old is new is None):
+            moved.append(MovedScore(name, old, new, low, high))
+    return moved
 
 
 def moved_explanations(before: Results, after: Results) -> list[MovedExplanation]:
@@ -139,50 +129,29 @@ def allowed_beyond(cases: int) -> float:
 def _moved_explanation(
     name: str, before: Explanation | None, after: Explanation | None
 ) -> MovedExplanation:
-    rows = _shared_rows(before, after)
-    if before is None or after is None or rows is None or not len(rows[0]):
+    if before is None or after is None or before.values.shape[1:] != after.values.shape[1:]:
         return MovedExplanation(name, 0, math.inf, None, 0.0)
-    first, second = before.values[rows[0]], after.values[rows[1]]
-    move = np.abs(second - first)
-    scale = float(np.abs(first).max()) or 1.0
-    errors = _errors(before, after, rows)
-    cases = len(rows[0])
-    beyond = None if errors is None else float((move > Z95 * errors + ROUNDING * scale).mean())
+    shared, old, new = np.intersect1d(
+        before.positions, after.positions, assume_unique=True, return_indices=True
+    )
+    cases = len(shared)
+    if not cases:
+        return MovedExplanation(name, 0, math.inf, None, 0.0)
+    move = np.abs(after.values[new] - before.values[old])
+    scale = float(np.abs(before.values[old]).max()) or 1.0
+    beyond = None
+    if before.standard_error is not None and after.standard_error is not None:
+        errors = np.hypot(before.standard_error[old], after.standard_error[new])
+        beyond = float((move > Z95 * errors + ROUNDING * scale).mean())
     return MovedExplanation(name, cases, float(move.max()) / scale, beyond, allowed_beyond(cases))
 
 
-def _shared_rows(
-    before: Explanation | None, after: Explanation | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-    """Places of the cases that both explain, in each; None where the features are others."""
-    if before is None or after is None or before.values.shape[1:] != after.values.shape[1:]:
-        return None
-    _, first, second = np.intersect1d(
-        before.positions, after.positions, assume_unique=True, return_indices=True
-    )
-    return first, second
-
-
-def _errors(
-    before: Explanation, after: Explanation, rows: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> NDArray[np.float64] | None:
-    """The standard error of each difference, None where a method states none."""
-    if before.standard_error is None or after.standard_error is None:
-        return None
-    return np.hypot(before.standard_error[rows[0]], after.standard_error[rows[1]])
-
-
-def _scores(results: Results, volatile: frozenset[str]) -> Mapping[str, Score]:
-    """{what names a score: the score}."""
-    named: dict[str, Score] = {}
+def _scores(
+    results: Results, volatile: frozenset[str]
+) -> dict[str, tuple[float | None, float | None, float | None]]:
+    """{what names a score: its value and the ends of its interval}."""
+    named = {}
     times: Counter[str] = Counter()
-    for name, score in _named_scores(results, volatile):
-        times[name] += 1
-        named[f"{name} #{times[name]}" if times[name] > 1 else name] = score
-    return named
-
-
-def _named_scores(results: Results, volatile: frozenset[str]) -> Iterator[tuple[str, Score]]:
     for artifact in map(ArtifactId, results.paths):
         if artifact.kind != "measures" or artifact in volatile:
             continue
@@ -190,4 +159,8 @@ def _named_scores(results: Results, volatile: frozenset[str]) -> Iterator[tuple[
         for score in measured.scores if measured is not None else ():
             about = (score.predictor, score.explainer, score.attribute, score.level, score.slice)
             kept = [part for part in about if part and part != "model"]
-            yield score.metric + (f" ({', '.join(kept)})" if kept else ""), score
+            name = score.metric + (f" ({', '.join(kept)})" if kept else "")
+            times[name] += 1
+            key = f"{name} #{times[name]}" if times[name] > 1 else name
+            named[key] = (finite(score.value), finite(score.low), finite(score.high))
+    return named

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,6 +44,26 @@ class DecisionChange:
     lost: int
     changed: float
     p_adjusted: float
+
+
+@dataclass(frozen=True)
+class GroupRate:
+    """How often a run decides a group favourably: a row of `compared_decisions.rates`.
+
+    low, high : of the rate. gap : to that of the level with the highest, which has none itself.
+    """
+
+    run: str
+    attribute: str
+    level: str
+    n: int
+    rate: float
+    low: float | None
+    high: float | None
+    highest: str
+    gap: float
+    gap_low: float
+    gap_high: float
 
 
 RATES = TableType(
@@ -97,21 +115,22 @@ def decisions(
         for name in people
         for row in _rates(schema, label, name, p, p.decisions == good)
     ]
-    tables = {"rates": pd.DataFrame(rates)} if rates else {}
+    tables = {"rates": pd.DataFrame(map(vars, rates))} if rates else {}
     notes: list[Text] = list(_largest_gaps(rates))
     if study.same_rows:
+        pairs = pairs_to_compare(models, baseline, _ALL_PAIRS)
         changes = [
             row
-            for first, other in pairs_to_compare(models, baseline, _ALL_PAIRS)
-            for row in _changes(schema, people, labels, predictions, (first, other), good)
+            for pair in pairs
+            for row in _changes(schema, people, labels, predictions, pair, good)
         ]
         if changes:
-            table = pd.DataFrame(changes)
-            table["p_adjusted"] = holm(table.pop("p_value"))
-            of_all = table["attribute"] == ""
-            tables["changes"] = pd.concat([table[of_all], table[~of_all]], ignore_index=True)
+            adjusted = holm([p for _, p in changes])
+            rows = [{**row, "p_adjusted": p} for (row, _), p in zip(changes, adjusted, strict=True)]
+            rows.sort(key=lambda row: bool(row.get("attribute")))  # all cases come first
+            tables |= {"changes": pd.DataFrame(rows)}
         if baseline is not None and (cases := list(_cases(study, labels, baseline, good))):
-            tables["cases"] = pd.DataFrame(cases)
+            tables |= {"cases": pd.DataFrame(cases)}
     else:
         notes.append(message("comparison.refused_decisions"))
     return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
@@ -145,7 +164,7 @@ def largest_gap(run: Results) -> float | None:
     favoured = run.predictions.decisions == schema.target.declared_favourable
     people = [attribute.name for attribute in schema.attributes_of("person")]
     rows = [row for name in people for row in _rates(schema, "", name, run.predictions, favoured)]
-    return max((-row["gap"] for row in rows), default=None)
+    return max((-row.gap for row in rows), default=None)
 
 
 def _levels(schema: Schema, name: str, predictions: Predictions) -> Iterator[tuple[str, Bools]]:
@@ -159,8 +178,8 @@ def _levels(schema: Schema, name: str, predictions: Predictions) -> Iterator[tup
 
 def _rates(
     schema: Schema, label: str, name: str, predictions: Predictions, favoured: Bools
-) -> list[dict[str, Any]]:
-    """The rates of one attribute; the gap of each level is that to the level with the highest."""
+) -> list[GroupRate]:
+    """The rates of one attribute."""
     levels = list(_levels(schema, name, predictions))
     if not levels:
         return []
@@ -172,40 +191,46 @@ def _rates(
     counts = np.array([drawn.counts(favoured, inside) for _, inside in levels]).T
     gap_low, gap_high = rate_difference(*counts, *counts[:, best])
     return [
-        {
-            "run": label,
-            "attribute": name,
-            "level": level,
-            "n": int(sizes[k]),
-            "rate": hits[k] / sizes[k],
-            "low": shares[k].low,
-            "high": shares[k].high,
-            "highest": levels[best][0],
-            "gap": 0.0 if k == best else hits[k] / sizes[k] - hits[best] / sizes[best],
-            "gap_low": np.nan if k == best else float(gap_low[k]),
-            "gap_high": np.nan if k == best else float(gap_high[k]),
-        }
+        GroupRate(
+            label,
+            name,
+            level,
+            int(sizes[k]),
+            hits[k] / sizes[k],
+            shares[k].low,
+            shares[k].high,
+            levels[best][0],
+            0.0 if k == best else hits[k] / sizes[k] - hits[best] / sizes[best],
+            np.nan if k == best else float(gap_low[k]),
+            np.nan if k == best else float(gap_high[k]),
+        )
         for k, (level, _) in enumerate(levels)
     ]
 
 
-def _largest_gaps(rates: Sequence[dict[str, Any]]) -> Iterator[Message]:
+def _largest_gaps(rates: Sequence[GroupRate]) -> Iterator[Message]:
     """The runs whose largest gap between two groups of people is the smallest and the largest."""
-    largest: dict[str, dict[str, Any]] = {}
+    largest: dict[str, GroupRate] = {}
     for row in rates:
-        if not np.isnan(row["gap_low"]):  # not the group with the highest rate itself
-            known = largest.setdefault(row["run"], row)
-            largest[row["run"]] = min(known, row, key=itemgetter("gap"))
+        if not np.isnan(row.gap_low):  # not the group with the highest rate itself
+            known = largest.setdefault(row.run, row)
+            largest[row.run] = min(known, row, key=lambda row: row.gap)
     if largest:
-        least, most = (take(largest.values(), key=itemgetter("gap")) for take in (max, min))
+        least, most = (take(largest.values(), key=lambda row: row.gap) for take in (max, min))
         yield message("comparison.largest_gaps", least=_gap_of(least), most=_gap_of(most))
 
 
-def _gap_of(row: Mapping[str, Any]) -> dict[str, object]:
+def _gap_of(row: GroupRate) -> dict[str, object]:
     """How much lower the rate of a group is, in points, with its interval."""
-    names = {key: str(row[key]) for key in ("run", "attribute", "level", "highest")}
-    ends = {"gap": "gap", "low": "gap_high", "high": "gap_low"}
-    return names | {name: -100 * float(row[key]) for name, key in ends.items()}
+    return {
+        "run": row.run,
+        "attribute": row.attribute,
+        "level": row.level,
+        "highest": row.highest,
+        "gap": -100 * row.gap,
+        "low": -100 * row.gap_high,
+        "high": -100 * row.gap_low,
+    }
 
 
 def _changes(
@@ -215,7 +240,8 @@ def _changes(
     predictions: Sequence[Predictions],
     pair: tuple[int, int],
     good: int,
-) -> Iterator[dict[str, object]]:
+) -> Iterator[tuple[dict[str, object], float]]:
+    """(row of `changes`, its p-value before correction) of all cases, then of each group."""
     first, other = (predictions[run].decisions == good for run in pair)
     everyone, drawn = np.ones(len(first), dtype=bool), Resampling.of(predictions[pair[0]])
     parts = [("", "", everyone)]
@@ -227,7 +253,7 @@ def _changes(
     for name, level, inside in parts:
         gained, lost = int((first & ~other & inside).sum()), int((other & ~first & inside).sum())
         n = int(inside.sum())
-        yield {
+        row: dict[str, object] = {
             "first": labels[pair[0]],
             "other": labels[pair[1]],
             "attribute": name,
@@ -236,5 +262,5 @@ def _changes(
             "gained": gained,
             "lost": lost,
             "changed": (gained + lost) / n,
-            "p_value": share_difference(first[inside], other[inside], drawn.take(inside))[1],
         }
+        yield row, share_difference(first[inside], other[inside], drawn.take(inside))[1]

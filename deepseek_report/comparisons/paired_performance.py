@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 
@@ -177,7 +177,7 @@ def performance(
         for row in _fitted(task.by_rows, predictions, labels, first, other)
     ]
     if fitted:
-        tables["fitted"] = _judged(fitted, FITTED)
+        tables |= {"fitted": _judged(fitted, FITTED)}
     seeded = [method for method in methods if len(method.independent) >= FEWEST_SEEDS]
     if len(seeded) < len(methods):
         few = [method.label for method in methods if method not in seeded]
@@ -189,14 +189,55 @@ def performance(
         for method in methods
         for measure in task.by_rows
     }
-    tables["spread"] = pd.DataFrame(_spread(methods, task.by_rows, runs))
+    spread = [
+        {
+            "method": method,
+            "measure": measure,
+            "seeds": len(own),
+            "mean": own.mean,
+            "spread": own.spread,
+            "least": float(own.values.min()),
+            "most": float(own.values.max()),
+        }
+        for (method, measure), own in runs.items()
+    ]
+    tables |= {"spread": pd.DataFrame(spread)}
     between = list(_methods(seeded, task.by_rows, runs, region))
     if between:
-        tables["methods"] = _judged(between, METHODS)
+        tables |= {"methods": _judged(between, METHODS)}
     return Measurement(tables=tables, notes=tuple(notes)).typed(TYPES)
 
 
-def _values(measures: Sequence[RowMeasure], predictions: Predictions) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True)
+class _Tested:
+    """Two runs or methods by a measure. p_value : not yet corrected; cells : others of the row."""
+
+    first: str
+    other: str
+    measure: RowMeasure
+    difference: Estimate
+    p_value: float
+    cells: Mapping[str, object]
+
+    def row(self, p_adjusted: float) -> dict[str, object]:
+        """The row of the table; `better` is empty where chance may explain the difference."""
+        is_ahead = (self.difference.value > 0) == (self.measure.direction == "higher")
+        better = self.first if is_ahead else self.other
+        return {
+            "first": self.first,
+            "other": self.other,
+            "measure": self.measure.key,
+            **self.difference.cells("difference"),
+            **self.cells,
+            "p_value": self.p_value,
+            "p_adjusted": p_adjusted,
+            "better": better if p_adjusted < SIGNIFICANT else "",
+        }
+
+
+def _values(
+    measures: Sequence[RowMeasure], predictions: Predictions
+) -> Iterator[dict[str, object]]:
     for measure in measures:
         value, influence = measure.by_observation(predictions)
         half = Z95 * float((influence**2).sum()) ** 0.5
@@ -210,18 +251,10 @@ def _fitted(
     labels: Sequence[str],
     first: int,
     other: int,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[_Tested]:
     for measure in measures:
         gap, p = measure.difference(predictions[first], predictions[other])
-        yield {
-            "first": labels[first],
-            "other": labels[other],
-            "measure": measure.key,
-            **gap.cells("difference"),
-            "n": gap.n,
-            "p_value": p,
-            "higher": measure.direction == "higher",
-        }
+        yield _Tested(labels[first], labels[other], measure, gap, p, {"n": gap.n})
 
 
 def _methods(
@@ -229,53 +262,23 @@ def _methods(
     measures: Sequence[RowMeasure],
     runs: Mapping[tuple[str, str], SeedRuns],
     region: Region,
-) -> Iterator[dict[str, object]]:
+) -> Iterator[_Tested]:
     for first, other in combinations(methods, 2):
         for measure in measures:
             both = [runs[method.label, measure.key] for method in (first, other)]
             gap = method_gap(*both)
-            yield {
-                "first": first.label,
-                "other": other.label,
-                "measure": measure.key,
-                **gap.difference.cells("difference"),
+            cells = {
                 "seeds": min(map(len, both)),
-                "p_value": gap.p_value,
                 "within_region": gap.within(region.of(measure, both[1].mean)),
                 "seeds_needed": gap.seeds_needed,
-                "higher": measure.direction == "higher",
             }
+            labels = (first.label, other.label)
+            yield _Tested(*labels, measure, gap.difference, gap.p_value, cells)
 
 
-def _judged(rows: Sequence[Mapping[str, object]], kind: TableType) -> pd.DataFrame:
+def _judged(tested: Sequence[_Tested], kind: TableType) -> pd.DataFrame:
     """The rows with corrected p-values, and which of the two is better by more than chance."""
+    adjusted = holm([each.p_value for each in tested])
+    rows = [each.row(float(p)) for each, p in zip(tested, adjusted, strict=True)]
     table = pd.DataFrame(rows)
-    table["p_adjusted"] = holm(table["p_value"])
-    ahead = (table["difference"] > 0) == table["higher"]
-    better = table["first"].where(ahead, table["other"])
-    better = better.astype(object).where(table["p_adjusted"] < SIGNIFICANT, "")
-    table["better"] = better
     return table[[key for key in kind.keys if key in table]]
-
-
-def _spread(
-    methods: Sequence[Method],
-    measures: Sequence[RowMeasure],
-    runs: Mapping[tuple[str, str], SeedRuns],
-) -> list[dict[str, object]]:
-    rows = []
-    for method in methods:
-        for measure in measures:
-            own = runs[method.label, measure.key]
-            rows.append(
-                {
-                    "method": method.label,
-                    "measure": measure.key,
-                    "seeds": len(own),
-                    "mean": own.mean,
-                    "spread": own.spread,
-                    "least": float(own.values.min()),
-                    "most": float(own.values.max()),
-                }
-            )
-    return rows

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import pandas as pd
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Message, Text, message
@@ -52,6 +50,11 @@ class CheckOutcome:
     remarks: tuple[Message, ...] = ()
 
 
+def _fails(problem: str, **about: object) -> CheckOutcome:
+    """The outcome of a check that was not passed."""
+    return CheckOutcome((message(f"compliance.checks.{problem}", **about),))
+
+
 def run_checks(need: Need, subject: Subject) -> CheckOutcome:
     """All checks of an item."""
     outcomes = [_run(check, subject) for check in need.checks]
@@ -71,14 +74,9 @@ def _run(check: Check, subject: Subject) -> CheckOutcome:
     if isinstance(check, CodesCheck):
         return _check_codes(check, subject)
     if isinstance(check, SealCheck):
-        return _check_seal(subject)
+        changed = changed_since_seal(subject.results)
+        return _fails("unsealed", why=list(changed)) if changed else CheckOutcome()
     return _check_verdict(subject)
-
-
-def _check_seal(subject: Subject) -> CheckOutcome:
-    if not (changed := changed_since_seal(subject.results)):
-        return CheckOutcome()
-    return CheckOutcome((message("compliance.checks.unsealed", why=list(changed)),))
 
 
 def scores_of(results: Results, artifact: str, metric: str) -> list[Score]:
@@ -93,10 +91,8 @@ def scores_of(results: Results, artifact: str, metric: str) -> list[Score]:
 def _check_scores(check: ScoreCheck, subject: Subject) -> CheckOutcome:
     scores = scores_of(subject.results, subject.artifact, check.metric)
     if not scores:
-        about = {"artifact": subject.artifact, "metric": check.metric}
-        return CheckOutcome((message("compliance.checks.no_score", **about),))
-    fails = _failure(check, subject)
-    failed = [failure for score in scores if (failure := fails(score))]
+        return _fails("no_score", artifact=subject.artifact, metric=check.metric)
+    failed = [failure for score in scores if (failure := _failure(check, score, subject))]
     if not failed:
         return CheckOutcome()
     summary = failed[0]
@@ -108,28 +104,20 @@ def _check_scores(check: ScoreCheck, subject: Subject) -> CheckOutcome:
     return CheckOutcome((summary,))
 
 
-def _failure(check: ScoreCheck, subject: Subject) -> Callable[[Score], Message | None]:
-    def interval(score: Score) -> Message | None:
-        lacks = message("compliance.checks.no_interval", score=named(score))
+def _failure(check: ScoreCheck, score: Score, subject: Subject) -> Message | None:
+    """Why a score does not pass; None where it does."""
+    named = named_score(score, subject.results)
+    if check.check == "bound":
+        return _out_of_bounds(check, score, named)
+    if check.check == "interval":
+        lacks = message("compliance.checks.no_interval", score=named)
         return None if score.has_interval else lacks
-
-    def least(score: Score) -> Message | None:
-        floor = subject.floor if check.least is None else check.least
-        small = {"n": score.n, "floor": floor}
-        too_few = message("compliance.checks.too_few", score=named(score), **small)
-        return None if score.n >= floor else too_few
-
-    def p_value(score: Score) -> Message | None:
-        lacks = message("compliance.checks.no_test", score=named(score))
+    if check.check == "p_value":
+        lacks = message("compliance.checks.no_test", score=named)
         return None if score.p_value is not None else lacks
-
-    def bound(score: Score) -> Message | None:
-        return _out_of_bounds(check, score, named(score))
-
-    def named(score: Score) -> Message:
-        return named_score(score, subject.results)
-
-    return {"interval": interval, "floor": least, "p_value": p_value, "bound": bound}[check.check]
+    floor = subject.floor if check.least is None else check.least
+    too_few = message("compliance.checks.too_few", score=named, n=score.n, floor=floor)
+    return None if score.n >= floor else too_few
 
 
 def _out_of_bounds(check: ScoreCheck, score: Score, named: Message) -> Message | None:
@@ -163,58 +151,47 @@ def _check_fields(check: FieldsCheck, subject: Subject) -> CheckOutcome:
         for name in check.fields
         if all(data.get(alternative) in (None, "", [], {}) for alternative in name.split("|"))
     ]
-    if not empty:
-        return CheckOutcome()
-    return CheckOutcome((message("compliance.checks.says_nothing", file=check.file, keys=empty),))
+    return _fails("says_nothing", file=check.file, keys=empty) if empty else CheckOutcome()
 
 
 def _check_rows(check: RowsCheck, subject: Subject) -> CheckOutcome:
     table = load_table(subject.results.paths[subject.artifact] / check.file)
     if absent := sorted(set(check.where) - set(table.columns)):
-        lacks = message("compliance.checks.no_column", file=check.file, keys=absent)
-        return CheckOutcome((lacks,))
+        return _fails("no_column", file=check.file, keys=absent)
     for column, value in check.where.items():
         table = table[table[column] == value]
     if len(table) >= check.least:
         return CheckOutcome()
     keys = [f"{column}: {value}" for column, value in check.where.items()]
-    counted = {"n": len(table), "least": check.least}
-    few = message("compliance.checks.too_few_rows", file=check.file, keys=keys, **counted)
-    return CheckOutcome((few,))
+    return _fails("too_few_rows", file=check.file, keys=keys, n=len(table), least=check.least)
 
 
 def _check_codes(check: CodesCheck, subject: Subject) -> CheckOutcome:
-    table = load_table(subject.results.paths[subject.artifact] / check.file)
-    codes = table[table["role"] == "reason"]
-    features = subject.results.schema.features if subject.results.has("data") else ()
-    protected = {feature.name for feature in features if feature.sensitive}
-    most = int(codes.groupby(["case", "explainer"]).size().max()) if len(codes) else 0
-    named = sorted(set(codes["feature"]) & protected)
-    omitting = _omitting(table) if check.complete else 0
+    rows = load_table(subject.results.paths[subject.artifact] / check.file).itertuples()
+    stated: dict[tuple[int, str], list[float]] = {}
+    left_out: dict[tuple[int, str], list[float]] = {}
+    features: set[str] = set()
+    for row in rows:
+        of_role = {"reason": stated, "protected": left_out}.get(row.role, {})
+        of_role.setdefault((row.case, row.explainer), []).append(row.shortfall)
+        features |= {row.feature} if row.role == "reason" else set()
+    schema = subject.results.schema.features if subject.results.has("data") else ()
+    named = sorted(feature.name for feature in schema if feature.sensitive)
+    named = [name for name in named if name in features]
+    most = max(map(len, stated.values()), default=0)
+    # decisions of which a protected feature that is not named weighs more than one that is
+    omitting = sum(max(left_out[key]) > min(stated.get(key, [0.0])) for key in left_out)
     failures = {
-        "no_codes": not len(codes),
+        "no_codes": not stated,
         "too_many_codes": most > check.most,
-        "favourable_codes": bool((codes["shortfall"] <= 0).any()),
+        "favourable_codes": any(min(sizes) <= 0 for sizes in stated.values()),
         "protected_codes": bool(named),
-        "omitted_codes": bool(omitting),
+        "omitted_codes": bool(omitting) and check.complete,
     }
     about = {"file": check.file, "n": most, "most": check.most, "features": named}
-    about |= {"omitting": omitting}
-    return CheckOutcome(
-        tuple(
-            message(f"compliance.checks.{problem}", **about)
-            for problem, fails in failures.items()
-            if fails
-        )
-    )
-
-
-def _omitting(table: pd.DataFrame) -> int:
-    """Decisions of which a protected feature that is not named weighs more than one that is."""
-    by = ["case", "explainer"]
-    named = table[table["role"] == "reason"].groupby(by)["shortfall"].min()
-    left_out = table[table["role"] == "protected"].groupby(by)["shortfall"].max()
-    return int((left_out > named.reindex(left_out.index, fill_value=0.0)).sum())
+    about |= {"omitting": omitting if check.complete else 0}
+    problems = (problem for problem, fails in failures.items() if fails)
+    return CheckOutcome(tuple(message(f"compliance.checks.{each}", **about) for each in problems))
 
 
 def _check_verdict(subject: Subject) -> CheckOutcome:
@@ -225,7 +202,7 @@ def _check_verdict(subject: Subject) -> CheckOutcome:
     )
     about = {"explainer": verdict.explainer, "why": why}
     if verdict.use in CONDEMNED | {"no_skill"}:
-        return CheckOutcome((message("compliance.checks.condemned", **about),))
+        return _fails("condemned", **about)
     if verdict.is_trusted or verdict.use == "overall":
         return CheckOutcome()
     return CheckOutcome(remarks=(message("compliance.checks.not_judged", **about),))
@@ -316,6 +293,7 @@ class _Index:
 
     def evidence(self, name: str, kind: Kind) -> Evidence:
         state, items, problems = self.look(name, kind)
+        facts = (run_facts.fact(self.results, key) for key in kind.facts)
         return Evidence(
             kind=name,
             state=state,
@@ -323,13 +301,9 @@ class _Index:
             problems=() if state == "present" else problems,
             limits=message(f"evidence_kinds.{_key(name)}.limits") if kind.limits else "",
             section=kind.section,
-            facts=self.facts(kind) if state == "present" else (),
+            facts=tuple(filter(None, facts)) if state == "present" else (),
             person=kind.person if state == "absent" else "",
         )
-
-    def facts(self, kind: Kind) -> tuple[Message, ...]:
-        known = (run_facts.fact(self.results, key) for key in kind.facts)
-        return tuple(fact for fact in known if fact)
 
     def look(self, name: str, kind: Kind) -> tuple[State, tuple[Item, ...], tuple[Message, ...]]:
         if kind.absent:
@@ -355,21 +329,17 @@ class _Index:
         name, results = kind.files[0], self.results
         if empty := [key for key in kind.record if not run_facts.has(results, key)]:
             return Item(name, "absent", problems=run_facts.why_empty(results, empty))
-        lost = [file for file in kind.files if not kind.after and not self.in_folder(file)]
-        if lost:
+        folder = results.folder
+        lost = [f for f in kind.files if folder is None or not (folder / f).is_file()]
+        if lost and not kind.after:
             absent = message("compliance.integrity.not_in_folder", files=lost)
             return Item(name, "absent", problems=(absent,))
         files = tuple(
-            EvidenceFile(file, self.sealed(file) if kind.sealed else "") for file in kind.files
+            EvidenceFile(file, sha256_file(folder / file) if kind.sealed and folder else "")
+            for file in kind.files
         )
         lacking = [key for key in kind.also if not run_facts.has(results, key)]
         return Item(name, "present", files, remarks=run_facts.why_empty(results, lacking))
-
-    def in_folder(self, name: str) -> bool:
-        return self.results.folder is not None and (self.results.folder / name).is_file()
-
-    def sealed(self, name: str) -> str:
-        return sha256_file(self.results.folder / name) if self.results.folder else ""
 
     def expand(self, need: Need) -> list[Need]:
         if not need.is_pattern:
@@ -389,12 +359,11 @@ class _Index:
             files=examined.files,
             problems=outcome.problems,
             remarks=outcome.remarks,
-            scores=tuple(self.scores(need)),
-        )
-
-    def scores(self, need: Need) -> Iterable[Score]:
-        return (
-            score for name in need.scores for score in scores_of(self.results, need.artifact, name)
+            scores=tuple(
+                score
+                for name in need.scores
+                for score in scores_of(self.results, need.artifact, name)
+            ),
         )
 
 

@@ -117,29 +117,22 @@ def choices(
 ) -> tuple[FrameworkChoice, ...]:
     """The frameworks that a resolved config names, in its order.
 
-    paths : {artifact id: folder}; a framework of one's own is read from its copy there alone.
+    paths : {artifact id: folder}; a framework of one's own is read from its copy there alone, as
+    what the config names may lie elsewhere.
     """
-    return tuple(
-        FrameworkChoice(
-            id=entry["id"],
-            file=_own_file(entry, paths),
-            reviewed_version=entry.get("reviewed_version") or "",
-        )
-        for entry in (config.get("frameworks") or {}).values()
-    )
-
-
-def _own_file(entry: Mapping[str, Any], paths: Mapping[str, Path]) -> Path | None:
-    """The run's copy of a framework of one's own; what the config names may lie elsewhere."""
-    if not entry.get("file"):
-        return None
-    folder = paths.get(ArtifactId.of("frameworks", entry["id"]))
-    if folder is None:
-        raise FrameworkError(
-            f"framework `{entry['id']}`: the run folder holds no copy of {Path(entry['file']).name}"
-            "; run the experiment again"
-        )
-    return folder / FRAMEWORK_FILE
+    chosen = []
+    for entry in (config.get("frameworks") or {}).values():
+        name, own, file = entry["id"], entry.get("file"), None
+        if own:
+            folder = paths.get(ArtifactId.of("frameworks", name))
+            if folder is None:
+                raise FrameworkError(
+                    f"framework `{name}`: the run folder holds no copy of {Path(own).name}; run "
+                    "the experiment again"
+                )
+            file = folder / FRAMEWORK_FILE
+        chosen.append(FrameworkChoice(name, file, entry.get("reviewed_version") or ""))
+    return tuple(chosen)
 
 
 @dataclass(frozen=True)
@@ -331,38 +324,33 @@ def _schema_problems(data: object) -> list[str]:
 
 def _build(data: Mapping[str, Any], sha256: str) -> Framework:
     head = data["framework"]
+    checked, applies = str(head["checked"]), head.get("applies") or {}
+    sources = {
+        key: {name: source.get(name) or "" for name in ("ref", "kind", "url")}
+        for key, source in head["sources"].items()
+    }
     try:
-        checked = date.fromisoformat(str(head["checked"]))
+        day = date.fromisoformat(checked)
     except ValueError:
-        raise ConfigError(
-            f"framework.checked: `{head['checked']}` is no date; write YYYY-MM-DD"
-        ) from None
-    return Framework(
-        id=head["id"],
-        name=head["name"],
-        short_name=head.get("short_name") or head["name"],
-        jurisdiction=head["jurisdiction"],
-        legal_force=head["legal_force"],
-        text_version=str(head["text_version"]),
-        checked=checked,
-        applies_from={k: str(v) for k, v in (head.get("applies_from") or {}).items()},
-        notes=tuple(head.get("notes") or ()),
-        sources=tuple(
-            MappingSource(key, source["ref"], source["kind"], source.get("url") or "")
-            for key, source in head["sources"].items()
-        ),
-        disclaimer=data["disclaimer"],
-        rows=tuple(_row(row, head.get("applies")) for row in data["rows"]),
-        sha256=sha256,
-        superseded=head.get("superseded", False),
-        voluntary=head.get("voluntary", False),
-        applies=read_scope(head.get("applies")),
-    )
+        raise ConfigError(f"framework.checked: `{checked}` is no date; write YYYY-MM-DD") from None
+    plain = ("id", "name", "jurisdiction", "legal_force", "superseded", "voluntary")
+    read = {
+        **{name: head[name] for name in plain if name in head},
+        "short_name": head.get("short_name") or head["name"],
+        "text_version": str(head["text_version"]),
+        "checked": day,
+        "applies_from": {k: str(v) for k, v in (head.get("applies_from") or {}).items()},
+        "notes": tuple(head.get("notes") or ()),
+        "sources": tuple(MappingSource(key, **source) for key, source in sources.items()),
+        "applies": read_scope(applies),
+    }
+    rows = tuple(_row(row, applies) for row in data["rows"])
+    return Framework(**read, disclaimer=data["disclaimer"], rows=rows, sha256=sha256)
 
 
-def _row(data: Mapping[str, Any], applies: Mapping[str, Any] | None) -> Row:
+def _row(data: Mapping[str, Any], applies: Mapping[str, Any]) -> Row:
     lists = {name: tuple(data[name]) for name in ("evidence", "need")}
-    scope = {**(applies or {}), **(data.get("applies") or {})}
+    scope = {**applies, **(data.get("applies") or {})}
     return Row(**{**data, **lists, "applies": read_scope(scope)})
 
 

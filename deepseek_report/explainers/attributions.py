@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -57,11 +56,20 @@ def seed_of(seed: int, *parts: int) -> int:
     return int(np.random.SeedSequence([seed, *parts]).generate_state(1)[0])
 
 
-def playable(context: ExplainContext) -> Literal["background", "baseline"]:
-    """The game of a method that can compare with training rows or with one baseline.
+def contrasted(logits: Floats, target: int) -> Floats:
+    """(instance, class) -> (instance,) the target's logit less the mean of the others'.
 
-    That which the run asks about, or what data of this kind are compared with where the run asks
-    about another one.
+    One column is a number, and stays as it is.
+    """
+    if logits.shape[1] == 1:
+        return logits[:, 0]
+    return np.asarray(logits[:, target] - np.delete(logits, target, axis=1).mean(axis=1))
+
+
+def playable(context: ExplainContext) -> Literal["background", "baseline"]:
+    """The game that the run asks about, of a method that compares with rows or with a baseline.
+
+    Where the run asks about another one, it is what such data are compared with.
     """
     known: dict[str, Literal["background", "baseline"]] = {
         "background": "background",
@@ -70,35 +78,48 @@ def playable(context: ExplainContext) -> Literal["background", "baseline"]:
     return known.get(context.question, kind_of(context.classifier.schema).compared_with)
 
 
-def subject(context: ExplainContext) -> dict[str, Any]:
-    """The fields of an `Explanation` that say what was explained."""
-    return {
-        "inputs": context.inputs,
-        "positions": context.positions,
-        "feature_names": tuple(context.classifier.schema.names),
-        "target": context.target,
-        "seed": context.seed,
-    }
+class Explainer(ExplainerPart):
+    """Base of the explainers of the package.
+
+    method : what the explanation calls it.
+    """
+
+    method: str
+
+    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Text | None:
+        """Why the model lacks what the method requires, or None."""
+        return missing_capability(self.requires, model)
+
+    def explanation(self, context: ExplainContext, before: int, **fields: Any) -> Explanation:
+        """The instances explained, in units of the output where `fields` do not say otherwise.
+
+        before : `classifier.calls` when the method began. fields : what the method found out.
+        """
+        about = {
+            "inputs": context.inputs,
+            "positions": context.positions,
+            "feature_names": tuple(context.classifier.schema.names),
+            "target": context.target,
+            "seed": context.seed,
+            "method": self.method,
+            "params": dict(vars(self)),
+            "output_space": context.output_space,
+            "n_model_calls": context.classifier.calls - before,
+        }
+        return Explanation(**{**about, **fields})
 
 
-# --- What explainers that look into a torch module share ------------------------------------------
-
-
-class ModuleExplainer(ExplainerPart):
+class ModuleExplainer(Explainer):
     """Base of an explainer that needs more of a module than its predictions; it draws nothing.
 
-    method : what the explanation calls it. chunk : instances that are explained at a time.
+    chunk : instances that are explained at a time.
     """
 
     samples = False
-    method: ClassVar[str]
     chunk: int
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return 2 * n_instances
-
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
-        return missing_capability(self.requires, model)
 
     def in_one_pass(
         self,
@@ -113,22 +134,19 @@ class ModuleExplainer(ExplainerPart):
         attribute : gives (instance, feature) values. order : whether they are sizes without sign or
         unit; else they are in log-odds, or in the target's unit.
         """
-        classifier = context.classifier
-        before = classifier.calls
+        before = context.classifier.calls
         predictions = (context.output if order else context.margin)(context.inputs)
         values = attribute(context)
-        classifier.calls += len(context.inputs)
-        return Explanation(
+        context.classifier.calls += len(context.inputs)
+        return self.explanation(
+            context,
+            before,
             values=values,
             predictions=predictions,
-            method=self.method,
             variant=variant,
             output_space="none" if order else context.margin_space,
             signed=not order,
-            n_model_calls=classifier.calls - before,
-            params=asdict(cast(Any, self)),
             notes=notes,
-            **subject(context),
         )
 
     def parts(self, context: ExplainContext) -> Iterator[slice]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -13,10 +13,7 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.artifacts.protocols.models import ModelPlugin
-from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import (
@@ -25,12 +22,12 @@ from deepseek_report.data_kinds.coalitions import (
     player_sums,
     spread_evenly,
 )
-from deepseek_report.explainers.attributions import chunks, subject
+from deepseek_report.explainers.attributions import Explainer, chunks
 from deepseek_report.statistics.ranking import systematic
 
 
 @dataclass(frozen=True)
-class Occlusion(ExplainerPart):
+class Occlusion(Explainer):
     """The output less what it is without one player, everything else left as it is.
 
     A player is a feature, a word, a patch or a window. What is taken away is replaced by that of
@@ -54,6 +51,7 @@ class Occlusion(ExplainerPart):
     chunk: Annotated[int, Field(ge=1)] = 25
 
     samples = False
+    method = "occlusion"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Ask the model without each player of each instance, once against each row.
@@ -64,21 +62,19 @@ class Occlusion(ExplainerPart):
         occlusion = playing.suited_to(classifier.capabilities, classifier.schema)
         before = classifier.calls
         predictions, kind = context.output(context.inputs), kind_of(classifier.schema)
-        context.progress.start("occlusion", len(context.inputs))
+        context.progress.start(self.method, len(context.inputs))
         if occlusion.reference == "baseline":
             lost = occlusion._against_baseline(context, predictions)
         else:
             lost = occlusion._against_rows(context, predictions)
         owners = classifier.schema.owners
-        return Explanation(
+        return occlusion.explanation(
+            context,
+            before,
             values=spread_evenly(np.where(kind.present(context.inputs), lost, 0.0), owners),
             predictions=predictions,
-            method="occlusion",
             variant=occlusion._variant(len(context.background)),
-            output_space=context.output_space,
             game="baseline" if occlusion.reference == "baseline" else "background",
-            n_model_calls=classifier.calls - before,
-            params=asdict(occlusion),
             notes=(
                 message("explainer_notes.occlusion.alone"),
                 *(
@@ -87,7 +83,6 @@ class Occlusion(ExplainerPart):
                     else []
                 ),
             ),
-            **subject(context),
         )
 
     def playing(self, question: Game) -> Occlusion:
@@ -110,9 +105,6 @@ class Occlusion(ExplainerPart):
         """The simplest account; it shares nothing between features that act together."""
         rows = 1 if self.reference == "baseline" else self._count(situation.background)
         return [Offer(Turn.SPARE, self, message("recommendation.occlusion", background=rows))]
-
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
-        return None
 
     def _variant(self, background: int) -> Message:
         rows = 0 if self.reference == "baseline" else self._count(background)

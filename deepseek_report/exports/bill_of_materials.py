@@ -417,9 +417,7 @@ def _told_elements(run: ExportedRun) -> dict[str, str]:
         "Model hash algorithm": "SHA-256",
         "Infrastructure hardware": one_line(", ".join(told)),
         "Security controls": run.text("bom.controls", digest=run.run_digest),
-        "Security compliance": one_line(
-            ", ".join(map(str, results.config.get("frameworks") or ()))
-        ),
+        "Security compliance": one_line(", ".join(frameworks)),
     }
     if results.has("data"):
         schema = results.schema

@@ -74,8 +74,8 @@ class ExportedRun:
     def finished(self) -> dt.datetime | None:
         """When the run was finished, where its config lets times of day be printed."""
         record = self.results.provenance.get("record")
-        timed = isinstance(record, RunRecord) and self.results.config.get("measure_time")
-        return record.finished if timed else None
+        is_timed = bool(self.results.config.get("measure_time"))
+        return record.finished if isinstance(record, RunRecord) and is_timed else None
 
     def digest(self, name: str) -> str:
         """A digest of the run: `data`, `weights`, `config`; empty where it has none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import Releases, TableRelease, reveals_of
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.measurement import Measurement
-from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.traits import (
     MetricPart,
     releases_of,
@@ -25,7 +25,7 @@ from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Category, Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.case_choice import NAMED
-from deepseek_report.privacy.withheld import Relation, RunSource, suppress, three_digits
+from deepseek_report.privacy.withheld import Relation, RunSource, rounded_to, suppress
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import wording
 
@@ -82,30 +82,25 @@ def _relations(table: pd.DataFrame, how: TableRelease) -> Iterable[Relation]:
 def _named(table: pd.DataFrame, source: RunSource) -> Bools:
     """Rows about a group, or a value of a feature, that is withheld."""
     hidden = np.zeros(len(table), bool)
-    if "attribute" in table:
-        for name in _LEVELS:
-            if name in table:
-                pairs = zip(table["attribute"], table[name], strict=True)
-                hidden |= np.array([pair in source.withheld.levels for pair in pairs], bool)
-    if {"feature", "display"} <= set(table.columns):
-        pairs = zip(table["feature"], table["display"], strict=True)
-        hidden |= np.array([pair in source.withheld.categories for pair in pairs], bool)
+    withheld = {("attribute", name): source.withheld.levels for name in _LEVELS}
+    withheld["feature", "display"] = source.withheld.categories
+    for columns, names in withheld.items():
+        if {*columns} <= {*table.columns}:
+            pairs = zip(*(table[name] for name in columns), strict=True)
+            hidden |= np.array([pair in names for pair in pairs], bool)
     return hidden
 
 
 def mentioned(table: pd.DataFrame, source: RunSource) -> Bools:
     """Rows of which a text names what is withheld."""
     hidden = np.zeros(len(table), bool)
+    labels, mentions = source.withheld.labels, source.withheld.mentions
     for name in table.columns:
         if not pd.api.types.is_numeric_dtype(table[name]):
             texts = table[name]
-            tells = [isinstance(text, str) and _tells_text(text, source) for text in texts]
+            tells = [isinstance(t, str) and (t in labels or mentions(t)) for t in texts]
             hidden |= np.array(tells, bool)
     return hidden
-
-
-def _tells_text(text: str, source: RunSource) -> bool:
-    return text in source.withheld.labels or source.withheld.mentions(text)
 
 
 def _nested(table: pd.DataFrame, source: RunSource) -> Bools:
@@ -114,13 +109,10 @@ def _nested(table: pd.DataFrame, source: RunSource) -> Bools:
     Any two rows are taken to be nested: whether they are cannot be seen from the table.
     """
     floor, everyone = source.floor, source.size("all")
-    kept: list[int] = []
-    hidden = []
+    kept, hidden = [everyone], []
     for n in table["n"].to_numpy(float):
-        others = [everyone, *kept]
-        close = any(0 < abs(n - size) < floor for size in others)
-        hidden.append(close)
-        if not close:
+        hidden.append(any(0 < abs(n - size) < floor for size in kept))
+        if not hidden[-1]:
             kept.append(int(n))
     return np.array(hidden, bool)
 
@@ -161,16 +153,19 @@ def _is_apart(difference: Floats, floor: int) -> bool:
 def _cut(table: pd.DataFrame, how: TableRelease, source: RunSource) -> pd.DataFrame:
     """Without values beyond the middle of what was predicted, or of what the feature takes."""
     if how.ends and len(source.outputs):
-        low, high = source.middle(source.outputs)
+        ends = source.middle(source.outputs)
         for name in how.ends:
-            table[name] = [three_digits(float(np.clip(value, low, high))) for value in table[name]]
+            table[name] = _clipped(table[name], ends)
     for name in how.values:
-        table = table[
-            [_inside(source, feature, table[name][i]) for i, feature in table["feature"].items()]
-        ]
-    if how.values:
-        table = _rounded_values(table, how, source)
-    return table
+        values = zip(table["feature"], table[name], strict=True)
+        inside = [_inside(source, feature, value) for feature, value in values]
+        table = table[np.array(inside, bool)]
+    return _rounded_values(table, how, source) if how.values else table
+
+
+def _clipped(values: Iterable[float], ends: tuple[float, float]) -> list[float]:
+    """The values between two ends, to three digits each."""
+    return [rounded_to(3, float(np.clip(value, *ends))) for value in values]
 
 
 def _rounded_values(table: pd.DataFrame, how: TableRelease, source: RunSource) -> pd.DataFrame:
@@ -182,7 +177,7 @@ def _rounded_values(table: pd.DataFrame, how: TableRelease, source: RunSource) -
         if name not in numeric:
             continue
         for column in how.values:
-            table.loc[i, column] = three_digits(float(table.loc[i, column]))
+            table.loc[i, column] = rounded_to(3, float(table.loc[i, column]))
         if "display" in table:
             table.loc[i, "display"] = numeric[name].display(float(table.loc[i, how.values[0]]))
         if "share" in table and source.is_small(round(float(table.loc[i, "share"]) * n)):
@@ -223,7 +218,7 @@ def released_measurement(measured: Measurement, plugin: object, source: RunSourc
         return Measurement()
     releases = releases_of(plugin)
     tables = _tables(measured.tables, releases, source)
-    notes = tuple(note for note in measured.notes if not is_private(_english(note), source))
+    notes = without_private(measured.notes, source)
     scores = tuple(
         score for score in measured.scores if _may_be_shown(score, measured.tables, tables, source)
     )
@@ -235,11 +230,14 @@ def released_measurement(measured: Measurement, plugin: object, source: RunSourc
     arrays = traits_of(plugin, MetricPart).released_arrays
     whole = not left_out and tables.keys() == measured.tables.keys()
     concluded = (finding for finding in measured.findings if not _tells_of(finding, source))
+    if left_out:
+        floors = {"floor": source.privacy.floor, "rows": source.floor}
+        notes.append(message("notes.privacy.left_out", **floors))
     return Measurement(
         scores=scores,
         tables=tables,
         arrays={name: array for name, array in measured.arrays.items() if name in arrays},
-        notes=(*notes, *([_note(source)] if left_out else [])),
+        notes=tuple(notes),
         types={
             name: declared.restricted_to(tables[name].columns)
             for name, declared in table_types(plugin).items()
@@ -256,25 +254,16 @@ def _tells_of(finding: Finding, source: RunSource) -> bool:
     return is_private(" ".join(map(str, texts)), source)
 
 
-def _note(source: RunSource) -> Message:
-    return message("notes.privacy.left_out", floor=source.privacy.floor, rows=source.floor)
-
-
-def _english(text: Text) -> str:
-    """A sentence as one language says it, since what it names is the same in all of them."""
-    return wording().say(text)
-
-
 def _tables(
     tables: Mapping[str, pd.DataFrame], releases: Releases, source: RunSource
 ) -> dict[str, pd.DataFrame]:
-    kept = {name: table for name, table in tables.items() if name in releases}
-    of_cases = {name: table for name, table in kept.items() if releases[name].of_cases}
-    plain = {
-        name: released(table, releases[name], source)
-        for name, table in kept.items()
-        if name not in of_cases
-    }
+    plain: dict[str, pd.DataFrame] = {}
+    of_cases: dict[str, pd.DataFrame] = {}
+    for name, table in tables.items():
+        if name in releases and releases[name].of_cases:
+            of_cases[name] = table
+        elif name in releases:
+            plain[name] = released(table, releases[name], source)
     return plain | released_cases(of_cases, source)
 
 
@@ -287,7 +276,7 @@ def _may_be_shown(
     """Whether a score is of enough instances, and of nothing that was left out."""
     if score.category in _OF_INSTANCES and source.is_small(score.n):
         return False
-    if source.withheld.mentions(" ".join((score.level, score.slice, _english(score.note)))):
+    if source.withheld.mentions(" ".join((score.level, score.slice, wording().say(score.note)))):
         return False
     if score.slice and "slices" in after:
         return score.slice in set(after["slices"]["slice"])
@@ -295,17 +284,11 @@ def _may_be_shown(
         return True
     if (score.attribute, score.level) in source.withheld.levels:
         return False
-    return not _lost(score, before, after) or _stands(score, after)
-
-
-def _lost(
-    score: Score, before: Mapping[str, pd.DataFrame], after: Mapping[str, pd.DataFrame]
-) -> bool:
-    """Whether rows about the attribute of a score are left out of the tables."""
-    return any(
+    lost = any(
         len(_about(before[name], score)) != len(_about(table, score))
         for name, table in after.items()
     )
+    return not lost or _stands(score, after)
 
 
 def _stands(score: Score, tables: Mapping[str, pd.DataFrame]) -> bool:
@@ -363,16 +346,11 @@ def edges(source: RunSource, column: int) -> Floats:
     if bands < 2:
         return np.zeros(0)
     marks = np.quantile(known, np.arange(1, bands) / bands)
-    return _wide_enough(np.unique(list(map(_two_digits, marks))), known, source.floor)
-
-
-def _wide_enough(marks: Floats, known: Floats, floor: int) -> Floats:
-    """The marks without those that leave a band with fewer rows than the floor."""
     kept: list[float] = []
     below = 0
-    for mark in marks:
+    for mark in np.unique([rounded_to(2, float(mark)) for mark in marks]):
         upto = int((known <= mark).sum())
-        if upto - below >= floor and len(known) - upto >= floor:
+        if upto - below >= source.floor and len(known) - upto >= source.floor:
             kept.append(float(mark))
             below = upto
     return np.array(kept)
@@ -388,13 +366,6 @@ def _band(marks: Floats, value: float, feature: Feature) -> str:
     if place == len(marks):
         return f"over {low}"
     return f"over {low}, up to {quantity(float(marks[place]), feature.unit)}"
-
-
-def _two_digits(value: float) -> float:
-    return float(f"{value:.2g}")
-
-
-Columns = Callable[["pd.Series"], str]
 
 
 def released_cases(
@@ -431,15 +402,10 @@ def _unnamed(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
 
 def _rounded_numbers(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
     """The true and the predicted number to three digits, within the middle of all numbers."""
-    target, test = source.dataset.schema.target, source.dataset.test
-    low, high = source.middle(test.labels.astype(np.float64))
-    true = [
-        three_digits(float(np.clip(test.labels[source.named[int(case)][0]], low, high)))
-        for case in table["case"]
-    ]
-    predicted = [
-        three_digits(float(np.clip(prediction, low, high))) for prediction in table["prediction"]
-    ]
+    target, labels = source.dataset.schema.target, source.dataset.test.labels
+    ends = source.middle(labels.astype(np.float64))
+    true = _clipped((labels[source.named[int(case)][0]] for case in table["case"]), ends)
+    predicted = _clipped(table["prediction"], ends)
     return table.assign(
         label=[quantity(value, target.unit) for value in true],
         decision=[quantity(value, target.unit) for value in predicted],
@@ -454,30 +420,24 @@ def _in_bands(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
     if not kind_of(schema).named_columns or "feature" not in table:
         return _layout_values(table, source)
     places = {feature.name: place for place, feature in enumerate(schema.features)}
+    columns = [places.get(name) for name in table["feature"]]
+    cases = [source.dataset.test.inputs[source.named[int(case)][0]] for case in table["case"]]
 
-    def own(row: pd.Series) -> str:
-        if row["feature"] not in places:
-            return ""
-        position = source.named[int(row["case"])][0]
-        column = places[row["feature"]]
-        return banded(source, column, float(source.dataset.test.inputs[position, column]))
+    def bands(values: Iterable[float]) -> list[str]:
+        """The value of each row as a band; nothing where the row is about no feature."""
+        pairs = zip(columns, values, strict=True)
+        return ["" if at is None else banded(source, at, float(value)) for at, value in pairs]
 
-    def other(row: pd.Series) -> str:
-        if row["feature"] not in places:
-            return ""
-        return banded(source, places[row["feature"]], float(row["to_value"]))
-
-    filled: dict[str, Columns] = {"display": own, "from_display": own, "to_display": other}
-    for name, fill in filled.items():
-        if name in table:
-            table = table.assign(**{name: [fill(row) for _, row in table.iterrows()]})
+    pairs = zip(cases, columns, strict=True)
+    own = bands(np.nan if at is None else case[at] for case, at in pairs)
+    table = table.assign(**{name: own for name in ("display", "from_display") if name in table})
+    if "to_display" in table:
+        table = table.assign(to_display=bands(table["to_value"]))
     return table.assign(to_value=np.nan) if "to_value" in table else table
 
 
 def _layout_values(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
     """Means of patches and windows are left out; words stay, since they are what was decided on."""
-    if kind_of(source.dataset.schema).shown_as_mean:
-        for name in ("display", "from_display"):
-            if name in table:
-                table = table.assign(**{name: ""})
-    return table
+    if not kind_of(source.dataset.schema).shown_as_mean:
+        return table
+    return table.assign(**{name: "" for name in ("display", "from_display") if name in table})

@@ -10,8 +10,9 @@ import dataclasses
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,14 +22,14 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message, plain, text_of
 from deepseek_report.artifacts.predictions import PredictionSummary
-from deepseek_report.artifacts.schema import Category, Feature, Schema, as_vocabulary
-from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, as_vocabulary
+from deepseek_report.artifacts.split import PARTS, DataIssue
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import copy_file, make_folder
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.privacy.measures import is_private, released_measurement, without_private
-from deepseek_report.privacy.withheld import Relation, RunSource, suppress
+from deepseek_report.privacy.withheld import RunSource, suppress_parts
 from deepseek_report.store import copy_tree
 from deepseek_report.wording.words import wording
 
@@ -82,16 +83,12 @@ def release(stages: Mapping[str, Path], experiment: Experiment, folder: Path) ->
     -------
     {stage: its copy}; a stage of which nothing may be told is not among them.
     """
-    copied: dict[str, Path] = {}
     if "data" not in stages:
-        return copied
-    source = source_of(stages, experiment.privacy)
+        return {}
+    source = RunSource.of(stages, experiment.privacy)
     for stage, path in stages.items():
-        target = folder / stage
-        _release_stage(_Stage(stage, path, target), experiment, source)
-        if target.is_dir():
-            copied[stage] = target
-    return copied
+        _release_stage(ArtifactId(stage), path, folder / stage, experiment, source)
+    return {stage: folder / stage for stage in stages if (folder / stage).is_dir()}
 
 
 @contextmanager
@@ -101,69 +98,48 @@ def released(stages: Mapping[str, Path], experiment: Experiment) -> Iterator[dic
         yield release(stages, experiment, Path(folder))
 
 
-def source_of(stages: Mapping[str, Path], privacy: Privacy) -> RunSource:
-    """What the filter needs to know, from the stages as the store holds them."""
-    return RunSource.of(stages["data"], stages.get("predictions"), privacy)
+def _release_stage(
+    stage: ArtifactId, kept: Path, target: Path, experiment: Experiment, source: RunSource
+) -> None:
+    """Write what may be told of a stage; kept : its folder in the store."""
+    if stage.kind == "data":
+        _data(target, source)
+    elif stage.kind == "training":
+        _training(kept, target, source)
+    elif stage.kind == "predictions" and source.predictions is not None:
+        # how many there are, the rule and the rates of the test part; no row
+        PredictionSummary.of(source.predictions).save(target / "test")
+    elif stage.kind == "explanations":
+        hollow(Explanation.load(kept), source).save(target)
+    elif stage.kind == "measures":
+        plugin = experiment.metrics[stage.name]
+        released_measurement(Measurement.load(kept), plugin, source).save(target)
+    elif stage.kind in MADE_FROM_RELEASED:
+        copy_tree(kept, target)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Stage:
-    id: str
-    source: Path
-    target: Path
-
-
-def _release_stage(stage: _Stage, experiment: Experiment, source: RunSource) -> None:
-    artifact = ArtifactId(stage.id)
-    kind, name = artifact.kind, artifact.name
-    if kind == "data":
-        _data(stage, source)
-    elif kind == "training":
-        _training(stage, source)
-    elif kind == "predictions":
-        _predictions(stage, source)
-    elif kind == "explanations":
-        _explanation(stage, source)
-    elif kind == "measures":
-        measurement = Measurement.load(stage.source)
-        plugin = experiment.metrics[name]
-        released_measurement(measurement, plugin, source).save(stage.target)
-    elif kind in MADE_FROM_RELEASED:
-        copy_tree(stage.source, stage.target)
-
-
-def _data(stage: _Stage, source: RunSource) -> None:
+def _data(target: Path, source: RunSource) -> None:
     dataset = source.dataset
-    save_json(stage.target / "schema.json", released_schema(dataset.schema, source).to_json())
-    save_json(stage.target / "card.json", plain(released_card(dataset.card, source)))
-    issues = [issue.to_json() for issue in released_issues(dataset.issues, source)]
-    save_json(stage.target / "issues.json", issues)
+    save_json(target / "schema.json", released_schema(dataset.schema, source).to_json())
+    save_json(target / "card.json", plain(released_card(dataset.card, source)))
+    issues = [_issue(issue, source).to_json() for issue in dataset.issues]
+    save_json(target / "issues.json", issues)
 
 
-def _training(stage: _Stage, source: RunSource) -> None:
-    make_folder(stage.target)
+def _training(kept: Path, target: Path, source: RunSource) -> None:
+    make_folder(target)
     for name in _OF_TRAINING:
-        if (stage.source / name).is_file():
-            copy_file(stage.source / name, stage.target / name)
-    facts = stage.target / "training.json"
+        if (kept / name).is_file():
+            copy_file(kept / name, target / name)
+    facts = target / "training.json"
     if facts.is_file():
         recorded = load_json(facts)
         notes = without_private(map(text_of, recorded.get("notes") or []), source)
         save_json(facts, {**recorded, "notes": plain(notes)})
-    architecture = stage.target / "architecture.json"
+    architecture = target / "architecture.json"
     if architecture.is_file():
         described = load_json(architecture)
         save_json(architecture, {k: described[k] for k in _OF_ARCHITECTURE if k in described})
-
-
-def _predictions(stage: _Stage, source: RunSource) -> None:
-    """How many there are, the rule and the rates of the test part; no row."""
-    if source.predictions is not None:
-        PredictionSummary.of(source.predictions).save(stage.target / "test")
-
-
-def _explanation(stage: _Stage, source: RunSource) -> None:
-    hollow(Explanation.load(stage.source), source).save(stage.target)
 
 
 def hollow(explanation: Explanation, source: RunSource) -> Explanation:
@@ -171,11 +147,6 @@ def hollow(explanation: Explanation, source: RunSource) -> Explanation:
     n = len(explanation)
     nothing = np.full(n, np.nan)
     error = kind_of(source.dataset.schema).mean_error(explanation)
-    params: dict[str, object] = {
-        name: value
-        for name, value in explanation.params.items()
-        if not isinstance(value, (list, tuple))
-    }
     return dataclasses.replace(
         explanation,
         values=np.zeros((n, 0)),
@@ -186,7 +157,7 @@ def hollow(explanation: Explanation, source: RunSource) -> Explanation:
         standard_error=None if error is None else np.full((n, 1), error),
         decided=None,
         others=None,
-        params=params,
+        params={k: v for k, v in explanation.params.items() if not isinstance(v, list | tuple)},
         notes=tuple(without_private(explanation.notes, source)),
     )
 
@@ -203,6 +174,9 @@ _AS_THEY_ARE = (
 _SENTENCES = ("preparation", "limits", "limited", "missed")
 #: What stands in the places of the smallest and the largest value, where it is not they.
 _ENDS = ("min", "max")
+#: What is told of leaks, and of texts.
+_OF_LEAKAGE = ("duplicates_across", "same_inputs_across", "contradictory_rows", "method")
+_OF_TEXTS = ("tokenizer", "noun", "vocabulary", "places", "cut_share", "unknown_share", "hidden")
 #: A token of a text that fewer texts than the floor have.
 RARE_WORD = "…"
 
@@ -236,7 +210,11 @@ _COUNTED: Mapping[str, frozenset[str]] = {
 }
 
 
-def released_card(card: Mapping[str, Any], source: RunSource) -> dict[str, object]:
+#: A part of the data card as JSON holds it, by its keys; a row of it, by its columns.
+Facts: TypeAlias = Mapping[str, Any]
+
+
+def released_card(card: Facts, source: RunSource) -> dict[str, object]:
     """The card without small counts; smallest and largest values become quantiles."""
     kept = {key: card[key] for key in _AS_THEY_ARE if key in card}
     kept |= {
@@ -247,117 +225,97 @@ def released_card(card: Mapping[str, Any], source: RunSource) -> dict[str, objec
         ]
         for key in _SENTENCES
     }
+
+    def rows(key: str) -> Sequence[Facts]:
+        return card.get(key) or ()
+
     return {
         **kept,
         "ends": "quantiles",
-        "duplicates": _count(card.get("duplicates"), source),
-        "labels": _rows(card.get("labels"), source),
-        "all_labels": _each(card.get("all_labels"), source),
+        **_counts({"duplicates": card.get("duplicates")}, source),
+        "labels": _rows(rows("labels"), source),
+        "all_labels": _each(rows("all_labels"), source),
         "label_numbers": _numbers(card.get("label_numbers"), source),
-        "groups": _groups(card.get("groups") or {}, source),
-        "parts": _parts(card.get("parts"), source),
+        "groups": {
+            name: [row for row in levels if (name, row["level"]) not in source.withheld.levels]
+            for name, levels in (card.get("groups") or {}).items()
+        },
+        "parts": _parts(rows("parts"), source),
         "observations": _observations(card.get("observations") or {}, source),
-        "leakage": _leakage(card.get("leakage") or {}, source),
-        **_contents(card, source),
-    }
-
-
-def _contents(card: Mapping[str, Any], source: RunSource) -> dict[str, object]:
-    return {
+        "leakage": _counts(_chosen(card.get("leakage") or {}, _OF_LEAKAGE), source),
         "missing": {
             name: None if name in source.withheld.missing else n
             for name, n in (card.get("missing") or {}).items()
         },
-        "numeric": [_numeric(row, source) for row in card.get("numeric") or []],
-        "categorical": [
-            row
-            for row in card.get("categorical") or []
-            if (row["feature"], row["category"]) not in source.withheld.categories
-        ],
+        "numeric": _numeric(rows("numeric"), source),
+        "categorical": _categorical(rows("categorical"), source),
         "texts": _texts(card.get("texts"), source),
         "values": _values(card.get("values"), source),
     }
 
 
-def _count(n: object, source: RunSource) -> object:
-    return None if source.is_small(n) else n
+def _chosen(facts: Facts, names: Iterable[str]) -> dict[str, Any]:
+    return {name: facts[name] for name in names if name in facts}
 
 
-def _counts(row: Mapping[str, Any], source: RunSource) -> dict[str, object]:
-    return {key: _count(n, source) if _whole(n) else n for key, n in row.items()}
+def _counts(row: Facts, source: RunSource) -> dict[str, object]:
+    """The same without the counts of few instances."""
+    return {key: None if _whole(n) and source.is_small(n) else n for key, n in row.items()}
 
 
 def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _rows(recorded: Any, source: RunSource) -> list[dict[str, Any]]:
+def _rows(rows: Sequence[Facts], source: RunSource) -> list[Facts]:
     """Rows that divide all instances; with a small one others are left out too."""
-    rows = list(recorded or [])
-    if not rows:
-        return rows
     counts = np.array([row["n"] for row in rows], np.int64)
-    hidden = suppress(counts, [Relation(tuple(range(len(rows))))], source.floor)
-    return [row for row, is_hidden in zip(rows, hidden, strict=True) if not is_hidden]
+    return list(compress(rows, ~suppress_parts(counts, source.floor)))
 
 
-def _each(recorded: Any, source: RunSource) -> list[dict[str, object]]:
+def _each(rows: Sequence[Facts], source: RunSource) -> list[Facts]:
     """Rows that overlap: each stands for itself, and so do the instances outside of it."""
-    everyone = len(source.whole)
-    return [
-        row
-        for row in recorded or []
-        if not source.is_small(row["n"]) and not source.is_small(everyone - row["n"])
-    ]
+    everyone, small = len(source.whole), source.is_small
+    return [row for row in rows if not (small(row["n"]) or small(everyone - row["n"]))]
 
 
-def _groups(groups: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
-    return {
-        name: [row for row in rows if (name, row["level"]) not in source.withheld.levels]
-        for name, rows in groups.items()
-    }
-
-
-def _parts(recorded: Any, source: RunSource) -> list[dict[str, Any]]:
+def _parts(rows: Sequence[Facts], source: RunSource) -> list[Facts]:
     """The parts; where the explained class is rare in one, others lose its count too."""
-    rows = [dict(row) for row in recorded or []]
-    if not rows or any(row.get("positive") is None for row in rows):
-        return rows
+    if any(row.get("positive") is None for row in rows):
+        return list(rows)
     counts = np.array([(row["positive"], row["n"] - row["positive"]) for row in rows], np.int64)
-    hidden = suppress(counts, [Relation(tuple(range(len(rows))))], source.floor)
     return [
         {**row, "positive": None, "share": None} if is_hidden else row
-        for row, is_hidden in zip(rows, hidden, strict=True)
+        for row, is_hidden in zip(rows, suppress_parts(counts, source.floor), strict=True)
     ]
 
 
-def _observations(facts: Mapping[str, Any], source: RunSource) -> dict[str, object] | None:
+def _numeric(rows: Sequence[Facts], source: RunSource) -> list[Facts]:
+    places = [source.dataset.schema.names.index(row["feature"]) for row in rows]
+    ends = (source.middle(source.whole[:, place]) for place in places)
+    return list(map(_between, rows, ends))
+
+
+def _categorical(rows: Sequence[Facts], source: RunSource) -> list[Facts]:
+    rare = source.withheld.categories
+    return [row for row in rows if (row["feature"], row["category"]) not in rare]
+
+
+def _observations(facts: Facts, source: RunSource) -> Facts | None:
     """What counts as one observation; nothing where a part is of too few entities."""
     entities = [n for name, n in facts.items() if name.endswith("_of") and n is not None]
-    return None if min(entities, default=source.privacy.floor) < source.privacy.floor else {**facts}
+    return None if min(entities, default=source.privacy.floor) < source.privacy.floor else facts
 
 
-def _leakage(facts: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
-    names = ("duplicates_across", "same_inputs_across", "contradictory_rows", "method")
-    return _counts({name: facts[name] for name in names if name in facts}, source)
-
-
-def _numbers(facts: Any, source: RunSource) -> dict[str, Any] | None:
+def _numbers(facts: Facts | None, source: RunSource) -> Facts | None:
     """The number to predict: its ends are quantiles of the labels of all parts."""
     if not facts:
         return None
-    parts = (source.dataset.train, source.dataset.validation, source.dataset.test)
-    labels = np.concatenate([part.labels for part in parts])
+    labels = np.concatenate([getattr(source.dataset, part).labels for part in PARTS])
     return {**facts, **dict(zip(_ENDS, source.middle(labels), strict=True))}
 
 
-def _numeric(row: Mapping[str, Any], source: RunSource) -> dict[str, object]:
-    column = source.dataset.schema.names.index(row["feature"])
-    ends = source.middle(source.whole[:, column])
-    return _between(row, ends)
-
-
-def _between(row: Mapping[str, Any], ends: tuple[float, float]) -> dict[str, Any]:
+def _between(row: Facts, ends: tuple[float, float]) -> Facts:
     inner = {
         name: float(np.clip(row[name], *ends))
         for name in ("q25", "median", "q75")
@@ -366,7 +324,7 @@ def _between(row: Mapping[str, Any], ends: tuple[float, float]) -> dict[str, Any
     return {**row, **inner, **dict(zip(_ENDS, ends, strict=True))}
 
 
-def _texts(facts: Any, source: RunSource) -> dict[str, object] | None:
+def _texts(facts: Facts | None, source: RunSource) -> Facts | None:
     """Facts on texts; the shortest and the longest are texts of single persons."""
     if not facts:
         return None
@@ -376,22 +334,17 @@ def _texts(facts: Any, source: RunSource) -> dict[str, object] | None:
         if not source.is_small(row["n"])
     ]
     copies = _counts(facts.get("copies") or {}, source)
-    names = ("tokenizer", "noun", "vocabulary", "places", "cut_share", "unknown_share", "hidden")
-    kept = {name: facts[name] for name in names if name in facts}
-    return {**kept, "lengths": lengths, "copies": copies}
+    return {**_chosen(facts, _OF_TEXTS), "lengths": lengths, "copies": copies}
 
 
-def _values(facts: Any, source: RunSource) -> dict[str, Any] | None:
+def _values(facts: Facts | None, source: RunSource) -> Facts | None:
     """Facts on images and series; of unequal series neither the shortest nor the longest."""
     if not facts:
         return None
-    width = facts["shape"][-1]
-    inputs = source.whole.reshape(-1, width)
-    channels = [
-        _between(row, source.middle(inputs[:, place]))
-        for place, row in enumerate(facts.get("channels") or [])
-    ]
-    steps = facts["shape"][0]
+    steps, *_, width = facts["shape"]
+    columns = source.whole.reshape(-1, width).T
+    rows = facts.get("channels") or []
+    channels = [_between(row, source.middle(columns[place])) for place, row in enumerate(rows)]
     return {**facts, "channels": channels, "shortest": steps, "longest": steps}
 
 
@@ -400,60 +353,44 @@ def _values(facts: Any, source: RunSource) -> dict[str, Any] | None:
 
 def released_schema(schema: Schema, source: RunSource) -> Schema:
     """The schema without rare categories, groups and words."""
-    tokens = _tokens(schema, source)
-    return dataclasses.replace(
+    withheld, replace = source.withheld, dataclasses.replace
+    words = (
+        RARE_WORD if place in withheld.tokens else word
+        for place, word in enumerate(schema.vocabulary)
+    )
+    tokens = as_vocabulary(tuple(words)) if schema.vocabulary else ()
+
+    def categories(feature: Feature) -> tuple[Category, ...]:
+        if feature.kind == "token":
+            return tokens
+        kept = (c for c in feature.categories if (feature.name, c.label) not in withheld.categories)
+        return tuple(kept)
+
+    def levels(attribute: Attribute) -> tuple[str, ...]:
+        kept = (each for each in attribute.levels if (attribute.name, each) not in withheld.levels)
+        return tuple(kept)
+
+    return replace(
         schema,
-        features=tuple(_feature(feature, source, tokens) for feature in schema.features),
-        attributes=tuple(
-            dataclasses.replace(
-                attribute,
-                levels=tuple(
-                    level
-                    for level in attribute.levels
-                    if (attribute.name, level) not in source.withheld.levels
-                ),
-            )
-            for attribute in schema.attributes
-        ),
+        features=tuple(replace(each, categories=categories(each)) for each in schema.features),
+        attributes=tuple(replace(each, levels=levels(each)) for each in schema.attributes),
     )
-
-
-def _tokens(schema: Schema, source: RunSource) -> tuple[Category, ...]:
-    if not schema.vocabulary:
-        return ()
-    rare = source.withheld.tokens
-    words = (RARE_WORD if i in rare else word for i, word in enumerate(schema.vocabulary))
-    return as_vocabulary(tuple(words))
-
-
-def _feature(feature: Feature, source: RunSource, tokens: tuple[Category, ...]) -> Feature:
-    if feature.kind == "token":
-        return dataclasses.replace(feature, categories=tokens)
-    kept = tuple(
-        category
-        for category in feature.categories
-        if (feature.name, category.label) not in source.withheld.categories
-    )
-    return dataclasses.replace(feature, categories=kept)
 
 
 # --- issues ---------------------------------------------------------------------------------------
 
 
-def released_issues(issues: Iterable[DataIssue], source: RunSource) -> list[DataIssue]:
-    """The issues; of one that is about few instances only its kind and weight are told."""
-    return [_issue(issue, source) for issue in issues]
-
-
 def _issue(issue: DataIssue, source: RunSource) -> DataIssue:
+    """An issue; of one that is about few instances only its kind and weight are told."""
     if issue.check == "rare_categories":
         return _rare_categories(issue)
     counted = _COUNTED.get(issue.check)
     named = " ".join(map(wording().say, (issue.text, issue.recommendation)))
+    group = (str(issue.values.get("attribute", "")), str(issue.values.get("level", "")))
     if (
         counted is not None
         and not any(source.is_small(n) for n in _whole_numbers(issue.values, counted))
-        and not _names_group(issue, source)
+        and group not in source.withheld.levels
         and not source.withheld.mentions(named)
     ):
         return issue
@@ -465,22 +402,16 @@ def _issue(issue: DataIssue, source: RunSource) -> DataIssue:
     )
 
 
-def _names_group(issue: DataIssue, source: RunSource) -> bool:
-    pair = (str(issue.values.get("attribute", "")), str(issue.values.get("level", "")))
-    return pair in source.withheld.levels
-
-
 def _rare_categories(issue: DataIssue) -> DataIssue:
     """How many categories are rare, in which features; not which."""
-    values = {key: issue.values[key] for key in ("features", "floor") if key in issue.values}
-    n, features = len(issue.values.get("categories", ())), len(values.get("features", ()))
-    return dataclasses.replace(
-        issue,
-        text=message(
-            "data.rare_categories.unnamed", n=n, features=features, floor=values.get("floor", 0)
-        ),
-        values=values,
-    )
+    values = _chosen(issue.values, ("features", "floor"))
+    counts = {
+        "n": len(issue.values.get("categories", ())),
+        "features": len(values.get("features", ())),
+        "floor": values.get("floor", 0),
+    }
+    text = message("data.rare_categories.unnamed", **counts)
+    return dataclasses.replace(issue, text=text, values=values)
 
 
 def _whole_numbers(values: Any, counted: frozenset[str], inside: bool = False) -> Iterable[int]:

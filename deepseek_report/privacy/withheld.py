@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import combinations
+from itertools import combinations, compress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -174,26 +173,22 @@ def _categories(dataset: Dataset, floor: int) -> tuple[set[tuple[str, str]], set
         return rare, missing
     whole = np.concatenate([getattr(dataset, part).inputs for part in PARTS])
     for place, feature in enumerate(dataset.schema.features):
-        names = [category.label for category in feature.categories]
+        names = [] if feature.is_numeric else [category.label for category in feature.categories]
+        columns: list[Floats] = [whole[:, place], dataset.train.inputs[:, place]]
         if feature.is_numeric:  # the values are not counted one by one
-            names = ["a value"]
-        columns = (whole[:, place], dataset.train.inputs[:, place])
-        counts = [_category_counts(column, names, feature.is_numeric) for column in columns]
-        hidden = suppress(np.stack(counts, axis=1), [Relation(tuple(range(len(names) + 1)))], floor)
-        rare |= {
-            (feature.name, name)
-            for name, is_hidden in zip(names, hidden, strict=False)
-            if is_hidden
-        }
-        missing |= {feature.name} if hidden[-1] else set()
-    return {pair for pair in rare if pair[1] != "a value"}, missing
+            columns = [np.where(np.isnan(column), np.nan, 0.0) for column in columns]
+        *hidden, gaps = suppress_parts(_counted(columns, max(len(names), 1)), floor)
+        rare |= {(feature.name, name) for name in compress(names, hidden)}
+        missing |= {feature.name} if gaps else set()
+    return rare, missing
 
 
-def _category_counts(column: Floats, names: Sequence[str], numeric: bool) -> Ints:
-    """How many rows each category has; last how many have none."""
-    gaps = np.isnan(column)
-    known = np.zeros(int((~gaps).sum()), np.int64) if numeric else column[~gaps].astype(np.int64)
-    return np.array([*np.bincount(known, minlength=len(names)), int(gaps.sum())], np.int64)
+def _counted(columns: Iterable[Floats], n: int) -> Ints:
+    """(category, column) how many rows have each of n categories; last how many have none."""
+    known = [column[~np.isnan(column)].astype(np.int64) for column in columns]
+    counts = [np.bincount(codes, minlength=n) for codes in known]
+    gaps = [int(np.isnan(column).sum()) for column in columns]
+    return np.vstack([np.stack(counts, axis=1), gaps]).astype(np.int64)
 
 
 def _tokens(dataset: Dataset, floor: int) -> frozenset[int]:
@@ -222,7 +217,7 @@ def _rare_labels(
             for feature in schema.features
             for category in feature.categories
         }
-    open_labels = {label for pair in named - withheld for label in [pair[1]]}
+    open_labels = {label for _, label in named - withheld}
     hidden = {label for _, label in withheld} - open_labels - {UNKNOWN}
     return hidden | {level for name, level in levels if name in crossed}
 
@@ -249,8 +244,9 @@ class RunSource:
     named: Mapping[int, tuple[int, int]]
 
     @classmethod
-    def of(cls, data: Path, predictions: Path | None, privacy: Privacy) -> RunSource:
-        return _source(data, predictions, privacy)
+    def of(cls, stages: Mapping[str, Path], privacy: Privacy) -> RunSource:
+        """From the stages as the store holds them; `data` must be among them."""
+        return _source(stages["data"], stages.get("predictions"), privacy)
 
     @cached_property
     def whole(self) -> Floats:
@@ -275,7 +271,7 @@ class RunSource:
             return float("nan"), float("nan")
         tail = min(max(TAIL, self.floor / len(known)), 0.5)
         low, high = np.quantile(known, [tail, 1 - tail])
-        return three_digits(float(low)), three_digits(float(high))
+        return rounded_to(3, float(low)), rounded_to(3, float(high))
 
     def size(self, among: Among) -> int:
         """How many instances of the test part there are, with or without the explained class."""
@@ -285,14 +281,14 @@ class RunSource:
         inside = labels == explained if among == "explained" else labels != explained
         return int(inside.sum())
 
-    def is_small(self, n: Any) -> bool:
+    def is_small(self, n: float | None) -> bool:
         """Whether so few instances must not be told."""
         return n is not None and not isinstance(n, bool) and 0 < float(n) < self.floor
 
 
-def three_digits(value: float) -> float:
-    """The value rounded to three significant digits."""
-    return float(f"{value:.3g}")
+def rounded_to(digits: int, value: float) -> float:
+    """The value rounded to so many significant digits."""
+    return float(f"{value:.{digits}g}")
 
 
 @lru_cache(maxsize=2)
@@ -300,20 +296,20 @@ def _source(data: Path, predictions: Path | None, privacy: Privacy) -> RunSource
     dataset = Dataset.load(data)
     predicted = Predictions.load(predictions / "test") if predictions else None
     cases = Cases.load(predictions / "cases") if predictions else None
-    named = dict(_named(cases)) if cases and privacy.level == "cases" else {}
+    named = _named(cases) if cases and privacy.level == "cases" else {}
     parts = [getattr(dataset, part) for part in PARTS]
     floor = Resampling.across(parts).rows_surely_of(privacy.floor)
     withheld = Withheld.of(dataset, predicted, floor)
     return RunSource(privacy, dataset, predicted, floor, withheld, named)
 
 
-def _named(cases: Cases) -> list[tuple[int, tuple[int, int]]]:
+def _named(cases: Cases) -> dict[int, tuple[int, int]]:
     pages = [
-        (page, int(cases.explained[place]))
+        (int(cases.explained[place]), page)
         for page, (role, place) in enumerate(cases.roles.items())
         if role.startswith(NAMED)
     ]
-    return [(number, (position, page)) for number, (page, position) in enumerate(pages)]
+    return dict(enumerate(pages))
 
 
 # Which cells of tables are left out so that no small count can be read or worked out.
@@ -360,6 +356,13 @@ def suppress(counts: Counts, relations: Sequence[Relation], floor: int) -> Bools
     while (further := _next(table, hidden, relations, floor)) is not None:
         hidden[further] = True
     return hidden
+
+
+def suppress_parts(counts: Counts, floor: int) -> Bools:
+    """Likewise of cells that together are a whole whose size is known."""
+    if not len(counts):
+        return np.zeros(0, bool)
+    return suppress(counts, [Relation(tuple(range(len(counts))))], floor)
 
 
 def upper_bound(counts: Ints, hidden: Bools, relations: Sequence[Relation], cell: int) -> float:

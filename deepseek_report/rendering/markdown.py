@@ -237,7 +237,7 @@ def pipe_table(
 ) -> Markdown:
     """A pipe table; the dashes below the heads say how wide the columns are to one another."""
     cells = [[_cell(row, column.key, words) for column in columns] for row in rows]
-    heads = [one_line(Markdown.escape(column.heading)) for column in columns]
+    heads: list[str] = [one_line(Markdown.escape(column.heading)) for column in columns]
     upright = zip(columns, zip(heads, *cells, strict=True), strict=True)
     rule = [_rule(column, texts) for column, texts in upright]
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in (heads, rule, *cells)))

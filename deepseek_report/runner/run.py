@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import PROVENANCE
 from deepseek_report.artifacts.storage.files import load_json, save_json
@@ -31,10 +30,10 @@ from deepseek_report.runner.execution.run_events import REPORT, Reporter
 from deepseek_report.runner.planning.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.planning.recommending import decided
 from deepseek_report.runner.run_folders.gather import assemble
-from deepseek_report.runner.run_folders.open_run import MissingPart
 from deepseek_report.runner.run_folders.sealing import writing_key
 from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.runner.run_folders.writing import (
+    Concluded,
     WriteOptions,
     concluded_record,
     load_for_writing,
@@ -57,7 +56,6 @@ class Finished:
     folder: Path
     pages: list[Path]
     record: dict[str, Any]
-    verdicts: list[Verdict] = field(default_factory=list)
     details: dict[str, str] = field(default_factory=dict)
     from_store: bool = False
     run_digest: str = ""
@@ -65,11 +63,15 @@ class Finished:
     kept: Sequence[str] = ()
     notices: Sequence[str] = ()
 
+    @cached_property
+    def concluded(self) -> Concluded:
+        """The same as `record`, as far as anybody is told of it at once."""
+        return Concluded.of(self.record)
+
     @property
     def failures(self) -> dict[str, Text]:
         """{stage: why it failed}."""
-        parts = map(MissingPart.from_json, self.record["problems"])
-        return {part.stage: part.reason for part in parts if part.kind == "failed"}
+        return self.concluded.failures
 
     @property
     def exit_code(self) -> int:
@@ -81,11 +83,9 @@ class Finished:
         """
         if self.failures:
             return 1
-        failed = {"not met", "not measured"} & {
-            threshold["outcome"] for threshold in self.record["thresholds"]
-        }
-        rejected = (self.record.get("decisions") or {}).get("rejected")
-        return 3 if self.record["config"]["report"]["fail_on"] and (failed or rejected) else 0
+        outcomes = {threshold.outcome for threshold in self.concluded.thresholds}
+        broken = outcomes & {"not met", "not measured"} or self.concluded.rejected
+        return 3 if broken and self.concluded.report.get("fail_on") else 0
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,16 @@ class PreparedRun:
         return "cpu" if everything_there else pick_device(self.experiment.settings.device)
 
     def drop_damaged(self) -> None:
-        """Stored stages whose files are not those of their manifests are made anew."""
+        """Stored stages whose files are not those of their manifests are made anew.
+
+        What is fetched from elsewhere is checked when it comes.
+        """
         for stage in self.stages:
-            _drop_if_damaged(self.store, stage)
+            if self.store.holds(stage.place, stage.key):
+                try:
+                    self.store.verify(stage.place, stage.key)
+                except ArtifactError:
+                    remove(self.store.folder(stage.place, stage.key))
 
 
 def store_of(experiment: Experiment) -> Store:
@@ -191,12 +198,28 @@ def write_run(run: PreparedRun, execution: Execution) -> Finished:
         identity = incomplete_id(identity, [outcome.stage for outcome in execution.failures])
         folder = folder.with_name(identity)
     command = run.command or _command(experiment, run.overrides, run.config_dir)
-    with run.store.lock("report", identity):
+    work = folder.with_name(f".work-{folder.name}")  # where it is made before it gets its name
+    with run.store.lock("report", identity), telling_of(folder, work):
+        empty_folder(work)
         stages = run.stages, execution, run.store
-        gather = partial(assemble, experiment, *stages, run_id=identity, command=command)
-        record = _record(experiment, run.started)
-        with telling_of(folder, _work_folder(folder)):
-            return _write(folder, gather, execution, record, experiment.trusted)
+        assemble(experiment, *stages, work, run_id=identity, command=command)
+        save_json(work / PROVENANCE, _record(experiment, run.started))
+        seal_results(work)
+        kept = carry_over(folder, work)
+        written = write_report(work, WriteOptions(trust=experiment.trusted))
+        replace_folder(work, folder)
+        return Finished(
+            folder=folder,
+            pages=[folder / page.relative_to(work) for page in written.pages],
+            record=concluded_record(folder),
+            details={
+                outcome.stage: outcome.details for outcome in execution.failures if outcome.details
+            },
+            run_digest=written.run_digest,
+            document_digest=written.document_digest,
+            kept=[*kept, *written.kept],
+            notices=written.notices,
+        )
 
 
 def _command(
@@ -210,48 +233,12 @@ def _command(
     return {**command, "program": [CALL], "overrides": []} if experiment.is_given else command
 
 
-def _work_folder(folder: Path) -> Path:
-    """Where a run folder is made before it is put in its place."""
-    return folder.with_name(f".work-{folder.name}")
-
-
-def _write(
-    folder: Path,
-    gather: Callable[[Path], None],
-    execution: Execution,
-    record: Mapping[str, object],
-    trust: Sequence[str],
-) -> Finished:
-    work = _work_folder(folder)
-    empty_folder(work)
-    gather(work)
-    save_json(work / PROVENANCE, record)
-    seal_results(work)
-    kept = carry_over(folder, work)
-    written = write_report(work, WriteOptions(trust=trust))
-    replace_folder(work, folder)
-    return Finished(
-        folder=folder,
-        pages=[folder / page.relative_to(work) for page in written.pages],
-        record=concluded_record(folder),
-        verdicts=written.verdicts,
-        details={
-            outcome.stage: outcome.details for outcome in execution.failures if outcome.details
-        },
-        run_digest=written.run_digest,
-        document_digest=written.document_digest,
-        kept=[*kept, *written.kept],
-        notices=written.notices,
-    )
-
-
 def _record(experiment: Experiment, started: dt.datetime) -> dict[str, object]:
     """When the run was made and from which checkout; no times where none are measured."""
-    record: dict[str, object] = {"started": None, "finished": None, "git": git_revision(Path.cwd())}
-    if experiment.settings.measure_time:
-        record["started"] = started.isoformat(timespec="seconds")
-        record["finished"] = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    return record
+    moments = {"started": started, "finished": dt.datetime.now(dt.UTC)}
+    measured = experiment.settings.measure_time
+    times = {k: at.isoformat(timespec="seconds") if measured else None for k, at in moments.items()}
+    return {**times, "git": git_revision(Path.cwd())}
 
 
 def _whole(folder: Path) -> Finished | None:
@@ -265,40 +252,20 @@ def _whole(folder: Path) -> Finished | None:
         record = concluded_record(folder)
     except DeepseekReportError:
         return None
-    if (
-        verified.problems
-        or verified.notes
-        or documents.get("writing") != writing_key(record["config"])
-    ):
+    if verified.problems or verified.notes:
         return None
-    if any(problem["kind"] == "failed" for problem in record["problems"]):
-        return None
-    if documents.get("day") not in {None, latest_day().isoformat()}:
-        return None  # what people decided may have expired since
-    pages = [folder / page_of(name) for name in record["config"]["report"]["formats"]]
-    if not all(page.is_file() for page in pages):
-        return None
-    return Finished(
-        folder,
-        pages,
-        record,
-        from_store=True,
-        run_digest=verified.run_digest,
-        document_digest=verified.document_digest,
+    concluded = Concluded.of(record)
+    pages = [folder / page_of(name) for name in concluded.report.get("formats", ())]
+    is_whole = (
+        not concluded.failures
+        and documents.get("writing") == writing_key(concluded.config)
+        and documents.get("day") in {None, latest_day().isoformat()}  # else decisions may be void
+        and all(page.is_file() for page in pages)
     )
-
-
-def _drop_if_damaged(store: Store, stage: Stage) -> None:
-    """A stored stage whose files are not those of its manifest is made anew.
-
-    What is fetched from elsewhere is checked when it comes.
-    """
-    if not store.holds(stage.place, stage.key):
-        return
-    try:
-        store.verify(stage.place, stage.key)
-    except ArtifactError:
-        remove(store.folder(stage.place, stage.key))
+    if not is_whole:
+        return None
+    digests = verified.run_digest, verified.document_digest
+    return Finished(folder, pages, record, {}, True, *digests)
 
 
 @contextmanager

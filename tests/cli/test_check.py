@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.cli import run
+from tests.conftest import Terminal
 from tests.worded import say
 
 CSV = "größe in m,sex,region,income,deny\n"
@@ -29,7 +30,7 @@ def write_loans(folder: Path) -> Path:
 
 
 @pytest.fixture
-def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def check(tmp_path: Path, terminal: Terminal) -> Callable[..., str]:
     path = write_loans(tmp_path)
 
     def checked(*overrides: str) -> str:
@@ -37,8 +38,7 @@ def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., s
         places = [f"paths.store={tmp_path / 'store'}", f"paths.reports={tmp_path / 'reports'}"]
         keys = {text.partition("=")[0] for text in overrides}
         own = [text for text in own if text.partition("=")[0] not in keys]
-        assert run(["check", *own, *places, *overrides]) == 0
-        return capsys.readouterr().out
+        return terminal("check", *own, *places, *overrides).out
 
     return checked
 
@@ -81,12 +81,11 @@ def test_a_number_is_shown_with_its_unit_and_without_a_favourable_class(
 
 
 def test_every_issue_of_the_data_is_told_in_its_sentence(
-    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_run: Any, tmp_path: Path, terminal: Terminal
 ) -> None:
     from deepseek_report.runner.run_folders.open_run import read_run, results_of
 
-    assert run(["check", *small_run.overrides(tmp_path)]) == 0
-    printed = capsys.readouterr().out
+    printed = terminal("check", *small_run.overrides(tmp_path)).out
     issues = results_of(small_run.folder, read_run(small_run.folder)).issues
     assert f"Found in the data ({len(issues)})" in printed
     for issue in issues:
@@ -114,35 +113,27 @@ def test_what_is_recommended_is_said_with_its_reasons_and_its_plan(
     assert "explanations/lime: needs " in printed
 
 
-def test_what_is_stored_costs_nothing(
-    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_stored_costs_nothing(small_run: Any, tmp_path: Path, terminal: Terminal) -> None:
     overrides = small_run.overrides(tmp_path)
-    assert run(["check", *overrides]) == 0
-    assert "cached: nothing to compute" in capsys.readouterr().out
+    assert "cached: nothing to compute" in terminal("check", *overrides).out
     finished = [*overrides, f"paths.reports={small_run.folder.parents[1]}"]
     finished.remove(f"paths.reports={tmp_path}")
-    assert run(["check", *finished]) == 0
-    assert "cached: nothing to do" in capsys.readouterr().out
+    assert "cached: nothing to do" in terminal("check", *finished).out
 
 
-def test_text_of_the_data_cannot_rewrite_the_terminal(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_text_of_the_data_cannot_rewrite_the_terminal(tmp_path: Path, terminal: Terminal) -> None:
     rows = "".join(
         f"{i * 37 % 91 / 7:.3f},{i % 3}\x1b[2J,{'ab'[i % 2]}\u202e[red]\n" for i in range(90)
     )
     (tmp_path / "odd.csv").write_text("n,x\x1b[1m,y\n" + rows, encoding="utf-8")
     own = ["dataset=csv", f"dataset.path={tmp_path / 'odd.csv'}", "dataset.target=y"]
-    assert run(["check", *own, "model=sklearn", f"paths.store={tmp_path / 's'}"]) == 0
-    printed = capsys.readouterr().out
+    printed = terminal("check", *own, "model=sklearn", f"paths.store={tmp_path / 's'}").out
     assert "\x1b" not in printed
     assert "\u202e" not in printed
     assert "[red]" in printed
-    assert (
-        run(["check", *own[:2], "dataset.target=no\x1b[2J", f"paths.store={tmp_path / 's'}"]) == 2
-    )
-    printed = capsys.readouterr().err
+    printed = terminal(
+        "check", *own[:2], "dataset.target=no\x1b[2J", f"paths.store={tmp_path / 's'}", code=2
+    ).err
     assert "is not a column" in printed
     assert "\x1b" not in printed
 
@@ -160,7 +151,7 @@ def test_why_each_framework_is_chosen_and_why_those_near_are_not(check: Callable
 
 
 def test_a_seal_is_written_with_its_digest_and_its_signature(
-    check: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    check: Callable[..., str], tmp_path: Path, terminal: Terminal
 ) -> None:
     pytest.importorskip("cryptography", reason="needs the extra `sign`")
     few = ["metrics=[accuracy]", "explainers=[]", "visualizations=[]", "sections=[]"]
@@ -173,8 +164,7 @@ def test_a_seal_is_written_with_its_digest_and_its_signature(
     assert f"run it with: report.seal={seal}" in output
     assert set(json.loads(seal.read_text())) >= {"question", "thresholds", "frameworks", "data"}
     assert [path.name for path in tmp_path.glob("plan*")] != [seal.name]  # and its signature
-    assert run(["check", *few, "--key", "ada"]) == 2
-    assert "add --seal" in capsys.readouterr().err
+    assert "add --seal" in terminal("check", *few, "--key", "ada", code=2).err
 
 
 def test_a_kind_of_question_that_nobody_puts_to_the_graph_of_causes_is_named(

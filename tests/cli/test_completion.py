@@ -13,6 +13,7 @@ import pytest
 from deepseek_report.cli import run
 from deepseek_report.cli.completion import OPTIONS, candidates
 from deepseek_report.cli.parsing import COMMANDS
+from tests.conftest import Terminal
 
 
 @pytest.mark.parametrize(
@@ -117,11 +118,8 @@ def test_every_command_has_its_options() -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_of_each_shell_asks_this_program(
-    shell: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(["completion", shell]) == 0
-    assert "completion --answer" in capsys.readouterr().out
+def test_the_script_of_each_shell_asks_this_program(shell: str, terminal: Terminal) -> None:
+    assert "completion --answer" in terminal("completion", shell).out
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import pandas as pd
 import pytest
 
 from deepseek_report.cli.dispatch import run
+from tests.conftest import SmallRun, Terminal
 from tests.real_runs import small_results
 
 
 @pytest.fixture
-def rows(small_run: Any, tmp_path: Path) -> Path:
+def rows(small_run: SmallRun, tmp_path: Path) -> Path:
     """The first two rows of the test part, as a person would write them."""
     results = small_results(small_run)
     table = {
@@ -29,16 +31,21 @@ def rows(small_run: Any, tmp_path: Path) -> Path:
     return path
 
 
-def explained(small_run: Any, rows: Path, *more: str) -> int:
-    store = ("--store", str(small_run.store))
-    return run(["explain-case", str(small_run.folder), "--row", str(rows), *store, *more])
+@pytest.fixture
+def explained(small_run: SmallRun, rows: Path, terminal: Terminal) -> Callable[..., Any]:
+    """What the command prints of the rows, by the store of the run or another one."""
+
+    def printed(*more: object, code: int = 0, store: Path = small_run.store) -> Any:
+        about = (small_run.folder, "--row", rows, "--store", store)
+        return terminal("explain-case", *about, *more, code=code)
+
+    return printed
 
 
 def test_a_row_of_the_test_part_gets_the_answer_that_the_run_gave(
-    small_run: Any, rows: Path, capsys: pytest.CaptureFixture[str]
+    small_run: SmallRun, explained: Callable[..., Any]
 ) -> None:
-    assert explained(small_run, rows, "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = json.loads(explained("--json").out)
     predictions = small_results(small_run).predictions
     assert answer["threshold"] == pytest.approx(predictions.threshold)
     for case, at in zip(answer["cases"], range(2), strict=True):
@@ -54,10 +61,10 @@ def test_a_row_of_the_test_part_gets_the_answer_that_the_run_gave(
 
 
 def test_the_page_holds_the_rows_and_opens_nothing_else(
-    small_run: Any, rows: Path, tmp_path: Path
+    explained: Callable[..., Any], tmp_path: Path
 ) -> None:
     page = tmp_path / "page.html"
-    assert explained(small_run, rows, "--out", str(page)) == 0
+    explained("--out", page)
     text = page.read_text("utf-8")
     assert 'id="cases"' in text
     assert re.search(r"Cases explained by the model of run \w+", text)
@@ -65,25 +72,21 @@ def test_the_page_holds_the_rows_and_opens_nothing_else(
 
 
 def test_without_its_store_the_command_says_what_is_missing(
-    small_run: Any, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    explained: Callable[..., Any], tmp_path: Path
 ) -> None:
-    empty = tmp_path / "nothing"
-    arguments = ["explain-case", str(small_run.folder), "--row", str(rows), "--store", str(empty)]
-    assert run(arguments) == 1
-    assert "A run folder holds no model" in capsys.readouterr().err
+    printed = explained(store=tmp_path / "nothing", code=1).err
+    assert "A run folder holds no model" in printed
 
 
 def test_another_model_under_the_same_key_is_refused(
-    small_run: Any, rows: Path, store_of_another_model: Path, capsys: pytest.CaptureFixture[str]
+    explained: Callable[..., Any], store_of_another_model: Path
 ) -> None:
-    store = str(store_of_another_model)
-    arguments = ["explain-case", str(small_run.folder), "--row", str(rows), "--store", store]
-    assert run(arguments) == 1
-    assert "this is not the model that the run was made from" in capsys.readouterr().err
+    printed = explained(store=store_of_another_model, code=1).err
+    assert "this is not the model that the run was made from" in printed
 
 
 def test_a_changed_run_folder_is_refused(
-    small_run: Any, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_run: SmallRun, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = small_run.copied(tmp_path / "run")
     record = json.loads((folder / "run.json").read_text("utf-8"))
@@ -97,9 +100,8 @@ def test_a_changed_run_folder_is_refused(
 
 
 def test_a_row_that_lacks_a_column_is_refused_with_the_nearest(
-    small_run: Any, rows: Path, capsys: pytest.CaptureFixture[str]
+    explained: Callable[..., Any], rows: Path
 ) -> None:
     text = rows.read_text("utf-8").replace("Credit limit", "Credit limits")
     rows.write_text(text, "utf-8")
-    assert explained(small_run, rows) == 2
-    assert "did you mean" in capsys.readouterr().err
+    assert "did you mean" in explained(code=2).err

@@ -17,6 +17,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.scaffold.new_study import study_name
 from deepseek_report.runner.scaffold.new_study_config import value
+from tests.conftest import Terminal
 
 #: Names and values that mean something else in YAML, to Hydra, in a Makefile or in a terminal.
 ODD = ["größe in m", "a.b", "x: #y", "1", "true", "no", "${oc.env:HOME}", "'q\"", "[a]", "$(id)"]
@@ -54,7 +55,10 @@ def experiment_of(folder: Path, monkeypatch: pytest.MonkeyPatch, *overrides: str
 
 
 def test_a_study_runs_as_its_readme_says(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    terminal: Terminal,
 ) -> None:
     write_table(here, ["income", "größe in m"])
     arguments = ["init", "my-loans", "--data", "loans.csv", "--target", "deny", "--plugin"]
@@ -64,8 +68,9 @@ def test_a_study_runs_as_its_readme_says(
     command = "--config-dir conf experiment=my_loans"
     assert f"`deepseek-report {command}`" in readme
     monkeypatch.chdir(here / "my-loans")
-    assert run([*command.split(), "debug=fast", "jobs=1", *FEW]) == 0
-    page = Path(capsys.readouterr().out.strip().splitlines()[-1])
+    page = Path(
+        terminal(*command.split(), "debug=fast", "jobs=1", *FEW).out.strip().splitlines()[-1]
+    )
     assert page.is_file()
     judged = page.parent / "artifacts" / "measures" / "deletion" / "typical_value" / "scores.json"
     assert judged.is_file()
@@ -91,7 +96,10 @@ def test_what_was_inferred_is_written_out_to_be_confirmed(
 
 
 def test_what_only_a_person_can_say_stands_in_the_file_and_check_names_it(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    terminal: Terminal,
 ) -> None:
     write_table(here, ["income"])
     assert run(["init", "study", "--data", "loans.csv", "--target", "sex"]) == 0
@@ -99,8 +107,9 @@ def test_what_only_a_person_can_say_stands_in_the_file_and_check_names_it(
     assert "# open: favourable: …  # one of f, m" in text
     monkeypatch.chdir(here / "study")
     capsys.readouterr()
-    assert run(["check", "--config-dir", "conf", "experiment=study"]) == 0
-    named = capsys.readouterr().out.partition("Open in conf/experiment/study.yaml")[2]
+    named = terminal("check", "--config-dir", "conf", "experiment=study").out.partition(
+        "Open in conf/experiment/study.yaml"
+    )[2]
     lines = text.splitlines()
     waiting = [i for i, line in enumerate(lines, 1) if line.strip().startswith("# open:")]
     assert len(waiting) >= 4
@@ -177,12 +186,11 @@ def test_a_number_gets_a_unit_to_fill_in_and_no_favourable_class(here: Path) -> 
     assert "favourable" not in text
 
 
-def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_overwritten(here: Path, terminal: Terminal) -> None:
     write_table(here / "study", ["income"])
     (here / "study" / "README.md").write_text("mine")
     arguments = ["init", "study", "--data", "study/loans.csv", "--target", "deny"]
-    assert run(arguments) == 2
-    assert "README.md is there already" in capsys.readouterr().err
+    assert "README.md is there already" in terminal(*arguments, code=2).err
     assert (here / "study" / "README.md").read_text() == "mine"
     assert not (here / "study" / "Makefile").exists()
     (here / "study" / "README.md").unlink()
@@ -215,11 +223,10 @@ def test_a_copy_of_the_data_is_made_only_where_asked_for(here: Path) -> None:
     ],
 )
 def test_what_cannot_be_made_is_told_and_nothing_is_written(
-    arguments: list[str], expected: str, here: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], expected: str, here: Path, terminal: Terminal
 ) -> None:
     write_table(here, ["income"])
-    assert run(["init", "study", *arguments]) == 2
-    assert expected in capsys.readouterr().err
+    assert expected in terminal("init", "study", *arguments, code=2).err
     assert not (here / "study").exists()
 
 
@@ -308,21 +315,20 @@ def test_overrides_and_options_are_written_into_the_study(
     assert list(experiment.metrics) == ["roc_auc"]
 
 
-def test_without_a_target_the_likeliest_is_taken_and_told(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_target_the_likeliest_is_taken_and_told(here: Path, terminal: Terminal) -> None:
     write_table(here, ["income"])
-    assert run(["init", "study", "--data", "loans.csv", "--yes"]) == 0
-    assert "target: deny (nobody named it" in capsys.readouterr().out
+    assert (
+        "target: deny (nobody named it"
+        in terminal("init", "study", "--data", "loans.csv", "--yes").out
+    )
 
 
 def test_a_table_that_cannot_be_used_yet_gives_a_study_that_says_why(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    here: Path, terminal: Terminal
 ) -> None:
     rows = "".join(f"{i % 7}.5,{'yes' if i % 40 == 0 else 'no'}\n" for i in range(200))
     (here / "few.csv").write_text(f"x,bad\n{rows}", encoding="utf-8")
-    assert run(["init", "study", "--data", "few.csv", "--target", "bad"]) == 0
-    out = capsys.readouterr().out
+    out = terminal("init", "study", "--data", "few.csv", "--target", "bad").out
     assert "this is open in it" in out
     assert "make check" in out
     text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
@@ -426,7 +432,7 @@ def test_without_the_program_make_installs_it_from_the_place_that_a_person_names
 
 
 def test_a_declared_use_chooses_the_frameworks_of_a_study_and_without_one_it_is_asked_for(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    here: Path, capsys: pytest.CaptureFixture[str], terminal: Terminal
 ) -> None:
     path = write_table(here, ["income"])
     about = ["--data", str(path), "--target", "deny", "--yes"]
@@ -441,5 +447,7 @@ def test_a_declared_use_chooses_the_frameworks_of_a_study_and_without_one_it_is_
     assert "# open: places: […]" in text
     assert "/frameworks" not in text
     capsys.readouterr()
-    assert run(["init", str(here / "odd"), *about, "--place", "Germny"]) == 2
-    assert "did you mean DE (Germany)?" in capsys.readouterr().err
+    assert (
+        "did you mean DE (Germany)?"
+        in terminal("init", here / "odd", *about, "--place", "Germny", code=2).err
+    )

@@ -17,6 +17,7 @@ from deepseek_report.datasets.readers.cells import is_compact_date, is_date, rea
 from deepseek_report.datasets.readers.identifiers import identifier_of
 from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.datasets.sources.given_table import GivenRows, GivenTable
+from tests.conftest import Terminal
 from tests.worded import say
 
 
@@ -89,13 +90,15 @@ def test_init_writes_a_study_of_each_table_that_can_be_read(name: str, here: Pat
 
 
 def test_check_names_why_each_column_is_left_out(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    terminal: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert run(["init", "study", "--yes", *OWN.ids_and_dates(here)]) == 0
     monkeypatch.chdir(here / "study")
     capsys.readouterr()
-    assert run(["check", "--config-dir", "conf", "experiment=study"]) == 0
-    out = capsys.readouterr().out
+    out = terminal("check", "--config-dir", "conf", "experiment=study").out
     assert "“client_no” is left out: by its name it says which row it is" in out
     assert "“email” is left out: it holds e-mail addresses" in out
     assert "“SignupDate” holds dates" in out

@@ -12,6 +12,7 @@ from deepseek_report.cli import run
 from deepseek_report.cli.output.console import duration_range, in_bytes
 from deepseek_report.runner.execution.whole_run import duration
 from deepseek_report.runner.run_folders.past_runs import past_run, past_runs
+from tests.conftest import Terminal
 from tests.worded import printed
 
 
@@ -23,11 +24,10 @@ def make_run(folder: Path, finished: str, **record: Any) -> None:
 
 
 def test_a_real_run_is_listed_with_its_thresholds_and_size(
-    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_run: Any, tmp_path: Path, terminal: Terminal
 ) -> None:
     small_run.copied(tmp_path / "credit_risk" / small_run.folder.name)
-    assert run(["runs", f"paths.reports={tmp_path}"]) == 0
-    row = capsys.readouterr().out.splitlines()[1]
+    row = terminal("runs", f"paths.reports={tmp_path}").out.splitlines()[1]
     assert row.startswith(f"credit_risk/{small_run.folder.name}")
     past = past_run(small_run.folder)
     assert sum(past.outcomes.values()) == 4
@@ -38,15 +38,14 @@ def test_a_real_run_is_listed_with_its_thresholds_and_size(
 
 
 def test_runs_are_listed_newest_first_with_what_failed_and_what_was_promised(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, terminal: Terminal
 ) -> None:
     outcomes = ["met", "not met", "too uncertain to say", "met", "not measured"]
     thresholds = [{"outcome": outcome} for outcome in outcomes]
     broken = [{"kind": "failed", "stage": "measures/deletion/shap"}]
     make_run(tmp_path / "loans" / "a", "2026-03-01T10:00:00+00:00", thresholds=thresholds)
     make_run(tmp_path / "loans" / "b", "2026-03-02T10:00:00+00:00", problems=broken)
-    assert run(["runs", f"paths.reports={tmp_path}"]) == 0
-    _, newest, oldest, *_ = capsys.readouterr().out.splitlines()
+    _, newest, oldest, *_ = terminal("runs", f"paths.reports={tmp_path}").out.splitlines()
     assert newest.startswith("loans/b")
     assert "incomplete, 1 part failed" in newest
     assert "none" in newest
@@ -78,15 +77,14 @@ def test_thresholds_and_problems_that_the_writing_of_the_report_recorded_count(
     ],
 )
 def test_a_record_that_cannot_be_read_is_a_row_that_says_so(
-    content: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    content: str, problem: str, tmp_path: Path, terminal: Terminal
 ) -> None:
     make_run(tmp_path / "x" / "good", "not a time")
     folder = tmp_path / "x" / "bad"
     folder.mkdir()
     (folder / "run.json").write_text(content)
     (folder / "provenance.json").write_text(content)
-    assert run(["runs", f"paths.reports={tmp_path}"]) == 0
-    printed = capsys.readouterr().out
+    printed = terminal("runs", f"paths.reports={tmp_path}").out
     assert "x/good" in printed
     assert "x/bad" in printed
     assert problem in printed
@@ -94,7 +92,7 @@ def test_a_record_that_cannot_be_read_is_a_row_that_says_so(
 
 
 def test_a_link_is_no_run_and_a_linked_record_is_not_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, terminal: Terminal
 ) -> None:
     make_run(tmp_path / "elsewhere" / "x" / "secret", "2026-03-01T10:00:00+00:00")
     reports = tmp_path / "reports"
@@ -102,39 +100,31 @@ def test_a_link_is_no_run_and_a_linked_record_is_not_read(
     target = tmp_path / "elsewhere" / "x" / "secret"
     (reports / "x" / "folder").symlink_to(target)
     (reports / "x" / "linked" / "run.json").symlink_to(target / "run.json")
-    assert run(["runs", f"paths.reports={reports}"]) == 0
-    printed = capsys.readouterr().out
+    printed = terminal("runs", f"paths.reports={reports}").out
     assert "x/folder" not in printed
     assert "no regular file" in printed
 
 
-def test_names_of_strangers_cannot_rewrite_the_terminal(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_names_of_strangers_cannot_rewrite_the_terminal(tmp_path: Path, terminal: Terminal) -> None:
     make_run(tmp_path / "x" / "a\x1b[2Jb[bold]", "2026-03-01T10:00:00+00:00")
-    assert run(["runs", f"paths.reports={tmp_path}"]) == 0
-    printed = capsys.readouterr().out
+    printed = terminal("runs", f"paths.reports={tmp_path}").out
     assert "\x1b" not in printed
     assert "[bold]" in printed
 
 
-def test_without_a_run_a_sentence_says_where_none_is(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(["runs", f"paths.reports={tmp_path / 'none'}"]) == 0
-    assert "no run below" in capsys.readouterr().out
+def test_without_a_run_a_sentence_says_where_none_is(tmp_path: Path, terminal: Terminal) -> None:
+    assert "no run below" in terminal("runs", f"paths.reports={tmp_path / 'none'}").out
 
 
 def test_the_folder_of_reports_is_that_of_the_experiment(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, terminal: Terminal
 ) -> None:
     (tmp_path / "conf" / "experiment").mkdir(parents=True)
     here = f"# @package _global_\npaths: {{reports: {tmp_path / 'mine'}}}\n"
     (tmp_path / "conf" / "experiment" / "loans.yaml").write_text(here)
     make_run(tmp_path / "mine" / "loans" / "a", "2026-03-01T10:00:00+00:00")
     chosen = ["--config-dir", str(tmp_path / "conf"), "experiment=loans"]
-    assert run(["runs", *chosen]) == 0
-    assert "loans/a" in capsys.readouterr().out
+    assert "loans/a" in terminal("runs", *chosen).out
     assert run(["runs", "seed=3"]) == 2
     assert run(["runs", "experiment=none"]) == 2
 

@@ -20,7 +20,7 @@ from deepseek_report.runner.streaming import open_stream, stream_board
 from deepseek_report.runner.streaming.drift_watch import DriftWatch, Reference
 from deepseek_report.runner.streaming.open_stream import PlantedDrift
 from deepseek_report.statistics.exchangeability import StabilityIndex
-from tests.conftest import SmallRun
+from tests.conftest import SmallRun, Terminal
 from tests.real_runs import small_results
 
 
@@ -167,17 +167,15 @@ def test_a_stream_that_is_stopped_scores_the_batch_that_it_has_begun(
 
 
 def test_another_model_than_the_runs_is_refused(
-    small_run: SmallRun,
-    store_of_another_model: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    small_run: SmallRun, store_of_another_model: Path, tmp_path: Path, terminal: Terminal
 ) -> None:
     arguments = ["score-stream", str(small_run.folder), "--replay", "--once"]
     assert (
-        run([*arguments, "--store", str(store_of_another_model), "--board", str(tmp_path / "b")])
-        == 1
+        "this is not the model that the run was made from"
+        in terminal(
+            *arguments, "--store", store_of_another_model, "--board", tmp_path / "b", code=1
+        ).err
     )
-    assert "this is not the model that the run was made from" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -194,20 +192,15 @@ def test_another_model_than_the_runs_is_refused(
     ],
 )
 def test_what_cannot_be_scored_is_told(
-    small_run: SmallRun,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    options: tuple[str, ...],
-    says: str,
+    small_run: SmallRun, tmp_path: Path, terminal: Terminal, options: tuple[str, ...], says: str
 ) -> None:
     places = ("--store", str(small_run.store), "--board", str(tmp_path / "b"), "--once")
-    assert run(["score-stream", str(small_run.folder), *places, *options]) == 2
-    assert says in capsys.readouterr().err
+    assert says in terminal("score-stream", small_run.folder, *places, *options, code=2).err
 
 
 @pytest.mark.parametrize("content", ["", "header"], ids=["nothing", "a header alone"])
 def test_a_stream_without_rows_says_so_and_ends_with_2(
-    small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+    small_run: SmallRun, tmp_path: Path, terminal: Terminal, content: str
 ) -> None:
     rows = tmp_path / "rows.csv"
     if content:
@@ -215,19 +208,22 @@ def test_a_stream_without_rows_says_so_and_ends_with_2(
     else:
         rows.write_text("", "utf-8")
     places = ("--store", str(small_run.store), "--board", str(tmp_path / "b"), "--once")
-    assert run(["score-stream", str(small_run.folder), *places, "--rows", str(rows)]) == 2
-    assert "no rows" in capsys.readouterr().out
+    assert (
+        "no rows" in terminal("score-stream", small_run.folder, *places, "--rows", rows, code=2).out
+    )
 
 
 def test_a_stream_of_which_every_line_is_rejected_ends_with_1(
-    small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_run: SmallRun, tmp_path: Path, terminal: Terminal
 ) -> None:
     rows = tmp_path / "rows.csv"
     lines = written(small_run, rows, 0)
     rows.write_text(f"{lines[0]}\nnonsense\n", "utf-8")
     places = ("--store", str(small_run.store), "--board", str(tmp_path / "b"), "--once")
-    assert run(["score-stream", str(small_run.folder), *places, "--rows", str(rows)]) == 1
-    assert "0 scored, 1 rejected of 1 line" in capsys.readouterr().out
+    assert (
+        "0 scored, 1 rejected of 1 line"
+        in terminal("score-stream", small_run.folder, *places, "--rows", rows, code=1).out
+    )
 
 
 def test_what_only_python_takes_for_a_number_is_rejected(
@@ -257,10 +253,7 @@ def test_those_that_are_refused_are_explained_and_no_others(
 
 
 def test_where_nobody_says_which_class_is_favourable_no_case_is_known_to_be_refused(
-    small_run: SmallRun,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
     from deepseek_report.artifacts.results import Results
 
@@ -269,13 +262,14 @@ def test_where_nobody_says_which_class_is_favourable_no_case_is_known_to_be_refu
     monkeypatch.setattr(Results, "schema", unjudged)
     places = ("--store", str(small_run.store), "--board", str(tmp_path / "b"), "--once")
     arguments = [str(small_run.folder), *places, "--replay", "--explain", "refused"]
-    assert run(["score-stream", *arguments]) == 2
-    assert "nothing says which class is favourable" in capsys.readouterr().err
+    assert (
+        "nothing says which class is favourable" in terminal("score-stream", *arguments, code=2).err
+    )
 
 
 @pytest.mark.parametrize("link", ["boards", "board", "stream", "events", "out"])
 def test_nothing_is_deleted_or_written_through_a_link_beside_the_run(
-    small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], link: str
+    small_run: SmallRun, tmp_path: Path, terminal: Terminal, link: str
 ) -> None:
     home, outside = tmp_path / "reports", tmp_path / "outside"
     folder = small_run.copied(home / "name" / "run")
@@ -298,8 +292,10 @@ def test_nothing_is_deleted_or_written_through_a_link_beside_the_run(
     before = sorted(outside.rglob("*"))
     arguments = [str(folder), "--store", str(small_run.store), "--once", "--replay"]
     arguments += ["--out", str(tmp_path / "log.jsonl")] if link == "out" else []
-    assert run(["score-stream", *arguments]) == (2 if link == "out" else 1)
-    assert f"{place}: a link, " in capsys.readouterr().err
+    assert (
+        f"{place}: a link, "
+        in terminal("score-stream", *arguments, code=2 if link == "out" else 1).err
+    )
     assert sorted(outside.rglob("*")) == before
     assert kept.read_text("utf-8") == "theirs"
     assert place.is_symlink()

@@ -13,6 +13,7 @@ from deepseek_report.errors import DataError
 from deepseek_report.runner import sweep as sweeping
 from deepseek_report.runner.execution.open_plan import OpenPlan
 from deepseek_report.runner.run_folders.open_run import read_run
+from tests.conftest import Terminal
 
 #: Little to compute, with stages that draw from seeds and stages that do not.
 PARTS = (
@@ -38,10 +39,9 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_sweep_ends_with_a_table_of_its_jobs(
-    short_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    short_run: Any, tmp_path: Path, terminal: Terminal
 ) -> None:
-    assert run(["-m", *short_run.overrides(tmp_path), "report.title=First,Second"]) == 0
-    captured = capsys.readouterr()
+    captured = terminal("-m", *short_run.overrides(tmp_path), "report.title=First,Second")
     printed = captured.out
     assert printed.startswith("job 1 of 2: report.title=First\njob 2 of 2: report.title=Second\n")
     head, *rows = printed[printed.index("differs in") - 10 :].strip().splitlines()
@@ -108,7 +108,7 @@ def test_a_failed_shared_stage_fails_every_job_that_needs_it_without_another_try
 
 
 def test_a_job_that_fails_does_not_stop_the_others_and_the_comparison_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
     real = sweeping.write_run
 
@@ -123,8 +123,7 @@ def test_a_job_that_fails_does_not_stop_the_others_and_the_comparison_says_why(
     monkeypatch.setattr(sweeping, "write_run", some_fail)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     titles = "report.title=Bad,Broken,Good,Better"
-    assert run(["-m", *small(tmp_path / "r", titles)]) == 2
-    captured = capsys.readouterr()
+    captured = terminal("-m", *small(tmp_path / "r", titles), code=2)
     assert "job 1: this file cannot be used" in captured.err
     assert "job 2: ZeroDivisionError: nobody foresaw it" in captured.err
     (details,) = tmp_path.glob("deepseek-report-*.txt")
@@ -142,11 +141,10 @@ def test_a_job_that_fails_does_not_stop_the_others_and_the_comparison_says_why(
 
 
 def test_what_does_not_fit_the_data_of_one_job_stops_that_job_alone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, terminal: Terminal
 ) -> None:
     named = "report.cases=[],[29999999]"
-    assert run(["-m", *small(tmp_path, named)]) == 2
-    captured = capsys.readouterr()
+    captured = terminal("-m", *small(tmp_path, named), code=2)
     assert "report.cases: it names row 29999999, and there is no such row" in captured.err
     rows = [line for line in captured.out.splitlines() if " of 2 " in line][-2:]
     assert "0, whole" in rows[0]
@@ -154,10 +152,9 @@ def test_what_does_not_fit_the_data_of_one_job_stops_that_job_alone(
 
 
 def test_the_problems_of_all_jobs_are_told_before_anything_runs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, terminal: Terminal
 ) -> None:
-    assert run(["-m", *small(tmp_path, "seed=1,-1,-2", "explain.instances=20,0")]) == 2
-    printed = capsys.readouterr().err
+    printed = terminal("-m", *small(tmp_path, "seed=1,-1,-2", "explain.instances=20,0"), code=2).err
     assert "seed=-1 (in the job seed=-1 explain.instances=20 and 1 more): seed is -1" in printed
     assert "seed is -2" in printed
     assert "explain.instances is 0" in printed
@@ -165,7 +162,7 @@ def test_the_problems_of_all_jobs_are_told_before_anything_runs(
 
 
 def test_a_stopped_sweep_tells_what_is_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
     real = sweeping.write_run
 
@@ -175,40 +172,40 @@ def test_a_stopped_sweep_tells_what_is_done(
         return real(prepared, execution)
 
     monkeypatch.setattr(sweeping, "write_run", stops)
-    assert run(["-m", *small(tmp_path, "report.title=First,Second")]) == 130
-    assert "1 of 2" in capsys.readouterr().out.strip().splitlines()[-1]
+    assert (
+        "1 of 2"
+        in terminal("-m", *small(tmp_path, "report.title=First,Second"), code=130)
+        .out.strip()
+        .splitlines()[-1]
+    )
 
 
 def test_jobs_that_are_one_run_have_one_folder(
-    short_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    short_run: Any, tmp_path: Path, terminal: Terminal
 ) -> None:
-    assert run(["-m", *short_run.overrides(tmp_path), "device=cpu,auto"]) == 0
-    rows = capsys.readouterr().out.splitlines()[-2:]
+    rows = terminal("-m", *short_run.overrides(tmp_path), "device=cpu,auto").out.splitlines()[-2:]
     assert rows[0].split()[-1] == rows[1].split()[-1]
     assert len(list((tmp_path / "credit_risk").iterdir())) == 1
 
 
 def test_the_summary_of_a_run_fits_on_one_screen(
-    short_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    short_run: Any, tmp_path: Path, terminal: Terminal
 ) -> None:
     promised = ",".join(f"{{metric: roc_auc, at_least: 0.{i}, set_by: me}}" for i in range(10, 30))
     many = f"report.thresholds=[{promised}]"
-    assert run([*short_run.overrides(tmp_path), many]) == 0
-    printed = capsys.readouterr().out.splitlines()
+    printed = terminal(*short_run.overrides(tmp_path), many).out.splitlines()
     assert len(printed) <= 30
     assert "and 12 more in the report" in "\n".join(printed)
 
 
 def test_a_sweep_without_two_runs_says_why_it_ends_without_a_comparison(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, terminal: Terminal
 ) -> None:
-    assert run(["-m", *small(tmp_path, "seed=1,1")]) == 0
-    captured = capsys.readouterr()
+    captured = terminal("-m", *small(tmp_path, "seed=1,1"))
     assert captured.out.startswith("job 1 of 2: –\njob 2 of 2: –\n")
     assert captured.err.splitlines()[-1] == (
         "no comparison: it takes two different runs, and of the 2 jobs only one run with "
         "predictions came"
     )
-    assert run(["-m", *small(tmp_path, "seed=1")]) == 0
-    assert "and this sweep has one job" in capsys.readouterr().err
+    assert "and this sweep has one job" in terminal("-m", *small(tmp_path, "seed=1")).err
     assert not (tmp_path / "reports" / "comparisons").exists()

@@ -84,7 +84,7 @@ def test_a_part_and_a_field_of_it_are_not_the_same_key() -> None:
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with YAMLs in `conf`, which nobody has named."""
-    target = "deepseek_report.explainers.random.Random"
+    target = "deepseek_report.explainers.accounts.Random"
     write_conf(tmp_path / "conf", {"explainers/mine": f"mine:\n  _target_: {target}\n"})
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -16,8 +16,8 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS, KINDS, kind_of
 from deepseek_report.data_kinds.base import DataKind
 from deepseek_report.data_kinds.coalitions import n_players
+from deepseek_report.explainers.lime import Lime
 from deepseek_report.explainers.shapley.shap import Shap
-from deepseek_report.explainers.surrogates.lime import Lime
 from deepseek_report.metrics.cases.cases import CasePages
 from deepseek_report.metrics.explanations.faithfulness import Deletion
 from deepseek_report.metrics.explanations.importance import Importance

@@ -370,7 +370,7 @@ def test_a_declared_class_is_judged_by_the_truth_and_named_as_declared(
 ) -> None:
     reference = '+metrics.impact_ratio.reference={geschlecht: "Männer"}'
     run = finished("dataset.favourable=genehmigt", PROMISE, reference)
-    (verdict,) = run.verdicts
+    (verdict,) = run.concluded.thresholds
     assert verdict.outcome == "not met"
     assert verdict.low is not None
     assert verdict.high is not None

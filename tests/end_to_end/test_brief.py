@@ -12,7 +12,7 @@ import pytest
 from deepseek_report.cli import run
 from deepseek_report.sections.summary import SummarySection
 from deepseek_report.store.run_folder import class_of
-from tests.conftest import SmallRun
+from tests.conftest import SmallRun, Terminal
 from tests.real_runs import small_results
 
 
@@ -58,13 +58,12 @@ def test_the_brief_holds_verdict_promises_and_findings(printed: str, small_run: 
 
 
 def test_the_brief_has_a_place_to_sign_and_says_how_to_verify_the_run(
-    printed: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    printed: str, folder: Path, terminal: Terminal
 ) -> None:
     text = _plain(printed)
     assert all(word in text for word in ("Decision", "Nameandsignature", "Date"))
     (digest,) = set(re.findall(r"sha256:[0-9a-f]{64}", text))
-    assert run(["verify", str(folder), "--expect", digest]) == 0
-    assert f"run digest       {digest}" in capsys.readouterr().out
+    assert f"run digest       {digest}" in terminal("verify", folder, "--expect", digest).out
 
 
 def test_the_brief_is_a_document_of_the_run_and_the_same_twice(folder: Path) -> None:

@@ -20,6 +20,7 @@ from deepseek_report.runner.execution import computing
 from deepseek_report.runner.run_folders import writing
 from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.store.run_folder import WORK_PREFIX
+from tests.conftest import Terminal
 
 FEW = (
     "explainers=[input_x_gradient,random]",
@@ -168,13 +169,12 @@ def test_a_disk_that_is_full_while_the_report_is_written_is_told_in_a_sentence(
 
 
 def test_an_error_of_render_names_the_file_of_the_person(
-    short_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    short_run: Any, tmp_path: Path, terminal: Terminal
 ) -> None:
     folder = short_run.copied(tmp_path / "run")
     (folder / "notes").mkdir()
     note = folder / "notes" / "no_such_section.qmd"
     note.write_text("words", encoding="utf-8")
-    assert run_cli(["render", str(folder)]) == 1
-    printed = capsys.readouterr().err
+    printed = terminal("render", folder, code=1).err
     assert str(note) in printed
     assert WORK_PREFIX not in printed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.cli import run
+from tests.conftest import Terminal
 from tests.end_to_end.test_shared_stages import PARTS
 
 #: What scikit-learn refuses when it is fitted, and not before.
@@ -16,12 +16,11 @@ IMPOSSIBLE = "{penalty:l1,solver:lbfgs}"
 
 @pytest.mark.filterwarnings("ignore:'penalty' was deprecated")
 def test_the_others_are_compared_and_it_stands_there_with_its_reason(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, terminal: Terminal
 ) -> None:
     places = [f"paths.store={tmp_path / 'store'}", f"paths.reports={tmp_path / 'reports'}"]
     strengths = f"model.params={{C:1.0}},{{C:0.01}},{IMPOSSIBLE}"
-    assert run(["-m", *PARTS, strengths, *places]) == 1
-    printed = capsys.readouterr()
+    printed = terminal("-m", *PARTS, strengths, *places, code=1)
     page = Path(printed.out.splitlines()[-1])
     record = json.loads((page.parent / "comparison.json").read_text(encoding="utf-8"))
     assert len(record["runs"]) == 2

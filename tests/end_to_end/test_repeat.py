@@ -18,7 +18,7 @@ from deepseek_report.config.portable import shell_line
 
 EXPLAINER = """
 from dataclasses import dataclass
-from deepseek_report.explainers.random import Random
+from deepseek_report.explainers.accounts import Random
 
 
 @dataclass(frozen=True)

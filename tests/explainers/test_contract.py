@@ -11,18 +11,19 @@ import pytest
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, traits_of
-from deepseek_report.explainers.attention.attention_rollout import AttentionRollout
-from deepseek_report.explainers.attention.attn_lrp import AttnLRP
+from deepseek_report.explainers.accounts import Random
+from deepseek_report.explainers.attention_flow import AttentionRollout, AttnLRP
 from deepseek_report.explainers.gradients.deep_lift import DeepLift, DeepShap
-from deepseek_report.explainers.gradients.gradient_shap import GradientShap
-from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
-from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients
-from deepseek_report.explainers.gradients.saliency import Saliency, SmoothGrad
+from deepseek_report.explainers.gradients.local_gradients import (
+    InputXGradient,
+    Saliency,
+    SmoothGrad,
+)
+from deepseek_report.explainers.gradients.path_gradients import GradientShap, IntegratedGradients
+from deepseek_report.explainers.lime import Lime
 from deepseek_report.explainers.occlusion import Occlusion
-from deepseek_report.explainers.random import Random
 from deepseek_report.explainers.shapley.conditional_shap import ConditionalShap
 from deepseek_report.explainers.shapley.shap import Shap
-from deepseek_report.explainers.surrogates.lime import Lime
 from tests.worded import say
 
 EXPLAINERS = [

@@ -9,16 +9,17 @@ import pytest
 
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.split import Split
-from deepseek_report.explainers.attention.attention_rollout import AttentionRollout
-from deepseek_report.explainers.attention.attn_lrp import AttnLRP
-from deepseek_report.explainers.gradients.gradient_shap import GradientShap
-from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
-from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients
-from deepseek_report.explainers.gradients.saliency import Saliency, SmoothGrad
+from deepseek_report.explainers.accounts import Random
+from deepseek_report.explainers.attention_flow import AttentionRollout, AttnLRP
+from deepseek_report.explainers.gradients.local_gradients import (
+    InputXGradient,
+    Saliency,
+    SmoothGrad,
+)
+from deepseek_report.explainers.gradients.path_gradients import GradientShap, IntegratedGradients
+from deepseek_report.explainers.lime import Lime
 from deepseek_report.explainers.occlusion import Occlusion
-from deepseek_report.explainers.random import Random
 from deepseek_report.explainers.shapley.shap import Shap
-from deepseek_report.explainers.surrogates.lime import Lime
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
 

@@ -174,9 +174,9 @@ def test_peak_memory_says_nothing_on_standard_error(routed, capfd) -> None:
 
 
 def test_the_median_has_the_interval_of_order_statistics() -> None:
-    assert median_interval(np.arange(1.0, 6.0)) == (3, 1, 5)
-    middle, low, high = median_interval(np.arange(1.0, 101.0))
-    assert (middle, low, high) == (50.5, 40, 61)
+    few, many = (median_interval(np.arange(1.0, n)) for n in (6.0, 101.0))
+    assert (few.value, few.low, few.high) == (3, 1, 5)
+    assert (many.value, many.low, many.high) == (50.5, 40, 61)
 
 
 @pytest.mark.parametrize(

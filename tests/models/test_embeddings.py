@@ -12,9 +12,9 @@ from torch import nn
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.split import Split
-from deepseek_report.explainers.attention.attention_rollout import AttentionRollout
-from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
-from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients
+from deepseek_report.explainers.attention_flow import AttentionRollout
+from deepseek_report.explainers.gradients.local_gradients import InputXGradient
+from deepseek_report.explainers.gradients.path_gradients import IntegratedGradients
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed import branched_attention as attending
 from deepseek_report.models.routed.deepseek import DeepSeek

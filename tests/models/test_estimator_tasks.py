@@ -159,7 +159,7 @@ def test_boosting_of_many_classes_plans_no_walk_of_trees():
 def test_refusals_name_the_estimator():
     model = Sklearn("sklearn.linear_model.LogisticRegression")
     assert name_of(model) == "LogisticRegression"
-    from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
+    from deepseek_report.explainers.gradients.local_gradients import InputXGradient
 
     assert "LogisticRegression has none" in say(InputXGradient().refuses(model, None))
 

@@ -15,7 +15,8 @@ from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.storage.files import load_json, save_arrays, save_json
 from deepseek_report.errors import ArtifactError, ConfigError
-from deepseek_report.explainers.intrinsic import Intrinsic, contrasted
+from deepseek_report.explainers.accounts import Intrinsic
+from deepseek_report.explainers.attributions import contrasted
 from deepseek_report.models.self_explaining.ebm import EBM, TERMS
 from deepseek_report.models.self_explaining.rule_model import RuleModel
 from deepseek_report.models.shared.loading import load_classifier

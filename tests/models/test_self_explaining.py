@@ -11,7 +11,8 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.explainers.intrinsic import Intrinsic, contrasted
+from deepseek_report.explainers.accounts import Intrinsic
+from deepseek_report.explainers.attributions import contrasted
 from deepseek_report.metrics.internals.tracing import contributions
 from deepseek_report.models.self_explaining.nam import NAM
 from deepseek_report.models.self_explaining.nam_module import GroupedLinear

@@ -15,7 +15,7 @@ from deepseek_report.runner.comparing import CompareOptions, OpenedRuns, compare
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.store import hash_folder
 from deepseek_report.store.run_folder import seal_results
-from tests.conftest import SmallRun
+from tests.conftest import SmallRun, Terminal
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +37,10 @@ def two_runs(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> l
 
 
 def test_the_command_writes_one_document_and_says_what_may_be_concluded(
-    two_runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    two_runs: list[Path], tmp_path: Path, terminal: Terminal
 ) -> None:
     out = tmp_path / "both"
-    assert run(["compare", *map(str, two_runs), "--output", str(out)]) == 0
-    printed = capsys.readouterr().out.splitlines()
+    printed = terminal("compare", *two_runs, "--output", out).out.splitlines()
     assert printed[-1] == str(out / "report.html")
     assert any(line.startswith("- Which method is better is not concluded") for line in printed)
     page = (out / "report.html").read_text(encoding="utf-8")
@@ -84,17 +83,15 @@ def test_what_a_killed_comparison_of_other_runs_left_is_removed(
 
 
 def test_a_run_named_twice_a_changed_one_and_another_folder_are_refused(
-    two_runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    two_runs: list[Path], tmp_path: Path, terminal: Terminal
 ) -> None:
     first = str(two_runs[0])
-    assert run(["compare", first, first]) == 1
-    assert "named twice" in capsys.readouterr().err
+    assert "named twice" in terminal("compare", first, first, code=1).err
     changed = tmp_path / "changed"
     shutil.copytree(two_runs[1], changed)
     scores = next((changed / "artifacts" / "predictions").rglob("*.npz"))
     scores.write_bytes(scores.read_bytes() + b"0")
-    assert run(["compare", first, str(changed)]) == 1
-    assert "not those that the run wrote" in capsys.readouterr().err
+    assert "not those that the run wrote" in terminal("compare", first, changed, code=1).err
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("kept", encoding="utf-8")
     assert run(["compare", *map(str, two_runs), "--output", str(tmp_path / "mine")]) == 1
@@ -124,26 +121,29 @@ def test_it_lies_beside_the_experiment_of_the_first_run_also_from_inside_of_it(
 
 
 def test_it_is_written_neither_into_a_run_nor_over_a_file(
-    two_runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    two_runs: list[Path], tmp_path: Path, terminal: Terminal
 ) -> None:
     compared = ["compare", *map(str, two_runs), "--output"]
-    assert run([*compared, str(two_runs[1] / "comparison")]) == 1
-    assert "lies in the folder of a run" in capsys.readouterr().err
+    assert (
+        "lies in the folder of a run" in terminal(*compared, two_runs[1] / "comparison", code=1).err
+    )
     (tmp_path / "notes.txt").write_text("kept", encoding="utf-8")
-    assert run([*compared, str(tmp_path / "notes.txt")]) == 1
-    assert "there is something else already" in capsys.readouterr().err
+    assert (
+        "there is something else already" in terminal(*compared, tmp_path / "notes.txt", code=1).err
+    )
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "kept"
 
 
 def test_results_that_nobody_can_read_are_told_with_their_folder(
-    two_runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    two_runs: list[Path], tmp_path: Path, terminal: Terminal
 ) -> None:
     strange = tmp_path / "strange" / "run"
     shutil.copytree(two_runs[1], strange)
     (strange / "artifacts/data/schema.json").write_text('{"target": 7}', encoding="utf-8")
     seal_results(strange)
-    assert run(["compare", str(two_runs[0]), str(strange), "--output", str(tmp_path / "c")]) == 1
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = terminal(
+        "compare", two_runs[0], strange, "--output", tmp_path / "c", code=1
+    ).err.splitlines()
     assert line.startswith(f"{strange}: results cannot be read")
     assert not (tmp_path / "c").exists()
 

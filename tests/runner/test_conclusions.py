@@ -18,7 +18,7 @@ from deepseek_report.provenance import code_of
 from deepseek_report.runner.execution.computing import StageOutcome
 from deepseek_report.runner.execution.open_plan import OpenPlan
 from deepseek_report.runner.execution.run_events import NoReporter
-from deepseek_report.runner.planning.plan import Stage, make_plan
+from deepseek_report.runner.planning.plan import _CONCLUDING, Stage, make_plan
 from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.store import Store
 
@@ -69,7 +69,7 @@ def test_an_unrelated_metric_draws_no_picture_again_but_those_that_read_conclusi
 
 def test_a_rule_of_the_findings_is_part_of_no_other_key() -> None:
     rule = "deepseek_report.findings.rules_performance"
-    assert rule in code_of("deepseek_report.runner.execution.computing")
+    assert rule in code_of(_CONCLUDING)
     assert rule not in code_of("deepseek_report.runner.execution.stages")
 
 

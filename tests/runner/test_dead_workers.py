@@ -49,7 +49,7 @@ class Deadly:
         (folder / "result.txt").write_text("whole")
 
 
-def config_of(group, key):
+def config_of(group, key=""):
     return {"_target_": "deadly_source.Deadly"}
 """
 STAGES = tuple(Stage(f"data/{name}", f"key-{name}") for name in "abcdef")
@@ -78,7 +78,6 @@ def run(
     settings = SimpleNamespace(jobs=2, measure_time=False, split=SimpleNamespace(folds=None))
     data = Deadly(folder / "marks", deaths, "data.b")
     experiment = SimpleNamespace(
-        raw={"trainer": {"_target_": "none"}},
         dataset=data,
         model=None,
         report=SimpleNamespace(language="en"),

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from deepseek_report.cli.dispatch import run
 from deepseek_report.errors import ArtifactError, ConfigError, DataError
 from deepseek_report.runner.companion import Companion
 from deepseek_report.runner.execution.given_rows import ModelRequest
+from tests.conftest import Terminal
 
 pytest.importorskip("uvicorn", reason="needs the extra `serve`")
 
@@ -193,6 +193,5 @@ def test_a_port_that_is_taken_is_a_sentence(server: Any, companion: Companion) -
         serve(companion, urlsplit(server.address).port or 0)
 
 
-def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Any, capsys: Any) -> None:
-    assert run(["serve", str(tmp_path)]) == 1
-    assert "not a run folder" in capsys.readouterr().err
+def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Any, terminal: Terminal) -> None:
+    assert "not a run folder" in terminal("serve", tmp_path, code=1).err

@@ -8,10 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from deepseek_report.cli.dispatch import run
 from deepseek_report.runner.run_folders.open_run import open_run
 from deepseek_report.runner.tracking import SCHEME, VARIABLE, Tracker, tracker_of_environment
-from tests.conftest import SmallRun
+from tests.conftest import SmallRun, Terminal
 
 mlflow: Any = pytest.importorskip("mlflow", reason="MLflow is an extra")
 
@@ -58,25 +57,22 @@ def test_a_comparison_says_what_it_needs_and_what_is_not_there(
     tracker: Tracker,
     small_run: SmallRun,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    terminal: Terminal,
 ) -> None:
     arguments = ["compare", str(small_run.folder)]
     monkeypatch.delenv(VARIABLE, raising=False)
     assert tracker_of_environment() is None
-    assert run([*arguments, f"{SCHEME}{logged}"]) == 1
-    assert VARIABLE in capsys.readouterr().err
+    assert VARIABLE in terminal(*arguments, f"{SCHEME}{logged}", code=1).err
     monkeypatch.setenv(VARIABLE, tracker.uri)
-    assert run([*arguments, f"{SCHEME}nosuchrun"]) == 1
-    assert "not found" in capsys.readouterr().err
-    assert run([*arguments, f"{SCHEME}{logged}"]) == 1
-    assert "named twice" in capsys.readouterr().err  # it was fetched, and is the same run
-    assert run(["compare", f"{SCHEME}{logged}", str(small_run.folder)]) == 1
-    assert "--output" in capsys.readouterr().err
+    assert "not found" in terminal(*arguments, f"{SCHEME}nosuchrun", code=1).err
+    assert (
+        "named twice" in terminal(*arguments, f"{SCHEME}{logged}", code=1).err
+    )  # it was fetched, and is the same run
+    assert "--output" in terminal("compare", f"{SCHEME}{logged}", small_run.folder, code=1).err
 
 
 def test_without_a_place_nothing_is_logged(
-    small_run: SmallRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small_run: SmallRun, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert run(["track", str(small_run.folder)]) == 1
-    assert "--uri URI" in capsys.readouterr().err
+    assert "--uri URI" in terminal("track", small_run.folder, code=1).err

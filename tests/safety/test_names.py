@@ -27,7 +27,7 @@ _LEADING_OUT = [f"measures/{name}" for name in UNFIT if name != "a/b"] + ["/etc/
 #: A part of each group that is named by a key.
 PARTS = {
     "metrics": "deepseek_report.metrics.performance.classification_scores.Accuracy",
-    "explainers": "deepseek_report.explainers.random.Random",
+    "explainers": "deepseek_report.explainers.accounts.Random",
     "visualizations": "deepseek_report.visualizations.performance.roc_curve.RocCurvePicture",
     "sections": "deepseek_report.sections.summary.SummarySection",
     "frameworks": "deepseek_report.compliance.framework.FrameworkChoice",

@@ -485,7 +485,7 @@ def source_of_people(folder: Path, declared: bool) -> RunSource:
     parts = [rows.take(np.flatnonzero(owners % 3 == k)) for k in range(3)]
     path = folder / str(declared)
     Dataset(schema, *parts, {}).save(path)
-    return RunSource.of(path, None, Privacy("aggregate", 5))
+    return RunSource.of({"data": path}, Privacy("aggregate", 5))
 
 
 def test_counts_under_the_floor_are_those_of_people_where_a_row_is_not_a_person(

@@ -18,6 +18,7 @@ from deepseek_report.cli import run as run_cli
 from deepseek_report.errors import ArtifactError, UnreachableError
 from deepseek_report.store import Store, remote_stages
 from deepseek_report.store.remote_stages import VARIABLE, RemoteStages, remote_of_environment
+from tests.conftest import Terminal
 
 fsspec: Any = pytest.importorskip("fsspec", reason="a store on object storage needs fsspec")
 STAGE, KEY = "measures/deletion/shap", "a" * 64
@@ -373,10 +374,7 @@ def test_a_large_file_may_take_as_long_as_something_of_it_arrives(tmp_path: Path
 
 
 def test_clean_remote_tells_what_is_damaged_and_mends_it(
-    place: RemoteStages,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    place: RemoteStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
     if place.url.startswith("s3"):
         fsspec.get_filesystem_class("s3").clear_instance_cache()
@@ -387,18 +385,15 @@ def test_clean_remote_tells_what_is_damaged_and_mends_it(
     (work / "values.bin").write_bytes(b"nowhere else")
     shutil.rmtree(own.publish(STAGE, "b" * 64, work, {"inputs": []}))
     clean = ["clean", "--remote", f"paths.store={own.root}", f"paths.reports={tmp_path}"]
-    assert run_cli(clean) == 0
-    assert "All of them are whole" in capsys.readouterr().out
+    assert "All of them are whole" in terminal(*clean).out
     for damage, content in (("changed", b"here still"), ("expired", b"nowhere else")):
         DAMAGES[damage](*object_of(place, content))
     before = objects(place)[1]
-    assert run_cli(clean) == 1
-    printed = capsys.readouterr().out
+    printed = terminal(*clean, code=1).out
     assert "values.bin is not what it was" in printed
     assert "values.bin is missing" in printed
     assert objects(place)[1] == before
-    assert run_cli([*clean, "--yes"]) == 0
-    assert "Sent again: 1. Taken out: 1" in capsys.readouterr().out
+    assert "Sent again: 1. Taken out: 1" in terminal(*clean, "--yes").out
     assert run_cli(clean) == 0
     other = Store(tmp_path / "other", place)
     assert other.find(STAGE, KEY) is not None
@@ -407,8 +402,10 @@ def test_clean_remote_tells_what_is_damaged_and_mends_it(
 
 
 def test_clean_remote_says_what_to_set_where_there_is_no_remote_store(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, terminal: Terminal
 ) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert run_cli(["clean", "--remote", f"paths.store={tmp_path}"]) == 2
-    assert f"set it to a URL such as {VARIABLE}=" in capsys.readouterr().err
+    assert (
+        f"set it to a URL such as {VARIABLE}="
+        in terminal("clean", "--remote", f"paths.store={tmp_path}", code=2).err
+    )

@@ -20,6 +20,7 @@ from deepseek_report.artifacts.storage.plain_files import open_lock
 from deepseek_report.cli import run as run_cli
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store import Store, compare, digest, folders, hash_folder, replace_folder
+from tests.conftest import Terminal
 
 
 def write(store: Store, key: str, text: str) -> Path:
@@ -262,15 +263,11 @@ def test_a_complete_store_that_can_only_be_read_gives_the_report(
 
 
 def test_a_store_that_can_only_be_read_and_lacks_a_stage_is_told_before_anything_is_made(
-    small_run: Any,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
     ReadOnly(small_run.store, monkeypatch)
     more = ["explain.instances=11", "report.thresholds=[]"]
-    assert run_cli([*small_run.overrides(tmp_path), *more]) == 1
-    printed = capsys.readouterr().err
+    printed = terminal(*small_run.overrides(tmp_path), *more, code=1).err
     assert "this store can only be read" in printed
     assert "paths.store=DIR" in printed
     assert not (tmp_path / "credit_risk").exists()

@@ -23,10 +23,10 @@ ALLOWED = {
     "datasets/sources/text_file.py": (1, _OF_A_CONFIG),
     "api/given_models.py": (1, _GIVEN),
     "datasets/sources/given_table.py": (2, _GIVEN),
-    "explainers/given_attributions.py": (2, _GIVEN),
+    "explainers/accounts.py": (2, _GIVEN),
     "models/given/given_answers.py": (3, _GIVEN),
     "api/pieces.py": (2, _GIVEN),
-    "explainers/surrogates/lime.py": (2, _EXPLAINER),
+    "explainers/lime.py": (2, _EXPLAINER),
     "metrics/explanations/interactions.py": (1, _EXPLAINER),
 }
 PACKAGE = Path(deepseek_report.__file__).parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
@@ -19,8 +19,7 @@ from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import distinct_rows
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.attributions import ModuleExplainer, subject, sum_units
-from deepseek_report.explainers.intrinsic import contrasted
+from deepseek_report.explainers.attributions import ModuleExplainer, contrasted, sum_units
 from deepseek_report.statistics.ranking import systematic
 
 if TYPE_CHECKING:
@@ -65,24 +64,26 @@ class RescaleRule(ModuleExplainer):
         for done in dict.fromkeys((min(_TRIED, n), n)):  # a model that is refused is so at once
             self._attribute(context, starts, values[:done])
             share = _gap_share(values[:done].sum(axis=1), (predictions - base)[:done])
-            self._refuse_gap(context, share, done)
+            if share > _MOST_GAP:
+                about = {"key": self.method, "model": classifier.name, "most": _MOST_GAP}
+                raise NotApplicableError(
+                    message("explainer_refusals.rescale_rule", share=share, n=done, **about)
+                )
         classifier.calls += 2 * sum(len(rows) * len(at) for rows, at in starts)
         several = logits.shape[1] > 2
-        return Explanation(
+        return self.explanation(
+            context,
+            before,
             values=values,
             predictions=predictions,
             base_values=base,
-            method=self.method,
             variant=message(f"explainer_variants.rescaled.{self.method}", rows=len(starts[0][0])),
             output_space=context.margin_space,
             game=self.game,
-            n_model_calls=classifier.calls - before,
-            params=asdict(self),
             notes=(
                 message("explainer_notes.rescale_rule", share=share, n=n),
                 *([message("explainer_notes.intrinsic.several_classes")] if several else []),
             ),
-            **subject(context),
         )
 
     def offers(self, situation: Situation) -> Sequence[Offer]:
@@ -108,13 +109,6 @@ class RescaleRule(ModuleExplainer):
                     per_unit = gradients.per_unit(attributed[None])
                     values[index] = sum_units(per_unit, module.unit_features, width)[0]
                     context.progress.advance()
-
-    def _refuse_gap(self, context: ExplainContext, share: float, n: int) -> None:
-        if share > _MOST_GAP:
-            about = {"key": self.method, "model": context.classifier.name, "most": _MOST_GAP}
-            raise NotApplicableError(
-                message("explainer_refusals.rescale_rule", share=share, n=n, **about)
-            )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, cast
 
 import numpy as np
@@ -16,11 +16,10 @@ from deepseek_report.artifacts.protocols.classifier import Capability, TreeClass
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.models import ModelPlugin
-from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds.coalitions import each_once, in_parts
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.attributions import chunks, missing_capability, seed_of, subject
+from deepseek_report.explainers.attributions import Explainer, chunks, missing_capability, seed_of
 from deepseek_report.explainers.shapley.shap_players import (
     Estimates,
     all_coalitions,
@@ -41,7 +40,7 @@ _MOST_PATHS = 20_000_000
 
 
 @dataclass(frozen=True)
-class ConditionalShap(ExplainerPart):
+class ConditionalShap(Explainer):
     """Conditional Shapley values: what is left out keeps to what goes with the features that stay.
 
     Where features are correlated, SHAP asks the model about combinations that do not occur. Here
@@ -74,6 +73,8 @@ class ConditionalShap(ExplainerPart):
     training_rows: Annotated[int, Field(ge=50, le=100_000)] = 2000
     chunk: Annotated[int, Field(ge=1)] = 16
 
+    method = "conditional_shap"
+
     def explain(self, context: ExplainContext) -> Explanation:
         """Estimate the values of the probability of the target, or of the number.
 
@@ -94,7 +95,7 @@ class ConditionalShap(ExplainerPart):
         """NotApplicableError where the trees are too many, or do not add up to the output."""
         classifier = cast(TreeClassifier, context.classifier)
         before = context.classifier.calls
-        context.progress.start("conditional_shap", 1)
+        context.progress.start(self.method, 1)
         rows = context.background if context.training is None else context.training
         training = rows[thin(len(rows), self.training_rows)]
         ensemble = classifier.trees
@@ -109,21 +110,19 @@ class ConditionalShap(ExplainerPart):
         if not trees.add_up(answers, ensemble.space):
             raise NotApplicableError(message("explainer_refusals.sum_of_trees"))
         context.progress.advance()
-        return Explanation(
+        return self.explanation(
+            context,
+            before,
             values=trees.values,
             predictions=trees.outputs if ensemble.space == "logit" else answers,
             base_values=np.full(len(trees.values), trees.base),
-            method="conditional_shap",
             variant=message("explainer_variants.leaves", space=ensemble.space),
             output_space=ensemble.space,
             game="conditional",
-            n_model_calls=context.classifier.calls - before,
-            params=asdict(self),
             notes=(
                 message("explainer_notes.conditional.leaves", rows=len(training)),
                 message("explainer_notes.conditional.unused"),
             ),
-            **subject(context),
         )
 
     def _drawn(self, context: ExplainContext) -> Explanation:
@@ -134,30 +133,27 @@ class ConditionalShap(ExplainerPart):
                 message("explainer_refusals.too_many_columns", columns=columns, most=_MOST_COLUMNS)
             )
         before = context.classifier.calls
-        context.progress.start("conditional_shap", n)
+        context.progress.start(self.method, n)
         game = _Game.of(context, self)
         values = np.empty((self.rounds, n, columns))
         for part in chunks(n, self.chunk):
             for index in range(part.start, part.stop):
                 values[:, index] = game.estimates(index).values
             context.progress.advance(part.stop - part.start)
-        return Explanation(
+        return self.explanation(
+            context,
+            before,
             values=values.mean(axis=0),
             standard_error=_standard_errors(values),
             predictions=game.predictions,
             base_values=np.full(n, game.nothing.mean()),
-            method="conditional_shap",
             variant=message("explainer_variants.copula"),
-            output_space=context.output_space,
             game="conditional",
-            n_model_calls=context.classifier.calls - before,
-            params=asdict(self),
             notes=(
                 message("explainer_notes.conditional.given", rows=game.learnt_from),
                 message("explainer_notes.conditional.unused"),
                 message("explainer_notes.players.spread", rounds=self.rounds),
             ),
-            **subject(context),
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:

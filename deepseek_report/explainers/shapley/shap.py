@@ -2,63 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, cast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, cast
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.explanation import Explanation, Game, OutputSpace
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability, TreeClassifier
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
 from deepseek_report.artifacts.protocols.models import ModelPlugin
-from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.attributions import chunks, missing_capability, subject
+from deepseek_report.explainers.attributions import Explainer, chunks, missing_capability
 from deepseek_report.explainers.shapley.shap_players import Players, about_players, about_regression
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings, planned_questions
 from deepseek_report.explainers.shapley.shapley_engine import ShapleyEngine
 from deepseek_report.statistics.games.coalition_design import all_pairs
-from deepseek_report.statistics.games.tree_shapley import TreeValues, tree_shapley
-
-# The sizes in which Shapley values are worth their price, from the smallest to the exact ones.
-
-
-def tree_values(context: ExplainContext) -> tuple[TreeValues, OutputSpace]:
-    """Interventional Shapley values of the output of the target that the trees add up to.
-
-    All background rows stand for "left out".
-
-    Returns the values, and their unit: probability of the target, its log-odds, or the predicted
-    number. The outputs are the model's own answers where it gives these in that unit.
-    Raises NotApplicableError : the model has no trees for this target, or its output does not
-    follow from the sum of its trees.
-    """
-    if "trees" not in context.classifier.capabilities:
-        raise NotApplicableError(
-            message("explainer_refusals.no_trees", model=context.classifier.name)
-        )
-    classifier = cast(TreeClassifier, context.classifier)
-    ensemble = classifier.trees
-    values = tree_shapley(
-        ensemble,
-        classifier.columns(context.inputs),
-        classifier.columns(context.background),
-        context.target,
-    )
-    answers = context.output(context.inputs)
-    if not values.add_up(answers, ensemble.space):
-        raise NotApplicableError(message("explainer_refusals.not_additive"))
-    if ensemble.space != "logit":
-        values = replace(values, outputs=answers)
-    return values, ensemble.space
-
+from deepseek_report.statistics.games.tree_shapley import tree_shapley
 
 #: Of the size that the file names, the smallest and the largest that are offered. The error falls
 #: with the root of the size: at most to an eighth, and more is a matter of `tolerance`.
@@ -67,82 +32,16 @@ _LEAST, _MOST = 0.25, 64
 _MOST_ROUNDS = 1000
 
 
-@dataclass(frozen=True)
-class ShapSize:
-    """When a size is worth its price, the fields that make it, and why."""
-
-    turn: Turn
-    fields: Mapping[str, Any]
-    reason: Message
-
-
-def shap_sizes(shap: ShapSettings, situation: Situation) -> list[ShapSize]:
-    """The sizes of an explainer whose algorithm is chosen, see `Shap.suited_to`.
-
-    Trees are walked, which is exact and costs one row an instance. Pairs of coalitions come with
-    1/4, 1/2, 1, 2, 4 … times the walks that the file names, until all pairs are asked about all
-    rows; Owen values with as many evaluations, until every part is halved. What is left to the shap
-    package has the size that the file names.
-    """
-    if shap.algorithm == "pairs":
-        return _of_pairs(shap, situation)
-    if shap.algorithm == "owen":
-        return _of_parts(shap, situation)
-    why = message("recommendation.shap.package", algorithm=shap.algorithm)
-    if shap.algorithm == "tree":
-        why = message("recommendation.shap.trees", background=situation.background)
-    return [ShapSize(Turn.ACCOUNT, {}, why)]
-
-
-def _of_pairs(shap: ShapSettings, situation: Situation) -> list[ShapSize]:
-    rows = 1 if shap.reference == "baseline" else situation.background
-    sizes: list[ShapSize] = []
-    for turn, rounds in _sizes(shap.rounds, _MOST_ROUNDS):
-        why = _about_pairs(replace(shap, rounds=rounds), situation.players, rows)
-        sizes.append(ShapSize(turn, {"rounds": rounds}, why))
-        if why.id == "recommendation.shap.all":
-            break
-    return sizes
-
-
-def _about_pairs(shap: ShapSettings, players: int, rows: int) -> Message:
-    pairs = shap.levels(players, rows)[-1]
-    if pairs >= rows * all_pairs(players):
-        return message("recommendation.shap.all", players=players, background=rows)
-    if shap.has_surrogate(players, rows):
-        return message("recommendation.shap.surrogate", players=players, pairs=pairs)
-    return message("recommendation.shap.pairs", players=players, pairs=pairs)
-
-
-def _of_parts(shap: ShapSettings, situation: Situation) -> list[ShapSize]:
-    rounds = shap.rounds
-    if shap.reference == "background":
-        rounds, _ = shap.sizes(situation.background)
-    all_halved = 2 * rounds * max(situation.players - 1, 1)
-    return [
-        ShapSize(
-            turn,
-            {"max_evaluations": rows},
-            message("recommendation.shap.owen", players=situation.players, rows=rows),
-        )
-        for turn, rows in _sizes(shap.max_evaluations, all_halved)
-    ]
-
-
 def _sizes(usual: int, most: int) -> Iterator[tuple[Turn, int]]:
     """Doubled sizes up to `most`, and when each is worth its price."""
     factor, last = _LEAST, 0
     while factor <= _MOST and last < most:
         size = min(max(round(factor * usual), 1), most)
         if size > last:
-            yield (_turn(factor) if last else Turn.ACCOUNT), size
+            larger = Turn.FINER if factor == 2 else Turn.FINEST
+            turn = Turn.USUAL if factor <= 1 else larger
+            yield (turn if last else Turn.ACCOUNT), size
         factor, last = 2 * factor, size
-
-
-def _turn(factor: float) -> Turn:
-    if factor <= 1:
-        return Turn.USUAL
-    return Turn.FINER if factor == 2 else Turn.FINEST
 
 
 #: Players of which all coalitions can be asked for.
@@ -150,7 +49,7 @@ _MOST_EXACT = 16
 
 
 @dataclass(frozen=True)
-class Shap(ShapSettings, ExplainerPart):
+class Shap(ShapSettings, Explainer):
     """Shapley values: each feature's share of the distance from the average.
 
     "pairs" asks the model about coalitions of features in pairs with their complements, each
@@ -195,6 +94,7 @@ class Shap(ShapSettings, ExplainerPart):
 
     reveals = "aggregate"
     games = frozenset({"background", "baseline"})
+    method = "shap"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Estimate Shapley values of the probability of the target, or of its log-odds.
@@ -208,7 +108,7 @@ class Shap(ShapSettings, ExplainerPart):
         if suited.algorithm == "tree":
             return suited._walked(context)
         if suited.algorithm in ("pairs", "surrogate"):
-            return suited._of_pairs(context)
+            return suited._regressed(context)
         players = len(classifier.schema.player_labels)
         if suited.algorithm == "exact" and players > _MOST_EXACT:
             raise NotApplicableError(
@@ -255,86 +155,97 @@ class Shap(ShapSettings, ExplainerPart):
         return "baseline" if self.reference == "baseline" else "background"
 
     def _walked(self, context: ExplainContext) -> Explanation:
-        classifier = context.classifier
-        before = classifier.calls
+        """Of the output that the trees add up to; all background rows stand for "left out".
+
+        Raises NotApplicableError : the model has no trees for this target, or its output does not
+        follow from the sum of its trees.
+        """
+        if "trees" not in context.classifier.capabilities:
+            raise NotApplicableError(
+                message("explainer_refusals.no_trees", model=context.classifier.name)
+            )
+        classifier = cast(TreeClassifier, context.classifier)
+        before, ensemble = context.classifier.calls, classifier.trees
+        space = ensemble.space
         context.progress.start("shap", 1)
-        trees, space = tree_values(context)
+        rows = classifier.columns(context.inputs), classifier.columns(context.background)
+        trees, answers = (
+            tree_shapley(ensemble, *rows, context.target),
+            context.output(context.inputs),
+        )
+        if not trees.add_up(answers, space):
+            raise NotApplicableError(message("explainer_refusals.not_additive"))
         context.progress.advance()
-        return Explanation(
+        return self.explanation(
+            context,
+            before,
             values=trees.values,
-            predictions=trees.outputs,
+            predictions=trees.outputs if space == "logit" else answers,
             base_values=np.full(len(trees.values), trees.base),
-            method="shap",
             variant=message("explainer_variants.trees", space=space),
             output_space=space,
             game="background",
-            n_model_calls=classifier.calls - before,
             params={"algorithm": "tree", "background_rows": len(context.background)},
             notes=(
                 message("explainer_notes.shap.independent"),
                 message("explainer_notes.shap.trees", rows=len(context.background), space=space),
             ),
-            **subject(context),
         )
 
-    def _of_pairs(self, context: ExplainContext) -> Explanation:
-
-        classifier, n = context.classifier, len(context.inputs)
-        before = classifier.calls
+    def _regressed(self, context: ExplainContext) -> Explanation:
+        before, n = context.classifier.calls, len(context.inputs)
         context.progress.start("shap", n)
         engine = ShapleyEngine(self, context)
         for part in chunks(n, self.chunk):
             engine.explain(part)
             context.progress.advance(part.stop - part.start)
-        return Explanation(
+        return self.explanation(
+            context,
+            before,
             values=engine.values,
             standard_error=engine.standard_error if engine.samples else None,
             predictions=engine.predictions,
             base_values=engine.base,
-            method="shap",
             variant=message("explainer_variants.shap_regression"),
-            output_space=context.output_space,
             game=self._game,
-            n_model_calls=classifier.calls - before,
-            params=asdict(self),
             notes=about_regression(self, engine),
-            **subject(context),
         )
 
     def _sampled(self, context: ExplainContext) -> Explanation:
         from deepseek_report.explainers.shapley.shap_rounds import Rounds, version
 
-        classifier, n = context.classifier, len(context.inputs)
-        before = classifier.calls
-        backgrounds, base = self._backgrounds(context)
+        before, n = context.classifier.calls, len(context.inputs)
+        scores = context.output(context.background)
+        chosen = self.chosen_rows(scores)
+        backgrounds = context.background[chosen]
         algorithm: Literal["exact", "permutation"] = (
             "exact" if self.algorithm == "exact" else "permutation"
         )
         context.progress.start("shap", n)
         values = np.zeros((len(backgrounds), *context.inputs.shape))
-        with _numpy_seed_restored():
-            rounds = Rounds(context, backgrounds, algorithm)
-            for part in chunks(n, self.chunk):
-                values[:, part] = rounds.values(part)
-                context.progress.advance(part.stop - part.start)
-        return Explanation(
+        rounds = Rounds(context, backgrounds, algorithm)
+        for part in chunks(n, self.chunk):
+            values[:, part] = rounds.values(part)
+            context.progress.advance(part.stop - part.start)
+        n_rounds, rows = chosen.shape
+        return self.explanation(
+            context,
+            before,
             values=values.mean(axis=0),
             standard_error=_standard_error(values),
             predictions=context.output(context.inputs),
-            base_values=np.full(n, base),
-            method="shap",
+            base_values=np.full(n, float(scores[chosen].mean())),
             variant=message(f"explainer_variants.shap_{algorithm}", version=version()),
-            output_space=context.output_space,
             game="background",
-            n_model_calls=classifier.calls - before,
-            params=asdict(self) | {"algorithm": algorithm, "rounds": len(backgrounds)},
-            notes=(message("explainer_notes.shap.independent"), _about_background(backgrounds)),
-            **subject(context),
+            params=vars(self) | {"algorithm": algorithm, "rounds": n_rounds},
+            notes=(
+                message("explainer_notes.shap.independent"),
+                message("explainer_notes.shap.background", rounds=n_rounds, rows=rows),
+            ),
         )
 
     def _of_players(self, context: ExplainContext) -> Explanation:
-        classifier, n = context.classifier, len(context.inputs)
-        before = classifier.calls
+        before, n = context.classifier.calls, len(context.inputs)
         predictions = context.output(context.inputs)
         players = Players(self, context, predictions)
         context.progress.start("shap", n)
@@ -342,19 +253,17 @@ class Shap(ShapSettings, ExplainerPart):
         for index in range(n):
             values[:, index] = players.values(index)
             context.progress.advance()
-        return Explanation(
+        return self.explanation(
+            context,
+            before,
             values=values.mean(axis=0),
             standard_error=_standard_error(values),
             predictions=predictions,
             base_values=players.base,
-            method="shap",
-            variant=players.variant,
-            output_space=context.output_space,
+            variant=message(f"explainer_variants.players_{self.algorithm}"),
             game=self._game,
-            n_model_calls=classifier.calls - before,
-            params=asdict(self) | {"rounds": players.rounds},
+            params=vars(self) | {"rounds": players.rounds},
             notes=about_players(self, players),
-            **subject(context),
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
@@ -368,54 +277,70 @@ class Shap(ShapSettings, ExplainerPart):
             pairs = self.levels(n_features, rows)[-1]
             return at_reference + fitted + n_instances * (1 + 2 * pairs)
         rounds, rows = self.sizes(n_background)
+        if self.reference != "baseline" and algorithm != "owen":
+            coalitions = 2**n_features if algorithm == "exact" else 2 * n_features + 1
+            return n_background + n_instances * (1 + rounds * rows * coalitions)
         if self.reference == "baseline":
             rounds = 1 if algorithm == "exact" else self.rounds
-        if self.reference == "baseline" or algorithm == "owen":
-            questions = rounds * self.evaluations(algorithm, n_features, rounds)
-            before = planned_questions(self.screening, n_features) if algorithm == "owen" else 0
-            return (
-                n_instances * (1 + questions)
-                + (n_instances if self.reference == "baseline" else n_background)
-                + before
-            )
-        coalitions = 2**n_features if algorithm == "exact" else 2 * n_features + 1
-        return n_background + n_instances * (1 + rounds * rows * coalitions)
+        questions, before = 2**n_features if algorithm == "exact" else 2 * max(n_features - 1, 0), 0
+        if algorithm == "owen":
+            questions = 2 * self.cuts(n_features, rounds)
+            before = planned_questions(self.screening, n_features)
+        at_reference = n_instances if self.reference == "baseline" else n_background
+        return n_instances * (1 + rounds * questions) + at_reference + before
 
     def offers(self, situation: Situation) -> Sequence[Offer]:
+        """The sizes in which the values are worth their price, from the smallest to exact ones.
+
+        Trees are walked, which is exact and costs one row an instance. Pairs of coalitions come
+        with 1/4, 1/2, 1, 2, 4 … times the walks that the file names, until all pairs are asked
+        about all rows; Owen values with as many evaluations, until every part is halved. What is
+        left to the shap package has the size that the file names.
+        """
         suited = self.suited_to(situation.capabilities, situation.schema)
-        return [
-            Offer(size.turn, replace(self, **size.fields), size.reason)
-            for size in shap_sizes(suited, situation)
-        ]
+        if suited.algorithm == "pairs":
+            return self._sizes_of_pairs(suited, situation)
+        if suited.algorithm == "owen":
+            rounds = suited.rounds
+            if suited.reference == "background":
+                rounds, _ = suited.sizes(situation.background)
+            all_halved = 2 * rounds * max(situation.players - 1, 1)
+            return [
+                Offer(
+                    turn,
+                    replace(self, max_evaluations=size),
+                    message("recommendation.shap.owen", players=situation.players, rows=size),
+                )
+                for turn, size in _sizes(suited.max_evaluations, all_halved)
+            ]
+        why = message("recommendation.shap.package", algorithm=suited.algorithm)
+        if suited.algorithm == "tree":
+            why = message("recommendation.shap.trees", background=situation.background)
+        return [Offer(Turn.ACCOUNT, self, why)]
+
+    def _sizes_of_pairs(self, suited: Shap, situation: Situation) -> list[Offer]:
+        rows = 1 if suited.reference == "baseline" else situation.background
+        players = situation.players
+        offers: list[Offer] = []
+        for turn, rounds in _sizes(suited.rounds, _MOST_ROUNDS):
+            size = replace(suited, rounds=rounds)
+            pairs, kind = size.levels(players, rows)[-1], "pairs"
+            if pairs >= rows * all_pairs(players):
+                why = message("recommendation.shap.all", players=players, background=rows)
+                return [*offers, Offer(turn, replace(self, rounds=rounds), why)]
+            if size.has_surrogate(players, rows):
+                kind = "surrogate"
+            why = message(f"recommendation.shap.{kind}", players=players, pairs=pairs)
+            offers.append(Offer(turn, replace(self, rounds=rounds), why))
+        return offers
 
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         if self.algorithm == "tree":
             return missing_capability(frozenset({"trees"}), model)
         return None
 
-    def _backgrounds(self, context: ExplainContext) -> tuple[Floats, float]:
-        """(round, row, feature) and the model's mean output on all of them."""
-        scores = context.output(context.background)
-        chosen = self.chosen_rows(scores)
-        return context.background[chosen], float(scores[chosen].mean())
-
 
 def _standard_error(values: Floats) -> Floats | None:
     if len(values) < 2:
         return None
     return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
-
-
-def _about_background(backgrounds: Floats) -> Message:
-    rounds, rows, _ = backgrounds.shape
-    return message("explainer_notes.shap.background", rounds=rounds, rows=rows)
-
-
-@contextmanager
-def _numpy_seed_restored() -> Iterator[None]:
-    """Leave NumPy's global generator, from which shap draws, as it was."""
-    state = np.random.get_state()  # noqa: NPY002
-    try:
-        yield
-    finally:
-        np.random.set_state(state)  # noqa: NPY002

@@ -195,14 +195,21 @@ class Players:
         self.present = self.kind.present(context.inputs)
         self.partition = self._partition()
         self.parts: list[int] = []
+        n, rows = len(context.inputs), context.background
         if config.reference == "baseline":
-            self._compare_with_baseline()
+            self.rounds = 1 if self.algorithm == "exact" else config.rounds
+            rows = self.kind.baseline(context.inputs, rows)
+            self.base = context.output(rows)
+            self.references = np.broadcast_to(rows[None], (self.rounds, *rows.shape))
+            self.at_reference = np.tile(self.base, (self.rounds, 1))
         else:
-            self._compare_with_rows()
-
-    @property
-    def variant(self) -> Message:
-        return message(f"explainer_variants.players_{self.algorithm}")
+            scores = context.output(rows)
+            chosen = config.chosen_rows(scores, rows=1)[:, 0]
+            self.rounds = len(chosen)
+            shape = (self.rounds, *context.inputs.shape)
+            self.references = np.broadcast_to(rows[chosen][:, None], shape)
+            self.base = np.full(n, float(scores[chosen].mean()))
+            self.at_reference = np.tile(scores[chosen][:, None], (1, n))
 
     def _partition(self) -> Ints:
         if self.algorithm != "owen":
@@ -213,24 +220,6 @@ class Players:
         return partition_order(
             self.schema, self.context.background, effects, config.permutation_up_to
         )
-
-    def _compare_with_baseline(self) -> None:
-        context = self.context
-        self.rounds = 1 if self.algorithm == "exact" else self.config.rounds
-        rows = self.kind.baseline(context.inputs, context.background)
-        self.base = context.output(rows)
-        self.references = np.broadcast_to(rows[None], (self.rounds, *rows.shape))
-        self.at_reference = np.tile(self.base, (self.rounds, 1))
-
-    def _compare_with_rows(self) -> None:
-        context, n = self.context, len(self.context.inputs)
-        scores = context.output(context.background)
-        chosen = self.config.chosen_rows(scores, rows=1)[:, 0]
-        self.rounds = len(chosen)
-        shape = (self.rounds, *context.inputs.shape)
-        self.references = np.broadcast_to(context.background[chosen][:, None], shape)
-        self.base = np.full(n, float(scores[chosen].mean()))
-        self.at_reference = np.tile(scores[chosen][:, None], (1, n))
 
     def values(self, index: int) -> Floats:
         """(round, column) for one instance; players that are not there get 0."""
@@ -263,7 +252,7 @@ class Players:
         kept = self.partition[self.present[index][self.partition]]
         local = np.searchsorted(players, kept)
         drawn = flipped_orders(local, self.rounds, rng)
-        cuts = self.config.cuts("owen", len(players), self.rounds)
+        cuts = self.config.cuts(len(players), self.rounds)
         return largest_shares(local, drawn, ends, cuts, ask)
 
 

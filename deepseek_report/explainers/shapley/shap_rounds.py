@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Array, Bools, Floats
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.explainers.attributions import seed_of
 
@@ -44,14 +44,11 @@ class IndependentMasker:
         self.shape = background.shape
 
     def __call__(self, mask: Array, row: Floats) -> tuple[tuple[Floats], Bools]:
-        kept = self._coalitions(mask)
+        flipped = mask[:, None] == np.arange(self.shape[1])
+        kept = np.asarray(np.cumsum(flipped, axis=0) % 2, dtype=bool)
         rows = np.where(kept[:, None, :], row, self.background)
         varying = np.ones((len(kept), len(self.background)), dtype=bool)
         return (rows.reshape(-1, len(row)),), varying
-
-    def _coalitions(self, toggles: Ints) -> Bools:
-        flipped = toggles[:, None] == np.arange(self.shape[1])
-        return np.asarray(np.cumsum(flipped, axis=0) % 2, dtype=bool)
 
 
 class _Tape:
@@ -75,17 +72,20 @@ class _Tape:
 
 
 @contextmanager
-def _interpreted_average() -> Iterator[None]:
-    """Average the model's outputs in plain Python: shap compiles a loop for it at first use.
+def _as_it_was() -> Iterator[None]:
+    """Leave as they were what shap changes, and what is changed of it, for all of NumPy's users.
 
-    Compiling takes 2.8 s in every process, the plain loop 0.3 s for 200 instances of 23 features.
+    shap draws from NumPy's global generator. Its average over the model's outputs is taken in plain
+    Python here: to compile the loop at first use takes 2.8 s in every process, the plain one 0.3 s
+    for 200 instances of 23 features.
     """
-    compiled = _masked_model._build_fixed_single_output
+    state, compiled = np.random.get_state(), _masked_model._build_fixed_single_output  # noqa: NPY002
     _masked_model._build_fixed_single_output = getattr(compiled, "py_func", compiled)
     try:
         yield
     finally:
         _masked_model._build_fixed_single_output = compiled
+        np.random.set_state(state)  # noqa: NPY002
 
 
 class Rounds:
@@ -97,46 +97,35 @@ class Rounds:
         backgrounds: Floats,
         algorithm: Literal["exact", "permutation"],
     ) -> None:
-        self.context = context
-        self.tape = _Tape()
-        self.algorithm = algorithm
-        self.recorders = [self._explainer(self.tape.record, rows) for rows in backgrounds]
-        self.players = [self._explainer(self.tape.replay, rows) for rows in backgrounds]
+        self.context, self.tape, self.is_exact = context, _Tape(), algorithm == "exact"
+        explainer = shap.ExactExplainer if self.is_exact else shap.PermutationExplainer
+        self.recorders, self.players = (
+            [explainer(model, IndependentMasker(rows)) for rows in backgrounds]
+            for model in (self.tape.record, self.tape.replay)
+        )
 
     def values(self, part: slice) -> Floats:
         """(round, instance, feature) for the instances of the slice."""
-        self._run(self.recorders, part)
-        self.tape.answer(self._probability)
-        return self._run(self.players, part)
+        with _as_it_was():
+            self._each(self.recorders, part)
+            self.tape.answer(self.context.output)
+            return self._each(self.players, part)
 
-    def _run(self, explainers: list[object], part: slice) -> Floats:
-        with _interpreted_average():
-            return self._each(explainers, part)
-
-    def _each(self, explainers: list[object], part: slice) -> Floats:
-        rows = zip(self.context.inputs[part], self.context.draws[part], strict=True)
-        values = [
-            [self._one(explainer, round_, row, drawn) for row, drawn in rows]
-            for rows in [list(rows)]
-            for round_, explainer in enumerate(explainers)
-        ]
-        return np.array(values)
+    def _each(self, explainers: list[shap.Explainer], part: slice) -> Floats:
+        rows = list(zip(self.context.inputs[part], self.context.draws[part], strict=True))
+        return np.array(
+            [
+                [self._one(explainer, round_, row, drawn) for row, drawn in rows]
+                for round_, explainer in enumerate(explainers)
+            ]
+        )
 
     def _one(self, explainer: shap.Explainer, round_: int, row: Floats, drawn: int) -> Floats:
         np.random.seed(seed_of(self.context.seed, round_, drawn))  # noqa: NPY002
         options = {"main_effects": False, "error_bounds": False, "batch_size": None}
-        evaluations = 2**row.size if self.algorithm == "exact" else 2 * row.size + 1
-        more = {"interactions": 1} if self.algorithm == "exact" else {}
+        evaluations = 2**row.size if self.is_exact else 2 * row.size + 1
+        more = {"interactions": 1} if self.is_exact else {}
         result = explainer.explain_row(
             row, max_evals=evaluations, outputs=None, silent=True, **options, **more
         )
         return np.asarray(result["values"], dtype=np.float64)
-
-    def _probability(self, rows: Floats) -> Floats:
-        return self.context.output(rows)
-
-    def _explainer(self, model: Callable[[Floats], Floats], background: Floats) -> object:
-        masker = IndependentMasker(background)
-        if self.algorithm == "exact":
-            return shap.ExactExplainer(model, masker)
-        return shap.PermutationExplainer(model, masker)

@@ -61,16 +61,8 @@ class ShapSettings:
         )
         return self.reference != "baseline" and sampled and self.surrogate_rows > 0
 
-    def evaluations(self, algorithm: Algorithm, n_players: int, rounds: int) -> int:
-        """Rows that one round asks about one instance, besides the two ends."""
-        if algorithm == "exact":
-            return int(2**n_players)
-        return 2 * self.cuts(algorithm, n_players, rounds)
-
-    def cuts(self, algorithm: Algorithm, n_players: int, rounds: int) -> int:
-        """How often players are told apart in one round."""
-        if algorithm != "owen":
-            return max(n_players - 1, 0)
+    def cuts(self, n_players: int, rounds: int) -> int:
+        """How often players are told apart in one round of Owen values."""
         return max(min(n_players - 1, self.max_evaluations // (2 * rounds)), 0)
 
     def resolved(self, n_players: int) -> Algorithm:
@@ -119,7 +111,7 @@ def elementary_effects(context: ExplainContext, walks: int) -> Floats:
     columns = background.shape[1]
     effects = np.zeros(columns)
     for _ in range(walks):
-        first, last = background[_two_rows(random, len(background))]
+        first, last = background[random.choice(len(background), 2, replace=len(background) < 2)]
         walk = _Walk(context, first, last, random.permutation(columns))
         effects[walk.order] += walk.changes()
     return effects / walks
@@ -177,7 +169,3 @@ def _rows_of_walk(columns: int) -> int:
 def about_screening(walks: int, columns: int) -> Message:
     """The sentence that says what was done before explaining."""
     return message("explainer_notes.screening", columns=columns, walks=walks)
-
-
-def _two_rows(random: np.random.Generator, rows: int) -> Ints:
-    return random.choice(rows, 2, replace=rows < 2)

@@ -136,7 +136,8 @@ class ShapleyEngine:
         while waiting := [case for case in waiting if not case.is_done]:
             self._ask(waiting)
             self._estimate(waiting)
-            waiting = [case for case in waiting if not self._is_accurate(case)]
+            largest = self.standard_error.max(axis=1)
+            waiting = [c for c in waiting if not largest[c.index] <= self.settings.tolerance]
 
     def _begin(self, index: int) -> _Case:
         """A case to which nothing is answered; its whole gain is shared alike."""
@@ -146,9 +147,6 @@ class ShapleyEngine:
         return _Case(
             index, players, design, self.settings.levels(len(players), self.background_rows)
         )
-
-    def _is_accurate(self, case: _Case) -> bool:
-        return bool(self.standard_error[case.index].max() <= self.settings.tolerance)
 
     def _design(self, number: int, players: int) -> PairDesign:
         if (number, players) not in self._designs:
@@ -221,14 +219,11 @@ class ShapleyEngine:
         if key not in self._regressions:
             number, players, pairs = key
             design = self._design(number, players).first(pairs)
-            self._regressions[key] = PairedRegression(design, self._traits(players))
+            traits = np.zeros((self.background_rows, players))
+            if self.kind.named_columns and self.settings.reference == "background":
+                traits = standardised(self.context.background)  # by which a share may go
+            self._regressions[key] = PairedRegression(design, traits)
         return self._regressions[key]
-
-    def _traits(self, players: int) -> Floats:
-        """(row, player) by which the share of a player may go; only columns of a table have any."""
-        if self.kind.named_columns and self.settings.reference == "background":
-            return standardised(self.context.background)
-        return np.zeros((self.background_rows, players))
 
     def _set(self, index: int, players: Ints, values: Floats, errors: Floats) -> None:
         """Keep values and errors of players; what the values lack of the whole is shared alike."""
@@ -261,7 +256,12 @@ def partition_order(
     """
     places = kind_of(schema).places()
     if places is not None:
-        return halved(len(places), lambda part: _along_longest(part, places))
+
+        def along_longest(part: Ints) -> Ints:
+            axis = int(np.ptp(places[part], axis=0).argmax())
+            return part[np.argsort(places[part][:, axis], kind="stable")]
+
+        return halved(len(places), along_longest)
     columns = standardised(background)
 
     def sort(part: Ints) -> Ints:
@@ -299,9 +299,14 @@ def groups_of(order: Ints, most: int, effects: Floats | None = None) -> Ints:
     """
     weights = np.ones(len(order)) if effects is None else effects[order]
     sums = np.concatenate([[0.0], np.cumsum(weights)])
+
+    def weight(part: tuple[int, int]) -> float:  # a single player cannot be halved and comes last
+        start, stop = part
+        return float(sums[stop] - sums[start]) if stop - start > 1 else -1.0
+
     bounds = [(0, len(order))]
     while len(bounds) < min(most, len(order)):
-        at = max(range(len(bounds)), key=lambda k: _weight(bounds[k], sums))
+        at = max(range(len(bounds)), key=lambda k: weight(bounds[k]))
         start, stop = bounds[at]
         middle = middle_of(start, stop)
         bounds[at : at + 1] = [(start, middle), (middle, stop)]
@@ -309,18 +314,6 @@ def groups_of(order: Ints, most: int, effects: Floats | None = None) -> Ints:
     for group, (start, stop) in enumerate(bounds):
         groups[order[start:stop]] = group
     return groups
-
-
-def _weight(part: tuple[int, int], sums: Floats) -> float:
-    """What a part weighs; a single player cannot be halved and comes last."""
-    start, stop = part
-    return float(sums[stop] - sums[start]) if stop - start > 1 else -1.0
-
-
-def _along_longest(part: Ints, places: Floats) -> Ints:
-    inside = places[part]
-    axis = int(np.ptp(inside, axis=0).argmax())
-    return part[np.argsort(inside[:, axis], kind="stable")]
 
 
 def _by_correlation(part: Ints, columns: Floats) -> Ints:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,10 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Feature
+from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.row_conditions import relation_in_words
 from deepseek_report.errors import NotApplicableError
@@ -369,42 +370,33 @@ class Behaviour(ModelMetric):
             raise NotApplicableError(message("refusals.no_expectation"))
         context.progress.start("expectations", len(expectations))
         judged = [test.breaches(expectation) for expectation in expectations]
-        directed = _directed_features(expectations, schema)
+        named = [name for each in expectations if each.kind == "direction" for name in each.columns]
+        directed = frozenset(feature.name for feature in _features_named(named, schema))
         questions_of = [
             (curve, list(curve.questions(answers, target))) for curve, answers, target in curves
         ]
-        decides = task_of(schema.target).decides
-        tables = {
-            "expectations": _frame(
-                [
-                    _row(place, expectation, breaches, context)
-                    for place, (expectation, breaches) in enumerate(
-                        zip(expectations, judged, strict=True)
-                    )
-                ],
-                self.tables["expectations"],
-                decides,
-            ),
-            "worst": _frame(
-                list(_worst_rows(expectations, judged, context)), self.tables["worst"], decides
-            ),
-            "questions": _frame(
-                [
-                    _question_row(question, curve, decides, directed)
-                    for curve, questions in questions_of
-                    for question in questions
-                ],
-                self.tables["questions"],
-                decides,
-            ),
-            "curves": _frame(
-                [row for curve, questions in questions_of for row in _curve_rows(curve, questions)],
-                self.tables["curves"],
-                decides,
-            ),
+        rows: dict[str, list[dict[str, object]]] = {
+            "expectations": [
+                _row(place, expectation, breaches, context)
+                for place, (expectation, breaches) in enumerate(
+                    zip(expectations, judged, strict=True)
+                )
+            ],
+            "worst": list(_worst_rows(expectations, judged, schema)),
+            "questions": [
+                _question_row(question, curve, directed)
+                for curve, questions in questions_of
+                for question in questions
+            ],
+            "curves": [
+                row for curve, questions in questions_of for row in _curve_rows(curve, questions)
+            ],
         }
+        decides = task_of(schema.target).decides
+        tables = {name: _frame(rows[name], kind, decides) for name, kind in self.tables.items()}
         note = message("notes.behaviour.asked", rows=len(test.sample), features=len(curves))
-        return Measurement(_scores(tables["expectations"]), tables, notes=(note,) if curves else ())
+        scores = _scores(read_rows(tables["expectations"], JudgedExpectation))
+        return Measurement(scores, tables, notes=(note,) if curves else ())
 
     def _curves(
         self, context: MeasureContext, test: ExpectationTest
@@ -460,32 +452,18 @@ def declared_of(context: MeasureContext) -> list[Expectation]:
     return [*context.expectations, *relations]
 
 
-def _directed_features(expectations: Sequence[Expectation], schema: Any) -> frozenset[str]:
-    """Names of the features whose direction somebody declares."""
-    named = {
-        name.lower()
-        for expectation in expectations
-        if expectation.kind == "direction"
-        for name in expectation.columns
-    }
-    return frozenset(
-        feature.name
-        for feature in schema.features
-        if {feature.name.lower(), feature.label.lower()} & named
-    )
+def _features_named(names: Iterable[str], schema: Schema) -> list[Feature]:
+    """The features that are called so, by name or label, in whatever letters."""
+    named = {name.lower() for name in names}
+    return [f for f in schema.features if {f.name.lower(), f.label.lower()} & named]
 
 
 def _row(
     place: int, expectation: Expectation, breaches: Breaches, context: MeasureContext
-) -> dict[str, Any]:
+) -> dict[str, object]:
     schema = context.dataset.schema
     target, share = schema.target, breaches.share
-    labels = [
-        feature.label
-        for feature in schema.features
-        if {feature.name.lower(), feature.label.lower()}
-        & {name.lower() for name in expectation.columns}
-    ]
+    labels = [feature.label for feature in _features_named(expectation.columns, schema)]
     change = ", ".join(f"{name} {value}" for name, value in expectation.change.chosen.items())
     outcome = target.classes[outcome_of(target, expectation)]
     if expectation.kind == "minimum" and expectation.decision is not None:
@@ -502,7 +480,7 @@ def _row(
         "outcome": outcome,
         "change": change,
         "n": len(breaches.broken),
-        **share.cells("broken"),
+        "broken": share,
         "allowed": expectation.allowed,
         "largest": breaches.largest,
         "held": bool(not breaches.broken.any() or share.value <= expectation.allowed),
@@ -510,21 +488,20 @@ def _row(
 
 
 def _worst_rows(
-    expectations: Sequence[Expectation], judged: Sequence[Breaches], context: MeasureContext
+    expectations: Sequence[Expectation], judged: Sequence[Breaches], schema: Schema
 ) -> Iterator[dict[str, object]]:
     keys = ("instance_id", "label", "from_display", "to_display", "before", "after")
     for place, (expectation, breaches) in enumerate(zip(expectations, judged, strict=True)):
         if expectation.kind == "relation":
             continue
-        for cells in breaches.worst(context.dataset.schema):
+        for cells in breaches.worst(schema):
             yield {"place": place, "says": expectation.says} | dict(zip(keys, cells, strict=True))
 
 
 def _question_row(
-    question: Question, curve: FeatureCurve, decides: bool, directed: frozenset[str]
+    question: Question, curve: FeatureCurve, directed: frozenset[str]
 ) -> dict[str, object]:
     feature = curve.feature
-    known = int((~np.isnan(curve.own)).sum())
     return {
         "question": question.kind,
         "feature": feature.name,
@@ -535,10 +512,10 @@ def _question_row(
         "end": question.end,
         "n": question.n,
         "borne_out": question.borne_out,
-        **question.moved.cells("moved", "moved"),
-        **question.observed.cells("observed", "observed"),
-        **question.beside.cells("beside", "beside"),
-        "of": known,
+        "moved": question.moved,
+        "observed": question.observed,
+        "beside": question.beside,
+        "of": int((~np.isnan(curve.own)).sum()),
         "declared": feature.name in directed,
     }
 
@@ -553,7 +530,7 @@ def _curve_rows(curve: FeatureCurve, questions: Sequence[Question]) -> Iterator[
             "unit": curve.feature.unit or "",
             "value": value,
             "display": curve.feature.display(value),
-            **curve.answer(place).cells("answer"),
+            "answer": curve.answer(place),
             "n": int(curve.support[place]),
             "turned": any(turn.start <= value <= turn.end for turn in turns),
         }
@@ -564,38 +541,29 @@ _OF_SHARES = {
     "largest": "largest_points",
     "before": "before_share",
     "after": "after_share",
-    **{f"moved{end}": f"moved_points{end}" for end in ("", "_low", "_high")},
-    **{f"observed{end}": f"observed_share{end}" for end in ("", "_low", "_high")},
-    **{f"beside{end}": f"beside_share{end}" for end in ("", "_low", "_high")},
+    "moved": "moved_points",
+    "observed": "observed_share",
+    "beside": "beside_share",
 }
 
 
 def _frame(rows: Sequence[dict[str, object]], kind: TableType, decides: bool) -> pd.DataFrame:
     """The rows with the columns of the type that there are for such a target."""
     other = set(_OF_SHARES) if decides else set(_OF_SHARES.values())
-    keys = [key for key in kind.keys if key not in other]
-    named = [
-        {(_OF_SHARES.get(key, key) if decides else key): cell for key, cell in row.items()}
-        for row in rows
-    ]
-    frame = pd.DataFrame(named, columns=keys)
-    kinds = {key: column.kind for column in kind.columns for key in column.with_ends}
+    keys = (key for key in kind.keys if key.removesuffix("_low").removesuffix("_high") not in other)
+    own = kind.restricted_to(keys)
+    names = _OF_SHARES if decides else {}
+    frame = own.frame({names.get(key, key): cell for key, cell in row.items()} for row in rows)
     types = {"yes_no": bool, "count": int, "place": int, "row": int, "text": str}
-    return frame.astype({key: types.get(kinds[key], float) for key in keys})
-
-
-def _scores(expectations: pd.DataFrame) -> tuple[Score, ...]:
-    judged = expectations[(expectations["kind"] != "relation") & (expectations["n"] > 0)]
-    if not len(judged):
-        return ()
-    return (
-        Score(
-            metric="broken_expectations",
-            category="behaviour",
-            value=float((~judged["held"]).sum()),
-            n=len(judged),
-            direction="lower",
-            bounds=(0, None),
-            reference="doi:10.18653/v1/2020.acl-main.442",
-        ),
+    return frame.astype(
+        {key: types.get(column.kind, float) for column in own.columns for key in column.with_ends}
     )
+
+
+def _scores(expectations: Sequence[JudgedExpectation]) -> tuple[Score, ...]:
+    judged = [each for each in expectations if each.kind != "relation" and each.n]
+    if not judged:
+        return ()
+    broken = Estimate(sum(not each.held for each in judged), n=len(judged))
+    reference = "doi:10.18653/v1/2020.acl-main.442"
+    return (Behaviour.score("broken_expectations", broken, "lower", reference=reference),)

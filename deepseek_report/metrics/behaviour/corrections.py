@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -15,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.corrections import CorrectionItem
 from deepseek_report.artifacts.disclosure import WHOLE
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
@@ -177,23 +176,18 @@ class _Comparison:
 
     # --- what was corrected, and whether it worked ------------------------------------------------
 
-    def corrected(self) -> Iterator[dict[str, object]]:
+    def corrected(self) -> Iterator[tuple[object, ...]]:
         for each in self.corrections.cues:
             before, after = self.use_before(each.cue), self.use_after(each.cue)
             was, now = self.mean(before), self.mean(after)
-            left = self.mean(after - MOST_LEFT * before)
-            yield {
-                **_said(each.item, self._what(each), each.how),
-                **was.cells("before", "before"),
-                **now.cells("after", "after"),
-                "outcome": outcome_of(was, now, left),
-                "n": len(self.chosen),
-            }
+            outcome = outcome_of(was, now, self.mean(after - MOST_LEFT * before))
+            words = _said(each.item, self._what(each), each.how)
+            yield *words, was, now, outcome, len(self.chosen)
         yield from self._labels()
         for item in self.corrections.items:
             if item.kind == "rule":
-                what = item.text or str(item.rule)
-                yield _said(item, what, "remove" if item.remove else "weight") | _not_used()
+                how = "remove" if item.remove else "weight"
+                yield *_said(item, item.text or str(item.rule), how), *_NOT_USED, 0
 
     def _what(self, each: ItemCue) -> str:
         """What must not matter, as people read it."""
@@ -203,7 +197,7 @@ class _Comparison:
         players = dict.fromkeys(int(schema.owners[column]) for column in each.cue.columns)
         return SEPARATOR.join(schema.player_labels[player] for player in players)
 
-    def _labels(self) -> Iterator[dict[str, object]]:
+    def _labels(self) -> Iterator[tuple[object, ...]]:
         """One row for all labels that the same people corrected for the same reason."""
         groups: dict[tuple[str, str, str, str], list[CorrectionItem]] = {}
         for item in self.corrections.items:
@@ -211,7 +205,7 @@ class _Comparison:
                 groups.setdefault((item.by, item.on, item.why, item.run), []).append(item)
         for items in groups.values():
             what = SEPARATOR.join(dict.fromkeys(str(item.label) for item in items))
-            yield _said(items[0], what, "") | _not_used() | {"n": len(items)}
+            yield *_said(items[0], what, ""), *_NOT_USED, len(items)
 
     # --- what it cost -----------------------------------------------------------------------------
 
@@ -245,39 +239,33 @@ class _Comparison:
             predict_alike(self.context.classifier, after, self.context.predictions),
         )
 
-    def cost(self) -> Iterator[dict[str, object]]:
-        yield from self._compared("shipped", self.answered_before, self.context.predictions)
-        if self.redrawn is not None:
-            yield from self._compared("redrawn", *self.redrawn)
+    def cost(self) -> Iterator[tuple[object, ...]]:
+        for cells in self._compared(self.answered_before, self.context.predictions):
+            yield "shipped", *cells
+        for cells in self._compared(*self.redrawn) if self.redrawn is not None else ():
+            yield "redrawn", *cells
 
     def _compared(
-        self, data: str, before: Predictions, after: Predictions
-    ) -> Iterator[dict[str, object]]:
+        self, before: Predictions, after: Predictions
+    ) -> Iterator[tuple[str, float, float, Estimate, int]]:
+        """Each measure by its key: before, after, the change, and the rows."""
         for measure in task_of(self.schema.target).by_rows:
             change, _ = measure.difference(after, before)
-            yield {
-                "asked": data,
-                "metric": measure.key,
-                "before": measure.of(before)[0],
-                "after": measure.of(after)[0],
-                **change.cells("change", "change"),
-                "n": len(after),
-            }
+            yield measure.key, measure.of(before)[0], measure.of(after)[0], change, len(after)
 
-    def groups(self) -> Iterator[dict[str, Any]]:
+    def groups(self) -> Iterator[tuple[object, ...]]:
         """The main measures in each group, on the data as they are."""
         before, after = self.answered_before, self.context.predictions
         for attribute in self.context.dataset.schema.attributes:
             codes = after.groups.get(attribute.name)
-            for code, level in enumerate(attribute.levels):
-                inside = codes == code if codes is not None else np.zeros(len(after), bool)
+            for code, level in enumerate(attribute.levels if codes is not None else ()):
+                inside = np.asarray(codes == code)
                 if inside.sum() >= _FEWEST:
-                    about = {"attribute": attribute.name, "level": level}
-                    for row in self._compared("", before.take(inside), after.take(inside)):
-                        if row.pop("asked") == "" and row["metric"] != "roc_auc":
-                            yield about | row
+                    for cells in self._compared(before.take(inside), after.take(inside)):
+                        if cells[0] != "roc_auc":
+                            yield attribute.name, level, *cells
 
-    def changed(self) -> Iterator[dict[str, Any]]:
+    def changed(self) -> Iterator[tuple[str, str, int, int]]:
         """How many of the rows that nobody marked are decided otherwise, the largest move first."""
         unmarked = ~self._marked()
         n = int(unmarked.sum())
@@ -287,12 +275,11 @@ class _Comparison:
             spread = task_of(target).spread(self.before.dataset.train.labels)
             apart = (after.values - before.values) / spread
             for side, moved in (("higher", apart > _MOVED), ("lower", apart < -_MOVED)):
-                count = int((moved & unmarked).sum())
-                yield {"start": "", "end": side, "changed": count, "n": n}
+                yield "", side, int((moved & unmarked).sum()), n
             return
         for start, end, count in _moves(before.decisions, after.decisions, unmarked):
             names = ("", "") if start == end else (target.classes[start], target.classes[end])
-            yield {"start": names[0], "end": names[1], "changed": count, "n": n}
+            yield *names, count, n
 
     def _marked(self) -> Bools:
         """(test row,) whether somebody marked this very row."""
@@ -300,36 +287,24 @@ class _Comparison:
         if not named:
             return np.zeros(len(self.context.dataset.test), bool)
         of_both: list[tuple[str, ...]] = [
-            row_digests(split.inputs) for split in (self.before.dataset.test, self._test)
+            row_digests(split.inputs)
+            for split in (self.before.dataset.test, self.context.dataset.test)
         ]
         return np.array([bool(named & {*pair}) for pair in zip(*of_both, strict=True)])
 
-    @property
-    def _test(self) -> Split:
-        return self.context.dataset.test
-
     # --- what took over ---------------------------------------------------------------------------
 
-    def took_over(self, most: int) -> Iterator[dict[str, object]]:
+    def took_over(self, most: int) -> list[tuple[object, ...]]:
         """What gained use, the largest gain first; corrected for how many were looked at."""
         candidates = self._candidates(most)
         level = 1 - 0.05 / max(len(candidates), 1)
-        rows: list[dict[str, Any]] = []
+        gains = []
         for label, cue in candidates:
             before, after = self.use_before(cue), self.use_after(cue)
-            gained = self.mean(after - before, level)
-            low = gained.low if gained.low is not None else math.nan
-            rows.append(
-                {
-                    "label": label,
-                    "before": float(before.mean()),
-                    "after": float(after.mean()),
-                    **gained.cells("gained", "gained"),
-                    "sure": bool(low > LEAST_USE),
-                    "n": len(self.chosen),
-                }
-            )
-        yield from sorted(rows, key=lambda row: -float(row["gained"]))
+            gains.append((label, before.mean(), after.mean(), self.mean(after - before, level)))
+        gains.sort(key=lambda gain: -gain[-1].value)
+        n = len(self.chosen)
+        return [(*gain, bool((gain[-1].low or 0.0) > LEAST_USE), n) for gain in gains]
 
     def _candidates(self, most: int) -> Sequence[tuple[str, InputCue]]:
         """What may have taken over: all that was not corrected, the most frequent words of texts.
@@ -390,15 +365,12 @@ def _moves(before: Ints, after: Ints, among: Bools) -> list[tuple[int, int, int]
     return moves or [(0, 0, 0)]
 
 
-def _said(item: CorrectionItem, what: str, how: str) -> dict[str, object]:
-    entry = {name: getattr(item, name) for name in ("kind", "by", "on", "why", "run")}
-    return {**entry, "what": what, "how": how}
+def _said(item: CorrectionItem, what: str, how: str) -> tuple[str, ...]:
+    return item.kind, what, how, item.by, item.on, item.why, item.run
 
 
-def _not_used() -> dict[str, object]:
-    nothing = Estimate(math.nan)
-    ends = nothing.cells("before", "before") | nothing.cells("after", "after")
-    return {**ends, "outcome": "done", "n": 0}
+#: Before, after and outcome of what has no use that could be measured.
+_NOT_USED = (UNDEFINED, UNDEFINED, "done")
 
 
 def _telling(train: Split, cue: InputCue) -> float:

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.artifacts.written_texts import is_unknown, legible
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.cases.case_choice import ShownCases
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule
 from deepseek_report.metrics.cases.single_case_rows import Anchor, AnchorTerm
 from deepseek_report.metrics.plugin import ClassMetric
@@ -61,14 +61,14 @@ class AnchorCondition:
                 cells <= self.value if self.relation == "up_to" else cells > self.value
             )
 
-    def worded(self, schema: Schema) -> tuple[str, str, str]:
-        """The feature's name and label, and the value; of a text the word three times."""
+    def worded(self, schema: Schema) -> tuple[str, str, str, str]:
+        """The feature's name and label, the relation, the value; of a text the word each time."""
         if self.relation == "word":
             word = legible(schema.vocabulary[self.column])
-            return word, word, word
+            return word, word, self.relation, word
         feature = schema.features[self.column]
         shown = "" if self.relation == "missing" else feature.display(self.value)
-        return feature.name, feature.label, shown
+        return feature.name, feature.label, self.relation, shown
 
 
 def conditions_of(
@@ -149,7 +149,8 @@ def best_rule(
             widest = np.where(enough, cover + shares / 2, -1)
             at, p = np.unravel_index(int(widest.argmax()), widest.shape)
             best, best_cover = (*rules[at], int(p)), float(cover[at, p])
-        doubtless = np.where(further & (cover >= least), _lower(shares, cover), -1)
+        spread = np.sqrt((shares * (1 - shares) + 1 / (cover + 1)) / (cover + 1))
+        doubtless = np.where(further & (cover >= least), shares - 1.64 * spread, -1)
         at, p = np.unravel_index(int(doubtless.argmax()), doubtless.shape)
         if doubtless[at, p] > sure[1]:
             sure = (*rules[at], int(p)), float(doubtless[at, p])
@@ -161,11 +162,6 @@ def best_rule(
         members = members[chosen[:, 0]] * table[chosen[:, 1]]
         rules = [(*rules[at], int(p)) for at, p in chosen]
     return (sure[0], False) if best is None else (best, True)
-
-
-def _lower(shares: Floats, n: Floats) -> Floats:
-    """The lower end of the 90 % interval of shares of n, about."""
-    return np.asarray(shares - 1.64 * np.sqrt((shares * (1 - shares) + 1 / (n + 1)) / (n + 1)))
 
 
 @dataclass(frozen=True)
@@ -215,8 +211,8 @@ class Anchors(ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         """A rule of each case, whether it is enough, and how it does in the test part."""
-        if not context.cases.roles:
-            raise NotApplicableError(message("refusals.no_case"))
+        shown = ShownCases.of(context)
+        targets = shown.targets(context)
         dataset, schema, test = context.dataset, context.dataset.schema, context.dataset.test
         part = dataset.train.take(thin(len(dataset.train), MOST_ROWS))
         rule = DecisionRule(context.predictions.threshold, context.predictions.explained)
@@ -228,11 +224,10 @@ class Anchors(ClassMetric):
         )
         columns = [column for column in columns if not schema.features[column].sensitive]
         drawn = Resampling.of(test)
-        context.progress.start("anchors", len(context.cases.roles))
+        context.progress.start("anchors", len(shown.positions))
         rules, listed = [], []
-        for case, place in enumerate(context.cases.roles.values()):
-            position = int(context.cases.explained[place])
-            row, decision = test.inputs[position], int(context.predictions.decisions[position])
+        for case, row in enumerate(shown.inputs):
+            position, decision = int(shown.positions[case]), int(targets[case])
             chosen, is_enough = self._rule(row, part.inputs, decided == decision, schema, columns)
             others = np.arange(len(test)) != position
             cells = _tested(
@@ -243,7 +238,7 @@ class Anchors(ClassMetric):
                 (case, schema.target.classes[decision], len(chosen), is_enough, everywhere, *cells)
             )
             listed += [
-                (case, order, *_cells(condition, schema))
+                (case, order, *condition.worded(schema))
                 for order, condition in enumerate(chosen, start=1)
             ]
             context.progress.advance()
@@ -275,11 +270,6 @@ class Anchors(ClassMetric):
             np.stack([holds[at] for at in often]), same, self.precision, self.conditions, self.least
         )
         return tuple(conditions[often[at]] for at in chosen), is_enough
-
-
-def _cells(condition: AnchorCondition, schema: Schema) -> tuple[str, str, str, str]:
-    name, label, shown = condition.worded(schema)
-    return name, label, condition.relation, shown
 
 
 def _tested(

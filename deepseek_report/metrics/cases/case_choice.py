@@ -9,13 +9,48 @@ from functools import cached_property
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import FURTHER, Cases, Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import gower_distances, ranges
+from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
+
+
+@dataclass(frozen=True)
+class ShownCases:
+    """The cases that the report shows one by one.
+
+    places : (case,) among the explained cases. positions : (case,) in the test part. inputs :
+    (case, feature).
+    """
+
+    places: Ints
+    positions: Ints
+    inputs: Floats
+
+    @classmethod
+    def of(cls, context: MeasureContext) -> ShownCases:
+        """Those of a run.
+
+        Raises NotApplicableError: it shows none.
+        """
+        if not context.cases.roles:
+            raise NotApplicableError(message("refusals.no_case"))
+        places = np.array(list(context.cases.roles.values()), dtype=np.int64)
+        positions = context.cases.explained[places]
+        return cls(places, positions, context.dataset.test.inputs[positions])
+
+    def targets(self, context: MeasureContext) -> Ints:
+        """(case,) the class that was decided of each, 0 where a number is predicted."""
+        if not task_of(context.dataset.schema.target).decides:
+            return np.zeros(len(self.places), dtype=np.int64)
+        return np.asarray(context.predictions.decisions[self.positions], dtype=np.int64)
+
 
 #: Cases decided one way, and the other, among which the pair most alike is looked for.
 _PAIR_FROM, _PAIR_AMONG = 80, 800
@@ -48,12 +83,10 @@ class GroupCases:
             roles[f"pair:{attribute.name}:{attribute.levels[code]}"] = position
         sizes = np.bincount(codes[codes >= 0], minlength=len(attribute.levels))
         shown = np.sort(np.argsort(-sizes, kind="stable")[:_MOST_LEVELS])
-        for code, level in ((int(code), attribute.levels[code]) for code in shown):
-            if code in paired:
-                continue
-            varied = self._varied(codes == code, roles)
+        for code in shown.tolist():
+            varied = None if code in paired else self._varied(codes == code, roles)
             if varied is not None:
-                roles[f"group:{attribute.name}:{level}"] = varied
+                roles[f"group:{attribute.name}:{attribute.levels[code]}"] = varied
 
     def _pair(self, attribute: Attribute, codes: Ints, roles: dict[str, int]) -> dict[int, int]:
         """{level: position} of two people most alike but for the group, decided differently."""
@@ -205,21 +238,15 @@ def choose_cases(
     roles |= known
     chosen = np.unique(np.array(list(roles.values()), dtype=np.int64))
     sample = _stratified(task_of(schema.target).strata(predictions.labels, _BANDS), instances, seed)
-    rest = _one_an_entity(sample[~np.isin(sample, chosen)], chosen, predictions)
+    rest = sample[~np.isin(sample, chosen)]
+    if predictions.entities is not None:
+        rest = Resampling.of(predictions).one_each(rest)
+        rest = rest[~np.isin(predictions.entities[rest], predictions.entities[chosen])]
     sampled = rest[: max(instances - len(chosen), 0)]
     roles |= _further(predictions, schema, sampled, pages - len(roles))
     explained = np.sort(np.concatenate([chosen, sampled]))
     within = {role: int(np.searchsorted(explained, position)) for role, position in roles.items()}
     return Cases(explained, within)
-
-
-def _one_an_entity(sample: Ints, chosen: Ints, predictions: Predictions) -> Ints:
-    """The first case of each entity of a sample, in its order, but of those of chosen cases."""
-    if predictions.entities is None:
-        return sample
-    first = Resampling.of(predictions).one_each(sample)
-    own, taken = (predictions.entities[rows] for rows in (first, chosen))
-    return first[~np.isin(own, taken)]
 
 
 def _roles(
@@ -229,18 +256,15 @@ def _roles(
     roles = dict(alerts)
     task = task_of(schema.target)
     for role, preference in _preferences(predictions, schema).items():
-        _assign(roles, role, preference)
+        free = preference.copy()
+        free[list(roles.values())] = -np.inf
+        if np.isfinite(free.max(initial=-np.inf)):
+            roles[role] = int(free.argmax())
     extent = _certainty(predictions) if task.decides else task.loss.of(predictions)
     chooser = GroupCases(schema, inputs, predictions, -np.abs(extent - np.median(extent)))
     for attribute in schema.attributes:
         chooser.choose(attribute, roles)
     return roles
-
-
-def _preferences(predictions: Predictions, schema: Schema) -> dict[str, Floats]:
-    """{role: (instance,) how well it fits}, -inf where it does not."""
-    decides = task_of(schema.target).decides
-    return _of_classes(predictions, schema) if decides else _of_number(predictions)
 
 
 def _further(predictions: Predictions, schema: Schema, sampled: Ints, count: int) -> dict[str, int]:
@@ -286,12 +310,20 @@ def _spread_fits(sampled: Ints, fits: Floats, count: int) -> list[int]:
     return [int(position) for position in sampled[order[thin(len(order), count)]]]
 
 
-def _of_classes(predictions: Predictions, schema: Schema) -> dict[str, Floats]:
+def _preferences(predictions: Predictions, schema: Schema) -> dict[str, Floats]:
     """{role: (instance,) how well it fits}, -inf where it does not.
 
     Errors against a person come first, where the favourable class is declared. Of many classes the
     nearest case is that where the two most probable ones are most alike.
     """
+    if not task_of(schema.target).decides:
+        errors = predictions.errors
+        size = np.abs(errors)
+        return {
+            "typical_error": -np.abs(size - np.median(size)),
+            "furthest_above": np.where(errors > 0, errors, -np.inf),
+            "furthest_below": np.where(errors < 0, -errors, -np.inf),
+        }
     fits = _certainty(predictions)
     wrong, right = ~predictions.correct, predictions.correct
     if schema.target.favourable is None:
@@ -310,17 +342,6 @@ def _of_classes(predictions: Predictions, schema: Schema) -> dict[str, Floats]:
     }
 
 
-def _of_number(predictions: Predictions) -> dict[str, Floats]:
-    """{role: (instance,) how well it fits}, -inf where it does not."""
-    errors = predictions.errors
-    size = np.abs(errors)
-    return {
-        "typical_error": -np.abs(size - np.median(size)),
-        "furthest_above": np.where(errors > 0, errors, -np.inf),
-        "furthest_below": np.where(errors < 0, -errors, -np.inf),
-    }
-
-
 def _certainty(predictions: Predictions) -> Floats:
     """(instance,) distance of the score from the threshold, or the top probability."""
     if predictions.threshold is None:
@@ -329,13 +350,6 @@ def _certainty(predictions: Predictions) -> Floats:
     scores, threshold = predictions.scores, predictions.threshold
     span = np.where(scores >= threshold, 1 - threshold, threshold)
     return np.asarray(np.abs(scores - threshold) / span)
-
-
-def _assign(roles: dict[str, int], role: str, preference: Floats) -> None:
-    free = preference.copy()
-    free[list(roles.values())] = -np.inf
-    if np.isfinite(free.max(initial=-np.inf)):
-        roles[role] = int(free.argmax())
 
 
 def _stratified(labels: Array, instances: int, seed: int) -> Ints:

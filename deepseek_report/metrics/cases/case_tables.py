@@ -13,7 +13,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.rounding import quantity
-from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.explanations.agreement import (
@@ -140,9 +140,9 @@ class NearestRows:
         classifier : gives for each neighbour the probability of the explained class, or the number;
             the other of the two is NaN.
         """
-        schema, train = dataset.schema, dataset.train
+        schema, train, nothing = dataset.schema, dataset.train, float("nan")
         outputs = classifier.probabilities(train.inputs[self.positions.ravel()])
-        scores = outputs[:, schema.target.explained].reshape(self.positions.shape)
+        scores, decides = outputs[:, schema.target.explained], task_of(schema.target).decides
         return [
             (
                 int(case),
@@ -150,18 +150,15 @@ class NearestRows:
                 int(train.instance_ids[i]),
                 float(self.distances[case, rank]),
                 task_of(schema.target).display(schema.target, train.labels[i]),
-                *_probability_or_number(schema.target, float(scores[case, rank])),
+                *((score, nothing) if decides else (nothing, score)),
                 train.texts.text(int(i))
                 if train.texts
                 else kind_of(schema).display_row(train.inputs[i]),
             )
-            for (case, rank), i in np.ndenumerate(self.positions)
+            for ((case, rank), i), score in zip(
+                np.ndenumerate(self.positions), scores.ravel().tolist(), strict=True
+            )
         ]
-
-
-def _probability_or_number(target: Target, output: float) -> tuple[float, float]:
-    """(probability, number), of which the model gives one."""
-    return (output, float("nan")) if task_of(target).decides else (float("nan"), output)
 
 
 def agreement_rows(
@@ -169,22 +166,15 @@ def agreement_rows(
 ) -> list[Row]:
     """(case, explainer_a, explainer_b, spearman, top3_overlap) of the explainers on each case."""
     rows: list[Row] = []
-    values = _of_cases(explanations, cases, schema)
+    parts = [  # attributions to the class that was decided of each case
+        player_values({name: e.of_case(index) for name, e in explanations.items()}, schema)
+        for index in cases
+    ]
+    values = {name: np.concatenate([part[name] for part in parts]) for name in explanations}
     for (a, b), rho in pair_correlations(values).items():
         overlap = top_overlap(values[a], values[b], 3)
         rows += [(case, a, b, float(rho[case]), float(overlap[case])) for case in range(len(cases))]
     return sorted(rows, key=lambda row: row[0])
-
-
-def _of_cases(
-    explanations: dict[str, Explanation], cases: list[int], schema: Schema
-) -> dict[str, Floats]:
-    """{explainer: (case, player)} attributions to the class that was decided of each case."""
-    parts = [
-        player_values({name: e.of_case(index) for name, e in explanations.items()}, schema)
-        for index in cases
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in explanations}
 
 
 class SharedErrors:
@@ -210,9 +200,13 @@ class SharedErrors:
             if kind_of(self.schema).named_columns
             else []
         )
-        self.edges = {
-            j: _quartiles(self.schema.features[j], train.inputs[:, j]) for j in self.columns
-        }
+        self.edges: dict[int, Floats] = {}
+        for j in self.columns:
+            known = train.inputs[~np.isnan(train.inputs[:, j]), j]
+            if self.schema.features[j].is_numeric:
+                self.edges[j] = (
+                    np.unique(np.quantile(known, [0.25, 0.5, 0.75])) if len(known) else known
+                )
 
     def rows(self, case: int, row: Floats) -> list[Row]:
         """(case, slice, n, error_rate, rest_error_rate) of the half that was not searched.
@@ -253,19 +247,6 @@ class SharedErrors:
         edges = self.edges[j]
         place = int(np.searchsorted(edges, value, side="left"))
         inside = (np.searchsorted(edges, column, side="left") == place) & ~np.isnan(column)
-        return inside, f"{feature.label} is {_bin_label(edges, place, feature.unit)}"
-
-
-def _quartiles(feature: Feature, column: Floats) -> Floats:
-    known = column[~np.isnan(column)]
-    if not feature.is_numeric or not len(known):
-        return np.zeros(0)
-    return np.unique(np.quantile(known, [0.25, 0.5, 0.75]))
-
-
-def _bin_label(edges: Floats, place: int, unit: str | None) -> str:
-    if place == 0:
-        return f"up to {quantity(edges[0], unit)}"
-    if place == len(edges):
-        return f"over {quantity(edges[-1], unit)}"
-    return f"over {quantity(edges[place - 1], unit)}, up to {quantity(edges[place], unit)}"
+        over = [f"over {quantity(edge, feature.unit)}" for edge in edges[place - 1 : place]]
+        up_to = [f"up to {quantity(edge, feature.unit)}" for edge in edges[place : place + 1]]
+        return inside, f"{feature.label} is {', '.join([*over, *up_to])}"

@@ -23,17 +23,19 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import ranges, typical_row
-from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.cases import case_tables as pages
+from deepseek_report.metrics.cases import single_case_rows as cells
 from deepseek_report.metrics.cases.case_choice import (
     ALERT,
     FURTHER_LABELS,
     NAMED,
     NO_PERSON,
     ROLE_LABELS,
+    ShownCases,
 )
 from deepseek_report.metrics.cases.case_tables import MOST_COLUMNS, Row
 from deepseek_report.metrics.cases.counterfactuals import (
+    NO_CHANGE,
     Counterfactual,
     DecisionRule,
     Search,
@@ -42,25 +44,10 @@ from deepseek_report.metrics.cases.counterfactuals import (
 from deepseek_report.metrics.cases.graph_consequences import GraphConsequences
 from deepseek_report.metrics.cases.reason_codes import (
     REFUSED,
-    CodesOfCases,
     ReasonCodeRule,
     RefusedReasons,
     codes_of,
     told_of,
-)
-from deepseek_report.metrics.cases.single_case_rows import (
-    CaseAgreement,
-    CaseContrast,
-    CaseInput,
-    CaseReason,
-    CaseRow,
-    ChangeStep,
-    Consequence,
-    ErrorsLikeThis,
-    NearestAccepted,
-    Neighbour,
-    OtherWay,
-    ReasonCode,
 )
 from deepseek_report.metrics.causes.declared_graph import DeclaredGraph
 from deepseek_report.metrics.explanations.explanation_plugin import (
@@ -72,8 +59,9 @@ from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 
 #: The rows of one case by one explainer: case, place, name, explanation, schema, how many.
-RowsOf = Callable[[int, int, str, Explanation, Schema, int], list[pages.Row]]
+RowsOf = Callable[[int, int, str, Explanation, Schema, int], list[Row]]
 
+_NAN = float("nan")
 _CASE = Column("case", "place")
 _FEATURE = columns_of("feature label")
 _ATTRIBUTION = (
@@ -93,10 +81,10 @@ _TABLES = {
             Column("error", "quantity", unit=OF_TARGET),
         ),
         release=OF_CASES,
-        row=CaseRow,
+        row=cells.CaseRow,
     ),
     "inputs": TableType(
-        (_CASE, *_FEATURE, *columns_of("display typical")), release=OF_CASES, row=CaseInput
+        (_CASE, *_FEATURE, *columns_of("display typical")), release=OF_CASES, row=cells.CaseInput
     ),
     "neighbours": TableType(
         (
@@ -105,10 +93,12 @@ _TABLES = {
             Column("prediction", "quantity", unit=OF_TARGET),
             Column("text"),
         ),
-        row=Neighbour,
+        row=cells.Neighbour,
     ),
-    "reasons": TableType(_ATTRIBUTION, release=OF_CASES, row=CaseReason),
-    "contrasts": TableType((*_ATTRIBUTION, Column("against")), release=OF_CASES, row=CaseContrast),
+    "reasons": TableType(_ATTRIBUTION, release=OF_CASES, row=cells.CaseReason),
+    "contrasts": TableType(
+        (*_ATTRIBUTION, Column("against")), release=OF_CASES, row=cells.CaseContrast
+    ),
     "reason_codes": TableType(
         (
             _CASE,
@@ -117,7 +107,7 @@ _TABLES = {
             *columns_of("display shortfall:number error:number order_certain:yes_no output_space"),
         ),
         release=OF_CASES,
-        row=ReasonCode,
+        row=cells.ReasonCode,
     ),
     "refused": REFUSED,
     "counterfactuals": TableType(
@@ -129,7 +119,7 @@ _TABLES = {
             *columns_of("movable:count margin:share near:number"),
         ),
         release=OF_CASES,
-        row=ChangeStep,
+        row=cells.ChangeStep,
     ),
     "other_ways": TableType(
         (
@@ -140,12 +130,12 @@ _TABLES = {
             *columns_of("near:number"),
         ),
         release=OF_CASES,
-        row=OtherWay,
+        row=cells.OtherWay,
     ),
     "consequences": TableType(
         (_CASE, Column("way", "count"), *_FEATURE, *columns_of("from_display to_display")),
         release=OF_CASES,
-        row=Consequence,
+        row=cells.Consequence,
     ),
     "nearest_accepted": TableType(
         (
@@ -154,7 +144,7 @@ _TABLES = {
             *_FEATURE,
             *columns_of("from_display to_display differing:count"),
         ),
-        row=NearestAccepted,
+        row=cells.NearestAccepted,
     ),
     "agreement": TableType(
         (
@@ -163,12 +153,12 @@ _TABLES = {
             *columns_of("top3_overlap:share"),
         ),
         release=OF_CASES,
-        row=CaseAgreement,
+        row=cells.CaseAgreement,
     ),
     "errors_like_this": TableType(
         (_CASE, *columns_of("slice n:count error_rate:share rest_error_rate:share")),
         release=OF_CASES,
-        row=ErrorsLikeThis,
+        row=cells.ErrorsLikeThis,
     ),
 }
 
@@ -237,97 +227,65 @@ class CasePages(ExplanationMetric):
     )
 
     def measure(self, context: MeasureContext) -> Measurement:
-        if not context.cases.roles:
-            raise NotApplicableError(message("refusals.no_case"))
-        chosen = list(context.cases.roles.values())
-        positions = context.cases.explained[chosen]
-        inputs = context.dataset.test.inputs[positions]
+        shown, dataset, schema = ShownCases.of(context), context.dataset, context.dataset.schema
+        inputs, chosen = shown.inputs, shown.places.tolist()
         explanations = without_control(dict(context.explanations))
-        changes = self._changes(context, inputs)
-        codes = self._codes(context, explanations)
-        of_cases = {name: self._of_cases(context, each) for name, each in explanations.items()}
-        nearest = pages.NearestRows.of(inputs, context.dataset, self.neighbours)
-        maskings = self._maskings(context, inputs) if changes is None else []
-        schema = context.dataset.schema
-        arrays = {"neighbour_inputs": nearest.inputs(context.dataset)}
-        rows = {
-            "cases": _case_rows(context, positions),
-            **self._rows(context, inputs, nearest),
-            "counterfactuals": maskings if changes is None else changes.rows,
-            "other_ways": changes.ways if changes else [],
-            "nearest_accepted": changes.nearest if changes else [],
-            "reasons": self._each(pages.reason_rows, chosen, of_cases, schema),
-            "contrasts": self._each(pages.contrast_rows, chosen, explanations, schema),
-            "reason_codes": codes.rows,
-            "refused": RefusedReasons(self.reason_codes, self.refused_evaluations).rows(
-                context, explanations
-            ),
-            "agreement": pages.agreement_rows(of_cases, chosen, schema),
-        }
-        if changes is not None and changes.consequences is not None:
-            rows["consequences"] = changes.consequences
-        if maskings:
-            arrays["changed_inputs"] = without_players(
-                inputs, context.dataset.train.inputs, maskings, context.dataset.schema
-            )
-        return Measurement(
-            arrays=arrays,
-            tables={name: _TABLES[name].frame(cells) for name, cells in rows.items()},
-            scores=(*(changes.scores if changes else ()), *codes.scores),
-            notes=_notes(context.dataset.schema, self),
-        )
-
-    def _rows(
-        self, context: MeasureContext, inputs: Floats, nearest: pages.NearestRows
-    ) -> dict[str, list[pages.Row]]:
-        dataset, schema = context.dataset, context.dataset.schema
+        decides, named = task_of(schema.target).decides, kind_of(schema).named_columns
+        changes, codes, scores = CaseChanges(), list[Row](), list[Score]()
+        of_cases, shared, maskings = explanations, list[Row](), list[Row]()
+        if decides:
+            errors = pages.SharedErrors(dataset, context.validation_predictions)
+            shared = [entry for case, row in enumerate(inputs) for entry in errors.rows(case, row)]
+        if decides and named:
+            limits = SearchBounds(self.change_at_most, self.change_margin, self.change_near)
+            changes = changes_of(context, inputs, limits, self.change_ways)
+            codes, scores = codes_of(context, explanations, self.reason_codes)
+            of_cases = {
+                name: told_of(context.predictions, each, schema, self.reason_codes)
+                for name, each in explanations.items()
+            }
+        elif decides:
+            maskings = self._maskings(context, inputs)
+        nearest = pages.NearestRows.of(inputs, dataset, self.neighbours)
+        refused = RefusedReasons(self.reason_codes, self.refused_evaluations)
         typical = typical_row(dataset.train.inputs, schema)
-        return {
+        rows = {
+            "cases": _case_rows(context, shown.positions),
             "inputs": [
                 entry
                 for case, row in enumerate(inputs)
                 for entry in pages.input_rows(case, row, typical, schema)
             ],
             "neighbours": nearest.rows(dataset, context.classifier),
-            "errors_like_this": self._shared_errors(context, inputs),
+            "errors_like_this": shared,
+            "counterfactuals": [*changes.rows, *maskings],
+            "other_ways": changes.ways,
+            "nearest_accepted": changes.nearest,
+            "reasons": self._each(pages.reason_rows, chosen, of_cases, schema),
+            "contrasts": self._each(pages.contrast_rows, chosen, explanations, schema),
+            "reason_codes": codes,
+            "refused": refused.rows(context, explanations),
+            "agreement": pages.agreement_rows(of_cases, chosen, schema),
         }
+        if changes.consequences is not None:
+            rows["consequences"] = changes.consequences
+        arrays = {"neighbour_inputs": nearest.inputs(dataset)}
+        if maskings:
+            arrays["changed_inputs"] = without_players(
+                inputs, dataset.train.inputs, maskings, schema
+            )
+        return Measurement(
+            arrays=arrays,
+            tables={name: _TABLES[name].frame(records) for name, records in rows.items()},
+            scores=(*changes.scores, *scores),
+            notes=_notes(schema, self),
+        )
 
-    def _shared_errors(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:
-        """Nothing where a number is predicted: it is not right or wrong."""
-        if not task_of(context.dataset.schema.target).decides:
-            return []
-        shared = pages.SharedErrors(context.dataset, context.validation_predictions)
-        return [entry for case, row in enumerate(inputs) for entry in shared.rows(case, row)]
-
-    def _changes(self, context: MeasureContext, inputs: Floats) -> CaseChanges | None:
-        """None where nothing can be changed: a text has no values that a person could move."""
-        schema = context.dataset.schema
-        if not (task_of(schema.target).decides and kind_of(schema).named_columns):
-            return None
-        limits = SearchBounds(self.change_at_most, self.change_margin, self.change_near)
-        return changes_of(context, inputs, limits, self.change_ways)
-
-    def _codes(self, context: MeasureContext, explanations: dict[str, Explanation]) -> CodesOfCases:
-        """Nothing where no decision is made, or no feature of a person can be named."""
-        schema = context.dataset.schema
-        if not (task_of(schema.target).decides and kind_of(schema).named_columns):
-            return CodesOfCases([], ())
-        return codes_of(context, explanations, self.reason_codes)
-
-    def _of_cases(self, context: MeasureContext, explanation: Explanation) -> Explanation:
-        schema = context.dataset.schema
-        if not (task_of(schema.target).decides and kind_of(schema).named_columns):
-            return explanation
-        return told_of(context.predictions, explanation, schema, self.reason_codes)
-
-    def _maskings(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:
-        """Nothing where a number is predicted: no decision could be altered."""
+    def _maskings(self, context: MeasureContext, inputs: Floats) -> list[Row]:
         train, schema = context.dataset.train.inputs, context.dataset.schema
-        if not task_of(schema.target).decides:
-            return []
         rule = DecisionRule(context.predictions.threshold, context.predictions.explained)
         context.progress.start("smallest maskings", len(inputs))
-        rows: list[pages.Row] = []
+        rows: list[Row] = []
         for case, row in enumerate(inputs):
             masking = smallest_masking(context.classifier, row, train, rule, self.mask_at_most)
             rows += masking_rows(case, row, masking, schema, self.mask_at_most)
@@ -340,7 +298,7 @@ class CasePages(ExplanationMetric):
         chosen: list[int],
         explanations: dict[str, Explanation],
         schema: Schema,
-    ) -> list[pages.Row]:
+    ) -> list[Row]:
         return [
             row
             for case, index in enumerate(chosen)
@@ -369,42 +327,38 @@ def _notes(schema: Schema, pages_of: CasePages) -> tuple[Text, ...]:
     return notes
 
 
-def _case_rows(context: MeasureContext, positions: Ints) -> list[pages.Row]:
+def _case_rows(context: MeasureContext, positions: Ints) -> list[Row]:
     """What was said of each case, and what was true: two classes, or two numbers."""
-    schema = context.dataset.schema
+    schema, roles = context.dataset.schema, context.cases.roles
     cells_of = _class_cells if task_of(schema.target).decides else _number_cells
+    ids = context.predictions.instance_ids
     return [
         (
-            case,
-            role,
-            role_label(role, schema),
-            int(context.predictions.instance_ids[p]),
-            context.cases.roles[role],
+            *(case, role, role_label(role, schema), int(ids[p]), place),
             *cells_of(context.predictions, schema.target, int(p)),
         )
-        for case, (role, p) in enumerate(zip(context.cases.roles, positions, strict=True))
+        for case, ((role, place), p) in enumerate(zip(roles.items(), positions, strict=True))
     ]
 
 
-def _class_cells(predictions: Predictions, target: Target, p: int) -> pages.Row:
+def _class_cells(predictions: Predictions, target: Target, p: int) -> Row:
     known = predictions.labels[p] >= 0  # of a case that is still open nobody knows the outcome
     return (
         target.classes[predictions.labels[p]] if known else "",
         target.classes[predictions.decisions[p]],
         float(predictions.scores[p]),
-        float("nan") if predictions.threshold is None else predictions.threshold,
+        _NAN if predictions.threshold is None else predictions.threshold,
         bool(predictions.correct[p]),
-        float("nan"),
-        float("nan"),
+        _NAN,
+        _NAN,
     )
 
 
-def _number_cells(predictions: Predictions, target: Target, p: int) -> pages.Row:
-    value, error = float(predictions.values[p]), float(predictions.errors[p])
-    nothing = float("nan")
-    known = not np.isnan(float(predictions.labels[p]))
-    label = quantity(float(predictions.labels[p]), target.unit) if known else ""
-    return (label, quantity(value, target.unit), nothing, nothing, False, value, error)
+def _number_cells(predictions: Predictions, target: Target, p: int) -> Row:
+    value, label = float(predictions.values[p]), float(predictions.labels[p])
+    shown = "" if np.isnan(label) else quantity(label, target.unit)
+    error = float(predictions.errors[p])
+    return (shown, quantity(value, target.unit), _NAN, _NAN, False, value, error)
 
 
 def role_label(role: str, schema: Schema) -> str:
@@ -428,7 +382,6 @@ def role_label(role: str, schema: Schema) -> str:
 
 # The smallest changes of the shown cases, and for how many decisions one is known.
 
-_NAN = float("nan")
 #: What is known of changes of values alone: how many can move, by which margin, how near.
 _NO_VALUES = (0, _NAN, _NAN)
 
@@ -474,22 +427,12 @@ def smallest_masking(
         best = int(outputs[:, decided].argmin())
         taken = (*taken, left.pop(best))
         if rule.decisions(outputs[best : best + 1])[0] != decided:
-            needed = _without_needless(
-                taken, lambda players: rule.decisions(ask([players]))[0] != decided
-            )
-            return Masking(needed, ask([needed])[0])
+            for needless in taken[:-1]:
+                fewer = tuple(other for other in taken if other != needless)
+                if rule.decisions(ask([fewer]))[0] != decided:
+                    taken = fewer
+            return Masking(taken, ask([taken])[0])
     return Masking((), whole[0])
-
-
-def _without_needless(
-    taken: tuple[int, ...], alters: Callable[[tuple[int, ...]], bool]
-) -> tuple[int, ...]:
-    """The set less every player without which the decision is altered all the same."""
-    for player in taken[:-1]:
-        fewer = tuple(other for other in taken if other != player)
-        if alters(fewer):
-            taken = fewer
-    return taken
 
 
 def masking_rows(case: int, row: Floats, masking: Masking, schema: Schema, most: int) -> list[Row]:
@@ -503,15 +446,8 @@ def masking_rows(case: int, row: Floats, masking: Masking, schema: Schema, most:
     labels = schema.player_labels
     return [
         (
-            case,
-            "found",
-            labels[k],
-            labels[k],
-            kind.display(row, k),
-            kind.becomes,
-            _NAN,
-            after,
-            *_NO_VALUES,
+            *(case, "found", labels[k], labels[k], kind.display(row, k), kind.becomes),
+            *(_NAN, after, *_NO_VALUES),
         )
         for k in masking.players
     ]
@@ -612,23 +548,20 @@ def _difference(feature: Feature, own: float, other: float, scale: float) -> flo
 _MOST_QUESTIONS = 40_000
 
 
-_NO_CHANGE = Counterfactual((), np.zeros(0))
-
-
 @dataclass(frozen=True)
 class CaseChanges:
-    """What is known of changes of the decision.
+    """What is known of changes of the decision; nothing where nothing can be changed.
 
     rows : of the table `counterfactuals`. ways : of the table `other_ways`. nearest : of the table
     `nearest_accepted`. scores : `counterfactual_share`, if it is counted. consequences : of the
     table `consequences`; None without a declared graph of causes.
     """
 
-    rows: list[Row]
-    ways: list[Row]
-    nearest: list[Row]
-    scores: tuple[Score, ...]
-    consequences: list[Row] | None = None
+    rows: Sequence[Row] = ()
+    ways: Sequence[Row] = ()
+    nearest: Sequence[Row] = ()
+    scores: tuple[Score, ...] = ()
+    consequences: Sequence[Row] | None = None
 
 
 def changes_of(
@@ -640,9 +573,11 @@ def changes_of(
     counted over those among the explained cases.
     """
     train, schema = context.dataset.train, context.dataset.schema
-    predictions, wanted = context.predictions, schema.target.favourable
-    rule = DecisionRule(predictions.threshold, predictions.explained)
-    bounds = replace(bounds, consequences=_consequences_of(context))
+    wanted = schema.target.favourable
+    rule = DecisionRule(context.predictions.threshold, context.predictions.explained)
+    if context.causal is not None:
+        declared = DeclaredGraph.of(context.causal, schema)
+        bounds = replace(bounds, consequences=GraphConsequences.of(declared, train.inputs))
     columns = most_telling(train.inputs, train.labels, MOST_COLUMNS).tolist()
     search = Search(
         context.classifier, train.inputs, train.labels, rule, bounds, wanted, frozenset(columns)
@@ -655,28 +590,20 @@ def changes_of(
     others: list[Row] = []
     following: list[Row] = []
     for case, known in zip(against.tolist(), search.ways(inputs[against], ways), strict=True):
-        smallest = known[0] if known else _NO_CHANGE
+        smallest = known[0] if known else NO_CHANGE
         rows += _change_rows(case, inputs[case], smallest, schema, search)
         for way, each in enumerate(known, start=1):
             following += _following_rows(case, way, inputs[case], each, search)
         for way, change in enumerate(known[1:], start=2):
             changed_cells = _change_rows(case, inputs[case], change, schema, search)
-            others += [(case, way, *cells[2:8], cells[10]) for cells in changed_cells]
+            others += [(case, way, *row[2:8], row[10]) for row in changed_cells]
     context.progress.advance(len(inputs))
     changed = {row[0] for row in rows if row[1] == "found"}
     without = np.array([case for case in against.tolist() if case not in changed], dtype=np.int64)
     nearest = nearest_accepted_rows(context, inputs, without)
     known_graph = search.consequences is not None
-    counted = _counted(context, search, predictions)
+    counted = _counted(context, search)
     return CaseChanges(rows, others, nearest, counted, following if known_graph else None)
-
-
-def _consequences_of(context: MeasureContext) -> GraphConsequences | None:
-    """What follows from changes by the declared graph; None without one."""
-    if context.causal is None:
-        return None
-    declared = DeclaredGraph.of(context.causal, context.dataset.schema)
-    return GraphConsequences.of(declared, context.dataset.train.inputs)
 
 
 def _following_rows(
@@ -694,38 +621,21 @@ def _following_rows(
     ]
 
 
-def _counted(
-    context: MeasureContext, search: Search, predictions: Predictions
-) -> tuple[Score, ...]:
+def _counted(context: MeasureContext, search: Search) -> tuple[Score, ...]:
     """For how many of the explained cases that were decided unfavourably a change exists."""
-    wanted = search.wanted
+    wanted, explained = search.wanted, context.cases.explained
     if wanted is None or not search.reach:
         return ()
-    explained = context.cases.explained
-    unfavourable = explained[predictions.decisions[explained] != wanted]
+    unfavourable = explained[context.predictions.decisions[explained] != wanted]
     n = min(len(unfavourable), max(_MOST_QUESTIONS // search.questions(), 1))
     if not n:
         return ()
     evenly = np.linspace(0, len(unfavourable) - 1, n).round().astype(np.int64)
     changes = search.first(context.dataset.test.inputs[unfavourable[evenly]])
-    altered = np.array([bool(change.changes) for change in changes])
     sampled = Resampling.of(context.dataset.test).take(unfavourable[evenly])
-    share = sampled.rate(altered)
-    return (
-        Score(
-            metric="counterfactual_share",
-            category="explanation",
-            value=share.value,
-            n=n,
-            direction="higher",
-            low=share.low,
-            high=share.high,
-            interval_method=share.method,
-            unit="share",
-            bounds=(0, 1),
-            reference="arXiv:1711.00399",
-        ),
-    )
+    share = sampled.rate(np.array([bool(change.changes) for change in changes]))
+    about = {"unit": "share", "reference": "arXiv:1711.00399"}
+    return (CasePages.score("counterfactual_share", replace(share, n=n), "higher", **about),)
 
 
 def _change_rows(
@@ -733,25 +643,17 @@ def _change_rows(
 ) -> list[Row]:
     """One row per changed feature, or one that says within which bounds none is known."""
     movable, margin, most = len(search.reach), search.bounds.margin, search.bounds.most
-    nothing = float("nan")
     if not change.changes:
         plural = "s" if most > 1 else ""
         status = f"none within {most} feature{plural}"
-        return [(case, status, "", "", "", "", nothing, nothing, movable, margin, nothing)]
+        return [(case, status, "", "", "", "", _NAN, _NAN, movable, margin, _NAN)]
     after = float(change.probabilities[schema.target.explained])
+    features = schema.features
     return [
         (
-            case,
-            "found",
-            schema.features[j].name,
-            schema.features[j].label,
-            schema.features[j].display(row[j]),
-            schema.features[j].display(value),
-            value,
-            after,
-            movable,
-            margin,
-            change.near,
+            *(case, "found", features[j].name, features[j].label),
+            *(features[j].display(row[j]), features[j].display(value)),
+            *(value, after, movable, margin, change.near),
         )
         for j, value in change.changes
     ]

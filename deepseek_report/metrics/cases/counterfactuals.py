@@ -42,14 +42,18 @@ class Reach:
     def values(self, start: float) -> list[float]:
         """The values that the feature of one row can move to, ascending, without its own.
 
-        A missing value can become any usual one where no direction is declared: from nowhere no
+        A number goes by whole steps to about each level, within the range of the levels. A missing
+        value can become any usual one where no direction is declared: from nowhere no
         direction leads.
         """
         if math.isnan(start):
             return self.levels.tolist() if self.feature.direction == "either" else []
-        if self.step:
-            return self._stepped(start, self.levels)
-        return [value for value in self.levels.tolist() if self._ahead(start, value)]
+        if not self.step:
+            return [value for value in self.levels.tolist() if self._ahead(start, value)]
+        low, high = self.levels[0], self.levels[-1]
+        counts = {round((level - start) / self.step) for level in self.levels.tolist()}
+        values = sorted({_clean(start + count * self.step) for count in counts if count})
+        return [value for value in values if low <= value <= high and self._ahead(start, value)]
 
     def between(self, start: float, end: float, most: int) -> list[float]:
         """At most so many values strictly between start and end, nearest to the start first."""
@@ -65,13 +69,6 @@ class Reach:
         low, high = self.levels[0], self.levels[-1]
         values = [_clean(start + count * toward) for count in counts if count < steps]
         return [value for value in values if low <= value <= high]
-
-    def _stepped(self, start: float, levels: Floats) -> list[float]:
-        """Whole steps from the start to about each level, within the range of the levels."""
-        low, high = levels[0], levels[-1]
-        counts = {round((level - start) / self.step) for level in levels.tolist()}
-        values = sorted({_clean(start + count * self.step) for count in counts if count})
-        return [value for value in values if low <= value <= high and self._ahead(start, value)]
 
     def _ahead(self, start: float, value: float) -> bool:
         if self.feature.direction == "increase":
@@ -234,8 +231,7 @@ class SearchBounds:
     consequences: GraphConsequences | None = None
 
 
-#: No change.
-_NONE = Counterfactual((), np.empty(0))
+NO_CHANGE = Counterfactual((), np.empty(0))
 #: What a search asks of the model: the sets of changes of its row to try, all of one size.
 Questions = Sequence[Changes]
 #: Sets of features that no change may move together.
@@ -390,7 +386,9 @@ class Search:
     def _first(self, row: Floats, before: Floats, taken: Taken = ()) -> Asking:
         """Single changes, then sets of one more at a time, until one suffices."""
         decided = self._decided(before)
-        sets, singles = _untaken(self._singles(row), taken), list[Changes]()
+        moves = ((j, reach.values(float(row[j]))) for j, reach in self.reach.items())
+        every: list[Changes] = [((j, value),) for j, values in moves for value in values]
+        sets, singles = _untaken(every, taken), list[Changes]()
         for _ in range(self.bounds.most):
             if not sets:
                 break
@@ -412,7 +410,9 @@ class Search:
         """The nearest of the changes that suffice and leave the row among real cases, if any."""
         altered = np.flatnonzero(self._altered(probabilities, decided)).tolist()
         allowed = [at for at in altered if self._is_allowed(row, sets[at])]
-        nearest = sorted(allowed, key=lambda at: self._distance(row, sets[at]))
+        nearest = sorted(
+            allowed, key=lambda at: sum(self._moved(row, j, value) for j, value in sets[at])
+        )
         for at in nearest[:_BEAM]:
             after = self._judged(row, sets[at], probabilities[at])
             if after is not None:
@@ -422,7 +422,7 @@ class Search:
             after = yield from self._drawn_back(row, far, decided)
             if after is not far:
                 return after
-        return _NONE
+        return NO_CHANGE
 
     def _judged(
         self, row: Floats, changes: Changes, probabilities: Floats
@@ -439,16 +439,6 @@ class Search:
         """Whether the changed row keeps the declared relations, and the graph lets it be."""
         after, advised = self.followed(row, changes)
         return advised and bool(self.relations.allowed(row, after[None])[0])
-
-    def _singles(self, row: Floats) -> list[Changes]:
-        return [
-            ((j, value),)
-            for j, reach in self.reach.items()
-            for value in reach.values(float(row[j]))
-        ]
-
-    def _distance(self, row: Floats, changes: Changes) -> float:
-        return float(sum(self._moved(row, j, value) for j, value in changes))
 
     def _moved(self, row: Floats, feature: int, value: float) -> float:
         if self.features[feature].kind == "categorical" or np.isnan(row[feature]):

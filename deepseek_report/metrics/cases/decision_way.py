@@ -20,9 +20,9 @@ from deepseek_report.artifacts.protocols.trees import TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.cases.case_choice import ShownCases
 from deepseek_report.metrics.cases.single_case_rows import TreeQuestion, TreeSum, WayStep
 from deepseek_report.metrics.plugin import ModelMetric
-from deepseek_report.tasks import task_of
 
 
 @dataclass(frozen=True)
@@ -43,20 +43,12 @@ class TreeWays:
         leaves = leaves_of(ensemble, read)
         added = ensemble.nodes.values[leaves]
         summary, steps = [], []
-        for case, target in enumerate(targets):
-            mine = added[case, :, int(target)]
-            summary.append(
-                (
-                    case,
-                    ensemble.space,
-                    float(ensemble.base[int(target)]),
-                    len(mine),
-                    int((mine > 0).sum()),
-                    float(mine[mine > 0].sum()),
-                    int((mine < 0).sum()),
-                    float(mine[mine < 0].sum()),
-                )
-            )
+        for case, target in enumerate(targets.tolist()):
+            mine = added[case, :, target]
+            sides = (mine[mine > 0], mine[mine < 0])
+            sums = (cell for side in sides for cell in (len(side), float(side.sum())))
+            base = float(ensemble.base[target])
+            summary.append((case, ensemble.space, base, len(mine), *sums))
             strongest = np.argsort(-np.abs(mine), kind="stable")[: self.shown]
             for tree in np.sort(strongest):
                 steps += [
@@ -174,15 +166,8 @@ class DecisionWay(ModelMetric):
 
         Raises NotApplicableError: the model is neither such a network nor made of trees.
         """
-        if not context.cases.roles:
-            raise NotApplicableError(message("refusals.no_case"))
-        places = np.array(list(context.cases.roles.values()), dtype=np.int64)
-        positions = context.cases.explained[places]
-        rows = context.dataset.test.inputs[positions]
-        decides = task_of(context.dataset.schema.target).decides
-        decisions = context.predictions.decisions
-        targets = decisions[positions] if decides else np.zeros_like(positions)
-        classifier = context.classifier
+        shown = ShownCases.of(context)
+        classifier, rows, targets = context.classifier, shown.inputs, shown.targets(context)
         if "module" in classifier.capabilities and isinstance(classifier.module, AddsUpSteps):
             return Measurement(tables={"steps": _step_table(classifier, rows, targets)})
         if "trees" in classifier.capabilities and isinstance(classifier, TreeClassifier):

@@ -20,7 +20,7 @@ from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import LEAST_READABLE, Explanation
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.protocols.metrics import ExplainRows, MeasureContext
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of
@@ -109,9 +109,7 @@ class Shortfalls:
     def chosen(self, most: int) -> Bools:
         """(case, feature) whether it is among the largest shortfalls that may be reasons."""
         usable = self.allowed & self.certain
-        shortfalls = np.where(usable, self.values, -np.inf)
-        ranks = np.argsort(np.argsort(-shortfalls, axis=1, kind="stable"), axis=1)
-        return np.asarray(usable & (ranks < most))
+        return np.asarray(usable & (self.ranks(np.where(usable, self.values, -np.inf)) < most))
 
     def parted(self, most: int) -> Bools:
         """(case, rank) whether the reasons up to this rank are certainly larger than all others.
@@ -166,21 +164,14 @@ class Shortfalls:
         return np.argsort(np.argsort(-usable, axis=1, kind="stable"), axis=1)
 
 
-@dataclass(frozen=True)
-class CodesOfCases:
-    """rows : of the table `reason_codes`. scores : how many codes another seed would keep."""
-
-    rows: list[Row]
-    scores: tuple[Score, ...]
-
-
 def codes_of(
     context: MeasureContext, explanations: dict[str, Explanation], rule: ReasonCodeRule
-) -> CodesOfCases:
+) -> tuple[list[Row], list[Score]]:
     """The reason codes of the shown cases that were decided against the person, by each method.
 
-    Nothing by a method that tells no amounts for or against the favourable class, nor by any where
-    nobody declares that class.
+    Returns rows of the table `reason_codes`, and how many codes another seed would keep. Nothing by
+    a method that tells no amounts for or against the favourable class, nor by any where nobody
+    declares that class.
     """
     schema, places = context.dataset.schema, list(context.cases.roles.values())
     decisions = context.predictions.decisions[context.cases.explained]
@@ -200,15 +191,15 @@ def codes_of(
             score = ExplanationMetric.mean_score(
                 "reason_codes_kept",
                 kept[np.isfinite(kept)],
-                (1000, context.seed),
                 "higher",
                 message("notes.cases.kept"),
+                draws=(1000, context.seed),
                 unit="share",
                 bounds=(0, 1),
                 explainer=name,
             )
             scores.append(score)
-    return CodesOfCases(rows, tuple(scores))
+    return rows, scores
 
 
 def shortfalls_of(
@@ -397,9 +388,18 @@ class RefusedReasons:
         own = np.isin(explanation.positions, against)
         rows = dict(self._worded(context, name, explanation.positions[own], known.at(own), False))
         others = np.setdiff1d(against, explanation.positions)
-        further = _further(context.explainers.get(name), others, self.evaluations)
-        if further is not None:
-            explainer, cheaply = further
+        explainer = context.explainers.get(name)
+        affordable = (
+            []
+            if explainer is None or not len(others)
+            else [
+                cheaply
+                for cheaply in (False, True)
+                if explainer.planned_calls(len(others), cheaply) <= self.evaluations
+            ]
+        )
+        if explainer is not None and affordable:
+            cheaply = affordable[0]
             explained = explainer.explained(others, cheaply)
             error = explained.standard_error
             if cheaply:
@@ -432,15 +432,3 @@ class RefusedReasons:
                     rough,
                 ),
             )
-
-
-def _further(
-    explainer: ExplainRows | None, others: Ints, most: int
-) -> tuple[ExplainRows, bool] | None:
-    """What explains the other rows, and whether cheaply; None where both ways are too dear."""
-    if explainer is None or not len(others):
-        return None
-    for cheaply in (False, True):
-        if explainer.planned_calls(len(others), cheaply) <= most:
-            return explainer, cheaply
-    return None

@@ -22,6 +22,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.cases.case_choice import ShownCases
 from deepseek_report.metrics.cases.decision_way import leaves_of
 from deepseek_report.metrics.cases.single_case_rows import Push, Pushed
 from deepseek_report.metrics.plugin import ModelMetric
@@ -243,20 +244,16 @@ def _left_over(
             continue
         speaks = bool(np.any(added[:, tree, target]))
         if ensemble.space == "logit":
-            share = _share(output, target)
+            own = output[:, target]
+            if output.shape[1] <= 2:
+                share = 1 / (1 + np.exp(-np.clip(own, -700, 700)))
+            else:
+                powers = np.exp(output - output.max(axis=1, keepdims=True))
+                share = powers[:, target] / powers.sum(axis=1)
             yield (truth - share) * speaks, np.maximum(share * (1 - share), 1e-12)
         else:
             yield (truth - output[:, target]) * speaks, ones
         output += added[:, tree]
-
-
-def _share(output: Floats, target: int) -> Floats:
-    """(row,) the probability of a class by log-odds, or logits, of all."""
-    own = output[:, target]
-    if output.shape[1] <= 2:
-        return np.asarray(1 / (1 + np.exp(-np.clip(own, -700, 700))))
-    powers = np.exp(output - output.max(axis=1, keepdims=True))
-    return np.asarray(powers[:, target] / powers.sum(axis=1))
 
 
 def _averages(base: float, truth: Floats, added: Floats) -> bool:
@@ -374,49 +371,11 @@ class TracIn(ModelMetric):
         Raises NotApplicableError: the model is neither a network that ends in a linear layer nor
         made of trees.
         """
-        if not context.cases.roles:
-            raise NotApplicableError(message("refusals.no_case"))
-        schema = context.dataset.schema
-        places = np.array(list(context.cases.roles.values()), dtype=np.int64)
-        positions = context.cases.explained[places]
-        decides = task_of(schema.target).decides
-        targets = (
-            np.asarray(context.predictions.decisions[positions], dtype=np.int64)
-            if decides
-            else np.zeros(len(positions), dtype=np.int64)
-        )
+        shown, target = ShownCases.of(context), context.dataset.schema.target
         train = context.dataset.train.take(thin(len(context.dataset.train), MOST_SEARCHED))
-        pushes, note = self._pushes(context, train, context.dataset.test.inputs[positions], targets)
-        alike = Likeness(schema, train.inputs, context.dataset.test.inputs[positions])
-        return self._measurement(context, train, pushes, targets, note, alike)
-
-    def _pushes(
-        self, context: MeasureContext, train: Split, rows: Floats, targets: Ints
-    ) -> tuple[Floats, Message]:
-        classifier = context.classifier
-        if "trees" in classifier.capabilities and isinstance(classifier, TreeClassifier):
-            pushes = pushes_of_trees(classifier, context.dataset.schema, train, rows, targets)
-            return pushes, message("notes.tracin.trees")
-        if "module" not in classifier.capabilities:
-            raise NotApplicableError(message("refusals.no_last_layer"))
-        refits, earlier = context.refits, list[Classifier]()
-        if self.checkpoints and refits is not None and refits.work <= refits.most_work:
-            context.progress.start("tracin", 1)
-            earlier = list(refits.checkpoints(self.checkpoints))
-            context.progress.advance()
-        pushes = pushes_of_networks([*earlier, classifier], train, rows, targets)
-        return pushes, message("notes.tracin.network", checkpoints=len(earlier))
-
-    def _measurement(
-        self,
-        context: MeasureContext,
-        train: Split,
-        pushes: Floats,
-        targets: Ints,
-        note: Message,
-        alike: Likeness,
-    ) -> Measurement:
-        target = context.dataset.schema.target
+        targets = shown.targets(context)
+        pushes, note = self._pushes(context, train, shown.inputs, targets)
+        alike = Likeness(context.dataset.schema, train.inputs, shown.inputs)
         task = task_of(target)
         listed, summed = [], []
         for case, row in enumerate(pushes):
@@ -448,3 +407,20 @@ class TracIn(ModelMetric):
             },
             notes=(note,),
         )
+
+    def _pushes(
+        self, context: MeasureContext, train: Split, rows: Floats, targets: Ints
+    ) -> tuple[Floats, Message]:
+        classifier = context.classifier
+        if "trees" in classifier.capabilities and isinstance(classifier, TreeClassifier):
+            pushes = pushes_of_trees(classifier, context.dataset.schema, train, rows, targets)
+            return pushes, message("notes.tracin.trees")
+        if "module" not in classifier.capabilities:
+            raise NotApplicableError(message("refusals.no_last_layer"))
+        refits, earlier = context.refits, list[Classifier]()
+        if self.checkpoints and refits is not None and refits.work <= refits.most_work:
+            context.progress.start("tracin", 1)
+            earlier = list(refits.checkpoints(self.checkpoints))
+            context.progress.advance()
+        pushes = pushes_of_networks([*earlier, classifier], train, rows, targets)
+        return pushes, message("notes.tracin.network", checkpoints=len(earlier))

@@ -12,12 +12,11 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.measurement import Measurement
-from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds.row_conditions import Relations
-from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.cases.case_choice import ShownCases
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
@@ -69,17 +68,13 @@ class WhatIfAnswers:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> WhatIfAnswers:
         """Of a stored measurement."""
-        known = dict(arrays)
-        for name in ("columns", "places", "pairs"):
-            known[name] = known[name].astype(np.int64)
-        known["can_move"] = known["can_move"].astype(bool)
-        known.setdefault(
-            "support", np.full(known["points"].shape, np.nan)
-        )  # runs of older versions
-        known["n_train"] = int(known.get("n_train", 0))
-        known["model_rows"] = int(known["model_rows"])
-        known["adds_up"] = bool(known["adds_up"])
-        return cls(**known)
+        older = {"n_train": 0.0, "support": np.full_like(arrays["points"], np.nan)}
+        whole = dict.fromkeys(("columns", "places", "pairs"), np.int64)
+        numbers = {"n_train": int, "model_rows": int, "adds_up": bool}
+        known: dict[str, Any] = {**older, **arrays}
+        for name, kind in {**whole, "can_move": np.bool_}.items():
+            known[name] = np.asarray(known[name], dtype=kind)
+        return cls(**known | {name: kind(known[name]) for name, kind in numbers.items()})
 
 
 #: Columns of a wide table that are tried, and of those that a person can change.
@@ -117,13 +112,8 @@ class WhatIf(ModelMetric):
     grid: Annotated[int, Field(ge=2, le=9)] = 5
 
     def measure(self, context: MeasureContext) -> Measurement:
-        cases = context.cases
-        if not cases.roles:
-            raise NotApplicableError(message("refusals.no_case"))
-        places = np.array(list(cases.roles.values()), dtype=np.int64)
-        rows = context.dataset.test.inputs[cases.explained[places]]
-        answers = self._answers(context, rows, places)
-        return Measurement(arrays=answers.arrays())
+        shown = ShownCases.of(context)
+        return Measurement(arrays=self._answers(context, shown.inputs, shown.places).arrays())
 
     def _answers(self, context: MeasureContext, rows: Floats, places: Ints) -> WhatIfAnswers:
         schema, train = context.dataset.schema, context.dataset.train
@@ -137,11 +127,12 @@ class WhatIf(ModelMetric):
             [set_points(schema.features[j], train.inputs[:, j], self.points) for j in tried]
         )
         start, alone = questions.about(rows, _OWN_DECIMALS), questions.alone(rows, tried, points)
-        ranges = _ranges(start, alone)
+        ranges = np.nan_to_num(np.abs(alone - start[:, None, None])).max(axis=(2, 3))
         order = np.lexsort((-ranges.mean(axis=0), ~movable[tried]))
         kept = order[np.isfinite(points[order]).any(axis=1)][: self.most]
         columns, points, alone = tried[kept], points[kept], alone[:, kept]
-        grid = _padded([_thinned(values, self.grid) for values in points])
+        known = [values[np.isfinite(values)] for values in points]
+        grid = _padded([values[thin(len(values), self.grid)] for values in known])
         pairs = _pairs(ranges[:, kept], movable[columns], self.strongest)
         return WhatIfAnswers(
             columns=columns,
@@ -265,18 +256,6 @@ def _padded(parts: list[Floats]) -> Floats:
     for row, part in zip(filled, parts, strict=True):
         row[: len(part)] = part
     return filled
-
-
-def _thinned(values: Floats, most: int) -> Floats:
-    """At most so many of the values that are there, evenly from the first to the last."""
-    known = values[np.isfinite(values)]
-    return known[thin(len(known), most)]
-
-
-def _ranges(start: Floats, alone: Floats) -> Floats:
-    """(case, feature) by how much the output moves at most where the feature alone is set."""
-    apart = np.abs(alone - start[:, None, None])
-    return np.asarray(np.nan_to_num(apart).max(axis=(2, 3)))
 
 
 def _pairs(ranges: Floats, can_move: Bools, strongest: int) -> Ints:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -17,7 +18,6 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Attribute
-from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.causes.cause_rows import (
@@ -38,7 +38,13 @@ from deepseek_report.statistics.causes.effects import (
     controls_of,
     effect_of_setting,
 )
-from deepseek_report.statistics.causes.gap_by_path import PATHS, PathGap, gaps_by_path, widening
+from deepseek_report.statistics.causes.gap_by_path import (
+    PATHS,
+    Path,
+    PathGap,
+    gaps_by_path,
+    widening,
+)
 from deepseek_report.statistics.causes.graph import CausalRefusal, PathSets
 from deepseek_report.statistics.causes.independence import independence_tests
 from deepseek_report.statistics.causes.sensitivity import sensitivity_of
@@ -134,13 +140,11 @@ class CausalClaims(ModelMetric):
             )
             .astype({"contradicted": bool}),
         }
-        score = Score(
-            metric="contradicted_claims",
-            category="causes",
-            value=float(sum(test.is_contradicted for test in tests)),
-            n=len(tests),
-            direction="lower",
-            bounds=(0, None),
+        n_contradicted = sum(test.is_contradicted for test in tests)
+        score = self.score(
+            "contradicted_claims",
+            Estimate(float(n_contradicted), n=len(tests)),
+            "lower",
             reference="doi:10.1214/19-AOS1857",
         )
         return Measurement((score,) if tests else (), tables)
@@ -281,14 +285,12 @@ class EffectAnswer:
         levels, unit = node.levels(self.declared.schema), self.declared.unit(node)
         return {"outcome_class": levels[1][1] if levels else "", "unit": unit or ""}
 
-    def _cells(self, key: str, value: Estimate) -> dict[str, Any]:
-        """An estimate in the columns of its kind: points of two classes, or numbers."""
+    def _column(self, key: str) -> str:
+        """Where an estimate stands: points of two classes, or numbers."""
         outcome = self.declared.nodes[self.effect.outcome]
-        of_classes = bool(outcome.levels(self.declared.schema))
-        name = OF_SHARES[key] if of_classes else key
-        return value.cells(name, name)
+        return OF_SHARES[key] if outcome.levels(self.declared.schema) else key
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> dict[str, object]:
         """Of the table `effects`."""
         effect, sensitivity = self.effect, sensitivity_of(self.effect, self.data)
         strongest = sensitivity.strongest
@@ -296,8 +298,8 @@ class EffectAnswer:
             **self._pair,
             **self.setting.cells(),
             **self._of_outcome,
-            **self._cells("effect", effect.effect),
-            **self._cells("naive", effect.naive),
+            self._column("effect"): effect.effect,
+            self._column("naive"): effect.naive,
             "adjusted_for": SEPARATOR.join(self.declared.labels(effect.adjusted_for)),
             "outside": effect.overlap.outside,
             "effective": round(effect.overlap.effective),
@@ -309,20 +311,19 @@ class EffectAnswer:
             "times": sensitivity.times_strongest
             if math.isfinite(sensitivity.times_strongest)
             else math.nan,
-            "controls_hold": all(row["holds"] for row in self.control_rows()),
+            "controls_hold": all(passes(each, effect.effect) for each in self._controls.values()),
         }
 
     def control_rows(self) -> list[dict[str, object]]:
         """Of the table `controls`; a control that could not be made has no row."""
-        controls = self._controls
         return [
             {
                 **self._pair,
                 "control": name,
-                **self._cells("value", value),
+                self._column("value"): value,
                 "holds": passes(value, self.effect.effect),
             }
-            for name, value in controls.items()
+            for name, value in self._controls.items()
         ]
 
     @cached_property
@@ -492,18 +493,18 @@ class CausalGaps(ModelMetric):
                 else:
                     refused.append(split)
             context.progress.advance()
-        rows = with_verdicts([row for split in splits for row in split.rows()])
+        parts = [(split, path) for split in splits for path in PATHS]
+        verdicts = widened([(split.wider[path], split.is_larger(path)) for split, path in parts])
+        judged = zip(parts, verdicts, strict=True)
+        rows = [split.row(path, *verdict) for (split, path), verdict in judged]
         types = self.tables
         tables = {
             "paths": types["paths"].frame(rows).astype({"widened": bool}),
             "sets": types["sets"].frame([split.set_row() for split in splits]),
         }
-        scores = (
-            self.score(
-                "widened_paths", Estimate(sum(row["widened"] for row in rows), n=len(rows)), "lower"
-            ),
-        )
-        return Measurement(scores if rows else (), tables, notes=tuple(dict.fromkeys(refused)))
+        n_widened = Estimate(sum(is_widened for _, is_widened in verdicts), n=len(rows))
+        score = self.score("widened_paths", n_widened, "lower")
+        return Measurement((score,) if rows else (), tables, notes=tuple(dict.fromkeys(refused)))
 
 
 def _with_answers(declared: DeclaredGraph, context: MeasureContext, most: int) -> CausalData:
@@ -552,7 +553,7 @@ class SplitByPath:
     attribute: Attribute
     labels: PathGap
     answers: PathGap
-    wider: dict[Any, Estimate]
+    wider: Mapping[Path, Estimate]
     declared: DeclaredGraph
     least: float
 
@@ -593,23 +594,18 @@ class SplitByPath:
             "n": int(self.labels.used.sum()),
         }
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Of the table `paths`; whether a path is widened is judged over all rows."""
+    def is_larger(self, path: Path) -> bool:
+        """Whether the part in answers is larger than that in labels."""
+        labels, answers = self.labels.parts[path], self.answers.parts[path]
+        return is_widening(labels.value, answers.value, self.least)
+
+    def row(self, path: Path, p_adjusted: float, is_widened: bool) -> dict[str, object]:
+        """Of the table `paths`."""
+        sizes = (self.labels.parts[path], self.answers.parts[path], self.wider[path])
         decides = task_of(self.declared.schema.target).decides
-        return [
-            {
-                **self._about,
-                "path": path,
-                **_cells("labels", self.labels.parts[path], decides),
-                **_cells("answers", self.answers.parts[path], decides),
-                **_cells("difference", self.wider[path], decides),
-                "p_adjusted": p_value_of(self.wider[path]),
-                "widened": is_widening(
-                    self.labels.parts[path].value, self.answers.parts[path].value, self.least
-                ),
-            }
-            for path in PATHS
-        ]
+        columns = _OF_SHARES.values() if decides else _OF_SHARES
+        verdict = {"path": path, "p_adjusted": p_adjusted, "widened": is_widened}
+        return {**self._about, **verdict, **dict(zip(columns, sizes, strict=True))}
 
     def set_row(self) -> dict[str, object]:
         """Of the table `sets`."""
@@ -620,11 +616,6 @@ class SplitByPath:
             "mediators": SEPARATOR.join(self.declared.labels(sets.mediators)),
             "outside": self.labels.overlap.outside,
         }
-
-
-def _cells(key: str, value: Estimate, decides: bool) -> dict[str, float]:
-    name = _OF_SHARES[key] if decides else key
-    return value.cells(name, name)
 
 
 def p_value_of(difference: Estimate) -> float:
@@ -648,12 +639,13 @@ def is_widening(labels: float, answers: float, least: float = LEAST_POINTS) -> b
     return abs(answers) - abs(labels) >= least
 
 
-def with_verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with p-values corrected for all of them, and only what is beyond chance widened."""
-    adjusted = holm([row["p_adjusted"] for row in rows]).tolist()
+def widened(parts: Sequence[tuple[Estimate, bool]]) -> list[tuple[float, bool]]:
+    """Of differences, each with whether it is large: the p-value corrected for all of them, and
+    whether it is a widening beyond chance.
+    """
+    adjusted = holm([p_value_of(difference) for difference, _ in parts]).tolist()
     return [
-        {**row, "p_adjusted": p, "widened": bool(row["widened"] and p < _LEVEL)}
-        for row, p in zip(rows, adjusted, strict=True)
+        (p, bool(is_large and p < _LEVEL)) for (_, is_large), p in zip(parts, adjusted, strict=True)
     ]
 
 

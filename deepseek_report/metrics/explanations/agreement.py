@@ -24,7 +24,6 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
     bootstrap_mean,
-    compared,
 )
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import average_ranks
@@ -53,7 +52,7 @@ def rowwise_spearman(a: Floats, b: Floats) -> Floats:
 
     Returns (instance,) in [−1, 1]; NaN where one of the two rows is constant.
     """
-    first, second = (_centred_ranks(values) for values in (a, b))
+    first, second = _centred_ranks(a), _centred_ranks(b)
     size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
     together = (first * second).sum(axis=1)
     return np.asarray(np.divide(together, size, out=np.full(len(a), np.nan), where=size > 0))
@@ -145,7 +144,7 @@ class ExplainerAgreement(ExplanationMetric):
     reads = frozenset({"dataset", "explanations", "question", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanations = compared(context)
+        explanations = self.compared(context)
         if len(explanations) < 2:
             raise NotApplicableError(message("refusals.one_explainer"))
         values = player_values(explanations, context.dataset.schema)
@@ -156,7 +155,21 @@ class ExplainerAgreement(ExplanationMetric):
             scores=tuple(self._scores(correlations, context)),
             tables={
                 "pairs": self._pairs(correlations, explanations, values, context.seed),
-                "per_case": _per_instance(correlations, values),
+                "per_case": pd.concat(
+                    [
+                        pd.DataFrame(
+                            {
+                                "position": np.arange(len(rho)),
+                                "explainer_a": a,
+                                "explainer_b": b,
+                                "spearman": rho,
+                                "top3_overlap": top_overlap(values[a], values[b], 3),
+                            }
+                        )
+                        for (a, b), rho in correlations.items()
+                    ],
+                    ignore_index=True,
+                ),
             },
         )
 
@@ -173,14 +186,13 @@ class ExplainerAgreement(ExplanationMetric):
             ],
             "agreement_with_random": [v for pair, v in correlations.items() if control & set(pair)],
         }
+        score, better = self.scorer(context, "", _KRISHNA), {"agreement": "higher"}
         return [
-            self.mean_score(
+            score(
                 metric,
                 mean_known(values),
-                (self.resamples, context.seed),
-                "higher" if metric == "agreement" else "none",
+                better.get(metric, "none"),
                 message("notes.explainer_agreement.pairs", pairs=len(values)),
-                reference=_KRISHNA,
             )
             for metric, values in kinds.items()
             if values
@@ -198,8 +210,11 @@ class ExplainerAgreement(ExplanationMetric):
             known = rho[~np.isnan(rho)]
             mean, low, high = (float(x) for x in bootstrap_mean(known, self.resamples, seed))
             overlap = top_overlap(values[a], values[b], 5).mean()
-            signed = explanations[a].signed and explanations[b].signed
-            sign = _sign_agreement(values[a], values[b]) if signed else float("nan")
+            sign = float("nan")
+            if explanations[a].signed and explanations[b].signed:
+                both = _among_largest(np.abs(values[a]), 5) & _among_largest(np.abs(values[b]), 5)
+                same = np.sign(values[a]) == np.sign(values[b])
+                sign = float(same[both].mean()) if both.any() else sign
             rows.append((a, b, mean, low, high, overlap, sign, len(known)))
         return self.tables["pairs"].frame(rows)
 
@@ -207,30 +222,3 @@ class ExplainerAgreement(ExplanationMetric):
 def mean_known(values: list[Floats]) -> Floats:
     """Mean of several (instance,) arrays, NaN left out; NaN where none has a number."""
     return np.asarray(pd.DataFrame(values).mean())
-
-
-def _sign_agreement(a: Floats, b: Floats) -> float:
-    """Of the players that both put among their first five, the share with the same sign."""
-    both = _among_largest(np.abs(a), 5) & _among_largest(np.abs(b), 5)
-    same = np.sign(a) == np.sign(b)
-    return float(same[both].mean()) if both.any() else float("nan")
-
-
-def _per_instance(
-    correlations: dict[tuple[str, str], Floats], values: dict[str, Floats]
-) -> pd.DataFrame:
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "position": np.arange(len(rho)),
-                    "explainer_a": a,
-                    "explainer_b": b,
-                    "spearman": rho,
-                    "top3_overlap": top_overlap(values[a], values[b], 3),
-                }
-            )
-            for (a, b), rho in correlations.items()
-        ],
-        ignore_index=True,
-    )

@@ -11,22 +11,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
+from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.explanation import Explanation, Game, OutputSpace
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import MOST_CELLS
-from deepseek_report.data_kinds.replacement import Replacement
+from deepseek_report.data_kinds.replacement import ROWS_OF_AN_INSTANCE, Replacement, replacement_of
+from deepseek_report.metrics.explanations.explanation_plugin import CONTROL
 from deepseek_report.statistics.logistic import log_odds
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
 
 Mode = Literal["deletion", "insertion"]
+#: Points of a curve, and as many as it has where none is drawn.
+Steps = Annotated[int, Field(ge=2, le=1000)]
+NO_STEPS = 2
+#: What taking players away reads, whatever is judged by it.
+CURVES = frozenset({"dataset", "predictions", "classifier", "background", "question", "seed"})
 _SPACES: tuple[OutputSpace, ...] = get_args(OutputSpace)
 
 
@@ -45,11 +54,6 @@ def rank_features(explanation: Explanation, toward: Floats, schema: Schema) -> I
     values = kind_of(schema).by_player(explanation.values, explanation.inputs)
     speaks = values * toward[:, None] if explanation.signed else np.abs(values)
     return np.argsort(np.where(np.isnan(values), np.inf, -speaks), axis=1, kind="stable")
-
-
-def _with_log_odds(probabilities: Floats) -> Floats:
-    """(row, class) -> (row, 2 · class), the log-odds of each class behind the probabilities."""
-    return np.concatenate([probabilities, log_odds(probabilities)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,10 @@ class Perturbation:
     @cached_property
     def _without_any(self) -> Floats:
         """(instance,) the number where all players are taken away."""
-        return self._answer(~self._present, np.arange(len(self.inputs)))[:, 0]
+        return self._answer(~self.present, np.arange(len(self.inputs)))[:, 0]
 
     @cached_property
-    def _present(self) -> Bools:
+    def present(self) -> Bools:
         """(instance, player) what there is to take away; all else stays as it is."""
         return kind_of(self.schema).present(self.inputs)
 
@@ -111,13 +115,13 @@ class Perturbation:
     @cached_property
     def counts(self) -> Ints:
         """(instance, point) how many players are replaced at each point: none … all there are."""
-        present = self._present.sum(axis=1)
-        return np.asarray((self.shares * present[:, None]).round().astype(np.int64))
+        players = self.present.sum(axis=1)
+        return np.asarray((self.shares * players[:, None]).round().astype(np.int64))
 
     @cached_property
     def shares(self) -> Floats:
         """(point,) share of the players that were replaced or inserted."""
-        most = int(self._present.sum(axis=1).max(initial=1))
+        most = int(self.present.sum(axis=1).max(initial=1))
         return np.asarray(thin(most + 1, self.steps + 1) / most)
 
     def curves(self, order: Ints, mode: Mode) -> Floats:
@@ -145,7 +149,7 @@ class Perturbation:
         Returns (row,) probabilities of the decided class, or signed distances of a number; on
         average over what may stand for the players that are taken away.
         """
-        outputs = self._answer(kept | ~self._present[of], of)
+        outputs = self._answer(kept | ~self.present[of], of)
         if task_of(self.schema.target).decides:
             return np.asarray(outputs[np.arange(len(of)), self.decided[of]])
         away = outputs[:, 0] - self._without_any[of]
@@ -159,8 +163,10 @@ class Perturbation:
         """
         if not task_of(self.schema.target).decides:
             return dict.fromkeys(_SPACES, self.outcomes(kept, of))
-        both = self.replacement.answers(self.classifier, _with_log_odds)
-        outputs = both(kept | ~self._present[of], of)
+        both = self.replacement.answers(
+            self.classifier, lambda shares: np.concatenate([shares, log_odds(shares)], axis=1)
+        )
+        outputs = both(kept | ~self.present[of], of)
         classes, rows, own = outputs.shape[1] // 2, np.arange(len(of)), self.decided[of]
         spaces = dict.fromkeys(_SPACES, np.asarray(outputs[rows, own]))
         return {**spaces, "logit": np.asarray(outputs[rows, classes + own])}
@@ -188,7 +194,7 @@ def greedy_order(replacing: Perturbation, mode: Mode, looks: int | None = None) 
 
     Returns (instance, player) positions of players; those that are not there come last.
     """
-    present = kind_of(replacing.schema).present(replacing.inputs)
+    present = replacing.present
     taken, step = np.zeros_like(present), np.full(present.shape, np.inf)
     moved = np.full(present.shape, np.inf)
     points = replacing.counts.shape[1] - 1
@@ -221,3 +227,87 @@ def _moved(replacing: Perturbation, mode: Mode, taken: Bools, tried: Bools) -> F
         kept = ~changed if mode == "deletion" else changed
         outcomes[rows, one_more] = sign * replacing.outcomes(kept, rows)
     return outcomes
+
+
+def perturbation(
+    context: MeasureContext,
+    explanation: Explanation,
+    steps: int,
+    *,
+    game: Game | None = None,
+    sample: int = 0,
+    draws: int = ROWS_OF_AN_INSTANCE,
+) -> Perturbation:
+    """The instances' players taken away as in a game, that of the explanation by default.
+
+    Where several rows stand for what is taken away, the curves have fewer points in proportion, so
+    that a curve takes as many rows of the model in every game. sample, draws : see
+    `replacement_of`.
+
+    Raises NotApplicableError : nothing is known here that plays that game.
+    """
+    train, target = context.dataset.train, context.dataset.schema.target
+    replacement = replacement_of(
+        game or context.game_of(explanation),
+        context.classifier,
+        explanation.inputs,
+        context.background,
+        training=train.inputs,
+        sample=sample,
+        draws=draws,
+    )
+    return Perturbation(
+        classifier=context.classifier,
+        replacement=replacement,
+        decided=context.predictions.decisions[explanation.positions],
+        steps=max(steps // replacement.draws, 2),
+        spread=task_of(target).spread(train.labels),
+    )
+
+
+def order_of(explanation: Explanation, replacing: Perturbation) -> Ints:
+    """(instance, player) the order in which an explanation takes players away.
+
+    It speaks of the class that was decided for, where each instance was explained for that one;
+    else what speaks against the explained class is taken to speak for whatever was decided.
+    """
+    if task_of(replacing.schema.target).decides:
+        own = explanation.toward_each(replacing.decided)
+        if own is not None:
+            return rank_features(own, np.ones(len(own)), replacing.schema)
+    return rank_features(explanation, replacing.toward(explanation.target), replacing.schema)
+
+
+def by_game(
+    context: MeasureContext, explanations: Mapping[str, Explanation]
+) -> dict[Game, dict[str, Explanation]]:
+    """{game: the explanations that play it by their names}; games as they come."""
+    games: dict[Game, dict[str, Explanation]] = {}
+    for name, explanation in explanations.items():
+        games.setdefault(context.game_of(explanation), {})[name] = explanation
+    return games
+
+
+def areas_of(
+    context: MeasureContext,
+    name: str,
+    explanation: Explanation,
+    replacing: Perturbation,
+    mode: Mode,
+) -> Floats:
+    """(instance,) areas under the curves of an explanation of the run.
+
+    They are taken from its measurement, or those of the control from that of a method, where one of
+    the same game and points was handed over.
+    """
+    held = [(name, explanation, "per_instance")]
+    if explanation.method == CONTROL:
+        held += [(method, other, "control") for method, other in context.explanations.items()]
+    for method, other, array in held:
+        measured = context.measured.get(ArtifactId.measure(mode, method))
+        same = context.game_of(other) == replacing.game
+        if same and measured is not None and array in measured.arrays:
+            points = np.asarray(measured.tables["curve"]["removed_share"])
+            if np.array_equal(points, replacing.shares):
+                return np.asarray(measured.arrays[array])
+    return replacing.areas(replacing.curves(order_of(explanation, replacing), mode))

@@ -11,32 +11,24 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import TableRelease
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.measurement import Measurement
-from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.curves import Perturbation, greedy_order
+from deepseek_report.metrics.explanations import curves
+from deepseek_report.metrics.explanations.curves import Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (
-    CONTROL,
     ExplanationMetric,
     bootstrap_mean,
-    compared,
     ratio_of_means,
     without_control,
 )
 from deepseek_report.metrics.explanations.explanation_rows import ExplainedGroup
-from deepseek_report.metrics.explanations.faithfulness import (
-    CURVES,
-    Steps,
-    areas_of,
-    by_game,
-    perturbation,
-)
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.resampling import (
     Resampling,
@@ -82,7 +74,7 @@ class ExplanationByGroup(ExplanationMetric):
         )
     }
 
-    steps: Steps = 10
+    steps: curves.Steps = 10
     least: Annotated[int, Field(ge=2)] = 15
     evaluations: Annotated[int, Field(ge=100)] = 20_000
     resamples: Resamples = 2000
@@ -90,20 +82,35 @@ class ExplanationByGroup(ExplanationMetric):
     bounds = {"deletion_gap_by_group": (0.0, None)}
     scope = "explainers"
     needs_groups = PEOPLE | PARTS
-    reads = CURVES | {"explanations"}
+    reads = curves.CURVES | {"explanations"}
     takes = frozenset({"deletion"})
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanations = compared(context)
+        explanations = self.compared(context)
         attributes = context.dataset.schema.attributes
         if not attributes:
             raise NotApplicableError(message("refusals.nothing_to_compare.either"))
         areas, gains = self._watched(context, explanations)
+        positions = next(iter(explanations.values())).positions
+        unknown = np.full(len(context.predictions), -1)
         rows, scores, notes = [], [], []
         for attribute in attributes:
-            codes = _codes(context, explanations, attribute)
-            kept = [c for c in range(len(attribute.levels)) if (codes == c).sum() >= self.least]
-            notes += _too_few(attribute, codes, kept, self.least)
+            codes = context.predictions.groups.get(attribute.name, unknown)[positions]
+            sizes = [int((codes == code).sum()) for code in range(len(attribute.levels))]
+            kept = [code for code, size in enumerate(sizes) if size >= self.least]
+            small = [
+                message("notes.level_and_size", level=level, n=size)
+                for level, size in zip(attribute.levels, sizes, strict=True)
+                if size < self.least
+            ]
+            if small:
+                note = message(
+                    "notes.explanation_by_group.too_few",
+                    attribute=attribute.label,
+                    levels=small,
+                    least=self.least,
+                )
+                notes.append(note)
             for name in without_control(explanations):
                 gain = gains.get(name)
                 rows += self._rows((name, attribute), codes, areas[name], gain, context.seed)
@@ -119,24 +126,28 @@ class ExplanationByGroup(ExplanationMetric):
         self, context: MeasureContext, explanations: dict[str, Explanation]
     ) -> tuple[dict[str, Floats], dict[str, Gains]]:
         """Per explainer the areas (instance,), and what it gains where that can be told."""
-        control = next((name for name, e in explanations.items() if e.method == CONTROL), None)
+        judged = without_control(explanations)
+        control = next((name for name in explanations if name not in judged), None)
         areas: dict[str, Floats] = {}
         gains: dict[str, Gains] = {}
-        for names in by_game(context, without_control(explanations)):
-            replacing = perturbation(context, explanations[names[0]], self.steps)
-            known = {
-                name: areas_of(context, name, explanations[name], replacing, "deletion")
-                for name in (*names, *([] if control is None else [control]))
+        for game, group in curves.by_game(context, judged).items():
+            replacing = curves.perturbation(context, next(iter(group.values())), self.steps)
+            areas |= {
+                name: curves.areas_of(context, name, own, replacing, "deletion")
+                for name, own in group.items()
             }
-            areas |= {name: known[name] for name in names}
-            if control is not None:
-                gained = {name: known[control] - known[name] for name in names}
-                orders = [*gained.values()]
-                if replacing.game == context.question:
-                    orders += self._alone(replacing, known[control])
+            if control is None:
+                continue
+            by_chance = curves.areas_of(
+                context, control, explanations[control], replacing, "deletion"
+            )
+            gained = {name: by_chance - areas[name] for name in group}
+            orders = [*gained.values()]
+            if game == context.question:
+                orders += self._alone(replacing, by_chance)
+            if len(orders) > 1:
                 best = np.maximum(np.max(orders, axis=0), 0.0)
-                few = len(orders) < 2
-                gains |= {} if few else {name: Gains(own, best) for name, own in gained.items()}
+                gains |= {name: Gains(own, best) for name, own in gained.items()}
         return areas, gains
 
     def _alone(self, replacing: Perturbation, control: Floats) -> list[Floats]:
@@ -144,7 +155,7 @@ class ExplanationByGroup(ExplanationMetric):
         rows = int(replacing.counts.max(axis=1).sum()) * replacing.replacement.draws
         if rows > self.evaluations:
             return []
-        order = greedy_order(replacing, "deletion", looks=1)
+        order = curves.greedy_order(replacing, "deletion", looks=1)
         return [control - replacing.areas(replacing.curves(order, "deletion"))]
 
     def _rows(
@@ -158,14 +169,13 @@ class ExplanationByGroup(ExplanationMetric):
         name, attribute = subject
         rows: list[tuple[object, ...]] = []
         for code, level in enumerate(attribute.levels):
-            chosen = codes == code
-            if not chosen.any():
-                continue
-            deleted = [float(x) for x in bootstrap_mean(area[chosen], self.resamples, seed)]
-            reached = _NOTHING if gain is None else gain.of(chosen).share(self.resamples, seed)
-            few = int(chosen.sum()) < self.least
-            about = (name, attribute.name, attribute.label, level, int(chosen.sum()))
-            rows.append((*about, *deleted, reached.value, reached.low, reached.high, few))
+            chosen, n = codes == code, int((codes == code).sum())
+            if n:
+                deleted = [float(x) for x in bootstrap_mean(area[chosen], self.resamples, seed)]
+                reached = UNDEFINED if gain is None else gain.of(chosen).share(self.resamples, seed)
+                ends = reached.value, reached.low, reached.high
+                about = (name, attribute.name, attribute.label, level, n)
+                rows.append((*about, *deleted, *ends, n < self.least))
         return rows
 
     def _gap(
@@ -173,28 +183,18 @@ class ExplanationByGroup(ExplanationMetric):
     ) -> Score:
         name, attribute = subject
         inside = np.isin(codes, kept)
-        gap = gap_of_shares(gain.of(inside), codes[inside], self.resamples, seed)
-        return Score(
-            metric="deletion_gap_by_group",
-            category="explanation",
-            value=gap.value,
-            low=gap.low,
-            high=gap.high,
-            n=int(inside.sum()),
-            direction="lower",
+        gap, p_value = gap_of_shares(gain.of(inside), codes[inside], self.resamples, seed)
+        return self.score(
+            "deletion_gap_by_group",
+            gap,
+            "lower",
             unit="share",
-            bounds=(0.0, None),
             explainer=name,
             attribute=attribute.name,
-            p_value=gap.p_value,
-            interval_method=gap.method,
+            p_value=p_value,
             reference=_DAI,
             note=message("notes.explanation_by_group.gap", levels=len(kept)),
         )
-
-
-#: Where no share is told.
-_NOTHING = Estimate(math.nan, n=0)
 
 
 @dataclass(frozen=True)
@@ -216,18 +216,7 @@ class Gains:
         return ratio_of_means(self.own, self.best, resamples, seed, (-math.inf, 1.0))
 
 
-@dataclass(frozen=True)
-class GapOfShares:
-    """A gap between groups, its 95 % interval, and whether chance explains it."""
-
-    value: float
-    low: float
-    high: float
-    p_value: float
-    method: Text
-
-
-def gap_of_shares(gains: Gains, strata: Ints, resamples: int, seed: int) -> GapOfShares:
+def gap_of_shares(gains: Gains, strata: Ints, resamples: int, seed: int) -> tuple[Estimate, float]:
     """Greatest minus smallest share that is reached over the strata, with its 95 % interval.
 
     Noise can only raise the gap, so the bootstrap seldom reaches 0; the interval begins there
@@ -237,7 +226,7 @@ def gap_of_shares(gains: Gains, strata: Ints, resamples: int, seed: int) -> GapO
     strata : (instance,) group of each; instances are drawn within these.
     resamples, seed : of the bootstrap.
 
-    Returns GapOfShares, not negative.
+    Returns an Estimate, not negative, and the p-value that chance explains the gap.
     """
     member = (strata[:, None] == np.unique(strata)).astype(np.float64)
 
@@ -254,9 +243,8 @@ def gap_of_shares(gains: Gains, strata: Ints, resamples: int, seed: int) -> GapO
     if by_chance:
         method = message("interval_methods.from_zero", method=method)
     method = message("interval_methods.p_value_by_permutation", method=method)
-    return GapOfShares(
-        float(replicates.value), 0.0 if by_chance else float(low), float(high), p_value, method
-    )
+    ends = 0.0 if by_chance else float(low), float(high)
+    return Estimate(float(replicates.value), *ends, len(strata), method), p_value
 
 
 #: Sums of gains below this are nothing, and so are standard errors of shares.
@@ -297,29 +285,3 @@ def _furthest(gains: Gains, order: Ints, member: Floats) -> Floats:
     apart = np.abs(share[:, :, None] - share[:, None, :])
     error = np.sqrt(variance[:, :, None] + variance[:, None, :]) + _LEAST_GAIN
     return np.asarray((apart / error).max(axis=(1, 2)))
-
-
-def _codes(
-    context: MeasureContext, explanations: dict[str, Explanation], attribute: Attribute
-) -> Ints:
-    positions = next(iter(explanations.values())).positions
-    unknown = np.full(len(context.predictions), -1)
-    return np.asarray(context.predictions.groups.get(attribute.name, unknown)[positions])
-
-
-def _too_few(attribute: Attribute, codes: Ints, kept: list[int], least: int) -> list[Text]:
-    small = [
-        message("notes.level_and_size", level=level, n=int((codes == code).sum()))
-        for code, level in enumerate(attribute.levels)
-        if code not in kept
-    ]
-    if not small:
-        return []
-    return [
-        message(
-            "notes.explanation_by_group.too_few",
-            attribute=attribute.label,
-            levels=small,
-            least=least,
-        )
-    ]

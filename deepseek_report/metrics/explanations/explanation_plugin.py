@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -35,15 +37,44 @@ class ExplanationMetric(MetricPart):
 
     category = "explanation"
     scope: ClassVar[Scope] = "explainer"
+    resamples: int
+
+    @staticmethod
+    def judged(context: MeasureContext) -> Explanation:
+        """The explanation to judge.
+
+        Raises NotApplicableError: none was given.
+        """
+        if context.explanation is None or not len(context.explanation):
+            raise NotApplicableError(message("refusals.nothing_explained"))
+        return context.explanation
+
+    @staticmethod
+    def compared(context: MeasureContext) -> dict[str, Explanation]:
+        """All explanations, in the order of the config.
+
+        Raises NotApplicableError: there is none.
+        """
+        if not context.explanations:
+            raise NotApplicableError(message("refusals.no_explanations"))
+        return dict(context.explanations)
+
+    def scorer(
+        self, context: MeasureContext, explainer: str, reference: str = ""
+    ) -> Callable[..., Score]:
+        """`mean_score` of what one explainer gets, with intervals as the metric draws them."""
+        draws = self.resamples, context.seed
+        return partial(self.mean_score, draws=draws, explainer=explainer, reference=reference)
 
     @classmethod
     def mean_score(
         cls,
         metric: str,
         values: Floats,
-        draws: tuple[int, int],
         direction: Direction,
         note: Text = "",
+        *,
+        draws: tuple[int, int],
         **fields: object,
     ) -> Score:
         """The mean over explained instances as a score.
@@ -66,16 +97,6 @@ class ExplanationMetric(MetricPart):
         return replace(score, interval_method=bootstrap_method("BCa", *draws))
 
 
-def judged(context: MeasureContext) -> Explanation:
-    """The explanation to judge.
-
-    Raises NotApplicableError: none was given.
-    """
-    if context.explanation is None or not len(context.explanation):
-        raise NotApplicableError(message("refusals.nothing_explained"))
-    return context.explanation
-
-
 def about_sample(context: MeasureContext) -> tuple[Text, ...]:
     """That some explained instances were picked and not drawn, and so are no random sample."""
     picked, n = len(context.cases.picked), len(context.cases.explained)
@@ -88,23 +109,9 @@ def about_sample(context: MeasureContext) -> tuple[Text, ...]:
     return (about,)
 
 
-def compared(context: MeasureContext) -> dict[str, Explanation]:
-    """All explanations, in the order of the config.
-
-    Raises NotApplicableError: there is none.
-    """
-    if not context.explanations:
-        raise NotApplicableError(message("refusals.no_explanations"))
-    return dict(context.explanations)
-
-
 def without_control(explanations: dict[str, Explanation]) -> dict[str, Explanation]:
     """The explanations that claim to explain something."""
-    return {
-        name: explanation
-        for name, explanation in explanations.items()
-        if explanation.method != CONTROL
-    }
+    return {name: each for name, each in explanations.items() if each.method != CONTROL}
 
 
 def bootstrap_mean(values: Floats, resamples: int, seed: int) -> tuple[Floats, Floats, Floats]:

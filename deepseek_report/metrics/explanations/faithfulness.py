@@ -15,29 +15,21 @@ from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation, Game
-from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Direction, Score
+from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.replacement import ROWS_OF_AN_INSTANCE, replacement_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations import curves
 from deepseek_report.metrics.explanations.agreement import rowwise_spearman
-from deepseek_report.metrics.explanations.curves import (
-    Mode,
-    Perturbation,
-    greedy_order,
-    rank_features,
-)
+from deepseek_report.metrics.explanations.curves import Mode, Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
     about_sample,
     bootstrap_mean,
-    compared,
-    judged,
     ratio_of_means,
     without_control,
 )
@@ -46,71 +38,8 @@ from deepseek_report.statistics.ranking import thin
 from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrap_method
 from deepseek_report.tasks import task_of
 
-Steps = Annotated[int, Field(ge=2, le=1000)]
-
-#: What taking players away reads, whatever is judged by it.
-CURVES = frozenset({"dataset", "predictions", "classifier", "background", "question", "seed"})
-
 _PETSIUK = "Petsiuk, Das & Saenko 2018, arXiv:1806.07421"
 _SUNDARARAJAN = "Sundararajan, Taly & Yan 2017, arXiv:1703.01365"
-
-
-def perturbation(
-    context: MeasureContext, explanation: Explanation, steps: int, draws: int = ROWS_OF_AN_INSTANCE
-) -> Perturbation:
-    """The instances' players taken away as in the game of the explanation.
-
-    draws : see `replacement_of`.
-
-    Raises NotApplicableError : nothing is known here that plays that game.
-    """
-    return _playing(context, context.game_of(explanation), explanation, steps, draws=draws)
-
-
-def _playing(
-    context: MeasureContext,
-    game: Game,
-    explanation: Explanation,
-    steps: int,
-    sample: int = 0,
-    draws: int = ROWS_OF_AN_INSTANCE,
-) -> Perturbation:
-    """The instances of an explanation in any game.
-
-    Where several rows stand for what is taken away, the curves have fewer points in proportion, so
-    that a curve takes as many rows of the model in every game. sample, draws : see
-    `replacement_of`.
-    """
-    train, target = context.dataset.train, context.dataset.schema.target
-    replacement = replacement_of(
-        game,
-        context.classifier,
-        explanation.inputs,
-        context.background,
-        training=train.inputs,
-        sample=sample,
-        draws=draws,
-    )
-    return Perturbation(
-        classifier=context.classifier,
-        replacement=replacement,
-        decided=context.predictions.decisions[explanation.positions],
-        steps=max(steps // replacement.draws, 2),
-        spread=task_of(target).spread(train.labels),
-    )
-
-
-def order_of(explanation: Explanation, replacing: Perturbation) -> Ints:
-    """(instance, player) the order in which an explanation takes players away.
-
-    It speaks of the class that was decided for, where each instance was explained for that one;
-    else what speaks against the explained class is taken to speak for whatever was decided.
-    """
-    if task_of(replacing.schema.target).decides:
-        own = explanation.toward_each(replacing.decided)
-        if own is not None:
-            return rank_features(own, np.ones(len(own)), replacing.schema)
-    return rank_features(explanation, replacing.toward(explanation.target), replacing.schema)
 
 
 @dataclass(frozen=True)
@@ -138,37 +67,48 @@ class RemovalMetric(ExplanationMetric):
             row=RemovedShare,
         )
     }
-    reads = CURVES | {"cases", "explanation", "control"}
+    reads = curves.CURVES | {"cases", "explanation", "control"}
     mode: ClassVar[Mode]
-    steps: Steps = 10
+    steps: curves.Steps = 10
     resamples: Resamples = 2000
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation, mode, draws = judged(context), self.mode, (self.resamples, context.seed)
-        replacing = perturbation(context, explanation, self.steps)
-        curves = replacing.curves(order_of(explanation, replacing), mode)
-        areas = replacing.areas(curves)
-        control = _control_areas(context, replacing, mode)
-        about = {"explainer": explanation.method, "reference": _PETSIUK}
-        note = _about_curve(context, explanation, replacing)
-        better: Direction = "lower" if mode == "deletion" else "higher"
-        bounds = task_of(context.dataset.schema.target).watched_bounds
-        scores = [self.mean_score(mode, areas, draws, better, note, bounds=bounds, **about)]
-        arrays = {"per_instance": areas}
-        if control is not None:
-            gain = control - areas if mode == "deletion" else areas - control
+        explanation, mode, schema = self.judged(context), self.mode, context.dataset.schema
+        replacing = curves.perturbation(context, explanation, self.steps)
+        outcomes = replacing.curves(curves.order_of(explanation, replacing), mode)
+        areas, task = replacing.areas(outcomes), task_of(schema.target)
+        score = self.scorer(context, explanation.method, _PETSIUK)
+        note = message(
+            "notes.faithfulness.curve",
+            signed=explanation.signed,
+            outcome=task.outcome,
+            points=len(replacing.shares),
+            watched=task.watched,
+            baseline=kind_of(schema).compared(replacing.game, len(context.background)),
+        )
+        bounds, better = task.watched_bounds, "lower" if mode == "deletion" else "higher"
+        scores = [score(mode, areas, better, note, bounds=bounds)]
+        arrays, control = {"per_instance": areas}, context.control
+        if control is not None and explanation.method != CONTROL:
+            of_control = curves.areas_of(context, CONTROL, control, replacing, mode)
+            gain = of_control - areas if mode == "deletion" else areas - of_control
             bounds = (None, None) if bounds[0] is None else (-1.0, 1.0)
             note = message("notes.faithfulness.gain")
-            scores.append(
-                self.mean_score(f"{mode}_gain", gain, draws, "higher", note, bounds=bounds, **about)
-            )
-            arrays |= {"control": control}
-        return Measurement(
-            scores=tuple(scores),
-            tables={"curve": _curve_table(explanation, replacing, curves, draws)},
-            arrays=arrays,
-            notes=tuple(_notes(context, explanation, replacing, control is None)),
+            scores.append(score(f"{mode}_gain", gain, "higher", note, bounds=bounds))
+            arrays["control"] = of_control
+        mean, low, high = bootstrap_mean(outcomes, self.resamples, context.seed)
+        curve = pd.DataFrame(
+            {
+                "explainer": explanation.method,
+                "removed_share": replacing.shares,
+                "mean": mean,
+                "low": low,
+                "high": high,
+                "n": len(outcomes),
+            }
         )
+        notes = tuple(_notes(context, explanation, replacing))
+        return Measurement(tuple(scores), {"curve": curve}, arrays, notes=notes)
 
 
 @dataclass(frozen=True)
@@ -212,100 +152,17 @@ class Insertion(RemovalMetric):
     takes = frozenset({"insertion"})
 
 
-def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode) -> Floats | None:
-    control, explanation = context.control, context.explanation
-    if control is None or explanation is None or explanation.method == CONTROL:
-        return None
-    return areas_of(context, CONTROL, control, replacing, mode)
-
-
-def by_game(
-    context: MeasureContext, explanations: Mapping[str, Explanation]
-) -> list[tuple[str, ...]]:
-    """The names of the explanations, those of one game together; games as they come."""
-    games: dict[Game, list[str]] = {}
-    for name, explanation in explanations.items():
-        games.setdefault(context.game_of(explanation), []).append(name)
-    return [tuple(names) for names in games.values()]
-
-
-def areas_of(
-    context: MeasureContext,
-    name: str,
-    explanation: Explanation,
-    replacing: Perturbation,
-    mode: Mode,
-) -> Floats:
-    """(instance,) areas under the curves of an explanation of the run.
-
-    They are taken from its measurement, or those of the control from that of a method, where one of
-    the same game and points was handed over.
-    """
-    for method, array in _held_in(context, explanation, name, replacing.game):
-        measured = context.measured.get(ArtifactId.measure(mode, method))
-        if measured is not None and array in measured.arrays:
-            points = np.asarray(measured.tables["curve"]["removed_share"])
-            if np.array_equal(points, replacing.shares):
-                return np.asarray(measured.arrays[array])
-    return replacing.areas(replacing.curves(order_of(explanation, replacing), mode))
-
-
-def _held_in(
-    context: MeasureContext, explanation: Explanation, name: str, game: Game
-) -> Iterator[tuple[str, str]]:
-    """In whose measurement, under what name, the areas of an explanation in a game may be held."""
-    if context.game_of(explanation) == game:
-        yield name, "per_instance"
-    if explanation.method == CONTROL:
-        for method, other in context.explanations.items():
-            if context.game_of(other) == game:
-                yield method, "control"
-
-
-def _about_curve(
-    context: MeasureContext, explanation: Explanation, replacing: Perturbation
-) -> Text:
-    task, kind = task_of(context.dataset.schema.target), kind_of(context.dataset.schema)
-    return message(
-        "notes.faithfulness.curve",
-        signed=explanation.signed,
-        outcome=task.outcome,
-        points=len(replacing.shares),
-        watched=task.watched,
-        baseline=kind.compared(replacing.game, len(context.background)),
-    )
-
-
-def _curve_table(
-    explanation: Explanation, replacing: Perturbation, curves: Floats, draws: tuple[int, int]
-) -> pd.DataFrame:
-    mean, low, high = bootstrap_mean(curves, *draws)
-    return pd.DataFrame(
-        {
-            "explainer": explanation.method,
-            "removed_share": replacing.shares,
-            "mean": mean,
-            "low": low,
-            "high": high,
-            "n": len(curves),
-        }
-    )
-
-
 def _notes(
-    context: MeasureContext, explanation: Explanation, replacing: Perturbation, alone: bool
-) -> list[Text]:
-    notes: list[Text] = []
-    if alone and explanation.method != CONTROL:
-        notes.append(message("notes.faithfulness.no_control"))
-    several = len(context.dataset.schema.target.classes) > 2
-    decided = context.predictions.decisions[explanation.positions]
+    context: MeasureContext, explanation: Explanation, replacing: Perturbation
+) -> Iterator[Text]:
+    if context.control is None and explanation.method != CONTROL:
+        yield message("notes.faithfulness.no_control")
+    schema, decided = context.dataset.schema, context.predictions.decisions[explanation.positions]
+    several = len(schema.target.classes) > 2
     if several and explanation.signed and explanation.toward_each(decided) is None:
-        notes.append(message("notes.faithfulness.other_class"))
-    replaced = kind_of(context.dataset.schema).replacing(
-        replacing.game, replacing.replacement.draws
-    )
-    return [*notes, replaced, *about_sample(context)]
+        yield message("notes.faithfulness.other_class")
+    yield kind_of(schema).replacing(replacing.game, replacing.replacement.draws)
+    yield from about_sample(context)
 
 
 @dataclass(frozen=True)
@@ -326,7 +183,7 @@ class CompletenessGap(ExplanationMetric):
     reads = frozenset({"explanation", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation = judged(context)
+        explanation = self.judged(context)
         gap = explanation.completeness_gap
         if gap is None or explanation.base_values is None:
             raise NotApplicableError(message("refusals.no_base_value"))
@@ -346,6 +203,7 @@ class CompletenessGap(ExplanationMetric):
 _MODES: tuple[Mode, Mode] = ("deletion", "insertion")
 #: Instances for which the greedy order is looked for however many players they have.
 _FEWEST = 8
+_ALL = slice(None)
 #: At how many points it asks anew where few rows stand for what is taken away: what they say more
 #: holds of them alone.
 _LOOKS_AT_A_SAMPLE = 3
@@ -376,7 +234,7 @@ class FaithfulnessEffect(ExplanationMetric):
 
     reveals = "aggregate"
 
-    steps: Steps = 10
+    steps: curves.Steps = 10
     instances: Annotated[int, Field(ge=8)] = 48
     evaluations: Annotated[int, Field(ge=100)] = 20_000
     resamples: Resamples = 2000
@@ -388,11 +246,11 @@ class FaithfulnessEffect(ExplanationMetric):
         "shared_order": (-1.0, 1.0),
     }
     scope = "explainers"
-    reads = CURVES | {"cases", "explanations"}
+    reads = curves.CURVES | {"cases", "explanations"}
     takes = frozenset({"deletion", "insertion"})
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanations = compared(context)
+        explanations = self.compared(context)
         judged = without_control(explanations)
         control = next((name for name in explanations if name not in judged), None)
         if control is None or not judged:
@@ -402,11 +260,10 @@ class FaithfulnessEffect(ExplanationMetric):
             raise NotApplicableError(message("refusals.other_cases"))
         scores: dict[str, list[Score]] = {name: [] for name in judged}
         notes: dict[str, Text] = {}
-        for names in by_game(context, judged):
-            game = context.game_of(judged[names[0]])
-            reachable = self._reachable(context, control, names, game)
-            for name in names:
-                scores[name] = self._scores(context, name, judged[name], reachable)
+        for game, group in curves.by_game(context, judged).items():
+            reachable = self._reachable(context, control, group, game)
+            for name, explanation in group.items():
+                scores[name] = self._scores(context, name, explanation, reachable)
             n, of = len(reachable.instances), len(first)
             sampled = reachable.replacing.replacement.is_sample
             notes[game] = message("notes.faithfulness_effect.greedy", n=n, of=of, sampled=sampled)
@@ -416,14 +273,14 @@ class FaithfulnessEffect(ExplanationMetric):
         )
 
     def _reachable(
-        self, context: MeasureContext, control: str, judged: tuple[str, ...], game: Game
+        self, context: MeasureContext, control: str, judged: Mapping[str, Explanation], game: Game
     ) -> _Reachable:
         """What can be gained in a game; the search is made in a few instances and at a few points.
 
         Other games than that of the run's question are searched in a third of the instances.
         """
         first = context.explanations[control]
-        replacing = _playing(context, game, first, self.steps)
+        replacing = curves.perturbation(context, first, self.steps, game=game)
         players, steps = int(replacing.counts.max(initial=1)), len(replacing.shares) - 1
         a_look = max(players * replacing.replacement.draws, 1)
         instances = self.instances if game == context.question else self.instances // 3
@@ -432,22 +289,28 @@ class FaithfulnessEffect(ExplanationMetric):
         if replacing.replacement.is_sample:
             looks = min(looks, _LOOKS_AT_A_SAMPLE)
         chosen = thin(len(replacing.inputs), most)
-        searched = _playing(context, game, first.at(chosen), self.steps, sample=1)
-        return _Reachable(context, control, judged, replacing, searched, chosen, looks)
+        few = first.at(chosen)
+        searched = curves.perturbation(context, few, self.steps, game=game, sample=1)
+        return _Reachable(context, control, tuple(judged), replacing, searched, chosen, looks)
 
     def _scores(
         self, context: MeasureContext, name: str, explanation: Explanation, reachable: _Reachable
     ) -> list[Score]:
         replacing = reachable.replacing
-        others = partners(strata_of(replacing, context))
-        foreign = _of_other_cases(explanation, others)
+        other = explanation.at(partners(strata_of(replacing, context)))
+        foreign = replace(
+            explanation,
+            values=np.nan_to_num(other.values),
+            others=other.others,
+            decided=other.decided,
+        )
         gains = np.column_stack(
             [reachable.gain(mode, areas) for mode, areas in reachable.areas[name].items()]
         )
-        lost = gains[reachable.instances] - reachable.gains_of(order_of(foreign, replacing))
+        lost = gains[reachable.instances] - reachable.gains_of(curves.order_of(foreign, replacing))
         ratios = self._ratios(gains, lost.sum(axis=1), reachable, context.seed)
-        draws = self.resamples, context.seed
-        method = bootstrap_method("BCa", *draws)
+        method = bootstrap_method("BCa", self.resamples, context.seed)
+        counted = len(explanation), len(explanation), len(lost)
         notes = {
             "deletion_effect": message("notes.faithfulness_effect.deletion_effect"),
             "insertion_effect": message("notes.faithfulness_effect.insertion_effect"),
@@ -457,9 +320,7 @@ class FaithfulnessEffect(ExplanationMetric):
             replace(
                 self.score(
                     metric,
-                    Estimate(
-                        *ratio, len(lost) if metric == "own_case_effect" else len(explanation)
-                    ),
+                    Estimate(*ratio, n),
                     "higher",
                     explainer=name,
                     reference=_PETSIUK,
@@ -467,14 +328,12 @@ class FaithfulnessEffect(ExplanationMetric):
                 ),
                 interval_method=method,
             )
-            for (metric, note), ratio in zip(notes.items(), ratios, strict=True)
+            for (metric, note), ratio, n in zip(notes.items(), ratios, counted, strict=True)
         ]
         likeness = _likeness(explanation, foreign, replacing)
         note = message("notes.faithfulness_effect.shared_order")
-        return [
-            *scores,
-            self.mean_score("shared_order", likeness, draws, "none", note, explainer=name),
-        ]
+        shared = self.scorer(context, name)("shared_order", likeness, "none", note)
+        return [*scores, shared]
 
     def _ratios(
         self, gains: Floats, lost: Floats, reachable: _Reachable, seed: int
@@ -528,7 +387,7 @@ class _Reachable:
         explanations = self.context.explanations
         return {
             name: {
-                mode: areas_of(self.context, name, explanations[name], self.replacing, mode)
+                mode: curves.areas_of(self.context, name, explanations[name], self.replacing, mode)
                 for mode in _MODES
             }
             for name in (self.control, *self.judged)
@@ -541,13 +400,13 @@ class _Reachable:
         It is the best of each instance; of rows that are a sample, where the best of several would
         be that which chance favours, it is the best one over all instances.
         """
-        few = self.searched
-        greedy = [self._gains_of(greedy_order(few, mode, self.looks)) for mode in _MODES]
+        orders = (curves.greedy_order(self.searched, mode, self.looks) for mode in _MODES)
+        greedy = [self._gains_of(order) for order in orders]
         explained = [
             np.column_stack(
-                [self.gain(mode, areas)[self.instances] for mode, areas in curves.items()]
+                [self.gain(mode, areas)[self.instances] for mode, areas in of_modes.items()]
             )
-            for name, curves in self.areas.items()
+            for name, of_modes in self.areas.items()
             if name != self.control
         ]
         known = np.array([*greedy, *explained])
@@ -562,29 +421,20 @@ class _Reachable:
 
     def _gains_of(self, order: Ints) -> Floats:
         """The same of an order of (chosen instance, player)."""
-        areas = [self._few.areas(self._few.curves(order, mode)) for mode in _MODES]
-        pairs = zip(_MODES, areas, strict=True)
-        return np.column_stack([self._over(mode, area, self.instances) for mode, area in pairs])
+        areas = {mode: self._few.areas(self._few.curves(order, mode)) for mode in _MODES}
+        return np.column_stack(
+            [self.gain(mode, area, self.instances) for mode, area in areas.items()]
+        )
 
     @cached_property
     def _few(self) -> Perturbation:
         """The chosen instances alone."""
         return self.replacing.at(self.instances)
 
-    def gain(self, mode: Mode, areas: Floats) -> Floats:
+    def gain(self, mode: Mode, areas: Floats, chosen: Ints | slice = _ALL) -> Floats:
         """(instance,) gain of an order with these areas over the random one."""
-        return self._over(mode, areas, np.arange(len(areas)))
-
-    def _over(self, mode: Mode, areas: Floats, chosen: Ints) -> Floats:
         control = self.areas[self.control][mode][chosen]
         return control - areas if mode == "deletion" else areas - control
-
-
-def _of_other_cases(explanation: Explanation, cases: Ints) -> Explanation:
-    """The explanation with each instance's attributions replaced by those of another one."""
-    other = explanation.at(cases)
-    values = np.nan_to_num(other.values)
-    return replace(explanation, values=values, others=other.others, decided=other.decided)
 
 
 def strata_of(replacing: Perturbation, context: MeasureContext) -> Ints:

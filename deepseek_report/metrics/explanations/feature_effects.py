@@ -22,7 +22,10 @@ from deepseek_report.artifacts.table import Column, TableType, columns_of, estim
 from deepseek_report.artifacts.table_rows import From
 from deepseek_report.data_kinds.coalitions import MovedRows
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.explanation_plugin import compared, without_control
+from deepseek_report.metrics.explanations.explanation_plugin import (
+    ExplanationMetric,
+    without_control,
+)
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.accumulated_effects import Bins, EffectCurve, accumulated, averaged
 from deepseek_report.statistics.ranking import spearman, thin
@@ -265,16 +268,6 @@ class _Moved:
         """(probe,) the output of these rows with these values of the feature."""
         return output(self.rows[rows], self.column, values)
 
-    def accumulated(self, output: Output, resamples: int, seed: int) -> EffectCurve:
-        low, high = (self.outputs(output, self.bins.rows, ends) for ends in self.bins.ends)
-        return accumulated(self.bins, high - low, resamples, seed)
-
-    def at_every_end(self, output: Output) -> Floats:
-        """(row, edge) the output of every row at every end of a bin."""
-        shape = (len(self.rows), len(self.bins.edges))
-        rows, edges = (places.ravel() for places in np.indices(shape))
-        return self.outputs(output, rows, self.bins.edges[edges]).reshape(shape)
-
 
 def _usual(feature: Feature, train: Floats, own: Floats, most: int) -> Bools:
     """(row,) whether a value is told of: within the usual range of a number, or frequent enough."""
@@ -316,11 +309,15 @@ class _FeatureEffect:
         resamples: int,
         seed: int,
     ) -> _FeatureEffect:
+        bins = moved.bins
         if partner is not None:
-            return cls(moved, partner, moved.accumulated(output, resamples, seed), None)
-        outputs = moved.at_every_end(output)
-        usual = (outputs * moved.bins.weights.mean(axis=0)).sum(axis=1, keepdims=True)
-        return cls(moved, None, averaged(moved.bins, outputs, resamples, seed), outputs - usual)
+            low, high = (moved.outputs(output, bins.rows, ends) for ends in bins.ends)
+            return cls(moved, partner, accumulated(bins, high - low, resamples, seed), None)
+        shape = len(moved.rows), len(bins.edges)
+        rows, edges = (places.ravel() for places in np.indices(shape))
+        outputs = moved.outputs(output, rows, bins.edges[edges]).reshape(shape)
+        usual = (outputs * bins.weights.mean(axis=0)).sum(axis=1, keepdims=True)
+        return cls(moved, None, averaged(bins, outputs, resamples, seed), outputs - usual)
 
     def curve_table(self) -> pd.DataFrame:
         feature, curve, train = self.moved.feature, self.curve, self.moved.train
@@ -381,7 +378,7 @@ class _FeatureEffect:
 
 def _strongest(context: MeasureContext) -> Ints:
     """Positions of the features, by their mean share in the attributions of all explainers."""
-    judged = compared(context)
+    judged = ExplanationMetric.compared(context)
     sizes = [
         np.abs(explanation.values).mean(axis=0)
         for explanation in (without_control(judged) or judged).values()

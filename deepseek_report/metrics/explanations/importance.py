@@ -24,7 +24,6 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     about_sample,
     bootstrap_mean,
-    judged,
     ratio_of_means,
 )
 from deepseek_report.metrics.explanations.explanation_rows import (
@@ -66,15 +65,9 @@ class Importance(ExplanationMetric):
         ),
         "by_class": TableType(
             (
-                Column("class"),
-                Column("explainer", "explainer"),
-                Column("feature"),
-                Column("label"),
+                *columns_of("class explainer:explainer feature label"),
                 estimate("mean_absolute"),
-                Column("mean_signed", "number"),
-                Column("share", "share"),
-                Column("n", "count"),
-                Column("rank", "count"),
+                *columns_of("mean_signed:number share:share n:count rank:count"),
             ),
             release=TableRelease(counts=("n",)),
             row=ClassImportance,
@@ -102,7 +95,7 @@ class Importance(ExplanationMetric):
     reads = frozenset({"dataset", "predictions", "cases", "explanation", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation = judged(context)
+        explanation = self.judged(context)
         draws, schema = (self.resamples, context.seed), context.dataset.schema
         units = kind_of(schema).units(explanation.values, explanation.inputs, LEAST_OCCURRENCES)
         if not units.names:
@@ -116,20 +109,19 @@ class Importance(ExplanationMetric):
                 **_by_class(explanation, schema, draws),
                 "by_group": _by_group(context, explanation, units, draws),
             },
-            notes=(*_about_units(units, schema), *about_sample(context)),
+            notes=tuple(_notes(units, context)),
         )
 
 
-def _about_units(units: Units, schema: Schema) -> Iterator[Text]:
-    if about := kind_of(schema).about_units(LEAST_OCCURRENCES):
+def _notes(units: Units, context: MeasureContext) -> Iterator[Text]:
+    if about := kind_of(context.dataset.schema).about_units(LEAST_OCCURRENCES):
         yield about
-    if len(units.names) > MOST_INTERVALS:
+    if (n := len(units.names)) > MOST_INTERVALS:
+        with_interval, by_group = MOST_INTERVALS, MOST_BY_GROUP
         yield message(
-            "notes.global_importance.first",
-            n=len(units.names),
-            with_interval=MOST_INTERVALS,
-            by_group=MOST_BY_GROUP,
+            "notes.global_importance.first", n=n, with_interval=with_interval, by_group=by_group
         )
+    yield from about_sample(context)
 
 
 def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Floats, Floats, Floats]:

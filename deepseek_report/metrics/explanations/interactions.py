@@ -35,6 +35,9 @@ from deepseek_report.statistics.games.tree_surrogate import TreeSurrogate
 from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.statistics.ranking import thin
 
+#: How the interval of a size is made.
+_EXACT = message("interval_methods.students")
+_ESTIMATED = message("interval_methods.students_around")
 #: Log-odds beyond which a probability is 0 or 1 for most libraries, so that they say little.
 _BOUNDED = 15.0
 #: Products that the exact values of a model of trees may take, and cases that are kept in any case.
@@ -190,11 +193,6 @@ _GRID, _LEVELS = np.linspace(0.05, 0.95, 10), (0.1, 0.5, 0.9)
 _CATEGORIES, _ROWS = 6, 32
 
 
-#: How the interval of a size is made.
-_EXACT = message("interval_methods.students")
-_ESTIMATED = message("interval_methods.students_around")
-
-
 @dataclass(frozen=True)
 class PairSizes:
     """How large the interactions of pairs are over the cases.
@@ -346,10 +344,12 @@ class Interactions(ModelMetric):
         if not model.spread > 0:
             raise NotApplicableError(message("refusals.constant_output"))
         sizes = PairSizes.of(model.values, model.spread, model.looked_at)
-        pairs = _table(model, sizes, schema)
         return Measurement(
-            scores=(_score(pairs),),
-            tables={"pairs": pairs, "effects": _effects(model, sizes, context)},
+            scores=(self._score(model, sizes, schema),),
+            tables={
+                "pairs": _table(model, sizes, schema),
+                "effects": _effects(model, sizes, context),
+            },
             notes=(
                 message(
                     "notes.interactions.method",
@@ -358,32 +358,32 @@ class Interactions(ModelMetric):
                     space=model.output.space,
                     least=LEAST_SHARE,
                     looked_at=model.looked_at,
-                    n=int(pairs["n"].iloc[0]),
+                    n=model.values.values.shape[1],
                 ),
             ),
         )
 
-
-def _score(pairs: pd.DataFrame) -> Score:
-    strongest = pairs.iloc[0]
-    return Score(
-        "strongest_interaction",
-        "explanation",
-        float(strongest["share"]),
-        int(strongest["n"]),
-        "none",
-        low=float(strongest["share_low"]),
-        high=float(strongest["share_high"]),
-        interval_method=_EXACT if strongest["exact"] else _ESTIMATED,
-        bounds=(0.0, None),
-        reference=_GRABISCH,
-        note=message(
-            "notes.interactions.strongest",
-            first=strongest["label_a"],
-            second=strongest["label_b"],
-            looked_at=int(strongest["looked_at"]),
-        ),
-    )
+    def _score(self, model: ModelPairs, sizes: PairSizes, schema: Schema) -> Score:
+        first, second = (schema.labels[column] for column in model.pairs[0])
+        share = Estimate(
+            float(sizes.size[0] / model.spread),
+            float(sizes.low[0] / model.spread),
+            float(sizes.high[0] / model.spread),
+            model.values.values.shape[1],
+            _EXACT if model.exact else _ESTIMATED,
+        )
+        return self.score(
+            "strongest_interaction",
+            share,
+            "none",
+            reference=_GRABISCH,
+            note=message(
+                "notes.interactions.strongest",
+                first=first,
+                second=second,
+                looked_at=model.looked_at,
+            ),
+        )
 
 
 def _table(model: ModelPairs, sizes: PairSizes, schema: Schema) -> pd.DataFrame:
@@ -428,29 +428,21 @@ def _effects(model: ModelPairs, sizes: PairSizes, context: MeasureContext) -> pd
     cells[..., along] = values[None, :, None]
     cells[..., by] = levels[:, None, None]
     outputs = model.output.of(cells.reshape(-1, rows.shape[1])).reshape(cells.shape[:3]).mean(2)
+    first, second = schema.features[along], schema.features[by]
+    level, value = (places.ravel() for places in np.indices(outputs.shape))
     return pd.DataFrame(
-        _records((schema.features[along], schema.features[by]), values, levels, outputs)
-    )
-
-
-def _records(
-    features: tuple[Feature, Feature], values: Floats, levels: Floats, outputs: Floats
-) -> list[dict[str, object]]:
-    along, by = features
-    about = {"feature": along.name, "label": along.label, "kind": along.kind}
-    return [
         {
-            **about,
-            "unit": along.unit or "",
-            "value": value,
-            "display": along.display(value),
-            "by_label": by.label,
-            "by_display": by.display(level),
-            "output": outputs[row, column],
+            "feature": first.name,
+            "label": first.label,
+            "kind": first.kind,
+            "unit": first.unit or "",
+            "value": values[value],
+            "display": [first.display(each) for each in values[value]],
+            "by_label": second.label,
+            "by_display": [second.display(each) for each in levels[level]],
+            "output": outputs.ravel(),
         }
-        for row, level in enumerate(levels)
-        for column, value in enumerate(values)
-    ]
+    )
 
 
 def _values(feature: Feature, train: Floats, quantiles: Floats) -> Floats:

@@ -14,19 +14,14 @@ from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.measurement import Measurement
-from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.explanation_plugin import (
-    CONTROL,
-    ExplanationMetric,
-    judged,
-)
+from deepseek_report.metrics.explanations.explanation_plugin import CONTROL, ExplanationMetric
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import average_ranks
@@ -99,48 +94,46 @@ class Localisation(ExplanationMetric):
     needs_truth = True
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation = judged(context)
+        explanation = self.judged(context)
         truth, present, chosen = _truths(context, explanation)
         evidence = self._evidence(context, explanation)[chosen]
         schema = context.dataset.schema
         measured = _pointing(evidence, truth, present, schema)
         chance = _chances(truth, present, schema)
-        control = self._control(context, truth, present, chosen)
-        draws = (self.resamples, context.seed)
-        scores = [
-            self.mean_score(
-                name,
-                measured[name],
-                draws,
-                "higher",
-                message(
-                    "notes.localisation.beside",
-                    what=what,
-                    chance=float(chance[name].mean()),
-                    control=control.get(name),
-                ),
-                explainer=explanation.method,
-                reference=reference,
-            )
-            for name, (what, reference) in _MEASURES.items()
+        control: Mapping[str, float] = {}
+        if context.control is not None and explanation.method != CONTROL:
+            of_control = self._evidence(context, context.control)[chosen]
+            pointing = _pointing(of_control, truth, present, schema)
+            control = {name: float(np.nanmean(values)) for name, values in pointing.items()}
+        score = self.scorer(context, explanation.method)
+        scores = []
+        for name, (what, reference) in _MEASURES.items():
+            by_chance, drawn = float(chance[name].mean()), control.get(name)
+            note = message("notes.localisation.beside", what=what, chance=by_chance, control=drawn)
+            scores.append(score(name, measured[name], "higher", note, reference=reference))
+        rows = [
+            {
+                "explainer": each.explainer,
+                "measure": each.metric,
+                **Estimate.of_score(each).cells("value"),
+                "chance": float(chance[each.metric].mean()),
+                "control": control.get(each.metric, np.nan),
+                "n": each.n,
+            }
+            for each in scores
         ]
         gain = measured["relevance_mass"] - chance["relevance_mass"]
+        whole = (message("notes.localisation.whole_parts"),)
+        note = message("notes.localisation.gain")
         return Measurement(
-            scores=(
-                *scores,
-                self.mean_score(
-                    "localisation_gain",
-                    gain,
-                    draws,
-                    "higher",
-                    message("notes.localisation.gain"),
-                    explainer=explanation.method,
-                    reference=_ARRAS,
-                ),
-            ),
-            tables={"localisation": _table(scores, chance, control)},
+            scores=(*scores, score("localisation_gain", gain, "higher", note, reference=_ARRAS)),
+            tables={"localisation": pd.DataFrame(rows)},
             arrays={**measured, "positions": explanation.positions[chosen]},
-            notes=tuple(_notes(explanation, schema, int(chosen.sum()))),
+            notes=(
+                message("notes.localisation.known", n=int(chosen.sum()), of=len(explanation)),
+                *(whole if n_players(schema) < len(schema.features) else ()),
+                message("notes.localisation.elsewhere"),
+            ),
         )
 
     def _evidence(self, context: MeasureContext, explanation: Explanation) -> Floats:
@@ -166,17 +159,6 @@ class Localisation(ExplanationMetric):
         fits = np.zeros(len(labels), dtype=bool) if plain else labels == targets
         return np.where(fits[:, None], toward, size)
 
-    def _control(
-        self, context: MeasureContext, truth: Bools, present: Bools, chosen: Bools
-    ) -> Mapping[str, float]:
-        """{score: mean of the random control}; empty where there is none."""
-        explanation, control = context.explanation, context.control
-        if control is None or explanation is None or explanation.method == CONTROL:
-            return {}
-        evidence = self._evidence(context, control)[chosen]
-        measured = _pointing(evidence, truth, present, context.dataset.schema)
-        return {name: float(np.nanmean(values)) for name, values in measured.items()}
-
 
 def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, Bools, Bools]:
     """Truth and presence of the columns of instances with a truth, and which instances these are.
@@ -198,11 +180,10 @@ def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, B
 def _pointing(evidence: Floats, truth: Bools, present: Bools, schema: Schema) -> dict[str, Floats]:
     """{score: (instance,)}; NaN where nothing is pointed at."""
     rows = list(zip(evidence, truth, present, strict=True))
-    hits = touched(truth, schema)
-    sums = player_sums(evidence, schema.owners)
+    pairs = zip(player_sums(evidence, schema.owners), touched(truth, schema), strict=True)
     empty = ~evidence.any(axis=1)
     measured = {
-        "pointing_game": np.array([top_hit(*pair) for pair in zip(sums, hits, strict=True)]),
+        "pointing_game": np.array([top_hit(*pair) for pair in pairs]),
         "relevance_mass": np.array([mass_inside(e, t) for e, t, _ in rows]),
         "relevance_rank": np.array([rank_inside(e[p], t[p]) for e, t, p in rows]),
         "localisation_auc": np.array([order_of_truth(e[p], t[p]) for e, t, p in rows]),
@@ -267,28 +248,3 @@ def order_of_truth(evidence: Floats, truth: Bools) -> float:
     """
     inside, outside = int(truth.sum()), int((~truth).sum())
     return (float(average_ranks(evidence)[truth].mean()) - (inside + 1) / 2) / outside
-
-
-def _table(
-    scores: list[Score], chance: Mapping[str, Floats], control: Mapping[str, float]
-) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "explainer": score.explainer,
-                "measure": score.metric,
-                **Estimate.of_score(score).cells("value"),
-                "chance": float(chance[score.metric].mean()),
-                "control": control.get(score.metric, np.nan),
-                "n": score.n,
-            }
-            for score in scores
-        ]
-    )
-
-
-def _notes(explanation: Explanation, schema: Schema, n: int) -> list[Text]:
-    notes = [message("notes.localisation.known", n=n, of=len(explanation))]
-    if n_players(schema) < len(schema.features):
-        notes.append(message("notes.localisation.whole_parts"))
-    return [*notes, message("notes.localisation.elsewhere")]

@@ -18,19 +18,12 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.curves import Perturbation
+from deepseek_report.metrics.explanations import curves
+from deepseek_report.metrics.explanations.curves import NO_STEPS, Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
     about_sample,
-    compared,
-    judged,
-)
-from deepseek_report.metrics.explanations.faithfulness import (
-    CURVES,
-    by_game,
-    order_of,
-    perturbation,
 )
 from deepseek_report.metrics.explanations.true_error import cosines
 from deepseek_report.metrics.plugin import Resamples
@@ -40,8 +33,6 @@ _BHATT = "Bhatt, Weller & Moura 2020, arXiv:2005.00631"
 _YEH = "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, arXiv:1901.09392"
 _CASTRO = "Castro, Gómez & Tejada 2009, doi:10.1016/j.cor.2008.04.004"
 _DEYOUNG = "DeYoung et al. 2020, arXiv:1911.03429"
-#: Points of a curve where none is drawn.
-NO_STEPS = 2
 
 
 @dataclass(frozen=True)
@@ -61,7 +52,7 @@ class MaskedAnswers:
     @classmethod
     def of(cls, replacing: Perturbation, masks: int, seed: int) -> MaskedAnswers:
         """Ask the model about so many masks of each instance."""
-        present = kind_of(replacing.schema).present(replacing.inputs)
+        present = replacing.present
         removed = random_halves(present, masks, np.random.default_rng([seed, 6]))
         of = np.arange(len(present))
         whole = replacing.outcomes_by_space(np.ones_like(present), of)
@@ -99,7 +90,7 @@ def walked(replacing: Perturbation, seed: int) -> Mapping[OutputSpace, Floats]:
     Reference: Castro, Gómez & Tejada 2009, doi:10.1016/j.cor.2008.04.004; Mitchell, Cooper, Frank
     & Holmes 2022, arXiv:2104.12199 (walks in pairs).
     """
-    present = kind_of(replacing.schema).present(replacing.inputs)
+    present = replacing.present
     drawn = np.random.default_rng([seed, 7]).random(present.shape)
     rank = np.argsort(np.argsort(np.where(present, drawn, np.inf), axis=1), axis=1)
     first = rank[:, None, :] < np.arange(present.shape[1] + 1)[:, None]
@@ -215,19 +206,15 @@ class FaithfulnessCorrelation(ExplanationMetric):
         "shapley_cosine": (-1.0, 1.0),
     }
     scope = "explainers"
-    reads = CURVES | {"cases", "explanations"}
+    reads = curves.CURVES | {"cases", "explanations"}
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanations = compared(context)
-        scores = [
-            score
-            for names in by_game(context, explanations)
-            for score in self._of_one_game(context, {n: explanations[n] for n in names})
-        ]
+        explanations = self.compared(context)
+        games = curves.by_game(context, explanations).values()
+        scores = [score for group in games for score in self._of_one_game(context, group)]
+        order = list(explanations)
         return Measurement(
-            scores=tuple(
-                sorted(scores, key=lambda score: list(explanations).index(score.explainer))
-            ),
+            scores=tuple(sorted(scores, key=lambda score: order.index(score.explainer))),
             notes=about_sample(context),
         )
 
@@ -237,7 +224,7 @@ class FaithfulnessCorrelation(ExplanationMetric):
         first = next(iter(group.values()))
         most = max(min(self.instances, self.evaluations // self.masks), _FEWEST)
         chosen = thin(len(first), most)
-        replacing = perturbation(context, first.at(chosen), NO_STEPS)
+        replacing = curves.perturbation(context, first.at(chosen), NO_STEPS)
         answers = MaskedAnswers.of(replacing, self.masks, context.seed)
         rivals = [name for name, own in group.items() if own.signed and name != CONTROL]
         walks = self.walks if len(rivals) > 1 else 0
@@ -248,11 +235,19 @@ class FaithfulnessCorrelation(ExplanationMetric):
             if not np.array_equal(explanation.positions, first.positions):
                 raise NotApplicableError(message("refusals.other_cases"))
             space, own = explanation.output_space, explanation.at(chosen)
-            scores += self._scores(name, answers.predicted(own), answers.drops[space], context)
+            score = self.scorer(context, name)
+            predicted, drops = answers.predicted(own), answers.drops[space]
+            correlated, missed = correlations(predicted, drops), scaled_infidelity(predicted, drops)
+            note = message("notes.faithfulness_correlation.masks", n=self.masks)
+            scaled = message("notes.faithfulness_correlation.scaled")
+            scores += [
+                score("faithfulness_correlation", correlated, "higher", note, reference=_BHATT),
+                score("masked_infidelity", missed, "lower", scaled, reference=_YEH),
+            ]
             if values:
-                spoken = speaking(own.at(few), on_walk)
-                truth = cosines(spoken, values[space], own.signed)
-                scores.append(self._cosine(name, truth, context))
+                near = cosines(speaking(own.at(few), on_walk), values[space], own.signed)
+                note = message("notes.faithfulness_correlation.cosine")
+                scores.append(score("shapley_cosine", near, "higher", note, reference=_CASTRO))
         return scores
 
     def _to_walk(
@@ -265,45 +260,7 @@ class FaithfulnessCorrelation(ExplanationMetric):
         draws = int(np.clip(walks // (each * _FEWEST), 1, len(context.background)))
         paid = walks // (each * draws)
         few = thin(len(explanation), paid) if paid >= _FEWEST else np.arange(0)
-        return few, perturbation(context, explanation.at(few), NO_STEPS, draws)
-
-    def _cosine(self, name: str, values: Floats, context: MeasureContext) -> Score:
-        return self.mean_score(
-            "shapley_cosine",
-            values,
-            (self.resamples, context.seed),
-            "higher",
-            message("notes.faithfulness_correlation.cosine"),
-            explainer=name,
-            reference=_CASTRO,
-        )
-
-    def _scores(
-        self, name: str, predicted: Floats, drops: Floats, context: MeasureContext
-    ) -> tuple[Score, Score]:
-        draws = self.resamples, context.seed
-        note = message("notes.faithfulness_correlation.masks", n=self.masks)
-        scaled = message("notes.faithfulness_correlation.scaled")
-        return (
-            self.mean_score(
-                "faithfulness_correlation",
-                correlations(predicted, drops),
-                draws,
-                "higher",
-                note,
-                explainer=name,
-                reference=_BHATT,
-            ),
-            self.mean_score(
-                "masked_infidelity",
-                scaled_infidelity(predicted, drops),
-                draws,
-                "lower",
-                scaled,
-                explainer=name,
-                reference=_YEH,
-            ),
-        )
+        return few, curves.perturbation(context, explanation.at(few), NO_STEPS, draws=draws)
 
 
 #: Instances that are asked about however many masks each has.
@@ -329,29 +286,22 @@ class Comprehensiveness(ExplanationMetric):
     resamples: Resamples = 2000
 
     bounds = {"comprehensiveness": (None, None), "sufficiency": (None, None)}
-    reads = CURVES | {"cases", "explanation"}
+    reads = curves.CURVES | {"cases", "explanation"}
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation = judged(context)
-        replacing = perturbation(context, explanation, NO_STEPS)
-        most, least = self._kept(order_of(explanation, replacing), replacing)
+        explanation = self.judged(context)
+        replacing = curves.perturbation(context, explanation, NO_STEPS)
+        most, least = self._kept(curves.order_of(explanation, replacing), replacing)
         of = np.arange(len(explanation))
         whole = replacing.outcomes(np.ones_like(most), of)
         lost = {
             "comprehensiveness": whole - replacing.outcomes(least, of),
             "sufficiency": whole - replacing.outcomes(most, of),
         }
+        score = self.scorer(context, explanation.method, _DEYOUNG)
         note = message("notes.comprehensiveness.retained", share=self.retained)
         scores = tuple(
-            self.mean_score(
-                name,
-                values,
-                (self.resamples, context.seed),
-                "higher" if name == "comprehensiveness" else "lower",
-                note,
-                explainer=explanation.method,
-                reference=_DEYOUNG,
-            )
+            score(name, values, "higher" if name == "comprehensiveness" else "lower", note)
             for name, values in lost.items()
         )
         arrays = {"per_instance": np.column_stack(list(lost.values()))}
@@ -363,6 +313,6 @@ class Comprehensiveness(ExplanationMetric):
         order : (instance, player); players that are not there come last.
         """
         rank = np.argsort(order, axis=1)
-        present = kind_of(replacing.schema).present(replacing.inputs).sum(axis=1, keepdims=True)
+        present = replacing.present.sum(axis=1, keepdims=True)
         count = np.clip(np.rint(self.retained * present), 1, None)
         return rank < count, (rank >= present - count) & (rank < present)

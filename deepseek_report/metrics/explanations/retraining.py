@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Bools, Floats, Ints
+from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.conclusions import ThresholdRule
 from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.measurement import Measurement
@@ -21,20 +22,13 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.curves import Perturbation
+from deepseek_report.metrics.explanations import curves
+from deepseek_report.metrics.explanations.curves import NO_STEPS, Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     about_sample,
-    compared,
     without_control,
 )
-from deepseek_report.metrics.explanations.faithfulness import (
-    CURVES,
-    by_game,
-    order_of,
-    perturbation,
-)
-from deepseek_report.metrics.explanations.masking import NO_STEPS
 from deepseek_report.metrics.performance.predicting import predict
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import thin
@@ -92,47 +86,41 @@ class FFidelity(ExplanationMetric):
 
     bounds = {"f_fidelity": (None, None)}
     scope = "explainers"
-    reads = CURVES | {"cases", "explanations", "refits"}
+    reads = curves.CURVES | {"cases", "explanations", "refits"}
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanations = without_control(compared(context))
-        groups = by_game(context, explanations)
-        refits = affordable_refits(context, len(groups), self.most_work)
+        explanations = without_control(self.compared(context))
+        games = curves.by_game(context, explanations)
+        refits = affordable_refits(context, len(games), self.most_work)
         scores = [
             score
-            for names in groups
-            for score in self._of_one_game(context, refits, {n: explanations[n] for n in names})
+            for game, group in games.items()
+            for score in self._of_one_game(context, refits, game, group)
         ]
         return Measurement(scores=tuple(scores), notes=about_sample(context))
 
     def _of_one_game(
-        self, context: MeasureContext, refits: Refits, group: Mapping[str, Explanation]
+        self, context: MeasureContext, refits: Refits, game: Game, group: Mapping[str, Explanation]
     ) -> list[Score]:
         first = next(iter(group.values()))
-        game = context.game_of(first)
         learnt = masked_rows(context.dataset, game, self.masked, context.seed)
         robust = replace(context, classifier=refits.fitted_to(learnt))
         chosen = thin(len(first), self.instances)
-        replacing = perturbation(robust, first.at(chosen), NO_STEPS)
+        replacing = curves.perturbation(robust, first.at(chosen), NO_STEPS)
         note = message("notes.f_fidelity.masked", share=self.masked, draws=self.draws)
-        return [
-            self.mean_score(
-                "f_fidelity",
-                self._differences(replacing, order_of(explanation.at(chosen), replacing), context),
-                (self.resamples, context.seed),
-                "higher",
-                note,
-                explainer=name,
-                reference=_ZHENG,
-            )
-            for name, explanation in group.items()
-        ]
+        scores = []
+        for name, explanation in group.items():
+            order = curves.order_of(explanation.at(chosen), replacing)
+            differences = self._differences(replacing, order, context)
+            score = self.scorer(context, name, _ZHENG)
+            scores.append(score("f_fidelity", differences, "higher", note))
+        return scores
 
     def _differences(self, replacing: Perturbation, order: Ints, context: MeasureContext) -> Floats:
         """(instance,) the outcome without some of the lower half, less that without some of the
         upper one; order : (instance, player) from what speaks most for the outcome.
         """
-        present = kind_of(replacing.schema).present(replacing.inputs)
+        present = replacing.present
         rank, n = np.argsort(order, axis=1), present.sum(axis=1, keepdims=True)
         half = np.maximum(n // 2, 1)
         taken = np.clip(np.rint(self.masked * n), 1, half)
@@ -141,17 +129,12 @@ class FFidelity(ExplanationMetric):
         differences = np.zeros(len(order))
         for _ in range(self.draws):
             drawn = rng.random(present.shape)
-            without_upper, without_lower = (
-                replacing.outcomes(~_lowest(drawn, inside, taken), of) for inside in (upper, lower)
-            )
-            differences += (without_lower - without_upper) / self.draws
+            outcomes = []
+            for inside in (upper, lower):
+                place = np.argsort(np.argsort(np.where(inside, drawn, np.inf), axis=1), axis=1)
+                outcomes.append(replacing.outcomes(~((place < taken) & inside), of))
+            differences += (outcomes[1] - outcomes[0]) / self.draws
         return differences
-
-
-def _lowest(drawn: Floats, inside: Bools, count: Floats) -> Bools:
-    """(instance, player) so many of those inside, those with the lowest numbers drawn."""
-    rank = np.argsort(np.argsort(np.where(inside, drawn, np.inf), axis=1), axis=1)
-    return np.asarray((rank < count) & inside)
 
 
 def masked_rows(data: Dataset, game: Game, most: float, seed: int) -> Dataset:
@@ -201,23 +184,19 @@ class RemoveAndRetrain(ExplanationMetric):
     )
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanations = without_control(compared(context))
+        explanations = without_control(self.compared(context))
         refits = affordable_refits(context, 2 * len(explanations), self.most_work)
         context.progress.start("refits", 2 * len(explanations))
-        known: dict[tuple[int, ...], Predictions] = {}
-        scores = tuple(
-            self._score(context, refits, name, explanation, known)
-            for name, explanation in explanations.items()
-        )
-        return Measurement(scores=scores)
+        refitted = cache(partial(self._refitted, context, refits))
+        scores = (self._score(context, refitted, *each) for each in explanations.items())
+        return Measurement(scores=tuple(scores))
 
     def _score(
         self,
         context: MeasureContext,
-        refits: Refits,
+        refitted: Callable[[tuple[int, ...]], Predictions],
         name: str,
         explanation: Explanation,
-        known: dict[tuple[int, ...], Predictions],
     ) -> Score:
         schema = context.dataset.schema
         values = kind_of(schema).by_player(explanation.values, explanation.inputs)
@@ -226,10 +205,8 @@ class RemoveAndRetrain(ExplanationMetric):
         count = max(round(self.removed * n_players(schema)), 1)
         without = []
         for players in (order[:count], order[-count:]):
-            columns = tuple(np.flatnonzero(np.isin(schema.owners, players)).tolist())
-            if columns not in known:
-                known[columns] = _refitted(context, refits, columns)
-            without.append(known[columns])
+            columns = np.flatnonzero(np.isin(schema.owners, players)).tolist()
+            without.append(refitted(tuple(columns)))
             context.progress.advance()
         measure = task_of(schema.target).by_rows[0]
         worse = without if measure.direction == "lower" else without[::-1]
@@ -239,10 +216,11 @@ class RemoveAndRetrain(ExplanationMetric):
             "retrained_loss", lost, "higher", explainer=name, reference=_HOOKER, note=note
         )
 
-
-def _refitted(context: MeasureContext, refits: Refits, columns: tuple[int, ...]) -> Predictions:
-    """What the model says of the test part where it has learnt without some columns."""
-    data, made = context.dataset, context.predictions
-    classifier = refits(np.arange(len(data.train)), change=FitChange(columns))
-    rule = ThresholdRule(made.rule, made.threshold)
-    return predict(classifier, data.validation, data.test, rule)["test"]
+    def _refitted(
+        self, context: MeasureContext, refits: Refits, columns: tuple[int, ...]
+    ) -> Predictions:
+        """What the model says of the test part where it has learnt without some columns."""
+        data, made = context.dataset, context.predictions
+        classifier = refits(np.arange(len(data.train)), change=FitChange(columns))
+        rule = ThresholdRule(made.rule, made.threshold)
+        return predict(classifier, data.validation, data.test, rule)["test"]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
@@ -19,12 +19,11 @@ from deepseek_report.artifacts.protocols.classifier import Capability, Classifie
 from deepseek_report.artifacts.protocols.metrics import ExplainAgain, MeasureContext
 from deepseek_report.artifacts.protocols.trees import Nodes, TreeEnsemble
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import TableType, columns_of
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import player_sums
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric, judged
+from deepseek_report.metrics.explanations.explanation_plugin import ExplanationMetric
 from deepseek_report.metrics.explanations.explanation_rows import SelfCheckOutcome
 from deepseek_report.statistics.ranking import thin
 from deepseek_report.tasks import task_of
@@ -169,28 +168,24 @@ class SelfCheck(ExplanationMetric):
         return min(self.instances, n_instances)
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation = judged(context)
+        explanation = self.judged(context)
         if explanation.method not in _SHAPLEY or explanation.base_values is None:
             raise NotApplicableError(message("refusals.no_known_answer"))
         checks = [
-            (name, len(gap), float(np.abs(gap).max()), allowed)
+            (explanation.method, name, len(gap), apart, allowed, apart <= allowed)
             for name, gap, allowed in self._checks(context, explanation)
+            for apart in [float(np.abs(gap).max())]
         ]
-        table = pd.DataFrame(checks, columns=["check", "n", "difference", "allowed"])
-        table.insert(0, "explainer", explanation.method)
-        table["passed"] = table["difference"] <= table["allowed"]
-        failures = Score(
-            metric="self_check_failures",
-            category="explanation",
-            value=float((~table["passed"]).sum()),
-            n=len(table),
-            direction="lower",
-            bounds=(0.0, 4.0),
+        failed, n = sum(not passed for *_, passed in checks), len(checks)
+        failures = self.score(
+            "self_check_failures",
+            Estimate(failed, n=n),
+            "lower",
             explainer=explanation.method,
             reference=_LUNDBERG,
-            note=message("notes.self_check.failures", n=len(table)),
+            note=message("notes.self_check.failures", n=n),
         )
-        return Measurement(scores=(failures,), tables={"checks": table})
+        return Measurement((failures,), {"checks": self.tables["checks"].frame(checks)})
 
     def _checks(
         self, context: MeasureContext, explanation: Explanation

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Annotated, Any
+from functools import cached_property, partial
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,6 @@ from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import AnswersMixtures
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import (
@@ -56,6 +55,9 @@ _STAND_IN_ROWS, _FEWEST_ASKED = 1500, 20
 Correlated = Annotated[float, Field(gt=0, le=1)]
 
 _COLUMNS = (Column("feature", shown=False), Column("label"))
+_shown = partial(
+    TableType, section="explanations", folded=True, release=TableRelease(counts=("n",))
+)
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ class Sage(ModelMetric):
     counts_entities = True
     reveals = "aggregate"
     tables = {
-        "features": TableType(
+        "features": _shown(
             (
                 *_COLUMNS,
                 estimate("share", "share", prefix="share"),
@@ -211,21 +213,15 @@ class Sage(ModelMetric):
                 Column("p_adjusted", "p_value", shown=False),
                 *columns_of("n:count rank:count"),
             ),
-            section="explanations",
-            folded=True,
-            release=TableRelease(counts=("n",)),
             row=SkillShare,
         ),
-        "groups": TableType(
+        "groups": _shown(
             (
                 *_COLUMNS,
                 estimate("share", "share", prefix="share"),
                 estimate("value"),
                 Column("n", "count"),
-            ),
-            section="explanations",
-            folded=True,
-            release=TableRelease(counts=("n",)),
+            )
         ),
     }
     category = "explanation"
@@ -248,8 +244,15 @@ class Sage(ModelMetric):
         if not skill.value > 0:
             raise NotApplicableError(message("refusals.no_skill_to_share"))
         groups = subject.groups(self.correlated)
+        nothing = subject.errors(np.broadcast_to(played.nothing, subject.truths.shape))
+        note = message(
+            "notes.sage.skill",
+            nothing=float(nothing.mean()),
+            model=float((nothing - played.skills).mean()),
+            moved=subject.is_moved,
+        )
         return Measurement(
-            scores=(_skill_score(played, skill),),
+            scores=(self.score("skill", skill, "higher", unit=subject.unit, note=note),),
             tables={
                 "features": _earned(subject, values, skill),
                 **_of_groups(subject, values, skill, groups),
@@ -382,9 +385,15 @@ def _earned(subject: _Subject, values: Floats, skill: Estimate) -> pd.DataFrame:
     `p_adjusted` is the p-value that it earns something or nothing, against that it costs skill,
     corrected for all players (Holm).
     """
+    from scipy.special import stdtr
+
     per_row = subject.resampling.per_unit(values)
     mean, low, high = mean_interval(per_row)
     named = [k for k, name in enumerate(subject.players.names) if name]
+    known = per_row[:, named]
+    error = known.std(axis=0, ddof=1) / np.sqrt(len(known))
+    distance = np.divide(known.mean(axis=0), error, out=np.zeros(len(error)), where=error > 0)
+    p_values = stdtr(len(known) - 1, distance)  # one-sided: that the mean is not below 0
     frame = pd.DataFrame(
         {
             "feature": subject.players.names,
@@ -398,62 +407,35 @@ def _earned(subject: _Subject, values: Floats, skill: Estimate) -> pd.DataFrame:
             "n": len(values),
         }
     ).iloc[named]
-    frame.insert(8, "p_adjusted", holm(_costs_p_values(per_row[:, named]).tolist()))
+    frame.insert(8, "p_adjusted", holm(p_values.tolist()))
     frame = frame.sort_values("value", ascending=False, kind="stable", ignore_index=True)
     return frame.assign(rank=np.arange(1, len(frame) + 1))
-
-
-def _costs_p_values(values: Floats) -> Floats:
-    """(player,) one-sided p-values that the means of (observation, player) are not below 0."""
-    from scipy.special import stdtr
-
-    n = len(values)
-    error = values.std(axis=0, ddof=1) / np.sqrt(n)
-    distance = np.divide(values.mean(axis=0), error, out=np.zeros(len(error)), where=error > 0)
-    return np.asarray(stdtr(n - 1, distance))
 
 
 def _of_groups(
     subject: _Subject, values: Floats, skill: Estimate, groups: Sequence[list[int]]
 ) -> dict[str, pd.DataFrame]:
-    """The table of groups; none without any."""
+    """The table of groups, which earn most first; none without any."""
+    if not groups:
+        return {}
+    earned = [_mean(values[:, group].sum(axis=1), subject.resampling) for group in groups]
+    order = sorted(range(len(groups)), key=lambda k: -earned[k].value)
     rows = []
-    for group in groups:
-        earned = _mean(values[:, group].sum(axis=1), subject.resampling)
-        value, low, high = (end / skill.value for end in _three(earned))
-        shares = Estimate(value, low, high)
-        rows.append(
-            _named(subject.players, group)
-            | shares.cells("share", "share")
-            | earned.cells("value")
-            | {"n": len(values)}
-        )
-    rows.sort(key=lambda row: -float(row["value"]))
-    return {"groups": Sage.tables["groups"].frame(rows)} if rows else {}
+    for k in order:
+        value, low, high = _three(earned[k])
+        share = value / skill.value, low / skill.value, high / skill.value
+        rows.append((*_named(subject.players, groups[k]), *share, value, low, high, len(values)))
+    return {"groups": Sage.tables["groups"].frame(rows)}
 
 
 def _three(measured: Estimate) -> tuple[float, float, float]:
-    low, high = measured.ends or (np.nan, np.nan)
-    return measured.value, low, high
+    return measured.value, *(measured.ends or (np.nan, np.nan))
 
 
-def _named(players: SharedPlayers, group: Sequence[int]) -> dict[str, Any]:
-    return {
-        "feature": SEPARATOR.join(players.names[k] for k in group),
-        "label": SEPARATOR.join(players.labels[k] for k in group),
-    }
-
-
-def _skill_score(played: _Played, skill: Estimate) -> Score:
-    subject = played.subject
-    nothing = subject.errors(np.broadcast_to(played.nothing, subject.truths.shape))
-    note = message(
-        "notes.sage.skill",
-        nothing=float(nothing.mean()),
-        model=float((nothing - played.skills).mean()),
-        moved=subject.is_moved,
-    )
-    return Sage.score("skill", skill, "higher", unit=subject.unit, note=note)
+def _named(players: SharedPlayers, group: Sequence[int]) -> tuple[str, str]:
+    """The name of a group and its label."""
+    names, labels = ([of[k] for k in group] for of in (players.names, players.labels))
+    return SEPARATOR.join(names), SEPARATOR.join(labels)
 
 
 def _about_sage(played: _Played, values: Floats, skill: Estimate) -> Iterator[Message]:
@@ -489,29 +471,23 @@ class PermutationImportance(ModelMetric):
     counts_entities = True
     reveals = "aggregate"
     tables = {
-        "features": TableType(
+        "features": _shown(
             (
                 *_COLUMNS,
                 estimate("loss_rise"),
                 Column("metric", "metric"),
                 estimate("lost", prefix="lost"),
                 *columns_of("n:count rank:count"),
-            ),
-            section="explanations",
-            folded=True,
-            release=TableRelease(counts=("n",)),
+            )
         ),
-        "groups": TableType(
+        "groups": _shown(
             (
                 *_COLUMNS,
                 estimate("loss_rise"),
                 Column("metric", "metric"),
                 estimate("lost", prefix="lost"),
                 Column("n", "count"),
-            ),
-            section="explanations",
-            folded=True,
-            release=TableRelease(counts=("n",)),
+            )
         ),
     }
     category = "explanation"
@@ -532,10 +508,9 @@ class PermutationImportance(ModelMetric):
         named = [[k] for k, name in enumerate(subject.players.names) if name]
         groups = subject.groups(self.correlated)
         context.progress.start("features exchanged", len(named) + len(groups))
-        rows = [exchange.row(group) for group in named]
-        rows.sort(key=lambda row: -float(row["loss_rise"]))
+        rows = sorted(map(exchange.row, named), key=lambda row: -row.loss_rise.value)
         features = self.tables["features"].frame(
-            row | {"rank": rank} for rank, row in enumerate(rows, 1)
+            (*row.cells, rank) for rank, row in enumerate(rows, 1)
         )
         about = message(
             "notes.permutation_importance.method",
@@ -545,8 +520,24 @@ class PermutationImportance(ModelMetric):
         )
         tables = {"features": features}
         if groups:
-            tables["groups"] = self.tables["groups"].frame(map(exchange.row, groups))
+            rows = [exchange.row(group) for group in groups]
+            tables["groups"] = self.tables["groups"].frame(row.cells for row in rows)
         return Measurement(tables=tables, notes=(about,))
+
+
+@dataclass(frozen=True)
+class _Exchanged:
+    """What it costs to exchange some players together: a row of the tables."""
+
+    names: tuple[str, str]
+    loss_rise: Estimate
+    metric: str
+    lost: tuple[float, float, float]
+    n: int
+
+    @property
+    def cells(self) -> tuple[object, ...]:
+        return (*self.names, *_three(self.loss_rise), self.metric, *self.lost, self.n)
 
 
 @dataclass(frozen=True)
@@ -564,9 +555,13 @@ class _Exchange:
     def _whole(self) -> Floats:
         return self.subject.errors(self.subject.answers(self.subject.inputs))
 
-    def row(self, group: Sequence[int]) -> dict[str, Any]:
-        """What is told of players that are exchanged together."""
-        subject, n = self.subject, len(self.subject)
+    def row(self, group: Sequence[int]) -> _Exchanged:
+        """What is told of players that are exchanged together.
+
+        What the main score loses is the mean of the exchanges, and so are the ends of its interval,
+        since the rows are the same.
+        """
+        subject, n, task = self.subject, len(self.subject), self.subject.task
         random = np.random.default_rng([subject.context.seed, *group])
         rises, donors, lost = [], [], []
         for _ in range(self.repeats):
@@ -574,24 +569,19 @@ class _Exchange:
             probabilities = self._answers(group, donor)
             rises.append(subject.errors(probabilities[:, subject.outputs]) - self._whole)
             donors.append(donor)
-            lost.append(self._lost(probabilities))
-        rise = self._rise(np.stack(rises), np.stack(donors))
-        subject.context.progress.advance()
-        return {
-            **_named(subject.players, group),
-            **rise.cells("loss_rise"),
-            "metric": subject.task.held.key,
-            **_averaged(lost).cells("lost", "lost"),
-            "n": n,
-        }
-
-    def _rise(self, rises: Floats, donors: Ints) -> Estimate:
-        subject = self.subject
+            predictions = subject.context.predictions
+            effect = task.effect(predictions, subject.positions, probabilities)
+            lost.append(_three(effect.lost))
         drawn, method = subject.resampling, message("interval_methods.students")
-        if not subject.is_moved:
-            return drawn.mean(rises[0], method)
-        value, error = rise_by_exchange(rises, donors, drawn)
-        return judged(value, error, drawn.n, method, max(drawn.n_units - 1, 1))[0]
+        if subject.is_moved:
+            value, error = rise_by_exchange(np.stack(rises), np.stack(donors), drawn)
+            rise = judged(value, error, drawn.n, method, max(drawn.n_units - 1, 1))[0]
+        else:
+            rise = drawn.mean(rises[0], method)
+        subject.context.progress.advance()
+        mean, low, high = np.mean(lost, axis=0).tolist()
+        names = _named(subject.players, group)
+        return _Exchanged(names, rise, task.held.key, (mean, low, high), n)
 
     def _answers(self, group: Sequence[int], donor: Ints) -> Floats:
         """(row, class) where the players of the group are those of the donors."""
@@ -605,11 +595,6 @@ class _Exchange:
         places = np.tile(columns, (len(which), 1))
         return self._moved.probabilities(which, places, subject.inputs[donor][:, columns])
 
-    def _lost(self, probabilities: Floats) -> Estimate:
-        subject = self.subject
-        predictions = subject.context.predictions
-        return subject.task.effect(predictions, subject.positions, probabilities).lost
-
 
 def exchanged(n: int, random: np.random.Generator) -> Ints:
     """(row,) another row for each of n, every one once; of a single row itself."""
@@ -617,9 +602,3 @@ def exchanged(n: int, random: np.random.Generator) -> Ints:
     donors = np.empty(n, dtype=np.int64)
     donors[order] = np.roll(order, 1)
     return donors
-
-
-def _averaged(estimates: Sequence[Estimate]) -> Estimate:
-    """The mean of several exchanges, with the mean of their intervals: the rows are the same."""
-    value, low, high = np.mean([_three(each) for each in estimates], axis=0).tolist()
-    return Estimate(value, low, high, estimates[0].n)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, cast
 
@@ -21,14 +21,9 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.coalitions import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations import curves
 from deepseek_report.metrics.explanations.agreement import mean_known, rowwise_spearman
-from deepseek_report.metrics.explanations.curves import Perturbation, rank_features
-from deepseek_report.metrics.explanations.explanation_plugin import (
-    CONTROL,
-    ExplanationMetric,
-    judged,
-)
-from deepseek_report.metrics.explanations.faithfulness import CURVES, order_of, perturbation
+from deepseek_report.metrics.explanations.explanation_plugin import CONTROL, ExplanationMetric
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.ranking import thin
 
@@ -76,10 +71,17 @@ class MaxSensitivity(ExplanationMetric):
         return min(self.instances, n_instances) * (self.perturbations + 1)
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation = judged(context)
+        explanation = self.judged(context)
         chosen = thin(len(explanation), self.instances)
-        moved = self._moved(context, explanation.inputs[chosen])
-        again = _explain_together(context, moved, explanation.inputs[chosen])
+        rows, kind = explanation.inputs[chosen], kind_of(context.dataset.schema)
+        rng, train = np.random.default_rng([context.seed, 1]), context.dataset.train.inputs
+        moved = kind.nudged(rows, train, self.radius, self.perturbations, rng)
+        if not moved:
+            raise NotApplicableError(message("refusals.nothing_moves"))
+        # An instance gets the draws of the run in every move, and other ones at last.
+        drawn_as = np.concatenate([*[rows] * len(moved), -1 - rows])
+        again = _explain(context)(context.classifier, np.concatenate([*moved, rows]), drawn_as)
+        again = again.reshape(len(moved) + 1, *rows.shape)
         values = np.concatenate([explanation.values[chosen][None], again])
         values = player_sums(values, context.dataset.schema.owners)
         changes = max_relative_change(values[0], values[1:-1])
@@ -90,34 +92,18 @@ class MaxSensitivity(ExplanationMetric):
             self._by_chance(values.shape[1:], explanation.signed, context.seed, moves)
             for moves in (self.perturbations, 1)
         )
-        move = kind_of(context.dataset.schema).nudging(self.radius)
-        moves = message("notes.max_sensitivity.moves", n=self.perturbations, move=move)
-        about = {"explainer": explanation.method, "reference": _YEH}
+        move, score = kind.nudging(self.radius), self.scorer(context, explanation.method, _YEH)
+        note = message("notes.max_sensitivity.moves", n=self.perturbations, move=move)
+        ratio = message("notes.max_sensitivity.ratio")
+        repeat = message("notes.max_sensitivity.repeat")
         return Measurement(
-            scores=tuple(
-                self.mean_score(
-                    metric, each, (self.resamples, context.seed), "lower", note, **about
-                )
-                for metric, each, note in (
-                    ("max_sensitivity", changes, moves),
-                    (
-                        "max_sensitivity_ratio",
-                        changes / chance,
-                        message("notes.max_sensitivity.ratio"),
-                    ),
-                    ("repeat_ratio", repeated / of_two, message("notes.max_sensitivity.repeat")),
-                )
+            scores=(
+                score("max_sensitivity", changes, "lower", note),
+                score("max_sensitivity_ratio", changes / chance, "lower", ratio),
+                score("repeat_ratio", repeated / of_two, "lower", repeat),
             ),
             arrays={"per_instance": changes, "rows": chosen},
         )
-
-    def _moved(self, context: MeasureContext, inputs: Floats) -> list[Floats]:
-        rng = np.random.default_rng([context.seed, 1])
-        kind, train = kind_of(context.dataset.schema), context.dataset.train.inputs
-        moved = kind.nudged(inputs, train, self.radius, self.perturbations, rng)
-        if not moved:
-            raise NotApplicableError(message("refusals.nothing_moves"))
-        return moved
 
     def _by_chance(self, shape: tuple[int, ...], signed: bool, seed: int, moves: int) -> float:
         """Expected sensitivity of attributions drawn anew each time, from up to 1000 draws."""
@@ -175,7 +161,7 @@ class ParameterRandomisation(ExplanationMetric):
     resamples: Resamples = 2000
 
     bounds = {"randomisation_correlation": (-1.0, 1.0), "randomisation_gain": (None, None)}
-    reads = CURVES | {"explanation"}
+    reads = curves.CURVES | {"explanation"}
     requires = frozenset({"module"})
 
     def explained_again(self, n_instances: int) -> int:
@@ -186,20 +172,27 @@ class ParameterRandomisation(ExplanationMetric):
         return min(self.instances, n_instances) * models * max(self.smoothing, 1)
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation, explain = judged(context), self._smoothed(context)
+        explanation, explain = self.judged(context), self._smoothed(context)
         chosen = thin(len(explanation), self.instances)
         rows, kind = explanation.inputs[chosen], kind_of(context.dataset.schema)
-        learned, targets = _toward_decided(context, explanation.at(chosen))
+        learned, targets = explanation.at(chosen), None
+        if learned.decided is not None:
+            decided = context.predictions.decisions[learned.positions]
+            own = learned.toward_each(decided)
+            learned, targets = (learned, None) if own is None else (own, decided)
         if self.smoothing:
             learned = replace(learned, values=explain(context.classifier, rows, targets))
         values = np.abs(kind.by_player(learned.values, rows))
-        unlearned = [explain(model, rows, targets) for model in self._randomised(context)]
+        seeds = np.random.SeedSequence([context.seed, 4]).generate_state(self.draws)
+        models = (context.classifier.randomised(int(seed)) for seed in seeds)
+        unlearned = [explain(model, rows, targets) for model in models]
         others = [np.abs(kind.by_player(attributions, rows)) for attributions in unlearned]
         if kind.idle_players:
             # A patch that is as typical gets 0 from any model.
             others = [np.where((values == 0) & (other == 0), np.nan, other) for other in others]
+        known = [np.where(np.isnan(other), np.nan, values) for other in others]
         correlations = mean_known(
-            [rowwise_spearman(*_both_known(values, other)) for other in others]
+            [rowwise_spearman(*pair) for pair in zip(known, others, strict=True)]
         )
         if np.isnan(correlations).all():
             raise NotApplicableError(message("refusals.no_order"))
@@ -208,14 +201,12 @@ class ParameterRandomisation(ExplanationMetric):
             "notes.parameter_randomisation.draws", n=self.draws, smoothing=self.smoothing
         )
         gain_note = message("notes.parameter_randomisation.gain")
-        draws = self.resamples, context.seed
-        about = {"explainer": explanation.method, "reference": _ADEBAYO}
-        name, gain_name = "randomisation_correlation", "randomisation_gain"
+        score = self.scorer(context, explanation.method, _ADEBAYO)
         about_control = (message("notes.parameter_randomisation.control"),)
         return Measurement(
             scores=(
-                self.mean_score(name, correlations, draws, "zero", note, **about),
-                self.mean_score(gain_name, gains, draws, "higher", gain_note, **about),
+                score("randomisation_correlation", correlations, "zero", note),
+                score("randomisation_gain", gains, "higher", gain_note),
             ),
             arrays={"per_instance": correlations, "rows": chosen},
             notes=about_control if explanation.method == CONTROL else (),
@@ -240,22 +231,6 @@ class ParameterRandomisation(ExplanationMetric):
 
         return mean_of_copies
 
-    def _randomised(self, context: MeasureContext) -> Iterator[Classifier]:
-        seeds = np.random.SeedSequence([context.seed, 4]).generate_state(self.draws)
-        return (context.classifier.randomised(int(seed)) for seed in seeds)
-
-
-def _toward_decided(
-    context: MeasureContext, explanation: Explanation
-) -> tuple[Explanation, Ints | None]:
-    """The explanation of each instance for the class decided of it, and these classes.
-
-    Where the instances were explained for one class alone it stays as it is, without classes.
-    """
-    decided = context.predictions.decisions[explanation.positions]
-    own = None if explanation.decided is None else explanation.toward_each(decided)
-    return (explanation, None) if own is None else (own, decided)
-
 
 def gains_over(
     context: MeasureContext,
@@ -269,47 +244,29 @@ def gains_over(
     others : list of (instance, column) attributions, to the classes of the explanation's.
     toward_decided : whether these are the decided ones; else all are of the explained class alone.
     """
-    replacing = perturbation(context, explanation, _STEPS)
+    replacing = curves.perturbation(context, explanation, _STEPS)
     explanation = replace(explanation, decided=None, others=None)
 
-    def order(values: Floats) -> Ints:
+    def net_area(values: Floats) -> Floats:
+        """(instance,) half of the area under insertion less that under deletion."""
         attributed = replace(explanation, values=values)
         if toward_decided:
-            return rank_features(attributed, np.ones(len(values)), replacing.schema)
-        return order_of(attributed, replacing)
+            order = curves.rank_features(attributed, np.ones(len(values)), replacing.schema)
+        else:
+            order = curves.order_of(attributed, replacing)
+        deletion, insertion = (
+            replacing.areas(replacing.curves(order, mode)) for mode in ("deletion", "insertion")
+        )
+        return (insertion - deletion) / 2
 
-    own, *foreign = (_net_area(replacing, order(v)) for v in (explanation.values, *others))
+    own, *foreign = map(net_area, (explanation.values, *others))
     return np.asarray(own - np.mean(foreign, axis=0))
-
-
-def _net_area(replacing: Perturbation, order: Ints) -> Floats:
-    """(instance,) half of the area under the insertion curve less that under the deletion curve."""
-    deletion, insertion = (
-        replacing.areas(replacing.curves(order, mode)) for mode in ("deletion", "insertion")
-    )
-    return (insertion - deletion) / 2
-
-
-def _both_known(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    missing = np.isnan(a) | np.isnan(b)
-    return np.where(missing, np.nan, a), np.where(missing, np.nan, b)
 
 
 def _explain(context: MeasureContext) -> ExplainAgain:
     if context.explain is None:
         raise NotApplicableError(message("refusals.cannot_explain_again"))
     return context.explain
-
-
-def _explain_together(context: MeasureContext, moved: list[Floats], rows: Floats) -> Floats:
-    """(move + 1, instance, column) values of the moved rows, and at last of the rows themselves.
-
-    An instance gets the draws of the run in every move, and other ones at last.
-    """
-    explain = _explain(context)
-    inputs = np.concatenate([*moved, rows])
-    drawn_as = np.concatenate([*[rows] * len(moved), -1 - rows])
-    return explain(context.classifier, inputs, drawn_as).reshape(len(moved) + 1, *rows.shape)
 
 
 _SHAPLEY = "Sundararajan, Taly & Yan 2017, arXiv:1703.01365 (sensitivity(b))"
@@ -395,25 +352,24 @@ class NullPlayers(ExplanationMetric):
         return min(self.instances, n_instances) * 2
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanation, schema = judged(context), context.dataset.schema
+        explanation, schema = self.judged(context), context.dataset.schema
         if "module" in context.classifier.capabilities:
             raise NotApplicableError(message("refusals.has_weights"))
-        if context.explain is None:
-            raise NotApplicableError(message("refusals.cannot_explain_again"))
+        explain = _explain(context)
         chosen = thin(len(explanation), self.instances)
         rows, kind = explanation.inputs[chosen], kind_of(schema)
         shares = np.zeros(len(chosen))
         for silent in halves(n_players(schema), context.seed):
             model = SilencedClassifier(context.classifier, context.dataset.train.inputs, silent)
-            values = context.explain(model, rows)
+            values = explain(model, rows)
             sizes = np.nan_to_num(np.abs(kind.by_player(values, rows)))
             total = sizes.sum(axis=1)
             hidden = sizes[:, silent].sum(axis=1)
             shares += np.divide(hidden, total, out=np.zeros(len(total)), where=total > 0)
-        draws, note = (self.resamples, context.seed), message("notes.null_players.share")
-        about = {"explainer": explanation.method, "reference": _SHAPLEY}
+        note = message("notes.null_players.share")
+        score = self.scorer(context, explanation.method, _SHAPLEY)
         return Measurement(
-            scores=(self.mean_score("null_player_share", shares, draws, "lower", note, **about),),
+            scores=(score("null_player_share", shares, "lower", note),),
             arrays={"per_instance": shares, "rows": chosen},
         )
 

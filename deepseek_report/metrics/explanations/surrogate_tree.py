@@ -27,11 +27,13 @@ from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import Resampling, bootstrap, bootstrapped
 from deepseek_report.statistics.rule_search import RuleStep
-from deepseek_report.statistics.small_trees import SmallTree, SplitColumn, TreeNode, split_columns
+from deepseek_report.statistics.small_trees import SmallTree, TreeNode, split_columns
 from deepseek_report.tasks import task_of
 
 #: Share of the sampled rows that a leaf holds at least, and rows.
 _LEAST_SHARE, _FEWEST = 0.01, 10
+#: Log-odds beyond which two outputs are the same to a list of rules.
+_CERTAIN = 4.0
 _REFERENCE = "Craven & Shavlik 1995; Bastani et al. 2017, arXiv:1705.08504"
 
 
@@ -125,7 +127,8 @@ class SurrogateTree(ModelMetric):
         schema, p = context.dataset.schema, context.predictions
         fewest = max(_FEWEST, math.ceil(_LEAST_SHARE * len(copied.sample)))
         size = {"depth": self.depth, "leaves": self.leaves, "fewest": fewest}
-        tree = SmallTree.fit(copied.sample, copied.outputs, _columns(schema), **size)
+        levels = [len(f.categories) if f.kind == "categorical" else 0 for f in schema.features]
+        tree = SmallTree.fit(copied.sample, copied.outputs, split_columns(levels), **size)
         fitted = tree.predict(context.dataset.test.inputs)
         passes = tree.passes(context.dataset.test.inputs)
         return Measurement(
@@ -181,7 +184,10 @@ class SurrogateRules(ModelMetric):
         copied = _Copied.of(context, self.rows)
         schema, p = context.dataset.schema, context.predictions
         decides = task_of(schema.target).decides
-        shown = _log_odds(copied.outputs) if decides else copied.outputs
+        shown = copied.outputs
+        if decides:
+            within = np.clip(shown, 1e-12, 1 - 1e-12)
+            shown = np.clip(np.log(within) - np.log1p(-within), -_CERTAIN, _CERTAIN)
         targets = RuleTargets(shown[:, None], "value", (schema.target.explained_class,))
         size = RuleListSize(self.most, self.max_conditions)
         rules = RuleList.fit(schema, copied.sample, targets, size, context.seed)
@@ -274,44 +280,18 @@ def _agreement(p: Predictions, fitted: Floats, name: str) -> Score:
     )
 
 
-#: Log-odds beyond which two outputs are the same to a list of rules.
-_CERTAIN = 4.0
-
-
-def _log_odds(shares: Floats) -> Floats:
-    within = np.clip(shares, 1e-12, 1 - 1e-12)
-    return np.asarray(np.clip(np.log(within) - np.log1p(-within), -_CERTAIN, _CERTAIN))
-
-
-def _columns(schema: Schema) -> list[SplitColumn]:
-    return split_columns(
-        [len(f.categories) if f.kind == "categorical" else 0 for f in schema.features]
-    )
-
-
 def _node_table(tree: SmallTree, schema: Schema, passes: Bools) -> pd.DataFrame:
     rows = []
     for place, node in enumerate(tree.nodes):
-        feature, inside = _feature(node, schema), passes[:, place]
-        rows.append(
-            {
-                "node": place,
-                "parent": float(node.parent),
-                "goes_left": node.goes_left,
-                "depth": node.depth,
-                "label": feature.label if feature else "",
-                "split": _split(node, feature) if feature else "",
-                "is_category": bool(node.column and node.column.category is not None),
-                "value": node.value,
-                "share": float(inside.mean()),
-                "n": int(inside.sum()),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _feature(node: TreeNode, schema: Schema) -> Feature | None:
-    return schema.features[node.column.feature] if node.column else None
+        label = split = ""
+        if node.column:
+            feature = schema.features[node.column.feature]
+            label, split = feature.label, _split(node, feature)
+        about = place, float(node.parent), node.goes_left, node.depth, label, split
+        is_category = bool(node.column and node.column.category is not None)
+        inside = passes[:, place]
+        rows.append((*about, is_category, node.value, float(inside.mean()), int(inside.sum())))
+    return SurrogateTree.tables["nodes"].frame(rows)
 
 
 def _split(node: TreeNode, feature: Feature) -> str:
@@ -327,19 +307,23 @@ def _rules(tree: SmallTree, schema: Schema, passes: Bools, copied: _Copied) -> p
     is_number = not task_of(schema.target).decides
     gaps, outputs = np.asarray(np.isnan(copied.sample).any(axis=0)), copied.of_test
     value, model = ("value", "model") if is_number else ("value_share", "model_share")
-    rows = []
-    for place in tree.leaves:
-        inside = passes[:, place]
-        rows.append(
-            {
-                "rule": " and ".join(_conditions(tree.nodes, int(place), schema, gaps)),
-                "n": int(inside.sum()),
-                "share": float(inside.mean()),
-                value: tree.nodes[place].value,
-                model: float(outputs[inside].mean()) if inside.any() else math.nan,
-            }
-        )
-    return pd.DataFrame(rows).sort_values(value, kind="stable", ignore_index=True)
+    leaves = passes[:, tree.leaves]
+    counts = leaves.sum(axis=0)
+    frame = pd.DataFrame(
+        {
+            "rule": [
+                " and ".join(_conditions(tree.nodes, int(place), schema, gaps))
+                for place in tree.leaves
+            ],
+            "n": counts,
+            "share": leaves.mean(axis=0),
+            value: [tree.nodes[place].value for place in tree.leaves],
+            model: [
+                float(outputs[inside].mean()) if inside.any() else math.nan for inside in leaves.T
+            ],
+        }
+    )
+    return frame.sort_values(value, kind="stable", ignore_index=True)
 
 
 def _errors(
@@ -371,20 +355,15 @@ def _errors(
 
 def _conditions(nodes: Sequence[TreeNode], place: int, schema: Schema, gaps: Bools) -> list[str]:
     """What holds on the way to a node from the root, one condition a feature."""
-    columns = list(dict.fromkeys(node.column for node, _ in _way(nodes, place) if node.column))
+    way: list[tuple[TreeNode, bool]] = []  # nodes above, the root first, and whether left of each
+    while (parent := nodes[place].parent) >= 0:
+        way.insert(0, (nodes[parent], nodes[place].goes_left))
+        place = parent
+    columns = list(dict.fromkeys(node.column for node, _ in way if node.column))
     steps = [
         RuleStep(columns.index(node.column), node.split, goes_left, missing=False)
-        for node, goes_left in _way(nodes, place)
+        for node, goes_left in way
         if node.column
     ]
     sets = way_as_sets(steps, columns, schema, gaps)
     return [part.in_words(schema.features[part.feature]) for part in sets]
-
-
-def _way(nodes: Sequence[TreeNode], place: int) -> list[tuple[TreeNode, bool]]:
-    """The nodes above a node, the root first, and whether the way goes left there."""
-    way = []
-    while (parent := nodes[place].parent) >= 0:
-        way.append((nodes[parent], nodes[place].goes_left))
-        place = parent
-    return way[::-1]

@@ -28,7 +28,6 @@ from deepseek_report.metrics.explanations.agreement import rowwise_spearman
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
-    compared,
     ratio_of_means,
 )
 from deepseek_report.metrics.explanations.explanation_rows import JudgedGame
@@ -189,7 +188,7 @@ class TrueError(ExplanationMetric):
     reads = frozenset({"dataset", "classifier", "explanations", "background", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
-        explanations = compared(context)
+        explanations = self.compared(context)
         schema = context.dataset.schema
         if n_players(schema) > self.players:
             raise NotApplicableError(
@@ -198,7 +197,9 @@ class TrueError(ExplanationMetric):
         first = next(iter(explanations.values()))
         if not all(np.array_equal(e.inputs, first.inputs) for e in explanations.values()):
             raise NotApplicableError(message("refusals.other_cases"))
-        judging = _Judging(self, context, self._chosen(context, first))
+        coalitions = 2 ** n_players(schema) * max(len(context.background), 1)
+        most = max(2, min(self.instances, self.evaluations // coalitions))
+        judging = _Judging(self, context, thin(len(first), most))
         scores = [
             score for name, each in explanations.items() for score in judging.scores(name, each)
         ]
@@ -216,11 +217,6 @@ class TrueError(ExplanationMetric):
         return Measurement(
             scores=tuple(scores), tables={"true_errors": pd.DataFrame(rows)}, notes=(note,)
         )
-
-    def _chosen(self, context: MeasureContext, explanation: Explanation) -> Ints:
-        """Positions of the judged cases: as many as the evaluations allow, but at least two."""
-        each = 2 ** n_players(context.dataset.schema) * max(len(context.background), 1)
-        return thin(len(explanation), max(2, min(self.instances, self.evaluations // each)))
 
 
 @dataclass(frozen=True)
@@ -279,38 +275,27 @@ class _Judging:
         if control is not None and name != CONTROL:
             gain = self.errors(control, self.truth, explanation) - errors
             scores.append(self._mean("true_error_gain", gain, "higher", name))
-        scores.append(self._mean("true_order", self._orders(explanation), "higher", name))
+        known = self.truth.values(explanation.output_space, self.game(explanation))
+        values = self._values(explanation)
+        pair = (values, known) if explanation.signed else (np.abs(values), np.abs(known))
+        scores.append(self._mean("true_order", rowwise_spearman(*pair), "higher", name))
         if explanation.signed and explanation.output_space != "none":
-            scores.append(self._amounts(name, explanation))
+            missed = np.linalg.norm(values - known, axis=1)
+            draws = self.metric.resamples, self.context.seed
+            ratio = ratio_of_means(missed, np.linalg.norm(known, axis=1), *draws)
+            about = {"explainer": name, "reference": _SHAPLEY}
+            note = message("notes.true_error.true_amounts")
+            scores.append(self.metric.score("true_amounts", ratio, "lower", note=note, **about))
         if self.of_formula is not None:
             errors = self.errors(explanation, self.of_formula, explanation)
             scores.append(self._mean("formula_error", errors, "lower", name))
         return scores
 
-    def _orders(self, explanation: Explanation) -> Floats:
-        """(case,) rank correlation with the true values, or of sizes with true sizes."""
-        known = self.truth.values(explanation.output_space, self.game(explanation))
-        values = self._values(explanation)
-        if not explanation.signed:
-            known, values = np.abs(known), np.abs(values)
-        return rowwise_spearman(values, known)
-
-    def _amounts(self, name: str, explanation: Explanation) -> Score:
-        known = self.truth.values(explanation.output_space, self.game(explanation))
-        missed = np.linalg.norm(self._values(explanation) - known, axis=1)
-        draws = self.metric.resamples, self.context.seed
-        ratio = ratio_of_means(missed, np.linalg.norm(known, axis=1), *draws)
-        about = {"explainer": name, "reference": _SHAPLEY}
-        note = message("notes.true_error.true_amounts")
-        return self.metric.score("true_amounts", ratio, "lower", note=note, **about)
-
     def _mean(self, metric: str, values: Floats, direction: Direction, name: str) -> Score:
-        note: Text = _NOTES[metric]
-        draws = self.metric.resamples, self.context.seed
-        about = {"explainer": name, "reference": _SHAPLEY}
         if np.isnan(values).all():
             raise NotApplicableError(message("refusals.no_true_effect"))
-        return self.metric.mean_score(metric, values, draws, direction, note, **about)
+        score = self.metric.scorer(self.context, name, _SHAPLEY)
+        return score(metric, values, direction, _NOTES[metric])
 
     def row(self, name: str, explanation: Explanation, scores: list[Score]) -> dict[str, object]:
         """Its row in the table."""

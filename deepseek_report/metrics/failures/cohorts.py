@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import TableRelease
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
@@ -37,7 +36,6 @@ from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
 Origin = Literal["all", "declared", "worst", "best"]
 #: Features that are told of a cohort, the most important there first.
 _TOLD = 3
-_Row = dict[str, object]
 #: What happened less what was stated; of numbers the mean error says it.
 _CALIBRATION = estimate("calibration_gap", "points", prefix="calibration_gap")
 
@@ -134,7 +132,7 @@ class Cohorts(ModelMetric):
         ]
         return Measurement(
             tables={
-                "cohorts": pd.DataFrame(rows),
+                "cohorts": self.tables["cohorts"].frame(rows),
                 "drivers": self.tables["drivers"].frame(drivers),
             },
             notes=_notes({cohort.origin for cohort in cohorts}),
@@ -177,11 +175,13 @@ class Cohorts(ModelMetric):
                 name, members, p_value = clearest
                 yield _Cohort(name, origin, members, min(len(extremes) * p_value, 1.0))
 
-    def _row(self, cohort: _Cohort, context: MeasureContext, p_adjusted: float) -> _Row:
+    def _row(
+        self, cohort: _Cohort, context: MeasureContext, p_adjusted: float
+    ) -> dict[str, object]:
         p, target = context.predictions, context.dataset.schema.target
         task, inside = task_of(target), cohort.members
         n = int(inside.sum())
-        decided = Estimate(math.nan)
+        decided = UNDEFINED
         if task.decides and n:
             decided = Resampling.of(p).rate(p.decisions == target.counted_class, inside)
         return {
@@ -189,16 +189,16 @@ class Cohorts(ModelMetric):
             "origin": cohort.origin,
             "n": n,
             "share": n / len(p) if cohort.origin in {"all", "declared"} else math.nan,
-            **decided.cells("decided", "decided"),
+            "decided": decided,
             **(task.part_facts(p, inside) if n > 1 else {}),
-            **(_calibration_gap(task, p, inside) if task.decides else {}),
+            **({"calibration_gap": _calibration_gap(task, p, inside)} if task.decides else {}),
             "p_adjusted": p_adjusted,
             "too_few": n < self.min_cell,
         }
 
     def _drivers(
         self, name: str, explanation: Explanation, cohort: _Cohort, context: MeasureContext
-    ) -> Iterator[_Row]:
+    ) -> Iterator[tuple[object, ...]]:
         """What matters most among the explained cases of a cohort."""
         kind = kind_of(context.dataset.schema)
         among = cohort.members[explanation.positions]
@@ -208,28 +208,21 @@ class Cohorts(ModelMetric):
         labels = context.dataset.schema.player_labels
         for player in np.argsort(-sizes.mean(axis=0), kind="stable")[:_TOLD]:
             mean = Resampling(len(sizes)).mean(sizes[:, player], "")
-            yield {
-                "explainer": name,
-                "cohort": cohort.name,
-                "origin": cohort.origin,
-                "label": labels[player],
-                **mean.cells("mean_absolute"),
-                "n": int(among.sum()),
-            }
+            yield name, cohort.name, cohort.origin, labels[player], mean, int(among.sum())
 
 
-def _calibration_gap(task: Task, p: Predictions, inside: Bools) -> _Row:
+def _calibration_gap(task: Task, p: Predictions, inside: Bools) -> Estimate:
     """The share that came true less the mean of what was stated; exact of the share.
 
     The gaps of single cases hardly vary where nothing, or all, came true, and would say that the
     share is known.
     """
-    n = int(inside.sum())
-    if n < 2:
-        return dict.fromkeys(_CALIBRATION.with_ends, math.nan)
+    if inside.sum() < 2:
+        return UNDEFINED
     observed = Resampling.of(p).rate(task.happened(p) > 0, inside)
+    low, high = observed.ends or (math.nan, math.nan)
     stated = float(task.stated(p)[inside].mean())
-    return {key: cell - stated for key, cell in observed.cells(*[_CALIBRATION.key] * 2).items()}
+    return Estimate(observed.value - stated, low - stated, high - stated)
 
 
 def _notes(origins: set[Origin]) -> tuple[Text, ...]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -144,7 +143,8 @@ _MOST_SEEN = 0.5
 
 #: Positions of the conditions that a part of the data meets.
 Part = tuple[int, ...]
-Row = dict[str, Any]
+#: What is told of a part: the p-value of its test, and the cells of further columns.
+Facts = tuple[float, Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -165,14 +165,35 @@ class Halves:
 
 
 @dataclass(frozen=True)
+class FoundPart:
+    """A part of the data that a search gives.
+
+    members : (instance,) the cases in it. text : its conditions. about : names of their features.
+    facts : told by the cases in `reported`. p_adjusted : corrected for all that was tested.
+    """
+
+    members: Bools
+    text: str
+    about: str
+    facts: Facts
+    reported: Ints
+    p_adjusted: float
+
+    def row(self) -> dict[str, object]:
+        """Its cells in the table of a metric."""
+        p_value, cells = self.facts
+        tested = {"p_value": p_value, "p_adjusted": self.p_adjusted}
+        return {"slice": self.text, "features": self.about, **cells, **tested}
+
+
+@dataclass(frozen=True)
 class Beside:
     """Parts that are sure by another search, listed behind those that are sure by a half.
 
-    entries : members (instance,) and row of each. weight : the share of the level of the tests that
-    is left to the halves. alpha : that level.
+    weight : the share of the level of the tests that is left to the halves. alpha : that level.
     """
 
-    entries: Sequence[tuple[Bools, Row]] = ()
+    parts: Sequence[FoundPart] = ()
     weight: float = 1.0
     alpha: float = 0.0
 
@@ -189,69 +210,64 @@ class HalfSearch:
     halves: Halves
     apart: bool = True
 
-    def members(self, part: Part) -> Bools:
-        """(instance,) the cases that meet all conditions of a part."""
-        return np.asarray(np.all([self.conditions[place].holds for place in part], axis=0))
+    def whole(self, part: Part) -> Condition:
+        """All conditions of a part as one."""
+        return part_of([self.conditions[place] for place in part])
 
-    def named(self, part: Part) -> dict[str, str]:
-        """The name (`slice`) of a part, and the `features` it is about."""
-        whole = part_of([self.conditions[place] for place in part])
-        return {"slice": whole.text, "features": whole.about}
-
-    def rows(
+    def parts(
         self,
         find: Callable[[Ints], Sequence[Part]],
-        tell: Callable[[Bools, Ints], Row],
+        tell: Callable[[Bools, Ints], Facts],
         most: int,
         beside: Beside = Beside(),
-    ) -> list[Row]:
+    ) -> list[FoundPart]:
         """What both halves find, as the other half tells it, surest first.
 
         Of parts that share most of their cases the surest is listed.
 
         find : from the positions of the searched cases to the parts found there, best first.
         tell : what is told of the members (instance,) of a part by the reported cases, with the
-            `p_value` of a test that uses these alone.
+            p-value of a test that uses these alone.
         most : how many parts are listed. beside : those of another search.
 
-        Returns for each part its name (`slice`), the `features` it is about, and what was told,
-        with the p-value corrected for all parts of both halves in `p_adjusted`.
+        Returns parts whose p-values are corrected for all parts of both halves.
         """
         first, second = self.halves.parts
         halves = [
             *self._of_half(find(first), second, tell, beside.weight),
             *self._of_half(find(second), first, tell, beside.weight),
         ]
-        halves.sort(key=lambda entry: entry[1]["p_adjusted"])
-        sure = [entry for entry in halves if entry[1]["p_adjusted"] < beside.alpha]
-        others = sorted(beside.entries, key=lambda entry: entry[1]["p_adjusted"])
-        kept, seen = list[Row](), np.zeros(len(first) + len(second), bool)
-        for inside, row in (*sure, *others, *halves[len(sure) :]):
-            if (inside & seen).sum() <= _MOST_SEEN * inside.sum():
-                kept.append(row)
-                seen |= inside
+        halves.sort(key=lambda part: part.p_adjusted)
+        sure = [part for part in halves if part.p_adjusted < beside.alpha]
+        others = sorted(beside.parts, key=lambda part: part.p_adjusted)
+        kept, seen = list[FoundPart](), np.zeros(len(first) + len(second), bool)
+        for part in (*sure, *others, *halves[len(sure) :]):
+            if (part.members & seen).sum() <= _MOST_SEEN * part.members.sum():
+                kept.append(part)
+                seen |= part.members
         return kept[:most]
 
     def _of_half(
         self,
         parts: Sequence[Part],
         reported: Ints,
-        tell: Callable[[Bools, Ints], Row],
+        tell: Callable[[Bools, Ints], Facts],
         weight: float,
-    ) -> list[tuple[Bools, Row]]:
-        """Members and row of each part that is large enough in the half that was not searched.
+    ) -> list[FoundPart]:
+        """The parts that are large enough in the half that was not searched.
 
         The k-th is tested at the level α / 2k(k + 1), which adds up to α over both halves, or at
         the share of it that is left to the halves (`weight`).
         """
         earlier = np.zeros(sum(map(len, self.halves.parts)), bool)
-        rows = []
+        entries = []
         for rank, part in enumerate(parts, start=1):
-            inside = self.members(part) & ~(earlier & self.apart)
+            whole = self.whole(part)
+            inside = whole.holds & ~(earlier & self.apart)
             earlier |= inside
             if inside[reported].sum() < self.halves.least:
                 continue
             facts = tell(inside, reported)
-            adjusted = min(2 * rank * (rank + 1) * facts["p_value"] / weight, 1.0)
-            rows.append((inside, {**self.named(part), **facts, "p_adjusted": adjusted}))
-        return rows
+            adjusted = min(2 * rank * (rank + 1) * facts[0] / weight, 1.0)
+            entries.append(FoundPart(inside, whole.text, whole.about, facts, reported, adjusted))
+        return entries

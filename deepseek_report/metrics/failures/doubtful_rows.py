@@ -11,6 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
@@ -141,7 +142,6 @@ def suspect_table(
 
 #: Fewer rows than these that are no copies say nothing of the model, nor of how labels agree.
 _FEWEST_OTHERS = 30
-_FLATTERED = ("flattered", "flattered_low", "flattered_high")
 #: Two numbers are the same label if they differ by at most this share of their spread.
 _SAME = 0.01
 
@@ -211,16 +211,16 @@ class NearCopies(ModelMetric):
                 note=message("notes.near_copies.without"),
             ),
         )
-        row = {
-            "n": len(is_near),
-            "near": int(is_near.sum()),
-            **_agreement(same, is_near, by_chance, resampling),
-            **_losses(losses, is_near, task.loss, resampling),
-        }
+        row = (
+            *(len(is_near), int(is_near.sum())),
+            *_agreement(same, is_near, by_chance, resampling),
+            *_losses(losses, is_near, task.loss, resampling),
+        )
         notes = [message("notes.near_copies.no_proof")]
         if len(near.rows) < len(p):
             notes.append(message("notes.near_copies.searched", n=len(near.rows), rows=len(p)))
-        return Measurement(scores, {"comparison": pd.DataFrame([row])}, notes=tuple(notes))
+        tables = {"comparison": self.tables["comparison"].frame([row])}
+        return Measurement(scores, tables, notes=tuple(notes))
 
 
 def _same_label(labels: Array, others: Array) -> Bools:
@@ -230,33 +230,31 @@ def _same_label(labels: Array, others: Array) -> Bools:
 
 def _agreement(
     same: Bools, is_near: Bools, by_chance: Bools, drawn: Resampling
-) -> dict[str, float | bool]:
+) -> tuple[float, float, bool, float]:
     """How often near copies have the label of the training row, and how often others do.
 
-    The others are the other test rows with their nearest, or, where these are too few, all test
-    rows with a training row drawn at random.
+    The others are the other test rows with their nearest, or, where these are too few (True), all
+    test rows with a training row drawn at random. The last number is the p-value of a difference.
     """
     few = int((~is_near).sum()) < _FEWEST_OTHERS
     near, others = same[is_near], by_chance if few else same[~is_near]
     elsewhere = drawn.counts(by_chance) if few else drawn.counts(same, ~is_near)
     counts = *drawn.counts(same, is_near), *elsewhere
-    return {
-        "same_label": float(near.mean()) if len(near) else np.nan,
-        "other_same_label": float(others.mean()),
-        "by_chance": few,
-        "same_p_value": compare_rates(*counts)[1],
-    }
+    own = float(near.mean()) if len(near) else np.nan
+    return own, float(others.mean()), few, compare_rates(*counts)[1]
 
 
-def _losses(losses: Floats, is_near: Bools, loss: Loss, drawn: Resampling) -> dict[str, float]:
+def _losses(
+    losses: Floats, is_near: Bools, loss: Loss, drawn: Resampling
+) -> tuple[float, float, float, Estimate]:
     """Mean loss of near copies and of the others, a test that the others fare worse, and by how
     much the copies flatter the score: the mean loss without them less that of all cases.
     """
     near, others = losses[is_near], losses[~is_near]
-    names = ("near_loss", "other_loss", "loss_p_value", *_FLATTERED)
     if len(near) < 2 or len(others) < _FEWEST_OTHERS:
-        return dict.fromkeys(names, np.nan)
+        return np.nan, np.nan, np.nan, UNDEFINED
     first, other = (loss.mean(losses, drawn, inside) for inside in (~is_near, is_near))
-    flattered = (len(near) / len(losses) * end for end in difference_of_means(first, other))
-    numbers = (other.value, first.value, loss.larger_p_value(losses, ~is_near, drawn), *flattered)
-    return dict(zip(names, numbers, strict=True))
+    share = len(near) / len(losses)
+    value, low, high = (share * end for end in difference_of_means(first, other))
+    flattered = Estimate(value, low, high)
+    return other.value, first.value, loss.larger_p_value(losses, ~is_near, drawn), flattered

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools, Floats
 from deepseek_report.artifacts.disclosure import TableRelease
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PARTS, Attribute, Target
+from deepseek_report.artifacts.schema import PARTS, Target
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.failure_rows import DriftTest, PartLevel, PeriodLevel
-from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps, tested
+from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.excess import larger_mean_p_value
@@ -83,14 +84,9 @@ class PartPerformance(ModelMetric):
         )
         floor = self.min_cell, self.min_events
         gaps = PartGaps(task_of(schema.target).part_gaps, floor, self.n_resamples, context.seed)
-        comparisons = gaps.compare(parts, p)
-        tests, n_tests = tested(comparisons)
+        tested = gaps.measured(self.category, schema.target, parts, p)
         rows = [row for part in parts for row in self._rows(part, gaps, context)]
-        return Measurement(
-            gaps.scores(self.category, schema.target, comparisons, tests),
-            {"parts": pd.DataFrame(rows), "tests": tests},
-            notes=gaps.notes(parts, p, n_tests),
-        )
+        return replace(tested, tables={"parts": pd.DataFrame(rows), **tested.tables})
 
     def _rows(
         self, part: Grouping, gaps: PartGaps, context: MeasureContext
@@ -189,10 +185,17 @@ class PeriodDrift(ModelMetric):
         periods = [attribute for attribute in schema.attributes if attribute.in_time]
         if not periods:
             raise NotApplicableError(message("refusals.no_periods"))
-        stated, happened = task.stated(p), task.happened(p)
-        tables = [self._rows(task, period, p, stated, happened) for period in periods]
-        frame = pd.DataFrame([row for table in tables for row in table])
-        p_values = {period.name: self._p_value(frame, period, p, stated) for period in periods}
+        stated, happened, drawn = task.stated(p), task.happened(p), Resampling.of(p)
+        rows, p_values = [], {}
+        for period in periods:
+            inside = [np.asarray(p.groups[period.name] == k) for k in range(len(period.levels))]
+            for level, own in zip(period.levels, inside, strict=True):
+                means = _mean(stated, own, drawn), _outcome(task, happened, own, drawn)
+                n = int(own.sum())
+                few = n < self.min_cell
+                rows.append((period.name, period.label, level, n, *means, few))
+            judged = [stated[own] for own in inside if own.sum() >= self.min_cell]
+            p_values[period.name] = _drift_p_value(judged, drawn)
         scores = [
             self.score(
                 "score_drift_p", Estimate(value, n=len(p)), "none", attribute=name, p_value=value
@@ -200,63 +203,32 @@ class PeriodDrift(ModelMetric):
             for name, value in p_values.items()
             if value is not None
         ]
-        tests = pd.DataFrame({"attribute": list(p_values), "p_value": list(p_values.values())})
-        return Measurement(
-            tuple(scores), {"periods": frame, "tests": tests.astype({"p_value": float})}
-        )
-
-    def _rows(
-        self, task: Task, period: Attribute, p: Predictions, stated: Floats, happened: Floats
-    ) -> list[dict[str, object]]:
-        rows: list[dict[str, object]] = []
-        drawn = Resampling.of(p)
-        for code, level in enumerate(period.levels):
-            inside = np.asarray(p.groups[period.name] == code)
-            n = int(inside.sum())
-            rows.append(
-                {
-                    "attribute": period.name,
-                    "attribute_label": period.label,
-                    "level": level,
-                    "n": n,
-                    **_mean("stated", stated, inside, drawn),
-                    **_outcome(task, happened, inside, drawn),
-                    "too_few": n < self.min_cell,
-                }
-            )
-        return rows
-
-    def _p_value(
-        self, frame: pd.DataFrame, period: Attribute, p: Predictions, stated: Floats
-    ) -> float | None:
-        """None where fewer than two periods are large enough, all is stated alike, or several rows
-        are of one entity: ranks of dependent rows have no such test.
-        """
-        from scipy.stats import kruskal
-
-        if Resampling.of(p).units is not None:
-            return None
-        own = frame[frame["attribute"] == period.name]
-        judged: list[Bools] = [
-            np.asarray(p.groups[period.name] == code)
-            for code, few in enumerate(own["too_few"])
-            if not few
-        ]
-        samples = [stated[inside] for inside in judged]
-        if len(samples) < 2 or np.ptp(np.concatenate(samples)) == 0:
-            return None
-        return float(kruskal(*samples).pvalue)
+        tables = {
+            "periods": self.tables["periods"].frame(rows),
+            "tests": self.tables["tests"].frame(p_values.items()),
+        }
+        return Measurement(tuple(scores), tables)
 
 
-def _mean(name: str, values: Floats, inside: Bools, drawn: Resampling) -> dict[str, float]:
-    mean = Estimate(np.nan, np.nan, np.nan)
-    if inside.sum() > 1:
-        mean = drawn.take(inside).mean(values[inside], "", among=values)
-    return mean.cells(name, name)
+def _drift_p_value(samples: Sequence[Floats], drawn: Resampling) -> float | None:
+    """Of what is stated in each period that is large enough; None where fewer than two are, all is
+    stated alike, or several rows are of one entity: ranks of dependent rows have no such test.
+    """
+    from scipy.stats import kruskal
+
+    if drawn.units is not None or len(samples) < 2 or np.ptp(np.concatenate(samples)) == 0:
+        return None
+    return float(kruskal(*samples).pvalue)
 
 
-def _outcome(task: Task, happened: Floats, inside: Bools, drawn: Resampling) -> dict[str, float]:
+def _mean(values: Floats, inside: Bools, drawn: Resampling) -> Estimate:
+    if inside.sum() < 2:
+        return UNDEFINED
+    return drawn.take(inside).mean(values[inside], "", among=values)
+
+
+def _outcome(task: Task, happened: Floats, inside: Bools, drawn: Resampling) -> Estimate:
     """How often it came true, or the mean of the true numbers."""
     if not task.decides:
-        return _mean("happened", happened, inside, drawn)
-    return drawn.rate(happened > 0, inside).cells("happened", "happened")
+        return _mean(happened, inside, drawn)
+    return drawn.rate(happened > 0, inside)

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
-from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -88,7 +87,11 @@ class LearningCurve(ClassMetric):
             (gain,),
             {
                 "curve": self.tables["curve"].frame(
-                    self._row(n, rankings[n], context.dataset) for n in rows
+                    (
+                        *(n, n / len(context.dataset.train)),
+                        *(delong(*rankings[n], test.labels, Resampling.of(test)), self.predictor),
+                    )
+                    for n in rows
                 )
             },
             notes=(about, limits) if limits else (about,),
@@ -117,11 +120,6 @@ class LearningCurve(ClassMetric):
         )
         context.progress.advance()
         return macro_auc(data.test.labels, predict(data.test.inputs), target.explained)
-
-    def _row(self, rows: int, ranking: _Ranking, data: Dataset) -> dict[str, object]:
-        auc = delong(*ranking, data.test.labels, Resampling.of(data.test))
-        about = {"rows": rows, "fraction": rows / len(data.train), "predictor": self.predictor}
-        return {**about, **auc.cells("roc_auc")}
 
 
 def _last_doubling(rankings: dict[int, _Ranking], test: Split, reference: Text) -> Score:
@@ -206,8 +204,9 @@ class WithoutInputs(ModelMetric):
             other = reference_predictions("gradient_boosting", context, kept, rows)
             measure = task_of(data.schema.target).by_rows[0]
             change, _ = measure.difference(other, whole)
-            row = _row(data, columns, measure.key, measure.of(other)[0], change)
-            refits.append(row | {"rows": len(rows)})
+            left_out = SEPARATOR.join(data.schema.features[column].label for column in columns)
+            score = measure.of(other)[0]
+            refits.append((left_out, measure.key, score, change, len(rows), change.n))
             context.progress.advance()
         return Measurement(
             tables={"refits": self.tables["refits"].frame(refits)},
@@ -247,16 +246,3 @@ def _suspected(data: Dataset) -> list[list[int]]:
         if issue.check == "near_leak" and issue.severity in ("high", "medium") and known:
             suspected.append([data.schema.position(name) for name in known])
     return suspected
-
-
-def _row(
-    data: Dataset, columns: list[int], metric: str, score: float, change: Estimate
-) -> dict[str, object]:
-    """What leaving out these inputs did: the score without them, less that with all of them."""
-    return {
-        "inputs": SEPARATOR.join(data.schema.features[column].label for column in columns),
-        "metric": metric,
-        "score": score,
-        **change.cells("score_change", "score_change"),
-        "n": change.n,
-    }

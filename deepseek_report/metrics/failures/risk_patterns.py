@@ -21,10 +21,10 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.metrics.failures.conditions import (
     Condition,
+    Facts,
     HalfSearch,
     Halves,
     Part,
-    Row,
     all_conditions,
     frequent,
 )
@@ -102,12 +102,12 @@ class RiskPatterns(ClassMetric):
         def find(searched: Ints) -> list[Part]:
             return search.riskiest(searched, self.most)
 
-        def tell(inside: Bools, reported: Ints) -> Row:
+        def tell(inside: Bools, reported: Ints) -> Facts:
             return _told(p, inside, reported)
 
-        tested = HalfSearch(conditions, halves, apart=False).rows(find, tell, 2 * self.most)
-        rows = [row for row in tested if row["p_adjusted"] < self.alpha]
-        table = self.tables["patterns"].frame(rows)
+        tested = HalfSearch(conditions, halves, apart=False).parts(find, tell, 2 * self.most)
+        listed = [part for part in tested if part.p_adjusted < self.alpha]
+        table = self.tables["patterns"].frame(part.row() for part in listed)
         return Measurement(
             tables={"patterns": table.sort_values("rate", ascending=False, kind="stable")},
             notes=(
@@ -117,7 +117,7 @@ class RiskPatterns(ClassMetric):
                     conditions=len(conditions),
                     joined=self.max_conditions,
                     least=least,
-                    listed=len(rows),
+                    listed=len(listed),
                     tested=len(tested),
                 ),
             ),
@@ -132,18 +132,17 @@ class RiskPatterns(ClassMetric):
         return frequent(conditions, data.schema, len(context.predictions), least)
 
 
-def _told(p: Predictions, inside: Bools, reported: Ints) -> Row:
+def _told(p: Predictions, inside: Bools, reported: Ints) -> Facts:
     """Observed and stated rate of a pattern among the cases of the half that was not searched."""
     among, truths = inside[reported], p.truths[reported]
     drawn = Resampling.of(p).take(reported)
     observed = drawn.rate(truths, among)
-    return {
+    return larger_share_p_value(truths, among, drawn), {
         "share": float(inside.mean()),
         "n": observed.n,
-        **observed.cells("rate", "rate"),
+        "rate": observed,
         "stated": float(p.scores[reported][among].mean()),
         "rest_rate": float(truths[~among].mean()) if (~among).any() else math.nan,
-        "p_value": larger_share_p_value(truths, among, drawn),
     }
 
 

@@ -26,10 +26,11 @@ from deepseek_report.data_kinds.base import Quantity
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.failures.conditions import (
     Condition,
+    Facts,
+    FoundPart,
     HalfSearch,
     Halves,
     Part,
-    Row,
     part_of,
 )
 from deepseek_report.metrics.plugin import ClassMetric
@@ -448,20 +449,17 @@ class RiskWindows(ClassMetric):
                 windows_of[part_of(conditions[start:]).text] = windows
             return parts
 
-        def tell(inside: Bools, reported: Ints) -> Row:
+        def tell(inside: Bools, reported: Ints) -> Facts:
             return _told(parameters.truths, inside, reported, drawn)
 
-        tested = HalfSearch(conditions, halves, apart=False).rows(find, tell, 2 * self.most)
-        listed = [row for row in tested if row["p_adjusted"] < self.alpha]
-        sure = [(row, windows_of[row["slice"]]) for row in listed]
+        tested = HalfSearch(conditions, halves, apart=False).parts(find, tell, 2 * self.most)
+        listed = [part for part in tested if part.p_adjusted < self.alpha]
+        sure = [(part, windows_of[part.text]) for part in listed]
         cells = _cells(search, sure, len(rows), self.cell_size)
         return Measurement(
             tables={
-                "windows": self.tables["windows"].frame(listed),
-                "cells": self.tables["cells"].frame(
-                    cell if cell["n"] >= self.cell_size else cell | {"n": 0, "rate": math.nan}
-                    for cell in cells
-                ),
+                "windows": self.tables["windows"].frame(part.row() for part in listed),
+                "cells": self.tables["cells"].frame(cells),
             },
             notes=(
                 message(
@@ -499,37 +497,38 @@ def parameters_of(data: Dataset, rows: Split) -> list[Quantity]:
     return quantities
 
 
-def _told(truths: Bools, inside: Bools, reported: Ints, resampling: Resampling) -> Row:
+def _told(truths: Bools, inside: Bools, reported: Ints, resampling: Resampling) -> Facts:
     """The rate of a part among the rows of the half that was not searched, and how sure it is."""
     among, own = inside[reported], truths[reported]
     drawn = resampling.take(reported)
     observed = drawn.rate(own, among)
-    return {
+    return larger_share_p_value(own, among, drawn), {
         "share": float(inside.mean()),
         "n": observed.n,
-        **observed.cells("rate", "rate"),
+        "rate": observed,
         "rest_rate": float(own[~among].mean()) if (~among).any() else math.nan,
-        "p_value": larger_share_p_value(own, among, drawn),
         "rows": len(truths),
         "overall": float(truths.mean()),
-        "reported": reported,
     }
 
 
 def _cells(
-    search: WindowSearch, listed: Sequence[tuple[Row, tuple[Window, ...]]], n: int, cell_size: int
-) -> list[Row]:
+    search: WindowSearch,
+    listed: Sequence[tuple[FoundPart, tuple[Window, ...]]],
+    n: int,
+    cell_size: int,
+) -> list[RiskCell]:
     """Rows and rate of each cell of two parameters, of the surest part that is about a number.
 
     Where it is about one number alone, the other is the one that would part its rows best. The ends
     of its ranges are borders of cells; the other borders share the rows out.
     """
     parameters = search.parameters
-    for row, windows in listed:
+    for part, windows in listed:
         numbers = [window for window in windows if parameters.has_numbers(window.axis)][:2]
         if not numbers:
             continue
-        reported = row["reported"]
+        reported = part.reported
         if len(numbers) == 1:
             searched = np.setdiff1d(np.arange(n), reported)
             axis = search.next_number(windows, searched)
@@ -538,7 +537,7 @@ def _cells(
             numbers.append(Window(axis, -np.inf, np.inf))
         count = int(np.clip(math.sqrt(len(reported) / cell_size / 2), 2, _SIDE))
         sides = [_Side(parameters.quantities[w.axis], w, reported, count) for w in numbers]
-        return list(_counted(row["slice"], sides, parameters.truths[reported]))
+        return list(_counted(part.text, sides, parameters.truths[reported], cell_size))
     return []
 
 
@@ -564,40 +563,41 @@ class _Side:
         places = np.searchsorted(self.borders, values) - 1
         return np.where(np.isnan(values), -1, places).astype(np.int64)
 
-    def cell(self, name: str, place: int) -> tuple[Row, bool]:
-        """What a table says of this side of a cell, and whether it lies in the range."""
-        low, high = self.borders[place : place + 2]
-        cells = {
-            name: str(self.quantity.label),
-            f"{name}_unit": self.quantity.feature.unit or "",
-            f"{name}_from": _finite(low),
-            f"{name}_to": _finite(high),
-        }
-        return cells, bool(self.window.low <= low and high <= self.window.high)
+    def ends(self, place: int) -> tuple[float, float]:
+        """From where to where a cell goes; NaN where it is open."""
+        low, high = (float(x) if np.isfinite(x) else math.nan for x in self._ends(place))
+        return low, high
+
+    def is_inside(self, place: int) -> bool:
+        """Whether a cell lies in the range."""
+        low, high = self._ends(place)
+        return bool(self.window.low <= low and high <= self.window.high)
+
+    def _ends(self, place: int) -> Floats:
+        return self.borders[place : place + 2]
 
 
-def _counted(name: str, sides: Sequence[_Side], truths: Bools) -> Iterator[Row]:
+def _counted(
+    name: str, sides: Sequence[_Side], truths: Bools, cell_size: int
+) -> Iterator[RiskCell]:
     across, down = sides
     for row, column in product(range(len(down.borders) - 1), range(len(across.borders) - 1)):
         inside = (across.places == column) & (down.places == row)
-        (first, in_first), (second, in_second) = (
-            across.cell("across", column),
-            down.cell("down", row),
+        few = inside.sum() < cell_size
+        yield RiskCell(
+            name,
+            row,
+            column,
+            str(across.quantity.label),
+            str(down.quantity.label),
+            *across.ends(column),
+            *down.ends(row),
+            inside=across.is_inside(column) and down.is_inside(row),
+            n=0 if few else int(inside.sum()),
+            rate=math.nan if few else float(truths[inside].mean()),
+            across_unit=across.quantity.feature.unit or "",
+            down_unit=down.quantity.feature.unit or "",
         )
-        yield {
-            "slice": name,
-            "row": row,
-            "column": column,
-            **first,
-            **second,
-            "inside": in_first and in_second,
-            "n": int(inside.sum()),
-            "rate": float(truths[inside].mean()) if inside.any() else math.nan,
-        }
-
-
-def _finite(value: float) -> float:
-    return float(value) if np.isfinite(value) else math.nan
 
 
 def _borders(values: Floats, window: Window, count: int) -> Floats:

@@ -176,16 +176,15 @@ def _disturbance(name: str, schema: Schema) -> Disturbance:
 
 def _table(task: Task, effects: list[Effect], schema: Schema) -> pd.DataFrame:
     """One row for each perturbation and level."""
-    moved = task.moved.key
     return Robustness.tables["perturbations"].frame(
         {
             "perturbation": effect.kind,
             "label": _disturbance(effect.kind, schema).label,
             "level": effect.level,
-            **effect.does.held.cells(task.held.key),
-            **effect.does.moved.cells(moved, moved),
+            task.held.key: effect.does.held,
+            task.moved.key: effect.does.moved,
             "before": effect.does.before,
-            **effect.does.lost.cells("lost", "lost"),
+            "lost": effect.does.lost,
             "smooth": effect.smooth,
             "n": effect.does.moved.n,
         }

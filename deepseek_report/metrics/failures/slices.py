@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -21,14 +21,16 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.failures.conditions import (
     Beside,
     Condition,
+    Facts,
+    FoundPart,
     HalfSearch,
     Halves,
     Part,
-    Row,
     all_conditions,
     frequent,
     indicator_matrix,
@@ -179,10 +181,10 @@ class Slices(ModelMetric):
         task, least = task_of(schema.target), self._least(context)
         searches = self.searched(context)
         kinds = _kinds(task, p).items()
-        rows = [row for kind, excess in kinds for row in searches.rows(kind, excess, self.most)]
-        table, examined = _table(task, rows), len(searches.cut.first)
+        parts = [part for kind, excess in kinds for part in searches.parts(kind, excess, self.most)]
+        table, examined = _table(task, parts), len(searches.cut.first)
         return Measurement(
-            _scores(task, schema, table, examined, Resampling.of(p)),
+            _scores(task, schema, read_rows(table, Slice), examined, Resampling.of(p)),
             {"slices": table},
             notes=(*self._notes(task, table, examined, least), *_limits(schema, task)),
         )
@@ -260,7 +262,7 @@ class SliceSearch:
     cut: Cut
     alpha: float
 
-    def rows(self, kind: Kind, excess: Excess, most: int) -> list[Row]:
+    def parts(self, kind: Kind, excess: Excess, most: int) -> list[FoundPart]:
         """The slices that are found in either half, as the other half shows them, surest first.
 
         Behind those that are sure come those that are so in all cases alone; there are none where
@@ -271,13 +273,13 @@ class SliceSearch:
             cut, least = self.cut.of_rows(searched), self.halves.halves.least
             return [self.cut.part(k) for k in search(cut, excess.take(searched), least, most)]
 
-        def tell(inside: Bools, reported: Ints) -> Row:
+        def tell(inside: Bools, reported: Ints) -> Facts:
             return self._told(kind, excess, inside, reported)
 
         if excess.alike:
-            return self.halves.rows(find, tell, most)
+            return self.halves.parts(find, tell, most)
         whole = Beside(self._of_whole(kind, excess, most), 1 - _WHOLE, self.alpha)
-        return self.halves.rows(find, tell, most, whole)
+        return self.halves.parts(find, tell, most, whole)
 
     def clearest(self, excess: Excess) -> tuple[str, Bools, float] | None:
         """The slice with the clearest excess in the first half, as the second half has it.
@@ -297,35 +299,34 @@ class SliceSearch:
         members[reported] = self.cut.members(places[0])[reported]
         if members.sum() < least:
             return None
-        name = self.halves.named(self.cut.part(places[0]))["slice"]
+        name = self.halves.whole(self.cut.part(places[0])).text
         return name, members, excess.take(reported).p_value(members[reported])
 
-    def _of_whole(self, kind: Kind, excess: Excess, most: int) -> list[tuple[Bools, Row]]:
-        """Members and row of each slice that is sure among all cases, corrected for all slices."""
+    def _of_whole(self, kind: Kind, excess: Excess, most: int) -> list[FoundPart]:
+        """Each slice that is sure among all cases, corrected for all slices."""
         everyone, n_slices = np.arange(len(self.p)), len(self.cut.first)
-        entries = []
+        parts = []
         for k in search(self.cut, excess, 2 * self.halves.halves.least, most):
-            inside = self.cut.members(k)
-            row = self._told(kind, excess, inside, everyone, 1 - self.alpha / n_slices)
-            adjusted = min(n_slices * row["p_value"] / _WHOLE, 1.0)
+            inside, whole = self.cut.members(k), self.halves.whole(self.cut.part(k))
+            facts = self._told(kind, excess, inside, everyone, 1 - self.alpha / n_slices)
+            adjusted = min(n_slices * facts[0] / _WHOLE, 1.0)
             if adjusted < self.alpha:
-                name = self.halves.named(self.cut.part(k))
-                entries.append((inside, {**name, **row, "p_adjusted": adjusted}))
-        return entries
+                parts.append(FoundPart(inside, whole.text, whole.about, facts, everyone, adjusted))
+        return parts
 
     def _told(
         self, kind: Kind, excess: Excess, inside: Bools, reported: Ints, level: float = 0.95
-    ) -> Row:
+    ) -> Facts:
         """What is told of a slice, from the reported cases; `level` is that of the intervals."""
         own, among = excess.take(reported), inside[reported]
         drawn = Resampling.of(self.p).take(reported).take(among)
-        return {
+        surplus = drawn.mean(own.values[among], "", level)
+        return own.p_value(among), {
             "kind": kind,
             "share": inside.mean(),
             "whole": len(reported) == len(self.p),
             **self._facts(inside, reported, level),
-            **drawn.mean(own.values[among], "", level).cells("surplus", "surplus"),
-            "p_value": own.p_value(among),
+            **surplus.cells("surplus", "surplus"),
         }
 
     def _facts(self, inside: Bools, reported: Ints, level: float) -> dict[str, object]:
@@ -365,33 +366,32 @@ def _limits(schema: Schema, task: Task) -> tuple[Text, ...]:
     )
 
 
-def _table(task: Task, rows: Sequence[Row]) -> pd.DataFrame:
+def _table(task: Task, parts: Sequence[FoundPart]) -> pd.DataFrame:
     """One row a slice, with the columns of the task also where there is none."""
     texts, counts = dict.fromkeys(("slice", "features", "kind"), str), {"n": int}
     shown = [end for column in task.slice_table for end in column.with_ends]
     numbers = ["share", *shown, "surplus", "surplus_low", "surplus_high", "p_value", "p_adjusted"]
     types = {**texts, **counts, **dict.fromkeys(numbers, float)}
     types |= {"whole": bool} | ({"errors": int} if "errors" in shown else {})
-    return pd.DataFrame(list(rows), columns=list(types)).astype(types)
+    return pd.DataFrame([part.row() for part in parts], columns=list(types)).astype(types)
 
 
 def _scores(
-    task: Task, schema: Schema, table: pd.DataFrame, examined: int, drawn: Resampling
+    task: Task, schema: Schema, rows: Sequence[Slice], examined: int, drawn: Resampling
 ) -> tuple[Score, ...]:
     looked_at = Estimate(examined, n=drawn.n).score("slices_examined", "slices", "none")
-    if table.empty:
+    if not rows:
         return (looked_at,)
-    loss, by_errors = task.loss, table[table["kind"] == "errors"]
-    worst = (table if by_errors.empty else by_errors).iloc[0]
-    value, low, high = (float(worst[name]) for name in (loss.key, "low", "high"))
-    score = Estimate(value, low, high, int(worst["n"]), drawn.describe(loss.interval)).score(
+    worst = next((row for row in rows if row.kind == "errors"), rows[0])
+    loss = task.loss
+    score = replace(worst.loss(loss.key), method=drawn.describe(loss.interval)).score(
         f"worst_slice_{loss.key}",
         "slices",
         "lower",
-        slice=str(worst["slice"]),
+        slice=worst.slice,
         unit=task.unit(schema.target, loss),
         bounds=loss.bounds,
-        p_value=float(worst["p_adjusted"]),
-        note=message("notes.slices.worst", examined=examined, whole=bool(worst["whole"])),
+        p_value=worst.p_adjusted,
+        note=message("notes.slices.worst", examined=examined, whole=worst.whole),
     )
     return (score, looked_at)

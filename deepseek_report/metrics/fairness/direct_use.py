@@ -12,7 +12,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -490,8 +490,8 @@ class DirectUse(PeopleMetric, ClassMetric):
             known_by = _known_by(schema, grouping.name, measured.pair, self.stand_in_auc)
             learnt += [(*known_by, column) for column in sorted(measured.together) or [-1]]
         tables = {
-            name: self.tables[name].frame(rows)
-            for name, rows in (("swaps", swaps), ("split", splits))
+            "swaps": self.tables["swaps"].frame(swaps),
+            "split": self.tables["split"].frame(splits),
         }
         arrays = {_TOGETHER: np.array(learnt, dtype=np.float64)} if learnt else {}
         return Measurement(tuple(scores), tables, arrays, tuple(notes))
@@ -501,12 +501,10 @@ class DirectUse(PeopleMetric, ClassMetric):
     ) -> Measured:
         rng = np.random.default_rng([context.seed, position])
         rows = np.sort(rng.permutation(np.flatnonzero(grouping.codes >= 0))[: self.max_rows])
-        codes, levels = (
-            grouping.codes[rows],
-            (grouping.levels[pair.highest], grouping.levels[pair.lowest]),
-        )
+        codes, levels = grouping.codes[rows], grouping.levels
+        names = levels[pair.highest], levels[pair.lowest]
         columns = TellingColumns.of(
-            context.dataset, grouping.name, levels, self.stand_in_auc, context.seed
+            context.dataset, grouping.name, names, self.stand_in_auc, context.seed
         )
         decisions = SwappedDecisions.of(context, rows, codes, columns, rng)
         favourable = context.dataset.schema.target.declared_favourable
@@ -531,7 +529,7 @@ class DirectUse(PeopleMetric, ClassMetric):
                 split = replace(split, stand_ins=Estimate(math.nan, n=len(rows)))
         features = context.dataset.schema.features
         return Measured(
-            pair=levels,
+            pair=names,
             is_read=columns.source is not None,
             turned=_turned(decisions, columns, drawn),
             stand_ins=tuple(features[j].label for j in columns.stand_ins),
@@ -594,34 +592,19 @@ class Measured:
         )
         return [turned, gap]
 
-    def swap_row(self, grouping: Grouping) -> dict[str, object]:
-        exchanged = self.exchanged if self.stand_ins else Estimate(math.nan)
-        return {
-            "attribute": grouping.name,
-            "attribute_label": grouping.label,
-            "given": self.is_read,
-            **self.turned.cells("turned", "turned"),
-            **self.direct.cells("direct", "direct"),
-            "stand_ins": SEPARATOR.join(self.stand_ins),
-            **exchanged.cells("turned_stand_ins", "turned_stand_ins"),
-            "n": self.turned.n,
-        }
+    def swap_row(self, grouping: Grouping) -> tuple[object, ...]:
+        """A row of the table of swaps."""
+        exchanged = self.exchanged if self.stand_ins else UNDEFINED
+        about = (grouping.name, grouping.label, self.is_read)
+        stand_ins = SEPARATOR.join(self.stand_ins)
+        return *about, self.turned, self.direct, stand_ins, exchanged, self.turned.n
 
-    def split_row(self, grouping: Grouping) -> dict[str, object]:
-        parts = {part: getattr(self.split, part, Estimate(math.nan)) for part in PARTS}
-        return {
-            "attribute": grouping.name,
-            "attribute_label": grouping.label,
-            "level": self.pair[1],
-            "reference": self.pair[0],
-            **{
-                key: cell
-                for part, size in parts.items()
-                for key, cell in size.cells(part, part).items()
-            },
-            "n": self.split.gap.n if self.split else 0,
-            "n_asked": self.split.direct.n if self.split else 0,
-        }
+    def split_row(self, grouping: Grouping) -> tuple[object, ...]:
+        """A row of the table of splits."""
+        about = (grouping.name, grouping.label, *self.pair[::-1])
+        if self.split is None:
+            return *about, *[UNDEFINED] * len(PARTS), 0, 0
+        return *about, *vars(self.split).values(), self.split.gap.n, self.split.direct.n
 
 
 def told_together(

@@ -120,6 +120,7 @@ class GapTest(OfAttribute):
     value: Estimate
     cells: Cells
     attribute_label: str = ""
+    p_value: float | None = None
     p_adjusted: float | None = None
     widest_level: str = ""
     narrowest_level: str = ""
@@ -255,3 +256,5 @@ class StatedGroup(OfAttribute):
     observed: Annotated[Estimate, From(prefix="observed")]
     off: Annotated[Estimate, From(prefix="off")]
     p_adjusted: float | None
+    attribute_label: str = ""
+    too_few: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.array_types import Bools
 from deepseek_report.artifacts.disclosure import WHOLE
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
@@ -20,6 +20,7 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Category, Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.metrics.fairness.fairness_rows import GapTest
 from deepseek_report.metrics.fairness.groups import (
     Grouping,
@@ -61,10 +62,6 @@ GAPS = TableType(
 KINDS_OF_COMPARISONS = 2
 #: Draws by chance for each test of a table, so that a p-value can be small after its correction.
 DRAWS_A_TEST = 400
-_NUMBERS = (
-    *("value", "low", "high", "null_mean", "null_high", "p_value", "p_adjusted"),
-    *("surest_gap", "surest_low", "surest_high"),
-)
 
 
 @dataclass(frozen=True)
@@ -113,69 +110,39 @@ def rate_table(grouping: Grouping, hits: Bools, among: Bools) -> RateTable:
     return RateTable.of(hits, among, grouping.codes, len(grouping.levels), grouping.drawn)
 
 
-def only(grouping: Grouping, kept: Bools) -> Grouping:
-    """The grouping with some levels alone; the instances of the others are in none."""
-    place = np.where(kept, np.cumsum(kept) - 1, -1)
-    levels = tuple(level for level, keep in zip(grouping.levels, kept, strict=True) if keep)
-    codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
-    return replace(grouping, levels=levels, codes=codes, pooled=())
-
-
 def gap_table(comparisons: Sequence[GapComparison], kinds: int = 1) -> pd.DataFrame:
     """One row for each gap; p-values corrected (Holm) for the gaps of the table.
 
     kinds : tables of other kinds that a reader looks at as well, this one included; for these the
     p-values are corrected too (Bonferroni).
     """
-    table = pd.DataFrame([_row(comparison) for comparison in comparisons])
-    place = table.columns.get_loc("p_value") + 1
-    table.insert(place, "p_adjusted", holm(table["p_value"].to_numpy(), kinds))
-    return table.astype(dict.fromkeys(_NUMBERS, np.float64))
+    p_values = [each.gap.p_value if each.gap else math.nan for each in comparisons]
+    adjusted = holm(np.array(p_values, np.float64), kinds)
+    return GAPS.frame(map(_row, comparisons, adjusted.tolist()))
 
 
-def _row(comparison: GapComparison) -> dict[str, object]:
-    gap, grouping = comparison.gap, comparison.grouping
-    ends = [comparison.level(gap.table, k) for k in (gap.highest, gap.lowest)] if gap else ["", ""]
+def _row(comparison: GapComparison, p_adjusted: float) -> dict[str, object]:
+    """A row of `GAPS`; texts are empty where fewer than two levels can be judged."""
+    gap, grouping, level = comparison.gap, comparison.grouping, comparison.level
+    pair = gap.surest if gap else None
     return {
         "metric": comparison.metric,
         "attribute": grouping.name,
         "attribute_label": grouping.label,
-        **(gap.estimate if gap else Estimate(math.nan)).cells("value"),
+        "value": gap.estimate if gap else UNDEFINED,
         "null_mean": gap.null_mean if gap else math.nan,
         "null_high": gap.null_high if gap else math.nan,
         "p_value": gap.p_value if gap else math.nan,
+        "p_adjusted": p_adjusted,
+        "widest_level": level(gap.table, gap.highest) if gap else "",
+        "narrowest_level": level(gap.table, gap.lowest) if gap else "",
         "n": comparison.n,
         "rates": SEPARATOR.join(rate.key for rate in comparison.rates),
-        "widest_level": ends[0],
-        "narrowest_level": ends[1],
-        **_surest(comparison),
-    }
-
-
-def _surest(comparison: GapComparison) -> dict[str, object]:
-    """The rate and the two levels that speak most clearly for a difference, and how large it is."""
-    gap = comparison.gap
-    pair, apart = (gap.surest, gap.surest_gap) if gap else (None, None)
-    return {
         "surest_rate": comparison.rates[pair.table].key if pair and comparison.rates else "",
-        "surest_highest": comparison.level(pair.table, pair.highest) if pair else "",
-        "surest_lowest": comparison.level(pair.table, pair.lowest) if pair else "",
-        **(apart or Estimate(math.nan)).cells("surest_gap", "surest"),
+        "surest_highest": level(pair.table, pair.highest) if pair else "",
+        "surest_lowest": level(pair.table, pair.lowest) if pair else "",
+        "surest_gap": (gap.surest_gap if gap else None) or UNDEFINED,
     }
-
-
-def gap_scores(
-    category: Category,
-    comparisons: Sequence[GapComparison],
-    table: pd.DataFrame,
-    reference: str = "",
-) -> tuple[Score, ...]:
-    """The score of each attribute; crossings of two have rows in the table, and no score."""
-    return tuple(
-        gap_score(category, comparison, float(p_adjusted), reference=reference)
-        for comparison, p_adjusted in zip(comparisons, table["p_adjusted"], strict=True)
-        if not comparison.grouping.crossing
-    )
 
 
 def gap_score(
@@ -189,20 +156,15 @@ def gap_score(
     reference: str = "",
 ) -> Score:
     """A gap as a score; `corrected` says whether the p-value is corrected for the whole table."""
-    grouping, gap = comparison.grouping, comparison.gap
+    gap, about = comparison.gap, (comparison.metric, category)
+    attribute = comparison.grouping.name
     if gap is None:
-        return Estimate(math.nan, n=comparison.n).score(
-            comparison.metric,
-            category,
-            "zero",
-            attribute=grouping.name,
-            note=message("notes.too_few"),
-        )
+        nothing = Estimate(math.nan, n=comparison.n)
+        return nothing.score(*about, "zero", attribute=attribute, note=message("notes.too_few"))
     return gap.estimate.score(
-        comparison.metric,
-        category,
+        *about,
         "zero",
-        attribute=grouping.name,
+        attribute=attribute,
         unit=unit,
         bounds=bounds,
         p_value=p_value,
@@ -297,10 +259,8 @@ class PartGaps:
         self, grouping: Grouping, statistic: GapStatistic, predictions: Predictions
     ) -> Grouping:
         """The grouping with the levels alone that hold enough."""
-        values = statistic.values(predictions)
-        return only(
-            grouping, statistic.judged(values, grouping.codes, len(grouping.levels), self.floor)
-        )
+        values, levels = statistic.values(predictions), len(grouping.levels)
+        return grouping.only(statistic.judged(values, grouping.codes, levels, self.floor))
 
     def _compare(
         self, grouping: Grouping, statistic: GapStatistic, predictions: Predictions
@@ -312,26 +272,33 @@ class PartGaps:
             gap = statistic.gap(values, kept.codes, self.n_resamples, self.seed, kept.drawn)
         return GapComparison(statistic.name, kept, gap)
 
-    def scores(
+    def measured(
         self,
         category: Category,
         target: Target,
-        comparisons: Sequence[GapComparison],
-        table: pd.DataFrame,
-    ) -> tuple[Score, ...]:
-        """A score for each gap."""
-        task, known = task_of(target), {entry.name: entry for entry in self.statistics}
-        return tuple(
+        groupings: Sequence[Grouping],
+        predictions: Predictions,
+    ) -> Measurement:
+        """A score for each gap, and the table `tests` of all of them."""
+        comparisons = self.compare(groupings, predictions)
+        table, task = gap_table(comparisons), task_of(target)
+        known = {entry.name: entry for entry in self.statistics}
+        scores = tuple(
             gap_score(
                 category,
                 comparison,
-                float(row["p_adjusted" if statistic.corrected else "p_value"]),
+                math.nan if p_value is None else p_value,
                 bounds=statistic.bounds,
                 unit=task.unit(target, statistic),
                 corrected=statistic.corrected,
             )
-            for comparison, row in zip(comparisons, table.to_dict("records"), strict=True)
+            for comparison, row in zip(comparisons, read_rows(table, GapTest), strict=True)
             for statistic in [known[comparison.metric]]
+            for p_value in [row.p_adjusted if statistic.corrected else row.p_value]
+        )
+        n_tests = sum(comparison.gap is not None for comparison in comparisons)
+        return Measurement(
+            scores, {"tests": table}, notes=self.notes(groupings, predictions, n_tests)
         )
 
     def notes(
@@ -350,11 +317,6 @@ class PartGaps:
         corrected = message("notes.gaps.corrected", n=n_tests) if n_tests else ""
         judged = [each.levels for each in kept]
         return (*gap_notes(groupings, judged, corrected, few), *own)
-
-
-def tested(comparisons: Sequence[GapComparison]) -> tuple[pd.DataFrame, int]:
-    """The table of gaps, and how many could be tested."""
-    return gap_table(comparisons), sum(comparison.gap is not None for comparison in comparisons)
 
 
 @dataclass(frozen=True)
@@ -389,7 +351,11 @@ class GapMetric(PeopleMetric, ClassMetric):
             self._compare(grouping, outcomes, n_draws, context.seed) for grouping in compared
         ]
         table = gap_table(comparisons, KINDS_OF_COMPARISONS)
-        scores = gap_scores("fairness", comparisons, table, "doi:10.48550/arXiv.1610.02413")
+        scores = tuple(
+            gap_score("fairness", each, p_adjusted, reference="doi:10.48550/arXiv.1610.02413")
+            for each, p_adjusted in zip(comparisons, table["p_adjusted"].tolist(), strict=True)
+            if not each.grouping.crossing  # crossings of two have rows in the table alone
+        )
         return Measurement(scores, {"tests": table}, notes=self._notes(compared, comparisons))
 
     def _compare(

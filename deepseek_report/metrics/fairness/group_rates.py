@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.array_types import Floats
@@ -19,8 +18,9 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import SEPARATOR, Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.metrics.fairness.fairness_rows import GroupLevel, GroupStep, StatedGroup
-from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps, tested
+from deepseek_report.metrics.fairness.group_gaps import GAPS, PartGaps
 from deepseek_report.metrics.fairness.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
@@ -86,18 +86,31 @@ class GroupRates(PeopleMetric):
             min_cell=self.min_cell,
             pool=True,
         )
-        table = group_table(context, groups, (self.min_cell, self.min_events))
-        rates = Measurement(
-            tuple(_selection(table, Resampling.of(context.predictions))),
-            {"groups": table, **self._steps(context, groups)},
-            notes=tuple(self._notes(table, groups)),
-        )
-        gaps = self._gaps(context)
+        table = self.tables["groups"].frame(self._rows(context, groups))
+        levels, gaps = read_rows(table, GroupLevel), self._gaps(context)
         return Measurement(
-            (*rates.scores, *gaps.scores),
-            {**rates.tables, **gaps.tables},
-            notes=(*rates.notes, *gaps.notes),
+            (*_selection(levels, Resampling.of(context.predictions)), *gaps.scores),
+            {"groups": table, **self._steps(context, groups), **gaps.tables},
+            notes=(*self._notes(levels, groups), *gaps.notes),
         )
+
+    def _rows(self, context: MeasureContext, groups: list[Grouping]) -> Iterator[dict[str, object]]:
+        """Every level of every grouping, in the order of the schema."""
+        p, target = context.predictions, context.dataset.schema.target
+        task, floor = task_of(target), (self.min_cell, self.min_events)
+        for grouping in groups:
+            for k, level in enumerate(grouping.levels):
+                inside = grouping.codes == k
+                yield {
+                    "attribute": grouping.name,
+                    "attribute_label": grouping.label,
+                    "level": level,
+                    "n": int(inside.sum()),
+                    **task.group_facts(p, target, inside),
+                    "too_few": task.is_too_few(p, target, inside, floor),
+                    "crossing": grouping.crossing,
+                    "pooled": "" if grouping.named[k] else SEPARATOR.join(grouping.pooled),
+                }
 
     def _steps(self, context: MeasureContext, groups: list[Grouping]) -> dict[str, pd.DataFrame]:
         """What each group would get at other thresholds; nothing but for two classes."""
@@ -113,8 +126,9 @@ class GroupRates(PeopleMetric):
         """The rates of every level of an attribute at each threshold, of two classes."""
         floor = (self.min_cell, self.min_events)
         single = [grouping for grouping in groups if not grouping.crossing]
-        stepped = _step_rows(predictions, target, single, thresholds, floor)
-        return pd.concat(stepped, ignore_index=True)
+        return self.tables["steps"].frame(
+            _step_rows(predictions, target, single, thresholds, floor)
+        )
 
     def _gaps(self, context: MeasureContext) -> Measurement:
         """What the task compares groups by; nothing where decisions are compared elsewhere."""
@@ -123,18 +137,11 @@ class GroupRates(PeopleMetric):
         if not statistics:
             return Measurement(())
         groups = groupings(context.dataset.schema, p, crossings=False, min_cell=self.min_cell)
-        gaps = PartGaps(
-            statistics, (self.min_cell, self.min_events), self.n_resamples, context.seed
-        )
-        comparisons = gaps.compare(groups, p)
-        tests, n_tests = tested(comparisons)
-        return Measurement(
-            gaps.scores(self.category, target, comparisons, tests),
-            {"tests": tests},
-            notes=gaps.notes(groups, p, n_tests),
-        )
+        floor = self.min_cell, self.min_events
+        gaps = PartGaps(statistics, floor, self.n_resamples, context.seed)
+        return gaps.measured(self.category, target, groups, p)
 
-    def _notes(self, table: pd.DataFrame, groups: list[Grouping]) -> Iterator[Text]:
+    def _notes(self, levels: list[GroupLevel], groups: list[Grouping]) -> Iterator[Text]:
         pools = [grouping for grouping in groups if grouping.pooled]
         if pools:
             taken = [
@@ -146,8 +153,8 @@ class GroupRates(PeopleMetric):
                 for grouping in pools
             ]
             yield message("notes.group_rates.pooled", people=self.min_cell, levels=taken)
-        few = table.loc[table["too_few"], "level"].tolist()
-        if few and "n_favourable" in table:
+        few = [row.level for row in levels if row.too_few]
+        if few and levels[0].selection_rate is not None:
             yield message(
                 "notes.group_rates.too_few",
                 people=self.min_cell,
@@ -176,45 +183,14 @@ class GroupRates(PeopleMetric):
             yield message("notes.group_rates.unknown", attributes=unknown)
 
 
-def group_table(
-    context: MeasureContext, groups: list[Grouping], floor: tuple[int, int]
-) -> pd.DataFrame:
-    """Every level of every grouping, one row each, in the order of the schema."""
-    rows = [
-        _group_row(grouping, k, context, floor)
-        for grouping in groups
-        for k in range(len(grouping.levels))
-    ]
-    table = pd.DataFrame(rows)
-    numbers = [name for name in table.columns if name.endswith(("_low", "_high", "roc_auc"))]
-    return table.astype(dict.fromkeys(numbers, np.float64))
-
-
-def _group_row(
-    grouping: Grouping, k: int, context: MeasureContext, floor: tuple[int, int]
-) -> dict[str, object]:
-    p, target = context.predictions, context.dataset.schema.target
-    task, inside = task_of(target), grouping.codes == k
-    return {
-        "attribute": grouping.name,
-        "attribute_label": grouping.label,
-        "level": grouping.levels[k],
-        "n": int(inside.sum()),
-        **task.group_facts(p, target, inside),
-        "too_few": task.is_too_few(p, target, inside, floor),
-        "crossing": grouping.crossing,
-        "pooled": "" if grouping.named[k] else SEPARATOR.join(grouping.pooled),
-    }
-
-
 def _step_rows(
     predictions: Predictions,
     target: Target,
     groups: list[Grouping],
     thresholds: Floats,
     floor: tuple[int, int],
-) -> Iterator[pd.DataFrame]:
-    """The rates of every level at each threshold, a table for each level."""
+) -> Iterator[tuple[object, ...]]:
+    """The rates of every level at each threshold, level by level."""
     good = target.declared_favourable
     deserving, drawn = predictions.labels == good, Resampling.of(predictions)
     moved = [at_threshold(predictions, threshold) for threshold in thresholds]
@@ -223,34 +199,26 @@ def _step_rows(
             inside = grouping.codes == k
             among = (inside, inside & deserving, inside & ~deserving)
             rates = drawn.rates((p.decisions == good, tried) for p in moved for tried in among)
-            table = pd.DataFrame({"threshold": thresholds}).assign(
-                attribute=grouping.name,
-                level=level,
-                too_few=[task_of(target).is_too_few(p, target, inside, floor) for p in moved],
-            )
-            for place, (name, ends) in enumerate(STEPPED):
-                stepped = rates[place :: len(STEPPED)]
-                table[name] = [rate.value for rate in stepped]
-                table[f"{ends}_low"] = [rate.low for rate in stepped]
-                table[f"{ends}_high"] = [rate.high for rate in stepped]
-            yield table
+            for at, (threshold, p) in enumerate(zip(thresholds.tolist(), moved, strict=True)):
+                too_few = task_of(target).is_too_few(p, target, inside, floor)
+                stepped = rates[at * len(STEPPED) : (at + 1) * len(STEPPED)]
+                yield threshold, grouping.name, level, too_few, *stepped
 
 
-def _selection(table: pd.DataFrame, drawn: Resampling) -> Iterator[Score]:
+def _selection(levels: list[GroupLevel], drawn: Resampling) -> Iterator[Score]:
     """The share of favourable decisions of each group; nothing where there are none."""
-    if "n_favourable" not in table:
-        return
-    for row in table[~table["crossing"]].to_dict("records"):
-        value, low, high = (row[f"selection_{end}"] for end in ("rate", "low", "high"))
-        yield GroupRates.score(
-            "selection_rate",
-            Estimate(value, low, high, row["n"], drawn.describe(drawn.rate_method)),
-            "none",
-            unit="share",
-            attribute=row["attribute"],
-            level=row["level"],
-            note=message("notes.too_few") if row["too_few"] else "",
-        )
+    method = drawn.describe(drawn.rate_method)
+    for row in levels:
+        if row.selection_rate is not None and not row.is_crossing:
+            yield GroupRates.score(
+                "selection_rate",
+                replace(row.selection_rate, method=method),
+                "none",
+                unit="share",
+                attribute=row.attribute,
+                level=row.level,
+                note=message("notes.too_few") if row.too_few else "",
+            )
 
 
 @dataclass(frozen=True)
@@ -311,21 +279,43 @@ class GroupCalibration(PeopleMetric, ClassMetric):
         drawn = Resampling.of(p)
         shifts = GroupShifts.of(happened, stated, judged, self.n_resamples, context.seed, drawn)
         p_values = iter(shifts.p_values())
-        groups = []
+        rows: list[StatedGroup] = []
         for grouping, k, enough in levels:
             inside = grouping.codes == k
-            off, p_value = Estimate(math.nan, math.nan, math.nan, int(inside.sum())), math.nan
+            off, p_value = Estimate(math.nan, n=int(inside.sum())), math.nan
             if enough:
                 effect = drawn.take(inside).design_effect((happened - chances)[inside])
                 critical = shifts.critical * math.sqrt(effect)
                 off = share_off(happened[inside], stated[inside], chances[inside], critical)
                 p_value = float(next(p_values))
-            observed = drawn.rate(happened, inside)
-            mean = float(stated[inside].mean())
-            groups.append(StatedToGroup(grouping, k, mean, observed, off, p_value))
+            rows.append(
+                StatedGroup(
+                    attribute=grouping.name,
+                    attribute_label=grouping.label,
+                    level=grouping.levels[k],
+                    n=off.n,
+                    stated=float(stated[inside].mean()),
+                    observed=drawn.rate(happened, inside),
+                    off=off,
+                    p_adjusted=p_value,
+                    too_few=not enough,
+                )
+            )
         return Measurement(
-            tuple(g.score() for g in groups if not (g.too_few or g.grouping.crossing)),
-            {"groups": self.tables["groups"].frame(group.row() for group in groups)},
+            tuple(
+                self.score(
+                    "stated_off",
+                    row.off,
+                    "zero",
+                    attribute=row.attribute,
+                    level=row.level,
+                    p_value=row.p_adjusted,
+                    reference="doi:10.1093/biomet/45.3-4.562",
+                )
+                for row in rows
+                if not (row.too_few or row.is_crossing)
+            ),
+            {"groups": self.tables["groups"].frame(rows)},
             notes=_notes(schema.target.explained_class if p.probabilities.shape[1] == 2 else ""),
         )
 
@@ -333,50 +323,6 @@ class GroupCalibration(PeopleMetric, ClassMetric):
         """Whether these people, with their probabilities, say anything of their group."""
         open_outcomes = float((chances * (1 - chances)).sum())
         return len(chances) >= self.min_cell and open_outcomes >= self.min_events
-
-
-@dataclass(frozen=True, eq=False)
-class StatedToGroup:
-    """What was stated of the people of a level, and what happened.
-
-    level : position in the grouping. stated : mean probability. observed : share that came true.
-    off : the latter less the former, NaN of a group too small; p_value : corrected.
-    """
-
-    grouping: Grouping
-    level: int
-    stated: float
-    observed: Estimate
-    off: Estimate
-    p_value: float
-
-    @property
-    def too_few(self) -> bool:
-        return math.isnan(self.off.value)
-
-    def score(self) -> Score:
-        return GroupCalibration.score(
-            "stated_off",
-            self.off,
-            "zero",
-            attribute=self.grouping.name,
-            level=self.grouping.levels[self.level],
-            p_value=self.p_value,
-            reference="doi:10.1093/biomet/45.3-4.562",
-        )
-
-    def row(self) -> dict[str, object]:
-        return {
-            "attribute": self.grouping.name,
-            "attribute_label": self.grouping.label,
-            "level": self.grouping.levels[self.level],
-            "n": self.observed.n,
-            "stated": self.stated,
-            **self.observed.cells("observed", "observed"),
-            **self.off.cells("off", "off"),
-            "p_adjusted": self.p_value,
-            "too_few": self.too_few,
-        }
 
 
 def _notes(explained: str) -> tuple[Text, ...]:

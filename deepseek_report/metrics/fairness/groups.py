@@ -63,6 +63,13 @@ class Grouping:
         """(level,) number of instances."""
         return self.count(self.codes >= 0)
 
+    def only(self, kept: Bools) -> Grouping:
+        """The grouping with some levels alone; the instances of the others are in none."""
+        place = np.where(kept, np.cumsum(kept) - 1, -1)
+        levels = tuple(level for level, keep in zip(self.levels, kept, strict=True) if keep)
+        codes = np.where(self.codes < 0, -1, place[self.codes])
+        return replace(self, levels=levels, codes=codes, pooled=())
+
     def count(self, where: Bools) -> Ints:
         """(level,) number of instances for which `where` holds."""
         return np.bincount(self.codes[where & (self.codes >= 0)], minlength=len(self.levels))
@@ -109,7 +116,8 @@ def _single(attribute: Attribute, codes: Ints) -> Grouping:
     unknown = -1 if attribute.partial else len(attribute.levels)
     levels = (*attribute.levels, UNKNOWN)
     codes = np.where(codes < 0, unknown, codes)
-    return _only_present(Grouping(attribute.name, attribute.label, levels, codes), 1)
+    grouping = Grouping(attribute.name, attribute.label, levels, codes)
+    return grouping.only(grouping.sizes > 0)
 
 
 def _with_pool(grouping: Grouping, min_cell: int, apart: Collection[str]) -> Grouping:
@@ -136,16 +144,8 @@ def _cross(first: Grouping, other: Grouping, min_cell: int) -> Grouping:
     codes = first.codes * len(other.levels) + other.codes
     codes = np.where((first.codes < 0) | (other.codes < 0), -1, codes)
     name, label = f"{first.name}{CROSS}{other.name}", f"{first.label}{CROSS}{other.label}"
-    return _only_present(Grouping(name, label, levels, codes, True, first.resampling), min_cell)
-
-
-def _only_present(grouping: Grouping, min_cell: int) -> Grouping:
-    kept = np.flatnonzero(grouping.sizes >= min_cell)
-    place = np.full(len(grouping.levels), -1)
-    place[kept] = np.arange(len(kept))
-    levels = tuple(grouping.levels[k] for k in kept)
-    codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
-    return replace(grouping, levels=levels, codes=codes)
+    grouping = Grouping(name, label, levels, codes, True, first.resampling)
+    return grouping.only(grouping.sizes >= min_cell)
 
 
 @dataclass(frozen=True)

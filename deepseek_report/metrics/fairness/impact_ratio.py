@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.fairness_rows import (
     TOO_FEW,
@@ -92,7 +93,7 @@ def labelled_gaps(
 
 def _row(
     grouping: Grouping, levels: Sequence[str], outcomes: Outcomes, level: float
-) -> dict[str, Any]:
+) -> tuple[object, ...]:
     labelled, decided = ~outcomes.deserving, ~outcomes.favoured
     inside = [grouping.codes == grouping.levels.index(name) for name in levels]
     if _is_turned(grouping, inside, labelled, decided, level):
@@ -100,39 +101,23 @@ def _row(
     own, other = ([float(x[each].mean()) for each in inside] for x in (labelled, decided))
     label_low, label_high = _ends_of(grouping, inside, labelled, level)
     decided_low, _ = _ends_of(grouping, inside, decided, level)
-    change, low, high = _difference(grouping, inside, decided - 1.0 * labelled, level)
-    beyond_twice = _difference(grouping, inside, decided - 2.0 * labelled, level)[1]
-    return {
-        "attribute": grouping.name,
-        "level": levels[0],
-        "reference": levels[1],
-        "n": int(inside[0].sum()),
-        "n_reference": int(inside[1].sum()),
-        "labelled": own[0],
-        "labelled_reference": own[1],
-        "decided": other[0],
-        "decided_reference": other[1],
-        "labelled_gap": own[0] - own[1],
-        "labelled_gap_low": label_low,
-        "labelled_gap_high": label_high,
-        "decided_gap": other[0] - other[1],
-        "change": change,
-        "change_low": low,
-        "change_high": high,
-        "shown": _shown(
-            low, high, beyond_twice, in_labels=label_low > 0, in_decisions=decided_low > 0
-        ),
-    }
+    change = _difference(grouping, inside, decided - 1.0 * labelled, level)
+    beyond_twice = _difference(grouping, inside, decided - 2.0 * labelled, level)
+    shown = _shown(change, beyond_twice, in_labels=label_low > 0, in_decisions=decided_low > 0)
+    labelled_gap = Estimate(own[0] - own[1], label_low, label_high)
+    about = (grouping.name, *levels, *(int(each.sum()) for each in inside))
+    return *about, *own, *other, labelled_gap, other[0] - other[1], change, shown
 
 
 def _shown(
-    low: float, high: float, beyond_twice: float, *, in_labels: bool, in_decisions: bool
+    change: Estimate, beyond_twice: Estimate, *, in_labels: bool, in_decisions: bool
 ) -> Change:
-    """What the ends of the intervals of the change show.
+    """What the intervals of the change, and of that beyond twice the gap in labels, show.
 
     in_labels, in_decisions : whether these have a gap beyond chance, and to which side.
     """
-    if in_labels and beyond_twice > 0:
+    low, high = change.ends or (math.nan, math.nan)
+    if in_labels and (beyond_twice.low or 0) > 0:
         return "more than doubles"
     if low > 0 and (in_labels or in_decisions):
         return "widens"
@@ -163,43 +148,34 @@ def _ends_of(
 
 def _difference(
     grouping: Grouping, inside: Sequence[Bools], values: Floats, level: float
-) -> tuple[float, float, float]:
+) -> Estimate:
     """Difference of the means of (instance,) values of two groups, with its interval.
 
     The values are 0 for most and ±1 for few. So each group counts two observations more, one of
     either sign (Bonett & Price 2012, doi:10.3102/1076998611411915), before its mean gets Student's
     interval by observation. The two intervals are joined, each end in squares.
     """
-    ends = [_ends(grouping, each, values, level) for each in inside]
-    (mean, low, high), (other, other_low, other_high) = ends
+    means = []
+    for rows in inside:
+        each = grouping.drawn.take(rows).per_unit(values[rows])
+        means.append(mean_interval(np.append(each, (1.0, -1.0)), level=level))
+    (mean, low, high), (other, other_low, other_high) = means
     gap = float(values[inside[0]].mean() - values[inside[1]].mean())
     middle = mean - other
-    return (
+    return Estimate(
         gap,
-        min(gap, middle - math.hypot(mean - low, other_high - other)),
-        max(gap, middle + math.hypot(high - mean, other - other_low)),
+        min(gap, float(middle - math.hypot(mean - low, other_high - other))),
+        max(gap, float(middle + math.hypot(high - mean, other - other_low))),
     )
-
-
-def _ends(
-    grouping: Grouping, inside: Bools, values: Floats, level: float
-) -> tuple[float, float, float]:
-    each = grouping.drawn.take(inside).per_unit(values[inside])
-    mean, low, high = mean_interval(np.append(each, (1.0, -1.0)), level=level)
-    return float(mean), float(low), float(high)
 
 
 #: How many thresholds are tried.
 _TRIED = 21
 #: What the table of pairs says of the ratio of favourable decisions over the thresholds tried.
-_OVER_THRESHOLDS = tuple(
-    Column(name, kind, shown=False, optional=True)  # type: ignore[arg-type]
-    for name, kind in (
-        ("threshold_from", "share"),
-        ("threshold_to", "share"),
-        ("ratio_least", "number"),
-        ("ratio_most", "number"),
-    )
+_OVER_THRESHOLDS = columns_of(
+    "threshold_from:share threshold_to:share ratio_least:number ratio_most:number",
+    shown=False,
+    optional=True,
 )
 
 
@@ -273,6 +249,29 @@ def verdict(ratio: float, low: float, high: float, threshold: float) -> Verdict:
 
 
 @dataclass(frozen=True)
+class ComparedPair:
+    """A level of an attribute against its reference: names, people, rates, and how they compare.
+
+    p_value : not corrected; NaN where one of the two is too small (`small`).
+    """
+
+    levels: tuple[str, str]
+    n: tuple[int, int]
+    rates: tuple[float, float]
+    ratio: Estimate
+    difference: Estimate
+    p_value: float
+    small: tuple[bool, bool]
+
+    def verdict(self, threshold: float) -> Verdict:
+        """On which side of a declared ratio it lies; none where one of the two is too small."""
+        if any(self.small):
+            return TOO_FEW
+        ratio = math.inf if self.rates[0] > 0 and not self.rates[1] else self.ratio.value
+        return verdict(ratio, *(self.ratio.ends or (math.nan, math.nan)), threshold)
+
+
+@dataclass(frozen=True)
 class Rates:
     """How often the levels of one attribute are decided favourably, any two set against each other.
 
@@ -325,14 +324,14 @@ class Rates:
         rates = np.where((judged | ~judged.any()) & self.grouping.named, self.table.rates, -1.0)
         return int(np.argmax(rates))
 
-    def compare(self, reference: int) -> Iterator[dict[str, Any]]:
-        """A row for each level against the reference: rates, ratio, difference, test.
+    def compare(self, reference: int) -> Iterator[ComparedPair]:
+        """Each level against the reference: rates, ratio, difference, test.
 
         Where another level has a higher rate, the reference itself and the level with the lowest
         rate are set against that one as well, so that nobody is passed over by what is declared.
         """
         for level, other in self._pairs(reference):
-            yield self._row(level, other)
+            yield self._compared(level, other)
 
     def _pairs(self, reference: int) -> Iterator[tuple[int, int]]:
         """The (level, reference) that are compared."""
@@ -348,54 +347,40 @@ class Rates:
 
     def ratios(
         self, reference: int
-    ) -> Iterator[tuple[dict[str, object], tuple[int, int, int, int]]]:
-        """A row for each level that is compared, by its last pair, and the counts of that pair.
+    ) -> Iterator[tuple[tuple[str, str, float], tuple[int, int, int, int]]]:
+        """Each level that is compared, its reference and their ratio, and the counts of the pair.
 
-        Its ratio to its reference, NaN where one of the two is too small; no interval yet.
+        By its last pair; the ratio is NaN where one of the two is too small, and has no interval.
         """
         for level, other in dict(self._pairs(reference)).items():
             both = [level, other]
             own, most = (float(rate) for rate in self.table.rates[both])
-            is_known = bool(most) and bool(self.judged[both].all())
-            row = {
-                "attribute": self.grouping.name,
-                "level": self.grouping.levels[level],
-                "reference": self.grouping.levels[other],
-                "ratio": own / most if is_known else math.nan,
-            }
-            yield row, self._counts(both) if self.judged[both].all() else (0, 0, 0, 0)
+            is_judged = bool(self.judged[both].all())
+            ratio = own / most if most and is_judged else math.nan
+            names = self.grouping.levels[level], self.grouping.levels[other]
+            yield (*names, ratio), self._counts(both) if is_judged else (0, 0, 0, 0)
 
     def _counts(self, both: list[int]) -> tuple[int, int, int, int]:
         """Hits and trials of a level, then of its reference."""
         (x, other_x), (n, other_n) = self.table.hits[both], self.table.trials[both]
         return int(x), int(n), int(other_x), int(other_n)
 
-    def _row(self, level: int, reference: int) -> dict[str, Any]:
+    def _compared(self, level: int, reference: int) -> ComparedPair:
         both = [level, reference]
         own, other = (float(rate) for rate in self.table.rates[both])
-        low, high = rate_ratio(*self._counts(both), level_within(self.critical))
-        gap_low, gap_high = rate_difference(*self._counts(both), level_within(self.critical))
+        counts, within = self._counts(both), level_within(self.critical)
+        gap_low, gap_high = rate_difference(*counts, within)
         small, small_reference = (bool(few) for few in ~self.judged[both])
         enough = not (small or small_reference)
-        return {
-            "attribute": self.grouping.name,
-            "attribute_label": self.grouping.label,
-            "level": self.grouping.levels[level],
-            "reference": self.grouping.levels[reference],
-            "n": self.table.n([level]),
-            "n_reference": self.table.n([reference]),
-            "rate": own,
-            "reference_rate": other,
-            "ratio": own / other if other else math.nan,
-            "low": low,
-            "high": high,
-            "difference": own - other,
-            "difference_low": float(gap_low),
-            "difference_high": float(gap_high),
-            "p_value": self._p_value(Pair(0, *self._places(both))) if enough else math.nan,
-            "too_few": small,
-            "reference_too_few": small_reference,
-        }
+        return ComparedPair(
+            levels=(self.grouping.levels[level], self.grouping.levels[reference]),
+            n=(self.table.n([level]), self.table.n([reference])),
+            rates=(own, other),
+            ratio=Estimate(own / other if other else math.nan, *rate_ratio(*counts, within)),
+            difference=Estimate(own - other, float(gap_low), float(gap_high)),
+            p_value=self._p_value(Pair(0, *self._places(both))) if enough else math.nan,
+            small=(small, small_reference),
+        )
 
     def _places(self, levels: list[int]) -> list[int]:
         """The positions of levels among those that can be judged."""
@@ -476,15 +461,16 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         references = [self._reference(rates) for rates in attributes]
         favourable = schema.target.declared_favourable
         pairs = with_range(self._judge(attributes, references), p, compared, favourable)
-        notes = (*self._undeclared(attributes, references), *_notes(pairs, attributes))
+        rows = read_rows(pairs, GroupPair)
+        notes = (*self._undeclared(attributes, references), *_notes(rows, attributes))
         scores = tuple(
-            _smallest(pairs[pairs["attribute"] == rates.grouping.name])
+            _smallest([row for row in rows if row.attribute == rates.grouping.name])
             for rates in attributes
             if not rates.grouping.crossing
         )
         tables = {"pairs": pairs, **self._steps(p, compared, favourable)}
         if schema.target.labels_are_decisions:
-            tables["labelled"] = labelled_gaps(_judged_pairs(pairs, compared), outcomes)
+            tables["labelled"] = labelled_gaps(_judged_pairs(rows, compared), outcomes)
         return Measurement(scores, tables, notes=notes)
 
     def _steps(
@@ -510,21 +496,18 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         """
         floor = (self.min_cell, self.min_events)
         counts: dict[float, list[tuple[int, int, int, int]]] = {}
-        rows: list[tuple[dict[str, object], float, int]] = []
+        rows: list[tuple[tuple[object, ...], float, int]] = []
         for threshold in thresholds:
             moved = Outcomes.of(at_threshold(predictions, threshold), favourable)
             for grouping in (each for each in compared if not each.crossing):
                 rates = Rates.of(grouping, moved, floor, 0.95, None)
                 level = level_within(rates.critical)
                 pairs = counts.setdefault(level, [])
-                for row, pair in rates.ratios(self._reference(rates)):
-                    rows.append(({"threshold": float(threshold), **row}, level, len(pairs)))
+                for ratio, pair in rates.ratios(self._reference(rates)):
+                    rows.append(((float(threshold), grouping.name, *ratio), level, len(pairs)))
                     pairs.append(pair)
         ends = {level: rate_ratios(pairs, level) for level, pairs in counts.items()}
-        return pd.DataFrame(
-            row | dict(zip(("low", "high"), ends[level][place], strict=True))
-            for row, level, place in rows
-        )
+        return self.tables["steps"].frame((*row, *ends[lvl][place]) for row, lvl, place in rows)
 
     def _rates(self, compared: Sequence[Grouping], outcomes: Outcomes, seed: int) -> list[Rates]:
         """Intervals hold for a whole attribute, and for all crossings together (Bonferroni)."""
@@ -576,71 +559,61 @@ class ImpactRatio(PeopleMetric, ClassMetric):
         """
         surest = np.array([rates.p_value for rates in attributes])
         factors = holm(surest, KINDS_OF_COMPARISONS) / surest
-        rows = [
-            row | self._judged(row, float(factor))
+        return self.tables["pairs"].frame(
+            (
+                *(rates.grouping.name, rates.grouping.label, *pair.levels, *pair.n, *pair.rates),
+                *(pair.ratio, pair.difference, pair.p_value),
+                math.nan if any(pair.small) else min(1.0, pair.p_value * float(factor)),
+                *(pair.verdict(self.threshold), *pair.small),
+            )
             for rates, reference, factor in zip(attributes, references, factors, strict=True)
-            for row in rates.compare(reference)
-        ]
-        return pd.DataFrame(rows)
-
-    def _judged(self, row: dict[str, Any], factor: float) -> dict[str, Any]:
-        """Corrected p-value and verdict of a pair; neither where one of the two is too small."""
-        if row["too_few"] or row["reference_too_few"]:
-            return {"p_adjusted": math.nan, "verdict": TOO_FEW}
-        ratio = row["ratio"]
-        if row["rate"] > 0 and not row["reference_rate"]:
-            ratio = math.inf
-        return {
-            "p_adjusted": min(1.0, row["p_value"] * factor),
-            "verdict": verdict(ratio, row["low"], row["high"], self.threshold),
-        }
+            for pair in rates.compare(reference)
+        )
 
 
 def _judged_pairs(
-    pairs: pd.DataFrame, compared: Sequence[Grouping]
+    pairs: Sequence[GroupPair], compared: Sequence[Grouping]
 ) -> list[tuple[Grouping, str, str]]:
     """Two levels of each single attribute that are large enough, and its grouping, once each."""
     single = {grouping.name: grouping for grouping in compared if not grouping.crossing}
     chosen: dict[tuple[str, frozenset[str]], tuple[Grouping, str, str]] = {}
-    for row in pairs[pairs["verdict"] != TOO_FEW].to_dict("records"):
-        if row["attribute"] in single:
-            levels = row["level"], row["reference"]
-            key = (row["attribute"], frozenset(levels))
-            chosen.setdefault(key, (single[row["attribute"]], *levels))
+    for pair in pairs:
+        if pair.is_judged and pair.attribute in single:
+            key = (pair.attribute, frozenset((pair.level, pair.reference)))
+            chosen.setdefault(key, (single[pair.attribute], pair.level, pair.reference))
     return list(chosen.values())
 
 
-def _smallest(pairs: pd.DataFrame) -> Score:
+def _smallest(pairs: Sequence[GroupPair]) -> Score:
     """The score of one attribute: its smallest ratio among the levels that can be judged."""
-    judged = pairs[pairs["verdict"] != TOO_FEW]
-    name = str(pairs["attribute"].iloc[0])
-    if judged.empty:
-        nothing = Estimate(math.nan, None, None, int(pairs["n"].sum()), "")
+    judged = [pair for pair in pairs if pair.is_judged]
+    name = pairs[0].attribute
+    if not judged:
+        nothing = Estimate(math.nan, n=sum(pair.n for pair in pairs))
         note = message("notes.too_few")
         return nothing.score("impact_ratio", "fairness", "one", attribute=name, note=note)
-    row = judged.loc[judged["ratio"].idxmin()]
-    n = int(row["n"] + row["n_reference"])
-    several = len({*judged["level"], *judged["reference"]}) > 2
+    pair = min(judged, key=lambda pair: math.inf if math.isnan(pair.ratio) else pair.ratio)
+    several = len({level for pair in judged for level in (pair.level, pair.reference)}) > 2
     method = message("interval_methods.ratio", several=several)
-    ratio = Estimate(float(row["ratio"]), float(row["low"]), float(row["high"]), n, method)
+    ratio = Estimate(pair.ratio, pair.estimate.low, pair.high, pair.n + pair.n_reference, method)
     return ImpactRatio.score(
         "impact_ratio",
         ratio,
         "one",
         attribute=name,
-        level=str(row["level"]),
-        p_value=float(row["p_adjusted"]),
+        level=pair.level,
+        p_value=pair.p_adjusted,
         reference="doi:10.1177/0962280210383082",
         note=message(
             "notes.impact_ratio.smallest",
-            level=str(row["level"]),
-            reference=str(row["reference"]),
+            level=pair.level,
+            reference=pair.reference,
             ratios=len(judged),
         ),
     )
 
 
-def _notes(pairs: pd.DataFrame, attributes: Sequence[Rates]) -> Iterator[Text]:
+def _notes(pairs: Sequence[GroupPair], attributes: Sequence[Rates]) -> Iterator[Text]:
     tested = sum(rates.tests is not None for rates in attributes)
     yield message("notes.impact_ratio.corrected", n=tested)
     several = [
@@ -650,7 +623,7 @@ def _notes(pairs: pd.DataFrame, attributes: Sequence[Rates]) -> Iterator[Text]:
     ]
     if several:
         yield message("notes.impact_ratio.any_pair", attributes=several)
-    few = dict.fromkeys(pairs.loc[pairs["too_few"], "level"])
-    few |= dict.fromkeys(pairs.loc[pairs["reference_too_few"], "reference"])
+    few = dict.fromkeys(pair.level for pair in pairs if pair.too_few)
+    few |= dict.fromkeys(pair.reference for pair in pairs if pair.reference_too_few)
     if few:
         yield message("notes.impact_ratio.too_few", levels=list(few))

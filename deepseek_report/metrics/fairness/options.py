@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.conclusions import DecisionCosts, ThresholdRule
 from deepseek_report.artifacts.disclosure import WHOLE
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Text, message
@@ -85,10 +84,6 @@ OWN = "model_"
 REFITTED: Predictor = "gradient_boosting"
 #: An option is called better where its p-value, corrected for all attributes, lies below this.
 _SIGNIFICANT = 0.05
-_NUMBERS = (
-    *("auc_change", "balanced_accuracy_change", "against", "against_change"),
-    *("gap", "gap_change", "ratio", "cost_change"),
-)
 
 
 @dataclass(frozen=True)
@@ -200,7 +195,7 @@ class Options(PeopleMetric, ClassMetric):
         spoken_for = self._spoken_for(today, fitted, compared)
         first = sorted(wanted, key=lambda refit: (refit.attribute, refit.name) not in spoken_for)
         own, own_note = self._own(context, first)
-        rows: list[dict[str, object]] = []
+        judged: list[JudgedOption] = []
         for groups in compared:
             options = (
                 today,
@@ -208,11 +203,16 @@ class Options(PeopleMetric, ClassMetric):
                 *(option for name in ("", groups.test.name) for option in fitted.get(name, ())),
                 *(option for name in ("", groups.test.name) for option in own.get(name, ())),
             )
-            rows += self._rows(options, groups)
-        table = self.tables["options"].frame(rows)
-        _judge(table)
+            chosen = self._chosen(options, groups)
+            for option in options:
+                changes = OptionChanges.of(today.test, option.test, groups, self.costs)
+                judged.append(JudgedOption(groups, option, changes, option is chosen))
+        adjusted = iter(holm([each.changes.p_value for each in judged if each.is_chosen]))
+        table = self.tables["options"].frame(
+            each.cells(float(next(adjusted)) if each.is_chosen else math.nan) for each in judged
+        )
         notes = self._notes(n_left, own_note)
-        return Measurement(tuple(_scores(table)), {"options": table}, notes=notes)
+        return Measurement(tuple(_scores(judged)), {"options": table}, notes=notes)
 
     def _compared(self, context: MeasureContext) -> list[ComparedGroups]:
         """The attributes with two levels that are large enough in both parts."""
@@ -398,36 +398,6 @@ class Options(PeopleMetric, ClassMetric):
                 left_out = tuple(schema.features[column].label for column in sorted(columns))
                 yield Refit(name, REFITTED, kept, rows, attribute, left_out)
 
-    def _rows(
-        self, options: Sequence[Option], groups: ComparedGroups
-    ) -> Iterator[dict[str, object]]:
-        today, chosen = options[0], self._chosen(options, groups)
-        highest, lowest = groups.levels
-        for option in options:
-            changes = OptionChanges.of(today.test, option.test, groups, self.costs)
-            row: dict[str, object] = {
-                "attribute": groups.test.name,
-                "attribute_label": groups.test.label,
-                "level": lowest,
-                "reference": highest,
-                "option": option.name,
-                "threshold": option.threshold,
-                "left_out": SEPARATOR.join(option.left_out),
-                "roc_auc": changes.roc_auc,
-                "balanced_accuracy": changes.balanced_accuracy,
-                "cost": changes.cost,
-                "n_changed": changes.n_changed,
-                "rows": option.rows,
-                "n": changes.gap.n,
-                "is_chosen": option is chosen,
-                "is_better": option is chosen and changes.narrows,
-                "p_adjusted": changes.p_value if option is chosen else np.nan,
-            }
-            for name in _NUMBERS:  # today's own decisions are compared with nothing
-                nothing = option is today and name.endswith("_change")
-                row |= (Estimate(np.nan) if nothing else getattr(changes, name)).cells(name, name)
-            yield row
-
     def _chosen(self, options: Sequence[Option], groups: ComparedGroups) -> Option | None:
         """The option that the validation part speaks for, or None.
 
@@ -517,39 +487,24 @@ def _declared_directions(context: MeasureContext) -> Floats:
     return np.asarray(np.sign(directions) * ordered)
 
 
-def _judge(frame: pd.DataFrame) -> None:
-    """Correct the p-values of the proposed options, and so what is called better."""
-    chosen = frame["is_chosen"].to_numpy(bool)
-    if chosen.any():
-        adjusted = holm(frame.loc[chosen, "p_adjusted"].to_numpy(np.float64))
-        frame.loc[chosen, "p_adjusted"] = adjusted
-        frame.loc[chosen, "is_better"] &= adjusted < _SIGNIFICANT
-
-
-def _scores(table: pd.DataFrame) -> Iterator[Score]:
+def _scores(judged: Sequence[JudgedOption]) -> Iterator[Score]:
     """The gap of gradient boosting without the input that an attribute was made from."""
-    for row in table[table["option"] == "without"].to_dict("records"):
-        method = message("interval_methods.difference")
-        gap = Estimate.of(row["gap"], row["gap_low"], row["gap_high"], row["n"], method)
-        yield Options.score(
-            "gap_without", gap, "zero", attribute=str(row["attribute"]), predictor=REFITTED
-        )
+    method = message("interval_methods.difference")
+    for each in judged:
+        if each.option.name == "without":
+            gap, attribute = replace(each.changes.gap, method=method), each.groups.test.name
+            yield Options.score("gap_without", gap, "zero", attribute=attribute, predictor=REFITTED)
 
 
 def _large_enough(test: Grouping, chosen: Grouping, min_cell: int) -> tuple[Grouping, Grouping]:
     """Both groupings with the levels that have enough people in both parts."""
-    large = [
-        {level for level, n in zip(part.levels, part.sizes, strict=True) if n >= min_cell}
-        for part in (test, chosen)
-    ]
-    shared = tuple(level for level in test.levels if level in large[0] & large[1])
-    return _restrict(test, shared), _restrict(chosen, shared)
-
-
-def _restrict(grouping: Grouping, levels: tuple[str, ...]) -> Grouping:
-    place = np.array([levels.index(level) if level in levels else -1 for level in grouping.levels])
-    codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
-    return replace(grouping, levels=levels, codes=codes)
+    parts = (test, chosen)
+    large = [set(np.array(part.levels, object)[part.sizes >= min_cell]) for part in parts]
+    first, other = (
+        part.only(np.array([level in large[0] & large[1] for level in part.levels]))
+        for part in parts
+    )
+    return first, other
 
 
 def _written(threshold: float | None) -> str:
@@ -646,9 +601,6 @@ def equal_rate_thresholds(p: Predictions, grouping: Grouping) -> Floats:
     )
 
 
-_NOTHING = Estimate(math.nan, n=0)
-
-
 @dataclass(frozen=True)
 class ComparedGroups:
     """An attribute whose groups are compared: in which two levels, on which parts.
@@ -728,7 +680,7 @@ class OptionChanges:
         drawn = groups.test.drawn
         areas = [macro_auc(p.labels, p.probabilities, p.explained) for p in (option, today)]
         favoured, before = (p.decisions == groups.favourable for p in (option, today))
-        cost, cost_change = math.nan, _NOTHING
+        cost, cost_change = math.nan, UNDEFINED
         if costs is not None:
             cost, cost_change = price(option, costs), _cost_change(option, today, costs, drawn)
         return cls(
@@ -769,6 +721,32 @@ class OptionChanges:
         if high <= 0:
             return float(self.gap_change.value == 0)
         return float(2 * ndtr(-abs(self.gap_change.value) * Z95 / high))
+
+
+@dataclass(frozen=True)
+class JudgedOption:
+    """An option for the groups of an attribute, what it changes, and whether it is proposed."""
+
+    groups: ComparedGroups
+    option: Option
+    changes: OptionChanges
+    is_chosen: bool
+
+    def cells(self, p_adjusted: float) -> tuple[object, ...]:
+        """A row of the table of options; today's own decisions are compared with nothing."""
+        c, test, option = self.changes, self.groups.test, self.option
+        if option.name == TODAY:
+            c = replace(c, auc_change=UNDEFINED, balanced_accuracy_change=UNDEFINED)
+            c = replace(c, against_change=UNDEFINED, gap_change=UNDEFINED, cost_change=UNDEFINED)
+        highest, lowest = self.groups.levels
+        return (
+            *(test.name, test.label, lowest, highest, option.name, option.threshold),
+            *(SEPARATOR.join(option.left_out), c.roc_auc, c.auc_change, c.balanced_accuracy),
+            *(c.balanced_accuracy_change, c.against, c.against_change, c.gap, c.gap_change),
+            *(c.ratio, c.cost, c.cost_change, c.n_changed, option.rows, c.gap.n, self.is_chosen),
+            self.is_chosen and c.narrows and p_adjusted < _SIGNIFICANT,
+            p_adjusted,
+        )
 
 
 def _cost_change(
@@ -827,6 +805,6 @@ def _ratio(groups: ComparedGroups, favoured: Bools) -> Estimate:
     pair = [groups.pair.lowest, groups.pair.highest]
     own, other = (float(each) for each in table.rates[pair])
     if not other:
-        return _NOTHING
+        return UNDEFINED
     method = groups.test.drawn.describe(message("interval_methods.ratio", several=False))
     return Estimate(own / other, *rate_ratio(*table.counts(pair)), table.n(pair), method)

@@ -118,7 +118,7 @@ class Proxies(ModelMetric):
         if not attributes:
             raise NotApplicableError(message("refusals.nothing_to_compare.people"))
         scores: list[Score] = []
-        rows: list[dict[str, object]] = []
+        rows: list[tuple[object, ...]] = []
         notes: list[Text] = []
         context.progress.start("stand-ins for attributes", len(attributes))
         for attribute in attributes:
@@ -183,18 +183,14 @@ def _other_features(data: Dataset, attribute: Attribute) -> list[int]:
 
 def _rows(
     attribute: Attribute, features: Sequence[Feature], importance: Sequence[Estimate]
-) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = [
-        {
-            "attribute": attribute.name,
-            "attribute_label": attribute.label,
-            "feature": feature.name,
-            "label": feature.label,
-            **fall.cells("importance"),
-        }
-        for feature, fall in zip(features, importance, strict=True)
+) -> list[tuple[object, ...]]:
+    """What each feature tells of the attribute, the most telling first."""
+    order = np.argsort([-fall.value for fall in importance], kind="stable")
+    ranked = [(features[k], importance[k]) for k in order]
+    return [
+        (attribute.name, attribute.label, feature.name, feature.label, fall)
+        for feature, fall in ranked
     ]
-    return [rows[k] for k in np.argsort([-fall.value for fall in importance], kind="stable")]
 
 
 def _score(attribute: Attribute, auc: Estimate) -> Score:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
@@ -25,12 +25,14 @@ from deepseek_report.artifacts.protocols.modules import (
 )
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.internal_rows import AblatedInGroup, AblatedPart
+from deepseek_report.metrics.internals.routing import ExpertShare
 from deepseek_report.metrics.internals.tracing import array, torch_module
 from deepseek_report.metrics.performance.predicting import softmax
 from deepseek_report.metrics.plugin import ComputeMetric, Rows
-from deepseek_report.statistics.intervals import SHARE, holm, mean_interval, mean_p_value
+from deepseek_report.statistics.intervals import SHARE, holm, mean_p_value
 from deepseek_report.statistics.resampling import Resampling
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import decide
@@ -103,12 +105,14 @@ class Ablation(ComputeMetric):
         test, rows = context.dataset.test, self._rows(context, module, len(parts))
         seen = _Effects.of(context, module, rows)
         drawn = Resampling.of(test).take(rows)
-        table = _judged(self._table(seen, drawn, parts, _loads(context)), seen, drawn, self)
+        judged = _judged(parts, seen, drawn, self.tolerance)
         groups = {name: codes[rows] for name, codes in test.groups.items()}
-        by_group = self._by_group(context, seen, groups, drawn)
         return Measurement(
-            tuple(self._scores(context, table)),
-            {"parts": table, "by_group": by_group},
+            tuple(self._scores(context, judged)),
+            {
+                "parts": self.tables["parts"].frame(_rows(judged, seen, drawn, _loads(context))),
+                "by_group": self._by_group(context, seen, groups, drawn),
+            },
             notes=(
                 message("notes.ablation.replaced", n=len(rows), tolerance=self.tolerance),
                 message("notes.ablation.one_at_a_time"),
@@ -130,36 +134,12 @@ class Ablation(ComputeMetric):
         rng = np.random.default_rng(context.seed)
         return np.asarray(rng.permutation(n)[: min(self.max_rows, affordable)])
 
-    def _table(
-        self, seen: _Effects, drawn: Resampling, parts: list[Step], loads: Mapping[Any, float]
-    ) -> pd.DataFrame:
-        rows = []
-        for step in parts:
-            row: dict[str, object] = {
-                "layer": step.layer - 1,
-                "kind": step.kind,
-                "branch": step.branch,
-                "number": step.number if step.number else np.nan,
-                "load": loads.get((step.layer - 1, step.number), np.nan)
-                if step.kind == "expert"
-                else np.nan,
-                "p_adjusted": np.nan,
-                "verdict": "",
-            }
-            for name in REPLACEMENTS:
-                for key, of in ((name, seen.rises), (f"{name}_turned", seen.turned)):
-                    values = of.get((step, name))
-                    known = Estimate(np.nan) if values is None else _mean(drawn, values)
-                    row |= known.cells(key, key)
-            rows.append(row)
-        return self.tables["parts"].frame(rows)
-
     def _by_group(
         self, context: MeasureContext, seen: _Effects, groups: Mapping[str, Ints], drawn: Resampling
     ) -> pd.DataFrame:
         """The rise with the mean in a part's place, in each group and outside of it."""
         schema = context.dataset.schema
-        rows: list[dict[str, object]] = []
+        rows, p_values = list[tuple[object, ...]](), list[float]()
         for (step, replacement), rises in seen.rises.items():
             if step.kind not in _BY_GROUP or replacement != "mean":
                 continue
@@ -168,35 +148,29 @@ class Ablation(ComputeMetric):
                     inside = codes == code
                     if min(inside.sum(), (~inside).sum()) < self.min_group:
                         continue
-                    own, rest = (_mean(drawn.take(part), rises[part]) for part in (inside, ~inside))
-                    rows.append(
-                        {
-                            "attribute": name,
-                            "level": level,
-                            "layer": step.layer - 1,
-                            "kind": step.kind,
-                            "number": step.number if step.number else np.nan,
-                            **own.cells("mean", "mean"),
-                            **rest.cells("rest", "rest"),
-                            "n": int(inside.sum()),
-                            "p_adjusted": _differ(drawn, rises, inside),
-                        }
-                    )
-        table = self.tables["by_group"].frame(rows)
-        return table.assign(p_adjusted=holm(table["p_adjusted"].to_numpy(np.float64)))
+                    both = (drawn.take(part).mean(rises[part], "") for part in (inside, ~inside))
+                    about = (name, level, step.layer - 1, step.kind, step.number or np.nan)
+                    rows.append((*about, *both, int(inside.sum())))
+                    p_values.append(_differ(drawn, rises, inside))
+        return self.tables["by_group"].frame(
+            (*row, p) for row, p in zip(rows, holm(p_values).tolist(), strict=True)
+        )
 
-    def _scores(self, context: MeasureContext, table: pd.DataFrame) -> Iterator[Score]:
+    def _scores(
+        self, context: MeasureContext, judged: Mapping[Step, JudgedPart]
+    ) -> Iterator[Score]:
         unit = task_of(context.dataset.schema.target).fit_unit
         for kind, verdict, name in (
             ("head", "spare", "removable_heads"),
             ("expert", "spare", "removable_experts"),
             ("expert", "needed", "needed_experts"),
         ):
-            verdicts = table.loc[table["kind"] == kind, "verdict"]
-            if len(verdicts):
+            verdicts = [part.verdict for step, part in judged.items() if step.kind == kind]
+            if verdicts:
+                share = verdicts.count(verdict) / len(verdicts)
                 yield self.score(
                     name,
-                    Estimate(float((verdicts == verdict).mean()), None, None, len(verdicts), ""),
+                    Estimate(share, n=len(verdicts)),
                     "none",
                     unit="share",
                     note=message(
@@ -230,7 +204,8 @@ class _Effects:
         whole: list[Floats] = []
         inner: Any = module
         device = next(inner.parameters()).device
-        batches = np.array_split(rows, -(-len(rows) // _rows_at_once(len(inner.token_columns))))
+        at_once = np.clip(_WEIGHTS // max(len(inner.token_columns), 1) ** 2, _LEAST, _BATCH)
+        batches = np.array_split(rows, -(-len(rows) // int(at_once)))
         context.progress.start("parts replaced", len(batches))
         with torch.inference_mode():
             for batch in batches:
@@ -254,19 +229,9 @@ class _Effects:
         return cls(rises, turned)
 
 
-def _rows_at_once(tokens: int) -> int:
-    return int(np.clip(_WEIGHTS // max(tokens, 1) ** 2, _LEAST, _BATCH))
-
-
 def _decided(context: MeasureContext, logits: Floats) -> Ints:
     made = context.predictions
     return decide(softmax(logits), made.threshold, made.explained)
-
-
-def _mean(drawn: Resampling, values: Floats) -> Estimate:
-    per_unit = drawn.per_unit(values)
-    mean, low, high = (float(end) for end in mean_interval(per_unit))
-    return Estimate(mean, low, high, len(values))
 
 
 def _loads(context: MeasureContext) -> dict[tuple[int, int], float]:
@@ -274,38 +239,59 @@ def _loads(context: MeasureContext) -> dict[tuple[int, int], float]:
     measured = context.measured.get(ArtifactId.measure("expert_load"))
     if measured is None or "load" not in measured.tables:
         return {}
-    load = measured.tables["load"]
-    even = load.groupby("layer")["share"].transform("mean")
-    return {
-        (int(layer), int(expert) + 1): float(share / mean)
-        for layer, expert, share, mean in zip(
-            load["layer"], load["expert"], load["share"], even, strict=True
-        )
+    rows = read_rows(measured.tables["load"], ExpertShare)
+    even = {
+        layer: np.mean([row.share.value for row in rows if row.layer == layer])
+        for layer in {row.layer for row in rows}
     }
+    return {(row.layer, row.expert + 1): float(row.share.value / even[row.layer]) for row in rows}
+
+
+@dataclass(frozen=True)
+class JudgedPart:
+    """The corrected p-values of a part, and what they say.
+
+    needed : that none of its replacements raises the loss. spare : that one does by the tolerance.
+    """
+
+    needed: float
+    spare: float
+
+    @property
+    def verdict(self) -> str:
+        return part_verdict(self.needed, self.spare)
 
 
 def _judged(
-    table: pd.DataFrame, seen: _Effects, drawn: Resampling, metric: Ablation
-) -> pd.DataFrame:
-    """The table with the corrected p-value of each part, the least of its replacements."""
-    needed: dict[Step, float] = {}
-    spare: dict[Step, float] = {}
-    for kind in table["kind"].unique():
+    parts: list[Step], seen: _Effects, drawn: Resampling, tolerance: float
+) -> dict[Step, JudgedPart]:
+    """Each part by the least p-value of its replacements, corrected among parts of its kind."""
+    judged: dict[Step, JudgedPart] = {}
+    for kind in dict.fromkeys(step.kind for step in parts):
         rises = {key: values for key, values in seen.rises.items() if key[0].kind == kind}
         above = holm([rise_p_value(drawn, values) for values in rises.values()])
-        below = [rise_p_value(drawn, metric.tolerance - values) for values in rises.values()]
+        below = [rise_p_value(drawn, tolerance - values) for values in rises.values()]
         least, most = ({step: limit for step, _ in rises} for limit in (1.0, 0.0))
         for (step, _), rising, small in zip(rises, above, below, strict=True):
             least[step], most[step] = min(least[step], float(rising)), max(most[step], small)
-        needed |= least
-        spare |= dict(zip(most, holm(list(most.values())).tolist(), strict=True))
-    numbers = table["number"].fillna(0).astype(int)
-    cells = zip(table["layer"] + 1, table["kind"], table["branch"], numbers, strict=True)
-    places = [Step(*place) for place in cells]
-    return table.assign(
-        p_adjusted=[needed[place] for place in places],
-        verdict=[part_verdict(needed[place], spare[place]) for place in places],
-    )
+        spare = zip(most, holm(list(most.values())).tolist(), strict=True)
+        judged |= {step: JudgedPart(least[step], p) for step, p in spare}
+    return {step: judged[step] for step in parts}
+
+
+def _rows(
+    judged: Mapping[Step, JudgedPart],
+    seen: _Effects,
+    drawn: Resampling,
+    loads: Mapping[tuple[int, int], float],
+) -> Iterator[tuple[object, ...]]:
+    """A row for each part: where it is, and what each replacement does."""
+    for step, part in judged.items():
+        layer, number = step.layer - 1, step.number or np.nan
+        load = loads.get((layer, step.number), np.nan) if step.kind == "expert" else np.nan
+        known = [of.get((step, name)) for of in (seen.rises, seen.turned) for name in REPLACEMENTS]
+        means = (UNDEFINED if values is None else drawn.mean(values, "") for values in known)
+        yield layer, step.kind, step.branch, number, load, *means, part.needed, part.verdict
 
 
 def part_verdict(needed: float, spare: float) -> str:

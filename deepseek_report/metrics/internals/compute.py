@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -54,10 +55,11 @@ def layer_name(path: str) -> str:
     return ".".join(parts[: numbers[0] + 1 if numbers else max(len(parts) - 1, 1)])
 
 
-def described(module: object) -> dict[str, Mapping[str, Any]]:
-    """{path: layer as `architecture` tells it}; empty where a module does not describe itself."""
+def described(module: object) -> dict[str, tuple[str, int]]:
+    """{path: kind and parameters of the layer} as `architecture` tells; empty without one."""
     tell = getattr(module, "architecture", None)
-    return {layer["name"]: layer for layer in tell()["layers"]} if tell else {}
+    layers = tell()["layers"] if tell else ()
+    return {layer["name"]: (str(layer["kind"]), layer["parameters"]) for layer in layers}
 
 
 def enclosing(path: str, layers: Collection[str]) -> str:
@@ -86,9 +88,7 @@ class Parameters(ComputeMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         module = torch_module(context.classifier)
         total = sum(parameter.numel() for parameter in module.parameters())
-        layers = [
-            (name, layer["kind"], layer["parameters"]) for name, layer in described(module).items()
-        ]
+        layers = [(name, *layer) for name, layer in described(module).items()]
         if sum(n for _, _, n in layers) != total:
             layers = [
                 (name or "(whole)", type(layer).__name__, n)
@@ -134,10 +134,9 @@ class LayerProfile(ComputeMetric):
         total, layers = np.array(totals), described(module)
         times = _by_layer(laps, layers)
         times[OUTSIDE] = np.maximum(total - sum(times.values()), 0.0)
-        declared = {name: str(layer["kind"]) for name, layer in layers.items()}
+        declared = {name: kind for name, (kind, _) in layers.items()}
         kinds = {**watch.kinds, **declared, OUTSIDE: "the module itself"}
-        value, low, high = median_interval(total)
-        forward = Estimate(value, low, high, self.repeats, _OF_MEDIAN)
+        forward = median_interval(total)
         score = self.score(
             "forward_ms",
             forward,
@@ -147,7 +146,13 @@ class LayerProfile(ComputeMetric):
         )
         return Measurement(
             (score,),
-            {"layers": _profile_table(times, kinds, float(np.median(total)))},
+            {
+                "layers": self.tables["layers"].frame(
+                    (name, kinds[name], middle, middle.value / forward.value)
+                    for name, ms in times.items()
+                    for middle in [median_interval(ms)]
+                )
+            },
             notes=(_CLOCK, message("notes.layer_profile.own_time")),
         )
 
@@ -161,14 +166,6 @@ def _by_layer(laps: Sequence[Mapping[str, float]], layers: Collection[str]) -> d
     return {name: ms for name, ms in times.items() if ms.any()}
 
 
-def _profile_table(times: dict[str, Floats], kinds: dict[str, str], total: float) -> pd.DataFrame:
-    return LayerProfile.tables["layers"].frame(
-        (name, kinds[name], *median_interval(ms), float(np.median(ms)) / total)
-        for name, ms in times.items()
-    )
-
-
-_OF_MEDIAN = message("interval_methods.order_statistics")
 _CLOCK = message("notes.timing.clock")
 
 
@@ -192,45 +189,34 @@ class Latency(ComputeMetric):
     budget: Annotated[float, Field(gt=0, le=600)] = 0.25
 
     def measure(self, context: MeasureContext) -> Measurement:
-        rows = [self._row(context, size) for size in sorted(set(self.batch_sizes))]
-        columns = ["batch_size", "ms", "low", "high", "rows_per_second", "passes"]
-        table = pd.DataFrame(rows, columns=columns)
-        first, best = table.iloc[0], table.loc[table["rows_per_second"].idxmax()]
-        size, scale = int(best["batch_size"]), 1000 * float(best["batch_size"])
-        latency = Estimate(
-            first["ms"], first["low"], first["high"], int(first["passes"]), _OF_MEDIAN
-        )
-        throughput = Estimate(
-            best["rows_per_second"],
-            scale / best["high"],
-            scale / best["low"],
-            int(best["passes"]),
-            _OF_MEDIAN,
-        )
+        times = {size: self._time(context, size) for size in sorted(set(self.batch_sizes))}
+        per_second = {size: 1000 * size / ms.value for size, ms in times.items()}
+        least, best = min(times), max(per_second, key=lambda size: per_second[size])
+        low, high = (1000 * best / (end or math.nan) for end in (times[best].high, times[best].low))
         scores = (
             self.score(
                 "latency_ms",
-                latency,
+                times[least],
                 "lower",
                 unit="ms",
-                note=message("notes.latency.batches", size=int(first["batch_size"])),
+                note=message("notes.latency.batches", size=least),
             ),
             self.score(
                 "rows_per_second",
-                throughput,
+                replace(times[best], value=per_second[best], low=low, high=high),
                 "higher",
                 unit="rows/s",
-                note=message("notes.latency.best_size", size=size),
+                note=message("notes.latency.best_size", size=best),
             ),
         )
-        return Measurement(scores, {"latency": table.drop(columns="passes")}, notes=(_CLOCK,))
+        rows = ((size, ms, per_second[size]) for size, ms in times.items())
+        return Measurement(scores, {"latency": self.tables["latency"].frame(rows)}, notes=(_CLOCK,))
 
-    def _row(self, context: MeasureContext, size: int) -> tuple[float, ...]:
+    def _time(self, context: MeasureContext, size: int) -> Estimate:
+        """Milliseconds of a pass over so many rows."""
         inputs = some_rows(context, size)
         context.classifier.logits(inputs)
-        seconds = np.array(list(self._passes(context.classifier, inputs)))
-        value, low, high = median_interval(1000 * seconds)
-        return size, value, low, high, 1000 * size / value, len(seconds)
+        return median_interval(1000 * np.array(list(self._passes(context.classifier, inputs))))
 
     def _passes(self, classifier: Classifier, inputs: Floats) -> Iterator[float]:
         """Timed passes until all are done or the budget is spent; three at least."""
@@ -258,9 +244,7 @@ class PeakMemory(ComputeMetric):
         context.classifier.logits(inputs)
         if not hasattr(context.classifier.module, "named_parameters"):
             return Measurement((_of_process(),), notes=(message("notes.memory.no_torch"),))
-        batch = Estimate(
-            peak_of_a_pass(context.classifier, inputs), None, None, self.batch_size, ""
-        )
+        batch = Estimate(peak_of_a_pass(context.classifier, inputs), n=self.batch_size)
         allocated = self.score(
             "inference_memory",
             batch,
@@ -436,7 +420,7 @@ class ParameterProjection(ComputeMetric):
         left_out = [name for name, block in vectors.items() if block is None]
         score = self.score(
             "explained_variance",
-            Estimate(float(shares.sum()), None, None, len(points), ""),
+            Estimate(float(shares.sum()), n=len(points)),
             "none",
             note=message("notes.parameter_projection.variance", n=len(points), width=width),
         )

@@ -32,6 +32,7 @@ class AblatedPart:
     verdict: str
     cells: Cells
     number: int | None = None
+    p_adjusted: float | None = None
 
     @property
     def rises(self) -> dict[str, Estimate]:

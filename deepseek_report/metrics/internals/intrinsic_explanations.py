@@ -12,13 +12,13 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TellsShapes
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import HasPrototypes
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType, columns_of, estimate
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import typical_row
@@ -126,8 +126,16 @@ class Prototypes(ModelMetric):
         decided = np.bincount(own, minlength=len(ids))
         order = np.lexsort((ids, -decided))
         sizes = np.abs(contributions(context.classifier, test.inputs, schema.target.explained))
+        in_use = decided > 0
+        score = self.score(
+            "prototypes_in_use",
+            Estimate(float(in_use.mean()), n=len(decided)),
+            "none",
+            unit="share",
+            note=message("notes.prototypes.in_use", n=int(in_use.sum()), of=len(decided)),
+        )
         return Measurement(
-            scores=(_in_use(decided),),
+            scores=(score,),
             tables={
                 "prototypes": pd.DataFrame(
                     {
@@ -150,21 +158,14 @@ class Prototypes(ModelMetric):
 
     def _nearest(self, context: MeasureContext, distances: Floats) -> pd.DataFrame:
         p, classes = context.predictions, context.dataset.schema.target.classes
-        return pd.DataFrame(
-            [
-                {
-                    "prototype": prototype,
-                    "rank": rank,
-                    "instance_id": int(context.dataset.test.instance_ids[case]),
-                    "distance": float(column[case]),
-                    "label": classes[int(p.labels[case])],
-                    "decision": classes[int(p.decisions[case])],
-                }
-                for prototype, column in enumerate(distances.T, start=1)
-                for rank, case in enumerate(
-                    np.argsort(column, kind="stable")[: self.nearest], start=1
-                )
-            ]
+        return self.tables["nearest"].frame(
+            (
+                *(prototype, rank, int(context.dataset.test.instance_ids[case])),
+                *(float(column[case]), classes[int(p.labels[case])]),
+                classes[int(p.decisions[case])],
+            )
+            for prototype, column in enumerate(distances.T, start=1)
+            for rank, case in enumerate(np.argsort(column, kind="stable")[: self.nearest], start=1)
         )
 
 
@@ -187,36 +188,17 @@ def _evidence(module: HasPrototypes, inputs: Floats) -> tuple[Floats, Floats]:
 def _compared(context: MeasureContext, evidence: Floats, ids: Ints, classes: Ints) -> pd.DataFrame:
     """Of each explained case; `share` is of the evidence of all prototypes of the same class."""
     names = context.dataset.schema.target.classes
-    rows: list[dict[str, object]] = []
+    rows: list[tuple[object, ...]] = []
     for case in context.cases.explained:
         own = classes == context.predictions.decisions[case]
         order = np.argsort(-evidence[case], kind="stable")
         shown = [*order[own[order]][:_TOLD], *order[~own[order]][:1]]
-        rows.extend(
-            {
-                "instance_id": int(context.dataset.test.instance_ids[case]),
-                "rank": rank,
-                "prototype_id": int(ids[at]),
-                "class_label": names[classes[at]],
-                "for_decision": bool(own[at]),
-                "share": float(evidence[case, at] / evidence[case, classes == classes[at]].sum()),
-            }
-            for rank, at in enumerate(shown, start=1)
-        )
-    return pd.DataFrame(rows)
-
-
-def _in_use(decided: Ints) -> Score:
-    return Score(
-        metric="prototypes_in_use",
-        category="explanation",
-        value=float((decided > 0).mean()),
-        n=len(decided),
-        direction="none",
-        bounds=(0.0, 1.0),
-        unit="share",
-        note=message("notes.prototypes.in_use", n=int((decided > 0).sum()), of=len(decided)),
-    )
+        for rank, at in enumerate(shown, start=1):
+            share = evidence[case, at] / evidence[case, classes == classes[at]].sum()
+            instance = int(context.dataset.test.instance_ids[case])
+            about = (instance, rank, int(ids[at]), names[classes[at]])
+            rows.append((*about, bool(own[at]), float(share)))
+    return Prototypes.tables["compared"].frame(rows)
 
 
 def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
@@ -227,18 +209,10 @@ def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
     if not kind_of(schema).named_columns:
         return Prototypes.tables["inputs"].frame([])
     ranks = np.argsort(np.argsort(-sizes, kind="stable"), kind="stable") + 1
-    return pd.DataFrame(
-        [
-            {
-                "prototype": prototype,
-                "feature": feature.name,
-                "label": feature.label,
-                "display": feature.display(float(value)),
-                "rank": int(rank),
-            }
-            for prototype, row in enumerate(inputs, start=1)
-            for feature, value, rank in zip(schema.features, row, ranks, strict=True)
-        ]
+    return Prototypes.tables["inputs"].frame(
+        (prototype, feature.name, feature.label, feature.display(float(value)), int(rank))
+        for prototype, row in enumerate(inputs, start=1)
+        for feature, value, rank in zip(schema.features, row, ranks, strict=True)
     )
 
 
@@ -318,26 +292,27 @@ def _list(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[di
             if rules.link == "value":
                 labels, inside = p.labels.astype(np.float64), np.flatnonzero(holds)
                 among = drawn.take(inside).mean(labels[inside], _MEAN, among=labels)
-                yield about | among.cells("mean", "mean")
+                yield about | {"mean": among}
                 continue
             if task_of(target).several:
                 happened = np.asarray(context.dataset.test.all_labels)[:, output] == 1
             else:
                 happened = p.labels == (output if several else target.explained)
-            yield about | drawn.rate(happened, holds).cells("rate", "rate")
+            yield about | {"rate": drawn.rate(happened, holds)}
 
 
-def _fired(context: MeasureContext, rules: RuleList, fires: Bools) -> Iterator[dict[str, object]]:
+def _fired(
+    context: MeasureContext, rules: RuleList, fires: Bools
+) -> Iterator[tuple[int, int, str, float]]:
     p, module = context.predictions, context.classifier.module
     for case in context.cases.explained:
         about = module.about(int(p.decisions[case]) if task_of(rules.schema.target).decides else 0)
-        own = {"instance_id": int(context.dataset.test.instance_ids[case])}
-        yield own | {"rule": 0, "when": "", "points": float(np.dot(rules.base, about))}
+        instance = int(context.dataset.test.instance_ids[case])
+        yield instance, 0, "", float(np.dot(rules.base, about))
         held = [rule for rule, holds in zip(rules.rules, fires[case], strict=True) if holds]
         points = {rule.number: float(np.dot(rule.weights, about)) for rule in held}
         for rule in sorted(held, key=lambda rule: -abs(points[rule.number])):
-            words = rule.in_words(rules.schema)
-            yield own | {"rule": rule.number, "when": words, "points": points[rule.number]}
+            yield instance, rule.number, rule.in_words(rules.schema), points[rule.number]
 
 
 #: Values of each feature of a pair at which it is computed.
@@ -427,7 +402,7 @@ class ShapeFunctions(ModelMetric):
         spread = _curves(context.classifier, context.dataset.test.inputs, target).std(axis=0)
         shown = np.argsort(-spread, kind="stable")[: self.most]
         typical = typical_row(train, schema)
-        curves, densities = [], []
+        curves, densities = list[tuple[object, ...]](), []
         marks = [self._values(schema.features[column], train[:, column]) for column in shown]
         rows = [_moved(typical, column, at) for column, at in zip(shown, marks, strict=True)]
         all_added = _curves(context.classifier, np.concatenate(rows), target)
@@ -435,23 +410,27 @@ class ShapeFunctions(ModelMetric):
         for place, (column, values, part) in enumerate(
             zip(shown, marks, np.split(all_added, ends), strict=True)
         ):
-            feature, known, added = schema.features[column], train[:, column], part[:, column]
-            about = {"feature": feature.name, "label": feature.label, "kind": feature.kind}
-            about |= {"rank": place + 1, "spread": spread[column]}
-            curves.append(_curve(about, feature, values, added, known))
+            feature, known = schema.features[column], train[:, column]
+            about = (feature.name, feature.label, feature.kind, place + 1, spread[column])
+            curves += [
+                (*about, feature.unit or "", value, feature.display(value), added, share)
+                for value, added, share in zip(
+                    values, part[:, column], _shares_of(values, known), strict=True
+                )
+            ]
             densities.append(density(feature, known, values, self.bins))
         pairs = self._pairs(context, typical)
         return Measurement(
             scores=(),
             tables={
-                "curves": pd.concat(curves, ignore_index=True),
+                "curves": self.tables["curves"].frame(curves),
                 "density": stacked(densities),
                 **({"pairs": self.tables["pairs"].frame(pairs)} if pairs else {}),
             },
             notes=(message("notes.shape_functions.the_model"),),
         )
 
-    def _pairs(self, context: MeasureContext, typical: Floats) -> list[dict[str, object]]:
+    def _pairs(self, context: MeasureContext, typical: Floats) -> list[tuple[object, ...]]:
         """What each pair of features adds on a grid of their values, the strongest pair first."""
         if not isinstance(context.classifier, TellsShapes):
             return []
@@ -468,20 +447,10 @@ class ShapeFunctions(ModelMetric):
             places = np.stack([first.ravel(), second.ravel()], axis=1)
             for axis, column in enumerate(pair):
                 rows[:, column] = marks[axis][places[:, axis]]
-            about: dict[str, object] = {"rank": rank, "spread": spreads[pair]}
-            for side, feature in zip("ab", features, strict=True):
-                about |= {f"feature_{side}": feature.name, f"label_{side}": feature.label}
-            table += [
-                {
-                    **about,
-                    "at_a": int(a),
-                    "at_b": int(b),
-                    "display_a": features[0].display(float(marks[0][a])),
-                    "display_b": features[1].display(float(marks[1][b])),
-                    "contribution": float(added),
-                }
-                for (a, b), added in zip(places, surfaces[pair](rows), strict=True)
-            ]
+            about = (*(f.name for f in features), *(f.label for f in features))
+            for (a, b), added in zip(places.tolist(), surfaces[pair](rows), strict=True):
+                shown = (features[0].display(marks[0][a]), features[1].display(marks[1][b]))
+                table.append((*about, rank, spreads[pair], a, b, *shown, float(added)))
         return table
 
     def _values(self, feature: Feature, train: Floats) -> Floats:
@@ -519,19 +488,8 @@ def _moved(typical: Floats, column: int, values: Floats) -> Floats:
     return rows
 
 
-def _curve(
-    about: dict[str, object], feature: Feature, values: Floats, added: Floats, train: Floats
-) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            **about,
-            "unit": feature.unit or "",
-            "value": values,
-            "display": [feature.display(value) for value in values],
-            "contribution": added,
-            "share": [
-                np.isnan(train).mean() if np.isnan(value) else (train == value).mean()
-                for value in values
-            ],
-        }
-    )
+def _shares_of(values: Floats, train: Floats) -> list[float]:
+    """How many of the training rows have each value; NaN stands for a missing one."""
+    return [
+        float((np.isnan(train) if np.isnan(value) else train == value).mean()) for value in values
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -249,20 +249,22 @@ class ExpertShare:
 class AskedExpert:
     """How often an expert is given a kind of token or of case: a row of `expert_load.asked`.
 
-    attribute : of cases; empty for tokens. load : the expert's share of all work of its layer.
+    attribute : of cases; empty for tokens. load : the expert's share of all work of its layer. n :
+    cases that have it.
     """
 
     layer: int
     expert: int
     attribute: str
     label: str
-    share: float
+    share: Estimate
     load: float
+    n: int = 0
 
     @property
     def times(self) -> float:
         """As a multiple of its share of all work."""
-        return self.share / max(self.load, 1e-9)
+        return self.share.value / max(self.load, 1e-9)
 
 
 @dataclass(frozen=True)
@@ -369,9 +371,9 @@ class ExpertLoad(ComputeMetric):
             for layer, chosen in choices.items()
             for kind in kinds
             for row in _shares(layer, chosen, kind, drawn)
-            if row["n"] >= self.min_rows
+            if row.n >= self.min_rows
         ]
-        cells.sort(key=lambda row: row["share"] - row["load"], reverse=True)
+        cells.sort(key=lambda row: row.share.value - row.load, reverse=True)
         return self.tables["asked"].frame(cells)
 
     def _tokens(
@@ -400,7 +402,7 @@ _WORDS = 100
 
 def _shares(
     layer: int, chosen: Floats, kind: tuple[str, str, Bools], drawn: Resampling
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[AskedExpert]:
     """Of the choices of some tokens the share of each expert, beside its share of all."""
     attribute, label, where = kind
     counts = (chosen * where[..., None]).sum(axis=1)
@@ -411,18 +413,11 @@ def _shares(
     share, low, high = mean_interval(drawn.take(having).per_unit(of_case))
     whole = chosen.sum(axis=1)
     load = (whole / whole.sum(axis=-1, keepdims=True)).mean(axis=0)
-    for expert in range(len(share)):
-        yield {
-            "layer": layer,
-            "expert": expert,
-            "attribute": attribute,
-            "label": label,
-            "share": float(share[expert]),
-            "low": float(np.clip(low[expert], 0, 1)),
-            "high": float(np.clip(high[expert], 0, 1)),
-            "load": float(load[expert]),
-            "n": int(having.sum()),
-        }
+    ends = np.clip(low, 0, 1), np.clip(high, 0, 1)
+    for expert, part in enumerate(zip(share, *ends, strict=True)):
+        value, least, most = map(float, part)
+        size, n = Estimate(value, least, most), int(having.sum())
+        yield AskedExpert(layer, expert, attribute, label, size, float(load[expert]), n)
 
 
 def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[list[Floats], list[int]]:
@@ -433,12 +428,14 @@ def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[list[Floats
     batches: list[list[Floats]] = []
     places: list[int] = []
     for _, layers in traces(context, inputs):
-        places = [k for k, layer in enumerate(layers) if layer.expert_weights is not None]
-        if not places:
+        weights = [layer.expert_weights for layer in layers]
+        known = [(k, each) for k, each in enumerate(weights) if each is not None]
+        if not known:
             raise NotApplicableError(
                 message("refusals.no_layers.experts", model=context.classifier.name)
             )
-        batches.append([(array(layers[k].expert_weights) > 0).astype(float) for k in places])
+        places = [k for k, _ in known]
+        batches.append([(array(each) > 0).astype(float) for _, each in known])
     return [np.concatenate(parts) for parts in zip(*batches, strict=True)], places
 
 

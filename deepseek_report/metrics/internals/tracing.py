@@ -5,17 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Classifier, TellsOwnTerms
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.modules import ExplainableModule, LayerTrace
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import Z95
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.utils.hooks import RemovableHandle
 
 
 def torch_module(classifier: Classifier) -> Any:
@@ -46,7 +51,7 @@ def some_rows(context: MeasureContext, n: int) -> Floats:
     return np.asarray(inputs[np.arange(n) % len(inputs)])
 
 
-def median_interval(values: Floats) -> tuple[float, float, float]:
+def median_interval(values: Floats) -> Estimate:
     """Median with its distribution-free 95 % interval from order statistics.
 
     Below six values no pair of order statistics reaches 95 %, and the range is given.
@@ -56,7 +61,8 @@ def median_interval(values: Floats) -> tuple[float, float, float]:
     ordered = np.sort(values)
     n = len(ordered)
     below = max(math.floor((n - Z95 * math.sqrt(n)) / 2) - 1, 0)
-    return float(np.median(ordered)), float(ordered[below]), float(ordered[n - 1 - below])
+    median, low, high = map(float, (np.median(ordered), ordered[below], ordered[n - 1 - below]))
+    return Estimate(median, low, high, n, message("interval_methods.order_statistics"))
 
 
 class Stopwatch:
@@ -67,7 +73,7 @@ class Stopwatch:
         self._parts = [(name, part) for name, part in module.named_modules() if name]
         self._seconds = dict.fromkeys(self.kinds, 0.0)
         self._running: list[list[float]] = []
-        self._hooks: list[Any] = []
+        self._hooks: list[RemovableHandle] = []
 
     def __enter__(self) -> Stopwatch:
         for name, part in self._parts:
@@ -149,7 +155,7 @@ def rows_at_once(columns: int, tokens: int) -> int:
     return max(min(_BATCH, _VALUES // max(columns, 1), _WEIGHTS // max(tokens, 1) ** 2), 1)
 
 
-def array(tensor: Any) -> Floats:
+def array(tensor: Tensor) -> Floats:
     """A tensor as a float64 array."""
     return np.asarray(tensor.double().cpu().numpy())
 
@@ -165,15 +171,8 @@ def routes_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], Float
                 message("refusals.no_layers.routes", model=context.classifier.name)
             )
         branches = list(routed[0])
-        batches.append(
-            np.stack(
-                [
-                    np.stack([array(weights[name]) for name in branches], axis=1)
-                    for weights in routed
-                ],
-                axis=1,
-            )
-        )
+        batch = [[array(weights[name]) for name in branches] for weights in routed]
+        batches.append(np.stack([np.stack(layer, axis=1) for layer in batch], axis=1))
     return branches, np.concatenate(batches)
 
 

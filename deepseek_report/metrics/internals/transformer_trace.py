@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+#: What a layer gives: its state, or its state before what else it tells.
+Output = Tensor | tuple[Tensor, ...]
 _LAYER = re.compile(r"(?:^|\.)(\d+)\.")
 #: Where an attention block joins its heads again, in the families of transformers.
 _JOINS = ("o_proj", "out_proj", "out_lin", "c_proj", "output.dense", "o")
@@ -179,7 +181,7 @@ def sites_of(net: PreTrainedModel, heads: int) -> list[Site]:
         router = routers.get(at - 1)
         if router is not None:
             mixture = net.get_submodule(paths[router].rpartition(".")[0])
-            sites += _sites_of_experts(at, mixture, len(cast(Any, router).weight))
+            sites += _sites_of_experts(at, mixture, len(cast(Tensor, router.weight)))
     return sites
 
 
@@ -199,7 +201,9 @@ def _sites_of_experts(at: int, mixture: nn.Module, count: int) -> Iterator[Site]
 def _on_layer(layer: nn.Module, change: Callable[[Tensor], Tensor]) -> RemovableHandle:
     """Changes what a layer adds to the tokens that it reads."""
 
-    def hook(part: nn.Module, inputs: Any, named: Any, output: Any) -> Any:
+    def hook(
+        part: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor], output: Output
+    ) -> Output:
         del part
         read = inputs[0] if inputs else named["hidden_states"]
         wrote = output if isinstance(output, Tensor) else output[0]

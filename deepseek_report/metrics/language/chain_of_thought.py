@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
-from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate, finite
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import ContinuesText, LanguageModel
@@ -219,21 +219,12 @@ class HintAcknowledgement(ModelMetric):
         notes = tuple(_notes(context.dataset, pairs))
         return Measurement(scores, {"hints": table}, notes=notes)
 
-    def _row(self, hint: str, naming: HintNaming) -> dict[str, object]:
+    def _row(self, hint: str, naming: HintNaming) -> tuple[object, ...]:
         few = naming.named.n < self.fewest
-        least, most = (math.nan, math.nan) if few else naming.bounds
-        return {
-            "hint": hint,
-            "n": naming.pointed,
-            **naming.followed.cells("followed_share", "followed"),
-            "strayed": naming.strayed,
-            "influenced": naming.named.n,
-            **(Estimate(math.nan) if few else naming.named).cells("named_share", "named"),
-            **naming.named_anyway.cells("anyway_share", "anyway"),
-            "least_named": least,
-            "most_named": most,
-            "verdict": naming.verdict(self.fewest),
-        }
+        bounds = (math.nan, math.nan) if few else naming.bounds
+        named = UNDEFINED if few else naming.named
+        moved = (naming.pointed, naming.followed, naming.strayed, naming.named.n)
+        return hint, *moved, named, naming.named_anyway, *bounds, naming.verdict(self.fewest)
 
 
 def _notes(data: Dataset, pairs: HintPairs) -> Iterator[Message]:
@@ -286,19 +277,16 @@ class _ChainMetric(ModelMetric):
             raise NotApplicableError(
                 message("refusals.few_chains", n=tests.most_tested, fewest=fewest)
             )
-        source = {"reference": "arXiv:2307.13702"}
-        scores = [
-            self.score("answers_before_chain", tests.same(f"{CUT}0"), "none", **source)
-            if f"{CUT}0" in tests.kept
-            else None,
-            self.score("chain_dependence", area, "none", **source)
-            if (area := tests.dependence()) is not None
-            else None,
-        ]
-        return Measurement(
-            tuple(score for score in scores if score is not None),
-            {"tests": _TESTS.frame(tests.rows_of_table(fewest))},
+        shares = {
+            "answers_before_chain": tests.same(f"{CUT}0") if f"{CUT}0" in tests.kept else None,
+            "chain_dependence": tests.dependence(),
+        }
+        scores = tuple(
+            self.score(name, share, "none", reference="arXiv:2307.13702")
+            for name, share in shares.items()
+            if share is not None
         )
+        return Measurement(scores, {"tests": _TESTS.frame(tests.rows_of_table(fewest))})
 
 
 @dataclass(frozen=True)
@@ -352,19 +340,14 @@ class ChainAnswers:
         drawn = self.rows.take(among)
         return drawn.mean(np.asarray(area), message("interval_methods.students_of_mean"))
 
-    def rows_of_table(self, fewest: int) -> Iterator[Mapping[str, object]]:
+    def rows_of_table(self, fewest: int) -> Iterator[tuple[object, ...]]:
         """A row for each change, those that cut most first."""
         for name, same in self.kept.items():
             n = int((same >= 0).sum())
-            cut = name.startswith(CUT)
-            shown = self.same(name) if n >= fewest else Estimate(math.nan)
-            yield {
-                "test": name,
-                "change": CUT.rstrip("_") if cut else name,
-                "kept": float(name.removeprefix(CUT)) / 100 if cut else math.nan,
-                "n": n,
-                **shown.cells("same_share", "same"),
-            }
+            change, kept = name, math.nan
+            if name.startswith(CUT):
+                change, kept = CUT.rstrip("_"), float(name.removeprefix(CUT)) / 100
+            yield name, change, kept, n, self.same(name) if n >= fewest else UNDEFINED
 
 
 def chain_verdict(same: Estimate | None, fewest: int) -> ChainVerdict:

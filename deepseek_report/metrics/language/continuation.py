@@ -13,7 +13,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Array, Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import ContinuesText, LanguageModel
@@ -447,25 +447,10 @@ def _truth(test: Split, rows: Sequence[int], text: Continuation, fixed: int) -> 
     return truth
 
 
-def _cells(row: MethodVerdict) -> dict[str, object]:
-    names = ("comprehensiveness", "sufficiency")
-    gains = zip(names, row.gains, strict=True) if row.method != CONTROL else ()
-    compared = {
-        key: value
-        for name, gain in gains
-        for key, value in gain.cells(f"{name}_gain", f"{name}_gain").items()
-    }
-    return {
-        "explainer": row.method,
-        "contrast": row.question == "contrast",
-        "n": row.n,
-        **dict(zip(names, row.lost, strict=True)),
-        **compared,
-        **row.right.cells("right", "right"),
-        "known": row.right.n,
-        "error": row.error,
-        "quoted": row.is_quoted,
-    }
+def _cells(row: MethodVerdict) -> tuple[object, ...]:
+    gains = row.gains if row.method != CONTROL else (UNDEFINED, UNDEFINED)
+    measured = (row.n, *row.lost, *gains, row.right, row.right.n, row.error)
+    return row.method, row.question == "contrast", *measured, row.is_quoted
 
 
 def _written(model: LanguageModel, ids: Sequence[int]) -> list[tuple[str, bool]]:
@@ -484,21 +469,16 @@ def _tokens(answers: Sequence[AttributedAnswer], model: LanguageModel) -> list[t
 
 def _sources(
     answers: Sequence[AttributedAnswer], model: LanguageModel, lead: MethodVerdict | None
-) -> Iterator[dict[str, object]]:
+) -> Iterator[tuple[object, ...]]:
     """What counts most for each answer token against its rival, by the method that leads."""
     for prompt, answer in enumerate(answers):
         game, labels = answer.game, _player_labels(answer.text, model)
         for order, token in enumerate(game.targets.tolist()):
-            row = {
-                "prompt": prompt,
-                "order": order,
-                "token": legible(model.tokens[token]),
-                "probability": float(game.probabilities[order]),
-                "rival": legible(model.tokens[int(game.rivals[order])]),
-                "difference": float(game.whole[1, order]),
-            }
+            rival = legible(model.tokens[int(game.rivals[order])])
+            about = (prompt, order, legible(model.tokens[token]), float(game.probabilities[order]))
+            row = (*about, rival, float(game.whole[1, order]))
             if lead is None:
-                yield {**row, "source": "", "value": math.nan, "error": math.nan}
+                yield *row, "", math.nan, math.nan
                 continue
             values = answer.values[METHODS.index(lead.method), 1, order]
             errors = (
@@ -506,8 +486,7 @@ def _sources(
             )
             for at in np.argsort(-np.abs(values), kind="stable")[:_LISTED]:
                 if answer.present[order, at]:
-                    source = {"source": labels[at], "value": values[at], "error": errors[at]}
-                    yield {**row, **source}
+                    yield *row, labels[at], values[at], errors[at]
 
 
 def _player_labels(text: Continuation, model: LanguageModel) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 
 import numpy as np
 import pandas as pd
@@ -13,18 +13,20 @@ from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE
-from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.estimate import UNDEFINED, Estimate
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import ContinuesText
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.protocols.modules import REPLACEMENTS, Replacement
+from deepseek_report.artifacts.protocols.modules import REPLACEMENTS
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.table import TableType, columns_of, estimate
+from deepseek_report.artifacts.table_rows import read_rows
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.ablation import SIGNIFICANT, part_verdict, rise_p_value
+from deepseek_report.metrics.internals.internal_rows import AblatedPart
 from deepseek_report.metrics.language.language_rows import (
     ExpertKind,
     HeadRole,
@@ -210,8 +212,7 @@ class Lens(InsideMetric):
                 )
             notes.append(message("notes.lens.put_back", n=len(some)))
         context.classifier.calls += len(prompts) * passes + len(train)
-        patching = self._patching(patched, drawn.take(kept))
-        tables = {"layers": self._layers(readings, patching, drawn), "patching": patching}
+        tables = self._tables(readings, patched, drawn, drawn.take(kept))
         return Measurement((), tables, notes=tuple(notes))
 
     def _passes(self, depth: int) -> int:
@@ -219,39 +220,40 @@ class Lens(InsideMetric):
         patching = self.max_places + len(CORRUPTIONS) * (2 + 3 * (depth + 1))
         return 1 + patching if self.max_places else 1
 
-    def _patching(self, patched: Mapping[str, Restored], drawn: Resampling) -> pd.DataFrame:
-        from deepseek_report.metrics.language.residual_stream import SPANS
-
-        cells: list[dict[str, object]] = []
-        for corruption, restored in patched.items():
-            for layer, spans in enumerate(restored.regained):
-                for span, regained in zip(SPANS, spans, strict=True):
-                    share = ratio(drawn, regained, restored.lost)
-                    place = {"corruption": corruption, "layer": layer, "span": span}
-                    cells.append({**place, **share.cells("restored"), "n": drawn.n})
-        return self.tables["patching"].frame(cells)
-
-    def _layers(
+    def _tables(
         self,
         readings: list[dict[str, tuple[Bools, Floats]]],
-        patching: pd.DataFrame,
+        patched: Mapping[str, Restored],
         drawn: Resampling,
-    ) -> pd.DataFrame:
-        """A row for each state: what can be read at the last token, and what it brings back."""
-        last = patching[patching["span"] == "last"].set_index(["corruption", "layer"])
-        cells: list[dict[str, object]] = []
-        for layer, reading in enumerate(readings):
-            row: dict[str, object] = {"layer": layer, "n": drawn.n}
-            for name, (right, log_probability) in reading.items():
-                row |= drawn.rate(right).cells(name, name)
-                key = f"{name}_log_probability"
-                row |= drawn.mean(log_probability, "").cells(key, key)
-            for name in dict.fromkeys(patching["corruption"]):
-                share = last.loc[(name, layer)]
-                estimated = Estimate(share["restored"], share["low"], share["high"])
-                row |= estimated.cells(name, name)
-            cells.append(row)
-        return self.tables["layers"].frame(cells)
+        put_back: Resampling,
+    ) -> dict[str, pd.DataFrame]:
+        """What each state brings back at each span, and what can be read of it at the last token.
+
+        drawn : all prompts. put_back : those with a place that could be corrupted.
+        """
+        from deepseek_report.metrics.language.residual_stream import SPANS
+
+        regained = {
+            (corruption, layer, span): ratio(put_back, shares, restored.lost)
+            for corruption, restored in patched.items()
+            for layer, spans in enumerate(restored.regained)
+            for span, shares in zip(SPANS, spans, strict=True)
+        }
+        layers = [
+            (
+                layer,
+                *(drawn.rate(right) for right, _ in reading.values()),
+                *(drawn.mean(log_probability, "") for _, log_probability in reading.values()),
+                *(regained.get((name, layer, "last"), UNDEFINED) for name in CORRUPTIONS),
+                drawn.n,
+            )
+            for layer, reading in enumerate(readings)
+        ]
+        patching = ((*place, share, put_back.n) for place, share in regained.items())
+        return {
+            "layers": self.tables["layers"].frame(layers),
+            "patching": self.tables["patching"].frame(patching),
+        }
 
 
 def _readings(
@@ -364,7 +366,7 @@ class HeadRoles(InsideMetric):
         stream = residual_stream.ResidualStream(net, context.classifier.name)
         prompts, drawn = prompts_of(model, test, rows), Resampling.of(test).take(rows)
         weights = residual_stream.attention_patterns(stream, prompts)
-        heads = _heads(weights, patterns, drawn, _effects(context))
+        heads = _heads(weights, patterns, drawn, _heads_alone(context))
         sites = {
             (site.step.layer - 1, site.step.number): site
             for site in sites_of(net, weights.shape[2])
@@ -379,53 +381,69 @@ class HeadRoles(InsideMetric):
         }
         losses = residual_stream.answer_losses(stream, prompts, model.class_tokens)
         context.classifier.calls += len(prompts) * (2 + len(rises))
-        together = self._together(
-            {key: after - losses for key, after in rises.items()}, heads, drawn
-        )
-        notes = (message("notes.head_roles.patterns", n=len(prompts)),)
-        tables = {
-            "heads": self.tables["heads"].frame(_judged(heads, together)),
-            "together": together,
+        means = {key: after - losses for key, after in rises.items()}
+        p_values = holm([rise_p_value(drawn, values) for values in means.values()])
+        adjusted = dict(zip(means, p_values.tolist(), strict=True))
+        needed = {
+            pattern: min(adjusted[pattern, name] for name in REPLACEMENTS)
+            for pattern in dict.fromkeys(pattern for pattern, _ in means)
         }
+        together = (
+            (
+                *(pattern, sum(head.pattern == pattern for head in heads)),
+                *(drawn.mean(means[pattern, name], "") for name in REPLACEMENTS),
+                *(p_value, drawn.n),
+            )
+            for pattern, p_value in needed.items()
+        )
+        jointly = {pattern for pattern, p_value in needed.items() if p_value < SIGNIFICANT}
+        tables = {
+            "heads": self.tables["heads"].frame(head.cells(jointly) for head in heads),
+            "together": self.tables["together"].frame(together),
+        }
+        notes = (message("notes.head_roles.patterns", n=len(prompts)),)
         return Measurement((), tables, notes=notes)
 
-    def _together(
-        self,
-        rises: Mapping[tuple[str, Replacement], Floats],
-        heads: list[dict[str, object]],
-        drawn: Resampling,
-    ) -> pd.DataFrame:
-        """For each pattern the rise of the loss where all heads that have it are replaced."""
-        p_values = holm([rise_p_value(drawn, values) for values in rises.values()])
-        adjusted = dict(zip(rises, p_values.tolist(), strict=True))
-        cells = []
-        for pattern in dict.fromkeys(pattern for pattern, _ in rises):
-            row: dict[str, object] = {
-                "pattern": pattern,
-                "heads": sum(head["pattern"] == pattern for head in heads),
-                "p_adjusted": min(adjusted[pattern, name] for name in REPLACEMENTS),
-                "n": drawn.n,
-            }
-            for name in REPLACEMENTS:
-                row |= drawn.mean(rises[pattern, name], "").cells(name, name)
-            cells.append(row)
-        return self.tables["together"].frame(cells)
+
+@dataclass(frozen=True)
+class _Head:
+    """What a head attends to, by pattern, and the pattern that it surely has.
+
+    alone : what replacing it by itself does, where the run has `ablation`.
+    """
+
+    layer: int
+    number: int
+    pattern: str
+    shares: Sequence[Estimate]
+    alone: AblatedPart | None
+
+    def cells(self, jointly: set[str]) -> tuple[object, ...]:
+        """A row of the table of heads; a pattern in `jointly` is needed of its heads together."""
+        needed = "together" if self.pattern in jointly else ""
+        effect: tuple[object, ...] = (UNDEFINED, UNDEFINED, np.nan)
+        if self.alone is not None:
+            effect = (self.alone.mean, self.alone.swap, self.alone.p_adjusted)
+            needed = "alone" if self.alone.verdict == "needed" else needed
+        return self.layer, self.number, self.pattern, *self.shares, *effect, needed
 
 
 def _heads(
-    weights: Floats, patterns: Sequence[str], drawn: Resampling, effects: Mapping[Any, Any]
-) -> list[dict[str, object]]:
+    weights: Floats,
+    patterns: Sequence[str],
+    drawn: Resampling,
+    alone: Mapping[tuple[int, int], AblatedPart],
+) -> list[_Head]:
     """What each head attends to, the pattern that it surely has, and its effect by itself."""
-    cells = []
+    heads = []
     for layer, head in np.ndindex(weights.shape[1:3]):
-        row: dict[str, Any] = {"layer": layer, "number": head + 1, "pattern": ""}
-        for at, name in enumerate(patterns):
-            share = _mean_of_known(weights[:, layer, head, at], drawn)
-            row |= share.cells(name, name)
-            if (share.low or 0.0) > _MOST:
-                row["pattern"] = name
-        cells.append(row | effects.get((layer, head + 1), {}))
-    return cells
+        shares = [_mean_of_known(column, drawn) for column in weights[:, layer, head].T]
+        sure = [
+            name for name, share in zip(patterns, shares, strict=True) if (share.low or 0.0) > _MOST
+        ]
+        pattern = sure[-1] if sure else ""
+        heads.append(_Head(layer, head + 1, pattern, shares, alone.get((layer, head + 1))))
+    return heads
 
 
 def _mean_of_known(values: Floats, drawn: Resampling) -> Estimate:
@@ -436,42 +454,24 @@ def _mean_of_known(values: Floats, drawn: Resampling) -> Estimate:
     return drawn.take(known).mean(values[known], "")
 
 
-def _effects(context: MeasureContext) -> dict[tuple[int, int], dict[str, object]]:
-    """{(layer, head): the rise of the loss without it}, where the run has `ablation`."""
+def _heads_alone(context: MeasureContext) -> dict[tuple[int, int], AblatedPart]:
+    """{(layer, head): what replacing it does}, where the run has `ablation`."""
     measured = context.measured.get(ArtifactId.measure("ablation"))
     if measured is None or "parts" not in measured.tables:
         return {}
-    parts = measured.tables["parts"]
-    keys = [key for key in parts if key.startswith(("mean", "swap")) and "turned" not in key]
-    return {
-        (int(row["layer"]), int(row["number"])): {
-            **{key: row[key] for key in (*keys, "p_adjusted")},
-            "needed": "alone" if row["verdict"] == "needed" else "",
-        }
-        for row in parts[parts["kind"] == "head"].to_dict("records")
-    }
+    parts = read_rows(measured.tables["parts"], AblatedPart)
+    return {(part.layer, part.number or 0): part for part in parts if part.kind == "head"}
 
 
 def _having(
-    heads: list[dict[str, Any]], sites: Mapping[tuple[int, int], Site], patterns: Sequence[str]
+    heads: Sequence[_Head], sites: Mapping[tuple[int, int], Site], patterns: Sequence[str]
 ) -> dict[str, list[Site]]:
     """{pattern: the heads that have it}, of the patterns that some head has."""
     groups = {
-        pattern: [
-            sites[head["layer"], head["number"]] for head in heads if head["pattern"] == pattern
-        ]
+        pattern: [sites[head.layer, head.number] for head in heads if head.pattern == pattern]
         for pattern in patterns
     }
     return {pattern: chosen for pattern, chosen in groups.items() if chosen}
-
-
-def _judged(heads: list[dict[str, object]], together: pd.DataFrame) -> list[dict[str, object]]:
-    """The heads; those are needed together whose pattern is, though they are not by themselves."""
-    needed = set(together.loc[together["p_adjusted"] < SIGNIFICANT, "pattern"])
-    return [
-        {**head, "needed": head.get("needed") or ("together" if head["pattern"] in needed else "")}
-        for head in heads
-    ]
 
 
 #: Tokens of training prompts that a probe is fitted on, at most.
@@ -530,44 +530,39 @@ class Latent(InsideMetric):
         train = prompts_of(model, dataset.train, taught)
         context.progress.start("latents", len(latents))
         losses = inside.answer_losses(stream, prompts, model.class_tokens)
-        cells, p_values = [], []
+        rows_of_layers, p_values = [], []
         for layer, (_, norm) in latents.items():
-            row = _kept(stream, layer, train, prompts, drawn)
+            site, rises = inside.latent_site(layer, norm), list[Estimate]()
             for name in ("mean", "swap"):
-                rise = (
-                    inside.answer_losses(
-                        stream, prompts, model.class_tokens, [inside.latent_site(layer, norm)], name
-                    )
-                    - losses
-                )
-                row |= drawn.mean(rise, "").cells(name, name)
-                p_values.append(rise_p_value(drawn, rise))
-            cells.append({"layer": layer, "n": drawn.n, **row})
+                after = inside.answer_losses(stream, prompts, model.class_tokens, [site], name)
+                rises.append(drawn.mean(after - losses, ""))
+                p_values.append(rise_p_value(drawn, after - losses))
+            kept = _kept(stream, layer, train, prompts, drawn)
+            rows_of_layers.append((layer, *kept, *rises))
             context.progress.advance()
         context.classifier.calls += len(prompts) * passes
         adjusted = holm(p_values).reshape(-1, 2).min(axis=1)
-        table = [{**row, "p_adjusted": p} for row, p in zip(cells, adjusted, strict=True)]
+        table = self.tables["layers"].frame(
+            (*row, p, drawn.n) for row, p in zip(rows_of_layers, adjusted.tolist(), strict=True)
+        )
         notes = (message("notes.latent.kept", n=len(prompts)),)
-        return Measurement((), {"layers": self.tables["layers"].frame(table)}, notes=notes)
+        return Measurement((), {"layers": table}, notes=notes)
 
 
 def _kept(
     stream: ResidualStream, layer: int, train: Prompts, prompts: Prompts, drawn: Resampling
-) -> dict[str, object]:
-    """The rank of a layer's states and latents, and what a probe tells of tokens from each."""
+) -> tuple[object, ...]:
+    """Of a layer's states and latents the widths, the ranks, and what a probe tells of tokens."""
     from deepseek_report.metrics.language.residual_stream import effective_rank, states_and_latents
 
     taught = states_and_latents(stream, train, layer)
     held_out = states_and_latents(stream, prompts, layer)
-    row: dict[str, object] = {}
-    for name, fitted, vectors in zip(("state", "latent"), taught, held_out, strict=True):
-        row["width" if name == "state" else "rank"] = vectors.shape[1]
-        row[f"{name}_rank"] = effective_rank(vectors)
-        for kind, labels in (("token", _tokens), ("place", _places)):
-            right = probed(fitted, labels(train), vectors) == labels(prompts)
-            key = f"{name}_{kind}"
-            row |= _share_of_tokens(right, prompts, drawn).cells(key, key)
-    return row
+    right = [
+        _share_of_tokens(probed(fitted, of(train), vectors) == of(prompts), prompts, drawn)
+        for of in (_tokens, _places)
+        for fitted, vectors in zip(taught, held_out, strict=True)
+    ]
+    return (*(v.shape[1] for v in held_out), *(effective_rank(v) for v in held_out), *right)
 
 
 def _tokens(prompts: Prompts) -> Ints:
@@ -601,7 +596,7 @@ def probed(vectors: Floats, labels: Ints, others: Floats) -> Ints:
     return np.asarray(probe.fit(vectors[some], labels[some]).predict(others))
 
 
-def _share_of_tokens(right: Bools, prompts: Prompts, drawn: Resampling) -> Any:
+def _share_of_tokens(right: Bools, prompts: Prompts, drawn: Resampling) -> Estimate:
     """The share of tokens that are told rightly; those of a prompt, and of an entity, together."""
     prompt = np.nonzero(prompts.present)[0]
     units = prompt if drawn.units is None else drawn.units[prompt]
@@ -663,25 +658,39 @@ class TokenExperts(InsideMetric):
         prompts, drawn = prompts_of(model, test, rows), Resampling.of(test).take(rows)
         audit = _Audit(stream, prompts, model.class_tokens, kinds[prompts.ids], drawn)
         context.progress.start("experts", tried)
-        cells = list(audit.rows(context))
+        table = self.tables["kinds"].frame(self._judged(list(audit.parts(context)), drawn))
         notes = (message("notes.token_experts.replaced", n=len(rows), tolerance=self.tolerance),)
-        table = self.tables["kinds"].frame(self._judged(cells, drawn))
         return Measurement((), {"kinds": table}, notes=notes)
 
-    def _judged(self, cells: list[dict[str, Any]], drawn: Resampling) -> Iterator[dict[str, Any]]:
+    def _judged(
+        self, parts: Sequence[_ExpertOfKind], drawn: Resampling
+    ) -> Iterator[tuple[object, ...]]:
         """The rows with the rise of the loss by each replacement, its p-value and the verdict."""
-        rises = [cell.pop("rises") for cell in cells]
-        tests = [rise_p_value(drawn, values) for each in rises for values in each]
+        tests = [rise_p_value(drawn, values) for part in parts for values in part.rises]
         above = holm(tests).reshape(-1, len(REPLACEMENTS)).min(axis=1)
-        below = holm(
-            [max(rise_p_value(drawn, self.tolerance - values) for values in each) for each in rises]
-        )
-        for cell, each, needed, spare in zip(cells, rises, above, below, strict=True):
-            measured: dict[str, float] = {}
-            for name, values in zip(REPLACEMENTS, each, strict=True):
-                measured |= drawn.mean(values, "").cells(name, name)
-            verdict = part_verdict(float(needed), float(spare))
-            yield {**cell, **measured, "p_adjusted": float(needed), "verdict": verdict}
+        most = [
+            max(rise_p_value(drawn, self.tolerance - values) for values in part.rises)
+            for part in parts
+        ]
+        for part, needed, spare in zip(parts, above.tolist(), holm(most).tolist(), strict=True):
+            means = (drawn.mean(values, "") for values in part.rises)
+            place = (part.layer, part.number, part.kind, part.share, part.load)
+            yield *place, *means, needed, part_verdict(needed, spare), drawn.n
+
+
+@dataclass(frozen=True)
+class _ExpertOfKind:
+    """An expert and a kind of tokens: its share of their choices, and of all (`load`).
+
+    rises : by how much the loss of each prompt rises with each of `REPLACEMENTS` in its place.
+    """
+
+    layer: int
+    number: int
+    kind: str
+    share: Estimate
+    load: float
+    rises: list[Floats]
 
 
 @dataclass(frozen=True)
@@ -694,8 +703,8 @@ class _Audit:
     kinds: Ints
     drawn: Resampling
 
-    def rows(self, context: MeasureContext) -> Iterator[dict[str, Any]]:
-        """For each layer, kind and expert its share of the choices, and (prompt,) rises without."""
+    def parts(self, context: MeasureContext) -> Iterator[_ExpertOfKind]:
+        """Each layer, kind of tokens and expert that some of them were given to."""
         from deepseek_report.metrics.internals.transformer_trace import sites_of
         from deepseek_report.metrics.language.residual_stream import answer_losses, chosen_experts
 
@@ -712,29 +721,13 @@ class _Audit:
             for kind, where in self._kinds():
                 shares = _shares(chosen, where, self.drawn)
                 for expert in np.flatnonzero(chosen[where].sum(0)):
-                    rises = [
-                        answer_losses(
-                            self.stream,
-                            self.prompts,
-                            self.classes,
-                            [sites[layer, int(expert)]],
-                            name,
-                            where,
-                        )
-                        - losses
-                        for name in REPLACEMENTS
-                    ]
+                    site = [sites[layer, int(expert)]]
+                    about = (self.stream, self.prompts, self.classes, site)
+                    rises = [answer_losses(*about, name, where) - losses for name in REPLACEMENTS]
                     runs += len(REPLACEMENTS)
                     context.progress.advance()
-                    yield {
-                        "layer": layer,
-                        "number": int(expert) + 1,
-                        "kind": kind,
-                        **shares[expert],
-                        "load": float(load[expert]),
-                        "rises": rises,
-                        "n": len(losses),
-                    }
+                    share, of_all = shares[expert], float(load[expert])
+                    yield _ExpertOfKind(layer, int(expert) + 1, kind, share, of_all, rises)
         context.classifier.calls += runs * len(self.prompts)
 
     def _kinds(self) -> Iterator[tuple[str, Bools]]:
@@ -745,13 +738,13 @@ class _Audit:
                 yield kind, where
 
 
-def _shares(chosen: Floats, where: Bools, drawn: Resampling) -> list[Mapping[str, float]]:
+def _shares(chosen: Floats, where: Bools, drawn: Resampling) -> list[Estimate]:
     """For each expert the share of the choices of these tokens that falls on it."""
     counts = (chosen * where[..., None]).sum(1)
     having = counts.sum(1) > 0
     of_prompt = counts[having] / counts[having].sum(1, keepdims=True)
     at = drawn.take(having)
-    return [at.mean(share, "").cells("share") for share in of_prompt.T]
+    return [at.mean(share, "") for share in of_prompt.T]
 
 
 def kinds_of(tokens: Sequence[str], classes: Ints) -> Ints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -51,8 +52,17 @@ class PromptPair:
     probability: float
     other_probability: float
     difference: Estimate
-    low: float
-    high: float
+    p_value: float | None = None
+    p_adjusted: float | None = None
+
+    @property
+    def low(self) -> float:
+        """The lower end of the difference; NaN without one, as `high` is."""
+        return math.nan if self.difference.low is None else self.difference.low
+
+    @property
+    def high(self) -> float:
+        return math.nan if self.difference.high is None else self.difference.high
 
 
 @dataclass(frozen=True)

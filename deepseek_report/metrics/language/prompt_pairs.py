@@ -6,13 +6,13 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats, Ints
+from deepseek_report.artifacts.array_types import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.measurement import Measurement
@@ -59,38 +59,35 @@ class PairedPrompts:
         """Every two groups."""
         return list(itertools.combinations(range(len(self.groups)), 2))
 
-    def rows(self, answers: Sequence[str]) -> list[dict[str, Any]]:
+    def rows(self, answers: Sequence[str]) -> list[PromptPair]:
         """A row for each answer and each two groups; intervals and p-values hold for all of them.
 
         Reference: Holm 1979, Scandinavian Journal of Statistics 6(2), 65–70.
         """
         compared = [(k, *pair) for k in range(len(answers)) for pair in self.pairs()]
         level = 1 - 0.05 / len(compared)
-        rows, p_values = [], []
+        rows = list[PromptPair]()
         for k, first, other in compared:
             own, against = self.probabilities[:, first, k], self.probabilities[:, other, k]
             known = ~np.isnan(own - against)
-            drawn = self.drawn.take(known)
-            differences = (own - against)[known]
+            drawn, differences = self.drawn.take(known), (own - against)[known]
+            method = message("interval_methods.students_of_mean")
+            gap = drawn.mean(differences, method, level)
             judged = drawn.n_units >= _FEWEST
-            gap = drawn.mean(differences, message("interval_methods.students_of_mean"), level)
-            ends = gap.cells("difference") if judged else {"low": math.nan, "high": math.nan}
-            p_values.append(mean_p_value(drawn.per_unit(differences)) if judged else math.nan)
             rows.append(
-                {
-                    "answer": answers[k],
-                    "group": self.groups[first],
-                    "compared": self.groups[other],
-                    "n": int(known.sum()),
-                    "probability": float(own[known].mean()) if known.any() else math.nan,
-                    "other_probability": float(against[known].mean()) if known.any() else math.nan,
-                    **ends,
-                    "difference": gap.value,
-                    "p_value": p_values[-1],
-                }
+                PromptPair(
+                    answer=answers[k],
+                    group=self.groups[first],
+                    compared=self.groups[other],
+                    n=int(known.sum()),
+                    probability=float(own[known].mean()) if known.any() else math.nan,
+                    other_probability=float(against[known].mean()) if known.any() else math.nan,
+                    difference=gap if judged else Estimate(gap.value),
+                    p_value=mean_p_value(drawn.per_unit(differences)) if judged else math.nan,
+                )
             )
-        adjusted = holm(p_values)
-        return [{**row, "p_adjusted": float(p)} for row, p in zip(rows, adjusted, strict=True)]
+        adjusted = holm([math.nan if row.p_value is None else row.p_value for row in rows])
+        return [replace(row, p_adjusted=p) for row, p in zip(rows, adjusted.tolist(), strict=True)]
 
 
 @dataclass(frozen=True)
@@ -221,37 +218,27 @@ class PromptPairs(ModelMetric):
 
     def _by_template(
         self, prompts: PairedPrompts, answers: Sequence[str]
-    ) -> list[dict[str, object]]:
+    ) -> list[tuple[str, str, str, str, int, float]]:
         """The mean difference in each template, the largest first."""
-        rows: list[dict[str, Any]] = []
+        rows = []
         for at, template in enumerate(self.templates):
             inside = prompts.template == at
             for (k, answer), (first, other) in itertools.product(
                 enumerate(answers), prompts.pairs()
             ):
                 shares = prompts.probabilities[inside][:, :, k]
-                rows.append(
-                    {
-                        "template": template,
-                        "answer": answer,
-                        "group": prompts.groups[first],
-                        "compared": prompts.groups[other],
-                        "n": int(inside.sum()),
-                        "difference": float((shares[:, first] - shares[:, other]).mean()),
-                    }
-                )
-        return sorted(rows, key=lambda row: -abs(row["difference"]))
+                difference = float((shares[:, first] - shares[:, other]).mean())
+                groups = prompts.groups[first], prompts.groups[other]
+                rows.append((template, answer, *groups, int(inside.sum()), difference))
+        return sorted(rows, key=lambda row: -abs(row[-1]))
 
-    def _gap(self, table: Sequence[Mapping[str, Any]]) -> Score:
+    def _gap(self, table: Sequence[PromptPair]) -> Score:
         """The largest difference, with an interval that holds whichever it is."""
-        sizes = [abs(float(row["difference"])) for row in table]
-        ends = [(float(row["low"]), float(row["high"])) for row in table]
-        known = not np.isnan(ends).any()
-        least = max(max(low, -high, 0.0) for low, high in ends)
-        most = max(max(-low, high) for low, high in ends)
-        n = max(int(row["n"]) for row in table)
-        method = message("interval_methods.students_of_mean")
-        gap = Estimate(max(sizes), least if known else None, most if known else None, n, method)
+        known = all(row.difference.ends for row in table)
+        least = max(max(row.low, -row.high, 0.0) for row in table) if known else None
+        most = max(max(-row.low, row.high) for row in table) if known else None
+        size, n = max(abs(row.difference.value) for row in table), max(row.n for row in table)
+        gap = Estimate(size, least, most, n, message("interval_methods.students_of_mean"))
         return self.score("prompt_gap", gap, "lower", unit="share")
 
     def _notes(self, prompts: PairedPrompts) -> Iterator[Message]:
@@ -272,9 +259,10 @@ class PromptPairs(ModelMetric):
             yield message("notes.prompt_pairs.alike", n=prompts.alike)
 
 
-def _same(inputs: Floats, other: Floats) -> Any:
+def _same(inputs: Floats, other: Floats) -> Bools:
     """(row,) whether the model reads the same."""
-    return ((inputs == other) | (np.isnan(inputs) & np.isnan(other))).all(axis=1)
+    same = (inputs == other) | (np.isnan(inputs) & np.isnan(other))
+    return np.asarray(same.all(axis=1))
 
 
 def _filled(

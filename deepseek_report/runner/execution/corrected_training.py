@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import numpy as np
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.corrections import CORRECTIONS_FILE
-from deepseek_report.artifacts.ids import BEFORE
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.models import FitsAnew, Penalty, Trainer, TrainsCorrected
 from deepseek_report.artifacts.protocols.progress import Progress
@@ -21,7 +20,7 @@ from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.plain_files import empty_folder, is_file
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.overrides import trains_by_gradients
-from deepseek_report.data_kinds.corrected_data import ItemCue, ModelSort, ResolvedCorrections
+from deepseek_report.data_kinds.corrected_data import ModelSort, ResolvedCorrections
 from deepseek_report.data_kinds.cues import InputCue
 from deepseek_report.metrics.behaviour.corrections import LEAST_USE, MOST_LEFT, use_of
 
@@ -35,13 +34,14 @@ _CHECKED = 1000
 class CorrectedPlace:
     """Where and from which seed the corrected model is trained.
 
-    inputs : {stage: its folder}, those of the model before corrections among them.
+    data_before, training_before : the folders of the data and of the model before corrections.
     """
 
     folder: Path
     seed: int
     device: str
-    inputs: Mapping[str, Path]
+    data_before: Path
+    training_before: Path
 
 
 def sort_of(experiment: Experiment, data: Dataset) -> ModelSort:
@@ -80,21 +80,22 @@ def train_corrected(
     a fifth of what it was on the validation part; where none does, by the largest. All other models
     are fitted to the corrected data.
     """
-    original = Dataset.load(place.inputs[BEFORE["data"]])
+    original = Dataset.load(place.data_before)
     resolved = resolved_corrections(experiment, original)
     penalised = resolved.trained_away and resolved.sort == "network"
     if not penalised or not isinstance(trainer, TrainsCorrected):
         module = _built(experiment, dataset, place.seed)
         trainer.fit(module, dataset, place.folder, place.seed, place.device, progress)
         return
-    before = classifier_before(
-        experiment.before or experiment, original, place.inputs[BEFORE["training"]], place.device
-    )
+    own = experiment.before or experiment
+    before = classifier_before(own, original, place.training_before, place.device)
+
+    cues = [(each.cue, each.how) for each in resolved.trained_away]
 
     def fitted(weight: float) -> Classifier:
         empty_folder(place.folder)
         module = _built(experiment, dataset, place.seed)
-        penalty = trainer.penalty_on(_pairs(resolved.trained_away), weight, dataset)
+        penalty = trainer.penalty_on(cues, weight, dataset)
         trainer.fit(module, dataset, place.folder, place.seed, place.device, progress, penalty)
         classifier: Classifier = experiment.model.wrap(module, dataset.schema, place.device)
         return classifier
@@ -120,16 +121,19 @@ def choose_weight(
     weight : the factor of the last training. cues : what was penalised, by the columns of
     `corrected`. tried : for each factor the uses before and after, on validation rows.
     """
-    uses = _uses_before(before, resolved, seed)
+    kept = {id(each.item) for each in resolved.trained_away}
+    cues_before = [each.cue for each in resolved.cues if id(each.item) in kept]
+    uses = [_use(before, resolved.data, cue, seed) for cue in cues_before]
     tried: list[dict[str, object]] = []
     for weight in WEIGHTS:
         classifier = fitted(weight)
         left = [_use(classifier, corrected, each.cue, seed) for each in resolved.trained_away]
         tried.append({"weight": weight, "before": uses, "after": left})
-        if all(_is_enough(was, now) for was, now in zip(uses, left, strict=True)):
+        enough = (max(MOST_LEFT * was, LEAST_USE) for was in uses)
+        if all(now <= most for now, most in zip(left, enough, strict=True)):
             break
     cues = [{**dataclasses.asdict(each.cue), "how": each.how} for each in resolved.trained_away]
-    return {"weight": tried[-1]["weight"], "cues": cues, "tried": tried}
+    return {"weight": weight, "cues": cues, "tried": tried}
 
 
 def _built(experiment: Experiment, dataset: Dataset, seed: int) -> Any:
@@ -137,21 +141,6 @@ def _built(experiment: Experiment, dataset: Dataset, seed: int) -> Any:
     if isinstance(model, FitsAnew):
         return model.fitted_anew(dataset.schema, dataset.train, None)
     return model.build(dataset.schema, dataset.train, seed)
-
-
-def _pairs(cues: Sequence[ItemCue]) -> list[tuple[InputCue, Any]]:
-    return [(each.cue, each.how) for each in cues]
-
-
-def _is_enough(before: float, after: float) -> bool:
-    return after <= max(MOST_LEFT * before, LEAST_USE)
-
-
-def _uses_before(before: Classifier, resolved: ResolvedCorrections, seed: int) -> list[float]:
-    """The use of each trained-away cue by the model as it was, by the columns of its data."""
-    kept = {id(each.item) for each in resolved.trained_away}
-    cues = [each.cue for each in resolved.cues if id(each.item) in kept]
-    return [_use(before, resolved.data, cue, seed) for cue in cues]
 
 
 def _use(classifier: Classifier, data: Dataset, cue: InputCue, seed: int) -> float:

@@ -81,6 +81,10 @@ class StageJob:
         """The folder of what the model predicts, and of the cases that are chosen."""
         return self.inputs["predictions"]
 
+    def before(self, stage: str) -> Path:
+        """The folder of the data, the training or the predictions before corrections."""
+        return self.inputs[BEFORE[stage]]
+
     @property
     def is_of_folds(self) -> bool:
         """Whether the stage makes the run again in each fold of a cross-validation."""
@@ -98,11 +102,10 @@ def run_stage(job: StageJob, folder: Path, progress: Progress) -> None:
 
 
 def _data(job: StageJob, folder: Path, progress: Progress) -> None:
-    if BEFORE["data"] in job.inputs:
-        original = Dataset.load(job.inputs[BEFORE["data"]])
-        corrected_training.resolved_corrections(job.experiment, original).corrected(
-            job.seeds.data
-        ).save(folder)
+    if job.experiment.corrections:
+        original = Dataset.load(job.before("data"))
+        resolved = corrected_training.resolved_corrections(job.experiment, original)
+        resolved.corrected(job.seeds.data).save(folder)
         items = [item.to_json() for item in job.experiment.corrections]
         save_json(folder / CORRECTIONS_FILE, items)
         return
@@ -118,14 +121,14 @@ def _training(job: StageJob, folder: Path, progress: Progress) -> None:
     if isinstance(model, models.BringsTrainer):
         trainer = model.own_trainer() or trainer
     _require_same_model(job, model)
-    if BEFORE["training"] in job.inputs:
-        place = corrected_training.CorrectedPlace(
-            folder, job.seeds.training, job.device, job.inputs
-        )
+    seed = job.seeds.training
+    if job.experiment.corrections:
+        before = job.before("data"), job.before("training")
+        place = corrected_training.CorrectedPlace(folder, seed, job.device, *before)
         corrected_training.train_corrected(job.experiment, dataset, trainer, place, progress)
     else:
-        module = model.build(dataset.schema, dataset.train, job.seeds.training)
-        trainer.fit(module, dataset, folder, job.seeds.training, job.device, progress)
+        module = model.build(dataset.schema, dataset.train, seed)
+        trainer.fit(module, dataset, folder, seed, job.device, progress)
     _require_same_model(job, model)
 
 
@@ -159,17 +162,17 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
     predictions = predict(classifier, dataset.validation, dataset.test, rule)
     for part, predicted in predictions.items():
         predicted.save(folder / part)
+    tested = predictions["test"]
     places = {int(row): place for place, row in enumerate(dataset.test.instance_ids)}
     rows = enumerate(job.experiment.report.cases, start=1)
     named = {f"{NAMED}{number}": places[row] for number, row in rows}
-    instances = settings.explain.instances
     cases = choose_cases(
-        predictions["test"],
+        tested,
         dataset.schema,
         dataset.test.inputs,
-        instances,
+        settings.explain.instances,
         job.seeds.data,
-        named | _alerts(job, dataset, predictions["test"]),
+        named | _alerts(job, dataset, tested),
         settings.explain.pages,
     )
     cases.save(folder / "cases")
@@ -193,7 +196,8 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     inputs = dataset.test.inputs[cases.explained]
     context = explain_context(job, explainer, classifier, inputs, cases.explained, progress)
     context = dataclasses.replace(context, instance_ids=dataset.test.instance_ids[cases.explained])
-    if job.experiment.other_classes(dataset.schema.target):
+    others = job.experiment.other_classes(dataset.schema.target)
+    if others:
         decided_classes.remember_answers(classifier)
     before, started = process_peak(), time.perf_counter()
     explanation: Explanation = explainer.explain(context)
@@ -202,7 +206,6 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
         explanation = dataclasses.replace(explanation, seed=None)
     if len(dataset.schema.target.classes) > 2 and not isinstance(explainer, GivenInPython):
         predictions = Predictions.load(job.predicted / "test")
-        others = job.experiment.other_classes(dataset.schema.target)
         explanation = decided_classes.with_other_classes(explanation, explainer, context, others)
         everyone = job.experiment.settings.explain.classes is not None
         explanation = decided_classes.with_decided_classes(
@@ -257,28 +260,22 @@ def measure_context(
     seed = job.seeds.measure if "seed" in metric.reads else DRAWS_NOTHING
     background = background_rows(job, dataset)
     if "predictions" not in job.inputs:  # the metric reads the data alone
-        nothing: Any = None
+        none: Any = None
+        causal = job.experiment.settings.causal
         return metrics.MeasureContext(
-            dataset,
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            seed,
-            background,
-            causal=job.experiment.settings.causal,
-            progress=progress,
+            dataset, none, none, none, none, seed, background, causal=causal, progress=progress
         )
     predicted = job.predicted
+    by_id = {ArtifactId(stage): path for stage, path in job.inputs.items()}
     explanations = {
         artifact.name: Explanation.load(path)
-        for artifact, path in ((ArtifactId(stage), path) for stage, path in job.inputs.items())
+        for artifact, path in by_id.items()
         if artifact.kind == "explanations"
     }
     measured = {
-        stage: Measurement.load(path)
-        for stage, path in job.inputs.items()
-        if ArtifactId(stage).kind == "measures"
+        str(artifact): Measurement.load(path)
+        for artifact, path in by_id.items()
+        if artifact.kind == "measures"
     }
     return metrics.MeasureContext(
         dataset=dataset,
@@ -320,12 +317,11 @@ def _before(job: StageJob) -> metrics.BeforeCorrections | None:
     before = job.experiment.before
     if before is None:
         return None
-    folders = {name: job.inputs[stage] for name, stage in BEFORE.items()}
-    data = Dataset.load(folders["data"])
+    data = Dataset.load(job.before("data"))
     return metrics.BeforeCorrections(
         data,
-        Predictions.load(folders["predictions"] / "test"),
-        corrected_training.classifier_before(before, data, folders["training"], job.device),
+        Predictions.load(job.before("predictions") / "test"),
+        corrected_training.classifier_before(before, data, job.before("training"), job.device),
         corrected_training.resolved_corrections(job.experiment, data),
     )
 
@@ -435,8 +431,7 @@ def fresh_classifier(job: StageJob, *, copied: bool = True) -> Classifier:
     """
     from deepseek_report.models.shared.loading import load_module
 
-    model, dataset = job.experiment.model, job.dataset
-    folder = job.training
+    model, dataset, folder = job.experiment.model, job.dataset, job.training
     if job.experiment.corrections and isinstance(model, models.FitsAnew):
         if folder not in _LOADED:
             _LOADED.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,13 @@ from deepseek_report.wording.words import texts_digest
 
 _STAGES = f"{PACKAGE}.runner.execution.stages"
 RELEASE = f"{PACKAGE}.privacy.release"
-_CONCLUDING = f"{PACKAGE}.runner.execution.concluding"
+_CONCLUDING = f"{PACKAGE}.findings.conclude"
 _FOLDS = f"{PACKAGE}.runner.execution.fold_runs"
 #: The stage that concludes from all others, before the pictures are drawn.
 CONCLUSIONS = "conclusions"
 CONTROL = "random"
 _CORRECTED = f"{PACKAGE}.data_kinds.corrected_data"
+_DATA_BEFORE, _TRAINING_BEFORE = BEFORE["data"], BEFORE["training"]
 #: {kind of artifact: the group of the config whose plug-ins make it}
 _GROUPS = {"explanations": "explainers", "measures": "metrics", "pictures": "visualizations"}
 
@@ -96,6 +97,7 @@ class _Planner:
         self.seeds = experiment.seeds
         #: Of the language's words, which stand in conclusions and inside of pictures.
         self.texts = texts_digest(self.experiment.report.language)
+        self.corrections = [item.to_json() for item in experiment.corrections]
         self.stages: dict[str, Stage] = {}
 
     def add(
@@ -124,6 +126,10 @@ class _Planner:
     def target(self, group: str, key: str = "") -> str:
         return str(self.experiment.config_of(group, key)["_target_"])
 
+    def part(self, group: str, key: str = "") -> Any:
+        """What the configuration says of a group, or of one of its entries."""
+        return self.config[group][key] if key else self.config[group]
+
     def plan(self) -> list[Stage]:
         self._before()
         self.data()
@@ -139,15 +145,13 @@ class _Planner:
 
     def data(self) -> Stage:
         """The stage that reads the data, on which no other choice bears."""
-        if self.experiment.corrections:
-            items = [item.to_json() for item in self.experiment.corrections]
-            inputs = (BEFORE["data"],)
+        seed = self.seeds.data
+        if self.corrections:
             corrected = f"{_CORRECTED}.ResolvedCorrections"
-            return self.add("data", items, inputs, corrected, seed=self.seeds.data)
-        raw, dataset = self.config, self.experiment.dataset
-        source = dataset.source_digest()
-        target, seed = self.target("dataset"), self.seeds.data
-        return self.add("data", [raw["dataset"], source], (), target, seed=seed, source=source)
+            return self.add("data", self.corrections, (_DATA_BEFORE,), corrected, seed=seed)
+        source, target = self.experiment.dataset.source_digest(), self.target("dataset")
+        made_from = [self.part("dataset"), source]
+        return self.add("data", made_from, (), target, seed=seed, source=source)
 
     def _before(self) -> None:
         """The same model without corrections, as the plan without them makes it."""
@@ -163,29 +167,25 @@ class _Planner:
 
     def model(self) -> None:
         """The stages that train the model and ask it about the test part."""
-        raw = self.config
         targets = (self.target("model"), self.target("trainer"))
-        trained = [raw["model"], raw["trainer"]]
+        trained, others = [self.part("model"), self.part("trainer")], ""
         model = self.experiment.model
-        others = model.source_digest() if isinstance(model, NamesOthers) else ""
+        inputs: tuple[str, ...] = ("data",)
         if isinstance(model, NamesOthers):
+            others = model.source_digest()
             trained.append(others)
-        inputs = ("data", *(BEFORE[name] for name in ("data", "training") if self._corrects))
-        if self._corrects:
-            trained.append([item.to_json() for item in self.experiment.corrections])
+        if self.corrections:
+            inputs = ("data", _DATA_BEFORE, _TRAINING_BEFORE)
+            trained.append(self.corrections)
         self.add("training", trained, inputs, *targets, seed=self.seeds.training, source=others)
         explain, cases = self.experiment.settings.explain, self.experiment.report.cases
-        chosen = [raw["decision"], explain.instances, explain.pages, *cases]
+        chosen = [self.part("decision"), explain.instances, explain.pages, *cases]
         self.add("predictions", chosen, ("data", "training"), self.target("model"))
-
-    @property
-    def _corrects(self) -> bool:
-        return bool(self.experiment.corrections)
 
     def _explainer(self, name: str) -> None:
         explain = self.experiment.settings.explain
         shared = explain.background, explain.classes, explain.question
-        config = [self.config["explainers"][name], *shared]
+        config = [self.part("explainers", name), *shared]
         inputs = ("data", "training", "predictions")
         explainer: ExplainerPlugin = self.experiment.explainers[name]
         seed = self.seeds.explain if traits_of(explainer, ExplainerPart).samples else None
@@ -195,20 +195,20 @@ class _Planner:
     def _metric(self, name: str) -> None:
         plugin = self.experiment.metrics[name]
         traits = traits_of(plugin, MetricPart)
-        config = self.config["metrics"][name]
+        config = self.part("metrics", name)
         if "expectations" in plugin.reads:
-            config = {"metric": config, "expectations": self.config["behaviour"]}
-        if "causal" in plugin.reads and self.config["causal"]:
-            config = {"metric": config, "causal": self.config["causal"]}
+            config = {"metric": config, "expectations": self.part("behaviour")}
+        if "causal" in plugin.reads and (causal := self.part("causal")):
+            config = {"metric": config, "causal": causal}
         targets = [self.target("metrics", name)]
         if "capacity" in plugin.reads:
-            config = {"metric": config, "capacity": self.config["decision"]["capacity"]}
+            config = {"metric": config, "capacity": self.part("decision", "capacity")}
         if "folds" in plugin.reads:
             config = {"metric": config, **self._of_folds(targets)}
         seed = self.seeds.measure if "seed" in plugin.reads else None
         before: tuple[str, ...] = ()
-        if "before" in plugin.reads and self._corrects:
-            config = [config, [item.to_json() for item in self.experiment.corrections]]
+        if "before" in plugin.reads and self.corrections:
+            config = [config, self.corrections]
             before = tuple(BEFORE.values())
         base: tuple[str, ...] = ("data", "training", "predictions")
         if set(plugin.reads) <= {"dataset", "seed", "causal"}:
@@ -238,9 +238,8 @@ class _Planner:
 
         judged = judged_in_folds(self.experiment.metrics)
         targets += [f"{_FOLDS}.run_folds", *(self.target("metrics", name) for name in judged)]
-        expectations = self.config["behaviour"]
         concluded = concluded_from(self.config)
-        return {"judged": judged, "concluded": concluded, "expectations": expectations}
+        return {"judged": judged, "concluded": concluded, "expectations": self.part("behaviour")}
 
     def _taken(self, metrics: Iterable[str], of: Iterable[ArtifactId]) -> tuple[str, ...]:
         """The planned measurements of explanations that a metric takes over from others."""
@@ -253,34 +252,29 @@ class _Planner:
         """Findings and verdicts hang on all that was measured, and on what was left out."""
         refused = sorted((refusal.artifact, refusal.reason) for refusal in self.experiment.refused)
         config = [concluded_from(self.config), refused, self.texts]
-        of_before = {*BEFORE.values()}
-        inputs = tuple(name for name in self.stages if name not in of_before)
-        self._released(CONCLUSIONS, config, inputs, f"{_CONCLUDING}.run_conclusions")
+        inputs = tuple(name for name in self.stages if name not in BEFORE.values())
+        self._released(CONCLUSIONS, config, inputs, f"{_CONCLUDING}.conclude")
 
     def _released(self, name: str, config: object, inputs: tuple[str, ...], target: str) -> None:
         """Plan a stage that reads no more than the level of privacy allows."""
-        privacy = self.experiment.privacy
-        if privacy.is_full:
-            self.add(name, config, inputs, target)
-        else:
-            withheld = {"made from": config, "privacy": vars(privacy)}
-            self.add(name, withheld, inputs, target, f"{RELEASE}.release")
+        privacy, targets = self.experiment.privacy, [target]
+        if not privacy.is_full:
+            config = {"made from": config, "privacy": vars(privacy)}
+            targets.append(f"{RELEASE}.release")
+        self.add(name, config, inputs, *targets)
 
     def _picture(self, name: str) -> None:
-        plugin = self.experiment.visualizations[name]
-        inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
-        config = self.config["visualizations"][name]
-        config = {"picture": config, "texts": self.texts}
-        self._released(
-            ArtifactId.picture(name), config, inputs, self.target("visualizations", name)
-        )
-
-    def _drawn_from(self, plugin: object) -> Iterator[str]:
-        traits = traits_of(plugin, PicturePart)
-        for need in sorted({*traits.needs, *traits.also}):
-            for stage in self.stages:
-                if ArtifactId(stage).is_within(need):
-                    yield stage
+        traits = traits_of(self.experiment.visualizations[name], PicturePart)
+        drawn_from = [
+            stage
+            for need in sorted({*traits.needs, *traits.also})
+            for stage in self.stages
+            if ArtifactId(stage).is_within(need)
+        ]
+        inputs = tuple(dict.fromkeys(["data", "predictions", *drawn_from]))
+        config = {"picture": self.part("visualizations", name), "texts": self.texts}
+        target = self.target("visualizations", name)
+        self._released(ArtifactId.picture(name), config, inputs, target)
 
 
 def taken_first(metrics: Mapping[str, object]) -> list[str]:

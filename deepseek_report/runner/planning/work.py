@@ -13,6 +13,7 @@ from deepseek_report.artifacts.protocols.metrics import ExplainsAgain
 from deepseek_report.artifacts.protocols.models import BringsTrainer, PlansRows, capabilities_of
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import PARTS
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.planning.plan import Stage
@@ -39,8 +40,8 @@ class Size:
     @classmethod
     def of(cls, schema: Schema, card: Mapping[str, Any]) -> Size:
         """By the schema and the card of a data set."""
-        parts = {str(part["part"]): int(part["n"]) for part in card["parts"]}
-        return cls(schema, parts["train"], parts["validation"], parts["test"])
+        sizes = {str(part["part"]): int(part["n"]) for part in card["parts"]}
+        return cls(schema, *(sizes[part] for part in PARTS))
 
 
 def work_facts(experiment: Experiment, stage: Stage, data: Path) -> dict[str, object]:
@@ -85,14 +86,14 @@ def work_of(experiment: Experiment, stage: Stage, size: Size) -> Work:
 
 def like_of(experiment: Experiment, stage: Stage) -> str:
     """Sixteen digits, the same for stages in which the same code works for the same model."""
+    config: Mapping[str, object] = {"_target_": ""}
     if stage.group:
-        target = experiment.config_of(stage.group, stage.name)["_target_"]
-    elif stage.kind == "conclusions":
-        target = ""
-    else:
-        target = experiment.raw["dataset" if stage.kind == "data" else "trainer"]["_target_"]
-    model = None if stage.kind in {"data", "conclusions", "pictures"} else experiment.raw["model"]
-    return digest([stage.id, target, model])[:16]
+        config = experiment.config_of(stage.group, stage.name)
+    elif stage.kind != "conclusions":
+        config = experiment.config_of("dataset" if stage.kind == "data" else "trainer")
+    is_of_model = stage.kind not in {"data", "conclusions", "pictures"}
+    model = experiment.config_of("model") if is_of_model else None
+    return digest([stage.id, config["_target_"], model])[:16]
 
 
 def planned_calls(
@@ -111,13 +112,10 @@ def background_of(experiment: Experiment, size: Size) -> int:
     return min(experiment.settings.explain.background, size.train)
 
 
-def _explaining(experiment: Experiment, name: str, size: Size, instances: int) -> int:
-    return planned_calls(experiment, experiment.explainers[name], size, instances)
-
-
 def calls_of(experiment: Experiment, name: str, size: Size) -> int:
     """How many rows the model evaluates at most while an explainer explains all that is asked."""
-    once = _explaining(experiment, name, size, instances_of(experiment, size))
+    explainer = experiment.explainers[name]
+    once = planned_calls(experiment, explainer, size, instances_of(experiment, size))
     target = size.schema.target
     others = len(experiment.other_classes(target))
     decided = experiment.settings.explain.classes is not None and len(target.classes) > 2
@@ -143,7 +141,8 @@ def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
     if "folds" in metric.reads:
         return trained_rows(experiment, size) * (experiment.settings.split.folds or 1)
     if stage.subject and isinstance(metric, ExplainsAgain):
-        return _explaining(experiment, stage.subject, size, metric.explained_again(instances))
+        explainer = experiment.explainers[stage.subject]
+        return planned_calls(experiment, explainer, size, metric.explained_again(instances))
     if stage.subject:
         return instances * size.players
     if traits_of(metric, MetricPart).scope == "explainers":

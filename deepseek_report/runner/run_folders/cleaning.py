@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -88,7 +88,9 @@ def take_inventory(store: Path, reports: Path) -> Inventory | None:
         return None
     runs = past_runs(reports)
     used = {(stage, key[:32]) for run in runs for stage, key in run.stages}
-    stored = [*_stages(root, used), *_leftovers(root), *_sent(root), *_asides(reports)]
+    stages = _folders_of_stages(root)
+    stored = [_stored(path, stage, _need(stage, path, used)) for stage, path in stages]
+    stored += _leftovers(root, reports)
     with alone(root) as free:
         busy = not free
     return Inventory(root, stored, len(runs), sum(bool(run.problem) for run in runs), busy)
@@ -129,19 +131,9 @@ def _remove(root: Path, stored: Stored) -> str:
             remove(stored.path)
     except OSError as error:
         return f"it cannot be removed: {error.strerror}"
-    _remove_empty(stored.path.parent, root)
+    place, work = stored.path.parent, root / ".work"
+    remove_empty(place, below=work if work in place.parents else root)
     return ""
-
-
-def _remove_empty(folder: Path, root: Path) -> None:
-    """Remove the folders of a stage that hold nothing any more."""
-    inside = root / ".work" if root / ".work" in folder.parents else root
-    remove_empty(folder, below=inside)
-
-
-def _stages(root: Path, used: Collection[tuple[str, str]]) -> Iterator[Stored]:
-    for stage, path in _folders_of_stages(root):
-        yield _stored(path, stage, _need(stage, path, used))
 
 
 def _need(stage: str, path: Path, used: Collection[tuple[str, str]]) -> Need:
@@ -152,32 +144,24 @@ def _need(stage: str, path: Path, used: Collection[tuple[str, str]]) -> Need:
     return "used" if (stage, path.name) in used else "unused"
 
 
-def _leftovers(root: Path) -> Iterator[Stored]:
+def _leftovers(root: Path, reports: Path) -> Iterator[Stored]:
+    """What killed commands left: work on stages, outboxes, run folders that were to be replaced.
+
+    Outboxes and run folders of living commands are younger, or hold the store.
+    """
     for work in (root / ".work", root / ".fetching"):
         if not work.is_symlink():
             for stage, path in _folders_of_stages(work):
                 yield _stored(path, stage, "leftover")
-
-
-def _sent(root: Path) -> Iterator[Stored]:
-    """Outboxes of killed commands; those of living ones are younger, or hold the store."""
-    if not (place := root / SENT).is_symlink():
-        outboxes = (path for path in folders_in(place) if _OUTBOX.fullmatch(path.name))
-        yield from _settled(outboxes)
-
-
-def _asides(reports: Path) -> Iterator[Stored]:
-    for experiment in folders_in(reports, links=True):
-        yield from _settled(p for p in folders_in(experiment) if _ASIDE.fullmatch(p.name))
-
-
-def _settled(paths: Iterable[Path]) -> Iterator[Stored]:
-    """Leftovers, of these folders, that nobody has written for a while."""
+    sent = () if (root / SENT).is_symlink() else folders_in(root / SENT)
+    asides = (path for folder in folders_in(reports, links=True) for path in folders_in(folder))
     now = dt.datetime.now(dt.UTC)
-    for path in paths:
-        stored = _stored(path, "", "leftover")
-        if now - stored.made >= _SETTLED:
-            yield stored
+    for paths, form in ((sent, _OUTBOX), (asides, _ASIDE)):
+        for path in paths:
+            if form.fullmatch(path.name):
+                stored = _stored(path, "", "leftover")
+                if now - stored.made >= _SETTLED:
+                    yield stored
 
 
 def _folders_of_stages(place: Path) -> Iterator[tuple[str, Path]]:

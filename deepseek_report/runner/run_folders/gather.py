@@ -74,8 +74,10 @@ def assemble(
     config = recorded_config(experiment)
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
     plain_files.write_text(folder / CONFIG, text)
-    artifacts = _artifacts(execution, folder) | _frameworks(experiment, folder)
-    artifacts |= _beside_config(experiment, folder)
+    paths = {stage: folder / ARTIFACTS / stage for stage in execution.folders}
+    stored = artifact_paths({stage: path for stage, path in paths.items() if path.is_dir()})
+    artifacts = {name: _copied(path, folder) for name, path in stored.items()}
+    artifacts |= _frameworks(experiment, folder) | _beside_config(experiment, folder)
     run = RecordedRun(
         run_id=run_id,
         command=command,
@@ -99,24 +101,20 @@ def assemble(
 
 
 def _copy(experiment: Experiment, execution: Execution, folder: Path) -> None:
+    """Copy what the run's own stages made, as far as its level of privacy allows."""
+    own = {name: path for name, path in execution.folders.items() if name not in BEFORE.values()}
     if experiment.privacy.is_full:
-        _copy_whole(execution, folder, experiment.settings.measure_time)
+        _copy_whole(own, folder, experiment.settings.measure_time)
     else:
-        release(_own(execution), experiment, folder / ARTIFACTS)
+        release(own, experiment, folder / ARTIFACTS)
     if not experiment.settings.measure_time:
         for path in plain_files.files_below(folder / ARTIFACTS, "timing.json"):
             if path.name == "timing.json":
                 plain_files.remove(path)
 
 
-def _own(execution: Execution) -> dict[str, Path]:
-    """The folders of the run's own stages; those of the model before corrections are another's."""
-    of_before = {*BEFORE.values()}
-    return {name: path for name, path in execution.folders.items() if name not in of_before}
-
-
-def _copy_whole(execution: Execution, folder: Path, measure_time: bool) -> None:
-    for stage, source in _own(execution).items():
+def _copy_whole(stages: Mapping[str, Path], folder: Path, measure_time: bool) -> None:
+    for stage, source in stages.items():
         target = folder / ARTIFACTS / stage
         copy_tree(source, target)
         for name in _NOT_COPIED:
@@ -155,12 +153,6 @@ def _volatile(experiment: Experiment) -> Iterator[str]:
         if set(measured) & set(traits.traits_of(picture, traits.PicturePart).needs):
             yield f"{ARTIFACTS}/pictures/{name}/*"
             yield f"figures/*{slug(name)}*"
-
-
-def _artifacts(execution: Execution, folder: Path) -> dict[str, CopiedArtifact]:
-    paths = {stage: folder / ARTIFACTS / stage for stage in execution.folders}
-    stages = {stage: path for stage, path in paths.items() if path.is_dir()}
-    return {name: _copied(path, folder) for name, path in artifact_paths(stages).items()}
 
 
 def _copied(path: Path, folder: Path) -> CopiedArtifact:

@@ -21,7 +21,8 @@ from deepseek_report.artifacts.storage.local_paths import shipped, without_local
 from deepseek_report.compliance.statements import latest_day
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError, DeepseekReportError
-from deepseek_report.privacy.release import source_of, told_reason
+from deepseek_report.privacy.release import told_reason
+from deepseek_report.privacy.withheld import RunSource
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
     RUN,
@@ -110,11 +111,9 @@ class RecordedRun:
         """A content that agrees with its schema; what was concluded beside it is left out."""
         names = {each.name for each in fields(cls)}
         known = {name: value for name, value in run.items() if name in names}
-        known["artifacts"] = {
-            name: CopiedArtifact(**entry) for name, entry in run["artifacts"].items()
-        }
-        known["problems"] = [MissingPart.from_json(entry) for entry in run["problems"]]
-        return cls(**{"command": {}, **known})
+        artifacts = {name: CopiedArtifact(**entry) for name, entry in run["artifacts"].items()}
+        problems = [MissingPart.from_json(entry) for entry in run["problems"]]
+        return cls(**{"command": {}, **known, "artifacts": artifacts, "problems": problems})
 
     def to_json(self) -> dict[str, object]:
         """The content of the file, in its order."""
@@ -238,26 +237,22 @@ def _validator(version: int) -> Draft202012Validator:
 
 def results_of(folder: Path, run: RecordedRun, day: dt.date | None = None) -> Results:
     """The results that a run folder holds; day : what counts as today, for what people wrote."""
+    kept = (
+        *("run_id", "digests", "versions", "environment", "stages", "overrides", "command"),
+        *("volatile", "plan"),
+    )
+    provenance = {name: getattr(run, name) for name in kept}
     return Results(
         paths={name: folder / entry.path for name, entry in run.artifacts.items()},
         config=run.config,
         failures=reasons(run.problems, "failed"),
         refused=reasons(run.problems, "not applicable"),
-        provenance=_provenance(folder, run),
+        provenance=provenance | {"manifest": run.file_hashes, "record": read_record(folder)},
         run_id=run.run_id,
         named=frozenset(entry.stage for entry in run.problems if entry.named),
         folder=folder,
         today=day or latest_day(),
     )
-
-
-def _provenance(folder: Path, run: RecordedRun) -> dict[str, object]:
-    kept = (
-        *("run_id", "digests", "versions", "environment", "stages", "overrides", "command"),
-        *("volatile", "plan"),
-    )
-    known = {name: getattr(run, name) for name in kept}
-    return known | {"manifest": run.file_hashes, "record": read_record(folder)}
 
 
 @contextmanager
@@ -309,7 +304,7 @@ def disclosed_problems(
     privacy = experiment.privacy
     if privacy.is_full:
         return list(problems)
-    source = source_of(folders, privacy) if "data" in folders else None
+    source = RunSource.of(folders, privacy) if "data" in folders else None
     return [
         replace(
             each, reason=told_reason(each.reason, privacy, source, failed=each.kind == "failed")

@@ -62,7 +62,7 @@ def past_runs(reports: Path) -> list[PastRun]:
 def past_run(folder: Path) -> PastRun:
     """What a run folder tells of itself; never raises for what stands in it."""
     named = (folder, folder.parent.name, folder.name)
-    finished = _moment(_read(folder / _PROVENANCE)[0], "finished")
+    finished = _moment(_entry(_read(folder / _PROVENANCE)[0], "finished"))
     record, problem = _read(folder / _RUN)
     if not problem and not isinstance(record, dict):
         problem = f"{_RUN} is no record of a run"
@@ -124,9 +124,9 @@ def _mappings(value: object) -> Sequence[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _moment(record: object, name: str) -> dt.datetime | None:
+def _moment(text: object) -> dt.datetime | None:
     try:
-        moment = dt.datetime.fromisoformat(str(_entry(record, name)))
+        moment = dt.datetime.fromisoformat(str(text))
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

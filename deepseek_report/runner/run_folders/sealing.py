@@ -127,15 +127,8 @@ def document_digest(
     run_digest: str, documents: Mapping[str, str], people: Mapping[str, str]
 ) -> str:
     """SHA-256 of the run digest and the hashes of the documents and of people's files."""
-    return digest(
-        {
-            "deepseek-report/documents": {
-                "run": run_digest,
-                "documents": dict(documents),
-                "people": dict(people),
-            }
-        }
-    )
+    parts = {"run": run_digest, "documents": dict(documents), "people": dict(people)}
+    return digest({"deepseek-report/documents": parts})
 
 
 def writing_key(config: Mapping[str, Any], language: str = "") -> str:
@@ -192,19 +185,13 @@ def drawn_again(results: Results, folder: Path, trust: Sequence[str] = ()) -> Re
     for name in results.names("pictures"):
         artifact = ArtifactId.picture(name)
         try:
-            _draw(shown, entries[name], folder / name, trust)
+            plugin = load_picture(entries[name], trust)
+            make_folder(folder / name)
+            for picture in plugin.draw(shown):
+                picture.declared(plugin.section, plugin.needs).save(folder / name)
         except UntrustedPartError:
             continue
         except Exception as error:  # one picture must not take the others with it
             failures[artifact] = without_local_paths(f"{type(error).__name__}: {error}")
         paths[artifact] = folder / name
     return dataclasses.replace(results, paths=paths).with_failures(failures)
-
-
-def _draw(
-    results: Results, entry: Mapping[str, object], folder: Path, trust: Sequence[str]
-) -> None:
-    plugin = load_picture(entry, trust)
-    make_folder(folder)
-    for picture in plugin.draw(results):
-        picture.declared(plugin.section, plugin.needs).save(folder)

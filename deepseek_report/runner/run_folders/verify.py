@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
-
-import pandas as pd
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.score import WORDED, load_scores
@@ -202,12 +199,13 @@ def verify(
     verified.run_digest = run_digest(listed)
     verified.results += result_problems(folder, contents, manifest)
     verified.results += agreement_problems(run, listed)
-    _count(contents, "result", listed, verified)
+    _count(verified, "result", listed)
     if manifest.get("format_version") == 1:
-        _verify_first_format(folder, contents, manifest, verified)
+        _verify_first_format(folder, manifest, verified)
     else:
-        _verify_records(folder, contents, verified)
-        _verify_documents(folder, contents, verified)
+        records: dict[str, str] = _manifest(folder, contents, RECORDS_MANIFEST)["files"]
+        verified.records += _differences(folder, verified, "record", records)
+        _verify_documents(folder, verified)
     if recompute and not verified.results:
         _compare_contents(folder, run, verified)
     verified.expected = _expectation(verified, expected)
@@ -314,12 +312,18 @@ def _sealed_by(folder: Path, digest: str, keys: Mapping[str, KnownKey]) -> list[
     return sorted(key.name for key in opened.signers) if right else []
 
 
-def _count(
-    contents: Contents, kind: FileClass, listed: Mapping[str, str], verified: Verified
-) -> None:
+def _count(verified: Verified, kind: FileClass, listed: Mapping[str, str]) -> None:
     """Count the files that are listed, and name those of the class that are not."""
     verified.files += len(listed)
-    verified.unlisted += sorted(set(contents.of_class(kind)) - set(listed))
+    verified.unlisted += sorted(set(verified.contents.of_class(kind)) - set(listed))
+
+
+def _differences(
+    folder: Path, verified: Verified, kind: FileClass, listed: Mapping[str, str]
+) -> list[str]:
+    """How the files of a class differ from those listed, which are counted."""
+    _count(verified, kind, listed)
+    return differences(folder, verified.contents, kind, listed)
 
 
 def expected_digest(text: str) -> str:
@@ -353,11 +357,10 @@ def _foreign(contents: Contents) -> dict[str, str]:
 def agreement_problems(run: RecordedRun, listed: Mapping[str, str]) -> list[str]:
     """Where the manifest, the hashes of the artifacts in `run.json` and its stage keys differ."""
     artifacts = run.file_hashes
+    stored = {name for name in listed if name.startswith(f"{ARTIFACTS}/")}
     problems = [
         f"{name}: {RUN} and {MANIFEST} do not say the same of it"
-        for name in sorted(
-            artifacts.keys() | {file for file in listed if file.startswith(f"{ARTIFACTS}/")}
-        )
+        for name in sorted(artifacts.keys() | stored)
         if artifacts.get(name) != listed.get(name)
     ]
     if run.format_version > 1 and run.run_id != identity_of(run):
@@ -391,12 +394,10 @@ def _same_scores(folder: Path, run: RecordedRun) -> bool:
         if ArtifactId(name).kind == "measures"
         for score in load_scores(folder / entry.path)
     ]
-    return bool(_unworded(score_table(measured)).equals(_unworded(load_table(folder / SCORES))))
-
-
-def _unworded(scores: pd.DataFrame) -> pd.DataFrame:
-    """The table without its sentences, which another version may word in other words."""
-    return scores.drop(columns=list(WORDED), errors="ignore")
+    tables = score_table(measured), load_table(folder / SCORES)
+    # without their sentences, which another version may word in other words
+    own, stored = (table.drop(columns=list(WORDED), errors="ignore") for table in tables)
+    return bool(own.equals(stored))
 
 
 def _config(folder: Path) -> object:
@@ -408,30 +409,20 @@ def _config(folder: Path) -> object:
         raise ArtifactError(f"{folder / CONFIG}: cannot be read ({error})") from None
 
 
-def _verify_first_format(
-    folder: Path, contents: Contents, manifest: Mapping[str, Any], verified: Verified
-) -> None:
+def _verify_first_format(folder: Path, manifest: Mapping[str, Any], verified: Verified) -> None:
     """Format 1 has one manifest, which lists documents until these are rendered again."""
     verified.notes.append("an older version wrote this folder; its records of time are not covered")
     if readable_manifest(folder / DOCUMENTS_MANIFEST) is not None:
-        _verify_documents(folder, contents, verified)
+        _verify_documents(folder, verified)
         return
     listed = {name: sha for name, sha in manifest["files"].items() if class_of(name) == "document"}
-    verified.documents += differences(folder, contents, "document", listed)
-    _count(contents, "document", listed, verified)
+    verified.documents += _differences(folder, verified, "document", listed)
 
 
-def _verify_records(folder: Path, contents: Contents, verified: Verified) -> None:
-    listed: dict[str, str] = _manifest(folder, contents, RECORDS_MANIFEST)["files"]
-    verified.records += differences(folder, contents, "record", listed)
-    _count(contents, "record", listed, verified)
-
-
-def _verify_documents(folder: Path, contents: Contents, verified: Verified) -> None:
-    record = _manifest(folder, contents, DOCUMENTS_MANIFEST)
+def _verify_documents(folder: Path, verified: Verified) -> None:
+    record = _manifest(folder, verified.contents, DOCUMENTS_MANIFEST)
     listed: dict[str, str] = record["files"]
-    verified.documents += differences(folder, contents, "document", listed)
-    _count(contents, "document", listed, verified)
+    verified.documents += _differences(folder, verified, "document", listed)
     people = record.get("people")
     people = people if isinstance(people, dict) else {}
     if record.get("run_digest") != verified.run_digest:
@@ -443,20 +434,17 @@ def _verify_documents(folder: Path, contents: Contents, verified: Verified) -> N
         verified.documents.append(f"{DOCUMENTS_MANIFEST} was changed: its digest is not its own")
     verified.notes += [
         f"{text}; render again to have it in the report"
-        for text in _people_notes(folder, contents, people)
+        for text in _people_notes(folder, verified.contents, people)
     ]
 
 
 def _people_notes(folder: Path, contents: Contents, known: Mapping[str, object]) -> Iterator[str]:
-    kind: FileClass = "people"
-    present = hash_files(folder, contents.of_class(kind))
+    present = hash_files(folder, contents.of_class("people"))
     for name in sorted(present.keys() | known.keys()):
-        if name not in known:
-            yield f"{name} was added by people after the report was written"
-        elif name not in present:
-            yield f"{name} was removed by people after the report was written"
-        elif present[name] != known[name]:
-            yield f"{name} was changed by people after the report was written"
+        if present.get(name) != known.get(name):
+            became = "changed" if name in known else "added"
+            became = became if name in present else "removed"
+            yield f"{name} was {became} by people after the report was written"
 
 
 def _make_again(opened: OpenRun, verified: Verified, trust: Sequence[str]) -> None:
@@ -520,9 +508,11 @@ def remade(opened: OpenRun, record: Mapping[str, object], trust: Sequence[str] =
     `documents.json`; it may be anybody's, and decides no more than the language and the reasons.
     """
     present = hash_files(opened.folder, opened.contents.of_class("document"))
-    language = record.get("language")
-    language = language if language in languages() else _recorded_language(opened, record)
-    opened = replace(opened, day=_recorded_day(record))
+    language, day = record.get("language"), record.get("day")
+    if language not in languages():  # an older version did not name it: by the hash of what wrote
+        keys = {writing_key(opened.run.config, name): name for name in languages()}
+        language = keys.get(str(record.get("writing")), opened.language)
+    opened = replace(opened, day=parse_date(day) if isinstance(day, str) else None)
     options = WriteOptions(engine="embedded", trust=trust, language=language)
     reasons = list(_reasons(opened, record, language, trust))
     with tempfile.TemporaryDirectory(prefix="deepseek-report-") as place:
@@ -537,19 +527,6 @@ def remade(opened: OpenRun, record: Mapping[str, object], trust: Sequence[str] =
     same = [name for name in names if present.get(name) == made.get(name)]
     different = [name for name in names if present.get(name) != made.get(name)]
     return Remade(same, different, reasons)
-
-
-def _recorded_day(record: Mapping[str, object]) -> dt.date | None:
-    """The day on which the documents were written; today where it is not recorded."""
-    day = record.get("day")
-    return parse_date(day) if isinstance(day, str) else None
-
-
-def _recorded_language(opened: OpenRun, record: Mapping[str, object]) -> str:
-    """The language by the hash of what wrote, where an older version did not name it."""
-    config = opened.run.config
-    keys = {writing_key(config, language): language for language in languages()}
-    return keys.get(str(record.get("writing")), opened.language)
 
 
 def _reasons(

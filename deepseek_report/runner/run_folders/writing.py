@@ -20,9 +20,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import plain
-from deepseek_report.artifacts.protocols.sections import SectionContent
+from deepseek_report.artifacts.message import Text, from_plain, plain
 from deepseek_report.artifacts.results import Results, read_record
 from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.artifacts.storage.local_paths import without_local_paths
@@ -51,6 +51,7 @@ from deepseek_report.runner.run_folders.open_run import (
     MissingPart,
     OpenRun,
     open_run,
+    reasons,
     run_content,
     run_schema_problems,
 )
@@ -88,15 +89,14 @@ class WriteOptions:
 class Written:
     """The documents of a run.
 
-    pages : those asked for. verdicts : on the declared thresholds. problems : parts that failed,
-    in the run or while writing. kept : names under which edited documents were kept.
+    pages : those asked for. problems : parts that failed, in the run or while writing. kept :
+    names under which edited documents were kept.
     notices : what a page lacks, in sentences, such as a standard that a PDF does not keep to.
     run_digest, document_digest : SHA-256 of the results, and of the documents bound to it.
     rejected : whether a rejection stands, and `report.fail_on` asks for it to be told.
     """
 
     pages: list[Path]
-    verdicts: list[Verdict]
     problems: list[MissingPart]
     kept: list[str]
     notices: list[str]
@@ -119,10 +119,11 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
     Raises PeopleProblems: what people wrote cannot be used, where `options.people` asks for that
         check.
     """
-    options = options or WriteOptions()
-    _drop_leftovers(folder)
+    for path in folders_in(folder):
+        if path.name.startswith(WORK_PREFIX):  # a killed render left it
+            remove(path)
     with telling_of(folder):
-        return _write_documents(folder, options)
+        return _write_documents(folder, options or WriteOptions())
 
 
 def load_for_writing(experiment: Experiment) -> None:
@@ -186,7 +187,6 @@ def _write_documents(folder: Path, options: WriteOptions) -> Written:
         remove(work)
     return Written(
         pages=[folder / page_of(name) for name in made.formats],
-        verdicts=made.verdicts,
         problems=made.problems,
         kept=kept,
         notices=made.notices,
@@ -200,14 +200,12 @@ def _write_documents(folder: Path, options: WriteOptions) -> Written:
 class MadeDocuments:
     """Documents in a folder of their own. opened : the run, in the language of the documents.
 
-    formats, engine : those that they were made in and by. verdicts, problems, notices : as in
-    `Written`.
+    formats, engine : those that they were made in and by. problems, notices : as in `Written`.
     """
 
     opened: OpenRun
     formats: Sequence[Format]
     engine: Engine
-    verdicts: list[Verdict]
     problems: list[MissingPart]
     notices: list[str]
     rejected: bool
@@ -218,17 +216,14 @@ def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDo
     stored, opened = opened.language, opened.in_language(options.language or opened.language)
     report = report_options(opened.run.report)
     formats = tuple(options.formats) or report.formats
-    others = [
-        name
-        for name in [name for name in FORMATS if page_of(name) in opened.contents.files]
-        if name not in formats
-    ]
-    _copy_people(opened, work)
+    lying = [name for name in FORMATS if page_of(name) in opened.contents.files]  # none gets old
+    for name in opened.contents.of_class("people"):
+        copy_file(opened.folder / name, work / name)
     results = opened.results
     with tempfile.TemporaryDirectory() as drawn:
         if opened.language != stored:
             results = drawn_again(results, Path(drawn), options.trust)
-        pages = (*formats, *others)
+        pages = tuple(dict.fromkeys([*formats, *lying]))
         results, verdicts, notices = _write(
             work, results, report, options, pages, opened.run_digest
         )
@@ -237,7 +232,7 @@ def make_documents(opened: OpenRun, work: Path, options: WriteOptions) -> MadeDo
     write_text(work / CITATION, _citation(opened))
     engine = options.engine or report.engine
     rejected = bool(decided.get("rejected"))
-    return MadeDocuments(opened, formats, engine, verdicts, problems, notices, rejected)
+    return MadeDocuments(opened, formats, engine, problems, notices, rejected)
 
 
 def _decided(results: Results) -> Mapping[str, object]:
@@ -259,19 +254,6 @@ def _citation(opened: OpenRun) -> str:
     return bibtex(run.run_id, title, version, opened.run_digest, year)
 
 
-def _copy_people(opened: OpenRun, work: Path) -> None:
-    """What people wrote, where the report is made."""
-    for name in opened.contents.of_class("people"):
-        copy_file(opened.folder / name, work / name)
-
-
-def _drop_leftovers(folder: Path) -> None:
-    """Remove what a killed render left."""
-    for path in folders_in(folder):
-        if path.name.startswith(WORK_PREFIX):
-            remove(path)
-
-
 def _write(
     work: Path,
     results: Results,
@@ -287,10 +269,18 @@ def _write(
     notices: list[str] = []
     conclusions = conclusions_of(results)
     results = replace(results, findings=(*failures(results), *conclusions.findings))
-    results, contents = _write_sections(results, options.trust)
+    contents = []
+    sections: Mapping[str, Mapping[str, object]] = results.config["sections"]
+    for name, entry in sections.items():  # each knows which of those before it failed
+        content = write_section(results, name, entry, options.trust)
+        contents.append(content)
+        if content.failure:
+            results = results.with_failures({f"sections/{name}": content.failure})
     document = write_qmd(results, contents, report, work, run_digest=run_digest)
     if "brief" in formats:
-        write_brief(results, _first_page(results, contents), report, work, run_digest)
+        written = (content for content in contents if content.name == "summary")
+        first = next(written, None) or SummarySection().content(results)
+        write_brief(results, first, report, work, run_digest)
     results = results.with_failures(document.failures)
     with ThreadPoolExecutor(1) as background:  # the renderer waits for programs of its own
         rendered = background.submit(
@@ -300,24 +290,6 @@ def _write(
         rendered.result()
     results = results.with_failures(failed)
     return results, list(conclusions.verdicts), notices
-
-
-def _first_page(results: Results, contents: Sequence[SectionContent]) -> SectionContent:
-    """The first section as it was written; made for the brief where the report has none."""
-    written = (content for content in contents if content.name == "summary")
-    return next(written, None) or SummarySection().content(results)
-
-
-def _write_sections(results: Results, trust: Sequence[str]) -> tuple[Results, list[SectionContent]]:
-    """The sections in order; each of them knows which of those before it failed."""
-    sections: Mapping[str, Mapping[str, object]] = results.config["sections"]
-    contents = []
-    for name, entry in sections.items():
-        content = write_section(results, name, entry, trust)
-        contents.append(content)
-        if content.failure:
-            results = results.with_failures({f"sections/{name}": content.failure})
-    return results, contents
 
 
 def _write_compliance(document: Path, results: Results) -> dict[str, str]:
@@ -384,6 +356,50 @@ def _write_conclusions(
     }
     save_json(work / CONCLUSIONS, conclusions)
     return [*opened.run.problems, *broken]
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """What a run and its report concluded.
+
+    config : of the run. problems : of the run and of its writing. rejected : how many rejections
+    stand. rejections, rest : what people decided, and what they have to decide yet.
+    """
+
+    config: Mapping[str, Any]
+    findings: Sequence[Finding]
+    thresholds: Sequence[Verdict]
+    problems: Sequence[MissingPart]
+    rejected: int = 0
+    rejections: Sequence[Text] = ()
+    rest: Sequence[Text] = ()
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Concluded:
+        """From what `concluded_record` gives."""
+        decisions = from_plain(record.get("decisions") or {})
+        return cls(
+            record["config"],
+            list(map(Finding.from_json, record["findings"])),
+            list(map(Verdict.from_json, record["thresholds"])),
+            list(map(MissingPart.from_json, record["problems"])),
+            **{name: decisions[name] for name in _DECIDED if name in decisions},
+        )
+
+    @property
+    def report(self) -> Mapping[str, Any]:
+        """The options of its report."""
+        report: Mapping[str, Any] = self.config["report"]
+        return report
+
+    @property
+    def failures(self) -> dict[str, Text]:
+        """{stage: why it failed}."""
+        return reasons(self.problems, "failed")
+
+
+#: What of the state of decisions is told at the end of a run.
+_DECIDED = ("rejected", "rejections", "rest")
 
 
 def concluded_record(folder: Path) -> dict[str, Any]:

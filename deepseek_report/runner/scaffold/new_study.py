@@ -34,8 +34,6 @@ from deepseek_report.runner.scaffold.new_study_config import StudyDraft, experim
 
 #: Settings that say how a file is written, and so are needed before it is looked at.
 _FORM = ("separator", "encoding", "decimal", "missing_values", "sheet")
-_BY_NAME = "by its name; confirm it"
-_BY_NAMES = "by their names; confirm them"
 
 
 @dataclass(frozen=True)
@@ -187,24 +185,27 @@ def _check_names(seen: TableSeen, wishes: Wishes) -> None:
 
 def _proposed(name: str, written: str, seen: TableSeen, wishes: Wishes) -> StudyDraft:
     """All that can be said of the table, before anybody has tried to read it so."""
-    guessed: dict[str, str] = {}
+    proposed = _Proposed({"path": written})
     target = wishes.target or seen.likely_target()
-    if wishes.target is None:
-        guessed["target"] = "nobody named it: taken by its name or its place; confirm it"
-    fields: dict[str, Any] = {"path": written, "target": target}
+    why = "nobody named it: taken by its name or its place; confirm it"
+    proposed.say("target", target, why if wishes.target is None else "")
     if wishes.text is not None:
-        fields["text"] = wishes.text
-    fields |= {key: wishes.dataset[key] for key in wishes.dataset if key != "columns"}
-    marks = tuple(mark for mark in seen.marks if mark not in fields.get("missing_values", ()))
-    if marks:
-        fields["missing_values"] = [*fields.get("missing_values", ()), *marks]
-        guessed["missing_values"] = "they stand where numbers are expected"
+        proposed.say("text", wishes.text)
+    declared = {key: value for key, value in wishes.dataset.items() if key != "columns"}
+    fields = proposed.fields
+    fields |= declared
+    known: Sequence[str] = fields.get("missing_values", ())
+    if marks := [mark for mark in seen.marks if mark not in known]:
+        why = "they stand where numbers are expected"
+        proposed.say("missing_values", [*known, *marks], why)
     fields |= {k: v for k, v in dataset_fields(seen, target).items() if k not in fields}
-    _add_roles(fields, guessed, seen, wishes, target)
+    _add_roles(proposed, seen, wishes, target)
     choices = {"dataset": ("text_file" if wishes.text else "csv",), **wishes.choices}
     choices.setdefault("model", ("sklearn",) if wishes.text else ("mlp",))
     dropped, recognised = ({}, {}) if wishes.text else _left_out(seen, wishes, fields)
-    kept = {name: {"kind": _kind(seen, name)} for name in wishes.keep}
+    kept = {
+        name: {"kind": "numeric" if name in seen.numeric else "categorical"} for name in wishes.keep
+    }
     return StudyDraft(
         name,
         name,
@@ -214,34 +215,41 @@ def _proposed(name: str, written: str, seen: TableSeen, wishes: Wishes) -> Study
         dropped,
         recognised,
         {**kept, **wishes.dataset.get("columns", {})},
-        guessed,
+        proposed.guessed,
         seen,
     )
 
 
-def _kind(seen: TableSeen, name: str) -> str:
-    return "numeric" if name in seen.numeric else "categorical"
+@dataclass
+class _Proposed:
+    """Fields of a data set, and of those that were guessed why: see `StudyDraft`."""
+
+    fields: dict[str, Any]
+    guessed: dict[str, str] = field(default_factory=dict)
+
+    def say(self, key: str, value: object, guessed: str = "") -> None:
+        self.fields[key] = value
+        if guessed:
+            self.guessed[key] = guessed
 
 
-def _add_roles(
-    fields: dict[str, Any], guessed: dict[str, str], seen: TableSeen, wishes: Wishes, target: str
-) -> None:
+def _add_roles(proposed: _Proposed, seen: TableSeen, wishes: Wishes, target: str) -> None:
     """The favourable class, and the columns of groups, entities and moments."""
-    favourable = wishes.favourable
-    if favourable is None and (likely := seen.likely_favourable(target)):
-        favourable, guessed["favourable"] = likely, _BY_NAME
-    if favourable is not None:
-        fields["favourable"] = favourable
+    if wishes.favourable is not None:
+        proposed.say("favourable", wishes.favourable)
+    elif likely := seen.likely_favourable(target):
+        proposed.say("favourable", likely, "by its name; confirm it")
     personal = [name for name in seen.personal() if name != target and name not in wishes.drop]
-    if wishes.sensitive is None and personal and not wishes.text:
-        fields["sensitive"], guessed["sensitive"] = personal, _BY_NAMES
-    elif wishes.sensitive is not None:
-        fields["sensitive"] = list(wishes.sensitive)
-    entity = wishes.entity
-    if entity is None and seen.entity and seen.entity != target and not wishes.text:
-        entity, guessed["entity"] = seen.entity, "by its name and its repeated values; confirm it"
-    roles = {"entity": entity, "time": wishes.time}
-    fields |= {role: name for role, name in roles.items() if name and name not in wishes.drop}
+    if wishes.sensitive is not None:
+        proposed.say("sensitive", list(wishes.sensitive))
+    elif personal and not wishes.text:
+        proposed.say("sensitive", personal, "by their names; confirm them")
+    entity, why = wishes.entity, ""
+    if entity is None and seen.entity != target and not wishes.text:
+        entity, why = seen.entity, "by its name and its repeated values; confirm it"
+    for role, name, guessed in (("entity", entity, why), ("time", wishes.time, "")):
+        if name and name not in wishes.drop:
+            proposed.say(role, name, guessed)
 
 
 def _left_out(
@@ -366,13 +374,26 @@ def make_study(study: NewStudy) -> MadeStudy:
 
     Raises ConfigError: the name cannot be used, a file is there already, or a wish names no column.
     """
-    _check_name(study)
+    if not _NAME.fullmatch(study.name):
+        allowed = "a letter, then letters, digits and underscores, 48 at most"
+        raise ConfigError(f'--name: "{study.name}" cannot be a name. Allowed: {allowed}')
+    if study.name in _shipped_names():
+        raise ConfigError(
+            f'--name: "{study.name}" is the name of a shipped experiment. Choose another name'
+        )
     if study.folder.exists() and not study.folder.is_dir():
         raise ConfigError(f"{study.folder}: this is a file. Name a folder that init may make")
     draft = _drafted(study)
     files = {study.experiment: experiment_file(draft), **_templates(study)}
-    _refuse_to_overwrite(study, list(files))
-    return MadeStudy(_write(study, files), draft)
+    wanted = [*files, *([study.data_path] if study.copy and study.data_path else [])]
+    present = [str(path) for path in wanted if os.path.lexists(study.folder / path)]
+    if present:
+        raise ConfigError(
+            f"{study.folder}: {', '.join(present)} {'is' if len(present) == 1 else 'are'} there "
+            "already, and nothing is overwritten. Name another folder, or move them away"
+        )
+    _write(study, files)
+    return MadeStudy(wanted, draft)
 
 
 def _drafted(study: NewStudy) -> StudyDraft:
@@ -390,64 +411,36 @@ def _drafted(study: NewStudy) -> StudyDraft:
     return draft
 
 
-def _check_name(study: NewStudy) -> None:
-    if not _NAME.fullmatch(study.name):
-        allowed = "a letter, then letters, digits and underscores, 48 at most"
-        raise ConfigError(f'--name: "{study.name}" cannot be a name. Allowed: {allowed}')
-    if study.name in _shipped_names():
-        raise ConfigError(
-            f'--name: "{study.name}" is the name of a shipped experiment. Choose another name'
-        )
-
-
 def _shipped_names() -> set[str]:
     return {path.stem for path in (shipped("conf") / "experiment").glob("*.yaml")}
 
 
 def _templates(study: NewStudy) -> dict[Path, str]:
     """{path in the study: text} of everything but the experiment."""
-    places = {
-        "README.md.in": Path("README.md"),
-        "Makefile.in": Path("Makefile"),
-        "gitignore.in": Path(".gitignore"),
-    }
-    own = {
-        "typical_value.yaml.in": Path("conf/explainers/typical_value.yaml"),
-        "typical_value.py.in": Path(study.package) / "typical_value.py",
-        "test_typical_value.py.in": Path("tests/test_typical_value.py"),
-    }
+    places = {"README.md": "README.md", "Makefile": "Makefile", "gitignore": ".gitignore"}
     files = {}
     if study.plugin:
         files[Path(study.package) / "__init__.py"] = '"""Plug-ins of this study."""\n'
-        places |= own
+        places |= {
+            "typical_value.yaml": "conf/explainers/typical_value.yaml",
+            "typical_value.py": f"{study.package}/typical_value.py",
+            "test_typical_value.py": "tests/test_typical_value.py",
+        }
     for name, place in places.items():
-        text = (shipped("templates") / "study" / name).read_text(encoding="utf-8")
+        text = (shipped("templates") / "study" / f"{name}.in").read_text(encoding="utf-8")
         if not study.plugin:  # what is only about a plug-in stands between these lines
             text = re.sub(r"(?ms)^@PLUGIN@\n.*?^@END@\n", "", text)
         text = re.sub(r"(?m)^@(PLUGIN|END)@\n", "", text)
-        files[place] = text.replace("@NAME@", study.name).replace("@PACKAGE@", study.package)
+        files[Path(place)] = text.replace("@NAME@", study.name).replace("@PACKAGE@", study.package)
     return files
 
 
-def _refuse_to_overwrite(study: NewStudy, files: list[Path]) -> None:
-    wanted = [*files, *([study.data_path] if study.copy and study.data_path else [])]
-    present = [str(path) for path in wanted if os.path.lexists(study.folder / path)]
-    if present:
-        raise ConfigError(
-            f"{study.folder}: {', '.join(present)} {'is' if len(present) == 1 else 'are'} there "
-            "already, and nothing is overwritten. Name another folder, or move them away"
-        )
-
-
-def _write(study: NewStudy, files: dict[Path, str]) -> list[Path]:
+def _write(study: NewStudy, files: Mapping[Path, str]) -> None:
     for path, text in files.items():
         place = study.folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
         with place.open("x", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
-    written = list(files)
     if study.copy and study.data is not None and study.data_path is not None:
         (study.folder / study.data_path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(study.data, study.folder / study.data_path)
-        written.append(study.data_path)
-    return written

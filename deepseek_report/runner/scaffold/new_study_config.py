@@ -14,7 +14,7 @@ import yaml
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.rounding import count, quantity
-from deepseek_report.artifacts.schema import Feature, Schema, readable_name
+from deepseek_report.artifacts.schema import Feature, readable_name
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.config.composed import OPEN
 from deepseek_report.data_kinds import kind_of
@@ -56,6 +56,11 @@ class StudyDraft:
     seen: column_proposals.TableSeen | None = None
     read: Dataset | None = None
     trouble: str = ""
+
+    @property
+    def decides(self) -> bool:
+        """Whether a class is predicted, as far as it is known by now."""
+        return self.read is None or task_of(self.read.schema.target).decides
 
 
 def experiment_file(draft: StudyDraft) -> str:
@@ -113,16 +118,12 @@ def _settings(draft: StudyDraft) -> Iterator[str]:
             yield f"{_plain(key)}: {value(inside)}"
             yield ""
     if draft.read is not None and "decision" not in draft.settings:
-        yield from _costs(draft.read)
-
-
-def _costs(dataset: Dataset) -> Iterator[str]:
-    if not task_of(dataset.schema.target).decides or len(dataset.schema.target.classes) != 2:
-        return
-    explained = dataset.schema.target.explained_class
-    yield f"# What does it cost to decide for “{_comment(explained)}” wrongly, and to miss it?"
-    yield f"{OPEN} decision: {{costs: {{false_alarm: 1, missed: 5}}}}"
-    yield ""
+        target = draft.read.schema.target
+        if draft.decides and len(target.classes) == 2:
+            explained = _comment(target.explained_class)
+            yield f"# What does it cost to decide for “{explained}” wrongly, and to miss it?"
+            yield f"{OPEN} decision: {{costs: {{false_alarm: 1, missed: 5}}}}"
+            yield ""
 
 
 def _dataset(draft: StudyDraft) -> Iterator[str]:
@@ -143,10 +144,9 @@ def _dataset(draft: StudyDraft) -> Iterator[str]:
     yield from _dropped(draft)
     if draft.read is not None and draft.dataset.get("text") is None:
         yield from _read(draft, draft.read)
-    elif draft.columns:
-        yield f"  columns: {value(dict(draft.columns))}"
-        yield ""
     else:
+        if draft.columns:
+            yield f"  columns: {value(dict(draft.columns))}"
         yield ""
 
 
@@ -155,9 +155,9 @@ def _undeclared(draft: StudyDraft) -> Iterator[str]:
     seen, declared = draft.seen, draft.dataset
     if seen is None:
         return
-    decides = draft.read is None or task_of(draft.read.schema.target).decides
-    if decides and declared.get("favourable") is None and isinstance(declared.get("target"), str):
-        codes = seen.codes.get(declared["target"], ())[:_MOST_SHOWN]
+    decides, target = draft.decides, declared.get("target")
+    if decides and declared.get("favourable") is None and isinstance(target, str):
+        codes = seen.codes.get(target, ())[:_MOST_SHOWN]
         yield "  # Which class is good for the person concerned? Until this is said, it is not"
         yield "  # judged how groups of people fare."
         yield f"  {OPEN} favourable: …  # one of {', '.join(map(value, codes))}"
@@ -195,13 +195,12 @@ def _read(draft: StudyDraft, dataset: Dataset) -> Iterator[str]:
     for issue in dataset.issues:
         yield f"  # found ({issue.severity}): {_comment(wording().say(issue.text))}"
     if "relations" not in draft.dataset:
-        for relation in proposed_relations(dataset):
+        for relation in proposed_relations(dataset)[:1]:
             yield "  # What always holds between columns; changes that are proposed keep it."
             yield f"  {OPEN} relations: [{value(relation)}]  # it does in nearly all rows"
-            break
     yield from _columns(draft, dataset)
     yield ""
-    yield from commented(dataset, OPEN)
+    yield from commented(dataset)
     yield ""
 
 
@@ -268,17 +267,10 @@ def _report(draft: StudyDraft) -> Iterator[str]:
         yield f"  {OPEN} places: […]  # {why}"
     if "thresholds" not in declared:
         yield "  # What must be reached, who says so, and why; fail_on: true gives exit code 3."
-        for promise in _promises(draft):
-            promised = value({**promise, "set_by": "who, when", "why": "…"})
-            yield f"  {OPEN} thresholds: [{promised}]"
-
-
-def _promises(draft: StudyDraft) -> Iterator[dict[str, Any]]:
-    """Promises that a model can be held to before anything is known of it."""
-    decides = draft.read is None or task_of(draft.read.schema.target).decides
-    gain = "roc_auc_gain" if decides else "mae_gain"
-    simpler = "logistic_regression" if decides else "ridge"
-    yield {"metric": gain, "predictor": simpler, "at_least": -0.01 if decides else 0}
+        classes = {"metric": "roc_auc_gain", "predictor": "logistic_regression", "at_least": -0.01}
+        numbers = {"metric": "mae_gain", "predictor": "ridge", "at_least": 0}
+        promise = classes if draft.decides else numbers
+        yield f"  {OPEN} thresholds: [{value({**promise, 'set_by': 'who, when', 'why': '…'})}]"
 
 
 # What a new study may expect of its model: proposed from names, kinds and the data, to confirm.
@@ -348,20 +340,12 @@ def _quoted(name: str) -> str:
     return name if re.fullmatch(r"\w+", name) else f"`{name}`"
 
 
-def proposed_invariances(schema: Schema) -> list[Feature]:
-    """Columns by whose names no decision should hang on them."""
-    return [feature for feature in schema.features if _NO_MATTER.match(feature.name)]
-
-
-def commented(dataset: Dataset, mark: str) -> Iterator[str]:
-    """The lines of an experiment that propose expectations, each to be confirmed.
-
-    mark : what a line begins with that waits for a person.
-    """
+def commented(dataset: Dataset) -> Iterator[str]:
+    """The lines of an experiment that propose expectations, each to be confirmed."""
     schema = dataset.schema
     yield "# What is expected of the model? Each line is a guess from the data: confirm it, and"
     yield "# take the # away, or drop it. The report says where the model does otherwise."
-    yield f"{mark} behaviour:"
+    yield f"{OPEN} behaviour:"
     target = schema.target
     decides = task_of(target).decides
     named = _yaml(target.codes[target.explained] if target.codes else target.explained_class)
@@ -369,8 +353,9 @@ def commented(dataset: Dataset, mark: str) -> Iterator[str]:
     for feature, effect in proposed_directions(dataset):
         name = _yaml(feature.name)
         yield f"#   - {{kind: direction, columns: [{name}], effect: {effect}{outcome}}}"
-    for feature in proposed_invariances(schema):
-        yield f"#   - {{kind: invariance, columns: [{_yaml(feature.name)}]}}"
+    for feature in schema.features:
+        if _NO_MATTER.match(feature.name):
+            yield f"#   - {{kind: invariance, columns: [{_yaml(feature.name)}]}}"
     decided = f"decision: {named}" if decides else "least: 0"
     yield f'#   - {{kind: minimum, where: "…", {decided}}}  # which cases are beyond doubt?'
 

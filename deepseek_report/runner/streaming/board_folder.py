@@ -1,9 +1,10 @@
-"""The folder of a board: what an earlier one wrote there is taken away, and nothing else is."""
+"""A board and its folder: what an earlier one wrote there is taken away, and nothing else is."""
 
 from __future__ import annotations
 
 import html
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -37,6 +38,22 @@ def empty_board(folder: Path, *parts: str) -> None:
     for entry in earlier:
         if entry.kind == "file":
             remove(entry.path)
+
+
+class Board:
+    """Writes event files into a part of a board's folder, whose earlier events are taken away."""
+
+    def __init__(self, folder: Path, part: str, *others: str) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from torch.utils.tensorboard import SummaryWriter
+
+        empty_board(folder, part, *others)
+        self.folder = folder
+        self.writer = SummaryWriter(str(folder / part))
+
+    def close(self) -> None:
+        self.writer.close()
 
 
 # Texts as TensorBoard shows them: its Markdown knows fewer escapes than that of the report.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +21,7 @@ from deepseek_report.findings.thresholds import judge
 from deepseek_report.runner.execution.computing import StageOutcome, kept_outcome
 from deepseek_report.runner.execution.stages import artifact_paths
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
-from deepseek_report.runner.streaming.board_folder import empty_board, markdown_table, plain_text
+from deepseek_report.runner.streaming.board_folder import Board, markdown_table, plain_text
 from deepseek_report.store import Store
 from deepseek_report.store.run_folder import EVENTS
 from deepseek_report.visualizations.drawing.part_rows import LabelledValue, bars
@@ -37,20 +36,14 @@ _MOST_AT_ONCE = 2**26
 TRAINING, RUN = "training", "run"
 
 
-class LiveBoard:
+class LiveBoard(Board):
     """Writes event files below `folder`, those of the training beside those of the run.
 
     What was there before is taken away: a board shows one run.
     """
 
     def __init__(self, folder: Path) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from torch.utils.tensorboard import SummaryWriter
-
-        self.folder = folder
-        empty_board(folder, TRAINING, RUN)
-        self.writer = SummaryWriter(str(folder / RUN))
+        super().__init__(folder, RUN, TRAINING)
         self._copied: dict[str, int] = {}
         self._promises = ""
 
@@ -77,7 +70,9 @@ class LiveBoard:
         self.writer.add_scalar("run/finished stages", step, step)
         done = words.text("board.progress", done=step, all=len(run.stages))
         self.writer.add_text("run/progress", plain_text(done), step)
-        self._show_promises(results, words, step)
+        if (told := promises(results, words)) != self._promises:
+            self.writer.add_text("run/promises", told, step)
+            self._promises = told
         for stage in map(ArtifactId, fresh):
             if stage not in run.finished:
                 continue
@@ -86,15 +81,6 @@ class LiveBoard:
             elif stage.kind == "conclusions":
                 self._show_findings(results, words, step)
         self.writer.flush()
-
-    def close(self) -> None:
-        self.writer.close()
-
-    def _show_promises(self, results: Results, words: Wording, step: int) -> None:
-        text = promises(results, words)
-        if text != self._promises:
-            self.writer.add_text("run/promises", text, step)
-            self._promises = text
 
     def _show_explanation(self, results: Results, words: Wording, name: str, step: int) -> None:
         explanation = Explanation.load(results.paths[ArtifactId.explanation(name)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.findings.severity import SIGNIFICANT
 from deepseek_report.runner.streaming import scored_batches
-from deepseek_report.runner.streaming.board_folder import empty_board, markdown_table, plain_text
+from deepseek_report.runner.streaming.board_folder import Board, markdown_table, plain_text
 from deepseek_report.runner.streaming.drift_watch import DriftRow, outputs
 from deepseek_report.visualizations.drawing.part_rows import LabelledValue, bars
 from deepseek_report.wording.words import Wording
@@ -39,7 +38,7 @@ _LAYOUT: dict[str, dict[str, list[object]]] = {
 }
 
 
-class StreamBoard:
+class StreamBoard(Board):
     """Writes event files below `folder`; steps are batches, counted from 1.
 
     What an earlier stream wrote there is taken away: a board shows one stream. Of a long stream
@@ -48,14 +47,9 @@ class StreamBoard:
     """
 
     def __init__(self, folder: Path, scorer: scored_batches.Scorer, words: Wording) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from torch.utils.tensorboard import SummaryWriter
-
-        empty_board(folder, STREAM)
-        self.folder, self.schema, self.words = folder, scorer.schema, words
+        super().__init__(folder, STREAM)
+        self.schema, self.words = scorer.schema, words
         self.explainer, self._explain = scorer.stored.explainer, scorer.explain
-        self.writer = SummaryWriter(str(folder / STREAM))
         self.writer.add_custom_scalars(_LAYOUT)
         self._passed_over: tuple[scored_batches.ScoredBatch, scored_batches.RowStream] | None = None
 
@@ -88,7 +82,7 @@ class StreamBoard:
         """Show the last batch, and end."""
         if self._passed_over is not None:
             self._show(*self._passed_over)
-        self.writer.close()
+        super().close()
 
     def _show_scores(self, batch: scored_batches.ScoredBatch, predictions: Predictions) -> None:
         step = batch.number

@@ -145,7 +145,7 @@ def _token_picture(own: Sequence[AskedExpert], words: Wording) -> Picture:
         "layer": top.layer + 1,
         "expert": top.expert + 1,
         "label": spoken(top.label),
-        "share": top.share,
+        "share": top.share.value,
         "load": top.load,
     }
     return on_sheets(

@@ -3,12 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from deepseek_report.explainers.attention.attention_rollout import (
-    AttentionRollout,
-    combine,
-    read_out,
-    rollout,
-)
+from deepseek_report.explainers.attention_flow import AttentionRollout, combine, read_out, rollout
 from tests.worded import refused
 
 

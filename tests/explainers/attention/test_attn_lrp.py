@@ -12,13 +12,9 @@ from torch import Tensor, nn
 
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.split import Split
-from deepseek_report.explainers.attention.attn_lrp import AttnLRP
-from deepseek_report.explainers.attention.relevance_rules import (
-    RelevanceRules,
-    constant_weights,
-    relevance,
-)
+from deepseek_report.explainers.attention_flow import AttnLRP
 from deepseek_report.explainers.gradients import embedding_gradients as gradients
+from deepseek_report.explainers.relevance_rules import RelevanceRules, constant_weights, relevance
 from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.models.transformers.deepseek_v2 import DeepSeekV2

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from deepseek_report.explainers.accounts import Random
 from deepseek_report.explainers.attributions import seed_of, sum_units
-from deepseek_report.explainers.random import Random
 
 
 def test_an_input_that_changes_gets_unrelated_values(toy_schema, toy_classifier, context) -> None:

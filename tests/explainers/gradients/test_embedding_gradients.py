@@ -8,8 +8,8 @@ import torch
 
 from deepseek_report.data_kinds.base import typical_row
 from deepseek_report.explainers.gradients.embedding_gradients import log_odds
-from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
-from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients
+from deepseek_report.explainers.gradients.local_gradients import InputXGradient
+from deepseek_report.explainers.gradients.path_gradients import IntegratedGradients
 from tests.worded import say
 
 WEIGHTS = np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 0.5]])

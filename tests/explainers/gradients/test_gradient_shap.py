@@ -9,7 +9,7 @@ import pytest
 import torch
 from captum.attr import GradientShap as CaptumGradientShap
 
-from deepseek_report.explainers.gradients.gradient_shap import GradientShap
+from deepseek_report.explainers.gradients.path_gradients import GradientShap
 from tests.worded import say
 
 WEIGHTS = np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 0.5]])

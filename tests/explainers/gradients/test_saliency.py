@@ -10,7 +10,7 @@ import torch
 from captum.attr import NoiseTunnel
 from captum.attr import Saliency as CaptumSaliency
 
-from deepseek_report.explainers.gradients.saliency import Saliency, SmoothGrad
+from deepseek_report.explainers.gradients.local_gradients import Saliency, SmoothGrad
 from tests.worded import say
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.explainers.grad_cam import GradCam
 from deepseek_report.explainers.gradients import embedding_gradients as gradients
+from deepseek_report.explainers.image_maps import GradCam
 from deepseek_report.models.estimators.sklearn import Sklearn
 from tests.explainers.images.test_rise import SIDE, image_schema
 from tests.worded import refused, say

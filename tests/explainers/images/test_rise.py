@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
-from deepseek_report.explainers.rise import Rise, masks_of, shared_by, slopes
+from deepseek_report.explainers.image_maps import Rise, masks_of, shared_by, slopes
 
 SIDE = 12
 

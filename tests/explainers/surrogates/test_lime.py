@@ -8,13 +8,9 @@ from lime.lime_tabular import LimeTabularExplainer
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from deepseek_report.artifacts.schema import Category, Feature
-from deepseek_report.explainers.surrogates import lime_surrogate
-from deepseek_report.explainers.surrogates.lime import Lime
-from deepseek_report.explainers.surrogates.lime_surrogate import (
-    CodedNeighbourhoods,
-    Coding,
-    WeightedRidge,
-)
+from deepseek_report.explainers import lime_surrogate
+from deepseek_report.explainers.lime import Lime
+from deepseek_report.explainers.lime_surrogate import CodedNeighbourhoods, Coding, WeightedRidge
 from tests.worded import say
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds.coalitions import player_sums, spread_evenly
-from deepseek_report.explainers.surrogates.lime import Lime
-from deepseek_report.explainers.surrogates.lime_surrogate import cosine_distances
+from deepseek_report.explainers.lime import Lime
+from deepseek_report.explainers.lime_surrogate import cosine_distances
 from tests.worded import say
 
 

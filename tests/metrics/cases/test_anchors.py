@@ -71,7 +71,7 @@ def test_conditions_of_a_text_are_its_words_wherever_they_stand() -> None:
     schema = Schema(features, Target("y", "y", ("no", "yes")), layout=layout)
     row = np.array([2.0, 0.0, np.nan])
     (condition,) = conditions_of(row, row[None], schema, ())
-    assert condition.worded(schema) == ("bad", "bad", "bad")
+    assert condition.worded(schema) == ("bad", "bad", "word", "bad")
     rows = np.array([[1.0, 2.0, np.nan], [1.0, 1.0, 0.0]])
     assert condition.holds(rows).tolist() == [True, False]
 

@@ -9,14 +9,9 @@ import pytest
 from deepseek_report.artifacts.explanation import Explanation, OtherClasses
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.data_kinds.replacement import FixedRows
-from deepseek_report.metrics.explanations.curves import Perturbation, rank_features
+from deepseek_report.metrics.explanations.curves import Perturbation, order_of, rank_features
 from deepseek_report.metrics.explanations.explanation_plugin import bootstrap_mean, ratio_of_means
-from deepseek_report.metrics.explanations.faithfulness import (
-    CompletenessGap,
-    Deletion,
-    Insertion,
-    order_of,
-)
+from deepseek_report.metrics.explanations.faithfulness import CompletenessGap, Deletion, Insertion
 from deepseek_report.wording.words import wording
 from tests.worded import refused
 
@@ -230,7 +225,9 @@ def test_no_instance_has_no_mean(shape: tuple[int, ...]) -> None:
 
 
 def test_undefined_instances_are_left_out_and_counted() -> None:
-    score = Deletion.mean_score("deletion", np.array([1.0, np.nan, 3.0]), (200, 0), "lower", "so")
+    score = Deletion.mean_score(
+        "deletion", np.array([1.0, np.nan, 3.0]), "lower", "so", draws=(200, 0)
+    )
     assert (score.value, score.n) == (2.0, 2)
     assert "1 of 3" in wording().say(score.note)
 

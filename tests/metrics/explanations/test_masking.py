@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.metrics.explanations.faithfulness import perturbation
+from deepseek_report.metrics.explanations.curves import perturbation
 from deepseek_report.metrics.explanations.masking import (
     Comprehensiveness,
     FaithfulnessCorrelation,

@@ -237,7 +237,7 @@ def test_an_order_toward_the_decided_classes_is_held_against_others_toward_them(
         def areas(self, curves: np.ndarray) -> np.ndarray:
             return curves
 
-    monkeypatch.setattr(stability, "perturbation", lambda *_: FirstTaken())
+    monkeypatch.setattr(stability.curves, "perturbation", lambda *_: FirstTaken())
     own = explanation.toward_each(decided)
     gains = stability.gains_over(plain, own, [random], toward_decided=True)
     np.testing.assert_allclose(gains, 0.5)

@@ -21,10 +21,14 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.measurement import Measurement
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.internals.ablation import Ablation
+from deepseek_report.metrics.internals.internal_rows import AblatedPart
 from deepseek_report.metrics.internals.transformer_trace import sites_of
 from deepseek_report.metrics.language.inside_language_models import (
     HeadRoles,
@@ -277,17 +281,11 @@ def test_two_heads_that_stand_in_for_each_other_are_needed_together() -> None:
 
 
 def test_the_effect_of_single_heads_is_that_of_the_audit() -> None:
-    import pandas as pd
-
-    audit = pd.DataFrame(
-        [
-            {"layer": 1, "kind": "head", "number": 1, "verdict": "needed", "p_adjusted": 0.001}
-            | {f"{name}{end}": 0.5 for name in ("mean", "swap") for end in ("", "_low", "_high")}
-        ]
-    )
-    measured = {ArtifactId.measure("ablation"): SimpleNamespace(tables={"parts": audit})}
+    sizes = [Estimate(0.5, 0.5, 0.5)] * 6
+    part = AblatedPart(1, "head", "", None, *sizes, "needed", {}, number=1, p_adjusted=0.001)
+    audit = Measurement(tables={"parts": Ablation.tables["parts"].frame([part])})
     run = context(copying_net({0: 1.0}))
-    run.measured = measured
+    run.measured = {ArtifactId.measure("ablation"): audit}
     heads = HeadRoles().measure(run).tables["heads"].set_index(["layer", "number"])
     assert heads.loc[(1, 1), "needed"] == "alone"
     assert heads.loc[(1, 1), "swap_high"] == 0.5

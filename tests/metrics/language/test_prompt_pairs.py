@@ -93,10 +93,10 @@ def test_intervals_and_p_values_are_students_of_the_words_with_holms_correction(
         for first, other in prompts.pairs()
     ]
     for row, p in zip(rows, raw, strict=True):
-        assert row["p_value"] == pytest.approx(p, rel=0.05)
-        assert row["p_adjusted"] >= row["p_value"]
-    assert min(row["p_adjusted"] for row in rows) == pytest.approx(
-        min(3 * min(row["p_value"] for row in rows), 1)
+        assert row.p_value == pytest.approx(p, rel=0.05)
+        assert row.p_adjusted >= row.p_value
+    assert min(row.p_adjusted for row in rows) == pytest.approx(
+        min(3 * min(row.p_value for row in rows), 1)
     )
 
 

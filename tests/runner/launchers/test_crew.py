@@ -123,19 +123,25 @@ def test_what_a_piece_raises_is_told_of_that_piece_alone(tmp_path: Path) -> None
     assert schedule.results["b"] == outbox.__name__
 
 
+@pytest.mark.parametrize(
+    ("part", "differs", "told"),
+    [
+        ("versions", {**outbox.versions(), "numpy": "0.1"}, r"numpy 0\.1 instead of"),
+        ("package_digest", "other", "other code of deepseek-report"),
+    ],
+)
 def test_a_machine_with_another_version_takes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    part: str, differs: Any, told: str, tmp_path: Path
 ) -> None:
-    elsewhere = {**outbox.versions(), "numpy": "0.1"}
-    monkeypatch.setattr(outbox, "versions", lambda: elsewhere)
+    def elsewhere(box: Outbox, number: int) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(outbox, part, lambda: differs)
+            honest(box, number)
+
     schedule = Plain({"a": WHERE}, tmp_path)
-    with pytest.raises(DeepseekReportError, match=r"numpy 0\.1 instead of"):
-        run(schedule, honest)
+    with pytest.raises(DeepseekReportError, match=told):
+        run(schedule, elsewhere)
     assert not schedule.results
-    monkeypatch.undo()
-    monkeypatch.setattr(outbox, "package_digest", lambda: "other")
-    with pytest.raises(DeepseekReportError, match="other code of deepseek-report"):
-        run(schedule, honest)
 
 
 def test_workers_that_never_start_are_told_with_what_they_wrote(tmp_path: Path) -> None:

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.cli import run as command_line
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.planning.plan import make_plan
 from deepseek_report.runner.streaming.board_folder import markdown_table
 from deepseek_report.runner.streaming.live_board import FollowedRun, LiveBoard
 from deepseek_report.store import Store
-from tests.conftest import SmallRun
+from tests.conftest import SmallRun, Terminal
 
 
 @pytest.fixture
@@ -127,17 +126,15 @@ def test_names_of_the_data_are_no_markup() -> None:
 
 
 def test_the_command_shows_once_what_there_is(
-    small_run: SmallRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_run: SmallRun, tmp_path: Path, terminal: Terminal
 ) -> None:
     folder = tmp_path / "board"
     arguments = ["watch", "--once", "--board", str(folder), *small_run.overrides(tmp_path)]
-    assert command_line(arguments) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = terminal(*arguments).out.splitlines()
     assert lines[-1].startswith("board: ")
     assert "stages are finished" in lines[0]
     assert "run/promises" in texts(folder / "run")
 
 
-def test_a_port_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command_line(["watch", "--port", "0"]) == 2
-    assert "allowed is 1 to 65535" in capsys.readouterr().err
+def test_a_port_that_is_none_is_refused(terminal: Terminal) -> None:
+    assert "allowed is 1 to 65535" in terminal("watch", "--port", "0", code=2).err

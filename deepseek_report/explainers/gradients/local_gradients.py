@@ -1,25 +1,65 @@
-"""Saliency and SmoothGrad: how large the gradient is, which is a size and never a direction."""
+"""Gradients at the instance: input times gradient, and saliency, a size without a direction."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, Game
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.artifacts.protocols.modules import ExplainableModule
-from deepseek_report.explainers.attributions import ModuleExplainer, seed_of, subject, sum_units
+from deepseek_report.explainers.attributions import ModuleExplainer, seed_of, sum_units
 from deepseek_report.statistics.intervals import Z95, student_ratio
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+@dataclass(frozen=True)
+class InputXGradient(ModuleExplainer):
+    """Gradient of the log-odds at the input, times the input's embedding.
+
+    e · ∂F / ∂e for the embedding e, summed over the units of a feature; F is the log-odds of the
+    target class. One gradient per instance: the cheapest signed method. It takes nothing away, so
+    it plays no game of its own: a slope at the instance is compared with nothing.
+
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
+
+    Reference: Shrikumar, Greenside, Shcherbina & Kundaje 2016, arXiv:1605.01713.
+    """
+
+    reveals = "aggregate"
+    games = frozenset[Game]()
+    chunk: Annotated[int, Field(ge=1)] = 250
+
+    requires = frozenset({"gradients"})
+    method = "input_x_gradient"
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Attribute the log-odds of the target; values are in log-odds, to first order."""
+        variant = message("explainer_variants.input_x_gradient")
+        return self.in_one_pass(context, self._values, variant, message("explainer_notes.local"))
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        return [Offer(Turn.BESIDE, self, message("recommendation.input_x_gradient"))]
+
+    def _values(self, context: ExplainContext) -> Floats:
+        from deepseek_report.explainers.gradients import embedding_gradients as gradients
+
+        module, values = context.classifier.module, np.zeros(context.inputs.shape)
+        with gradients.evaluating(module):
+            answer = gradients.embedded_log_odds(module, context.target)
+            for part in self.parts(context):
+                embedded = gradients.embed(module, context.inputs[part])
+                per_unit = gradients.per_unit(embedded * gradients.gradient(answer, embedded))
+                values[part] = sum_units(per_unit, module.unit_features, context.inputs.shape[1])
+        return values
 
 
 @dataclass(frozen=True)
@@ -30,23 +70,20 @@ class GradientSize(ModuleExplainer):
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Sizes of gradients; unsigned, with output space "none", since they have no unit."""
-        classifier = context.classifier
-        before = classifier.calls
+        before = context.classifier.calls
         predictions = context.output(context.inputs)
         values, error = self._values(context)
-        classifier.calls += len(context.inputs) * self._copies
-        return Explanation(
+        context.classifier.calls += len(context.inputs) * self._copies
+        return self.explanation(
+            context,
+            before,
             values=values,
             standard_error=error,
             predictions=predictions,
-            method=self.method,
             variant=self._variant,
             output_space="none",
             signed=False,
-            n_model_calls=classifier.calls - before,
-            params=asdict(self),
             notes=(message("explainer_notes.sizes"),),
-            **subject(context),
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
@@ -77,7 +114,9 @@ class GradientSize(ModuleExplainer):
                 for place, embedded in enumerate(gradients.embed(module, context.inputs[part])):
                     index = part.start + place
                     points = self._points(embedded[None], context, index)
-                    sizes = _sizes(answer, points, module, context.inputs.shape[1])
+                    lengths = gradients.gradient(answer, points).flatten(2).norm(dim=-1)
+                    lengths = lengths.double().cpu().numpy()
+                    sizes = sum_units(lengths, module.unit_features, context.inputs.shape[1])
                     values[index] = sizes.mean(axis=0)
                     if error is not None:
                         error[index] = _error_of_mean(sizes)
@@ -85,7 +124,6 @@ class GradientSize(ModuleExplainer):
 
     def _points(self, embedded: Tensor, context: ExplainContext, index: int) -> Tensor:
         """(1, unit, …) an instance -> (point, unit, …) where its gradients are taken."""
-        del context, index
         return embedded
 
 
@@ -141,16 +179,6 @@ class SmoothGrad(GradientSize):
         noise = rng.standard_normal((self.copies, *embedded.shape[1:]))
         reach = self.noise * (embedded.max() - embedded.min())
         return embedded + reach * as_tensor(context.classifier.module, noise)
-
-
-def _sizes(
-    answer: Callable[[Tensor], Tensor], points: Tensor, module: ExplainableModule, features: int
-) -> Floats:
-    """(point, feature) Euclidean lengths of each unit's gradient, summed over units."""
-    from deepseek_report.explainers.gradients.embedding_gradients import gradient
-
-    lengths = gradient(answer, points).flatten(2).norm(dim=-1)
-    return sum_units(lengths.double().cpu().numpy(), module.unit_features, features)
 
 
 def _error_of_mean(sizes: Floats) -> Floats:

@@ -1,27 +1,109 @@
-"""RISE: what showing each place of an image adds, from answers for many random masks."""
+"""What places of an image speak for a class: Grad-CAM of a convolution, RISE by random masks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.message import Message, message
-from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.artifacts.protocols.models import ModelPlugin
-from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.artifacts.protocols.modules import ExplainableModule
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.explainers.attributions import chunks, subject
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.explainers.attributions import Explainer, ModuleExplainer, chunks
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Rise(ExplainerPart):
+class GradCam(ModuleExplainer):
+    """The maps of the last convolution, weighted by the mean gradient of each, and drawn out.
+
+    `relu(Σ_k w_k A_k)` with A_k the k-th map and w_k the mean over its places of the gradient of
+    the target's log-odds; drawn out to the size of the image by straight lines. Where a network
+    has no convolution it is refused. The values are sizes without sign or unit, and no game is
+    played.
+
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
+
+    Reference: Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74, arXiv:1610.02391.
+    """
+
+    reveals = "aggregate"
+    modalities = frozenset({"image"})
+    chunk: Annotated[int, Field(ge=1)] = 100
+
+    requires = frozenset({"gradients", "module"})
+    method = "grad_cam"
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Draw the map of every image.
+
+        Raises NotApplicableError : no convolution over two axes has a part in the answer.
+        """
+        variant = message("explainer_variants.grad_cam")
+        return self.in_one_pass(
+            context, self._values, variant, message("explainer_notes.grad_cam"), order=True
+        )
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        return [Offer(Turn.BESIDE, self, message("recommendation.grad_cam"), alone=False)]
+
+    def _values(self, context: ExplainContext) -> Floats:
+        import torch
+        from torch.nn.functional import interpolate
+
+        from deepseek_report.explainers.gradients import embedding_gradients as gradients
+
+        module, values = context.classifier.module, np.zeros(context.inputs.shape)
+        rows, columns, channels = kind_of(context.classifier.schema).shape
+        with gradients.evaluating(module), torch.enable_grad(), _last_maps(module) as seen:
+            for part in self.parts(context):
+                logits = module(gradients.as_tensor(module, context.inputs[part]))
+                odds = gradients.log_odds(logits, context.target)
+                maps = seen[-1] if seen else None
+                if maps is None or maps.dim() != 4 or not odds.requires_grad:
+                    raise NotApplicableError(message("explainer_refusals.no_convolution"))
+                (slopes,) = torch.autograd.grad(odds.sum(), maps, allow_unused=True)
+                if slopes is None:
+                    raise NotApplicableError(message("explainer_refusals.no_convolution"))
+                weights = slopes.mean((2, 3), keepdim=True)
+                drawn = torch.relu((weights * maps).sum(1, keepdim=True))
+                whole = interpolate(drawn, (rows, columns), mode="bilinear", align_corners=False)
+                flat = whole.detach().double().cpu().numpy().reshape(len(logits), -1)
+                values[part] = np.repeat(flat, channels, axis=1) / channels
+                seen.clear()
+        return values
+
+
+@contextmanager
+def _last_maps(module: ExplainableModule) -> Iterator[list[Tensor]]:
+    """Fills a list with what the convolutions give, in the order in which they run."""
+    from torch import nn
+
+    seen: list[Tensor] = []
+    handles = [
+        part.register_forward_hook(lambda _, inputs, output: seen.append(output))
+        for part in module.modules()
+        if isinstance(part, nn.Conv2d)
+    ]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@dataclass(frozen=True)
+class Rise(Explainer):
     """Answers for an image behind random smooth masks, and how they hang on each place.
 
     A mask is a coarse grid of cells that are shown or hidden at random, drawn out to the size of
@@ -43,6 +125,8 @@ class Rise(ExplainerPart):
     cells: Annotated[int, Field(ge=2, le=64)] = 7
     shown: Annotated[float, Field(gt=0, lt=1)] = 0.5
 
+    method = "rise"
+
     def explain(self, context: ExplainContext) -> Explanation:
         """Ask about every mask of every image.
 
@@ -57,7 +141,7 @@ class Rise(ExplainerPart):
         rows, columns, channels = kind_of(classifier.schema).shape
         shared = channels * shared_by((rows, columns), self.cells, self.shown)
         shared = np.repeat(shared.ravel(), channels)
-        context.progress.start("rise", n)
+        context.progress.start(self.method, n)
         for at, key in enumerate(context.draws):
             masks = self._drawn(context, np.random.default_rng([context.seed, key]))
             mixed = reference[at] + masks * (context.inputs[at] - reference[at])
@@ -66,18 +150,15 @@ class Rise(ExplainerPart):
             )
             values[at], errors[at] = slopes(answers, masks, shared)
             context.progress.advance()
-        return Explanation(
+        return self.explanation(
+            context,
+            before,
             values=values,
             standard_error=errors,
             predictions=predictions,
-            method="rise",
             variant=message("explainer_variants.rise", masks=self.masks),
-            output_space=context.output_space,
             game="baseline",
-            n_model_calls=classifier.calls - before,
-            params=asdict(self),
             notes=(message("explainer_notes.rise"),),
-            **subject(context),
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
@@ -89,9 +170,6 @@ class Rise(ExplainerPart):
             Offer(turn, replace(self, masks=masks), message("recommendation.rise", masks=masks))
             for turn, masks in ((Turn.SPARE, self.masks), (Turn.FINEST, 4 * self.masks))
         ]
-
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
-        return None
 
     def _drawn(self, context: ExplainContext, rng: np.random.Generator) -> Floats:
         """(mask, column): how much of each pixel is shown, all channels of it alike."""

@@ -1,9 +1,9 @@
-"""GradientSHAP, or expected gradients: gradients at random points on the way from training rows."""
+"""Gradients on the way from where an instance is compared with: along fixed paths, or at random."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -19,7 +19,6 @@ from deepseek_report.explainers.attributions import (
     chunks,
     playable,
     seed_of,
-    subject,
     sum_units,
 )
 from deepseek_report.statistics.intervals import student_ratio
@@ -27,6 +26,131 @@ from deepseek_report.statistics.ranking import systematic
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+@dataclass(frozen=True)
+class IntegratedGradients(ModuleExplainer):
+    """Gradients of the log-odds, summed along straight paths.
+
+    Asked what is added compared with training rows, as is usual for a table, the paths start at
+    `references` of these, at even distances in the order of the model's output, and the
+    attributions are averaged over them: one start would give 0 to every value that equals it,
+    whatever the model does, and might be a case of the class itself. Asked about the baseline, or
+    with one reference, the path starts where all players are taken away: at the mask, or the median
+    or most frequent value of each feature.
+
+    (e − e′) · ∫ ∂F(e′ + α(e − e′)) / ∂e dα for the embedding e of the input and e′ of a start,
+    summed over the units of a feature. F is the log-odds of the target class, or the number.
+
+    n_steps : gradients per instance, spread over the references.
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
+
+    Reference: Sundararajan, Taly & Yan 2017, arXiv:1703.01365; Erion, Janizek, Sturmfels, Lundberg
+    & Lee 2021, doi:10.1038/s42256-021-00343-w (several starts).
+    """
+
+    reveals = "aggregate"
+    games = frozenset({"background", "baseline"})
+    n_steps: Annotated[int, Field(ge=1, le=1000)] = 40
+    references: Annotated[int, Field(ge=1, le=1000)] = 8
+    rule: Literal["gausslegendre", "riemann_middle", "riemann_trapezoid"] = "gausslegendre"
+    chunk: Annotated[int, Field(ge=1)] = 12
+
+    requires = frozenset({"gradients"})
+    method = "integrated_gradients"
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Attribute the log-odds of the target.
+
+        Returns values in log-odds; base value plus their sum is the prediction, up to the error of
+        the points of the integral, which is reported. The base value is the mean over the starts.
+        """
+        classifier, n = context.classifier, len(context.inputs)
+        before = classifier.calls
+        kind = kind_of(classifier.schema)
+        predictions = context.margin(context.inputs)
+        starts, base = self._starts(context)
+        values = self._values(context, starts)
+        classifier.calls += n * len(starts) * self._points(len(starts))
+        gap, scale = values.sum(axis=1) - (predictions - base), np.abs(predictions - base).mean()
+        share = float(np.abs(gap).mean() / scale) if scale > 0 else None
+        params = vars(self) | {"references": len(starts)}
+        if len(starts) == 1 and n and not np.ptp(starts[0], axis=0).any():
+            params["baseline"] = starts[0][0].tolist()  # all instances have this start
+        return self.explanation(
+            context,
+            before,
+            values=values,
+            predictions=predictions,
+            base_values=base,
+            variant=message(
+                "explainer_variants.integrated_gradients", points=self.n_steps, rule=self.rule
+            ),
+            output_space=context.margin_space,
+            game="background" if len(starts) > 1 else "baseline",
+            params=params,
+            notes=(
+                message("explainer_notes.several_paths", n=len(starts))
+                if len(starts) > 1
+                else message(f"explainer_notes.path.{kind.name}"),
+                message("explainer_notes.gap", share=share, n=n),
+                *(
+                    [message("explainer_notes.jumps")]
+                    if "experts" in classifier.capabilities
+                    else []
+                ),
+            ),
+        )
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        starts = max(min(self.references, n_background), 1)
+        at_starts = n_background if starts > 1 else n_instances
+        return n_instances * (1 + starts * self._points(starts)) + at_starts
+
+    def offers(self, situation: Situation) -> Sequence[Offer]:
+        """A quarter of the points, half of them, all: what they miss is measured, and reported."""
+        points = dict.fromkeys(-(-self.n_steps // part) for part in (4, 2, 1))
+        return [
+            Offer(
+                Turn.SECOND if number == 0 else Turn.USUAL,
+                replace(self, n_steps=steps),
+                message("recommendation.integrated_gradients", points=steps),
+            )
+            for number, steps in enumerate(points)
+        ]
+
+    def _points(self, starts: int) -> int:
+        return max(self.n_steps // starts, 1)
+
+    def _starts(self, context: ExplainContext) -> tuple[list[Floats], Floats]:
+        """(instance, column) where each path starts, and the (instance,) mean output there."""
+        kind, rows = kind_of(context.classifier.schema), context.background
+        count = min(self.references, len(rows))
+        if playable(context) == "baseline" or count < 2:
+            baseline = kind.baseline(context.inputs, rows)
+            return [baseline], context.margin(baseline)
+        outputs, n = context.margin(rows), len(context.inputs)
+        order = np.argsort(outputs, kind="stable")
+        chosen = order[((np.arange(count) + 0.5) * len(rows) / count).astype(np.int64)]
+        starts = [np.tile(rows[place], (n, 1)) for place in chosen]
+        return starts, np.full(n, outputs[chosen].mean())
+
+    def _values(self, context: ExplainContext, starts: list[Floats]) -> Floats:
+        from deepseek_report.explainers.gradients import embedding_gradients as gradients
+
+        module, values = context.classifier.module, np.zeros(context.inputs.shape)
+        points = self._points(len(starts))
+        with gradients.evaluating(module):
+            answer = gradients.embedded_log_odds(module, context.target)
+            for part in self.parts(context):
+                end = gradients.embed(module, context.inputs[part])
+                for rows in starts:
+                    start = gradients.embed(module, rows[part])
+                    integral = gradients.path_integral(answer, end, start, self.rule, points)
+                    per_unit, width = gradients.per_unit(integral), context.inputs.shape[1]
+                    values[part] += sum_units(per_unit, module.unit_features, width)
+        return np.asarray(values / len(starts))
+
 
 #: Pairs of draws an instance gets at the least, so that their spread says something.
 _LEAST_PAIRS = 16
@@ -79,30 +203,28 @@ class GradientShap(ModuleExplainer):
         error and to jumps of the model, which no gradient sees. The base value is the mean over
         the starts.
         """
-        classifier = context.classifier
-        before = classifier.calls
+        before = context.classifier.calls
         predictions = context.margin(context.inputs)
         starts = _Starts.of(context, self.references)
         drawn = self._draw(context, starts)
-        classifier.calls += int(drawn.draws.sum())
+        context.classifier.calls += int(drawn.draws.sum())
         error = drawn.standard_error
         gap = drawn.values[:, -1] - (predictions - starts.base)
         jumps = _jumps(gap, error[:, -1])
         stated = _SURE * np.hypot(error[:, -1], jumps)
-        return Explanation(
+        return self.explanation(
+            context,
+            before,
             values=drawn.values[:, :-1],
             standard_error=error[:, :-1],
             predictions=predictions,
             base_values=starts.base,
-            method=self.method,
             variant=message("explainer_variants.gradient_shap", points=float(drawn.draws.mean())),
             output_space=context.margin_space,
             game=starts.game,
-            n_model_calls=classifier.calls - before,
-            params=asdict(self)
+            params=vars(self)
             | {"draws_mean": float(drawn.draws.mean()), "stated_error": stated.tolist()},
             notes=_notes(context, starts, predictions - starts.base, error[:, -1], jumps),
-            **subject(context),
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from deepseek_report.artifacts.array_types import Floats
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, Offer, Situation, Turn
-from deepseek_report.artifacts.protocols.models import ModelPlugin
-from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.explainers.attributions import subject
-from deepseek_report.explainers.shapley.shap_settings import planned_questions
-from deepseek_report.explainers.surrogates.lime_surrogate import (
+from deepseek_report.explainers.attributions import Explainer
+from deepseek_report.explainers.lime_surrogate import (
     CodedNeighbourhoods,
     PlayerNeighbourhoods,
     Surrogates,
 )
+from deepseek_report.explainers.shapley.shap_settings import planned_questions
 
 
 @dataclass(frozen=True)
-class Lime(ExplainerPart):
+class Lime(Explainer):
     """A linear model fitted to the classifier in the neighbourhood of each instance.
 
     Numeric features are cut at the quartiles of training rows; a neighbour keeps or redraws each
@@ -60,6 +56,8 @@ class Lime(ExplainerPart):
     screening: Annotated[int, Field(ge=0, le=1000)] = 4
     algorithm: Literal["batched", "package"] = "batched"
 
+    method = "lime"
+
     def explain(self, context: ExplainContext) -> Explanation:
         """Fit one surrogate per instance.
 
@@ -68,54 +66,45 @@ class Lime(ExplainerPart):
         """
         classifier = context.classifier
         before = classifier.calls
-        context.progress.start("lime", len(context.inputs))
+        context.progress.start(self.method, len(context.inputs))
         suited = self.suited_to(classifier.capabilities, classifier.schema)
-        fits, variant, meanings = suited._surrogates(context)
         of_columns = suited._is_of_columns(classifier.schema)
-        return Explanation(
+        surrogates = suited._of_table if of_columns else suited._of_players
+        fits, variant, meanings = surrogates(context)
+        fidelity = {"mean": float(fits.fidelity.mean()), "worst": float(fits.fidelity.min())}
+        about = message("explainer_notes.lime.fidelity", **fidelity, n=len(fits.fidelity))
+        return self.explanation(
+            context,
+            before,
             values=fits.values,
             standard_error=fits.standard_error,
             predictions=fits.prediction,
             base_values=fits.base,
-            method="lime",
             variant=variant,
-            output_space=context.output_space,
             game="neighbours" if of_columns else "baseline",
-            n_model_calls=classifier.calls - before,
-            params=asdict(self)
-            | {
-                "fidelity_mean": float(fits.fidelity.mean()),
-                "fidelity_worst": float(fits.fidelity.min()),
-                "fidelity": fits.fidelity.tolist(),
-            },
-            notes=(*meanings, _about_fidelity(fits.fidelity)),
-            **subject(context),
+            params=vars(self)
+            | {f"fidelity_{name}": share for name, share in fidelity.items()}
+            | {"fidelity": fits.fidelity.tolist()},
+            notes=(*meanings, about),
         )
 
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Lime:
         """Without screening where there are no columns of a table to screen."""
         return self if kind_of(schema).named_columns else replace(self, screening=0)
 
-    def _surrogates(
-        self, context: ExplainContext
-    ) -> tuple[Surrogates, Message, tuple[Message, ...]]:
-        """The surrogates, how they were made, and what their values mean."""
-        if self._is_of_columns(context.classifier.schema):
-            return self._of_table(context)
-        return self._of_players(context)
-
     def _is_of_columns(self, schema: Schema) -> bool:
         """Whether columns of a table are drawn anew; else players are lost to the baseline."""
         return kind_of(schema).named_columns and len(schema.features) <= self.columns_up_to
 
     def _of_table(self, context: ExplainContext) -> tuple[Surrogates, Message, tuple[Message, ...]]:
+        """The surrogates, how they were made, and what their values mean."""
         near = CodedNeighbourhoods(context, self.bins, self.kernel_width)
         rows = self._samples(len(near.codings))
         meaning = message("explainer_notes.lime.rows", number=context.is_number)
         package = self.algorithm == "package"
         variant = message("explainer_variants.lime_rows", rows=rows, package=package)
         if package:
-            from deepseek_report.explainers.surrogates.lime_package import of_table
+            from deepseek_report.explainers.lime_package import of_table
 
             return of_table(near, rows, self.ridge), variant, (meaning,)
         return near.surrogates(rows, self.ridge), variant, (meaning,)
@@ -141,7 +130,7 @@ class Lime(ExplainerPart):
         )
         notes = (meaning, *near.notes)
         if package:
-            from deepseek_report.explainers.surrogates.lime_package import of_players
+            from deepseek_report.explainers.lime_package import of_players
 
             return of_players(near, rows, self.ridge), variant, notes
         return near.surrogates(rows, self.ridge), variant, notes
@@ -160,15 +149,3 @@ class Lime(ExplainerPart):
         if "gradients" in situation.capabilities:
             return [Offer(Turn.SPARE, self, message("recommendation.lime.spare", rows=rows))]
         return [Offer(Turn.SURROGATE, self, message("recommendation.lime.second", rows=rows))]
-
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
-        return None
-
-
-def _about_fidelity(fidelity: Floats) -> Message:
-    return message(
-        "explainer_notes.lime.fidelity",
-        mean=float(fidelity.mean()),
-        worst=float(fidelity.min()),
-        n=len(fidelity),
-    )

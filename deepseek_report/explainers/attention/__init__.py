@@ -1,1 +1,0 @@
-"""Explanations read from attention."""

@@ -1,1 +1,0 @@
-"""Local models fitted to the answers of the explained one: LIME."""
