@@ -371,28 +371,26 @@ class RunRecord:
 def read_record(folder: Path) -> RunRecord:
     """The record of a run folder; one that is not well-formed counts as absent, with the reason."""
     path = folder / PROVENANCE
-    if path.is_symlink():
-        return RunRecord(problem=message("compliance.record.link", file=PROVENANCE))
-    if not path.is_file():
-        return RunRecord(problem=message("compliance.record.missing", file=PROVENANCE))
     try:
-        if path.lstat().st_size > _MOST_BYTES:
-            too_large = message("compliance.record.too_large", file=PROVENANCE, most=_MOST_BYTES)
-            return RunRecord(problem=too_large)
-        return _parse(parse(path, read_bytes(path, _MOST_BYTES)))
+        if path.is_symlink():
+            problem = message("compliance.record.link", file=PROVENANCE)
+        elif not path.is_file():
+            problem = message("compliance.record.missing", file=PROVENANCE)
+        elif path.lstat().st_size > _MOST_BYTES:
+            problem = message("compliance.record.too_large", file=PROVENANCE, most=_MOST_BYTES)
+        else:
+            return _parse(parse(path, read_bytes(path, _MOST_BYTES)))
     except OSError as error:
-        unreadable = message("compliance.record.unreadable", file=PROVENANCE, reason=error.strerror)
-        return RunRecord(problem=unreadable)
+        problem = message("compliance.record.unreadable", file=PROVENANCE, reason=error.strerror)
     except (ValueError, ArtifactError):
-        return RunRecord(problem=message("compliance.record.malformed", file=PROVENANCE))
+        problem = message("compliance.record.malformed", file=PROVENANCE)
+    return RunRecord(problem=problem)
 
 
 def _parse(data: object) -> RunRecord:
-    if not isinstance(data, dict):
-        raise ValueError("no object")
-    git = data.get("git") or ""
-    if not isinstance(git, str):
-        raise ValueError("git is no text")
+    git = (data.get("git") or "") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(git, str):
+        raise ValueError("no object, or its revision is no text")
     return RunRecord(_time(data.get("started")), _time(data.get("finished")), git)
 
 
@@ -428,7 +426,6 @@ class Study:
 
     @classmethod
     def of(cls, *runs: Results) -> Study:
-        """The study of these runs."""
         return cls(runs)
 
     def __len__(self) -> int:
@@ -458,7 +455,7 @@ class Study:
         flat = [dict(flat_config(run.config)) for run in self.runs]
         keys = dict.fromkeys(key for config in flat for key in config)
         values = {key: tuple(config.get(key, ABSENT) for config in flat) for key in keys}
-        return {key: each for key, each in values.items() if _differ(each)}
+        return {key: each for key, each in values.items() if any(v != each[0] for v in each)}
 
     @cached_property
     def same_rows(self) -> bool:
@@ -493,10 +490,6 @@ def flat_config(config: Mapping[str, object], above: str = "") -> Iterator[tuple
             yield from flat_config(value, name)
         elif name not in _NAMES:
             yield name, value
-
-
-def _differ(values: tuple[object, ...]) -> bool:
-    return any(value != values[0] for value in values[1:])
 
 
 def _key(run: Results, stage: str) -> str:

@@ -347,12 +347,9 @@ def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path
     files = [path for root in roots[:-1] for path in parts(root)]
     if merged := re.match(r"Error merging override \+*(.*)", lines[0]):
         key, _, value = merged[1].partition("=")
-        return Problem(
-            f"command line, {merged[1]}",
-            f"{key} is {value}, and what stands there is of another kind",
-            "keys with values where there are keys, a list where there is a list",
-            EXAMPLES.get(key, ""),
-        )
+        fault = f"{key} is {value}, and what stands there is of another kind"
+        allowed = "keys with values where there are keys, a list where there is a list"
+        return Problem(f"command line, {merged[1]}", fault, allowed, EXAMPLES.get(key, ""))
     if missing := getattr(error, "missing_cfg_file", None):
         group, _, name = str(missing).rpartition("/")
         hint = found_elsewhere(group.rpartition("/")[2], name, roots)
@@ -398,11 +395,8 @@ def _missing(
     inner = group.rpartition("/")[2]
     where = line_with(files, [inner, name]) or f"the group {group}"
     if group not in known and inner in known:
-        return Problem(
-            where,
-            f'"{inner}" is looked for inside the file\'s own group',
-            todo=f"write `override /{inner}: {name}`",
-        )
+        fault = f'"{inner}" is looked for inside the file\'s own group'
+        return Problem(where, fault, todo=f"write `override /{inner}: {name}`")
     allowed = known.get(group, ())
     return Problem(
         where, f'"{name}" is not in the group {group}', choices(allowed), nearest(name, allowed)
@@ -452,9 +446,7 @@ def _to(folder: Path, fault: str) -> Problem:
 
 def _folders(folder: Path) -> list[Path]:
     try:
-        inside = [
-            inner for inner in folder.iterdir() if inner.is_dir() and inner.name[0] not in "._"
-        ]
+        inside = [each for each in folder.iterdir() if each.is_dir() and each.name[0] not in "._"]
     except OSError:
         return []
     return sorted(inside) if len(inside) <= _MOST_FOLDERS else []

@@ -49,9 +49,6 @@ def test_auto_takes_the_best_device_that_is_there(
     assert pick_device("cpu") == "cpu"
 
 
-THRESHOLDS = "report.thresholds=[{metric: %s, set_by: me}]"
-
-
 @pytest.mark.parametrize(
     ("overrides", "sentences"),
     [
@@ -65,8 +62,6 @@ THRESHOLDS = "report.thresholds=[{metric: %s, set_by: me}]"
             ["metrics=[accuracy]", "visualizations=[roc_curve]"],
             ['visualization "roc_curve" needs metric "roc_auc"'],
         ),
-        ([THRESHOLDS % "roc_auk, at_least: 0.7"], ['did you mean "roc_auc"?']),
-        ([THRESHOLDS % "roc_auc"], ["exactly one of"]),
         (["decision.rule=declared"], ["no threshold is declared"]),
         (["decision.rule=costs"], ["no costs are declared"]),
         (["decision.rule=base_rate", "decision.threshold=0.4"], ["chooses the threshold itself"]),

@@ -96,7 +96,9 @@ def without_local_paths(text: T) -> T:
     Of a message, and in lists and mappings, each text is changed.
     """
     if isinstance(text, str):
-        return _without_paths(text)  # type: ignore[return-value]
+        shortened = without_known_folders(text)
+        shortened = _QUOTED.sub(lambda match: f"{match[1]}{_last(match[2])}{match[1]}", shortened)
+        return _BARE.sub(lambda match: _last(match[0]), shortened)  # type: ignore[return-value]
     if isinstance(text, Message):
         return replace(text, values=without_local_paths(text.values))
     if isinstance(text, Mapping):
@@ -104,12 +106,6 @@ def without_local_paths(text: T) -> T:
     if isinstance(text, list | tuple):
         return [without_local_paths(value) for value in text]  # type: ignore[return-value]
     return text
-
-
-def _without_paths(text: str) -> str:
-    text = without_known_folders(text)
-    text = _QUOTED.sub(lambda match: f"{match[1]}{_last(match[2])}{match[1]}", text)
-    return _BARE.sub(lambda match: _last(match[0]), text)
 
 
 @lru_cache(maxsize=16)
