@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+@pytest.fixture
+def groups(world: Callable[[str], ModuleType]) -> ModuleType:
+    return world("groups")
 
 
 @pytest.fixture
-def groups(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from worlds import groups as module
-
-    return module
-
-
-@pytest.fixture
-def many_groups(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from worlds import many_groups as module
-
-    return module
+def many_groups(world: Callable[[str], ModuleType]) -> ModuleType:
+    return world("many_groups")
 
 
 @pytest.mark.parametrize("n", [300, 1000, 6000])
