@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.estimate import Estimate, finite
@@ -29,6 +30,7 @@ from deepseek_report.metrics.fairness.fairness_rows import (
     GroupLevel,
     GroupPair,
     LabelledGap,
+    OfAttribute,
 )
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
@@ -42,6 +44,17 @@ _OF_DECISIONS = frozenset({"impact_ratio", "demographic_parity_difference"})
 _IMPACT = ("measures/impact_ratio", *RATES)
 #: Of more levels of an attribute a page shows the worst and the best.
 MOST_LEVELS_SHOWN = 12
+
+
+R = TypeVar("R", bound=OfAttribute)
+
+
+def by_attribute(rows: Iterable[R]) -> list[list[R]]:
+    """The rows of each attribute, in their order."""
+    own: dict[str, list[R]] = {}
+    for row in rows:
+        own.setdefault(row.attribute, []).append(row)
+    return list(own.values())
 
 
 def not_judged(results: Results) -> Iterator[Finding]:
@@ -83,8 +96,7 @@ def gravest_pairs(results: Results) -> list[GroupPair]:
     pairs = results.rows("impact_ratio", "pairs", GroupPair)
     judged = [row for row in pairs if row.is_judged]
     plain = [row for row in judged if not row.is_crossing]
-    names = dict.fromkeys(row.attribute for row in plain)
-    singles = [_gravest([row for row in plain if row.attribute == name]) for name in names]
+    singles = list(map(_gravest, by_attribute(plain)))
     crossed = [
         row
         for row in judged
@@ -108,12 +120,11 @@ def told_pair(results: Results, *, crossings: bool) -> GroupPair | None:
     ]
     if not judged:
         return None
-    names = dict.fromkeys(row.attribute for row in judged)
-    gravest = [_gravest([row for row in judged if row.attribute == name]) for name in names]
-    worst = _gravest(gravest)
+    pairs = list(map(_gravest, by_attribute(judged)))
+    worst = _gravest(pairs)
     if worst.is_clear or worst.verdict not in _GRAVITY:
         return worst
-    return min((row for row in gravest if row.verdict in _GRAVITY), key=_least_sure(results))
+    return min((row for row in pairs if row.verdict in _GRAVITY), key=_least_sure(results))
 
 
 def _is_explained(results: Results, crossing: GroupPair, singles: Sequence[GroupPair]) -> bool:
@@ -405,14 +416,14 @@ def worst_and_best(levels: Sequence[GroupLevel], key: str) -> list[GroupLevel]:
     Groups that cannot be judged come after the others. What is left out stands in the files.
     """
     kept: list[GroupLevel] = []
-    for name in dict.fromkeys(row.attribute for row in levels):
-        own = [row for row in levels if row.attribute == name]
-        if len(own) > MOST_LEVELS_SHOWN:
-            judged = [r for r in own if not r.too_few and finite(r.cells.get(key)) is not None]
-            judged = sorted(judged or own, key=lambda row: float(row.cells[key]))
-            half = MOST_LEVELS_SHOWN // 2
-            own = judged[:half] + judged[half:][-half:]
-        kept += own
+    half = MOST_LEVELS_SHOWN // 2
+    for own in by_attribute(levels):
+        if len(own) <= MOST_LEVELS_SHOWN:
+            kept += own
+            continue
+        judged = [r for r in own if not r.too_few and finite(r.cells.get(key)) is not None]
+        judged = sorted(judged or own, key=lambda row: float(row.cells[key]))
+        kept += judged[:half] + judged[half:][-half:]
     return kept
 
 
@@ -477,8 +488,7 @@ def _surest_tests(results: Results) -> list[GapTest]:
         for row in results.rows(metric, "tests", GapTest)
         if not row.is_crossing and row.value.is_defined
     ]
-    names = dict.fromkeys(row.attribute for row in tests)
-    return [min((row for row in tests if row.attribute == name), key=_doubt) for name in names]
+    return [min(own, key=_doubt) for own in by_attribute(tests)]
 
 
 def _doubt(row: GapTest) -> float:

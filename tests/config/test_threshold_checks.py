@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from deepseek_report.artifacts.conclusions import Outcome, Verdict
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.cli import run
@@ -179,11 +180,12 @@ def test_check_and_run_refuse_a_group_that_is_not_there_before_anything_is_train
     ],
 )
 def test_a_broken_promise_and_a_rejection_fail_where_that_is_asked_for(
-    outcomes: list[str], rejected: int, code: int
+    outcomes: list[Outcome], rejected: int, code: int
 ) -> None:
-    declared = [{"outcome": outcome} for outcome in outcomes]
+    declared = [vars(Verdict("roc_auc", "at_least", 0.8, outcome)) for outcome in outcomes]
+    concluded = {"findings": [], "problems": [], "thresholds": declared}
     for fails in (True, False):
-        record = {"problems": [], "thresholds": declared, "config": {"report": {"fail_on": fails}}}
+        record = {**concluded, "config": {"report": {"fail_on": fails}}}
         record["decisions"] = {"rejected": rejected}
         assert Finished(Path(), [], record).exit_code == (code if fails else 0)
 
